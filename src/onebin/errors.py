@@ -1,0 +1,153 @@
+"""The errors a user can cause, each with the exit code of its class.
+
+Nothing else in onebin decides on exit codes, and nothing but the command line turns an error into text.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+class OnebinError(Exception):
+    """An error that says in one line what is wrong and where, and in `hint` what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class FindingsError(OnebinError):
+    """An error that holds every finding of its stage, so that all of them are mended in one go."""
+
+    def __init__(self, summary: str, findings: Sequence[Finding]) -> None:
+        super().__init__(summary)
+        self.findings = tuple(findings)
+
+
+class Finding:
+    """One thing that is wrong: where it is, what it is, and what to do about it."""
+
+    __slots__ = ("hint", "message", "where")
+
+    def __init__(self, where: str, message: str, hint: str | None = None) -> None:
+        self.where = where
+        self.message = message
+        self.hint = hint
+
+    def __repr__(self) -> str:
+        return f"Finding({self.where!r}, {self.message!r}, {self.hint!r})"
+
+
+class ManifestError(FindingsError):
+    """The manifest is missing, is not TOML, or does not say what a manifest says."""
+
+    exit_code = 3
+
+
+class LockError(OnebinError):
+    """The lock cannot be made, or does not fit the manifest."""
+
+    exit_code = 4
+
+
+class StageError(OnebinError):
+    """The lock cannot be installed."""
+
+    exit_code = 5
+
+
+class ContractError(FindingsError):
+    """A plugin does not do what its host expects; holds every violation."""
+
+    exit_code = 6
+
+
+class FreezeError(OnebinError):
+    """PyInstaller failed, or left out something that was declared."""
+
+    exit_code = 7
+
+
+class PackError(OnebinError):
+    """The artifact cannot be written."""
+
+    exit_code = 8
+
+
+class VerifyError(FindingsError):
+    """The artifact does not behave as the stage does."""
+
+    exit_code = 9
+
+
+class ProcessError(OnebinError):
+    """A tool that onebin runs could not be started or failed; `tail` is the end of what it printed."""
+
+    exit_code = 10
+
+    def __init__(self, argv: Sequence[str], code: int, tail: str, hint: str | None = None) -> None:
+        super().__init__(f"{argv[0]} failed with exit code {code}", hint)
+        self.argv = tuple(argv)
+        self.code = code
+        self.tail = tail
+
+
+class InterpreterError(OnebinError):
+    """The Python to freeze is not there, or cannot be frozen."""
+
+    exit_code = 11
+
+
+class ArtifactError(OnebinError):
+    """A file is not an artifact of onebin, or is damaged."""
+
+    exit_code = 12
+
+
+class Interrupted(OnebinError):
+    """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
+
+    exit_code = 130
+
+
+_CAUSES = {
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EISDIR: "it is a directory",
+    errno.ENOTDIR: "a part of the path is not a directory",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space there, or choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
+    errno.EDQUOT: "free some space there, or choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
+    errno.EROFS: "choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
+    errno.EACCES: "check the owner and mode of that path",
+    errno.EPERM: "check the owner and mode of that path",
+    errno.EISDIR: "choose another name with -o, or remove the directory",
+}
+
+
+@contextmanager
+def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[None]:
+    """Turn an OSError from the block into `become`, with the file system's reason in plain words.
+
+    `doing` completes the sentence "cannot ...": `os_errors(PackError, "write the artifact", path)`.
+    """
+    try:
+        yield
+    except OSError as error:
+        cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
+        raise become(f"cannot {doing} {path}: {cause}", _REMEDIES.get(error.errno or 0)) from error
