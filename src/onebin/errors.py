@@ -113,7 +113,7 @@ class ArtifactError(OnebinError):
     exit_code = 12
 
 
-class Interrupted(OnebinError):
+class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 
     exit_code = 130

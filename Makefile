@@ -1,0 +1,39 @@
+# The two commands of the README: `make demo` and `make test`. Both start from a fresh checkout.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= auto
+
+.PHONY: demo test lint types unit format schema clean
+
+demo: .venv/installed
+	$(BIN)/onebin bundle
+	dist/logscan formats
+	dist/logscan scan examples/logscan/samples/app.jsonl examples/logscan/samples/auth.syslog
+
+test: lint types
+	$(BIN)/pytest -n $(JOBS)
+
+unit: .venv/installed
+	$(BIN)/pytest -n $(JOBS) tests/unit
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: .venv/installed
+	$(BIN)/python -m onebin.manifest > src/onebin/bundle.schema.json
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

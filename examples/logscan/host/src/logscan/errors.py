@@ -1,0 +1,13 @@
+"""The errors a user can meet; the command line prints each as one line."""
+
+
+class LogscanError(Exception):
+    """An error whose text is the whole message."""
+
+
+class UnreadableError(LogscanError):
+    """A file, or a part of it, cannot be read; no matter which format it has."""
+
+
+class FormatError(LogscanError):
+    """A format is not installed, does not load, or does not keep to its contract."""

@@ -1,0 +1,115 @@
+"""Reports and tables as text of 80 columns.
+
+Log files hold what strangers sent. No character of theirs reaches a terminal that could move its cursor,
+change its colours or reorder its text.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from logscan.contract import LEVELS
+from logscan.source import title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from logscan.contract import Level
+    from logscan.formats import Format
+    from logscan.report import Report
+
+WIDTH: Final = 80
+_LABEL: Final = 12
+_LEVEL_WIDTH: Final = max(map(len, LEVELS))
+_COLOURS: Final[dict[Level, str]] = {"critical": "magenta", "error": "red", "warning": "yellow"}
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with every character that is not printable as its escape: `\n`, `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def report_text(report: Report) -> str:
+    """Lay out one report; the colours of levels are left to `click.echo` to strip."""
+    return "\n".join(_report_lines(report))
+
+
+def formats_text(formats: Sequence[Format]) -> str:
+    """Lay out the formats as a table."""
+    rows = [("name", "distribution", "version", "description")]
+    rows += [(each.name, each.distribution, each.version, each.description) for each in formats]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    return "\n".join(_cut("  ".join((*map(str.ljust, row[:3], widths), row[3])), WIDTH).rstrip() for row in cells)
+
+
+def _report_lines(report: Report) -> Iterator[str]:
+    yield click.style(printable(title(report.file)), bold=True)
+    yield _labelled("format", report.format or "none: the file is empty")
+    yield _labelled("records", str(report.records))
+    yield _labelled("time", _span(report.first, report.last))
+    yield from _levels(report)
+    yield from _fields(report)
+    yield from _top_messages(report)
+    yield from _bad_lines(report)
+
+
+def _labelled(label: str, value: str) -> str:
+    return f"  {label:{_LABEL - 2}}{value}"
+
+
+def _fields(report: Report) -> Iterator[str]:
+    # A name and its count stay on one line. NUL is no white space to `textwrap`, and no printable name holds one.
+    glued = [f"{printable(name)} {count}".replace(" ", "\0") for name, count in report.fields.items()]
+    lines = textwrap.wrap(", ".join(glued), WIDTH - _LABEL, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        yield _labelled("" if number else "fields", line.replace("\0", " "))
+
+
+def _span(first: datetime | None, last: datetime | None) -> str:
+    if first is None or last is None:
+        return "none"
+    start, end = first.strftime("%Y-%m-%d %H:%M:%S"), last.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{start} UTC" if start == end else f"{start} to {end} UTC"
+
+
+def _levels(report: Report) -> Iterator[str]:
+    seen = [(level, count) for level, count in report.levels.items() if count]
+    for number, (level, count) in enumerate(seen):
+        share = f"{100 * count / report.records:5.1f} %"
+        yield _labelled("" if number else "levels", f"{_level(level)} {count:>9}  {share}")
+
+
+def _level(level: Level) -> str:
+    return click.style(level.ljust(_LEVEL_WIDTH), fg=_COLOURS.get(level))
+
+
+def _top_messages(report: Report) -> Iterator[str]:
+    if not report.top_messages:
+        return
+    about = f" (counts may be up to {report.undercount} too low)" if report.undercount else ""
+    yield f"  top messages{about}"
+    for top in report.top_messages:
+        message = printable(top.message) or "(no message)"
+        room = WIDTH - _LABEL - _LEVEL_WIDTH - 2
+        yield f"{top.count:>{_LABEL - 2}}  {_level(top.level)}  {_cut(message, room)}"
+
+
+def _bad_lines(report: Report) -> Iterator[str]:
+    if not report.bad_line_count:
+        return
+    yield f"  bad lines: {report.bad_line_count}"
+    for bad in report.bad_lines:
+        yield f"{bad.line:>{_LABEL - 2}}  {_cut(printable(bad.reason), WIDTH - _LABEL)}"
+    if more := report.bad_line_count - len(report.bad_lines):
+        yield f"{'':{_LABEL}}and {more} more"
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 3] + "..."

@@ -1,0 +1,115 @@
+"""What there is to say about one file, gathered in one pass and in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from logscan.contract import LEVELS, BadLine
+from logscan.grouping import FrequentItems, template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from logscan.contract import Level, Record
+
+MAX_TOP: Final = 100
+MAX_BAD_LINES: Final = 20
+"""How many bad lines are kept; all are counted."""
+
+_MESSAGE_CAPACITY: Final = 20 * MAX_TOP
+_FIELD_CAPACITY: Final = 200
+_MAX_FIELDS: Final = 20
+_MAX_NAME: Final = 80
+_MAX_REASON: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopMessage:
+    """A group of similar messages of one level."""
+
+    count: int
+    level: Level
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a file holds. `format` is None for an empty file of no given format; times are in UTC."""
+
+    file: str
+    format: str | None
+    records: int
+    levels: Mapping[Level, int]
+    first: datetime | None
+    last: datetime | None
+    fields: Mapping[str, int]
+    top_messages: tuple[TopMessage, ...]
+    undercount: int
+    bad_line_count: int
+    bad_lines: tuple[BadLine, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as `json` takes it; keys and their order are part of the command's interface."""
+        return {
+            "file": self.file,
+            "format": self.format,
+            "records": self.records,
+            "levels": dict(self.levels),
+            "time": {"first": _iso(self.first), "last": _iso(self.last)},
+            "fields": dict(self.fields),
+            "messages": {
+                "top": [{"count": top.count, "level": top.level, "message": top.message} for top in self.top_messages],
+                "undercount": self.undercount,
+            },
+            "bad_lines": {
+                "count": self.bad_line_count,
+                "first": [{"line": bad.line, "reason": bad.reason} for bad in self.bad_lines],
+            },
+        }
+
+
+def summarise(items: Iterable[Record | BadLine], *, file: str, format_name: str | None, top: int) -> Report:
+    """Read `items` to their end; the report names the `top` most frequent messages."""
+    levels: Counter[Level] = Counter()
+    fields: FrequentItems[str] = FrequentItems(_FIELD_CAPACITY)
+    messages: FrequentItems[tuple[Level, str]] = FrequentItems(_MESSAGE_CAPACITY)
+    first: datetime | None = None
+    last: datetime | None = None
+    bad_lines: list[BadLine] = []
+    bad_line_count = 0
+    for item in items:
+        if isinstance(item, BadLine):
+            bad_line_count += 1
+            if len(bad_lines) < MAX_BAD_LINES:
+                bad_lines.append(BadLine(line=item.line, reason=item.reason[:_MAX_REASON]))
+            continue
+        levels[item.level] += 1
+        messages.add((item.level, template(item.message)))
+        for name in item.fields:
+            fields.add(name[:_MAX_NAME])
+        if item.time is not None:
+            first = item.time if first is None else min(first, item.time)
+            last = item.time if last is None else max(last, item.time)
+    return Report(
+        file=file,
+        format=format_name,
+        records=levels.total(),
+        levels={level: levels[level] for level in LEVELS},
+        first=first,
+        last=last,
+        fields=dict(fields.most_common(_MAX_FIELDS)),
+        top_messages=tuple(
+            TopMessage(count=count, level=level, message=message)
+            for (level, message), count in messages.most_common(top)
+        ),
+        undercount=messages.undercount,
+        bad_line_count=bad_line_count,
+        bad_lines=tuple(bad_lines),
+    )
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,113 @@
+"""Opens what the user names: a file, or "-" for the standard input; compressed by gzip or not.
+
+What leaves is a stream of plain bytes that is read once, from its start to its end, and its head besides.
+gzip is known by its first two bytes, not by a name. Whatever goes wrong becomes an `UnreadableError`, also in
+the middle of the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from logscan.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import WriteableBuffer
+
+STANDARD_INPUT: Final = "-"
+HEAD_BYTES: Final = 64 * 1024
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A stream, and the first `HEAD_BYTES` of what it will give."""
+
+    head: bytes
+    stream: BinaryIO
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing in it but white space."""
+        return len(self.head) < HEAD_BYTES and not self.head.strip()
+
+
+def title(name: str) -> str:
+    """Return what messages call the file of this name."""
+    return "standard input" if name == STANDARD_INPUT else name
+
+
+@contextmanager
+def open_source(name: str) -> Iterator[Source]:
+    """Open the file `name`; raises UnreadableError, as does reading from the stream."""
+    with ExitStack() as stack:
+        with _one_error():
+            raw = _standard_input() if name == STANDARD_INPUT else stack.enter_context(_open(Path(name)))
+            magic = raw.read(len(_GZIP_MAGIC))
+            whole = _replay(magic, raw)
+            if magic == _GZIP_MAGIC:
+                whole = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=whole, mode="rb")))
+            head = whole.read(HEAD_BYTES)
+        yield Source(head, _replay(head, whole))
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # whoever started the process closed it
+        raise UnreadableError("is closed")
+    return sys.stdin.buffer
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.is_dir():  # Windows would say "permission denied"
+        raise UnreadableError("is a directory")
+    return path.open("rb")
+
+
+def _replay(head: bytes, rest: BinaryIO) -> io.BufferedReader:
+    return io.BufferedReader(_Replay(head, rest), HEAD_BYTES)
+
+
+class _Replay(io.RawIOBase):
+    """`head`, which has been read already, and then `rest`; works for pipes, which cannot seek."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        data, self._head = self._head[: len(view)], self._head[len(view) :]
+        if not data:
+            with _one_error():
+                data = self._rest.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Turn everything that opening and reading can raise into an UnreadableError."""
+    try:
+        yield
+    except EOFError as error:
+        raise UnreadableError("the gzip data ends too early") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableError(f"the gzip data is damaged: {_lower_first(str(error))}") from error
+    except OSError as error:
+        raise UnreadableError(_lower_first(error.strerror or str(error))) from error
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

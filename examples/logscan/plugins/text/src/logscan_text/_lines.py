@@ -1,0 +1,31 @@
+"""What the formats of this distribution share: one pattern decides about one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from logscan.contract import BadLine
+from logscan.lines import TOO_LONG, read_lines, whole_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from logscan.contract import Record
+
+_SNIFF_LINES: Final = 50
+
+
+def share_of_records(head: bytes, read: Callable[[int, str], Record | BadLine]) -> float:
+    """Return the share of lines that `read` makes a record of, among the first lines of a file."""
+    lines = whole_lines(head)[:_SNIFF_LINES]
+    good = sum(not isinstance(read(line.number, line.text), BadLine) for line in lines)
+    return good / len(lines) if lines else 0.0
+
+
+def parse_each(stream: BinaryIO, read: Callable[[int, str], Record | BadLine]) -> Iterator[Record | BadLine]:
+    """Yield what `read` makes of every line that is not blank, given its number and its text."""
+    for line in read_lines(stream):
+        if line.is_cut:
+            yield BadLine(line=line.number, reason=TOO_LONG)
+        elif text := line.text.strip():
+            yield read(line.number, text)

@@ -1,0 +1,5 @@
+"""`python -m onebin`."""
+
+from onebin.cli import main
+
+main()

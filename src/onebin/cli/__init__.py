@@ -1,0 +1,83 @@
+"""The command line: `onebin` and its commands, and the one place where an error becomes text and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from onebin import __version__
+from onebin.cli import build, edit, look, machine
+from onebin.cli.report import report
+from onebin.errors import InterruptedBuildError, OnebinError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+
+class Commands(click.Group):
+    """A group that lists its commands in the order of their use and suggests one for a typo."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they were added."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is asked for; a wrong name fails with the nearest right one."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], list(self.commands), 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(self.commands)}."
+            ctx.fail(f"No such command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: onebin init --host PACKAGE --script NAME --with PLUGIN && onebin bundle",
+)
+@click.version_option(__version__, prog_name="onebin")
+def cli() -> None:
+    """Freeze a Python application with its plugins into one verified executable file.
+
+    A manifest, bundle.toml, names the host and its plugins; `onebin bundle` makes the file.
+    """
+
+
+for command in (
+    *(edit.init, edit.add, edit.remove, edit.list_plugins),
+    *(build.lock, build.check, build.generate, build.bundle, build.run),
+    *(look.verify, look.inspect),
+    *(machine.doctor, machine.clean),
+):
+    cli.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the code of the error's class, or 0."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(args=None if argv is None else list(argv), prog_name="onebin", standalone_mode=False)
+    except OnebinError as error:
+        report(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        report(
+            InterruptedBuildError("interrupted", "nothing was changed; the next build goes on from what is finished")
+        )
+        code = InterruptedBuildError.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Treat SIGTERM as Ctrl-C, so that children are ended and half-made files removed."""
+    raise KeyboardInterrupt

@@ -1,0 +1,186 @@
+"""The commands that build: lock, check, generate, bundle, run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onebin import lock as locks
+from onebin import pipeline
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.errors import FreezeError, os_errors
+from onebin.paths import display
+from onebin.process import become, environment
+
+if TYPE_CHECKING:
+    from onebin.contract import Plan
+
+
+@click.command(epilog="Example: onebin lock --upgrade datasette-vega")
+@options.with_manifest_option
+@click.option("--upgrade", is_flag=True, help="Move to newer versions: of the packages named, or of all.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")
+@options.with_json
+@options.with_progress
+def lock(
+    manifest: Path,
+    names: tuple[str, ...],
+    *,
+    upgrade: bool,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Resolve the manifest and write the lock, pylock.<name>.toml."""
+    if names and not upgrade:
+        raise click.UsageError("Names go with --upgrade.")
+    loaded, workspace = options.opened(manifest)
+    progress = options.progress(quiet=quiet or as_json, verbose=verbose)
+    with progress.step("lock") as step:
+        wanted = (names or None) if upgrade else ()
+        locked = locks.resolve(loaded, workspace, offline=offline, upgrade=wanted)
+        step.outcome = (
+            f"{display(locked.file)}: {len(locked.packages)} packages for Python {locked.interpreter.version}"
+        )
+    for change in locked.changes or ("nothing changed",):
+        progress.detail(change)
+    if as_json:
+        packages = [{"name": package.name, "version": package.version} for package in locked.packages]
+        print_json(
+            {
+                "file": str(locked.file),
+                "sha256": locked.digest,
+                "packages": packages,
+                "changes": locked.changes,
+            }
+        )
+
+
+@click.command(epilog="Example: onebin check --locked")
+@options.with_manifest
+@options.with_settings
+@options.with_json
+@options.with_progress
+def check(manifest: Path, *, locked: bool, offline: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Find everything that is wrong before anything is frozen."""
+    loaded, workspace = options.opened(manifest)
+    progress = options.progress(quiet=quiet or as_json, verbose=verbose)
+    plan = pipeline.plan(loaded, workspace, options.settings(locked=locked, offline=offline), progress)
+    if as_json:
+        print_json({"ok": True, "host": _host(plan), "plugins": _plugins(plan), "notices": plan.notices})
+
+
+@click.command(epilog="Example: onebin generate -o build/source")
+@options.with_manifest
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: build/NAME]")
+@options.with_settings
+@options.with_progress
+def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool, quiet: bool, verbose: bool) -> None:
+    """Write the registry, entry and spec that would be frozen, to be read."""
+    loaded, workspace = options.opened(manifest)
+    progress = options.progress(quiet=quiet, verbose=verbose)
+    _, _, source = pipeline.generate(loaded, workspace, options.settings(locked=locked, offline=offline), progress)
+    directory = output or workspace.directory / "build" / source.name
+    source.write(directory)
+    for name in source.files:
+        click.echo(display(directory / name))
+
+
+@click.command(
+    epilog="Examples: onebin bundle   |   onebin bundle --host datasette --script datasette --with datasette-vega -o ds"
+)
+@click.argument("manifest", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: dist/NAME]")
+@click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
+@options.with_host
+@options.with_settings
+@options.with_json
+@options.with_progress
+def bundle(
+    manifest: Path | None,
+    *,
+    output: Path | None,
+    no_verify: bool,
+    host: str | None,
+    script: str | None,
+    entry: str | None,
+    plugins: tuple[str, ...],
+    python: str | None,
+    name: str | None,
+    locked: bool,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Build the executable: lock, stage, check, freeze, verify.
+
+    MANIFEST is a file or a folder; the bundle.toml of this folder if left out. With --host there is no manifest at
+    all, and versions are resolved anew each time.
+    """
+    wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
+    if wanted.is_given and manifest is not None:
+        raise click.UsageError("Give a manifest or --host, not both.")
+    progress = options.progress(quiet=quiet or as_json, verbose=verbose)
+    with ExitStack() as stack:
+        if wanted.is_given:
+            loaded, workspace = stack.enter_context(options.described(wanted, output))
+        else:
+            loaded, workspace = options.opened(manifest or Path(), output)
+        settings = options.settings(locked=locked, offline=offline)
+        built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
+    if as_json:
+        verified = built.verified is not None
+        print_json(
+            {
+                "file": str(built.file),
+                "verified": verified,
+                "host": _host(built.plan),
+                "plugins": _plugins(built.plan),
+            }
+        )
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="Example: onebin run -- serve data.db",
+)
+@options.with_manifest_option
+@click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
+    """Run the host unfrozen, in its stage and with the same registry: the development loop."""
+    loaded, workspace = options.opened(manifest)
+    settings = options.settings(locked=locked, offline=False)
+    plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
+    directory = workspace.cache_dir / "run" / source.digest
+    with os_errors(FreezeError, "write the generated source to", directory):
+        if not directory.is_dir():
+            source.write(directory)
+    return become(
+        [plan.survey.stage.python, directory / "entry.py", *args],
+        env=environment(ONEBIN_NAME=loaded.bundle.name),
+    )
+
+
+def _host(plan: Plan) -> dict[str, str]:
+    return {"name": plan.host.title, "version": plan.host.version, "entry": ":".join(plan.entry)}
+
+
+def _plugins(plan: Plan) -> list[dict[str, object]]:
+    return [
+        {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "modules": plugin.modules,
+            "entry_points": [{"group": p.group, "name": p.name, "value": p.value} for p in plugin.entry_points],
+        }
+        for plugin in plan.plugins
+    ]

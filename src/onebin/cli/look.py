@@ -1,0 +1,69 @@
+"""The commands that look at an artifact: verify, inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onebin import card
+from onebin import inspect as inspecting
+from onebin import verify as verifying
+from onebin.cli import options
+from onebin.cli.report import print_json
+
+
+@click.command(epilog="Example: onebin verify dist/ds")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.with_json
+def verify(file: Path, *, as_json: bool) -> None:
+    """Prove an artifact: its bytes are whole, and it answers as its stage did.
+
+    This runs the file. `onebin inspect` does not.
+    """
+    facts = card.check(file.absolute())
+    verified = verifying.verify(file.absolute(), facts)
+    if as_json:
+        print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"]})
+    else:
+        click.echo(verifying.describe(file, verified))
+
+
+@click.command(epilog="Example: onebin inspect --json dist/ds")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.with_json
+def inspect(file: Path, *, as_json: bool) -> None:
+    """Show what an artifact holds, read from the file without running it."""
+    inspected = inspecting.inspect(file.absolute())
+    if as_json:
+        print_json(inspected.as_json())
+        return
+    for line in _lines(inspected.as_json()):
+        click.echo(line)
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    """Return an artifact's facts as lines that fit a terminal."""
+    width = max([len(plugin["name"]) for plugin in facts["plugins"]], default=0)
+    python = facts["interpreter"]
+    tools = ", ".join(
+        f"{tool['name']} {tool['version']}" for tool in facts["toolchain"] if tool["name"].startswith("pyinstaller")
+    )
+    return [
+        f"{facts['name']}: {facts['host']['name']} {facts['host']['version']} ({facts['host']['entry']}), {facts['size'] / 1e6:.1f} MB",
+        f"  interpreter  {python['implementation']} {python['version']}, {python['platform']}",
+        f"  lock         sha256:{facts['lock_sha256']}",
+        f"  packages     {len(facts['distributions'])}",
+        f"  built with   onebin {facts['onebin']}, {tools}",
+        f"  plugins      {len(facts['plugins'])}",
+        *(f"    {plugin['name']:<{width}}  {plugin['version']}  {_groups(plugin)}" for plugin in facts["plugins"]),
+    ]
+
+
+def _groups(plugin: dict[str, Any]) -> str:
+    """Return what a plugin registers, by extension point."""
+    groups: dict[str, list[str]] = {}
+    for group, name, _ in plugin["entry_points"]:
+        groups.setdefault(group, []).append(name)
+    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items()) or ", ".join(plugin["modules"])

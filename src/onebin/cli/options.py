@@ -1,0 +1,139 @@
+"""Options that several commands share, and how they become values of the pipeline."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from onebin import manifest as manifests
+from onebin import manifest_edit
+from onebin.manifest import Manifest
+from onebin.paths import MANIFEST_NAME, Workspace
+from onebin.pipeline import Settings
+from onebin.progress import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def with_manifest(function: F) -> F:
+    """Add the argument MANIFEST: a file, or a folder with a bundle.toml."""
+    return click.argument("manifest", type=click.Path(path_type=Path), default=Path(MANIFEST_NAME), required=False)(
+        function
+    )
+
+
+def with_manifest_option(function: F) -> F:
+    """Add -m/--manifest, for commands whose arguments are something else."""
+    return click.option(
+        "-m",
+        "--manifest",
+        type=click.Path(path_type=Path),
+        default=Path(MANIFEST_NAME),
+        help="The manifest.",
+        show_default=True,
+    )(function)
+
+
+def with_settings(function: F) -> F:
+    """Add the options that say how to lock and stage."""
+    locked = click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
+    offline = click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")
+    return locked(offline(function))
+
+
+def with_progress(function: F) -> F:
+    """Add -q and -v."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
+    verbose = click.option("-v", "--verbose", is_flag=True, help="Show what the tools print.")
+    return quiet(verbose(function))
+
+
+def with_json(function: F) -> F:
+    """Add --json."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there."
+    )(function)
+
+
+def with_host(function: F) -> F:
+    """Add the options that describe a bundle without a manifest."""
+    options = [
+        click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
+        click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
+        click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
+        click.option(
+            "--with",
+            "plugins",
+            metavar="REQ|PATH",
+            multiple=True,
+            help="A plugin; may be given several times.",
+        ),
+        click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
+        click.option("--name", help="The file's name; the script's name if left out."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A bundle described by options instead of a manifest."""
+
+    host: str | None
+    script: str | None
+    entry: str | None
+    plugins: tuple[str, ...]
+    python: str | None
+    name: str | None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any of the options was used."""
+        return self != Wanted(host=None, script=None, entry=None, plugins=(), python=None, name=None)
+
+    def manifest_text(self) -> str:
+        """Return the manifest that these options mean; raises UsageError or ManifestError."""
+        if self.host is None:
+            raise click.UsageError("--host is missing: a bundle without a manifest needs the application to freeze.")
+        if (self.script is None) == (self.entry is None):
+            raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
+        name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
+        return manifest_edit.create(
+            name=name,
+            host=self.host,
+            script=self.script,
+            entry=self.entry,
+            plugins=self.plugins,
+            python=self.python,
+        )
+
+
+@contextmanager
+def described(wanted: Wanted, output: Path | None) -> Iterator[tuple[Manifest, Workspace]]:
+    """Provide the manifest and workspace of a bundle without files: its lock is made anew and thrown away."""
+    with tempfile.TemporaryDirectory(prefix="onebin-") as scratch:
+        workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=Path(scratch))
+        yield manifests.parse(wanted.manifest_text(), file=workspace.manifest_file), workspace
+
+
+def opened(file: Path, output: Path | None = None) -> tuple[Manifest, Workspace]:
+    """Return the manifest and workspace of a manifest file; raises ManifestError."""
+    workspace = Workspace.at(file, output=output)
+    return manifests.load(workspace.manifest_file), workspace
+
+
+def settings(*, locked: bool, offline: bool) -> Settings:
+    """Return how to build."""
+    return Settings(locked=locked, offline=offline)
+
+
+def progress(*, quiet: bool, verbose: bool) -> Progress:
+    """Return where progress is shown."""
+    return Progress(quiet=quiet, verbose=verbose and not quiet)

@@ -1,0 +1,36 @@
+"""Words for the terminal: errors with their remedies, and results as text or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from onebin.errors import FindingsError, OnebinError, ProcessError
+
+
+def report(error: OnebinError) -> None:
+    """Print an error: what is wrong and where, then what to do."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), error.message))
+    if isinstance(error, ProcessError) and error.tail:
+        console.print(Text(error.tail))
+    if isinstance(error, FindingsError):
+        for finding in error.findings:
+            console.print(Text.assemble("  ", (finding.where, "bold"), f": {finding.message}"))
+            _hint(console, finding.hint, indent="    ")
+    _hint(console, error.hint)
+
+
+def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
+    if hint:
+        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), hint))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,151 @@
+"""Freeze a generated source with PyInstaller.
+
+Enters: a Source and its Plan. Leaves: a FrozenTree in the cache. Refuses: a declared module that did not get in, and
+a file that comes from nowhere that is accounted for.
+
+PyInstaller's own cache compares times, so it is not used: a freeze is kept under a key that covers every input.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onebin.cache import Cache
+from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
+from onebin.errors import FreezeError, ProcessError, os_errors
+from onebin.paths import display
+from onebin.probe import ask_stage
+from onebin.process import environment, stream
+from onebin.registry import declared_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from onebin.contract import Plan
+    from onebin.paths import Workspace
+    from onebin.registry import Source
+    from onebin.toolchain import Toolchain
+
+KIND = "frozen"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenTree:
+    """What PyInstaller made: the executable, and its contents as (name, source, kind) rows by part."""
+
+    key: str
+    executable: Path
+    contents: Mapping[str, Any]
+
+
+def freeze(
+    source: Source,
+    plan: Plan,
+    toolchain: Toolchain,
+    workspace: Workspace,
+    *,
+    echo: Callable[[str], None] | None = None,
+) -> FrozenTree:
+    """Return the frozen tree of a source, freezing it if the cache has none; raises FreezeError.
+
+    `echo` is called with each line that PyInstaller prints; all of them are kept in the workspace's log.
+    """
+    key = _key(source, plan, toolchain)
+    name = f"{source.name}.exe" if sys.platform == "win32" else source.name
+
+    def make(partial: Path) -> None:
+        source.write(partial / "source")
+        _run_pyinstaller(source, plan, toolchain, workspace, partial, echo)
+        _refuse_missing_modules(plan, _contents(partial))
+        for leftover in ("work", "config"):
+            shutil.rmtree(partial / leftover, ignore_errors=True)
+
+    with os_errors(FreezeError, "freeze in", workspace.cache_dir):
+        entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
+        return FrozenTree(key=key, executable=entry / "dist" / name, contents=_contents(entry))
+
+
+def _key(source: Source, plan: Plan, toolchain: Toolchain) -> str:
+    """Return the digest of every input of a freeze."""
+    stage = plan.survey.stage
+    with as_file(_driver()) as driver:
+        driver_sha256 = sha256_of_file(driver)
+    with os_errors(FreezeError, "read the data files of", plan.manifest.file):
+        data = {
+            place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
+        }
+    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, driver_sha256, data])
+
+
+def _run_pyinstaller(
+    source: Source,
+    plan: Plan,
+    toolchain: Toolchain,
+    workspace: Workspace,
+    partial: Path,
+    echo: Callable[[str], None] | None,
+) -> None:
+    log = workspace.log_file(source.name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    env = environment(PYTHONHASHSEED="0", PYINSTALLER_CONFIG_DIR=str(partial / "config"))
+    with as_file(_driver()) as driver:
+        argv = [
+            plan.survey.stage.python,
+            "-E",
+            "-s",
+            driver,
+            toolchain.directory,
+            partial / "dist",
+            partial / "work",
+        ]
+        try:
+            stream([*argv, partial / "source" / source.spec], env=env, cwd=partial, log=log, echo=echo)
+        except ProcessError as error:
+            full = "No space left on device" in error.tail
+            hint = (
+                "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+                if full
+                else f"the whole log: {display(log)}"
+            )
+            raise FreezeError(
+                f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint
+            ) from error
+
+
+def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
+    """Compare what was declared with what got in: PyInstaller only logs what it does not find.
+
+    Modules that do not import in the stage either (for another platform or an older Python) are no loss.
+    """
+    sources = {row[1] for row in contents["binaries"]}
+    found = {row[0] for row in contents["modules"]}
+    files_of = {
+        module: str(file) for each in plan.survey.distributions.values() for module, file in each.modules.items()
+    }
+    missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
+    if not missing:
+        return
+    answers = ask_stage(plan.survey.stage, {"distributions": [], "plugins": [], "modules": missing})
+    lost = [row["name"] for row in answers.data.get("modules", ()) if "error" not in row]
+    if lost or answers.failure:
+        owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})
+        raise FreezeError(
+            f"PyInstaller left out {', '.join(lost or missing)} of {', '.join(owners)}",
+            "if the bundle works without, say so: [freeze] exclude = [...]",
+        )
+
+
+def _contents(entry: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((entry / "dist" / "contents.json").read_text("utf-8"))
+    return loaded
+
+
+def _driver() -> Any:
+    return files("onebin") / "freeze_driver.py"

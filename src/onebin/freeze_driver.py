@@ -1,0 +1,38 @@
+"""Run PyInstaller on a spec, under the stage's interpreter; a script of its own, standard library only.
+
+    python -E -s freeze_driver.py TOOLCHAIN DIST WORK SPEC
+
+PyInstaller and what it needs are imported from the tool chain first; then the stage's packages go before the tool
+chain on `sys.path`, so that the analysis and the hooks see the host's versions of whatever both have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+# All that PyInstaller imports at its own top level from outside the standard library and itself.
+_FIRST = (
+    "altgraph",
+    "packaging.markers",
+    "packaging.requirements",
+    "packaging.specifiers",
+    "packaging.utils",
+    "packaging.version",
+    "_pyinstaller_hooks_contrib",
+    "PyInstaller.__main__",
+)
+
+
+def main(toolchain: str, dist: str, work: str, spec: str) -> None:
+    """Build a spec into `dist`; raises SystemExit as PyInstaller does."""
+    stage_path = sys.path[1:]  # the first is this script's directory
+    sys.path[:] = [toolchain, *stage_path]
+    for name in _FIRST:
+        importlib.import_module(name)
+    sys.path[:] = [*stage_path, toolchain]
+    sys.modules["PyInstaller.__main__"].run(["--noconfirm", "--distpath", dist, "--workpath", work, spec])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:5])

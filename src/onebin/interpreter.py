@@ -1,0 +1,186 @@
+"""Find the Python to freeze and read its facts, by asking it.
+
+uv does the search (its managed interpreters, PATH, the Windows registry); the versions that pyenv keeps are offered
+to it, because pyenv's shims answer for the active version only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from onebin import uv
+from onebin.errors import InterpreterError, ProcessError
+from onebin.process import environment, run
+
+OLDEST = (3, 10)
+
+# Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
+_QUESTION = """
+import json, os, platform, struct, sys, sysconfig
+var = sysconfig.get_config_var
+names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".a" not in n[-2:]]
+places = [var("LIBDIR"), os.path.join(var("LIBDIR") or "", var("MULTIARCH") or ""), sys.base_prefix,
+          os.path.join(sys.base_prefix, "lib"), var("PYTHONFRAMEWORKPREFIX")]
+files = [os.path.join(p, n) for p in places if p for n in names]
+library = next((f for f in files if os.path.exists(f)), None) if var("Py_ENABLE_SHARED") or var("PYTHONFRAMEWORK") else None
+if sys.platform == "win32":
+    library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
+print(json.dumps({
+    "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
+    "version": "%d.%d.%d" % sys.version_info[:3] + ("" if sys.version_info[3] == "final" else sys.version_info[3]),
+    "implementation": platform.python_implementation(),
+    "build": sys.version,
+    "platform": sysconfig.get_platform(),
+    "library": library,
+    "pointer_bits": 8 * struct.calcsize("P"),
+    "free_threaded": bool(var("Py_GIL_DISABLED")),
+}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library."""
+
+    executable: Path
+    version: str
+    implementation: str
+    build: str
+    platform: str
+    library: Path | None
+
+    @property
+    def minor(self) -> str:
+        """The feature version, such as "3.12": what wheels and bytecode depend on."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """All that makes two interpreters produce different artifacts."""
+        return {
+            "executable": str(self.executable),
+            "version": self.version,
+            "implementation": self.implementation,
+            "build": self.build,
+            "platform": self.platform,
+        }
+
+
+def find(wanted: str | None) -> Interpreter:
+    """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
+
+    Raises InterpreterError when there is none, when it is too old, or when it cannot be frozen.
+    """
+    executable = _search(wanted) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
+    found = ask(executable)
+    _refuse_unusable(found, wanted)
+    return found
+
+
+def ask(executable: Path) -> Interpreter:
+    """Return the facts of one interpreter; raises InterpreterError if it does not answer."""
+    try:
+        completed = run([executable, "-I", "-c", _QUESTION], env=environment(), timeout=60)
+    except ProcessError as error:
+        raise InterpreterError(f"cannot run the interpreter {executable}: {error.tail}", error.hint) from error
+    try:
+        facts = json.loads(completed.stdout)
+        library = facts["library"]
+        return Interpreter(
+            executable=Path(facts["executable"]),
+            version=facts["version"],
+            implementation=facts["implementation"],
+            build=facts["build"],
+            platform=facts["platform"],
+            library=Path(library) if library else None,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        reason = (completed.stderr.strip() or f"exit code {completed.code}").splitlines()[-1]
+        raise InterpreterError(f"{executable} does not answer as a Python: {reason}") from error
+
+
+def installed() -> list[Interpreter]:
+    """Return every interpreter on this machine that answers, newest first, each once."""
+    found: dict[Path, Interpreter] = {}
+    for executable in [*_pyenv_executables(), *uv.list_pythons(_search_environment())]:
+        try:
+            interpreter = ask(executable)
+        except InterpreterError:
+            continue
+        found.setdefault(interpreter.executable, interpreter)
+    return sorted(found.values(), key=lambda each: _release(each.version), reverse=True)
+
+
+def is_new_enough(interpreter: Interpreter) -> bool:
+    """Tell whether PyInstaller and the runtime support this version."""
+    return _release(interpreter.version) >= OLDEST
+
+
+def missing_library_hint(interpreter: Interpreter) -> str:
+    """Say how to get a Python with a shared library, for the ways in which people install Python."""
+    return (
+        f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared), "
+        f"or take one that uv keeps: uv python install {interpreter.minor}"
+    )
+
+
+def _refuse_unusable(found: Interpreter, wanted: str | None) -> None:
+    asked = f"[bundle] python = {wanted!r}" if wanted else "the Python that runs onebin"
+    if found.implementation != "CPython":
+        raise InterpreterError(
+            f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",
+            "name a CPython in [bundle] python",
+        )
+    if not is_new_enough(found):
+        oldest = ".".join(map(str, OLDEST))
+        raise InterpreterError(
+            f"{asked} is Python {found.version}: too old to be frozen",
+            f"name {oldest} or newer in [bundle] python",
+        )
+    if found.library is None:
+        raise InterpreterError(
+            f"{found.executable} (Python {found.version}) has no shared libpython, which freezing needs",
+            missing_library_hint(found),
+        )
+
+
+def _search(wanted: str) -> Path:
+    if os.sep in wanted or "/" in wanted:
+        path = Path(wanted).expanduser()
+        if not path.is_file():
+            raise InterpreterError(
+                f"[bundle] python: there is no file {wanted}", "run `onebin doctor` to list those found"
+            )
+        return path
+    found = uv.find_python(wanted, _search_environment())
+    if found is None:
+        raise InterpreterError(
+            f"[bundle] python: no Python {wanted} was found on this machine",
+            f"install it (uv python install {wanted}), or run `onebin doctor` to list those found",
+        )
+    return found
+
+
+def _search_environment() -> dict[str, str]:
+    """Return an environment whose PATH has pyenv's versions in place of its shims."""
+    shims = str(_pyenv_root() / "shims")
+    inherited = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part != shims]
+    versions = [str(executable.parent) for executable in _pyenv_executables()]
+    return environment(PATH=os.pathsep.join([*inherited, *versions]))
+
+
+def _pyenv_root() -> Path:
+    return Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+
+
+def _pyenv_executables() -> list[Path]:
+    name = "python.exe" if sys.platform == "win32" else "bin/python3"
+    return sorted((file for file in _pyenv_root().glob(f"versions/*/{name}") if file.is_file()), reverse=True)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2])

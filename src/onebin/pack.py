@@ -1,0 +1,135 @@
+"""Pack a frozen tree into one file, beside the place where it belongs.
+
+Enters: a FrozenTree. Leaves: an Artifact, whole but not yet under its name, so that it can be verified first while the
+previous one stays. Refuses: an output that is a directory or that cannot be written.
+
+PyInstaller's one-file mode does the packing proper; what is added here is the card (see `onebin.card`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from onebin import __version__, card
+from onebin.digest import sha256_of
+from onebin.errors import PackError, os_errors
+from onebin.paths import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from onebin.contract import Plan
+    from onebin.freeze import FrozenTree
+    from onebin.paths import Workspace
+
+_EXECUTABLE = 0o755
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """An artifact on its way: `file` is complete, `output` is where `publish` puts it."""
+
+    file: Path
+    output: Path
+    facts: Mapping[str, Any]
+
+    def publish(self) -> None:
+        """Put the artifact in its place in one move; raises PackError."""
+        with os_errors(PackError, "write the artifact", self.output):
+            self.file.replace(self.output)
+
+
+@contextmanager
+def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artifact]:
+    """Provide the artifact while the block runs; what the block does not publish is removed.
+
+    Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
+    """
+    output = workspace.output_file(plan.manifest.bundle.name)
+    if output.is_dir():
+        raise PackError(
+            f"cannot write the artifact {display(output)}: it is a directory", "choose another name with -o"
+        )
+    facts = _facts(plan)
+    with os_errors(PackError, "write the artifact", output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        with os_errors(PackError, "write the artifact", output):
+            for leftover in output.parent.glob(f".{output.name}.*.partial"):
+                leftover.unlink(missing_ok=True)
+            file = _write(frozen.executable, facts, output)
+        try:
+            yield Artifact(file=file, output=output, facts=facts)
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _write(executable: Path, facts: Mapping[str, Any], output: Path) -> Path:
+    digest = hashlib.sha256()
+    suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
+    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=suffix, delete=False) as out:
+        file = Path(out.name)
+        try:
+            with executable.open("rb") as source:
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    out.write(chunk)
+            card.append(out.file, digest.hexdigest(), facts)
+            out.flush()
+            out.close()
+            file.chmod(_EXECUTABLE)
+        except BaseException:
+            out.close()
+            file.unlink(missing_ok=True)
+            raise
+    return file
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """Return what the card says: nothing that differs between two builds of one lock."""
+    manifest, survey, lock = plan.manifest, plan.survey, plan.survey.stage.lock
+    return {
+        "bundle": {"name": manifest.bundle.name},
+        "onebin": __version__,
+        "host": {"name": plan.host.title, "version": plan.host.version, "entry": ":".join(plan.entry)},
+        "plugins": [
+            {
+                "name": plugin.name,
+                "distribution": survey.distributions[plugin.distribution].title,
+                "version": plugin.version,
+                "modules": list(plugin.modules),
+                "entry_points": [[point.group, point.name, point.value] for point in plugin.entry_points],
+            }
+            for plugin in plan.plugins
+        ],
+        "distributions": [{"name": each.title, "version": each.version} for each in survey.distributions.values()],
+        "interpreter": {
+            "implementation": lock.interpreter.implementation,
+            "version": lock.interpreter.version,
+            "platform": lock.interpreter.platform,
+        },
+        "toolchain": [{"name": pin.name, "version": pin.version} for pin in lock.toolchain],
+        "lock": {"sha256": lock.digest, "text": lock.text},
+        "manifest": {"text": manifest.text},
+        "questions": plan.questions,
+        "answers": without_places(plan.answers),
+    }
+
+
+def without_places(value: Any) -> Any:
+    """Return answers of a probe without what names a path of one machine: only the kind of an error is kept."""
+    if isinstance(value, dict):
+        return {key: without_places(item) for key, item in value.items() if key not in {"where", "message"}}
+    if isinstance(value, list):
+        return [without_places(item) for item in value]
+    return value

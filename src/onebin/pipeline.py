@@ -1,0 +1,93 @@
+"""The recipe: each stage takes what the earlier ones made, and a bundle that was not checked cannot be frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin import contract, freeze, lock, registry, stage, survey, verify
+from onebin.pack import pack
+from onebin.paths import display
+from onebin.toolchain import install_toolchain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.contract import Plan
+    from onebin.manifest import Manifest
+    from onebin.paths import Workspace
+    from onebin.progress import Progress
+    from onebin.registry import Source
+    from onebin.toolchain import Toolchain
+    from onebin.verify import Verified
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to build: `locked` never writes the lock, `offline` never asks an index."""
+
+    locked: bool = False
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundled:
+    """A published artifact; `verified` is None if verification was not wanted."""
+
+    file: Path
+    plan: Plan
+    verified: Verified | None
+
+
+def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress) -> Plan:
+    """Lock, stage, survey and check a bundle: everything that can be known before the freeze."""
+    with progress.step("lock") as step:
+        locked = lock.resolve(manifest, workspace, locked=settings.locked, offline=settings.offline)
+        step.outcome = f"{len(locked.packages)} packages for Python {locked.interpreter.version}"
+    for change in locked.changes:
+        progress.detail(change)
+    with progress.step("stage") as step:
+        staged = stage.install(locked, workspace, offline=settings.offline)
+        step.outcome = staged.key[:12]
+    with progress.step("check") as step:
+        surveyed = survey.survey(staged)
+        checked = contract.check(manifest, surveyed)
+        points = sum(len(plugin.entry_points) for plugin in checked.plugins)
+        step.outcome = (
+            f"{len(checked.plugins)} plugins with {points} entry points fit {checked.host.title} {checked.host.version}"
+        )
+    for notice in checked.notices:
+        progress.note(notice)
+    return checked
+
+
+def generate(
+    manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress
+) -> tuple[Plan, Toolchain, Source]:
+    """Plan a bundle and generate its source."""
+    checked = plan(manifest, workspace, settings, progress)
+    with progress.step("generate") as step:
+        toolchain = install_toolchain(checked.survey.stage.lock, workspace, offline=settings.offline)
+        source = registry.render(checked, toolchain)
+        step.outcome = f"{len(source.files)} files"
+    return checked, toolchain, source
+
+
+def bundle(
+    manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress, *, verified: bool = True
+) -> Bundled:
+    """Build the artifact and publish it, after it has proven itself unless `verified` is false."""
+    checked, toolchain, source = generate(manifest, workspace, settings, progress)
+    with progress.step("freeze") as step:
+        frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
+        step.outcome = f"{len(frozen.contents['modules'])} modules, {len(frozen.contents['binaries'])} libraries, {len(frozen.contents['data'])} data files"
+    with pack(frozen, checked, workspace) as artifact:
+        proof = None
+        if verified:
+            with progress.step("verify") as step:
+                proof = verify.verify(artifact.file, artifact.facts)
+                step.outcome = f"{proof.plugins} plugins, {proof.entry_points} entry points, {proof.distributions} distributions as in the stage"
+        with progress.step("pack") as step:
+            artifact.publish()
+            step.outcome = f"{display(artifact.output)}, {artifact.output.stat().st_size / 1e6:.1f} MB"
+    return Bundled(file=artifact.output, plan=checked, verified=proof)

@@ -1,0 +1,185 @@
+"""Generate the source that is frozen: the registry of the plugins, the metadata index, the entry and the spec.
+
+Enters: a Plan. Leaves: a Source, all files as text. Nothing that comes from a manifest or a package can become code:
+every literal goes through `repr`, and a name stands in an import statement only if it is a dotted identifier.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onebin import __version__
+from onebin.digest import sha256_of
+from onebin.errors import Finding, FreezeError, ManifestError, os_errors
+from onebin.paths import display
+from onebin.survey import importable
+from onebin.templates import render_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from onebin.contract import Plan
+    from onebin.survey import Distribution
+    from onebin.toolchain import Toolchain
+
+METADATA_FOLDER = "onebin_metadata"
+
+# What uv notes for itself, and where a local project lay: neither is a fact of the distribution.
+_NOT_METADATA = frozenset({"uv_cache.json", "uv_build.json"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The generated files by name, and the digest of them all."""
+
+    name: str
+    files: Mapping[str, str]
+    digest: str
+
+    @property
+    def spec(self) -> str:
+        """The file that PyInstaller reads."""
+        return f"{self.name}.spec"
+
+    def write(self, directory: Path) -> None:
+        """Write all files below a directory; raises FreezeError."""
+        with os_errors(FreezeError, "write the generated source to", directory):
+            for name, text in self.files.items():
+                file = directory / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, "utf-8", newline="\n")
+
+
+def render(plan: Plan, toolchain: Toolchain) -> Source:
+    """Return the source of a plan; raises ManifestError for data files that are not there."""
+    name = plan.manifest.bundle.name
+    facts: dict[str, Any] = {
+        "version": __version__,
+        "lock_digest": plan.survey.stage.lock.digest,
+        "name": name,
+    }
+    freeze = plan.manifest.freeze
+    generated = {
+        "onebin_registry.py": render_python("registry.py.j2", plugins=list(_plugins(plan)), eager=plan.eager, **facts),
+        "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
+        "entry.py": render_python("entry.py.j2", **_entry(plan), **facts),
+        f"{name}.spec": render_python(
+            "bundle.spec.j2",
+            keep_source=dict.fromkeys(freeze.keep_source, "pyz+py"),
+            optimize=freeze.optimize,
+            strip=freeze.strip,
+            **facts,
+        ),
+        "collect.json": json.dumps(_collect(plan, toolchain), indent=1) + "\n",
+        **_runtime(),
+    }
+    return Source(name=name, files=generated, digest=sha256_of(generated))
+
+
+def declared_modules(plan: Plan) -> list[str]:
+    """Return the modules that must be in the artifact: those of host and plugins, and what the manifest includes."""
+    survey = plan.survey
+    whole = [plan.host.name, *(plugin.distribution for plugin in plan.plugins)]
+    wanted = {module for name in whole for module in survey.distributions[name].modules}
+    wanted |= {module for plugin in plan.plugins for module in plugin.modules}
+    for name in plan.manifest.freeze.include:
+        wanted |= {module for module in survey.owners if module == name or module.startswith(f"{name}.")}
+    return sorted(module for module in wanted if not is_excluded(module, plan.manifest.freeze.exclude))
+
+
+def is_excluded(module: str, excluded: Iterable[str]) -> bool:
+    """Tell whether a module is, or lies in, one that the manifest leaves out."""
+    return any(module == name or module.startswith(f"{name}.") for name in excluded)
+
+
+def _plugins(plan: Plan) -> Iterator[dict[str, Any]]:
+    for index, plugin in enumerate(plan.plugins, 1):
+        yield {
+            "function": f"_open_{index}_{re.sub(r'[^a-z0-9]+', '_', plugin.name.lower()).strip('_')}",
+            "name": plugin.name,
+            "distribution": plan.survey.distributions[plugin.distribution].title,
+            "version": plugin.version,
+            "modules": [{"name": module, "importable": importable(module)} for module in plugin.modules],
+            "entry_points": plugin.entry_points,
+        }
+
+
+def _entry(plan: Plan) -> dict[str, Any]:
+    module, attribute = plan.entry
+    first, *rest = attribute.split(".")
+    return {
+        "module": module,
+        "first": first,
+        "rest": "".join(f".{part}" for part in rest),
+        "importable": importable(f"{module}.{attribute}"),
+    }
+
+
+def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
+    survey = plan.survey
+    distributions = survey.distributions.values()
+    excluded = plan.manifest.freeze.exclude
+    not_staged = [name for name in toolchain.modules if survey.of_module(name) is None]
+    modules = {*declared_modules(plan), *_found_at_run_time(plan)}
+    return {
+        "site_packages": str(survey.stage.site_packages),
+        "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
+        "excludes": [*excluded, *not_staged],
+        "data": {each.name: [[file, str(each.site_packages / file)] for file in each.data] for each in distributions},
+        "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],
+        "files": {
+            file.relative_to(each.site_packages).as_posix(): each.name
+            for each in distributions
+            for file in each.modules.values()
+        },
+    }
+
+
+def _found_at_run_time(plan: Plan) -> Iterator[str]:
+    """Yield the modules of dependencies that no import statement names: imported by computed name, or plugged in."""
+    for each in plan.survey.distributions.values():
+        if each.imports_by_name:
+            yield from each.modules
+    hosts = [plan.host, *(plan.survey.distributions[plugin.distribution] for plugin in plan.plugins)]
+    for each in plan.survey.distributions.values():
+        for point in each.plugs:
+            if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
+                yield point.module
+
+
+def _metadata(distribution: Distribution) -> Iterator[list[str]]:
+    for file in distribution.metadata:
+        name = file.rpartition("/")[2]
+        source = distribution.site_packages / file
+        local = name == "direct_url.json" and '"file:' in source.read_text("utf-8").replace(" ", "").replace(
+            '"url":', ""
+        )
+        if name not in _NOT_METADATA and not local:
+            yield [f"{METADATA_FOLDER}/{file}", str(source)]
+
+
+def _own_data(plan: Plan) -> Iterator[list[str]]:
+    """Yield the data files that the manifest adds: a file, or all files below a folder."""
+    manifest = plan.manifest
+    for place, source in manifest.freeze.data.items():
+        path = manifest.directory / source
+        if not path.exists():
+            where = f"{display(manifest.file)}: freeze.data.{place}"
+            raise ManifestError("data of the manifest is not there", [Finding(where, f"there is nothing at {source}")])
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.is_file())
+            yield from ([f"{place}/{file.relative_to(path).as_posix()}", str(file)] for file in found)
+        else:
+            yield [f"{place}/{path.name}", str(path)]
+
+
+def _runtime() -> dict[str, str]:
+    """Return the runtime's modules, to be frozen from the generated source and not from where onebin is installed."""
+    package = files("onebin_runtime")
+    modules = sorted((file for file in package.iterdir() if file.name.endswith(".py")), key=lambda file: file.name)
+    return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}

@@ -1,0 +1,231 @@
+"""Survey the stage: what each distribution contributes, read from its files; nothing is imported.
+
+Enters: a Stage. Leaves: a Survey. Refuses: a stage that does not hold exactly the lock.
+
+Modules and data files come from RECORD, entry points from entry_points.txt (both: the packaging specifications on
+recording installed projects and on entry points), computed imports from the syntax tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import keyword
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from onebin.errors import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from onebin.stage import Stage
+
+SCRIPT_GROUPS = frozenset({"console_scripts", "gui_scripts"})
+
+_EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
+_NEVER_DATA = re.compile(
+    r"(?:\.py[ciwx]?|\.pth|\.pxd|\.pyx|\.[ch](?:pp|xx)?|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$"
+)
+_TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
+_IMPORTERS = frozenset({"import_module", "__import__"})
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class EntryPoint:
+    """One entry point: `name = value` in a group, value as "module:attribute" or "module"."""
+
+    group: str
+    name: str
+    value: str
+
+    @property
+    def module(self) -> str:
+        """The module part of the value, without attribute and extras."""
+        return self.value.partition(":")[0].partition("[")[0].strip()
+
+    @property
+    def attribute(self) -> str:
+        """The attribute part of the value, or an empty string."""
+        return self.value.partition(":")[2].partition("[")[0].strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """What one distribution contributes.
+
+    `modules` maps dotted names to files, `data` holds POSIX paths relative to site-packages, `metadata` the files of
+    its .dist-info; `requires` the canonical names of what it depends on. `imports_by_name` tells that it imports
+    modules whose names only a run can tell.
+    """
+
+    name: str
+    title: str
+    version: str
+    site_packages: Path
+    info: str
+    modules: Mapping[str, Path]
+    data: tuple[str, ...]
+    metadata: tuple[str, ...]
+    entry_points: tuple[EntryPoint, ...]
+    requires: tuple[str, ...]
+    imports_by_name: bool
+
+    @property
+    def top_level(self) -> tuple[str, ...]:
+        """The names that can be imported without a dot."""
+        return tuple(dict.fromkeys(name.partition(".")[0] for name in self.modules))
+
+    @property
+    def plugs(self) -> tuple[EntryPoint, ...]:
+        """The entry points that extend something: all but the scripts."""
+        return tuple(point for point in self.entry_points if point.group not in SCRIPT_GROUPS)
+
+    @cached_property
+    def text(self) -> str:
+        """All its Python source, to look words up in."""
+        sources = (file for file in self.modules.values() if file.suffix == ".py")
+        return "\n".join(file.read_text("utf-8", "replace") for file in sources)
+
+    def mentions(self, word: str) -> bool:
+        """Tell whether the word stands in its source as a string of its own."""
+        return f'"{word}"' in self.text or f"'{word}'" in self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """All distributions of a stage by canonical name, and which one owns each module."""
+
+    stage: Stage
+    distributions: Mapping[str, Distribution]
+    owners: Mapping[str, str] = field(repr=False)
+
+    def of_module(self, name: str) -> Distribution | None:
+        """Return the distribution that has a module, or the package that it lies in."""
+        while name:
+            if name in self.owners:
+                return self.distributions[self.owners[name]]
+            name = name.rpartition(".")[0]
+        return None
+
+
+def survey(stage: Stage) -> Survey:
+    """Return what the stage's distributions contribute; raises StageError if they are not the lock's."""
+    try:
+        found = {each.name: each for each in map(_read, _installed(stage.site_packages))}
+    except OSError as error:
+        raise StageError(
+            f"the stage {stage.directory} is damaged: {error}", "run `onebin clean` and build again"
+        ) from error
+    locked = {package.name for package in stage.lock.packages}
+    if set(found) != locked:
+        odd = ", ".join(sorted(set(found) ^ locked))
+        raise StageError(
+            f"the stage {stage.directory} does not hold the lock: {odd}", "run `onebin clean` and build again"
+        )
+    owners = {module: each.name for each in found.values() for module in each.modules}
+    return Survey(stage=stage, distributions=dict(sorted(found.items())), owners=owners)
+
+
+def importable(name: str) -> bool:
+    """Tell whether a dotted name can stand in an import statement."""
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
+
+
+def _installed(site_packages: Path) -> Iterator[importlib.metadata.PathDistribution]:
+    for info in sorted(site_packages.glob("*.dist-info")):
+        yield importlib.metadata.PathDistribution(info)
+
+
+def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
+    site_packages = Path(str(distribution.locate_file("")))
+    info = _info_directory(distribution)
+    title = distribution.metadata["Name"]
+    if not title:
+        raise StageError(f"{info} has no name in its METADATA", "the wheel is malformed: ask its author")
+    files = [PurePosixPath(str(file)) for file in distribution.files or ()]
+    inside = [
+        file for file in files if ".." not in file.parts and not file.is_absolute() and "__pycache__" not in file.parts
+    ]
+    tests = _test_folders(inside)
+    kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)]
+    modules = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    return Distribution(
+        name=str(canonicalize_name(title)),
+        title=title,
+        version=distribution.version,
+        site_packages=site_packages,
+        info=info,
+        modules=modules,
+        data=tuple(str(file) for file in kept if file.parts[0] != info and _is_data(file)),
+        metadata=tuple(str(file) for file in kept if file.parts[0] == info),
+        entry_points=tuple(
+            EntryPoint(group=point.group, name=point.name, value=point.value) for point in distribution.entry_points
+        ),
+        requires=tuple(_requirement_names(distribution.requires or ())),
+        imports_by_name=any(map(_imports_by_name, modules.values())),
+    )
+
+
+def _info_directory(distribution: importlib.metadata.PathDistribution) -> str:
+    return Path(str(distribution._path)).name  # type: ignore[attr-defined]  # noqa: SLF001  # the only way to its own directory
+
+
+def _requirement_names(requires: Iterable[str]) -> Iterator[str]:
+    for line in requires:
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        if name:
+            yield str(canonicalize_name(name[0]))
+
+
+def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:
+    """Return the folders that hold a test suite: named so, and with a file that a test runner would collect."""
+    return {
+        str(folder)
+        for file in files
+        if _TEST_FILE.match(file.name)
+        for folder in file.parents
+        if folder.name in {"test", "tests"} and len(folder.parts) > 1
+    }
+
+
+def _module_name(file: PurePosixPath) -> str | None:
+    stem = file.name[:-3] if file.suffix == ".py" else _EXTENSION_MODULE.sub("", file.name)
+    if stem == file.name:
+        return None
+    parts = [*file.parts[:-1], *(() if stem == "__init__" and len(file.parts) > 1 else (stem,))]
+    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+
+
+def _is_data(file: PurePosixPath) -> bool:
+    return not _NEVER_DATA.search(str(file)) and _module_name(file) is None
+
+
+def _imports_by_name(file: Path) -> bool:
+    """Tell whether a module calls an import function with anything but a literal."""
+    if file.suffix != ".py":
+        return False
+    source = file.read_bytes()
+    if not any(name.encode() in source for name in _IMPORTERS):
+        return False
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, ast.Call)
+        and _called(node.func) in _IMPORTERS
+        and not (node.args and isinstance(node.args[0], ast.Constant))
+        for node in ast.walk(tree)
+    )
+
+
+def _called(function: ast.expr) -> str:
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else ""

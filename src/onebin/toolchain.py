@@ -1,0 +1,61 @@
+"""Install the tool chain (PyInstaller and its hooks) into a directory of its own, apart from every stage.
+
+It runs under the stage's interpreter but is no part of the stage, so that the host's own versions of shared packages
+win, and nothing of it is there to be collected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onebin import uv
+from onebin.cache import Cache
+from onebin.digest import sha256_of
+from onebin.errors import StageError, os_errors
+
+if TYPE_CHECKING:
+    from onebin.lock import Lock
+    from onebin.paths import Workspace
+
+KIND = "toolchains"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """A directory of importable packages, and the names of the modules at its top."""
+
+    key: str
+    directory: Path
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The importable names: packages and single modules."""
+        entries = (
+            path
+            for path in self.directory.iterdir()
+            if (path.suffix in {"", ".py"} and path.name.isidentifier()) or path.suffix == ".py"
+        )
+        return tuple(sorted(path.stem for path in entries if path.name not in {"bin", "__pycache__"}))
+
+
+def install_toolchain(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Toolchain:
+    """Return the tool chain that a lock pins, installing it if the cache has none; raises StageError."""
+    requirements = "".join(
+        f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
+        for pin in lock.toolchain
+    )
+    key = sha256_of([requirements, lock.interpreter.minor, lock.interpreter.platform])
+
+    def make(partial: Path) -> None:
+        wanted = partial / "requirements.txt"
+        wanted.write_text(requirements, "utf-8")
+        try:
+            uv.install_flat(wanted, python=lock.interpreter.executable, target=partial / "packages", offline=offline)
+        except uv.Failure as failure:
+            raise failure.become(StageError, "the tool chain (PyInstaller) cannot be installed") from failure
+
+    with os_errors(StageError, "install the tool chain in", workspace.cache_dir):
+        entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
+    return Toolchain(key=key, directory=entry / "packages")

@@ -1,0 +1,67 @@
+"""One distribution of an artifact, as `importlib.metadata` wants it; imported when somebody asks."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import Distribution, EntryPoint, EntryPoints
+from pathlib import Path
+
+from onebin_runtime._metadata import FOLDER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.metadata import SimplePath
+
+
+class FrozenDistribution(Distribution):
+    """A distribution whose name, version and entry points are in the index and whose files are in the artifact."""
+
+    def __init__(
+        self,
+        root: str,
+        normalised: str,
+        name: str,
+        version: str,
+        info: str,
+        entry_points: tuple[tuple[str, str, str], ...],
+    ) -> None:
+        self._root = root
+        self._normalised = normalised
+        self._name = name
+        self._version = version
+        self._points = entry_points
+        # pip, pkg_resources and others reach for this attribute of the standard library's own class.
+        self._path = Path(root, FOLDER, info)
+
+    def read_text(self, filename: str | os.PathLike[str]) -> str | None:
+        """Return the text of a file of the .dist-info directory, or None if it is not there."""
+        try:
+            return self._path.joinpath(filename).read_text(encoding="utf-8")
+        except (FileNotFoundError, IsADirectoryError, KeyError, NotADirectoryError, PermissionError):
+            return None
+
+    def locate_file(self, path: str | os.PathLike[str]) -> SimplePath:
+        """Return where a file of the distribution lies in the artifact; modules lie in its archive."""
+        return Path(self._root) / path
+
+    @property
+    def name(self) -> str:
+        """The name as METADATA has it."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """The version as METADATA has it."""
+        return self._version
+
+    @property
+    def _normalized_name(self) -> str:
+        return self._normalised
+
+    @property
+    def entry_points(self) -> EntryPoints:
+        """The entry points, from the index."""
+        return EntryPoints(
+            EntryPoint(name=name, value=value, group=group)._for(self)  # type: ignore[attr-defined]  # noqa: SLF001  # as the standard library's own distributions do
+            for group, name, value in self._points
+        )

@@ -1,0 +1,76 @@
+"""Answer `importlib.metadata` in an artifact, from an index that the build made.
+
+The artifact holds the .dist-info files of every locked distribution below one folder that is not on `sys.path`, and
+an index of their names, versions and entry points. So a question for entry points reads no file and no directory,
+and a question for anything else reads the very file that was installed.
+
+Implements `importlib.metadata.DistributionFinder` (Python 3.10 and newer) without importing it before it is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
+
+    # (name, version, .dist-info folder, ((group, name, value), ...))
+    Row = tuple[str, str, str, tuple[tuple[str, str, str], ...]]
+
+FOLDER = "onebin_metadata"
+
+
+class MetadataFinder:
+    """Finds the distributions of the index when the directory of the artifact's files is searched."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._found: dict[str, Distribution] | None = None
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find no module: this finder knows distributions only."""
+        return None
+
+    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
+        """Return the distributions that a context asks for: all, or the one of its name."""
+        wanted = getattr(context, "path", sys.path)
+        if not any(os.path.abspath(place) == self._root for place in wanted if isinstance(place, str)):
+            return ()
+        if self._found is None:
+            self._found = dict(self._load())
+        name = getattr(context, "name", None)
+        if name is None:
+            return self._found.values()
+        one = self._found.get(_normalise(name))
+        return () if one is None else (one,)
+
+    def invalidate_caches(self) -> None:
+        """Do nothing: what is frozen does not change."""
+
+    def _load(self) -> Iterator[tuple[str, Distribution]]:
+        import onebin_index  # type: ignore[import-not-found]  # generated for each bundle
+
+        from onebin_runtime._distribution import FrozenDistribution
+
+        rows: tuple[Row, ...] = onebin_index.DISTRIBUTIONS
+        for name, version, info, entry_points in rows:
+            normalised = _normalise(name)
+            yield normalised, FrozenDistribution(self._root, normalised, name, version, info, entry_points)
+
+
+def _normalise(name: str) -> str:
+    """Normalise as `importlib.metadata` does: PEP 503, with underscores."""
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def install(root: str) -> None:
+    """Make `importlib.metadata` see the artifact's distributions."""
+    sys.meta_path.append(MetadataFinder(os.path.abspath(root)))  # type: ignore[arg-type]  # duck-typed, as meta_path is

@@ -1,0 +1,78 @@
+"""Fixtures that all tests share: real projects, real processes, and build results that are made once a session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[1]
+PROJECTS = ROOT / "tests" / "projects"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onebin:
+    """The real command line, run as a user runs it, with a cache of the test session's own."""
+
+    cache: Path
+
+    def __call__(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
+        command = [sys.executable, "-m", "onebin", *map(str, arguments)]
+        return run(command, cwd=cwd, env={"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})})
+
+
+def run(command: list[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+    """Run a process to its end with additions to the environment; a test that hangs fails after ten minutes."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**_plain_environment(), **(env or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def _plain_environment() -> dict[str, str]:
+    dropped = ("ONEBIN_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def onebin(shared: Path) -> Onebin:
+    """Return the command line; workers share its cache, so a stage or freeze is made once for all."""
+    return Onebin(cache=shared / "cache")
+
+
+@pytest.fixture
+def projects(tmp_path: Path) -> Path:
+    """Return a private copy of the tiny hosts and plugins."""
+    return Path(shutil.copytree(PROJECTS, tmp_path / "projects"))

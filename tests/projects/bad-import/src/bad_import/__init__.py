@@ -1,0 +1,3 @@
+"""A plugin whose import raises."""
+
+raise RuntimeError("this plugin wants a licence")

@@ -1,0 +1,5 @@
+"""A plugin that works."""
+
+
+def greet(name):
+    return f"hello {name}"

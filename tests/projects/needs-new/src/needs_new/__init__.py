@@ -1,0 +1,5 @@
+"""A plugin that needs a new packaging."""
+
+
+def greet(name):
+    return name

@@ -1,0 +1,5 @@
+"""A plugin that needs an old packaging."""
+
+
+def greet(name):
+    return name

@@ -1,0 +1,1 @@
+"""A distribution that extends nothing."""

@@ -1,0 +1,5 @@
+"""A plugin that claims the name of another."""
+
+
+def greet(name):
+    return f"hallo {name}"

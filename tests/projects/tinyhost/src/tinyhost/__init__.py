@@ -1,0 +1,1 @@
+"""A host that finds its plugins by entry points."""

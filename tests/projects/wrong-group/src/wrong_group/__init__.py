@@ -1,0 +1,3 @@
+"""A plugin of another host."""
+
+x = 1

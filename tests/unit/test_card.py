@@ -1,0 +1,78 @@
+"""The card at an artifact's end: read without running, and never trusted blindly."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onebin import card
+from onebin.errors import ArtifactError
+
+BODY = b"\x7fELF" + bytes(range(256)) * 40
+FACTS = {"bundle": {"name": "x"}, "text": "grüße", "numbers": [1, 2, 3]}
+
+
+def _artifact(file: Path) -> Path:
+    with file.open("wb") as stream:
+        stream.write(BODY)
+        card.append(stream, hashlib.sha256(BODY).hexdigest(), FACTS)
+    return file
+
+
+def test_facts_come_back(tmp_path: Path) -> None:
+    """What was written is what is read, with and without checking the bytes."""
+    file = _artifact(tmp_path / "a")
+    assert card.read(file) == card.check(file) == FACTS
+
+
+def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
+    """A card does not depend on the order in which its facts were put together."""
+    first, second = tmp_path / "a", tmp_path / "b"
+    for file, facts in ((first, {"a": 1, "b": 2}), (second, {"b": 2, "a": 1})):
+        with file.open("wb") as stream:
+            card.append(stream, hashlib.sha256(b"").hexdigest(), facts)
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", BODY, BODY * 10], ids=["empty", "short", "foreign", "large"])
+def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that onebin did not make is said to be none of its artifacts."""
+    file = tmp_path / "foreign"
+    file.write_bytes(content)
+    with pytest.raises(ArtifactError, match="not an artifact"):
+        card.read(file)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, len(BODY) + 400))
+def test_a_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
+    """Whatever is cut off an artifact's end, reading it is an ArtifactError and nothing else."""
+    whole = _artifact(tmp_path / "a").read_bytes()
+    cut_file = tmp_path / "cut"
+    cut_file.write_bytes(whole[: min(cut, len(whole) - 1)])
+    with pytest.raises(ArtifactError):
+        card.check(cut_file)
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
+    """One changed byte anywhere in an artifact is an ArtifactError when it is checked."""
+    whole = bytearray(_artifact(tmp_path / "a").read_bytes())
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    flipped = tmp_path / "flipped"
+    flipped.write_bytes(whole)
+    with pytest.raises(ArtifactError):
+        card.check(flipped)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """A file that is not there, or is a directory, is an ArtifactError with its reason."""
+    for place in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(ArtifactError, match="cannot read"):
+            card.read(place)

@@ -1,0 +1,49 @@
+"""Exit codes and plain words for what the operating system refuses."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from onebin import errors
+from onebin.errors import OnebinError, PackError, os_errors
+
+
+def _classes(base: type[OnebinError] = OnebinError) -> list[type[OnebinError]]:
+    return [base, *(each for child in base.__subclasses__() for each in _classes(child))]
+
+
+def test_exit_codes_are_unique() -> None:
+    """Each class of error that is raised has an exit code of its own; 2 is click's for wrong usage."""
+    codes = [each.exit_code for each in _classes() if each is not errors.FindingsError]
+    assert len(codes) == len(set(codes))
+    assert 2 not in codes
+    assert 0 not in codes
+
+
+def test_readme_lists_every_exit_code() -> None:
+    """The README's table has a row for each class."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    for each in _classes():
+        if each is not errors.FindingsError:
+            assert f"| {each.exit_code} |" in readme, each.__name__
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "no space is left"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "permission"),
+        (errno.EISDIR, "directory"),
+    ],
+)
+def test_operating_system_errors_become_words(number: int, words: str) -> None:
+    """An OSError becomes the stage's error with the path, the reason in plain words, and a remedy."""
+    path = Path("somewhere")
+    with pytest.raises(PackError, match=words) as caught, os_errors(PackError, "write", path):
+        raise OSError(number, "x")
+    assert "somewhere" in caught.value.message
+    assert caught.value.hint

@@ -1,0 +1,89 @@
+"""Other programs are started, heard and ended by one gateway."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from onebin.errors import ProcessError
+from onebin.process import environment, run, stream
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_run_returns_what_was_printed() -> None:
+    """Output, errors and exit code come back apart, and standard input is handed on."""
+    code = "import sys; print(sys.stdin.read()); print('oops', file=sys.stderr); sys.exit(3)"
+    done = run([sys.executable, "-c", code], env=environment(), stdin="hello")
+    assert (done.code, done.stdout.strip(), done.stderr.strip()) == (3, "hello", "oops")
+
+
+def test_a_program_that_is_not_there_is_an_error() -> None:
+    """A missing program is a ProcessError with its name, not an OSError."""
+    with pytest.raises(ProcessError, match="no-such-program"):
+        run(["/no-such-program"], env={})
+
+
+def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
+    """A program that outlives its time is ended together with its children."""
+    pid = tmp_path / "pid"
+    code = f"import subprocess, sys; c = subprocess.Popen(['sleep', '60']); open({str(pid)!r}, 'w').write(str(c.pid)); c.wait()"
+    with pytest.raises(ProcessError):
+        run([sys.executable, "-c", code], env=environment(), timeout=2)
+    assert not _alive(int(pid.read_text()))
+
+
+def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
+    """All lines go to the log and to the echo; the error holds the last of them."""
+    log, seen = tmp_path / "log", []
+    code = "import sys\nfor i in range(100): print('line', i)\nsys.exit(1)"
+    with pytest.raises(ProcessError) as caught:
+        stream([sys.executable, "-c", code], env=environment(), log=log, echo=seen.append)
+    assert len(log.read_text().splitlines()) == len(seen) == 100
+    assert caught.value.tail.splitlines()[-1] == "line 99"
+    assert "line 10\n" not in caught.value.tail
+
+
+def test_the_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that change what Python imports are not handed to the tools."""
+    monkeypatch.setenv("PYTHONPATH", "/x")
+    monkeypatch.setenv("VIRTUAL_ENV", "/y")
+    assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C or SIGTERM to onebin ends what it started before it ends itself."""
+    pid = tmp_path / "pid"
+    child = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    parent = (
+        "import signal, sys\nfrom onebin.cli import _interrupt\nfrom onebin.process import run, environment\n"
+        "signal.signal(signal.SIGTERM, _interrupt)\n"
+        f"try:\n    run([sys.executable, '-c', {child!r}], env=environment())\nexcept KeyboardInterrupt:\n    sys.exit(130)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent])
+    deadline = time.monotonic() + 30
+    while (not pid.exists() or not pid.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.wait(20) == 130
+    assert not _alive(int(pid.read_text()))
+
+
+def _alive(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        if "\nState:\tZ" in (Path(f"/proc/{pid}/status").read_text() if Path(f"/proc/{pid}/status").exists() else ""):
+            return False
+        time.sleep(0.05)
+    return True
