@@ -1,9 +1,9 @@
-"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
+r"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
 
     executable | card (JSON, UTF-8) | footer
 
 The footer is 80 bytes: the SHA-256 of the executable, the SHA-256 of the card, the card's length as an unsigned
-64-bit little-endian number, and the magic `onebin\\x00` with the format's number. Reading it needs the last bytes
+64-bit little-endian number, and the magic `onebin\x00` with the format's number. Reading it needs the last bytes
 of the file only; a damaged or foreign file is an ArtifactError and nothing else.
 """
 
@@ -20,7 +20,7 @@ from onebin.paths import display
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import BinaryIO
+    from typing import IO, BinaryIO
 
 MAGIC = b"onebin\x00\x01"
 _FOOTER = struct.Struct("<32s32sQ8s")
@@ -28,7 +28,7 @@ _LARGEST = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
-def append(stream: BinaryIO, executable_sha256: str, facts: Mapping[str, Any]) -> None:
+def append(stream: IO[bytes], executable_sha256: str, facts: Mapping[str, Any]) -> None:
     """Write card and footer behind an executable whose digest is given; raises OSError."""
     card = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     stream.write(card)

@@ -55,7 +55,7 @@ def sha256_of_tree(path: Path) -> str:
 def _entry(top: Path, file: Path) -> list[str | bool]:
     name = file.relative_to(top).as_posix()
     if file.is_symlink():
-        return [name, "link", os.readlink(file)]
+        return [name, "link", str(file.readlink())]
     return [name, os.access(file, os.X_OK), sha256_of_file(file)]
 
 

@@ -13,7 +13,6 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebin.cache import Cache
@@ -26,6 +25,7 @@ from onebin.registry import declared_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.paths import Workspace
@@ -96,17 +96,15 @@ def _run_pyinstaller(
     log.parent.mkdir(parents=True, exist_ok=True)
     env = environment(PYTHONHASHSEED="0", PYINSTALLER_CONFIG_DIR=str(partial / "config"))
     with as_file(_driver()) as driver:
-        argv = [
-            plan.survey.stage.python,
-            "-E",
-            "-s",
-            driver,
-            toolchain.directory,
-            partial / "dist",
-            partial / "work",
-        ]
+        python = [str(plan.survey.stage.python), "-E", "-s", str(driver), str(toolchain.directory)]
         try:
-            stream([*argv, partial / "source" / source.spec], env=env, cwd=partial, log=log, echo=echo)
+            stream(
+                [*python, partial / "dist", partial / "work", partial / "source" / source.spec],
+                env=env,
+                cwd=partial,
+                log=log,
+                echo=echo,
+            )
         except ProcessError as error:
             full = "No space left on device" in error.tail
             hint = (

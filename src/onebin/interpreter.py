@@ -20,13 +20,14 @@ OLDEST = (3, 10)
 
 # Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
-import json, os, platform, struct, sys, sysconfig
+import json, os, platform, sys, sysconfig
 var = sysconfig.get_config_var
 names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".a" not in n[-2:]]
 places = [var("LIBDIR"), os.path.join(var("LIBDIR") or "", var("MULTIARCH") or ""), sys.base_prefix,
           os.path.join(sys.base_prefix, "lib"), var("PYTHONFRAMEWORKPREFIX")]
 files = [os.path.join(p, n) for p in places if p for n in names]
-library = next((f for f in files if os.path.exists(f)), None) if var("Py_ENABLE_SHARED") or var("PYTHONFRAMEWORK") else None
+shared = var("Py_ENABLE_SHARED") or var("PYTHONFRAMEWORK")
+library = next((f for f in files if shared and os.path.exists(f)), None)
 if sys.platform == "win32":
     library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
 print(json.dumps({
@@ -36,8 +37,6 @@ print(json.dumps({
     "build": sys.version,
     "platform": sysconfig.get_platform(),
     "library": library,
-    "pointer_bits": 8 * struct.calcsize("P"),
-    "free_threaded": bool(var("Py_GIL_DISABLED")),
 }))
 """
 
@@ -123,8 +122,8 @@ def is_new_enough(interpreter: Interpreter) -> bool:
 def missing_library_hint(interpreter: Interpreter) -> str:
     """Say how to get a Python with a shared library, for the ways in which people install Python."""
     return (
-        f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared), "
-        f"or take one that uv keeps: uv python install {interpreter.minor}"
+        f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: "
+        f"PYTHON_CONFIGURE_OPTS=--enable-shared), or take one that uv keeps: uv python install {interpreter.minor}"
     )
 
 

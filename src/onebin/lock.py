@@ -120,7 +120,8 @@ def resolve(
         )
     _renew(manifest, workspace, file, old, python, upgrade=upgrade, offline=offline)
     new = _read(file)
-    return _lock(file, new, python, changes=(*(reasons if old else ()), *_changes(old, new)))
+    # For a first lock, the list of what came would be the lock itself.
+    return _lock(file, new, python, changes=(*reasons, *_changes(old, new)) if old else ())
 
 
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
@@ -262,9 +263,10 @@ def _renew(
 
 def _requirements(manifest: Manifest) -> list[str]:
     """Return what uv is to resolve; local paths become file URLs, in which no character is special."""
+    rows: list[Host | PluginRow] = [manifest.host, *manifest.plugins]
     return [
         _local_requirement(manifest.directory, row) if row.path is not None else row.wanted
-        for row in (manifest.host, *manifest.plugins)
+        for row in rows
         if row.wanted is not None
     ]
 
@@ -275,7 +277,7 @@ def _local_requirement(directory: Path, row: Host | PluginRow) -> str:
 
 
 def _make_paths_relative(document: tomlkit.TOMLDocument, scratch: Path, directory: Path) -> None:
-    for package in document["packages"]:  # type: ignore[union-attr]  # an array of tables, as PEP 751 has it
+    for package in document["packages"]:
         for kind in ("directory", "archive"):
             if kind in package and "path" in package[kind]:
                 target = os.path.normpath(scratch / package[kind]["path"])

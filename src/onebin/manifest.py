@@ -385,15 +385,13 @@ def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
     written = key_path((key,))
     known = (_TABLES[above[0]] if above else _Document).known_keys()
     elsewhere = [table for table in ("bundle", "host", "freeze") if key in _TABLES[table].known_keys()]
-    if meant := similar(key, known):
+    hint = f"known here: {', '.join(known)}"
+    if elsewhere and len(above) < 2:
+        hint = f"it belongs in [{elsewhere[0]}]"
+    elif meant := similar(key, known):
         hint = f"did you mean `{meant}`?"
     elif len(above) == 2 and (isinstance(value, dict) or above[0] == "plugins"):
-        quoted = key_path((f"{above[1]}.{key}",))
-        hint = f"a name with a dot needs quotes: {quoted}"
-    elif elsewhere:
-        hint = f"it belongs in [{elsewhere[0]}]"
-    else:
-        hint = f"known here: {', '.join(known)}"
+        hint = f"a name with a dot needs quotes: {key_path((f'{above[1]}.{key}',))}; {hint}"
     return Problem(path, f"unknown {'key' if above else 'table or key'} `{written}`", hint)
 
 

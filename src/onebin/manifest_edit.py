@@ -76,7 +76,7 @@ class _BadItemError(Exception):
         self.hint = hint
 
 
-def create(  # noqa: PLR0913 - one keyword for each key that `onebin init` can set
+def create(
     *,
     name: str,
     host: str,
@@ -273,9 +273,10 @@ def _stored(location: str, directory: Path) -> str:
     if not Path(target).is_relative_to(start):  # ".." leads through what a link points to, not through the link
         target, start = os.path.realpath(target), os.path.realpath(start)
     try:
-        return Path(os.path.relpath(target, start)).as_posix()
+        path = Path(os.path.relpath(target, start)).as_posix()
     except ValueError:  # another drive of Windows
         return Path(target).as_posix()
+    return f"./{path}" if path.startswith("-") else path
 
 
 # Rows ---------------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def _write(executable: Path, facts: Mapping[str, Any], output: Path) -> Path:
                 while chunk := source.read(_CHUNK):
                     digest.update(chunk)
                     out.write(chunk)
-            card.append(out.file, digest.hexdigest(), facts)
+            card.append(out, digest.hexdigest(), facts)
             out.flush()
             out.close()
             file.chmod(_EXECUTABLE)

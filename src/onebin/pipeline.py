@@ -80,13 +80,14 @@ def bundle(
     checked, toolchain, source = generate(manifest, workspace, settings, progress)
     with progress.step("freeze") as step:
         frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
-        step.outcome = f"{len(frozen.contents['modules'])} modules, {len(frozen.contents['binaries'])} libraries, {len(frozen.contents['data'])} data files"
+        parts = {part: len(rows) for part, rows in frozen.contents.items()}
+        step.outcome = f"{parts['modules']} modules, {parts['binaries']} libraries, {parts['data']} data files"
     with pack(frozen, checked, workspace) as artifact:
         proof = None
         if verified:
             with progress.step("verify") as step:
                 proof = verify.verify(artifact.file, artifact.facts)
-                step.outcome = f"{proof.plugins} plugins, {proof.entry_points} entry points, {proof.distributions} distributions as in the stage"
+                step.outcome = proof.summary
         with progress.step("pack") as step:
             artifact.publish()
             step.outcome = f"{display(artifact.output)}, {artifact.output.stat().st_size / 1e6:.1f} MB"

@@ -10,7 +10,6 @@ import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
@@ -22,6 +21,7 @@ from onebin.templates import render_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.survey import Distribution
@@ -67,7 +67,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     generated = {
         "onebin_registry.py": render_python("registry.py.j2", plugins=list(_plugins(plan)), eager=plan.eager, **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
-        "entry.py": render_python("entry.py.j2", **_entry(plan), **facts),
+        "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",
             keep_source=dict.fromkeys(freeze.keep_source, "pyz+py"),
@@ -120,6 +120,10 @@ def _entry(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _start_lines(plan: Plan) -> list[str]:
+    return [line for each in plan.survey.distributions.values() for line in each.start_lines]
+
+
 def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     survey = plan.survey
     distributions = survey.distributions.values()
@@ -150,6 +154,11 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
         for point in each.plugs:
             if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
                 yield point.module
+
+    for each in plan.survey.distributions.values():
+        for line in each.start_lines:
+            words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", line))
+            yield from sorted(words & set(each.modules))
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:

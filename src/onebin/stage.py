@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import uv
@@ -21,6 +20,8 @@ from onebin.errors import StageError, os_errors
 from onebin.paths import display
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onebin.lock import Lock
     from onebin.paths import Workspace
 

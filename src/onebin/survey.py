@@ -61,7 +61,8 @@ class Distribution:
 
     `modules` maps dotted names to files, `data` holds POSIX paths relative to site-packages, `metadata` the files of
     its .dist-info; `requires` the canonical names of what it depends on. `imports_by_name` tells that it imports
-    modules whose names only a run can tell.
+    modules whose names only a run can tell. `start_lines` are the lines of its .pth files that the interpreter runs
+    at start (the `site` module's rule: those that begin with "import").
     """
 
     name: str
@@ -75,6 +76,7 @@ class Distribution:
     entry_points: tuple[EntryPoint, ...]
     requires: tuple[str, ...]
     imports_by_name: bool
+    start_lines: tuple[str, ...]
 
     @property
     def top_level(self) -> tuple[str, ...]:
@@ -105,6 +107,11 @@ class Survey:
     distributions: Mapping[str, Distribution]
     owners: Mapping[str, str] = field(repr=False)
 
+    @property
+    def host(self) -> Distribution:
+        """The distribution that answers the manifest's host."""
+        return self.distributions[self.stage.lock.host]
+
     def of_module(self, name: str) -> Distribution | None:
         """Return the distribution that has a module, or the package that it lies in."""
         while name:
@@ -112,6 +119,13 @@ class Survey:
                 return self.distributions[self.owners[name]]
             name = name.rpartition(".")[0]
         return None
+
+    def owner_name(self, module: str) -> str:
+        """Return the canonical name of the distribution that has a module; raises KeyError."""
+        owner = self.of_module(module)
+        if owner is None:
+            raise KeyError(module)
+        return owner.name
 
 
 def survey(stage: Stage) -> Survey:
@@ -169,11 +183,19 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         ),
         requires=tuple(_requirement_names(distribution.requires or ())),
         imports_by_name=any(map(_imports_by_name, modules.values())),
+        start_lines=tuple(_start_lines(site_packages / file for file in kept if len(file.parts) == 1)),
     )
 
 
 def _info_directory(distribution: importlib.metadata.PathDistribution) -> str:
-    return Path(str(distribution._path)).name  # type: ignore[attr-defined]  # noqa: SLF001  # the only way to its own directory
+    return Path(str(distribution._path)).name  # noqa: SLF001  # the only way to its own directory
+
+
+def _start_lines(files: Iterable[Path]) -> Iterator[str]:
+    for file in files:
+        if file.suffix == ".pth":
+            lines = file.read_text("utf-8", "replace").splitlines()
+            yield from (line for line in lines if line.startswith(("import ", "import\t")))
 
 
 def _requirement_names(requires: Iterable[str]) -> Iterator[str]:

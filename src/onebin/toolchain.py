@@ -7,7 +7,6 @@ win, and nothing of it is there to be collected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import uv
@@ -16,6 +15,8 @@ from onebin.digest import sha256_of
 from onebin.errors import StageError, os_errors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onebin.lock import Lock
     from onebin.paths import Workspace
 

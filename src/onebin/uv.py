@@ -157,7 +157,11 @@ def _plain(stderr: str) -> str:
     """Return uv's message without its label, its box drawing and its hints, which speak of uv's own flags."""
     kept: list[str] = []
     for line in stderr.splitlines():
-        text = re.sub(r"^\s*(?:[×╰─▶├│]+\s*)*(?:error:|cause:)?\s*", "", line) if line.strip() else ""
+        text = (
+            re.sub(r"^\s*(?:[\u00d7\u2570\u2500\u25b6\u251c\u2502]+\s*)*(?:error:|cause:)?\s*", "", line)
+            if line.strip()
+            else ""
+        )
         if text.startswith("hint:"):
             break
         if text and not text.startswith("warning:"):

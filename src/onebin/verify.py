@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.pack import without_places
-from onebin.paths import display
 from onebin.probe import ask_artifact
 
 if TYPE_CHECKING:
@@ -29,6 +28,12 @@ class Verified:
     plugins: int
     entry_points: int
     distributions: int
+
+    @property
+    def summary(self) -> str:
+        """What was proven, in a few words."""
+        counts = ((self.plugins, "plugin"), (self.entry_points, "entry point"), (self.distributions, "distribution"))
+        return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts) + " as in the stage"
 
 
 def verify(file: Path, facts: Mapping[str, Any]) -> Verified:
@@ -62,24 +67,23 @@ def compare(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Find
     for part, label in (("entry_points", "entry point"), ("groups", "group of entry points")):
         yield from _sets(label, staged[part], found[part])
     for part in ("loads", "plugins", "modules"):
-        pairs = (
-            zip(staged[part], without_places(found[part]), found[part], strict=True)
-            if len(staged[part]) == len(found[part])
-            else ()
-        )
-        for expected, got, full in pairs:
-            if expected != got:
-                where = rows.get(full.get("distribution", ""), full.get("distribution", full["name"]))
-                yield Finding(where, _difference(full, expected), _remedy(full))
+        expected = {_identity(row): row for row in staged[part]}
+        for row in found[part]:
+            if without_places(row) != expected.get(_identity(row), without_places(row)):
+                name = row.get("distribution", row["name"])
+                yield Finding(rows.get(name, name), _difference(row, expected[_identity(row)]), _remedy(row))
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what was asked, without the outcome."""
+    return tuple(row.get(key, "") for key in ("distribution", "group", "name", "value"))
 
 
 def _distributions(staged: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted({*staged, *found}):
         if staged.get(name) != found.get(name):
-            yield Finding(
-                name,
-                f"its version is {found.get(name, 'missing')} in the artifact, {staged.get(name, 'missing')} in the stage",
-            )
+            versions = f"{found.get(name, 'missing')} in the artifact, {staged.get(name, 'missing')} in the stage"
+            yield Finding(name, f"its version is {versions}")
 
 
 def _sets(label: str, staged: Sequence[Any], found: Sequence[Any]) -> Iterator[Finding]:
@@ -109,11 +113,3 @@ def _remedy(found: Mapping[str, Any]) -> str | None:
     if found.get("error") == "FileNotFoundError":
         return "a data file is missing: name it under [freeze.data]"
     return None
-
-
-def describe(file: Path, verified: Verified) -> str:
-    """Say in one line what was proven."""
-    return (
-        f"{display(file)}: {verified.plugins} plugins, {verified.entry_points} entry points and "
-        f"{verified.distributions} distributions answer as in the stage"
-    )

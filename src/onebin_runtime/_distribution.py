@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import Distribution, EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -10,26 +9,18 @@ from onebin_runtime._metadata import FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.metadata import SimplePath
+    import os
+
+    from onebin_runtime._metadata import Row
 
 
 class FrozenDistribution(Distribution):
     """A distribution whose name, version and entry points are in the index and whose files are in the artifact."""
 
-    def __init__(
-        self,
-        root: str,
-        normalised: str,
-        name: str,
-        version: str,
-        info: str,
-        entry_points: tuple[tuple[str, str, str], ...],
-    ) -> None:
+    def __init__(self, root: str, normalised: str, row: Row) -> None:
         self._root = root
         self._normalised = normalised
-        self._name = name
-        self._version = version
-        self._points = entry_points
+        self._name, self._version, info, self._points = row
         # pip, pkg_resources and others reach for this attribute of the standard library's own class.
         self._path = Path(root, FOLDER, info)
 
@@ -40,7 +31,7 @@ class FrozenDistribution(Distribution):
         except (FileNotFoundError, IsADirectoryError, KeyError, NotADirectoryError, PermissionError):
             return None
 
-    def locate_file(self, path: str | os.PathLike[str]) -> SimplePath:
+    def locate_file(self, path: str | os.PathLike[str]) -> Path:
         """Return where a file of the distribution lies in the artifact; modules lie in its archive."""
         return Path(self._root) / path
 

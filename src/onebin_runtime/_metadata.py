@@ -34,7 +34,10 @@ class MetadataFinder:
         self._found: dict[str, Distribution] | None = None
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        fullname: str,  # noqa: ARG002  # the protocol of meta_path
+        path: Sequence[str] | None = None,  # noqa: ARG002  # as above
+        target: ModuleType | None = None,  # noqa: ARG002  # as above
     ) -> ModuleSpec | None:
         """Find no module: this finder knows distributions only."""
         return None
@@ -42,7 +45,7 @@ class MetadataFinder:
     def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
         """Return the distributions that a context asks for: all, or the one of its name."""
         wanted = getattr(context, "path", sys.path)
-        if not any(os.path.abspath(place) == self._root for place in wanted if isinstance(place, str)):
+        if not any(_absolute(place) == self._root for place in wanted if isinstance(place, str)):
             return ()
         if self._found is None:
             self._found = dict(self._load())
@@ -61,9 +64,9 @@ class MetadataFinder:
         from onebin_runtime._distribution import FrozenDistribution
 
         rows: tuple[Row, ...] = onebin_index.DISTRIBUTIONS
-        for name, version, info, entry_points in rows:
-            normalised = _normalise(name)
-            yield normalised, FrozenDistribution(self._root, normalised, name, version, info, entry_points)
+        for row in rows:
+            normalised = _normalise(row[0])
+            yield normalised, FrozenDistribution(self._root, normalised, row)
 
 
 def _normalise(name: str) -> str:
@@ -71,6 +74,10 @@ def _normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  # pathlib would cost a start more than this module does
+
+
 def install(root: str) -> None:
     """Make `importlib.metadata` see the artifact's distributions."""
-    sys.meta_path.append(MetadataFinder(os.path.abspath(root)))  # type: ignore[arg-type]  # duck-typed, as meta_path is
+    sys.meta_path.append(MetadataFinder(_absolute(root)))

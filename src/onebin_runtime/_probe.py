@@ -19,11 +19,11 @@ import os
 import re
 import sys
 import traceback
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
     from typing import Any
 
     from onebin_runtime._registry import Registry
@@ -59,14 +59,14 @@ def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], li
             if name in wanted
         ],
         "plugins": [
-            {"name": plugin["name"], **_outcome(lambda plugin=plugin: open_plugin(plugin))}
-            for plugin in questions["plugins"]
+            {"name": plugin["name"], **_outcome(partial(open_plugin, plugin))} for plugin in questions["plugins"]
         ],
-        "modules": [
-            {"name": name, **_outcome(lambda name=name: [importlib.import_module(name).__name__])}
-            for name in questions["modules"]
-        ],
+        "modules": [{"name": name, **_outcome(partial(_import, name))} for name in questions["modules"]],
     }
+
+
+def _import(name: str) -> list[str]:
+    return [importlib.import_module(name).__name__]
 
 
 def import_modules(plugin: dict[str, Any]) -> list[str]:
@@ -74,18 +74,16 @@ def import_modules(plugin: dict[str, Any]) -> list[str]:
     return [importlib.import_module(name).__name__ for name in plugin["modules"]]
 
 
+def _open_registered(registry: Registry, plugin: dict[str, Any]) -> list[str]:
+    return [module.__name__ for module in registry[plugin["name"]].open()]
+
+
 def main(registry: Registry | None = None) -> int:
     """Answer the questions on standard input; the registry opens the plugins where there is one."""
-
-    def open_registered(plugin: dict[str, Any]) -> list[str]:
-        assert registry is not None
-        opened: tuple[ModuleType, ...] = registry[plugin["name"]].open()
-        return [module.__name__ for module in opened]
-
     questions = json.load(sys.stdin)
     sys.argv[1:] = []
     with _answers_to_stdout() as write:
-        answers = answer(questions, import_modules if registry is None else open_registered)
+        answers = answer(questions, import_modules if registry is None else partial(_open_registered, registry))
         if registry is not None:
             answers["registered"] = [[plugin.name, plugin.distribution, plugin.version] for plugin in registry]
         write(json.dumps(answers))
@@ -130,7 +128,7 @@ def _outcome(action: Callable[[], list[str]]) -> dict[str, Any]:
 
 
 def _where(error: BaseException) -> str | None:
-    """Return "file:line" of the innermost frame that belongs to a package, in a form that no path of a machine is in."""
+    """Return "file:line" of the innermost frame that is not this file's or the import system's."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename != __file__ and not frame.filename.startswith("<") and "importlib" not in frame.filename:
             return f"{frame.filename}:{frame.lineno}"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
 
 
-def start(registry: Registry) -> None:
-    """Prepare the process for the host: metadata, worker processes, the self-test, eager plugins.
+def start(registry: Registry, start_lines: tuple[str, ...] | list[str] = ()) -> None:
+    """Prepare the process for the host: metadata, .pth lines, worker processes, the self-test, eager plugins.
 
     Runs in the artifact and, unfrozen, under `onebin run`; raises SystemExit after a self-test.
     """
@@ -22,6 +22,8 @@ def start(registry: Registry) -> None:
         from onebin_runtime._metadata import install
 
         install(frozen_root)
+        for line in start_lines:
+            _run_start_line(line, frozen_root)
         if _is_worker(sys.argv):
             import multiprocessing
 
@@ -38,3 +40,11 @@ def _is_worker(argv: list[str]) -> bool:
     return "--multiprocessing-fork" in argv or (
         len(argv) > 2 and argv[-2] == "-c" and argv[-1].startswith("from multiprocessing")
     )
+
+
+def _run_start_line(line: str, sitedir: str) -> None:
+    """Run a line of a .pth file as the `site` module does: such lines may look for `sitedir` in the calling frame."""
+    try:
+        exec(line)  # noqa: S102  # what `site` does with it in every installed environment
+    except Exception as error:  # noqa: BLE001  # `site` reports it and goes on, too
+        sys.stderr.write(f"Error in a .pth line of {sitedir}: {error!r}\n")

@@ -16,7 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {"manifest", "manifest_edit", "manifest_lines", "manifest_fields", "conflict", "lock", "stage", "toolchain"}
     )
-    | frozenset({"survey", "probe", "contract", "registry", "freeze", "freeze_driver", "pack", "verify"}),
+    | frozenset({"survey", "probe", "contribution", "contract", "registry", "freeze", "freeze_driver", "pack", "verify"}),
     frozenset({"pipeline", "inspect"}),
     frozenset({"cli", "__main__"}),
 )

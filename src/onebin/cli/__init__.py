@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Commands(click.Group):
     """A group that lists its commands in the order of their use and suggests one for a typo."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order in which they were added."""
         return list(self.commands)
 
@@ -40,7 +40,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: onebin init --host PACKAGE --script NAME --with PLUGIN && onebin bundle",
+    epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN; onebin bundle",
 )
 @click.version_option(__version__, prog_name="onebin")
 def cli() -> None:
@@ -78,6 +78,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # a signal handler's signature
     """Treat SIGTERM as Ctrl-C, so that children are ended and half-made files removed."""
     raise KeyboardInterrupt

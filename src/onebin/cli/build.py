@@ -37,7 +37,10 @@ def lock(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Resolve the manifest and write the lock, pylock.<name>.toml."""
+    """Resolve the manifest and write the lock.
+
+    The lock is pylock.<name>.toml beside the manifest (PEP 751).
+    """
     if names and not upgrade:
         raise click.UsageError("Names go with --upgrade.")
     loaded, workspace = options.opened(manifest)
@@ -82,7 +85,10 @@ def check(manifest: Path, *, locked: bool, offline: bool, as_json: bool, quiet: 
 @options.with_settings
 @options.with_progress
 def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool, quiet: bool, verbose: bool) -> None:
-    """Write the registry, entry and spec that would be frozen, to be read."""
+    """Write the source that would be frozen.
+
+    That is the registry of the plugins, the entry and PyInstaller's spec, to be read.
+    """
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet, verbose=verbose)
     _, _, source = pipeline.generate(loaded, workspace, options.settings(locked=locked, offline=offline), progress)
@@ -119,9 +125,9 @@ def bundle(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Build the executable: lock, stage, check, freeze, verify.
+    """Build the executable.
 
-    MANIFEST is a file or a folder; the bundle.toml of this folder if left out. With --host there is no manifest at
+    The steps are lock, stage, check, generate, freeze, verify and pack. MANIFEST is a file or a folder; the bundle.toml of this folder if left out. With --host there is no manifest at
     all, and versions are resolved anew each time.
     """
     wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
@@ -155,7 +161,10 @@ def bundle(
 @click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
-    """Run the host unfrozen, in its stage and with the same registry: the development loop."""
+    """Run the host unfrozen, in its stage.
+
+    With the same registry as the artifact has: the development loop.
+    """
     loaded, workspace = options.opened(manifest)
     settings = options.settings(locked=locked, offline=False)
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))

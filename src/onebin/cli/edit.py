@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +20,7 @@ from onebin.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from onebin.manifest import Manifest
     from onebin.manifest_edit import Edited
@@ -65,7 +65,10 @@ def init(
 @options.with_manifest_option
 @click.argument("items", nargs=-1, required=True, metavar="REQ|PATH...")
 def add(manifest: Path, items: tuple[str, ...]) -> None:
-    """Add plugins to the manifest, or change the version of those that are in it."""
+    """Add plugins to the manifest.
+
+    Plugins that are in it already get the new version.
+    """
     _edit(manifest, lambda text, directory: manifest_edit.add(text, items, directory=directory))
 
 
@@ -81,9 +84,10 @@ def remove(manifest: Path, names: tuple[str, ...]) -> None:
 @options.with_manifest
 @options.with_json
 def list_plugins(manifest: Path, *, as_json: bool) -> None:
-    """Show each plugin: what is wanted, what is locked, and what it contributes to which extension point.
+    """Show each plugin: wanted, locked, contributes.
 
-    Reads what is there: contributions are known once the bundle was checked or built.
+    Reads what is there: what a plugin contributes to which extension point is known once the bundle was checked or
+    built.
     """
     loaded, workspace = options.opened(manifest)
     rows = _rows(loaded, workspace)

@@ -12,29 +12,33 @@ from onebin import inspect as inspecting
 from onebin import verify as verifying
 from onebin.cli import options
 from onebin.cli.report import print_json
+from onebin.paths import display
 
 
 @click.command(epilog="Example: onebin verify dist/ds")
 @click.argument("file", type=click.Path(path_type=Path))
 @options.with_json
 def verify(file: Path, *, as_json: bool) -> None:
-    """Prove an artifact: its bytes are whole, and it answers as its stage did.
+    """Prove an artifact.
 
-    This runs the file. `onebin inspect` does not.
+    Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
     """
     facts = card.check(file.absolute())
     verified = verifying.verify(file.absolute(), facts)
     if as_json:
         print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"]})
     else:
-        click.echo(verifying.describe(file, verified))
+        click.echo(f"{display(file.absolute())}: {verified.summary}")
 
 
 @click.command(epilog="Example: onebin inspect --json dist/ds")
 @click.argument("file", type=click.Path(path_type=Path))
 @options.with_json
 def inspect(file: Path, *, as_json: bool) -> None:
-    """Show what an artifact holds, read from the file without running it."""
+    """Show what an artifact holds.
+
+    Read from the file without running it.
+    """
     inspected = inspecting.inspect(file.absolute())
     if as_json:
         print_json(inspected.as_json())
@@ -46,12 +50,12 @@ def inspect(file: Path, *, as_json: bool) -> None:
 def _lines(facts: dict[str, Any]) -> list[str]:
     """Return an artifact's facts as lines that fit a terminal."""
     width = max([len(plugin["name"]) for plugin in facts["plugins"]], default=0)
-    python = facts["interpreter"]
+    host, python = facts["host"], facts["interpreter"]
     tools = ", ".join(
         f"{tool['name']} {tool['version']}" for tool in facts["toolchain"] if tool["name"].startswith("pyinstaller")
     )
     return [
-        f"{facts['name']}: {facts['host']['name']} {facts['host']['version']} ({facts['host']['entry']}), {facts['size'] / 1e6:.1f} MB",
+        f"{facts['name']}: {host['name']} {host['version']} ({host['entry']}), {facts['size'] / 1e6:.1f} MB",
         f"  interpreter  {python['implementation']} {python['version']}, {python['platform']}",
         f"  lock         sha256:{facts['lock_sha256']}",
         f"  packages     {len(facts['distributions'])}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,41 +19,47 @@ from onebin.paths import default_cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _ENOUGH_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """One thing that a build needs: whether it is there, and the remedy if not."""
+    """One thing that a build needs or may use: whether it is fit for that, and the remedy if not."""
 
     name: str
     ok: bool
     found: str
     remedy: str | None = None
+    needed: bool = True
 
 
 @click.command(epilog="Example: onebin doctor --json")
 @options.with_json
 def doctor(*, as_json: bool) -> int:
-    """Examine this machine: interpreters, shared libpython, binutils, uv, disk space."""
+    """Examine this machine: interpreters, uv, binutils, disk.
+
+    Exits with 1 if a build would fail here.
+    """
     examined = list(_examine())
-    needed = [each for each in examined if not each.name.startswith("python ")]
-    usable = any(each.ok for each in examined if each.name.startswith("python "))
     if as_json:
         print_json([asdict(each) for each in examined])
     else:
         for each in examined:
-            mark = click.style("ok     ", fg="green") if each.ok else click.style("missing", fg="red")
-            click.echo(f"{mark} {each.name:<14} {each.found}")
+            mark = ("ok", "green") if each.ok else ("wrong", "red") if each.needed else ("unfit", "yellow")
+            click.echo(f"{click.style(f'{mark[0]:<6}', fg=mark[1])} {each.name:<14} {each.found}")
             if each.remedy:
-                click.echo(f"        remedy: {each.remedy}")
-    return 0 if usable and all(each.ok for each in needed) else OnebinError.exit_code
+                click.echo(f"       {each.remedy}")
+    return 0 if all(each.ok for each in examined if each.needed) else OnebinError.exit_code
 
 
 @click.command(epilog="Example: onebin clean")
 def clean() -> None:
-    """Remove onebin's cache: stages, tool chains, frozen trees and logs. Artifacts stay."""
+    """Remove onebin's cache.
+
+    Stages, tool chains, frozen trees and logs go; artifacts stay.
+    """
     directory = default_cache_dir()
     with os_errors(OnebinError, "clean", directory):
         freed = Cache(directory).clean()
@@ -76,22 +81,21 @@ def _examine() -> Iterator[Examined]:
 
 
 def _examine_interpreters() -> Iterator[Examined]:
-    found = interpreters.installed()
-    for each in found:
-        old = not interpreters.is_new_enough(each)
+    """Examine every interpreter that can be found; a build needs one of them."""
+    fit = False
+    for each in interpreters.installed():
         remedy = None
-        if old:
-            remedy = "too old to be frozen: 3.10 or newer is needed"
+        if not interpreters.is_new_enough(each):
+            remedy = "too old to be frozen"
         elif each.library is None:
-            remedy = interpreters.missing_library_hint(each)
+            remedy = f"no shared library: {interpreters.missing_library_hint(each)}"
+        fit = fit or remedy is None
+        found = str(each.executable)
+        yield Examined(name=f"python {each.version}", ok=remedy is None, found=found, remedy=remedy, needed=False)
+    if not fit:
         yield Examined(
-            name=f"python {each.version}",
-            ok=remedy is None,
-            found=f"{each.executable}, {'shared library ' + str(each.library) if each.library else 'no shared library'}",
-            remedy=remedy,
+            name="python", ok=False, found="none that can be frozen", remedy="install one: uv python install 3.12"
         )
-    if not found:
-        yield Examined(name="python", ok=False, found="none", remedy="install one: uv python install")
 
 
 def _examine_uv() -> Examined:

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from onebin import manifest as manifests
 from onebin import manifest_edit
-from onebin.manifest import Manifest
 from onebin.paths import MANIFEST_NAME, Workspace
 from onebin.pipeline import Settings
 from onebin.progress import Progress
+
+if TYPE_CHECKING:
+    from onebin.manifest import Manifest
 
 F = TypeVar("F", bound=Callable[..., Any])
 

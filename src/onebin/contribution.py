@@ -1,0 +1,120 @@
+"""What one row of `[plugins]` contributes: entry points of groups that the host uses, or modules that it finds.
+
+Nothing is imported: the survey knows the names, and the sources of host and dependencies are searched for the words
+by which plugins are looked up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.errors import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onebin.manifest import Manifest, PluginRow
+    from onebin.survey import Distribution, EntryPoint, Survey
+
+# Shorter parts of a group's name ("ext", "io") stand in any source.
+_SHORTEST_WORD = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPlugin:
+    """One plugin as it will be registered: its row's name, its distribution, the modules that opening it imports."""
+
+    name: str
+    distribution: str
+    version: str
+    modules: tuple[str, ...]
+    entry_points: tuple[EntryPoint, ...]
+
+
+def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str) -> PlannedPlugin | list[Finding]:
+    """Return what a row contributes, or why that is nothing; `key` says where the row stands."""
+    unknown = [name for name in row.modules if surveyed.of_module(name) is None]
+    if unknown:
+        return [unknown_module(key, name, surveyed) for name in unknown]
+    answer = surveyed.stage.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
+    distribution = surveyed.distributions[answer]
+    points = distribution.plugs if surveyed.stage.lock.answers.get(row.name) else ()
+    modules = row.modules or _modules_of(distribution, points, surveyed.host)
+    if not modules:
+        return [Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))]
+    if points and not row.modules and not _is_looked_up(points, manifest, surveyed, distribution):
+        groups = ", ".join(sorted({point.group for point in points}))
+        message = f"{_title(distribution)} extends {groups}, which nothing else in the bundle mentions"
+        hint = f'if the host looks it up under a computed name, say so: [extension-points."{points[0].group}"]'
+        return [Finding(key, message, hint)]
+    return PlannedPlugin(
+        name=row.name,
+        distribution=distribution.name,
+        version=distribution.version,
+        modules=tuple(modules),
+        entry_points=points,
+    )
+
+
+def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
+    """Return the finding for a module that the manifest names and no locked distribution has."""
+    near = did_you_mean(name, surveyed.owners)
+    return Finding(key, f"no locked distribution has a module {name!r}", f"check the spelling{near}")
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(wrong, list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _title(distribution: Distribution) -> str:
+    return f"{distribution.title} {distribution.version}"
+
+
+def _modules_of(distribution: Distribution, points: Sequence[EntryPoint], host: Distribution) -> tuple[str, ...]:
+    """Return what opening a plugin imports: the modules of its entry points, or those that a host finds by name."""
+    if points:
+        return tuple(dict.fromkeys(point.module for point in points))
+    return tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, host))
+
+
+def _is_found_by_name(module: str, distribution: Distribution, host: Distribution) -> bool:
+    """Tell whether a module is one that a host finds by scanning: in a package of the host's, or by a prefix."""
+    top, _, rest = module.partition(".")
+    if rest:
+        is_namespace = top not in distribution.modules and (top in host.top_level or host.mentions(top))
+        return is_namespace and "." not in rest
+    prefix, underscore, name = top.partition("_")
+    return bool(prefix and name) and host.mentions(prefix + underscore)
+
+
+def _nothing_hint(distribution: Distribution) -> str:
+    if not distribution.modules:
+        return "it holds no Python module: remove the row, or name the distribution that has the code"
+    return (
+        "it has no entry point and no module that the host would find by name; if the host imports it another way, "
+        f'say which module it is: {{ modules = ["{distribution.top_level[0]}"] }}'
+    )
+
+
+def _is_looked_up(points: Sequence[EntryPoint], manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
+    """Tell whether anything but the plugin itself mentions one of its groups, or the manifest declares it.
+
+    A host may put a group's name together from parts, so the part before or after its last dot counts too.
+    """
+    groups = {point.group for point in points}
+    if groups & set(manifest.extension_points):
+        return True
+    words = {word for group in groups for word in _words(group)}
+    others = [each for each in surveyed.distributions.values() if each.name != owner.name]
+    return any(each.mentions(word) for word in words for each in others)
+
+
+def _words(group: str) -> Iterator[str]:
+    yield group
+    head, dot, tail = group.rpartition(".")
+    if dot:
+        yield from (word for word in (head, f"{head}.", tail, f".{tail}") if len(word) >= _SHORTEST_WORD)
