@@ -338,7 +338,7 @@ def _own_table(
 
 
 def _answer(row: Host | PluginRow, data: Mapping[str, Any], directory: Path) -> str | None:
-    """Return the locked package that answers a row: by its name, or by its path when only the project knows the name."""
+    """Return the locked package that answers a row: by name, or by path when only the project knows its name."""
     if row.wanted is None:
         return None
     if row.path is None:

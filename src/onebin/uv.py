@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
+_DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode", re.IGNORECASE)
 
 
@@ -157,11 +158,7 @@ def _plain(stderr: str) -> str:
     """Return uv's message without its label, its box drawing and its hints, which speak of uv's own flags."""
     kept: list[str] = []
     for line in stderr.splitlines():
-        text = (
-            re.sub(r"^\s*(?:[\u00d7\u2570\u2500\u25b6\u251c\u2502]+\s*)*(?:error:|cause:)?\s*", "", line)
-            if line.strip()
-            else ""
-        )
+        text = _DECORATION.sub("", line)
         if text.startswith("hint:"):
             break
         if text and not text.startswith("warning:"):

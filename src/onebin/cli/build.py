@@ -127,8 +127,9 @@ def bundle(
 ) -> None:
     """Build the executable.
 
-    The steps are lock, stage, check, generate, freeze, verify and pack. MANIFEST is a file or a folder; the bundle.toml of this folder if left out. With --host there is no manifest at
-    all, and versions are resolved anew each time.
+    The steps are lock, stage, check, generate, freeze, verify and pack. MANIFEST is a file or a folder; the
+    bundle.toml of this folder if left out. With --host there is no manifest at all, and versions are resolved anew
+    each time.
     """
     wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
     if wanted.is_given and manifest is not None:
