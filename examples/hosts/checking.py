@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # beside the checks, which are scripts in no package
 """What the checks of all hosts share: run the host with next to no environment, and say in clear words what is wrong.
 
 Standard library only. Each check runs as `python examples/hosts/NAME/check.py [--env NAME=VALUE]... COMMAND...`, where
@@ -15,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +101,7 @@ class Host:
             )
         try:
             yield _wait_for(ready, child, log)
-            child.send_signal(signal.SIGINT if os.name == "posix" else signal.CTRL_BREAK_EVENT)
+            child.send_signal(_CTRL_C)
             try:
                 child.wait(SECONDS)
             except subprocess.TimeoutExpired:
@@ -140,10 +141,12 @@ def main(check: Callable[[Host], None]) -> None:
     sys.stdout.write(f"ok: {check.__doc__}\n")
 
 
-if os.name == "posix":
-    _OWN_GROUP = {"start_new_session": True}
+# A group of its own, so that nothing which the host starts outlives the check.
+_OWN_GROUP: dict[str, Any]
+if sys.platform == "win32":
+    _CTRL_C, _OWN_GROUP = signal.CTRL_BREAK_EVENT, {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 else:
-    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    _CTRL_C, _OWN_GROUP = signal.SIGINT, {"start_new_session": True}
 
 
 def _wait_for(pattern: str, child: subprocess.Popen[bytes], log: Path) -> re.Match[str]:
@@ -161,16 +164,14 @@ def _wait_for(pattern: str, child: subprocess.Popen[bytes], log: Path) -> re.Mat
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
     """End whatever is left of the host and of what it started."""
-    if os.name == "posix":
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
-            pass
-    elif child.poll() is None:
+    if sys.platform == "win32":
         child.kill()
+    else:
+        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+            os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
-def _text(stream: object) -> str:
+def _text(stream: IO[bytes]) -> str:
     stream.seek(0)
     return stream.read().decode("utf-8", "replace")

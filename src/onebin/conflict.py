@@ -56,7 +56,8 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
         if label:
             hint = 'ask for a version that exists, or for any: "*"'
             return failure.become(LockError, f"{label}: no version matches", hint)
-    return failure.become(LockError, "the manifest cannot be locked")
+    hint = "check the versions in the manifest, and the index and network that uv is set to use"
+    return failure.become(LockError, "the manifest cannot be locked", hint)
 
 
 def _own_demands(manifest: Manifest) -> list[_Demand]:

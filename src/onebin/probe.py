@@ -38,7 +38,7 @@ class Answers:
 def ask_stage(stage: Stage, questions: Mapping[str, Any]) -> Answers:
     """Ask the unfrozen host's environment."""
     with as_file(files("onebin_runtime") / "_probe.py") as script:
-        return _ask([stage.python, "-I", "-X", "utf8=0", script], questions)
+        return _ask([stage.python, "-I", script], questions)
 
 
 def ask_artifact(file: Path, questions: Mapping[str, Any]) -> Answers:

@@ -16,7 +16,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {"manifest", "manifest_edit", "manifest_lines", "manifest_fields", "conflict", "lock", "stage", "toolchain"}
     )
-    | frozenset({"survey", "probe", "contribution", "contract", "registry", "freeze", "freeze_driver", "pack", "verify"}),
+    | frozenset(
+        {"survey", "probe", "contribution", "contract", "registry", "freeze", "freeze_driver", "pack", "verify"}
+    ),
     frozenset({"pipeline", "inspect"}),
     frozenset({"cli", "__main__"}),
 )

@@ -10,6 +10,7 @@ import click
 
 from onebin import lock as locks
 from onebin import pipeline
+from onebin.cache import Cache
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import FreezeError, os_errors
@@ -169,14 +170,9 @@ def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
     loaded, workspace = options.opened(manifest)
     settings = options.settings(locked=locked, offline=False)
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
-    directory = workspace.cache_dir / "run" / source.digest
-    with os_errors(FreezeError, "write the generated source to", directory):
-        if not directory.is_dir():
-            source.write(directory)
-    return become(
-        [plan.survey.stage.python, directory / "entry.py", *args],
-        env=environment(ONEBIN_NAME=loaded.bundle.name),
-    )
+    with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
+        directory = Cache(workspace.cache_dir).ensure("sources", source.digest, source.write)
+    return become([plan.survey.stage.python, directory / "entry.py", *args], env=environment())
 
 
 def _host(plan: Plan) -> dict[str, str]:

@@ -1,0 +1,71 @@
+"""A resolution that fails is explained with the plugins' names first; uv's sentences are real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from onebin.conflict import explain
+from onebin.manifest import parse
+from onebin.uv import Failure
+
+MANIFEST = """
+[bundle]
+name = "x"
+[host]
+package = "flake8<4"
+script = "flake8"
+[plugins]
+plug-a = "*"
+plug-b = { path = "plugins/b" }
+flake8-bugbear = "==24.12.12"
+"""
+
+TWO_PLUGINS = (
+    "No solution found when resolving dependencies\n"
+    "Because only plug-a==1.0 is available and plug-a==1.0 depends on click<8, we can conclude that all versions of "
+    "plug-a depend on click<8.\n"
+    "And because mid-c==1.0 depends on click>=8.1 and plug-b==1.0 depends on mid-c>=1, we can conclude that they are "
+    "incompatible."
+)
+
+
+def _explained(text: str) -> str:
+    error = explain(Failure(text), parse(MANIFEST, file=Path("bundle.toml")))
+    assert error.hint
+    return error.message
+
+
+def test_both_chains_are_shown() -> None:
+    """Two plugins that exclude each other are each shown with the way to the package that they disagree on."""
+    lines = _explained(TWO_PLUGINS).splitlines()
+    assert lines[0] == "requirements exclude each other on click"
+    assert set(lines[1:3]) == {"  plugin plug-a -> click<8", "  plugin plug-b -> mid-c>=1 -> click>=8.1"}
+
+
+def test_a_plugin_against_the_host_comes_first() -> None:
+    """When a plugin disagrees with the host's own version, the plugin's line stands above the host's."""
+    text = (
+        "Because flake8-bugbear==24.12.12 depends on flake8>=6.0.0 and you require flake8<4, we can conclude that "
+        "your requirements and flake8-bugbear==24.12.12 are incompatible."
+    )
+    assert _explained(text).splitlines()[1:3] == ["  plugin flake8-bugbear -> flake8>=6.0.0", "  host -> flake8<4"]
+
+
+def test_an_unknown_package_names_its_row() -> None:
+    """A package that the index does not have is named by its row."""
+    text = "Because plug-a was not found in the package registry and you require plug-a, ..."
+    assert _explained(text).startswith("plugin plug-a: there is no such package")
+
+
+def test_a_version_that_does_not_exist_names_its_row() -> None:
+    """A version that the index does not have is named by its row."""
+    text = "Because only plug-a<=1.17.0 is available and you require plug-a>=99, your requirements are unsatisfiable."
+    assert _explained(text).startswith("plugin plug-a: no version matches")
+
+
+@pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])
+def test_what_is_not_understood_is_passed_on(text: str) -> None:
+    """A message that has no known form is shown as it is."""
+    assert _explained(text) == f"the manifest cannot be locked: {text}"

@@ -1,0 +1,58 @@
+"""Digests cover what matters and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.digest import sha256_of, sha256_of_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_equal_values_have_equal_digests() -> None:
+    """The order of a table's keys does not matter; the order of a list does."""
+    assert sha256_of({"a": 1, "b": [1, 2]}) == sha256_of({"b": [1, 2], "a": 1})
+    assert sha256_of([1, 2]) != sha256_of([2, 1])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a small project."""
+    (tmp_path / "src" / "pkg" / "build").mkdir(parents=True)
+    (tmp_path / "src" / "pkg" / "__init__.py").write_text("x = 1\n")
+    (tmp_path / "src" / "pkg" / "build" / "__init__.py").write_text("y = 1\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: (top / "src/pkg/__init__.py").write_text("x = 2\n"),
+        lambda top: (top / "src/pkg/build/__init__.py").write_text("y = 2\n"),
+        lambda top: (top / "src/pkg/new.py").touch(),
+        lambda top: (top / "pyproject.toml").rename(top / "other.toml"),
+        lambda top: (top / "pyproject.toml").chmod(0o755),
+    ],
+    ids=["bytes", "package-called-build", "new-file", "name", "mode"],
+)
+def test_a_change_of_source_changes_the_digest(project: Path, change) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a lambda
+    """Bytes, names, modes and new files count, also in a package that is called build."""
+    before = sha256_of_tree(project)
+    change(project)
+    assert sha256_of_tree(project) != before
+
+
+@pytest.mark.parametrize(
+    "leftover",
+    ["build/lib/pkg.py", "dist/pkg.whl", ".git/HEAD", "src/pkg.egg-info/PKG-INFO", "src/pkg/__pycache__/x.pyc"],
+)
+def test_what_a_build_leaves_does_not_change_the_digest(project: Path, leftover: str) -> None:
+    """Building a project in place does not make its stage stale."""
+    before = sha256_of_tree(project)
+    (project / leftover).parent.mkdir(parents=True, exist_ok=True)
+    (project / leftover).write_text("left")
+    assert sha256_of_tree(project) == before

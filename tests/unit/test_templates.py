@@ -1,0 +1,72 @@
+"""No value becomes code, whatever a manifest or a package calls itself."""
+
+from __future__ import annotations
+
+import ast
+
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onebin.survey import EntryPoint, importable
+from onebin.templates import comment, render_python
+
+FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}
+HOSTILE = ['x"); import os #', "'''\nimport os\n'''", "\\", '"""', "{{ 7 * 7 }}", "\x00", "\u2028import os", "a\rb"]
+
+
+def _registry(text: str) -> ast.Module:
+    point = EntryPoint(group=text, name=text, value=text)
+    plugin = {
+        "function": "_open_1_x",
+        "name": text,
+        "distribution": text,
+        "version": text,
+        "modules": [{"name": text, "importable": importable(text)}],
+        "entry_points": (point,),
+    }
+    facts = dict.fromkeys(FACTS, text)
+    return ast.parse(render_python("registry.py.j2", plugins=[plugin], eager=(text,), **facts))
+
+
+def _check_inert(tree: ast.Module) -> None:
+    """Nothing is imported, called or run at the top but what the template writes."""
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [node.module for node in imported] == ["__future__", "importlib", "onebin_runtime"]
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert called <= {"Registry", "Plugin", "import_module"}
+    assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 3, "FunctionDef", "Assign"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_stay_values(text: str) -> None:
+    """Names that would close a string, a comment or a template's tag stay inside their literals."""
+    _check_inert(_registry(text))
+
+
+@given(st.text(max_size=40))
+def test_any_text_stays_a_value(text: str) -> None:
+    """Whatever the text, the registry has the same statements."""
+    if not importable(text):
+        _check_inert(_registry(text))
+
+
+@given(st.text())
+def test_a_comment_stays_in_its_line(text: str) -> None:
+    """Text for a comment or docstring has no line break, quote or backslash left."""
+    assert not set(comment(text)) & set("\n\r\"'\\\x00\u2028")
+
+
+def test_a_forgotten_value_is_an_error() -> None:
+    """A template that lacks a value fails instead of writing nothing."""
+    with pytest.raises(jinja2.UndefinedError):
+        render_python("entry.py.j2")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.b", True), ("a.class", False), ("a-b", False), ("", False), ("a..b", False)]
+)
+def test_only_dotted_identifiers_are_imported_by_statement(name: str, expected: bool) -> None:
+    """Keywords and odd names cannot stand in an import statement."""
+    assert importable(name) is expected

@@ -1,0 +1,102 @@
+"""Differences between stage and artifact are found, and named by the plugin."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from onebin.verify import compare
+
+STAGED: dict[str, Any] = {
+    "distributions": {"host": "1.0", "plug": "2.0"},
+    "entry_points": [["host", "console_scripts", "host", "host:main"], ["plug", "host.plugins", "p", "plug:P"]],
+    "groups": ["console_scripts", "host.plugins"],
+    "loads": [
+        {
+            "distribution": "plug",
+            "group": "host.plugins",
+            "name": "p",
+            "value": "plug:P",
+            "result": ["type", "plug", "P"],
+        }
+    ],
+    "plugins": [{"name": "row", "result": ["plug"]}],
+    "modules": [],
+}
+FACTS = {"plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}], "answers": STAGED}
+
+
+def _found() -> dict[str, Any]:
+    return {**copy.deepcopy(STAGED), "registered": [["row", "plug", "2.0"]]}
+
+
+def test_equal_answers_have_no_findings() -> None:
+    """An artifact that answers as its stage does is verified."""
+    assert list(compare(FACTS, _found())) == []
+
+
+def _lose_distribution(found: dict[str, Any]) -> None:
+    del found["distributions"]["plug"]
+
+
+def _change_version(found: dict[str, Any]) -> None:
+    found["distributions"]["plug"] = "3.0"
+
+
+def _add_entry_point(found: dict[str, Any]) -> None:
+    found["entry_points"].append(["extra", "g", "n", "v"])
+
+
+def _lose_entry_point(found: dict[str, Any]) -> None:
+    found["entry_points"].pop()
+
+
+def _fail_to_load(found: dict[str, Any]) -> None:
+    del found["loads"][0]["result"]
+    found["loads"][0].update(
+        error="ModuleNotFoundError", message="No module named 'plug.x'", module="plug.x", where="f:1"
+    )
+
+
+def _load_another(found: dict[str, Any]) -> None:
+    found["loads"][0]["result"] = ["type", "other", "P"]
+
+
+def _fail_to_open(found: dict[str, Any]) -> None:
+    found["plugins"][0] = {"name": "row", "error": "RuntimeError", "message": "no", "module": None, "where": None}
+
+
+def _forget_registration(found: dict[str, Any]) -> None:
+    found["registered"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        (_lose_distribution, "plug", "missing in the artifact"),
+        (_change_version, "plug", "3.0 in the artifact, 2.0 in the stage"),
+        (_add_entry_point, "extra g n v", "in the artifact but not in the stage"),
+        (_lose_entry_point, "plug host.plugins p plug:P", "missing in the artifact"),
+        (_fail_to_load, "row", "fails in the artifact: ModuleNotFoundError"),
+        (_load_another, "row", "in the artifact"),
+        (_fail_to_open, "row", "RuntimeError: no"),
+        (_forget_registration, "registry", "the lock says"),
+    ],
+)
+def test_each_difference_is_one_finding(change, where: str, words: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a function of this file
+    """What is missing, extra, different or failing is found, and said with its plugin's name."""
+    found = _found()
+    change(found)
+    (finding,) = compare(FACTS, found)
+    assert finding.where == where
+    assert words in finding.message
+
+
+def test_a_missing_module_has_its_remedy() -> None:
+    """A module that is missing in the artifact comes with the manifest key that adds it."""
+    found = _found()
+    _fail_to_load(found)
+    (finding,) = compare(FACTS, found)
+    assert finding.hint == 'add it: [freeze] include = ["plug.x"]'
