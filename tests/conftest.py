@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 PROJECTS = ROOT / "tests" / "projects"
@@ -39,7 +39,7 @@ class Onebin:
         return run(command, cwd=cwd, env={"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})})
 
 
-def run(command: list[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
     """Run a process to its end with additions to the environment; a test that hangs fails after ten minutes."""
     done = subprocess.run(
         [str(part) for part in command],

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
 
 
-def start(registry: Registry, start_lines: tuple[str, ...] | list[str] = ()) -> None:
+def start(registry: Registry, name: str, start_lines: list[str]) -> None:
     """Prepare the process for the host: metadata, .pth lines, worker processes, the self-test, eager plugins.
 
     Runs in the artifact and, unfrozen, under `onebin run`; raises SystemExit after a self-test.
@@ -28,6 +28,8 @@ def start(registry: Registry, start_lines: tuple[str, ...] | list[str] = ()) -> 
             import multiprocessing
 
             multiprocessing.freeze_support()
+    else:
+        sys.argv[0] = name  # as users will see it, and not the path of the generated entry
     if os.environ.get(SELF_TEST_VARIABLE):
         from onebin_runtime._probe import main
 

@@ -41,7 +41,8 @@ def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
 
 def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
     """All lines go to the log and to the echo; the error holds the last of them."""
-    log, seen = tmp_path / "log", []
+    log = tmp_path / "log"
+    seen: list[str] = []
     code = "import sys\nfor i in range(100): print('line', i)\nsys.exit(1)"
     with pytest.raises(ProcessError) as caught:
         stream([sys.executable, "-c", code], env=environment(), log=log, echo=seen.append)

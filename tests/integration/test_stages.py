@@ -1,0 +1,154 @@
+"""From manifest to survey with real packages: what is locked is what is staged is what is surveyed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import lock, manifest, stage, survey
+from onebin.errors import LockError, StageError
+from onebin.paths import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+MANIFEST = """\
+[bundle]
+name = "tiny"
+
+[host]
+path = "projects/tinyhost"
+script = "tinyhost"
+
+[plugins]
+greet-hello = { path = "projects/greet-hello" }
+greet-servus = { path = "projects/greet-servus" }
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, projects: Path, onebin: Onebin) -> Workspace:
+    """Return the workspace of a host with two plugins, all private copies."""
+    assert projects.parent == tmp_path
+    (tmp_path / "bundle.toml").write_text(MANIFEST, encoding="utf-8")
+    return Workspace(manifest_file=tmp_path / "bundle.toml", cache_dir=onebin.cache, lock_dir=tmp_path)
+
+
+def _locked(workspace: Workspace) -> lock.Lock:
+    return lock.resolve(manifest.load(workspace.manifest_file), workspace)
+
+
+def test_a_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
+    """The second resolution writes nothing; the file's bytes are the same."""
+    first = _locked(workspace)
+    written = first.file.stat().st_mtime_ns
+    second = _locked(workspace)
+    assert (second.digest, second.changes) == (first.digest, ())
+    assert first.file.stat().st_mtime_ns == written
+
+
+def test_the_lock_answers_each_row(workspace: Workspace) -> None:
+    """Each row of the manifest has the package that answers it, and the tool chain is pinned with hashes."""
+    locked = _locked(workspace)
+    assert locked.host == "tinyhost"
+    assert dict(locked.answers) == {"greet-hello": "greet-hello", "greet-servus": "greet-servus"}
+    assert {package.name for package in locked.projects} == {"tinyhost", "greet-hello", "greet-servus"}
+    assert "pyinstaller" in {pin.name for pin in locked.toolchain}
+    assert "setuptools" not in {pin.name for pin in locked.toolchain}
+    assert all(pin.hashes for pin in locked.toolchain)
+
+
+def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
+    """A lock can be committed: it names local projects relative to itself."""
+    assert str(workspace.directory) not in _locked(workspace).text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[plugins]\n", '[plugins]\nsix = "*"\n', "plugin six was added"),
+        ('greet-hello = { path = "projects/greet-hello" }\n', "", "plugin greet-hello was removed"),
+        ("greet-hello = {", 'greet-hello = { extras = ["x"],', "plugin greet-hello changed"),
+    ],
+)
+def test_a_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, new: str, said: str) -> None:
+    """What changed in the manifest since the lock is named."""
+    _locked(workspace)
+    workspace.manifest_file.write_text(MANIFEST.replace(old, new), encoding="utf-8")
+    with pytest.raises(LockError, match=said):
+        lock.resolve(manifest.load(workspace.manifest_file), workspace, locked=True)
+
+
+def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
+    """A local project's pyproject.toml counts, its code does not."""
+    _locked(workspace)
+    plugin = workspace.directory / "projects" / "greet-hello"
+    (plugin / "src" / "greet_hello" / "__init__.py").write_text("def greet(name): return 'hi'\n", encoding="utf-8")
+    assert _locked(workspace).changes == ()
+    project = plugin / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace('"1.0.0"', '"1.1.0"'), encoding="utf-8")
+    with pytest.raises(LockError, match="project projects/greet-hello changed"):
+        lock.resolve(manifest.load(workspace.manifest_file), workspace, locked=True)
+
+
+def test_settings_of_the_freeze_do_not_touch_the_lock(workspace: Workspace) -> None:
+    """A change under [freeze] needs no new resolution."""
+    first = _locked(workspace)
+    workspace.manifest_file.write_text(MANIFEST + "\n[freeze]\nstrip = true\n", encoding="utf-8")
+    assert _locked(workspace).digest == first.digest
+
+
+def test_a_stage_holds_the_bytes_of_the_sources(workspace: Workspace) -> None:
+    """A change in a local project's code gives another stage, with that code, although its version is the same."""
+    module = workspace.directory / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
+    stages = []
+    for word in ("first", "second"):
+        module.write_text(f"def greet(name): return {word!r}\n", encoding="utf-8")
+        staged = stage.install(_locked(workspace), workspace)
+        assert word in (staged.site_packages / "greet_hello" / "__init__.py").read_text("utf-8")
+        stages.append(staged.directory)
+    assert len(set(stages)) == 2
+
+
+def test_a_stage_is_found_again(workspace: Workspace) -> None:
+    """The same lock and sources give the same stage, also from another directory."""
+    staged = stage.install(_locked(workspace), workspace)
+    elsewhere = workspace.directory / "elsewhere"
+    shutil.copytree(workspace.directory / "projects", elsewhere / "projects")
+    shutil.copy(workspace.manifest_file, elsewhere)
+    shutil.copy(_locked(workspace).file, elsewhere)
+    other = Workspace(manifest_file=elsewhere / "bundle.toml", cache_dir=workspace.cache_dir, lock_dir=elsewhere)
+    assert stage.install(_locked(other), other).directory == staged.directory
+
+
+def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) -> None:
+    """Modules, data, entry points and scripts are known, and nothing was imported."""
+    surveyed = survey.survey(stage.install(_locked(workspace), workspace))
+    assert set(surveyed.distributions) == {"tinyhost", "greet-hello", "greet-servus"}
+    host = surveyed.host
+    assert set(host.modules) == {"tinyhost", "tinyhost.cli"}
+    assert host.data == ("tinyhost/banner.txt",)
+    assert [point.name for point in host.entry_points] == ["tinyhost", "tinyhost-admin"]
+    assert host.plugs == ()
+    servus = surveyed.distributions["greet-servus"]
+    assert [(point.group, point.module, point.attribute) for point in servus.plugs] == [
+        ("tinyhost.greeters", "greet_servus.words", "greet")
+    ]
+    assert not {"tinyhost", "greet_servus"} & set(sys.modules)
+
+
+def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+    """A stage from which somebody removed a distribution is an error with its remedy, not a broken artifact."""
+    private = Workspace(
+        manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
+    )
+    staged = stage.install(_locked(private), private)
+    shutil.rmtree(next(staged.site_packages.glob("greet_hello*.dist-info")))
+    with pytest.raises(StageError, match="greet-hello") as caught:
+        survey.survey(staged)
+    assert "onebin clean" in str(caught.value.hint)
