@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.cache import Cache
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_an_entry_is_made_once(tmp_path: Path) -> None:

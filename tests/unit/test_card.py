@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from onebin import card
 from onebin.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY = b"\x7fELF" + bytes(range(256)) * 40
 FACTS = {"bundle": {"name": "x"}, "text": "grüße", "numbers": [1, 2, 3]}

@@ -59,7 +59,7 @@ TOML_KEYS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max
 
 
 @given(st.lists(TOML_KEYS, unique=True, max_size=8), st.booleans())
-def test_keys_of_any_characters_are_found(keys: list[str], as_tables: bool) -> None:  # noqa: FBT001 - drawn
+def test_keys_of_any_characters_are_found(keys: list[str], as_tables: bool) -> None:
     """Whatever a quoted key holds, it is found on its line."""
     quoted = [key_path(["-", key]).removeprefix("-.") for key in keys]
     text = "\n".join(f"[{key}]" if as_tables else f"{key} = 1" for key in quoted)

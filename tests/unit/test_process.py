@@ -33,7 +33,10 @@ def test_a_program_that_is_not_there_is_an_error() -> None:
 def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
     """A program that outlives its time is ended together with its children."""
     pid = tmp_path / "pid"
-    code = f"import subprocess, sys; c = subprocess.Popen(['sleep', '60']); open({str(pid)!r}, 'w').write(str(c.pid)); c.wait()"
+    code = (
+        "import subprocess; child = subprocess.Popen(['sleep', '60']); "
+        f"open({str(pid)!r}, 'w').write(str(child.pid)); child.wait()"
+    )
     with pytest.raises(ProcessError):
         run([sys.executable, "-c", code], env=environment(), timeout=2)
     assert not _alive(int(pid.read_text()))
@@ -67,7 +70,8 @@ def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.
     parent = (
         "import signal, sys\nfrom onebin.cli import _interrupt\nfrom onebin.process import run, environment\n"
         "signal.signal(signal.SIGTERM, _interrupt)\n"
-        f"try:\n    run([sys.executable, '-c', {child!r}], env=environment())\nexcept KeyboardInterrupt:\n    sys.exit(130)"
+        f"try:\n    run([sys.executable, '-c', {child!r}], env=environment())\n"
+        "except KeyboardInterrupt:\n    sys.exit(130)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent])
     deadline = time.monotonic() + 30

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A small host of ours reads a file with the xarray back end that a plugin brings."""
+"""A small host of ours reads files with the xarray back ends that its plugins bring."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from checking import Host, main
 
 
 def check(host: Host) -> None:
-    """List h5netcdf among the engines, write a file with it, and read that back with numpy at work."""
-    host("engines").expect(0, r"^h5netcdf$")
-    host("write", "small.nc").expect(0)
+    """Open a text grid through an entry point of `xarray.backends`, and write and read netCDF 4 with h5netcdf."""
+    host.write("small.grid", "0 1 2 3\n4 5 6 7\n8 9 10 11\n")
+    host("engines").expect(0, r"^grid$", r"^h5netcdf$")
+    host("show", "small.grid").expect(0, r"^\{'y': 3, 'x': 4\} mean 5\.5 m$")
+    host("convert", "small.grid", "small.nc").expect(0)
     host("show", "small.nc").expect(0, r"^\{'y': 3, 'x': 4\} mean 5\.5 m$")
 
 

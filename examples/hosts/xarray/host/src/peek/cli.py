@@ -1,26 +1,25 @@
-"""The command `peek`: list xarray's back ends, write a small data set, or describe one."""
+"""The command `peek`: list xarray's back ends, describe a data set, or convert one to netCDF 4."""
 
 from __future__ import annotations
 
 import sys
 
-import numpy as np
 import xarray as xr
 
 
 def main() -> int:
-    """Run `peek engines`, `peek write FILE` or `peek show FILE`; the engine is found by its entry point."""
+    """Run `peek engines`, `peek show FILE` or `peek convert FILE NETCDF`; xarray finds who opens a file."""
     match sys.argv[1:]:
         case ["engines"]:
             sys.stdout.write("".join(f"{name}\n" for name in sorted(xr.backends.list_engines())))
-        case ["write", file]:
-            values = np.arange(12, dtype="float64").reshape(3, 4)
-            xr.Dataset({"height": (("y", "x"), values, {"units": "m"})}).to_netcdf(file, engine="h5netcdf")
         case ["show", file]:
             with xr.open_dataset(file) as data:
                 height = data["height"]
                 sys.stdout.write(f"{dict(data.sizes)} mean {float(height.mean()):g} {height.attrs['units']}\n")
+        case ["convert", file, target]:
+            with xr.open_dataset(file) as data:
+                data.to_netcdf(target, engine="h5netcdf")
         case _:
-            sys.stderr.write("usage: peek engines | write FILE | show FILE\n")
+            sys.stderr.write("usage: peek engines | show FILE | convert FILE NETCDF\n")
             return 2
     return 0
