@@ -122,7 +122,7 @@ def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
 
     Modules that do not import in the stage either (for another platform or an older Python) are no loss.
     """
-    sources = {row[1] for row in contents["binaries"]}
+    sources = {row[1] for part in ("binaries", "data") for row in contents[part]}
     found = {row[0] for row in contents["modules"]}
     files_of = {
         module: str(file) for each in plan.survey.distributions.values() for module, file in each.modules.items()

@@ -31,7 +31,7 @@ _MAX_PATH = 10
 _INIT = "write one with: onebin init --host PACKAGE --script NAME"
 
 # tomllib needs time and memory by the square of a dotted key's parts; no manifest has a key of a hundred.
-_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,99}+"|'[^'\n]{0,99}+')"""
 _DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{99}}")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _CAN_END = re.compile(r"""[\]}]|\"{3}|'{3}""")

@@ -70,7 +70,6 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",
-            keep_source=dict.fromkeys(freeze.keep_source, "pyz+py"),
             optimize=freeze.optimize,
             strip=freeze.strip,
             **facts,
@@ -129,12 +128,15 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     distributions = survey.distributions.values()
     excluded = plan.manifest.freeze.exclude
     not_staged = [name for name in toolchain.modules if survey.of_module(name) is None]
+    on_disk = list(_on_disk(plan))
     modules = {*declared_modules(plan), *_found_at_run_time(plan)}
     return {
         "site_packages": str(survey.stage.site_packages),
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *not_staged],
         "data": {each.name: [[file, str(each.site_packages / file)] for file in each.data] for each in distributions},
+        "on_disk": sorted(module for each in on_disk for module in each.modules),
+        "sources": [[file, str(each.site_packages / file)] for each in on_disk for file in each.sources],
         "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],
         "files": {
             file.relative_to(each.site_packages).as_posix(): each.name
@@ -159,6 +161,18 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
         for line in each.start_lines:
             words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", line))
             yield from sorted(words & set(each.modules))
+
+
+def _on_disk(plan: Plan) -> Iterator[Distribution]:
+    """Yield the distributions whose modules lie as files in the artifact, source beside bytecode.
+
+    Host and plugins do: hosts scan folders for plugins, read sources, and show them in tracebacks. So do
+    dependencies that may look at their own files, and what the manifest names. All others go into the archive.
+    """
+    survey = plan.survey
+    owners = {owner.name for name in plan.manifest.freeze.keep_source if (owner := survey.of_module(name))}
+    owners |= {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
+    yield from (each for each in survey.distributions.values() if each.name in owners or each.reads_itself)
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:

@@ -35,6 +35,11 @@ _NEVER_DATA = re.compile(
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
+# A module that uses one name of each looks at the files beside it, and may want to see source there.
+_ANCHORS = frozenset({"__file__", "__path__", "files"})
+_LISTERS = frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob", "walk"})
+_SOURCE_READERS = frozenset({"getsource", "getsourcelines", "getsourcefile", "findsource", "get_source"})
+
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class EntryPoint:
@@ -59,10 +64,11 @@ class EntryPoint:
 class Distribution:
     """What one distribution contributes.
 
-    `modules` maps dotted names to files, `data` holds POSIX paths relative to site-packages, `metadata` the files of
-    its .dist-info; `requires` the canonical names of what it depends on. `imports_by_name` tells that it imports
-    modules whose names only a run can tell. `start_lines` are the lines of its .pth files that the interpreter runs
-    at start (the `site` module's rule: those that begin with "import").
+    `modules` maps dotted names to files; `sources` (all its .py), `data` and `metadata` (the files of its .dist-info)
+    hold POSIX paths relative to site-packages; `requires` the canonical names of what it depends on.
+    `imports_by_name` tells that it imports modules whose names only a run can tell, `reads_itself` that it may look
+    for its own .py files. `start_lines` are the lines of its .pth files that the interpreter runs at start (the
+    `site` module's rule: those that begin with "import").
     """
 
     name: str
@@ -71,11 +77,13 @@ class Distribution:
     site_packages: Path
     info: str
     modules: Mapping[str, Path]
+    sources: tuple[str, ...]
     data: tuple[str, ...]
     metadata: tuple[str, ...]
     entry_points: tuple[EntryPoint, ...]
     requires: tuple[str, ...]
     imports_by_name: bool
+    reads_itself: bool
     start_lines: tuple[str, ...]
 
     @property
@@ -169,6 +177,8 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
     tests = _test_folders(inside)
     kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)]
     modules = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    packages = {file.parent for file in kept if file.name == "__init__.py"}
+    codes = [_read_code(file) for file in modules.values() if file.suffix == ".py"]
     return Distribution(
         name=str(canonicalize_name(title)),
         title=title,
@@ -176,13 +186,15 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         site_packages=site_packages,
         info=info,
         modules=modules,
-        data=tuple(str(file) for file in kept if file.parts[0] != info and _is_data(file)),
+        sources=tuple(str(file) for file in kept if file.suffix == ".py"),
+        data=tuple(str(file) for file in kept if file.parts[0] != info and _is_data(file, packages)),
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         entry_points=tuple(
             EntryPoint(group=point.group, name=point.name, value=point.value) for point in distribution.entry_points
         ),
         requires=tuple(_requirement_names(distribution.requires or ())),
-        imports_by_name=any(map(_imports_by_name, modules.values())),
+        imports_by_name=any(code.imports_by_name for code in codes),
+        reads_itself=any(code.reads_itself for code in codes),
         start_lines=tuple(_start_lines(site_packages / file for file in kept if len(file.parts) == 1)),
     )
 
@@ -224,30 +236,45 @@ def _module_name(file: PurePosixPath) -> str | None:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else None
 
 
-def _is_data(file: PurePosixPath) -> bool:
+def _is_data(file: PurePosixPath, packages: set[PurePosixPath]) -> bool:
+    """Tell whether a file is data; Python in a folder that is no package, inside one that is, is a template."""
+    if file.suffix == ".py":
+        return file.parent not in packages and any(folder in packages for folder in file.parents)
     return not _NEVER_DATA.search(str(file)) and _module_name(file) is None
 
 
-def _imports_by_name(file: Path) -> bool:
-    """Tell whether a module calls an import function with anything but a literal."""
-    if file.suffix != ".py":
-        return False
+@dataclass(frozen=True, kw_only=True)
+class _Code:
+    """What a module's syntax tree tells of it."""
+
+    imports_by_name: bool = False
+    reads_itself: bool = False
+
+
+def _read_code(file: Path) -> _Code:
+    """Read a module's syntax tree, if a search of its bytes says that this can tell anything."""
     source = file.read_bytes()
-    if not any(name.encode() in source for name in _IMPORTERS):
-        return False
+    if not any(name.encode() in source for name in _IMPORTERS | _LISTERS | _SOURCE_READERS):
+        return _Code()
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return False
-    return any(
-        isinstance(node, ast.Call)
-        and _called(node.func) in _IMPORTERS
-        and not (node.args and isinstance(node.args[0], ast.Constant))
-        for node in ast.walk(tree)
+    except (SyntaxError, ValueError, RecursionError):
+        return _Code()  # for another Python, or a template: it is not imported either
+    names = {_name(node) for node in ast.walk(tree)}
+    return _Code(
+        imports_by_name=any(map(_is_computed_import, ast.walk(tree))),
+        reads_itself=bool(names & _SOURCE_READERS or (names & _ANCHORS and names & _LISTERS)),
     )
 
 
-def _called(function: ast.expr) -> str:
-    if isinstance(function, ast.Name):
-        return function.id
-    return function.attr if isinstance(function, ast.Attribute) else ""
+def _is_computed_import(node: ast.AST) -> bool:
+    """Tell whether a node calls an import function with anything but a literal."""
+    if not isinstance(node, ast.Call) or _name(node.func) not in _IMPORTERS:
+        return False
+    return not (node.args and isinstance(node.args[0], ast.Constant))
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
