@@ -112,6 +112,7 @@ def test_what_was_meant_is_guessed_across_dashes_and_case() -> None:
         ("x = 1\na" + ".b" * 5000 + " = 1", "bundle.toml:2", "hundred parts"),
         ('x = 1\na."b"' + " . 'c'" * 5000 + " = 1", "bundle.toml:2", "hundred parts"),
         ("x = 1\n# \ud800", "bundle.toml:2", "surrogate"),
+        pytest.param('"' + '\\"' * 100_000, "bundle.toml:1", "not TOML", id="half a string of quotes"),
     ],
 )
 def test_what_is_no_toml_says_where(text: str, where: str, message: str) -> None:

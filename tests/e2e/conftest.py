@@ -1,0 +1,100 @@
+"""Fixtures of the end-to-end tests: an artifact that the workers of a session make once."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from .bundles import Alone, Bundle, write_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+# A plugin that says what its process sees; it imports the tool chain by names that a freezer would follow.
+INQUIRY = '''
+"""A greeter that does not greet: it says what its process sees."""
+
+import json
+import sys
+from importlib.metadata import distributions
+
+
+def greet(wanted):
+    if wanted == "stdin":
+        return json.dumps(sys.stdin.read())
+    if wanted == "argv":
+        return json.dumps(sys.argv[1:])
+    return json.dumps(
+        {
+            "distributions": {each.metadata["Name"]: each.version for each in distributions()},
+            "importable": importable(),
+            "python": ".".join(map(str, sys.version_info[:3])),
+        },
+        sort_keys=True,
+    )
+
+
+def importable():
+    found = []
+    try:
+        import PyInstaller
+        found.append("PyInstaller")
+    except ImportError:
+        pass
+    try:
+        import _pyinstaller_hooks_contrib
+        found.append("_pyinstaller_hooks_contrib")
+    except ImportError:
+        pass
+    try:
+        import altgraph
+        found.append("altgraph")
+    except ImportError:
+        pass
+    try:
+        from packaging import version
+        found.append("packaging")
+    except ImportError:
+        pass
+    try:
+        import setuptools
+        found.append("setuptools")
+    except ImportError:
+        pass
+    try:
+        import onebin
+        found.append("onebin")
+    except ImportError:
+        pass
+    return found
+'''
+
+
+def write_inquiry(bundle: Bundle) -> None:
+    """Write the project `inquiry` among the others of a bundle."""
+    write_project(bundle.project("inquiry"), INQUIRY, points={"tinyhost.greeters": {"inquiry": "inquiry:greet"}})
+
+
+@pytest.fixture(scope="session")
+def tiny(onebin: Onebin, shared: Path) -> Bundle:
+    """Return the built bundle of tinyhost with four plugins, one with a data file; nobody changes it."""
+    folder = shared / "tiny"
+    with FileLock(shared / "tiny.lock", timeout=600):
+        if not folder.exists():
+            shutil.rmtree(shared / "tiny.draft", ignore_errors=True)
+            draft = Bundle.of(shared / "tiny.draft", "tiny", "greet-servus", "greet-hello", "noisy", "inquiry")
+            write_inquiry(draft)
+            draft.build(onebin)
+            draft.folder.rename(folder)
+    return Bundle(folder=folder, name="tiny")
+
+
+@pytest.fixture
+def alone(tiny: Bundle, tmp_path: Path) -> Alone:
+    """Return the tiny artifact, copied alone into an empty folder."""
+    return Alone.copy(tiny.artifact, tmp_path / "alone")

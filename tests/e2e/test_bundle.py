@@ -1,0 +1,246 @@
+"""Building: what is published, what is kept, what is reused, and what an artifact says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import sys
+import sysconfig
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, write_project
+from .conftest import write_inquiry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+PREVIOUS = b"the artifact that was here before"
+
+# It looks for the environment that it is installed in, as some tools do; an artifact has none.
+HOMESICK = '''
+"""A plugin that works where it is installed, and nowhere else."""
+
+import sys
+from pathlib import Path
+
+HOME = Path(sys.prefix, "pyvenv.cfg").read_text()
+
+
+def greet(name):
+    return f"{len(HOME)} {name}"
+'''
+
+# It must get its own version of a package that the tool chain uses, too.
+OLD_FASHIONED = '''
+"""A host that needs an old packaging."""
+
+from importlib.metadata import version
+
+import packaging
+from packaging.version import Version
+
+
+def main():
+    print(packaging.__version__, version("packaging"), Version("1.0") < Version("2.0"))
+'''
+
+
+def test_builds_at_once_both_succeed(onebin: Onebin, tmp_path: Path) -> None:
+    """Two builds of one manifest at the same time both succeed, and leave one artifact that works."""
+    bundle = Bundle.of(tmp_path / "here", "twin", "greet-hello")
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(pool.map(lambda _: onebin("bundle", cwd=bundle.folder), range(2)))
+    assert [each.code for each in ran] == [0, 0], "\n".join(each.err for each in ran)
+    assert [path.name for path in bundle.artifact.parent.iterdir()] == [bundle.artifact.name]
+    assert {path.name for path in bundle.folder.iterdir()} == {"bundle.toml", "pylock.twin.toml", "dist", "projects"}
+    assert "hello hello world" in Alone.copy(bundle.artifact, tmp_path / "alone")().out.splitlines()
+
+
+def test_unchanged_bundle_is_not_frozen_again(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """A second build, even from another folder, freezes nothing and publishes the same bytes."""
+    frozen, log = onebin.cache / "frozen", onebin.cache / "logs" / "tiny.freeze.log"
+    before = log.stat().st_mtime_ns
+    copy = Bundle(folder=tmp_path / "there", name="tiny")
+    shutil.copytree(tiny.folder, copy.folder)
+    copy.artifact.unlink()
+
+    said = json.loads(copy.build(onebin, "--json").out)
+
+    assert said["file"] == str(copy.artifact)
+    assert said["verified"] is True
+    assert copy.artifact.read_bytes() == tiny.artifact.read_bytes()
+    assert copy.lock.read_bytes() == tiny.lock.read_bytes()
+    assert log.stat().st_mtime_ns == before
+    assert len(list(frozen.glob(f"*/dist/{tiny.artifact.name}"))) == 1
+
+
+def test_previous_artifact_stays_when_verification_fails(onebin: Onebin, tmp_path: Path) -> None:
+    """A plugin that fails in the artifact only is named, and what was built before stays; --no-verify publishes."""
+    bundle = Bundle.of(tmp_path / "here", "homesick-host", "greet-hello", "homesick")
+    points = {"tinyhost.greeters": {"homesick": "homesick:greet"}}
+    write_project(bundle.project("homesick"), HOMESICK, points=points)
+    bundle.artifact.parent.mkdir()
+    bundle.artifact.write_bytes(PREVIOUS)
+
+    failed = onebin("bundle", cwd=bundle.folder)
+
+    assert failed.code == 9, failed.err
+    assert "homesick: " in failed.err
+    assert "pyvenv.cfg" in failed.err
+    assert "greet-hello" not in failed.err.partition("error: ")[2]
+    assert "Traceback" not in failed.err
+    assert bundle.artifact.read_bytes() == PREVIOUS
+    assert [path.name for path in bundle.artifact.parent.iterdir()] == [bundle.artifact.name]
+
+    bundle.build(onebin, "--no-verify")
+    assert "pyvenv.cfg" in Alone.copy(bundle.artifact, tmp_path / "alone")().err
+    verified = onebin("verify", bundle.artifact, cwd=tmp_path)
+    assert verified.code == 9
+    assert "homesick: " in verified.err
+
+
+def test_inspect_tells_the_truth(onebin: Onebin, tiny: Bundle) -> None:
+    """`inspect --json` agrees with the projects, the lock's bytes, the interpreter and the file itself."""
+    ran = onebin("inspect", "--json", tiny.artifact, cwd=tiny.folder)
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    facts = [_project(tiny, name) for name in ("tinyhost", "greet-servus", "greet-hello", "noisy", "inquiry")]
+    lock = tiny.lock.read_bytes()
+    tools = tomllib.loads(lock.decode())["tool"]["onebin"]["toolchain"]
+
+    assert (said["name"], said["size"]) == ("tiny", tiny.artifact.stat().st_size)
+    assert said["host"] == {"name": "tinyhost", "version": "1.2.3", "entry": "tinyhost.cli:main"}
+    assert [[each["name"], each["version"]] for each in said["plugins"]] == [
+        [each["name"], each["version"]] for each in facts[1:]
+    ]
+    assert [each["entry_points"] for each in said["plugins"]] == [_points(each) for each in facts[1:]]
+    assert {each["name"]: each["version"] for each in said["distributions"]} == {
+        each["name"]: each["version"] for each in facts
+    }
+    assert said["interpreter"] == {
+        "implementation": "CPython",
+        "version": platform.python_version(),
+        "platform": sysconfig.get_platform(),
+    }
+    assert said["lock_sha256"] == hashlib.sha256(lock).hexdigest()
+    assert (said["lock"], said["manifest"]) == (lock.decode(), tiny.manifest.read_text("utf-8"))
+    assert said["toolchain"] == [{"name": each["name"], "version": each["version"]} for each in tools]
+
+
+def test_verify_passes_for_what_was_built(onebin: Onebin, tiny: Bundle, alone: Alone) -> None:
+    """`verify` proves a copied artifact by itself, with no manifest near."""
+    ran = onebin("verify", "--json", alone.file, cwd=alone.file.parent)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["lock_sha256"] == hashlib.sha256(tiny.lock.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("place", [0.001, 0.5, 0.99, -40, -1000], ids=["start", "middle", "end", "footer", "card"])
+def test_verify_refuses_a_changed_byte(onebin: Onebin, alone: Alone, place: float) -> None:
+    """One flipped bit anywhere in the file is exit code 12, and the file is not run."""
+    content = bytearray(alone.file.read_bytes())
+    content[int(place * len(content)) if place > 0 else int(place)] ^= 1
+    alone.file.write_bytes(content)
+    ran = onebin("verify", alone.file, cwd=alone.file.parent)
+    assert ran.code == 12, ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_verify_refuses_a_file_that_is_cut_off(onebin: Onebin, alone: Alone) -> None:
+    """A download that ended early is exit code 12."""
+    content = alone.file.read_bytes()
+    alone.file.write_bytes(content[: len(content) // 2])
+    assert onebin("verify", alone.file, cwd=alone.file.parent).code == 12
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_another_interpreter_is_frozen(onebin: Onebin, tmp_path: Path, version: str) -> None:
+    """`[bundle] python` names which Python is in the artifact, whichever runs onebin."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        pytest.skip("this is the Python that runs onebin; every other test freezes it")
+    examined = json.loads(onebin("doctor", "--json", cwd=tmp_path).out)
+    usable = [each["name"].removeprefix("python ") for each in examined if each["ok"]]
+    if not any(each.startswith(f"{version}.") for each in usable):
+        pytest.skip(f"no Python {version} with a shared library on this machine")
+    bundle = Bundle.of(tmp_path / "here", "other", "greet-servus", "inquiry", python=version)
+    write_inquiry(bundle)
+    bundle.build(onebin)
+
+    said = Alone.copy(bundle.artifact, tmp_path / "alone")()
+    assert "servus servus world" in said.out.splitlines(), said.err
+    seen = json.loads(said.out.partition("\ninquiry ")[2].splitlines()[0])
+    inspected = json.loads(onebin("inspect", "--json", bundle.artifact, cwd=tmp_path).out)
+    assert seen["python"] in usable
+    assert seen["python"].startswith(f"{version}.")
+    assert inspected["interpreter"]["version"] == seen["python"]
+    assert seen["importable"] == []
+
+
+def test_bundle_without_a_manifest_leaves_the_artifact_only(onebin: Onebin, tmp_path: Path) -> None:
+    """A bundle that is described by options works, and writes neither manifest nor lock."""
+    projects = shutil.copytree(PROJECTS, tmp_path / "projects")
+    folder = tmp_path / "here"
+    folder.mkdir()
+    host = ("--host", projects / "tinyhost", "--script", "tinyhost")
+    plugins = ("--with", projects / "greet-hello", "--with", "../projects/greet-servus")
+    ran = onebin("bundle", *host, *plugins, "-o", f"ds{EXE}", cwd=folder)
+    assert ran.code == 0, ran.err
+    assert [path.name for path in folder.iterdir()] == [f"ds{EXE}"]
+    lines = Alone.copy(folder / f"ds{EXE}", tmp_path / "alone")().out.splitlines()
+    assert lines[-2:] == ["hello hello world", "servus servus world"]
+
+
+def test_host_gets_its_own_version_of_what_the_tool_chain_uses(onebin: Onebin, tmp_path: Path) -> None:
+    """A host that asks for an old packaging gets exactly the one of its lock, though PyInstaller has a newer one."""
+    bundle = Bundle.of(tmp_path / "here", "old", host="old-fashioned")
+    points = {"console_scripts": {"old-fashioned": "old_fashioned:main"}}
+    write_project(bundle.project("old-fashioned"), OLD_FASHIONED, dependencies=["packaging<24"], points=points)
+    bundle.build(onebin)
+
+    locked = {each["name"]: each for each in tomllib.loads(bundle.lock.read_text("utf-8"))["packages"]}
+    version = locked["packaging"]["version"]
+    assert int(version.split(".")[0]) < 24
+    assert Alone.copy(bundle.artifact, tmp_path / "alone")().out.split() == [version, version, "True"]
+    inspected = json.loads(onebin("inspect", "--json", bundle.artifact, cwd=tmp_path).out)
+    assert {"name": "packaging", "version": version} in inspected["distributions"]
+
+
+def test_flagship_scans_the_samples(onebin: Onebin, tmp_path: Path) -> None:
+    """The manifest at the root makes a log analyser that reads every committed sample, alone."""
+    folder = tmp_path / "here"
+    shutil.copytree(ROOT / "examples" / "logscan", folder / "examples" / "logscan")
+    shutil.copy2(ROOT / "bundle.toml", folder)
+    ran = onebin("bundle", cwd=folder)
+    assert ran.code == 0, ran.err
+
+    logscan = Alone.copy(folder / "dist" / f"logscan{EXE}", tmp_path / "alone")
+    samples = {"app.jsonl": "jsonl", "auth.syslog": "syslog", "access.log": "combined", "orders.csv": "csv"}
+    for sample in samples:
+        shutil.copy2(ROOT / "examples" / "logscan" / "samples" / sample, logscan.file.parent)
+    scanned = logscan("scan", "--json", *samples)
+    assert (scanned.code, scanned.err) == (0, "")
+    reports = json.loads(scanned.out)
+    assert {each["file"]: each["format"] for each in reports} == samples
+    assert [[bad["line"] for bad in each["bad_lines"]["first"]] for each in reports] == [[50, 100, 150]] * 4
+    assert "\ncsv " in logscan("formats").out
+
+
+def _project(bundle: Bundle, name: str) -> dict[str, Any]:
+    """Return the [project] table of a tiny project."""
+    table: dict[str, Any] = tomllib.loads((bundle.project(name) / "pyproject.toml").read_text("utf-8"))["project"]
+    return table
+
+
+def _points(project: dict[str, Any]) -> list[list[str]]:
+    """Return a project's entry points as `inspect` has them."""
+    groups = project["entry-points"].items()
+    return [[group, name, value] for group, rows in groups for name, value in rows.items()]

@@ -1,0 +1,89 @@
+"""Real applications from the index, unmodified: the artifact does what the installed host does."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from .bundles import EXE, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+HOSTS = ROOT / "examples" / "hosts"
+NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
+LANDED = ("datasette", "flake8")
+MOST_LINES = 8
+CHECK_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundled:
+    """Builds each host once a session, whichever worker is first."""
+
+    onebin: Onebin
+    folder: Path
+
+    def __call__(self, name: str) -> Path:
+        """Return the artifact of a host."""
+        work = self.folder / name
+        artifact = work / f"{name}{EXE}"
+        with FileLock(self.folder / f"{name}.lock", timeout=600):
+            if not artifact.exists():
+                shutil.copytree(HOSTS / name, work, dirs_exist_ok=True)
+                ran = self.onebin("bundle", "-o", artifact, cwd=work)
+                assert ran.code == 0, ran.err
+        return artifact
+
+
+@pytest.fixture(scope="session")
+def bundled(onebin: Onebin, shared: Path) -> Bundled:
+    """Return what builds the artifacts of hosts."""
+    folder = shared / "hosts"
+    folder.mkdir(exist_ok=True)
+    return Bundled(onebin=onebin, folder=folder)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", LANDED)
+def test_artifact_passes_the_hosts_check(bundled: Bundled, tmp_path: Path, name: str) -> None:
+    """The artifact alone, in another folder, with an empty environment and no Python on PATH, passes."""
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    _check(name, shutil.copy2(bundled(name), alone))
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", LANDED)
+def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name: str) -> None:
+    """What the check asks is what the host does unfrozen, under `onebin run`."""
+    manifest = shutil.copytree(HOSTS / name, tmp_path / name) / "bundle.toml"
+    cache = f"ONEBIN_CACHE_DIR={onebin.cache}"
+    # Staged here: the check's own environment says nothing of an index or a proxy.
+    ran = onebin("run", "-m", manifest, "--", "--help", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    _check(name, sys.executable, "-m", "onebin", "run", "--locked", "-m", manifest, "--", options=("--env", cache))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_manifest_is_short(name: str) -> None:
+    """No host needs more than eight lines, and none a way out under [freeze]."""
+    text = (HOSTS / name / "bundle.toml").read_text("utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    assert "freeze" not in tomllib.loads(text)
+    assert (HOSTS / name / "check.py").is_file()
+
+
+def _check(name: str, *command: str | Path, options: tuple[str, ...] = ()) -> None:
+    argv = [sys.executable, HOSTS / name / "check.py", *options, *command]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,1 @@
+"""The whole program on real files, real processes and real wheels."""

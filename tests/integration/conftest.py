@@ -1,0 +1,50 @@
+"""Fixtures of the integration tests: a bench of one's own, and one built artifact for all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from .bench import Bench
+
+PROJECTS = Path(__file__).parents[1] / "projects"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, projects: Path) -> Bench:
+    """Return a folder with the tiny projects, and a cache that nobody else uses."""
+    made = _bench(tmp_path)
+    made.directory.mkdir()
+    made.temporary.mkdir()
+    projects.rename(made.project(""))
+    return made
+
+
+@pytest.fixture
+def warm_bench(bench: Bench, built: Path) -> Bench:
+    """Return a bench whose bundle was built before: with that cache only packing and verifying are left to do."""
+    bench.manifest("greet-hello")
+    shutil.copy2(built.parents[1] / bench.lock.name, bench.lock)
+    return Bench(directory=bench.directory, cache=built.parents[2] / "cache", temporary=bench.temporary)
+
+
+@pytest.fixture(scope="session")
+def built(shared: Path) -> Path:
+    """Return an artifact, tinyhost with a plugin, that the workers of a session make once; nobody changes it."""
+    folder = shared / "built"
+    bench = _bench(folder)
+    with FileLock(shared / "built.lock", timeout=300):
+        if not bench.artifact.exists():
+            bench.directory.mkdir(parents=True)
+            shutil.copytree(PROJECTS, bench.directory / "projects")
+            bench.temporary.mkdir()
+            bench.manifest("greet-hello")
+            bench.accepts("bundle")
+    return bench.artifact
+
+
+def _bench(folder: Path) -> Bench:
+    return Bench(directory=folder / "here", cache=folder / "cache", temporary=folder / "temporary")

@@ -1,0 +1,263 @@
+"""A manifest that cannot be used, and a command line that makes no sense: one clear error, and nothing is touched."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ManifestError
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+TOO_LONG = "x" * 300
+
+# Texts that would become code, or worse, where somebody pastes them instead of quoting them.
+HOSTILE = {
+    "call": 'x"); import os #',
+    "single": "x'); import os #",
+    "docstring": '"""',
+    "newline": "x\nimport os",
+    "template": "{{ 7*7 }}",
+    "statement": "{% import os %}",
+    "backslash": "x\\",
+    "null": "x\0y",
+    "escape": "x\x1b[31m",
+    "parent": "../../x",
+}
+
+
+def toml(text: str) -> str:
+    """Write a text as a basic string of TOML."""
+    escaped = "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
+    return f'"{escaped}"'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["bundle"],
+        ["check"],
+        ["lock"],
+        ["generate"],
+        ["list"],
+        ["run", "--", "x"],
+        ["add", "six"],
+        ["remove", "six"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_without_a_manifest_every_command_says_how_to_write_one(bench: Bench, command: list[str]) -> None:
+    """A command that needs a manifest names the file that is missing and the command that writes it."""
+    refusal = bench.refuses(*command, error=ManifestError, may_write=())
+    refusal.says("bundle.toml", "there is no such file", hint=["onebin init", "--host"])
+
+
+def test_a_folder_without_a_manifest_is_named(bench: Bench) -> None:
+    """A folder that is given instead of a file is looked into, and the file that is missing in it is named."""
+    refusal = bench.refuses("bundle", "projects", error=ManifestError, may_write=())
+    refusal.says("projects/bundle.toml", "there is no such file", hint="onebin init")
+
+
+def test_what_is_not_toml_is_located(bench: Bench) -> None:
+    """A slip in the syntax is reported with its line and column."""
+    bench.directory.joinpath("bundle.toml").write_text('[bundle]\nname = "tiny"\npython = 3.12.1\n')
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    refusal.says("bundle.toml:3:14", "not TOML", hint="strings need quotes")
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "message", "hint"),
+    [
+        (b"[bundle]\nname = 't\xff'\n", "bundle.toml:2", "is not UTF-8", "save it as UTF-8"),
+        (b"\xef\xbb\xbf[bundle]\n", "bundle.toml", "byte order mark", "without a byte order mark"),
+        (b"a = " + b"[" * 5000, "bundle.toml", "nested too deeply", "three levels"),
+        (b"#" * (2 << 20), "bundle.toml", "larger than", "is it a manifest"),
+        (b"", "bundle", "there is no table [bundle]", "add [bundle]"),
+    ],
+    ids=["latin-1", "bom", "deep", "huge", "empty"],
+)
+def test_what_is_no_text_is_refused(bench: Bench, content: bytes, where: str, message: str, hint: str) -> None:
+    """A file that nobody would call a manifest is refused as one, whatever is in it."""
+    bench.directory.joinpath("bundle.toml").write_bytes(content)
+    bench.refuses(error=ManifestError, may_write=()).says(where, message, hint=hint)
+
+
+def test_a_pipe_is_no_manifest(bench: Bench) -> None:
+    """A named pipe is refused at once; nobody waits for what may come out of it."""
+    os.mkfifo(bench.directory / "bundle.toml")
+    refusal = bench.refuses(error=ManifestError, may_write=(), seconds=30)
+    refusal.says("bundle.toml", "not a regular file", hint="file of its own")
+
+
+def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
+    """Wrong types, unknown keys and broken rules come out of one run, each with line, key, expectation and remedy."""
+    file = bench.directory / "bundle.toml"
+    file.write_text(
+        "\n".join(
+            [
+                "[bundle]",
+                "nam = 5",
+                'python = "3.9"',
+                "[host]",
+                'package = "tinyhost"',
+                'path = "projects/tinyhost"',
+                'scrpt = "tinyhost"',
+                "[plugins]",
+                "greet-hello = 1",
+                "greet-servus = {}",
+                'same-name = { pth = "projects/same-name" }',
+                'nothing = { path = "projects/nothing", version = ">=1" }',
+                'noisy = "one"',
+                "[freeze]",
+                'strip = "yes"',
+                "optimize = 3",
+                "[plugin]",
+            ]
+        )
+    )
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    expected = [
+        (1, "bundle.name", "there is no `name`", 'add name = "..."'),
+        (2, "bundle.nam", "unknown key `nam`", "did you mean `name`?"),
+        (3, "bundle.python", "a Python version from 3.10 on", '"3.12"'),
+        (6, "host.path", "`package` and `path` exclude each other", "keep one of them"),
+        (7, "host.scrpt", "unknown key `scrpt`", "did you mean `script`?"),
+        (9, "plugins.greet-hello", "found the integer 1", "path ="),
+        (10, "plugins.greet-servus", "found an empty table", "path ="),
+        (11, "plugins.same-name.pth", "unknown key `pth`", "did you mean `path`?"),
+        (12, "plugins.nothing.version", "`path` and `version` exclude each other", "keep one of them"),
+        (13, "plugins.noisy.version", 'a version specifier, found "one"', '">=1.2"'),
+        (15, "freeze.strip", "expected true or false", "without quotes"),
+        (16, "freeze.optimize", "expected up to 2, found the integer 3", ""),
+        (17, "plugin", "unknown table or key `plugin`", "did you mean `plugins`?"),
+    ]
+    assert len(refusal.findings) == len(expected)
+    for found, (line, key, message, hint) in zip(refusal.findings, expected, strict=True):
+        assert f"bundle.toml:{line}: {key}: " in found.text
+        assert message in found.text
+        assert hint in found.hint
+
+
+@pytest.mark.parametrize("tables", ["[plugins]\n", ""], ids=["empty", "absent"])
+def test_a_host_alone_is_a_bundle(bench: Bench, tables: str) -> None:
+    """A manifest whose [plugins] is empty or not there is fine: an application may be frozen without plugins."""
+    host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
+    bench.directory.joinpath("bundle.toml").write_text(f'[bundle]\nname = "tiny"\n{host}{tables}')
+    assert "0 plugins with 0 entry points fit tinyhost 1.2.3" in bench.accepts("check").err
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_name_is_no_name(bench: Bench, text: str) -> None:
+    """Names that could become code are refused where they stand, and quoted so that a terminal only shows them."""
+    bench.manifest(
+        f'{toml(text)} = {{ path = "projects/greet-hello" }}',
+        bundle=f"python = {toml(text)}",
+        host=f'path = "projects/tinyhost"\nentry = {toml(text)}',
+        end=f'[extension-points.{toml(text)}]\nload = "lazy"\n[freeze]\ninclude = [{toml(text)}]\n'
+        f"exclude = [{toml(text)}]\nkeep-source = [{toml(text)}]\n",
+    )
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    for key in ("plugins.", "host.entry", "extension-points.", "freeze.include", "freeze.exclude", "freeze.keep-source"):
+        assert any(key in said.text and said.hint for said in refusal.findings), (key, refusal.err)
+    assert not {"\x1b", "\0"} & set(refusal.err)
+    assert "import os\n" not in refusal.err
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
+    """The executable's name is a plain file name, so that it cannot lead out of its folder or into the spec."""
+    host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
+    bench.directory.joinpath("bundle.toml").write_text(f"[bundle]\nname = {toml(text)}\n{host}")
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    refusal.says("bundle.name", "a plain file name", hint="letters, digits")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "manifest"),
+    [
+        (("bundle", TOO_LONG), {}),
+        (("bundle",), {"host": f'path = "{TOO_LONG}"\nscript = "x"'}),
+        (("bundle",), {"end": f'[freeze.data]\nx = "{TOO_LONG}"'}),
+    ],
+    ids=["manifest", "project", "data"],
+)
+def test_a_path_that_is_too_long_is_an_error_like_any_other(
+    bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str]
+) -> None:
+    """A name that no file system takes is reported as a path that is not there, not as a crash."""
+    bench.manifest(**manifest)
+    refusal = bench.refuses(*arguments, error=ManifestError)
+    assert TOO_LONG in refusal.err
+
+
+@pytest.mark.parametrize("command", ["check", "generate", "bundle"])
+def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: str) -> None:
+    """Every missing file of [freeze] data is named before anything is generated, all in one run."""
+    bench.directory.joinpath("here.txt").write_text("here")
+    bench.manifest(end='[freeze]\ndata = { "a" = "no/such.txt", "b" = "here.txt", "c/d" = "nor-this" }')
+    refusal = bench.refuses(command, error=ManifestError)
+    refusal.says("freeze.data.a", "no/such.txt", hint="relative to the manifest")
+    refusal.says('freeze.data."c/d"', "nor-this", hint="relative to the manifest")
+    assert "generate" not in refusal.steps
+
+
+def test_init_leaves_a_manifest_that_is_there(bench: Bench) -> None:
+    """`init` replaces nothing unless it is told to."""
+    bench.manifest()
+    refusal = bench.refuses("init", "--host", "six", "--script", "six", error=ManifestError, may_write=())
+    refusal.says("bundle.toml", "it was left as it is", hint="--force")
+
+
+def test_init_writes_nothing_that_it_could_not_read(bench: Bench) -> None:
+    """What `init` and `bundle --host` are given is checked as a whole, and no manifest comes of it."""
+    given = ["--host", "six >", "--script", "a b", "--with", "not a name!", "--with", "./nowhere"]
+    for command in ("init", "bundle"):
+        refusal = bench.refuses(command, *given, error=ManifestError, may_write=())
+        refusal.says("host.package", hint="PEP 508")
+        refusal.says("host.script", hint="entry")
+        refusal.says('"not a name!"', hint="PEP 508")
+        refusal.says('"./nowhere"', "no such file or directory", hint="requirement")
+
+
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_an_edit_that_fails_changes_nothing(bench: Bench, command: str) -> None:
+    """One bad name among good ones leaves the manifest as it was, byte for byte."""
+    bench.manifest("greet-hello")
+    refusal = bench.refuses(command, "greet-hello", "gret-hello/", "greethello", error=ManifestError, may_write=())
+    assert "greethello" in refusal.err or "gret-hello" in refusal.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bundel"], "Did you mean 'bundle'?"),
+        (["frobnicate"], "The commands are: init, "),
+        (["bundle", "--ofline"], "'--offline'"),
+        (["bundle", "--host", "six"], "--script NAME or --entry"),
+        (["bundle", "--host", "six", "--script", "a", "--entry", "b:c"], "--script NAME or --entry"),
+        (["bundle", "--script", "six"], "--host is missing"),
+        (["bundle", "bundle.toml", "--host", "six", "--script", "six"], "Give a manifest or --host, not both"),
+        (["lock", "six"], "Names go with --upgrade"),
+        (["verify"], "Missing argument 'FILE'"),
+        (["inspect"], "Missing argument 'FILE'"),
+        (["add"], "Missing argument"),
+        (["remove"], "Missing argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_code_two(bench: Bench, arguments: list[str], message: str) -> None:
+    """A command line that makes no sense gives the usage and what would be right, and touches nothing."""
+    bench.manifest()
+    before = bench.snapshot()
+    done = bench.run(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert message in done.err
+    assert "Usage: onebin" in done.err
+    assert "Traceback" not in done.err
+    assert bench.snapshot() == before
+    assert bench.leftovers() == []
+

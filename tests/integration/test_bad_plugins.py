@@ -1,0 +1,382 @@
+"""Hosts and plugins that cannot be resolved or do not fit together: found in seconds, all of them in one run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ContractError, LockError, ManifestError, StageError
+
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .bench import Bench
+
+NO_SUCH = "onebin-no-such-plugin-zzz"
+GROUP = "[tinyhost.greeters]\n"
+
+# Each bad plugin with what is said of it and what is to be done.
+MISFITS: dict[str, tuple[list[str], list[str]]] = {
+    "bad-module": (
+        ["plugins.bad-module", "module = bad_module.nowhere:greet", "No module named 'bad_module.nowhere'"],
+        ["promises what it does not have", "another version"],
+    ),
+    "bad-attribute": (
+        ["plugins.bad-attribute", "attribute = bad_attribute:gret", "has no attribute 'gret'"],
+        ["promises what it does not have", "another version"],
+    ),
+    "bad-import": (
+        ["plugins.bad-import", "RuntimeError: this plugin wants a licence", "bad_import/__init__.py:3"],
+        ["mend the plugin, or leave it out"],
+    ),
+    "bad-exit": (
+        ["plugins.bad-exit", "SystemExit: no thanks", "bad_exit/__init__.py:5"],
+        ["mend the plugin, or leave it out"],
+    ),
+    "bad-needs": (
+        ["plugins.bad-needs", "No module named 'not_declared_anywhere'", "bad_needs/__init__.py:3"],
+        ["it needs not_declared_anywhere", "add the distribution or the extra"],
+    ),
+    "nothing": (
+        ["plugins.nothing", "nothing 1.0.0 contributes nothing"],
+        ["no entry point", 'modules = ["nothing"]'],
+    ),
+    "wrong-group": (
+        ["plugins.wrong-group", "wrong-group 1.0.0 extends another.host", "nothing else in the bundle mentions"],
+        ['[extension-points."another.host"]'],
+    ),
+}
+
+
+def wheel(bench: Bench, name: str, code: str, *, entry_points: str | None = None, requires: tuple[str, ...] = ()) -> str:
+    """Make the wheel of a plugin with this code in one module, and return its row."""
+    module = name.replace("-", "_")
+    points = f"{GROUP}{name} = {module}:greet\n" if entry_points is None else entry_points
+    file = make_wheel(
+        bench.directory / "wheels", name, files={f"{module}.py": code}, entry_points=points, requires=requires
+    )
+    return f'{name} = {{ path = "wheels/{file.name}" }}'
+
+
+# What cannot be resolved ----------------------------------------------------------------------------------------
+
+
+def test_a_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
+    """A name that no index has is reported by the plugin's row, with what else it might be."""
+    bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says(f"plugin {NO_SUCH}", "there is no such package", hint=["check the spelling", "path ="])
+
+
+def test_a_host_that_does_not_exist_is_named(bench: Bench) -> None:
+    """The host is reported as the host."""
+    bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says(f"host ({NO_SUCH}>=1)", "there is no such package", hint="check the spelling")
+
+
+def test_a_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
+    """A package that only a plugin asks for is reported together with that plugin, which alone can be changed."""
+    bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says("plugin lost", NO_SUCH, "there is no such package", hint="leave")
+
+
+def test_a_version_that_does_not_exist_is_named(bench: Bench) -> None:
+    """A version that nobody published is reported with the plugin's row and what was wanted of it."""
+    bench.manifest("greet-hello", 'six = ">=999"')
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says("plugin six", "no version matches", ">=999", hint="a version that exists")
+
+
+def test_a_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
+    """Two plugins that exclude each other are shown with their requirements, each chain beginning with its plugin."""
+    bench.manifest("needs-old", "needs-new")
+    refusal = bench.refuses(error=LockError, may_write=())
+    said = refusal.says("exclude each other on packaging", hint=["loosen one of them", "leave one of the plugins out"])
+    lines = said.text.splitlines()
+    chains = [line for line in lines if " -> packaging" in line]
+    assert sorted(chains) == ["  plugin needs-new -> packaging>=24", "  plugin needs-old -> packaging<22"]
+    assert lines.index(chains[0]) == 1, "the chains come first, and uv's own derivation after them"
+
+
+def test_a_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
+    """A plugin that wants another version than its host is shown beside the host."""
+    host = make_wheel(
+        bench.directory / "wheels",
+        "newhost",
+        files={"newhost.py": "def main(): ..."},
+        entry_points="[console_scripts]\nnewhost = newhost:main\n",
+        requires=("packaging>=24",),
+    )
+    bench.manifest("needs-old", host=f'path = "wheels/{host.name}"\nscript = "newhost"')
+    refusal = bench.refuses(error=LockError, may_write=())
+    said = refusal.says("exclude each other on packaging", hint="loosen one of them")
+    assert re.search(r"^  host.* -> packaging>=24$", said.text, re.MULTILINE)
+    assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
+
+
+def test_a_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
+    """A version in the manifest that a plugin cannot live with is shown as what it is: two wishes for one package."""
+    bench.manifest("needs-old", 'packaging = ">=24"')
+    refusal = bench.refuses(error=LockError, may_write=())
+    said = refusal.says("exclude each other on packaging", hint="loosen one of them")
+    assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
+    assert re.search(r"^  plugin packaging.*>=24$", said.text, re.MULTILINE)
+
+
+def test_a_plugin_for_a_later_python_is_named(bench: Bench) -> None:
+    """A plugin that the interpreter is too old for is reported with both versions."""
+    project = bench.project("greet-hello") / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
+    bench.manifest("greet-hello")
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says("greet-hello", "3.99", hint="python")
+
+
+def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
+    """Paths of host and plugins that are missing or no projects come out of one run."""
+    bench.directory.joinpath("notes.txt").write_text("nothing to install")
+    bench.manifest(
+        'gone = { path = "projects/gone" }',
+        'folder = { path = "projects" }',
+        'notes = { path = "notes.txt" }',
+        host='path = "../host"\nscript = "x"',
+    )
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    refusal.says("host.path", "there is nothing at ../host", hint="relative to the manifest")
+    refusal.says("plugins.gone.path", "there is nothing at projects/gone", hint="relative to the manifest")
+    refusal.says("plugins.folder.path", "projects is not a Python project", hint=["pyproject.toml", "own folder"])
+    refusal.says("plugins.notes.path", "no wheel or source archive", hint=".whl")
+    assert len(refusal.findings) == 4
+
+
+@pytest.mark.parametrize("content", ["[project\n", "[project]\nversion = '1'\n"], ids=["no-toml", "no-name"])
+def test_a_project_that_is_broken_is_named(bench: Bench, content: str) -> None:
+    """A project whose pyproject.toml is of no use is reported by its row, not only by a path somewhere in a log."""
+    bench.project("greet-hello").joinpath("pyproject.toml").write_text(content, "utf-8")
+    bench.manifest("greet-hello")
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says("greet-hello", "pyproject.toml", hint="mend")
+
+
+def test_a_wheel_that_is_no_wheel_is_named(bench: Bench) -> None:
+    """A file that only has a wheel's name is reported by its row."""
+    bench.directory.joinpath("broken-1.0.0-py3-none-any.whl").write_bytes(b"PK\x03\x04 and nothing more")
+    bench.manifest('broken = { path = "broken-1.0.0-py3-none-any.whl" }')
+    refusal = bench.refuses(error=LockError, may_write=())
+    refusal.says("broken", hint="wheel")
+
+
+def test_a_wheel_for_another_platform_is_named(bench: Bench) -> None:
+    """A wheel that this interpreter cannot use is reported by its row, with its platform."""
+    file = make_wheel(bench.directory / "wheels", "foreign", files={"foreign.py": ""})
+    file.rename(file.with_name("foreign-1.0.0-cp27-cp27m-win32.whl"))
+    bench.manifest('foreign = { path = "wheels/foreign-1.0.0-cp27-cp27m-win32.whl" }')
+    refusal = bench.refuses(error=LockError)
+    refusal.says("foreign", hint="wheel")
+
+
+# What does not fit together -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
+    """Each kind of misfit gives one finding that names row, fact and remedy, before anything is frozen."""
+    bench.manifest("greet-hello", name)
+    refusal = bench.refuses(error=ContractError)
+    words, hints = MISFITS[name]
+    refusal.says(*words, hint=hints)
+    assert len(refusal.findings) == 1
+    assert refusal.steps == ["lock", "stage"]
+
+
+def test_all_misfits_are_reported_in_one_run(bench: Bench) -> None:
+    """Everything that is wrong with host and plugins comes out together, and a second run says the same."""
+    bench.manifest(
+        "greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"', bundle=""
+    )
+    first = bench.refuses("check", error=ContractError)
+    for words, hints in MISFITS.values():
+        first.says(*words, hint=hints)
+    first.says("host.script", "tinyhost 1.2.3 has no script 'tinyhst'", hint=["tinyhost-admin", "did you mean"])
+    first.says("greet-hello and same-name both register 'hello' in tinyhost.greeters", hint="keep one of them")
+    assert len(first.findings) == len(MISFITS) + 2
+    second = bench.refuses("check", error=ContractError, may_write=())
+    assert second.findings == first.findings
+
+
+def test_a_host_without_that_script_lists_those_it_has(bench: Bench) -> None:
+    """A console script that the host does not have is answered with those it has and the nearest of them."""
+    bench.manifest(host='path = "projects/tinyhost"\nscript = "tinyhost-admn"')
+    refusal = bench.refuses(error=ContractError)
+    refusal.says(
+        "host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"]
+    )
+
+
+def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) -> None:
+    """A host that installs no script at all can be started by a function."""
+    bench.manifest(host='path = "projects/nothing"\nscript = "nothing"')
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("host.script", "nothing 1.0.0 has no script 'nothing'", hint='entry = "module:function"')
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("tinyhost.nowhere:main", "No module named 'tinyhost.nowhere'"),
+        ("tinyhost.cli:mian", "has no attribute 'mian'"),
+        ("tinyhst.cli:main", "No module named 'tinyhst'"),
+    ],
+    ids=["module", "attribute", "package"],
+)
+def test_a_host_entry_that_leads_nowhere_is_refused(bench: Bench, entry: str, words: str) -> None:
+    """The function that the executable is to call must be there: every entry point of host and plugins resolves."""
+    bench.manifest("greet-hello", host=f'path = "projects/tinyhost"\nentry = "{entry}"')
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("host.entry", words, hint="")
+
+
+def test_a_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
+    """A missing package is no mere notice when it is the very script of the executable that needs it."""
+    make_wheel(
+        bench.directory / "wheels",
+        "needyhost",
+        files={"needyhost.py": "import not_declared_anywhere\ndef main(): ...\n"},
+        entry_points="[console_scripts]\nneedyhost = needyhost:main\n",
+    )
+    bench.manifest(host='path = "wheels/needyhost-1.0.0-py3-none-any.whl"\nscript = "needyhost"')
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("host", "needyhost:main", "No module named 'not_declared_anywhere'", hint="add the distribution")
+
+
+def test_two_plugins_of_one_name_are_refused(bench: Bench) -> None:
+    """Two plugins that claim one name in one group are both named: the host would silently see only one."""
+    bench.manifest("greet-hello", "greet-servus", "same-name")
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("greet-hello and same-name both register 'hello' in tinyhost.greeters", hint="keep one of them")
+    assert len(refusal.findings) == 1
+
+
+def test_names_that_the_manifest_adds_must_exist(bench: Bench) -> None:
+    """Modules in [freeze] and in a plugin's row that no locked distribution has are all reported, with the nearest."""
+    bench.manifest(
+        "greet-hello",
+        'typo = { modules = ["gret_hello"] }',
+        end='[freeze]\ninclude = ["tinyhost.clii", "tinyhots"]\nkeep-source = ["greet_hallo"]\n',
+    )
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("plugins.typo", "'gret_hello'", hint="did you mean 'greet_hello'?")
+    refusal.says("freeze.include", "'tinyhots'", hint="did you mean 'tinyhost'?")
+    refusal.says("freeze.include", "'tinyhost.clii'", hint="did you mean 'tinyhost.cli'?")
+    refusal.says("freeze.keep-source", "'greet_hallo'", hint="did you mean 'greet_hello'?")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os._exit(3)",
+        "import os; os._exit(0)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "raise KeyboardInterrupt",
+        "raise BaseException('odd')",
+        "import sys; sys.exit()",
+        "class E(Exception):\n    def __str__(self): raise ValueError('no words')\nraise E",
+        "def greet(:",
+        "def f(): f()\nf()",
+    ],
+    ids=["exit-3", "exit-0", "crash", "interrupt", "base", "sys-exit", "mute", "syntax", "recursion"],
+)
+def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
+    """Whatever a plugin does to the process that imports it, it is reported by name, and the others are judged too."""
+    bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("plugins.deadly", hint="mend the plugin, or leave it out")
+    refusal.says("plugins.bad-attribute", "has no attribute 'gret'", hint="promises")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('noise')",
+        "import os; os.write(1, b'noise')",
+        "import atexit; atexit.register(print, 'noise at the end', flush=True)",
+        "import sys; sys.stdout.close()",
+        "import sys; sys.stdout = None",
+        "import os; os.close(1)",
+        "import os; os.close(0); os.close(2)",
+        "import sys; sys.setrecursionlimit(60)",
+    ],
+    ids=["print", "write", "atexit", "close", "none", "close-fd", "close-others", "limit"],
+)
+def test_a_plugin_that_meddles_with_the_output_passes(bench: Bench, code: str) -> None:
+    """What a plugin does to its standard output is its own business: the check gets its answers all the same."""
+    bench.manifest("greet-hello", wheel(bench, "meddler", f"{code}\ndef greet(name): return name\n"))
+    done = bench.accepts("check", "--json")
+    assert '"ok": true' in done.out
+    assert "noise" not in done.out
+
+
+def test_the_command_that_a_hint_names_helps(bench: Bench) -> None:
+    """Where a hint says which command shows more, that command shows the plugin's own line that failed."""
+    bench.manifest("bad-import")
+    refusal = bench.refuses(error=ContractError)
+    commands = re.findall(r"`onebin ([^`]+)`", refusal.findings[0].hint)
+    for command in commands:
+        done = bench.run(*shlex.split(command))
+        assert 'raise RuntimeError("this plugin wants a licence")' in done.err, command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "greet = deadly:greet\n",
+        f"{GROUP}no equals sign\n",
+        f"{GROUP}= deadly:greet\n",
+        f"{GROUP}x =\n",
+        f"{GROUP}x = not a reference at all!\n",
+        f"{GROUP}x = deadly:greet\n  import os\n",
+        f"{GROUP}x = deadly:greet ; import os\n",
+        "[tinyhost.greeters\nx = deadly:greet\n",
+        f"{GROUP}x = deadly:greet [\n",
+        "\x00\x01\x02",
+    ],
+    ids=["no-group", "no-equals", "no-name", "no-value", "prose", "continued", "code", "open", "extras", "binary"],
+)
+def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str) -> None:
+    """A malformed entry_points.txt is the plugin's fault, and said so: one error of the stage it is found in."""
+    bench.manifest("greet-hello", wheel(bench, "deadly", "def greet(name): return name\n", entry_points=text))
+    done = bench.run("check")
+    assert done.code in {LockError.exit_code, StageError.exit_code, ContractError.exit_code}, done.err
+    assert "Traceback" not in done.err
+    assert "deadly" in done.err.partition("error: ")[2]
+    assert "hint: " in done.err
+    assert bench.leftovers() == []
+
+
+def test_a_wheel_whose_metadata_say_another_version_is_refused(bench: Bench) -> None:
+    """A wheel whose name and METADATA differ is refused, with the file's name."""
+    file = make_wheel(bench.directory / "wheels", "twofold", files={"twofold.py": ""}, metadata_version="2.0.0")
+    bench.manifest(f'twofold = {{ path = "wheels/{file.name}" }}')
+    refusal = bench.refuses("check", error=LockError)
+    assert "twofold" in refusal.err
+
+
+def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
+    """The host in the list of plugins contributes nothing to itself."""
+    bench.manifest("greet-hello", "tinyhost")
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("plugins.tinyhost", "tinyhost 1.2.3 contributes nothing", hint="")
+
+
+def test_one_project_in_two_rows_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Two rows that lead to one distribution are both named: it cannot be registered twice."""
+    bench.manifest("greet-hello", 'again = { path = "projects/greet-hello" }')
+    refusal = bench.refuses(error=ContractError)
+    refusal.says("greet-hello", "again", hint="keep one of them")

@@ -1,0 +1,62 @@
+"""Make wheels by hand, with whatever names and texts a test wants (the binary distribution format, PEP 427)."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+def make_wheel(
+    folder: Path,
+    name: str,
+    *,
+    files: Mapping[str, str | bytes],
+    entry_points: str = "",
+    requires: Sequence[str] = (),
+    version: str = "1.0.0",
+    metadata_version: str | None = None,
+) -> Path:
+    """Write a wheel with a correct RECORD and return its file.
+
+    `files` maps paths to contents, `entry_points` is the text of entry_points.txt. `metadata_version` is what METADATA
+    says, if not the version in the file's name.
+    """
+    escaped = name.replace("-", "_")
+    info = f"{escaped}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {metadata_version or version}"]
+    contents: dict[str, bytes] = {path: _bytes(content) for path, content in files.items()}
+    contents[f"{info}/METADATA"] = _bytes("\n".join([*lines, *(f"Requires-Dist: {each}" for each in requires)]) + "\n")
+    contents[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    if entry_points:
+        contents[f"{info}/entry_points.txt"] = _bytes(entry_points)
+    rows = [(path, _digest(content), str(len(content))) for path, content in contents.items()]
+    record = io.StringIO()
+    csv.writer(record, lineterminator="\n").writerows([*rows, (f"{info}/RECORD", "", "")])
+    contents[f"{info}/RECORD"] = _bytes(record.getvalue())
+    file = folder / f"{escaped}-{version}-py3-none-any.whl"
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in contents.items():
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return file
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _digest(content: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    return f"sha256={digest}"

@@ -1,0 +1,7 @@
+"""A plugin for every way of looking."""
+
+
+class Extra:
+    """What the entry point names."""
+
+    word = "extra"

@@ -1,0 +1,1 @@
+"""A host that tells what it sees."""

@@ -1,0 +1,6 @@
+"""Run by -m."""
+
+import sys
+
+if __name__ == "__main__":
+    print("child", sys.argv[1:])

@@ -1,0 +1,3 @@
+"""Only a computed name leads here."""
+
+VALUE = 42

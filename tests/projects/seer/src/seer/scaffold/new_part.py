@@ -1,0 +1,1 @@
+raise RuntimeError("a template, not a module: {name}")

@@ -1,0 +1,1 @@
+"""A portion of the namespace package, from the host."""
