@@ -67,6 +67,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     generated = {
         "onebin_registry.py": render_python("registry.py.j2", plugins=list(_plugins(plan)), eager=plan.eager, **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
+        "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",
@@ -135,6 +136,7 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *not_staged],
         "data": {each.name: [[file, str(each.site_packages / file)] for file in each.data] for each in distributions},
+        "late_hooks": sorted(toolchain.late_hooks),
         "on_disk": sorted(module for each in on_disk for module in each.modules),
         "sources": [[file, str(each.site_packages / file)] for each in on_disk for file in each.sources],
         "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],

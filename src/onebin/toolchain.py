@@ -6,6 +6,7 @@ win, and nothing of it is there to be collected.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,28 @@ class Toolchain:
             if (path.suffix in {"", ".py"} and path.name.isidentifier()) or path.suffix == ".py"
         )
         return tuple(sorted(path.stem for path in entries if path.name not in {"bin", "__pycache__"}))
+
+    @property
+    def late_hooks(self) -> dict[str, str]:
+        """The run-time hooks that import what they patch, by name, and the module after whose import they are due."""
+        found: dict[str, str] = {}
+        for table in self.directory.glob("*/**/rthooks.dat"):
+            for target, names in ast.literal_eval(table.read_text("utf-8")).items():
+                for name in names:
+                    due = _imported_part(table.parent / "rthooks" / name, target)
+                    if due is not None:
+                        found[name.removesuffix(".py")] = due
+        return found
+
+
+def _imported_part(hook: Path, target: str) -> str | None:
+    """Return which part of a package a hook imports, or None if it imports nothing of it."""
+    for node in ast.walk(ast.parse(hook.read_bytes())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == target or alias.name.startswith(f"{target}."):
+                    return alias.name
+    return None
 
 
 def install_toolchain(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Toolchain:

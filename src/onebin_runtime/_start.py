@@ -7,6 +7,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onebin_runtime._registry import Registry
 
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
@@ -22,6 +24,8 @@ def start(registry: Registry, name: str, start_lines: list[str]) -> None:
         from onebin_runtime._metadata import install
 
         install(frozen_root)
+        _restore_environment()
+        _install_late_hooks(frozen_root)
         for line in start_lines:
             _run_start_line(line, frozen_root)
         if _is_worker(sys.argv):
@@ -39,9 +43,54 @@ def start(registry: Registry, name: str, start_lines: list[str]) -> None:
 
 def _is_worker(argv: list[str]) -> bool:
     """Tell whether `multiprocessing` started this process: importing it in every start would be dear."""
-    return "--multiprocessing-fork" in argv or (
-        len(argv) > 2 and argv[-2] == "-c" and argv[-1].startswith("from multiprocessing")
-    )
+    if "--multiprocessing-fork" in argv:
+        return True
+    command = argv[argv.index("-c") + 1 :][:1] if "-c" in argv else []
+    return bool(command) and command[0].startswith(("from multiprocessing.", "import sys; from multiprocessing."))
+
+
+def _restore_environment() -> None:
+    """Give programs that the host starts the library path of the caller, not the one of this artifact.
+
+    The loader read it when this process started, so nothing here needs it any more.
+    """
+    for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH"):
+        original = os.environ.pop(f"{name}_ORIG", None)
+        if original is not None:
+            os.environ[name] = original
+        else:
+            os.environ.pop(name, None)
+
+
+def _install_late_hooks(frozen_root: str) -> None:
+    """Have PyInstaller's hooks, and onebin's for `pkg_resources`, wait for the modules that they are about."""
+    from functools import partial
+
+    from onebin_late import HOOKS  # type: ignore[import-not-found]  # generated for each bundle
+
+    from onebin_runtime._late import install
+
+    actions: dict[str, list[Callable[[], None]]] = {}
+    for hook, module in HOOKS:
+        actions.setdefault(module, []).append(partial(_run_hook, hook))
+    actions.setdefault("pkg_resources", []).append(partial(_show_to_pkg_resources, frozen_root))
+    install(actions)
+
+
+def _run_hook(name: str) -> None:
+    """Run a hook; those that the analysis found no use for are not in the artifact."""
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+
+
+def _show_to_pkg_resources(frozen_root: str) -> None:
+    """Let pkg_resources find the metadata, which it looks for in folders by itself."""
+    from onebin_runtime._metadata import FOLDER
+
+    sys.modules["pkg_resources"].working_set.add_entry(os.path.join(frozen_root, FOLDER))  # noqa: PTH118  # as sys.path has it
 
 
 def _run_start_line(line: str, sitedir: str) -> None:

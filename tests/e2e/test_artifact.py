@@ -20,9 +20,10 @@ def test_host_finds_version_data_and_plugins(alone: Alone) -> None:
     """The host reads its version and its data file, and its plugins greet, one with words from a file of its own."""
     said = alone("Ann", "B")
     assert (said.code, said.err) == (0, "")
-    lines = said.out.splitlines()
-    assert lines[:2] == ["tinyhost at your service", "version 1.2.3"]
-    assert [line for line in lines if line.endswith(" Ann B")] == [
+    lines = [line for line in said.out.splitlines() if not line.startswith(("noise ", "inquiry "))]
+    assert lines == [
+        "tinyhost at your service",
+        "version 1.2.3",
         "hello hello Ann B",
         "noisy NOISE Ann B",
         "servus servus Ann B",

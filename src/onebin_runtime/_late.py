@@ -1,0 +1,81 @@
+"""Run PyInstaller's run-time hooks when the module that they patch is imported, and not at every start.
+
+A hook that imports what it patches would import it in every process, wanted or not: that is slow, and it is not what
+happens unfrozen, where importing a module can change what others see. Implements `importlib.abc.MetaPathFinder` and
+`importlib.abc.Loader` (PEP 451) by duck typing.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+
+class LateHooks:
+    """A finder that lets the others find, and runs actions after a module was executed for the first time."""
+
+    def __init__(self, actions: dict[str, list[Callable[[], None]]]) -> None:
+        self._actions = actions
+        self._asking: set[str] = set()
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Find a module that somebody waits for by the other finders; all others are theirs alone."""
+        if fullname not in self._actions or fullname in self._asking:
+            return None
+        self._asking.add(fullname)
+        try:
+            found = (
+                finder.find_spec(fullname, path, target) for finder in sys.meta_path if hasattr(finder, "find_spec")
+            )
+            spec = next((each for each in found if each is not None), None)
+        finally:
+            self._asking.discard(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LateLoader(spec.loader, self._actions.pop(fullname))  # type: ignore[assignment]  # duck-typed
+        return spec
+
+
+class _LateLoader:
+    """A loader that does what another does, and then runs the actions; it leaves no trace on the module."""
+
+    def __init__(self, loader: Any, actions: list[Callable[[], None]]) -> None:
+        self._loader = loader
+        self._actions = actions
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        created: ModuleType | None = self._loader.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        for action in self._actions:
+            action()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._loader, name)
+
+
+def install(actions: dict[str, list[Callable[[], None]]]) -> None:
+    """Run each action now if its module was imported already, otherwise right after it is."""
+    waiting: dict[str, list[Callable[[], None]]] = {}
+    for module, functions in actions.items():
+        if module in sys.modules:
+            for function in functions:
+                function()
+        else:
+            waiting[module] = functions
+    sys.meta_path.insert(0, LateHooks(waiting))
