@@ -127,6 +127,9 @@ class Host(_Source):
     name: kinds.Distribution | None = Field(None, description="Name of the distribution that git or path holds.")
     script: kinds.Script | None = Field(None, description="Console script of the host that the executable runs.")
     entry: kinds.Entry | None = Field(None, description="Object that the executable calls, as module:attribute.")
+    interpreter: bool = Field(
+        False, description="Whether users may run the executable as a Python: -m, -c, - or a script."
+    )
 
     @property
     def distribution(self) -> str | None:

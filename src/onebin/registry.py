@@ -117,6 +117,7 @@ def _entry(plan: Plan) -> dict[str, Any]:
         "first": first,
         "rest": "".join(f".{part}" for part in rest),
         "importable": importable(f"{module}.{attribute}"),
+        "interpreter": plan.manifest.host.interpreter,
     }
 
 

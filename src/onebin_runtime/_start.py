@@ -8,37 +8,87 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from onebin_runtime._registry import Registry
 
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
 
 
-def start(registry: Registry, name: str, start_lines: list[str]) -> None:
+def start(registry: Registry, name: str, start_lines: list[str], *, interpreter: bool) -> None:
     """Prepare the process for the host: metadata, .pth lines, worker processes, the self-test, eager plugins.
 
-    Runs in the artifact and, unfrozen, under `onebin run`; raises SystemExit after a self-test.
+    Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may ask the artifact to act
+    as one. Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
     """
     frozen_root = getattr(sys, "_MEIPASS", None)
-    if frozen_root is not None:
-        from onebin_runtime._metadata import install
-
-        install(frozen_root)
-        _restore_environment()
-        _install_late_hooks(frozen_root)
-        for line in start_lines:
-            _run_start_line(line, frozen_root)
-        if _is_worker(sys.argv):
-            import multiprocessing
-
-            multiprocessing.freeze_support()
-    else:
+    if frozen_root is None:
         sys.argv[0] = name  # as users will see it, and not the path of the generated entry
+    else:
+        _prepare_frozen(frozen_root, start_lines, interpreter=interpreter)
     if os.environ.get(SELF_TEST_VARIABLE):
         from onebin_runtime._probe import main
 
         raise SystemExit(main(registry))
     registry.open_eager()
+
+
+def run(host: Callable[[], object]) -> NoReturn:
+    """Call the host and exit with what it returns, as a console script does.
+
+    An error that the host lets through is reported and ends the process as unfrozen; left to itself, the boot loader
+    would add words of its own.
+    """
+    if getattr(sys, "frozen", False):
+        host = _reporting(host)
+    raise SystemExit(host())
+
+
+def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bool) -> None:
+    from onebin_runtime._interpreter import take_over
+    from onebin_runtime._metadata import install
+
+    install(frozen_root)
+    _restore_environment()
+    _install_late_hooks(frozen_root)
+    for line in start_lines:
+        _run_start_line(line, frozen_root)
+    if _is_worker(sys.argv):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
+    _reporting(lambda: take_over(allowed=interpreter))()
+
+
+def _reporting(action: Callable[[], object]) -> Callable[[], object]:
+    """Return an action whose uncaught errors are reported, and end the process, as an interpreter does it."""
+
+    def reporting() -> object:
+        try:
+            return action()
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever the host raises
+            sys.excepthook(type(error), error, error.__traceback__)
+            if isinstance(error, KeyboardInterrupt):
+                _end_by_interrupt()
+            raise SystemExit(1) from None
+
+    return reporting
+
+
+def _end_by_interrupt() -> NoReturn:
+    """End as a Python that Ctrl-C stopped does: by that signal, after the exit functions, so that shells see it."""
+    import atexit
+    import signal
+
+    atexit._run_exitfuncs()  # noqa: SLF001  # the signal below leaves no other chance
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    raise SystemExit(130)
 
 
 def _is_worker(argv: list[str]) -> bool:
@@ -64,17 +114,20 @@ def _restore_environment() -> None:
 
 def _install_late_hooks(frozen_root: str) -> None:
     """Have PyInstaller's hooks, and onebin's for `pkg_resources`, wait for the modules that they are about."""
-    from functools import partial
-
     from onebin_late import HOOKS  # type: ignore[import-not-found]  # generated for each bundle
 
     from onebin_runtime._late import install
 
     actions: dict[str, list[Callable[[], None]]] = {}
     for hook, module in HOOKS:
-        actions.setdefault(module, []).append(partial(_run_hook, hook))
-    actions.setdefault("pkg_resources", []).append(partial(_show_to_pkg_resources, frozen_root))
+        actions.setdefault(module, []).append(_later(_run_hook, hook))
+    actions.setdefault("pkg_resources", []).append(_later(_show_to_pkg_resources, frozen_root))
     install(actions)
+
+
+def _later(function: Callable[[str], None], argument: str) -> Callable[[], None]:
+    """Bind an argument; `functools` is not worth its import here."""
+    return lambda: function(argument)
 
 
 def _run_hook(name: str) -> None:

@@ -82,12 +82,12 @@ def write_inquiry(bundle: Bundle) -> None:
 
 @pytest.fixture(scope="session")
 def tiny(onebin: Onebin, shared: Path) -> Bundle:
-    """Return the built bundle of tinyhost with four plugins, one with a data file; nobody changes it."""
+    """Return the built bundle of tinyhost with three plugins, one with a data file; nobody changes it."""
     folder = shared / "tiny"
     with FileLock(shared / "tiny.lock", timeout=600):
         if not folder.exists():
             shutil.rmtree(shared / "tiny.draft", ignore_errors=True)
-            draft = Bundle.of(shared / "tiny.draft", "tiny", "greet-servus", "greet-hello", "noisy", "inquiry")
+            draft = Bundle.of(shared / "tiny.draft", "tiny", "greet-servus", "greet-hello", "inquiry")
             write_inquiry(draft)
             draft.build(onebin)
             draft.folder.rename(folder)

@@ -13,8 +13,6 @@ from onebin.errors import ContractError, LockError, ManifestError, StageError
 from .wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .bench import Bench
 
 NO_SUCH = "onebin-no-such-plugin-zzz"
@@ -77,14 +75,16 @@ def test_a_host_that_does_not_exist_is_named(bench: Bench) -> None:
     """The host is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says(f"host ({NO_SUCH}>=1)", "there is no such package", hint="check the spelling")
+    said = refusal.says("host", NO_SUCH, "there is no such package", hint="check the spelling")
+    assert said.text.startswith("host")
 
 
 def test_a_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
     """A package that only a plugin asks for is reported together with that plugin, which alone can be changed."""
     bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("plugin lost", NO_SUCH, "there is no such package", hint="leave")
+    said = refusal.says(NO_SUCH, "there is no such package", hint="")
+    assert "lost" in said.text.splitlines()[0]
 
 
 def test_a_version_that_does_not_exist_is_named(bench: Bench) -> None:
@@ -136,7 +136,7 @@ def test_a_plugin_for_a_later_python_is_named(bench: Bench) -> None:
     project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
     bench.manifest("greet-hello")
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("greet-hello", "3.99", hint="python")
+    refusal.says("greet-hello", "3.99", hint="[bundle] python")
 
 
 def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
@@ -162,7 +162,7 @@ def test_a_project_that_is_broken_is_named(bench: Bench, content: str) -> None:
     bench.project("greet-hello").joinpath("pyproject.toml").write_text(content, "utf-8")
     bench.manifest("greet-hello")
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("greet-hello", "pyproject.toml", hint="mend")
+    refusal.says("greet-hello", hint="pyproject.toml")
 
 
 def test_a_wheel_that_is_no_wheel_is_named(bench: Bench) -> None:
@@ -361,11 +361,10 @@ def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str)
 
 
 def test_a_wheel_whose_metadata_say_another_version_is_refused(bench: Bench) -> None:
-    """A wheel whose name and METADATA differ is refused, with the file's name."""
+    """A wheel whose name and METADATA differ is refused by name."""
     file = make_wheel(bench.directory / "wheels", "twofold", files={"twofold.py": ""}, metadata_version="2.0.0")
     bench.manifest(f'twofold = {{ path = "wheels/{file.name}" }}')
-    refusal = bench.refuses("check", error=LockError)
-    assert "twofold" in refusal.err
+    bench.refuses("check", error=StageError).says("twofold", "2.0.0", hint="wheel")
 
 
 def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
@@ -375,7 +374,7 @@ def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
     refusal.says("plugins.tinyhost", "tinyhost 1.2.3 contributes nothing", hint="")
 
 
-def test_one_project_in_two_rows_is_refused(bench: Bench, tmp_path: Path) -> None:
+def test_one_project_in_two_rows_is_refused(bench: Bench) -> None:
     """Two rows that lead to one distribution are both named: it cannot be registered twice."""
     bench.manifest("greet-hello", 'again = { path = "projects/greet-hello" }')
     refusal = bench.refuses(error=ContractError)

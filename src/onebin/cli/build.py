@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import FreezeError, os_errors
 from onebin.paths import display
-from onebin.process import become, environment
+from onebin.process import become
 
 if TYPE_CHECKING:
     from onebin.contract import Plan
@@ -172,7 +173,8 @@ def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
     with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
         directory = Cache(workspace.cache_dir).ensure("sources", source.digest, source.write)
-    return become([plan.survey.stage.python, directory / "entry.py", *args], env=environment())
+    # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.
+    return become([plan.survey.stage.python, "-E", "-s", "-B", directory / "entry.py", *args], env=os.environ)
 
 
 def _host(plan: Plan) -> dict[str, str]:

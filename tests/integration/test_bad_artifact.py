@@ -1,0 +1,232 @@
+"""Files that are no artifacts, or no longer: `inspect` and `verify` say so and never run or crash on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from onebin.errors import ArtifactError, VerifyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .bench import Bench
+
+FOOTER = struct.Struct("<32s32sQ8s")  # see onebin.card
+COMMANDS = ("inspect", "verify")
+
+
+@pytest.fixture
+def copy(bench: Bench, built: Path) -> Path:
+    """Return a private copy of the session's artifact."""
+    return shutil.copy2(built, bench.directory / "copy")
+
+
+def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return an artifact's executable and its facts, by the format's description alone."""
+    content = file.read_bytes()
+    _, _, length, _ = FOOTER.unpack(content[-FOOTER.size :])
+    start = len(content) - FOOTER.size - length
+    return content[:start], json.loads(content[start : -FOOTER.size])
+
+
+def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None = None) -> None:
+    """Write an artifact whose digests are all right, whatever its card says."""
+    digests = hashlib.sha256(executable).digest(), hashlib.sha256(card).digest()
+    footer = FOOTER.pack(*digests, len(card) if length is None else length, b"onebin\x00\x01")
+    file.write_bytes(executable + card + footer)
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        (b"", "is not an artifact of onebin"),
+        (b"x" * 10_000, "is not an artifact of onebin"),
+        (b"#!/bin/sh\ntouch ran\n", "is not an artifact of onebin"),
+        (b"x" * 200 + b"onebin\x00\x01", "is damaged"),
+        (b"x" * 200 + b"onebin\x00\x63", "another version of onebin (format 99)"),
+    ],
+    ids=["missing", "empty", "text", "script", "magic", "later"],
+)
+def test_a_foreign_file_is_refused(bench: Bench, command: str, content: bytes | None, words: str) -> None:
+    """A file that onebin did not write is refused by its name, and not run."""
+    file = bench.directory / "foreign"
+    if content is not None:
+        file.write_bytes(content)
+        file.chmod(0o755)
+    refusal = bench.refuses(command, "foreign", error=ArtifactError, may_write=())
+    refusal.says("foreign", words, hint="")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_no_file_is_refused(bench: Bench, command: str) -> None:
+    """A directory, a named pipe and a name that is too long are refused at once."""
+    os.mkfifo(bench.directory / "pipe")
+    for name, words in (("projects", "irectory"), ("pipe", "not a regular file"), ("x" * 300, "too long")):
+        refusal = bench.refuses(command, name, error=ArtifactError, may_write=(), seconds=30)
+        refusal.says(name, words, hint="")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_another_programs_executable_is_refused(bench: Bench, command: str) -> None:
+    """An executable of any other origin, such as the interpreter itself, is no artifact."""
+    refusal = bench.refuses(command, sys.executable, error=ArtifactError, may_write=())
+    refusal.says("is not an artifact of onebin", hint="")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kept", [1, 79, 80, 1000, -1, -80, -81, -1000])
+def test_a_file_that_was_cut_is_refused(bench: Bench, copy: Path, command: str, kept: int) -> None:
+    """An artifact that lost its end, wherever it was cut, is refused and not run."""
+    content = copy.read_bytes()
+    copy.write_bytes(content[:kept])
+    refusal = bench.refuses(command, "copy", error=ArtifactError, may_write=())
+    refusal.says("copy", hint="fetch or build it anew")
+
+
+@pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])
+def test_a_file_that_was_changed_is_refused(bench: Bench, copy: Path, place: str) -> None:
+    """One bit anywhere is enough for `verify`; `inspect`, which reads the end only, notices those on the card."""
+    content = bytearray(copy.read_bytes())
+    executable, _ = read_card(copy)
+    offset = {
+        "start": 100,
+        "middle": len(executable) // 2,
+        "card": len(executable) + 10,
+        "digest": len(content) - FOOTER.size + 40,
+        "length": len(content) - 16,
+    }[place]
+    content[offset] ^= 1
+    copy.write_bytes(content)
+    refusal = bench.refuses("verify", "copy", error=ArtifactError, may_write=())
+    refusal.says("copy", "is damaged", hint=["do not run it", "anew"])
+    if place in {"card", "digest", "length"}:
+        bench.refuses("inspect", "copy", error=ArtifactError, may_write=())
+    else:
+        bench.accepts("inspect", "copy")
+
+
+def test_a_file_that_grew_is_refused(bench: Bench, copy: Path) -> None:
+    """Bytes behind the end, such as another tool may add, are no part of an artifact."""
+    with copy.open("ab") as stream:
+        stream.write(b"\nsigned by somebody\n")
+    for command in COMMANDS:
+        bench.refuses(command, "copy", error=ArtifactError, may_write=()).says("copy", hint="anew")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "card",
+    [b"", b"{}", b"[]", b"null", b"{", b"\xff", b"[" * 100_000, b'{"bundle": {"name": 1}}'],
+    ids=["empty", "table", "list", "null", "half", "binary", "deep", "some"],
+)
+def test_a_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None:
+    """A card with the right digest and the wrong content is a damaged card, and no crash; the file is not run."""
+    write_card(bench.directory / "forged", b"#!/bin/sh\ntouch ran\n", card)
+    refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
+    refusal.says("forged", "is damaged", hint="anew")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, 300 * 1024 * 1024, 21])
+def test_a_forged_length_is_refused(bench: Bench, command: str, length: int) -> None:
+    """A card that claims more bytes than there are costs neither memory nor a crash."""
+    write_card(bench.directory / "forged", b"x" * 10, b"{}", length=length)
+    refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=(), seconds=30)
+    refusal.says("forged", "is damaged", hint="anew")
+
+
+WRONG_FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "plugins-number": lambda facts: facts.update(plugins=5),
+    "plugins-odd": lambda facts: facts.update(plugins=["x", 1]),
+    "plugin-empty": lambda facts: facts["plugins"][0].clear(),
+    "points-odd": lambda facts: facts["plugins"][0].update(entry_points=[["x"], 1]),
+    "host-text": lambda facts: facts.update(host="tinyhost"),
+    "host-empty": lambda facts: facts.update(host={}),
+    "interpreter": lambda facts: facts.update(interpreter=[]),
+    "distributions": lambda facts: facts.update(distributions=None),
+    "toolchain": lambda facts: facts.update(toolchain=[{}]),
+    "lock": lambda facts: facts.update(lock="x"),
+    "name": lambda facts: facts.update(bundle={"name": ["x"]}),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("spoil", WRONG_FACTS.values(), ids=WRONG_FACTS)
+def test_facts_of_the_wrong_kind_are_refused(
+    bench: Bench, built: Path, command: str, spoil: Callable[[dict[str, Any]], object]
+) -> None:
+    """Each part of a card is checked for what it is before anybody relies on it or runs the file."""
+    _, facts = read_card(built)
+    spoil(facts)
+    write_card(bench.directory / "forged", b"#!/bin/sh\ntouch ran\n", json.dumps(facts).encode())
+    refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
+    refusal.says("forged", "is damaged", hint="anew")
+
+
+def test_text_on_a_card_cannot_command_the_terminal(bench: Bench, built: Path) -> None:
+    """Names on a card are shown without the control characters that would move a cursor or hide a line."""
+    executable, facts = read_card(built)
+    facts["host"]["name"] = "evil\x1b[2J\x1b]0;owned\x07\r\nhost"
+    facts["plugins"][0]["name"] = "pl\x1b[31mugin\x9b1m"
+    write_card(bench.directory / "forged", executable[:100], json.dumps(facts).encode())
+    shown = bench.accepts("inspect", "forged").out
+    assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown)
+    assert json.loads(bench.accepts("inspect", "--json", "forged").out)["host"]["name"] == facts["host"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exit 3", "exit code 3"),
+        ("kill -9 $$", "exit code -9"),
+        ("echo hello", "hello"),
+        ("echo '{}'", ""),
+        ("echo '[]'", ""),
+        ("echo '{\"loads\": 1}'", ""),
+    ],
+    ids=["fails", "dies", "talks", "table", "list", "odd"],
+)
+def test_a_program_that_does_not_answer_is_not_verified(bench: Bench, built: Path, script: str, words: str) -> None:
+    """An artifact that is whole but does not answer the self-test as a bundle does is refused with what it said."""
+    _, facts = read_card(built)
+    write_card(bench.directory / "forged", f"#!/bin/sh\n{script}\nexit\n".encode(), json.dumps(facts).encode())
+    refusal = bench.refuses("verify", "forged", error=VerifyError, may_write=())
+    assert words in refusal.err
+
+
+def test_an_artifact_that_may_not_be_executed_says_so(bench: Bench, copy: Path) -> None:
+    """A download that lost its executable bit is whole, but cannot be run: that is what is said."""
+    copy.chmod(0o644)
+    refusal = bench.refuses("verify", "copy", error=VerifyError, may_write=())
+    refusal.says("ermission denied", hint="may it be executed")
+    bench.accepts("inspect", "copy")
+
+
+def test_a_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
+    """A file without permission is refused with the system's reason."""
+    if os.geteuid() == 0:
+        pytest.skip("modes hold nobody back who is root")
+    copy.chmod(0)
+    for command in COMMANDS:
+        refusal = bench.refuses(command, "copy", error=ArtifactError, may_write=())
+        refusal.says("copy", "ermission", hint="mode")
+
+
+def test_the_right_artifact_passes(bench: Bench, copy: Path) -> None:
+    """The file that all the others were made from is verified and tells the truth, wherever it lies."""
+    bench.accepts("verify", "copy")
+    facts = json.loads(bench.accepts("inspect", "--json", "copy").out)
+    assert facts["host"]["name"] == "tinyhost"
+    assert [plugin["name"] for plugin in facts["plugins"]] == ["greet-hello"]

@@ -1,0 +1,248 @@
+"""Locks that are stale, missing, edited or damaged, and downloads that are not what a lock says."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+import tomlkit
+
+from onebin.errors import LockError, StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .bench import Bench
+
+WRONG = "0" * 64
+
+
+def digest_of(package: dict[str, object]) -> str:
+    """Return what the lock's own table says of a package, as an attacker would work it out: see `onebin.lock`."""
+    from onebin.digest import sha256_of
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value if isinstance(value, str | int | float | bool) else str(value)
+
+    return sha256_of(plain(package))[:16]
+
+
+def spoil_hash(lock: Path, name: str, *, forge: bool) -> None:
+    """Give a locked package wrong hashes; with `forge` also mend the digest that would betray it."""
+    text = lock.read_text("utf-8")
+    start = text.index(f'name = "{name}"')
+    end = text.find("[[packages]]", start)
+    end = end if end >= 0 else text.index("[tool.onebin]")
+    entry = re.sub(r'(sha256 = ")[0-9a-f]{64}', rf"\g<1>{WRONG}", text[start:end])
+    assert WRONG in entry
+    text = text[:start] + entry + text[end:]
+    if forge:
+        before = tomllib.loads(lock.read_text("utf-8"))["tool"]["onebin"]["digests"][name]
+        package = next(one for one in tomllib.loads(text)["packages"] if one["name"] == name)
+        text = text.replace(before, digest_of(package))
+        assert tomllib.loads(text)["tool"]["onebin"]["digests"][name] == digest_of(package)
+    lock.write_text(text, "utf-8")
+
+
+def test_locked_without_a_lock_says_how_to_make_one(bench: Bench) -> None:
+    """`--locked` never writes a lock, not even the first."""
+    bench.manifest("greet-hello")
+    refusal = bench.refuses("bundle", "--locked", error=LockError, may_write=())
+    refusal.says("pylock.tiny.toml", "there is no lock yet", hint="onebin lock")
+    assert not bench.lock.exists()
+
+
+@pytest.mark.parametrize("command", ["bundle", "check", "generate", "run"])
+def test_a_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
+    """`--locked` names every row that came, went or changed since the lock was made, and leaves the lock alone."""
+    bench.manifest("greet-hello", 'six = ">=1.15"')
+    bench.accepts("lock")
+    bench.manifest("greet-servus", 'six = ">=1.16"')
+    refusal = bench.refuses(command, "--locked", error=LockError, may_write=())
+    said = refusal.says("pylock.tiny.toml", "does not fit the manifest", hint=["onebin lock", "commit"])
+    assert "plugin greet-hello was removed" in said.text
+    assert "plugin greet-servus was added" in said.text
+    assert "plugin six changed: six>=1.15 -> six>=1.16" in said.text
+
+
+def test_a_stale_lock_names_host_project_and_python(bench: Bench) -> None:
+    """Other requirements in a local project, another host and another interpreter are changes, too."""
+    bench.manifest("greet-hello")
+    bench.accepts("lock")
+    project = bench.project("greet-hello") / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace("dependencies = []", 'dependencies = ["six"]'), "utf-8")
+    text = bench.lock.read_text("utf-8")
+    bench.lock.write_text(re.sub(r'python-minor = ".*"', 'python-minor = "3.10"', text), "utf-8")
+    bench.project("tinyhost").rename(bench.project("renamed"))
+    bench.manifest("greet-hello", host='path = "projects/renamed"\nscript = "tinyhost"')
+    said = bench.refuses("bundle", "--locked", error=LockError, may_write=()).says("does not fit", hint="onebin lock")
+    assert "host changed: ./projects/tinyhost -> ./projects/renamed" in said.text
+    assert "project projects/greet-hello changed" in said.text
+    assert "python changed: 3.10 -> " in said.text
+
+
+def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
+    """A local plugin's code is not in the lock: `--locked` builds it as it lies there."""
+    bench.manifest("greet-hello")
+    bench.accepts("lock")
+    bench.project("greet-hello").joinpath("src/greet_hello/__init__.py").write_text("def greet(name): return 'new'\n")
+    bench.accepts("check", "--locked")
+
+
+def test_a_wrong_hash_is_an_edit_by_hand(bench: Bench) -> None:
+    """A hash that somebody changed is noticed before anything is installed; without `--locked` it is put right."""
+    bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
+    bench.accepts("lock")
+    good = bench.lock.read_bytes()
+    spoil_hash(bench.lock, "six", forge=False)
+    refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
+    refusal.says("pylock.tiny.toml", "edited by hand: six", hint="onebin lock")
+    assert "edited by hand: six" in bench.accepts("lock").err
+    assert bench.lock.read_bytes() == good
+
+
+@pytest.mark.parametrize("used", ["fresh", "warm"])
+def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, used: str) -> None:
+    """An attacker who mends the lock's own digests, too, fails at uv's check: downloaded or cached, it is refused."""
+    bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
+    env = {"UV_CACHE_DIR": str(tmp_path / "uv")} if used == "fresh" else {}
+    bench.accepts("lock")
+    if used == "warm":
+        bench.accepts("check")
+    spoil_hash(bench.lock, "six", forge=True)
+    for options in (["--locked"], []):
+        refusal = bench.refuses("bundle", *options, error=StageError, env=env, may_write=())
+        said = refusal.says("a download is not what the lock says", hint=["delete it", "do not trust this index"])
+        assert "six" in said.text
+        assert refusal.steps == ["lock"]
+
+
+def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
+    """The tool chain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
+    from onebin.digest import sha256_of
+
+    bench.manifest("greet-hello")
+    bench.accepts("lock")
+    text = bench.lock.read_text("utf-8")
+    pins = tomllib.loads(text)["tool"]["onebin"]["toolchain"]
+    for pin in pins:
+        if pin["name"] == "altgraph":
+            for value in pin["hashes"]:
+                text = text.replace(value, WRONG)
+            pin["hashes"] = [WRONG] * len(pin["hashes"])
+    bench.lock.write_text(text, "utf-8")
+    refusal = bench.refuses("bundle", "--locked", error=LockError, may_write=())
+    refusal.says("its tool chain was edited by hand", hint="onebin lock")
+    text = re.sub(r'(toolchain-digest = ")[0-9a-f]+', rf"\g<1>{sha256_of(pins)}", text)
+    bench.lock.write_text(text, "utf-8")
+    refusal = bench.refuses("bundle", "--locked", error=StageError, may_write=())
+    said = refusal.says("tool chain", hint="do not trust this index")
+    assert "altgraph" in said.text
+
+
+# A lock's own table, spoiled: each function changes the document.
+def _own(document: tomlkit.TOMLDocument) -> dict[str, object]:
+    own: dict[str, object] = document["tool"]["onebin"]  # type: ignore[index,assignment]
+    return own
+
+
+SPOILED: dict[str, Callable[[tomlkit.TOMLDocument], object]] = {
+    "no-tool": lambda document: document.pop("tool"),
+    "tool-text": lambda document: document.update(tool="x"),
+    "tool-list": lambda document: document["tool"].update(onebin=[1]),  # type: ignore[union-attr]
+    "no-packages": lambda document: document.pop("packages"),
+    "packages-text": lambda document: document.update(packages="x"),
+    "packages-odd": lambda document: document.update(packages=["x", 1]),
+    "package-nameless": lambda document: document["packages"][0].pop("name"),  # type: ignore[index,union-attr]
+    "package-number": lambda document: document["packages"][0].update(name=5),  # type: ignore[index,union-attr]
+    "package-gone": lambda document: document["packages"].pop(0),  # type: ignore[union-attr]
+    "package-path": lambda document: document["packages"][0].update(directory="x"),  # type: ignore[index,union-attr]
+    "no-host": lambda document: _own(document).pop("host"),
+    "other-host": lambda document: _own(document).update(host="greet-hello"),
+    "host-nowhere": lambda document: _own(document).update(host="nowhere"),
+    "host-number": lambda document: _own(document).update(host=1),
+    "no-plugins": lambda document: _own(document).pop("plugins"),
+    "plugins-text": lambda document: _own(document).update(plugins="x"),
+    "plugin-nowhere": lambda document: _own(document).update(plugins={"greet-hello": "nowhere"}),
+    "plugin-gone": lambda document: _own(document).update(plugins={}),
+    "wanted-list": lambda document: _own(document).update({"plugins-wanted": ["greet-hello"]}),
+    "projects-text": lambda document: _own(document).update(projects="x"),
+    "digests-text": lambda document: _own(document).update(digests="x"),
+    "no-digests": lambda document: _own(document).pop("digests"),
+    "no-toolchain": lambda document: _own(document).pop("toolchain"),
+    "toolchain-text": lambda document: _own(document).update(toolchain="x"),
+    "format-next": lambda document: _own(document).update(format=2),
+}
+
+
+@pytest.fixture(scope="session")
+def good_lock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return a place to keep one good lock, so that each worker resolves only once."""
+    return {}
+
+
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
+def test_a_lock_that_was_tampered_with_is_noticed(
+    bench: Bench, good_lock: dict[str, bytes], spoil: Callable[[tomlkit.TOMLDocument], object]
+) -> None:
+    """Whatever is changed in the lock, `--locked` refuses it as a lock that does not fit."""
+    bench.manifest("greet-hello")
+    if not good_lock:
+        bench.accepts("lock")
+        good_lock["bytes"] = bench.lock.read_bytes()
+    document = tomlkit.parse(good_lock["bytes"].decode())
+    spoil(document)
+    bench.lock.write_text(tomlkit.dumps(document), "utf-8")
+    refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
+    refusal.says("pylock.tiny.toml", hint="onebin lock")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"lock-version = \n", b"\xff\xfe", b"<<<<<<< HEAD\n", b'lock-version = "1.0"\n[[packages]]\nname = "tiny'],
+    ids=["empty", "half", "binary", "merge", "cut"],
+)
+def test_a_lock_that_is_no_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> None:
+    """A file that is no lock is not called missing; `--locked` refuses it, and `lock` replaces it."""
+    bench.manifest("greet-hello")
+    bench.lock.write_bytes(content)
+    refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
+    said = refusal.says("pylock.tiny.toml", hint="onebin lock")
+    assert "there is no lock yet" not in said.text
+    bench.accepts("lock")
+    bench.accepts("check", "--locked")
+
+
+def test_a_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
+    """A directory in the lock's place is reported, not removed."""
+    bench.manifest("greet-hello")
+    bench.lock.mkdir()
+    for command in ("lock", "bundle"):
+        refusal = bench.refuses(command, error=LockError, may_write=())
+        refusal.says("pylock.tiny.toml", "directory", hint="")
+    assert bench.lock.is_dir()
+
+
+def test_a_lock_that_fails_to_be_renewed_stays(bench: Bench) -> None:
+    """A resolution that fails leaves the previous lock as it was."""
+    bench.manifest("greet-hello")
+    bench.accepts("lock")
+    before = hashlib.sha256(bench.lock.read_bytes()).hexdigest()
+    bench.manifest("needs-old", "needs-new")
+    bench.refuses("lock", error=LockError, may_write=())
+    assert hashlib.sha256(bench.lock.read_bytes()).hexdigest() == before
+
+
+def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
+    """A build that may not ask an index and does not have what it needs says which of the two to change."""
+    bench.manifest('six = "*"')
+    refusal = bench.refuses("lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=())
+    refusal.says("six", hint="without --offline")

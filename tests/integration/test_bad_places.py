@@ -1,0 +1,291 @@
+"""Interpreters that cannot be frozen, outputs that cannot be written, and disks that are full."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import FreezeError, InterpreterError, LockError, PackError, StageError
+
+from .bench import PREVIOUS, namespaced
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+needs_a_mode = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="modes hold nobody back who is root"
+)
+
+
+def pretender(bench: Bench, prelude: str) -> Path:
+    """Return a real executable that runs the real interpreter, whose answers `prelude` has changed."""
+    file = bench.directory / "pretender"
+    file.write_text(
+        "\n".join(
+            [
+                "#!/bin/sh",
+                "# Run what follows -c after a prelude, in the real interpreter; anything else as it is.",
+                'if [ "$1" = -I ] && [ "$2" = -c ]; then',
+                f'  exec {shlex.quote(sys.executable)} -I -c "{prelude}',
+                '$3"',
+                "fi",
+                f'exec {shlex.quote(sys.executable)} "$@"',
+                "",
+            ]
+        )
+    )
+    file.chmod(0o755)
+    return file
+
+
+# Interpreters ---------------------------------------------------------------------------------------------------
+
+
+def test_an_interpreter_that_is_not_there_is_named(bench: Bench) -> None:
+    """A version that nobody installed is answered with how to install it and how to see those that are there."""
+    bench.manifest("greet-hello", bundle='python = "3.99"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    refusal.says("[bundle] python", "no Python 3.99", hint=["uv python install 3.99", "onebin doctor"])
+
+
+def test_an_interpreter_path_that_leads_nowhere_is_named(bench: Bench) -> None:
+    """A path with nothing there, and one that is a folder, are reported as such."""
+    for path in ("no/such/python", "projects/"):
+        bench.manifest("greet-hello", bundle=f'python = "{path}"')
+        refusal = bench.refuses(error=InterpreterError, may_write=())
+        refusal.says("[bundle] python", path, hint="onebin doctor")
+
+
+def test_an_interpreter_path_that_is_too_long_is_named(bench: Bench) -> None:
+    """A path that no file system takes is a path with nothing there."""
+    bench.manifest("greet-hello", bundle=f'python = "bin/{"x" * 300}"')
+    bench.refuses(error=InterpreterError, may_write=()).says("[bundle] python", hint="onebin doctor")
+
+
+def test_an_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
+    """Like every path of the manifest, the interpreter's is looked for beside the manifest, wherever onebin runs."""
+    bench.directory.joinpath("python").symlink_to(sys.executable)
+    bench.manifest("greet-hello", bundle='python = "./python"')
+    done = bench.run("check", bench.directory, cwd=bench.cache.parent)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["#!/bin/sh\necho hello\n", "#!/bin/sh\nexit 3\n", "#!/bin/sh\necho '[1]'\n", "#!/bin/sh\necho '{}'\n"],
+    ids=["talks", "fails", "list", "table"],
+)
+def test_a_program_that_is_no_python_is_refused(bench: Bench, content: str) -> None:
+    """A program that does not answer as a Python is named, with what to write instead."""
+    file = bench.directory / "other"
+    file.write_text(content)
+    file.chmod(0o755)
+    bench.manifest("greet-hello", bundle=f'python = "{file}"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    refusal.says(str(file), "does not answer as a Python", hint="onebin doctor")
+
+
+def test_a_file_that_cannot_be_executed_is_refused(bench: Bench) -> None:
+    """A file without the executable bit is named as the interpreter that cannot be run."""
+    bench.manifest("greet-hello", bundle='python = "./bundle.toml"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    refusal.says("cannot run the interpreter", "bundle.toml", hint="may it be executed")
+
+
+def test_an_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
+    """A Python that PyInstaller does not support is refused by its version, with the oldest that is."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = sorted(root.glob("versions/3.[6-9].*/bin/python3"))
+    if not found:
+        pytest.skip("this machine has no Python older than 3.10")
+    bench.manifest("greet-hello", bundle=f'python = "{found[-1]}"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    refusal.says("too old to be frozen", found[-1].parts[-3], hint="3.10 or newer")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")
+def test_an_interpreter_without_a_shared_library_is_refused(bench: Bench) -> None:
+    """A Python that was built without --enable-shared is refused before anything is locked, with the ways to get one."""
+    file = pretender(bench, "import sysconfig; sysconfig.get_config_vars()['Py_ENABLE_SHARED'] = 0")
+    bench.manifest("greet-hello", bundle=f'python = "{file}"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    refusal.says("no shared libpython", minor, hint=["--enable-shared", f"uv python install {minor}"])
+    assert not bench.lock.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")
+def test_another_implementation_is_refused(bench: Bench) -> None:
+    """PyInstaller freezes CPython only, and a manifest that names another Python is told so."""
+    file = pretender(bench, "import platform; platform.python_implementation = lambda: 'PyPy'")
+    bench.manifest("greet-hello", bundle=f'python = "{file}"')
+    refusal = bench.refuses(error=InterpreterError, may_write=())
+    refusal.says("PyPy", "only CPython can be frozen", hint="name a CPython")
+
+
+# Outputs --------------------------------------------------------------------------------------------------------
+
+
+def test_an_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
+    """A directory in the artifact's place is reported before the minutes of a freeze, and it stays."""
+    bench.manifest("greet-hello")
+    bench.artifact.mkdir(parents=True)
+    bench.artifact.joinpath("kept").write_text("kept")
+    refusal = bench.refuses(error=PackError)
+    refusal.says("dist/tiny", "it is a directory", hint="-o")
+    assert "freeze" not in refusal.steps
+
+
+def test_an_output_below_a_file_is_refused(warm_bench: Bench) -> None:
+    """A path that leads through a file is reported as that, not as a file that exists."""
+    refusal = warm_bench.refuses("bundle", "-o", "bundle.toml/tiny", error=PackError, may_write=())
+    refusal.says("bundle.toml/tiny", "a part of the path is not a directory", hint="-o")
+
+
+def test_an_output_of_no_name_is_refused(warm_bench: Bench) -> None:
+    """An empty path is the working directory, and a directory is no artifact."""
+    refusal = warm_bench.refuses("bundle", "-o", "", error=PackError, may_write=())
+    refusal.says("it is a directory", hint="-o")
+
+
+@pytest.mark.parametrize("length", [240, 300])
+def test_an_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: int) -> None:
+    """A name that the file system does not take, with or without the suffix of a draft, is reported; short ones fit."""
+    if length <= os.pathconf(warm_bench.directory, "PC_NAME_MAX"):
+        warm_bench.accepts("bundle", "-o", "x" * length)
+        assert warm_bench.directory.joinpath("x" * length).stat().st_size > len(PREVIOUS)
+    else:
+        refusal = warm_bench.refuses("bundle", "-o", "x" * length, error=PackError, may_write=())
+        refusal.says("the name is too long", hint="-o")
+
+
+def test_a_device_is_no_output(warm_bench: Bench) -> None:
+    """What is there and is no regular file is not replaced by an artifact."""
+    pipe = warm_bench.directory / "pipe"
+    os.mkfifo(pipe)
+    refusal = warm_bench.refuses("bundle", "-o", pipe, error=PackError, may_write=(), seconds=60)
+    refusal.says("pipe", "not a regular file", hint="-o")
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("mount", ["read-only", "full"])
+def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
+    """A read-only or full file system is reported with its reason and the option that leads elsewhere."""
+    out = warm_bench.directory / "out"
+    out.mkdir()
+    listing = warm_bench.directory.parent / "listing"
+    options = "size=1m" if mount == "full" else "size=1m,mode=755"
+    script = f"mount -t tmpfs -o {options} none {shlex.quote(str(out))}\nprintf previous > {shlex.quote(str(out))}/tiny"
+    if mount == "read-only":
+        script += f"\nmount -o remount,ro {shlex.quote(str(out))}"
+    under = namespaced(script, after=f"(cd {shlex.quote(str(out))}; ls -A; cat tiny) > {shlex.quote(str(listing))}")
+    refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, under=under, may_write=())
+    reason = "no space is left" if mount == "full" else "the file system is read-only"
+    refusal.says("out/tiny", reason, hint="-o")
+    assert listing.read_text() == "tiny\nprevious", "the previous artifact stays, alone"
+
+
+@needs_a_mode
+def test_a_folder_without_permission_is_refused(warm_bench: Bench) -> None:
+    """A folder that this user may not write to is reported with the owner and mode to look at."""
+    out = warm_bench.directory / "out"
+    out.mkdir(mode=0o555)
+    refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, may_write=())
+    refusal.says("out/tiny", "permission is denied", hint="mode")
+
+
+def test_a_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
+    """A lock that cannot be written is the lock's error, and no remedy is named that would not help."""
+    bench.manifest("greet-hello")
+    here = shlex.quote(str(bench.directory))
+    under = namespaced(f"mount --bind {here} {here}\nmount -o remount,bind,ro {here}\ncd {here}")
+    refusal = bench.refuses("lock", error=LockError, under=under, may_write=())
+    said = refusal.says("pylock.tiny.toml", "the file system is read-only", hint="")
+    assert "-o for the output" not in said.hint
+    assert "ONEBIN_CACHE_DIR" not in said.hint
+
+
+# Caches ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_cache_that_is_a_file_is_refused(bench: Bench) -> None:
+    """ONEBIN_CACHE_DIR that names a file is reported as what cannot be used, with the variable to change."""
+    bench.manifest("greet-hello")
+    file = bench.directory / "cache-file"
+    file.write_text("not a directory")
+    refusal = bench.refuses(error=StageError, env={"ONEBIN_CACHE_DIR": str(file)})
+    refusal.says(str(file), hint="ONEBIN_CACHE_DIR")
+
+
+@pytest.mark.parametrize("mount", ["read-only", "full"])
+def test_a_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str) -> None:
+    """A stage that does not fit into the cache is reported with the variable to change, and nothing of it stays."""
+    bench.manifest("greet-hello")
+    bench.cache.mkdir()
+    cache, listing = shlex.quote(str(bench.cache)), bench.directory.parent / "listing"
+    script = f"mount -t tmpfs -o {'size=64k' if mount == 'full' else 'ro,size=1m'} none {cache}"
+    under = namespaced(script, after=f"find {cache} -mindepth 2 -not -name '*.lock' > {shlex.quote(str(listing))}")
+    refusal = bench.refuses(error=StageError, under=under)
+    if mount == "full":
+        said = next(one for one in [*refusal.findings, refusal] if "no space" in str(one).lower())
+        assert "ONEBIN_CACHE_DIR" in said.hint
+    else:
+        refusal.says(str(bench.cache), "the file system is read-only", hint="ONEBIN_CACHE_DIR")
+    assert listing.read_text() == ""
+
+
+@pytest.mark.parametrize("size", ["16k", "2m"])
+def test_a_cache_that_cannot_hold_the_tool_chain_is_refused(bench: Bench, size: str) -> None:
+    """The tool chain that does not fit into the cache is reported the same way."""
+    bench.manifest("greet-hello")
+    bench.accepts("check")
+    place, listing = bench.cache / "toolchains", bench.directory.parent / "listing"
+    place.mkdir()
+    mounted = shlex.quote(str(place))
+    under = namespaced(
+        f"mount -t tmpfs -o size={size} none {mounted}", after=f"ls -A {mounted} > {shlex.quote(str(listing))}"
+    )
+    refusal = bench.refuses(error=StageError, under=under, may_write=())
+    said = next(one for one in [*refusal.findings, refusal] if "no space" in str(one).lower())
+    assert "ONEBIN_CACHE_DIR" in said.hint
+    assert listing.read_text() == ""
+
+
+@pytest.mark.parametrize("size", ["64k", "4m"])
+def test_a_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size: str) -> None:
+    """A freeze that runs out of space, early or late, says so in a line; a tool's stack trace is for the log."""
+    place, listing = warm_bench.cache / "frozen", warm_bench.directory.parent / "listing"
+    mounted = shlex.quote(str(place))
+    under = namespaced(
+        f"mount -t tmpfs -o size={size} none {mounted}", after=f"ls -A {mounted} > {shlex.quote(str(listing))}"
+    )
+    refusal = warm_bench.refuses(error=FreezeError, under=under, may_write=())
+    assert "no space" in refusal.err.lower()
+    assert "ONEBIN_CACHE_DIR" in refusal.hint
+    assert listing.read_text() == ""
+
+
+@needs_a_mode
+def test_a_cache_without_permission_is_refused(bench: Bench) -> None:
+    """A cache that this user may not write to is reported with the owner and mode to look at."""
+    bench.manifest("greet-hello")
+    bench.cache.mkdir(mode=0o555)
+    refusal = bench.refuses(error=StageError)
+    refusal.says(str(bench.cache), "permission is denied", hint="mode")
+
+
+def test_a_build_that_failed_for_space_succeeds_with_it(bench: Bench) -> None:
+    """What a full disk interrupted goes on from there once there is space."""
+    bench.manifest("greet-hello")
+    bench.cache.mkdir()
+    under = namespaced(f"mount -t tmpfs -o size=64k none {shlex.quote(str(bench.cache))}")
+    bench.refuses("check", error=StageError, under=under)
+    bench.accepts("check")
+    shutil.rmtree(bench.cache)
+    bench.accepts("check", "--locked")
