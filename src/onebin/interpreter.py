@@ -10,13 +10,24 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from onebin import uv
 from onebin.errors import InterpreterError, ProcessError
 from onebin.process import environment, run
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 OLDEST = (3, 10)
+
+# Parts of the standard library that no program of a user imports, or that need Tcl and Tk on the machine.
+_NOT_LIBRARY = frozenset(
+    {"test", "tests", "idlelib", "turtledemo", "tkinter", "turtle", "ensurepip", "lib2to3", "pydoc_data"}
+    | {"__phello__", "__hello__", "antigravity", "this", "_tkinter", "_ctypes_test"}
+)
 
 # Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
@@ -37,6 +48,7 @@ print(json.dumps({
     "build": sys.version,
     "platform": sysconfig.get_platform(),
     "library": library,
+    "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
 }))
 """
 
@@ -51,6 +63,13 @@ class Interpreter:
     build: str
     platform: str
     library: Path | None
+    stdlib: tuple[Path, ...]
+
+    @cached_property
+    def standard_library(self) -> tuple[str, ...]:
+        """The names of the standard library's modules, but for its tests, its demos and what needs Tcl."""
+        found = {_module_name(file) for top in self.stdlib for file in _library_files(top)}
+        return tuple(sorted(name for name in found if name is not None))
 
     @property
     def minor(self) -> str:
@@ -96,6 +115,7 @@ def ask(executable: Path) -> Interpreter:
             build=facts["build"],
             platform=facts["platform"],
             library=Path(library) if library else None,
+            stdlib=tuple(Path(place) for place in facts["stdlib"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         reason = (completed.stderr.strip() or f"exit code {completed.code}").splitlines()[-1]
@@ -125,6 +145,24 @@ def missing_library_hint(interpreter: Interpreter) -> str:
         f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: "
         f"PYTHON_CONFIGURE_OPTS=--enable-shared), or take one that uv keeps: uv python install {interpreter.minor}"
     )
+
+
+def _module_name(file: PurePath) -> str | None:
+    """Return the dotted name of a file of the standard library, or None if it is no module."""
+    stem, _, suffix = file.name.partition(".")
+    if suffix != "py" and not suffix.endswith(("so", "pyd")):
+        return None
+    parts = [*file.parts[:-1], *(() if stem == "__init__" else (stem,))]
+    if not parts or _NOT_LIBRARY & set(parts) or parts[0].startswith(("_test", "_xx")):
+        return None
+    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+
+
+def _library_files(top: Path) -> Iterator[PurePath]:
+    """Yield the files below a folder, relative to it, leaving out what holds no modules (site-packages is one)."""
+    for folder, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_LIBRARY]
+        yield from (PurePath(os.path.relpath(os.path.join(folder, name), top)) for name in files)  # noqa: PTH118  # plain text is much faster
 
 
 def _refuse_unusable(found: Interpreter, wanted: str | None) -> None:

@@ -160,6 +160,9 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
             if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
                 yield point.module
 
+        yield from each.run_as_main
+    if plan.manifest.host.interpreter or any(host.runs_foreign_code for host in hosts):
+        yield from plan.survey.stage.lock.interpreter.standard_library
     for each in plan.survey.distributions.values():
         for line in each.start_lines:
             words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", line))
@@ -170,12 +173,15 @@ def _on_disk(plan: Plan) -> Iterator[Distribution]:
     """Yield the distributions whose modules lie as files in the artifact, source beside bytecode.
 
     Host and plugins do: hosts scan folders for plugins, read sources, and show them in tracebacks. So do
-    dependencies that may look at their own files, and what the manifest names. All others go into the archive.
+    dependencies that may look at their own files, portions of namespace packages, and what the manifest names. All
+    others go into the archive.
     """
     survey = plan.survey
     owners = {owner.name for name in plan.manifest.freeze.keep_source if (owner := survey.of_module(name))}
     owners |= {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
-    yield from (each for each in survey.distributions.values() if each.name in owners or each.reads_itself)
+    for each in survey.distributions.values():
+        if each.name in owners or each.reads_itself or each.is_part_of_namespace:
+            yield each
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:

@@ -14,6 +14,7 @@ import keyword
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,13 @@ _IMPORTERS = frozenset({"import_module", "__import__"})
 # A module that uses one name of each looks at the files beside it, and may want to see source there.
 _ANCHORS = frozenset({"__file__", "__path__", "files"})
 _LISTERS = frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob", "walk"})
+_CODE_RUNNERS = frozenset({"run_path", "run_module", "spec_from_file_location", "SourceFileLoader", "execfile"})
 _SOURCE_READERS = frozenset({"getsource", "getsourcelines", "getsourcefile", "findsource", "get_source"})
+
+# A module in whose bytes none of these stands need not be parsed.
+_TELLING = tuple(
+    name.encode() for name in (*_IMPORTERS, *_LISTERS, *_SOURCE_READERS, *_CODE_RUNNERS, "exec(", '"-m"', "'-m'")
+)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -67,8 +74,9 @@ class Distribution:
     `modules` maps dotted names to files; `sources` (all its .py), `data` and `metadata` (the files of its .dist-info)
     hold POSIX paths relative to site-packages; `requires` the canonical names of what it depends on.
     `imports_by_name` tells that it imports modules whose names only a run can tell, `reads_itself` that it may look
-    for its own .py files. `start_lines` are the lines of its .pth files that the interpreter runs at start (the
-    `site` module's rule: those that begin with "import").
+    for its own .py files, `runs_foreign_code` that it may run code that nobody has seen (a user's script or setting).
+    `run_as_main` are the modules that it starts with `-m`. `start_lines` are the lines of its .pth files that the
+    interpreter runs at start (the `site` module's rule: those that begin with "import").
     """
 
     name: str
@@ -84,12 +92,19 @@ class Distribution:
     requires: tuple[str, ...]
     imports_by_name: bool
     reads_itself: bool
+    runs_foreign_code: bool
+    run_as_main: tuple[str, ...]
     start_lines: tuple[str, ...]
 
     @property
     def top_level(self) -> tuple[str, ...]:
         """The names that can be imported without a dot."""
         return tuple(dict.fromkeys(name.partition(".")[0] for name in self.modules))
+
+    @property
+    def is_part_of_namespace(self) -> bool:
+        """Whether it has modules in a namespace package (PEP 420), which may have other portions."""
+        return any("." in name and name.partition(".")[0] not in self.modules for name in self.modules)
 
     @property
     def plugs(self) -> tuple[EntryPoint, ...]:
@@ -195,6 +210,8 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         requires=tuple(_requirement_names(distribution.requires or ())),
         imports_by_name=any(code.imports_by_name for code in codes),
         reads_itself=any(code.reads_itself for code in codes),
+        runs_foreign_code=any(code.runs_foreign_code for code in codes),
+        run_as_main=tuple(dict.fromkeys(name for code in codes for name in code.run_as_main)),
         start_lines=tuple(_start_lines(site_packages / file for file in kept if len(file.parts) == 1)),
     )
 
@@ -249,21 +266,27 @@ class _Code:
 
     imports_by_name: bool = False
     reads_itself: bool = False
+    runs_foreign_code: bool = False
+    run_as_main: tuple[str, ...] = ()
 
 
 def _read_code(file: Path) -> _Code:
     """Read a module's syntax tree, if a search of its bytes says that this can tell anything."""
     source = file.read_bytes()
-    if not any(name.encode() in source for name in _IMPORTERS | _LISTERS | _SOURCE_READERS):
+    if not any(word in source for word in _TELLING):
         return _Code()
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return _Code()  # for another Python, or a template: it is not imported either
-    names = {_name(node) for node in ast.walk(tree)}
+    nodes = list(ast.walk(tree))
+    names = {_name(node) for node in nodes}
+    computed = any(map(_is_computed_import, nodes))
     return _Code(
-        imports_by_name=any(map(_is_computed_import, ast.walk(tree))),
+        imports_by_name=computed,
         reads_itself=bool(names & _SOURCE_READERS or (names & _ANCHORS and names & _LISTERS)),
+        runs_foreign_code=computed or bool(names & _CODE_RUNNERS) or any(map(_is_exec, nodes)),
+        run_as_main=tuple(name for node in nodes for name in _run_as_main(node)),
     )
 
 
@@ -272,6 +295,19 @@ def _is_computed_import(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or _name(node.func) not in _IMPORTERS:
         return False
     return not (node.args and isinstance(node.args[0], ast.Constant))
+
+
+def _is_exec(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"exec", "execfile"}
+
+
+def _run_as_main(node: ast.AST) -> Iterator[str]:
+    """Yield the modules of argument lists such as [sys.executable, "-m", "pip", ...]."""
+    if isinstance(node, ast.List | ast.Tuple):
+        texts = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
+        for flag, name in pairwise(texts):
+            if flag == "-m" and isinstance(name, str) and all(part.isidentifier() for part in name.split(".")):
+                yield name
 
 
 def _name(node: ast.AST) -> str:

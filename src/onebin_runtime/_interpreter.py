@@ -75,9 +75,16 @@ def take_over(*, allowed: bool) -> None:
     Leaves this process's mark for its children in any case. `allowed` is the manifest's word that users may ask, too.
     """
     asked = os.environ.get(VARIABLE, "")
-    os.environ[VARIABLE] = f"{os.getpid()}:{sys.executable}"
-    if _is_privileged() or not (allowed or _is_own_child(asked)):
+    _leave_mark()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_leave_mark)
+    is_own_child = _is_own_child(asked)
+    if _is_privileged() or not (allowed or is_own_child):
         return
+    if is_own_child and _is_worker(sys.argv):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     command = parse(sys.argv[1:])
     if command is None:
         return
@@ -89,6 +96,18 @@ def take_over(*, allowed: bool) -> None:
             sys.argv[1:] = command.arguments
             return
     _run(command)
+
+
+def _leave_mark() -> None:
+    os.environ[VARIABLE] = f"{os.getpid()}:{sys.executable}"
+
+
+def _is_worker(argv: list[str]) -> bool:
+    """Tell whether `multiprocessing` started this process: importing it in every child would be dear."""
+    if "--multiprocessing-fork" in argv:
+        return True
+    command = argv[argv.index("-c") + 1 :][:1] if "-c" in argv else []
+    return bool(command) and command[0].startswith(("from multiprocessing.", "import sys; from multiprocessing."))
 
 
 def _is_privileged() -> bool:

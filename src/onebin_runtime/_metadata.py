@@ -79,5 +79,5 @@ def _absolute(path: str) -> str:
 
 
 def install(root: str) -> None:
-    """Make `importlib.metadata` see the artifact's distributions."""
-    sys.meta_path.append(MetadataFinder(_absolute(root)))
+    """Make `importlib.metadata` see the artifact's distributions, before those of folders that are added later."""
+    sys.meta_path.insert(0, MetadataFinder(_absolute(root)))

@@ -53,10 +53,6 @@ def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bo
     _install_late_hooks(frozen_root)
     for line in start_lines:
         _run_start_line(line, frozen_root)
-    if _is_worker(sys.argv):
-        import multiprocessing
-
-        multiprocessing.freeze_support()
     _reporting(lambda: take_over(allowed=interpreter))()
 
 
@@ -89,14 +85,6 @@ def _end_by_interrupt() -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     raise SystemExit(130)
-
-
-def _is_worker(argv: list[str]) -> bool:
-    """Tell whether `multiprocessing` started this process: importing it in every start would be dear."""
-    if "--multiprocessing-fork" in argv:
-        return True
-    command = argv[argv.index("-c") + 1 :][:1] if "-c" in argv else []
-    return bool(command) and command[0].startswith(("from multiprocessing.", "import sys; from multiprocessing."))
 
 
 def _restore_environment() -> None:
@@ -140,10 +128,15 @@ def _run_hook(name: str) -> None:
 
 
 def _show_to_pkg_resources(frozen_root: str) -> None:
-    """Let pkg_resources find the metadata, which it looks for in folders by itself."""
+    """Let pkg_resources find the metadata, which it looks for in the folders of `sys.path` when it is imported."""
     from onebin_runtime._metadata import FOLDER
 
-    sys.modules["pkg_resources"].working_set.add_entry(os.path.join(frozen_root, FOLDER))  # noqa: PTH118  # as sys.path has it
+    folder = os.path.join(frozen_root, FOLDER)  # noqa: PTH118  # sys.path holds text
+    sys.path.insert(sys.path.index(frozen_root) + 1 if frozen_root in sys.path else 0, folder)
+    try:
+        sys.modules["pkg_resources"]._initialize_master_working_set()  # noqa: SLF001  # PyInstaller's hook calls it, too
+    finally:
+        sys.path.remove(folder)
 
 
 def _run_start_line(line: str, sitedir: str) -> None:

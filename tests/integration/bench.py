@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from onebin.errors import OnebinError
 
@@ -234,14 +234,18 @@ class Running:
         """Tell whether it has ended."""
         return self.process.poll() is not None
 
-    def interrupted_by(self, number: signal.Signals) -> Result:
+    def interrupted_by(self, number: signal.Signals) -> Refusal:
         """Send a signal as the terminal (SIGINT, to the foreground group) or a service manager does, and wait."""
         if number is signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
         out, _ = self.process.communicate(timeout=60)
-        return Result(code=self.process.returncode, out=out.decode(), err=self.log.read_text("utf-8"))
+        return _read(Result(code=self.process.returncode, out=out.decode(), err=self.log.read_text("utf-8")))
+
+    def is_alone(self) -> bool:
+        """Tell whether no other process of this run is left."""
+        return not self.family()
 
     def family(self) -> list[int]:
         """Return every process, other than the command itself, that belongs to this run."""
@@ -249,9 +253,10 @@ class Running:
         return [pid for pid in _processes() if pid not in (me, self.process.pid) and self.mark in _describe(pid)]
 
 
-def wait_until(condition: object, *, what: str, seconds: float = 60, running: Running | None = None) -> None:
-    """Wait until a function of no arguments is true; fail after `seconds`, or when the run is over before."""
-    assert callable(condition)
+def wait_until(
+    condition: Callable[[], bool], *, what: str, seconds: float = 60, running: Running | None = None
+) -> None:
+    """Wait until a condition holds; fail after `seconds`, or when the run is over before."""
     deadline = time.monotonic() + seconds
     while not condition():
         over = running is not None and running.is_over() and not condition()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import struct
 import sys
@@ -46,6 +47,11 @@ def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None
     file.chmod(0o755)
 
 
+def telltale(bench: Bench) -> bytes:
+    """Return a program that leaves a file behind when somebody runs it."""
+    return f"#!/bin/sh\ntouch {shlex.quote(str(bench.directory / 'ran'))}\nexit\n".encode()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("content", "words"),
@@ -53,7 +59,7 @@ def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None
         (None, "No such file"),
         (b"", "is not an artifact of onebin"),
         (b"x" * 10_000, "is not an artifact of onebin"),
-        (b"#!/bin/sh\ntouch ran\n", "is not an artifact of onebin"),
+        (b"script", "is not an artifact of onebin"),
         (b"x" * 200 + b"onebin\x00\x01", "is damaged"),
         (b"x" * 200 + b"onebin\x00\x63", "another version of onebin (format 99)"),
     ],
@@ -63,7 +69,7 @@ def test_a_foreign_file_is_refused(bench: Bench, command: str, content: bytes | 
     """A file that onebin did not write is refused by its name, and not run."""
     file = bench.directory / "foreign"
     if content is not None:
-        file.write_bytes(content)
+        file.write_bytes(telltale(bench) if content == b"script" else content)
         file.chmod(0o755)
     refusal = bench.refuses(command, "foreign", error=ArtifactError, may_write=())
     refusal.says("foreign", words, hint="")
@@ -133,7 +139,7 @@ def test_a_file_that_grew_is_refused(bench: Bench, copy: Path) -> None:
 )
 def test_a_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None:
     """A card with the right digest and the wrong content is a damaged card, and no crash; the file is not run."""
-    write_card(bench.directory / "forged", b"#!/bin/sh\ntouch ran\n", card)
+    write_card(bench.directory / "forged", telltale(bench), card)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
     refusal.says("forged", "is damaged", hint="anew")
 
@@ -170,7 +176,7 @@ def test_facts_of_the_wrong_kind_are_refused(
     """Each part of a card is checked for what it is before anybody relies on it or runs the file."""
     _, facts = read_card(built)
     spoil(facts)
-    write_card(bench.directory / "forged", b"#!/bin/sh\ntouch ran\n", json.dumps(facts).encode())
+    write_card(bench.directory / "forged", telltale(bench), json.dumps(facts).encode())
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
     refusal.says("forged", "is damaged", hint="anew")
 

@@ -174,6 +174,19 @@ def test_a_device_is_no_output(warm_bench: Bench) -> None:
     assert pipe.is_fifo()
 
 
+@pytest.mark.parametrize("name", ["*", "a[1]", "-x", "a b", "é"])
+def test_an_output_of_an_odd_name_is_no_pattern(warm_bench: Bench, name: str) -> None:
+    """A name with characters that mean something elsewhere is that name: only its own leftovers are removed."""
+    dead, other = warm_bench.directory / f".{name}.dead.partial", warm_bench.directory / ".other.x.partial"
+    dead.write_text("half of it")
+    other.write_text("another build's")
+    done = warm_bench.run("bundle", f"--output={name}")
+    assert done.code == 0, done.err
+    assert warm_bench.directory.joinpath(name).is_file()
+    assert other.read_text() == "another build's"
+    assert not dead.exists()
+
+
 @pytest.mark.parametrize("mount", ["read-only", "full"])
 def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
     """A read-only or full file system is reported with its reason and the option that leads elsewhere."""

@@ -1,0 +1,124 @@
+"""Ctrl-C and SIGTERM in each stage: one line, code 130, no child left, nothing half-made, and the next run succeeds."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import InterruptedBuildError
+
+from .bench import PREVIOUS, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .bench import Bench, Running
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX")
+
+signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+
+
+@pytest.fixture
+def flags(bench: Bench) -> Path:
+    """Return the folder of the slow projects' flags; it is outside of what the bench compares."""
+    folder = bench.directory.parent / "flags"
+    folder.mkdir()
+    bench.project("slow-import").joinpath("src/slow_import/where.txt").write_text(str(folder), "utf-8")
+    bench.artifact.parent.mkdir()
+    bench.artifact.write_bytes(PREVIOUS)
+    return folder
+
+
+def interrupt(
+    bench: Bench,
+    number: signal.Signals,
+    when: Callable[[Running], bool],
+    *,
+    steps: Sequence[str],
+    env: dict[str, str] | None = None,
+) -> None:
+    """Start a build, send it the signal as soon as `when` holds, and expect that only the word of it is left."""
+    before = bench.snapshot()
+    with bench.started("bundle", env=env) as running:
+        wait_until(lambda: when(running), what="sign of the stage", running=running)
+        refusal = running.interrupted_by(number)
+        wait_until(running.is_alone, what="end of its children", seconds=5)
+    assert refusal.code == InterruptedBuildError.exit_code == 130
+    assert refusal.out == ""
+    assert "Traceback" not in refusal.err, refusal.err
+    assert refusal.summary == "interrupted"
+    assert "next build" in refusal.hint
+    assert refusal.steps == list(steps)
+    assert bench.leftovers() == []
+    after = bench.snapshot()
+    if "lock" in steps:
+        before[bench.lock.name] = after[bench.lock.name]
+    assert after == before, "the previous artifact and the previous lock stay"
+
+
+@signals
+def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Signals) -> None:
+    """While uv asks a project for its metadata: uv and the project's build end, and the previous lock stays."""
+    bench.manifest("greet-hello")
+    bench.accepts("lock")
+    bench.manifest("greet-hello", "slow-build")
+    begun = flags / "started"
+    interrupt(bench, number, lambda _: begun.exists(), steps=[], env={"SLOW_BUILD": f"metadata {flags}"})
+    bench.accepts("check")
+
+
+@signals
+def test_interrupted_while_staging(bench: Bench, flags: Path, number: signal.Signals) -> None:
+    """While a project is built for the stage: the lock is kept, and the stage is not there, not even in part."""
+    bench.manifest("greet-hello", "slow-build")
+    begun = flags / "started"
+    interrupt(bench, number, lambda _: begun.exists(), steps=["lock"], env={"SLOW_BUILD": f"wheel {flags}"})
+    assert not list(bench.cache.glob("stages/*"))
+    bench.accepts("check", "--locked")
+
+
+@signals
+def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Signals) -> None:
+    """While a plugin is imported in the stage: the plugin's process ends, and the stage is good for the next run."""
+    bench.manifest("greet-hello", "slow-import")
+    begun, asleep = flags / "started", flags / "sleep-staged"
+    asleep.touch()
+    interrupt(bench, number, lambda _: begun.exists(), steps=["lock", "stage"])
+    asleep.unlink()
+    bench.accepts("check", "--locked")
+
+
+def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> None:
+    """While PyInstaller works, and while the artifact proves itself: the previous artifact stays until a build is whole.
+
+    One test for both signals in both stages, because it takes a freeze to get to the second.
+    """
+    bench.manifest("greet-hello", "slow-import")
+    begun, asleep = flags / "started", flags / "sleep-frozen"
+    asleep.touch()
+    checked = ["lock", "stage", "check", "generate"]
+    log = bench.cache / "logs" / "tiny.freeze.log"
+
+    def is_freezing(running: Running) -> bool:
+        return running.has_said("generate: ") and log.exists() and "Analysis" in log.read_text("utf-8", "replace")
+
+    def is_verifying(_: Running) -> bool:
+        return begun.exists()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        log.unlink(missing_ok=True)
+        interrupt(bench, number, is_freezing, steps=checked)
+        assert not list(bench.cache.glob("frozen/*"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        begun.unlink(missing_ok=True)
+        interrupt(bench, number, is_verifying, steps=[*checked, "freeze"])
+        assert bench.artifact.read_bytes() == PREVIOUS
+    asleep.unlink()
+    bench.accepts("bundle", "--locked")
+    assert bench.artifact.stat().st_size > len(PREVIOUS)
+    bench.accepts("verify", "dist/tiny")
