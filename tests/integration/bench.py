@@ -177,9 +177,14 @@ class Bench:
         return refusal
 
     def snapshot(self) -> dict[str, tuple[str, int, int]]:
-        """Return each file below the folder with its digest, its inode and its time."""
+        """Return each file below the folder with its digest, its inode and its time.
+
+        Bytecode does not count: the interpreter writes it beside a build backend that lies in its own project.
+        """
         found: dict[str, tuple[str, int, int]] = {}
         for file in sorted(self.directory.rglob("*")):
+            if "__pycache__" in file.parts:
+                continue
             if file.is_file() and not file.is_symlink():
                 facts = file.stat()
                 digest = hashlib.sha256(file.read_bytes()).hexdigest()

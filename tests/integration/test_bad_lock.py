@@ -244,5 +244,7 @@ def test_a_lock_that_fails_to_be_renewed_stays(bench: Bench) -> None:
 def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
     """A build that may not ask an index and does not have what it needs says which of the two to change."""
     bench.manifest('six = "*"')
-    refusal = bench.refuses("lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=())
+    refusal = bench.refuses(
+        "lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=()
+    )
     refusal.says("six", hint="without --offline")

@@ -160,7 +160,14 @@ def test_a_hostile_name_is_no_name(bench: Bench, text: str) -> None:
         f"exclude = [{toml(text)}]\nkeep-source = [{toml(text)}]\n",
     )
     refusal = bench.refuses(error=ManifestError, may_write=())
-    for key in ("plugins.", "host.entry", "extension-points.", "freeze.include", "freeze.exclude", "freeze.keep-source"):
+    for key in (
+        "plugins.",
+        "host.entry",
+        "extension-points.",
+        "freeze.include",
+        "freeze.exclude",
+        "freeze.keep-source",
+    ):
         assert any(key in said.text and said.hint for said in refusal.findings), (key, refusal.err)
     assert not {"\x1b", "\0"} & set(refusal.err)
     assert "import os\n" not in refusal.err
@@ -260,4 +267,3 @@ def test_wrong_usage_is_code_two(bench: Bench, arguments: list[str], message: st
     assert "Traceback" not in done.err
     assert bench.snapshot() == before
     assert bench.leftovers() == []
-

@@ -51,7 +51,9 @@ MISFITS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
-def wheel(bench: Bench, name: str, code: str, *, entry_points: str | None = None, requires: tuple[str, ...] = ()) -> str:
+def wheel(
+    bench: Bench, name: str, code: str, *, entry_points: str | None = None, requires: tuple[str, ...] = ()
+) -> str:
     """Make the wheel of a plugin with this code in one module, and return its row."""
     module = name.replace("-", "_")
     points = f"{GROUP}{name} = {module}:greet\n" if entry_points is None else entry_points
@@ -215,9 +217,7 @@ def test_a_host_without_that_script_lists_those_it_has(bench: Bench) -> None:
     """A console script that the host does not have is answered with those it has and the nearest of them."""
     bench.manifest(host='path = "projects/tinyhost"\nscript = "tinyhost-admn"')
     refusal = bench.refuses(error=ContractError)
-    refusal.says(
-        "host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"]
-    )
+    refusal.says("host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"])
 
 
 def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) -> None:
@@ -345,9 +345,13 @@ def test_the_command_that_a_hint_names_helps(bench: Bench) -> None:
         f"{GROUP}x = deadly:greet ; import os\n",
         "[tinyhost.greeters\nx = deadly:greet\n",
         f"{GROUP}x = deadly:greet [\n",
+        f"{GROUP}x\u2028y = deadly:greet\n",
         "\x00\x01\x02",
     ],
-    ids=["no-group", "no-equals", "no-name", "no-value", "prose", "continued", "code", "open", "extras", "binary"],
+    ids=[
+        *("no-group", "no-equals", "no-name", "no-value", "prose", "continued", "code", "open", "extras", "separator"),
+        "binary",
+    ],
 )
 def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str) -> None:
     """A malformed entry_points.txt is the plugin's fault, and said so: one error of the stage it is found in."""

@@ -1,0 +1,268 @@
+"""Names and texts that would be code if anybody pasted them: whatever is in a wheel, what is generated stays inert."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ContractError, LockError, StageError
+
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from .bench import Bench
+
+# Each of these makes a file when it is evaluated or executed at the place where a careless template would paste it.
+TOUCH = "__import__('pathlib').Path('canary').touch()"
+NAMES = {
+    "call": f'x"); {TOUCH} #',
+    "single": f"x'); {TOUCH} #",
+    "bare": TOUCH,
+    "triple": f'""" + str({TOUCH}) + """',
+    "template": "{{ 7*7 }}",
+    "statement": "{% for x in y %}",
+    "comment": "{# nothing #}",
+    "backslash": "x\\",
+    "escapes": "\\x41\\N{BULLET}\\u0041",
+    "f-string": "{" + TOUCH + "}",
+    "percent": "%s%(x)s%%",
+    "dollar": "$(touch canary)`touch canary`",
+    "unicode": "\u202eemané\U0001f4a5",
+    "markup": "[red]x[/red] [link=x]",
+    "long": "x" * 5000,
+}
+GROUP = "tinyhost.greeters"
+
+
+def plugin(folder: Path, name: str, entry_points: str, **files: str) -> str:
+    """Make a plugin's wheel with a module that greets, and return its row."""
+    module = name.replace("-", "_")
+    contents = {f"{module}.py": "def greet(name): return name\n", **files}
+    return row(name, make_wheel(folder / "wheels", name, files=contents, entry_points=entry_points))
+
+
+def row(name: str, wheel: Path) -> str:
+    """Return the row of a wheel in the folder of wheels."""
+    return f'{name} = {{ path = "wheels/{wheel.name}" }}'
+
+
+class _WithoutLiterals(ast.NodeTransformer):
+    """Replaces every literal by its type, so that what is left of a tree is its code alone."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: N802  # ast's own naming
+        return ast.copy_location(ast.Constant(type(node.value).__name__), node)
+
+
+def skeleton(source: str) -> str:
+    """Return the syntax tree of some Python without its literals: equal skeletons are equal code."""
+    return ast.dump(_WithoutLiterals().visit(ast.parse(source)))
+
+
+def generated(bench: Bench, name: str) -> Path:
+    """Generate the source and return its folder; that its lists are JSON and its index is literals is seen here."""
+    bench.accepts("generate", "-o", name)
+    out = bench.directory / name
+    json.loads(out.joinpath("collect.json").read_text("utf-8"))
+    for node in ast.parse(out.joinpath("onebin_index.py").read_text("utf-8")).body:
+        literal = node.value if isinstance(node, ast.Expr | ast.Assign) else None
+        assert literal is not None, ast.unparse(node)
+        ast.literal_eval(literal)
+    return out
+
+
+def same_code(tame: Path, odd: Path) -> None:
+    """Expect that two folders of generated source differ in nothing but literals."""
+    names = [file.relative_to(tame) for file in tame.rglob("*") if file.suffix in {".py", ".spec"}]
+    assert {"onebin_registry.py", "onebin_index.py", "entry.py", "tiny.spec"} <= set(map(str, names))
+    for name in names:
+        assert skeleton(odd.joinpath(name).read_text("utf-8")) == skeleton(tame.joinpath(name).read_text("utf-8")), name
+
+
+def executed(bench: Bench, out: Path) -> dict[str, list[list[str]]]:
+    """Import what was generated, open no plugin, and return each plugin's entry points as the registry has them."""
+    code = (
+        f"import sys, json; sys.path.insert(0, {str(out)!r}); import onebin_index, entry; "
+        "from onebin_registry import REGISTRY; "
+        "print(json.dumps({plugin.name: plugin.entry_points for plugin in REGISTRY}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], cwd=bench.temporary, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, list[list[str]]] = json.loads(done.stdout)
+    return told
+
+
+def _points(group: str, names: Iterable[str]) -> str:
+    return "".join([f"[{group}]\n", *(f"{name} = odd:greet\n" for name in names)])
+
+
+def canaries(bench: Bench) -> Iterator[Path]:
+    """Yield the files that only an executed name would have made, anywhere near."""
+    return bench.directory.parent.rglob("canary*")
+
+
+def accepted(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the names that an entry_points.txt can hold: no "=" ends them, no line, no "#" or "[" begins them."""
+    return {key: name for key, name in names.items() if "=" not in name and name[0] not in "#["}
+
+
+def test_the_names_of_entry_points_stay_names(bench: Bench) -> None:
+    """Entry points may be called anything: they arrive in the registry as that text, and the code is that of tame ones."""
+    names = accepted(NAMES)
+    bench.manifest(plugin(bench.directory, "odd", _points(GROUP, [f"x{index}" for index in range(len(names))])))
+    tame = generated(bench, "tame")
+    bench.manifest(plugin(bench.directory, "odd", _points(GROUP, names.values())))
+    odd = generated(bench, "odd")
+    same_code(tame, odd)
+    assert executed(bench, odd) == {"odd": [[GROUP, name, "odd:greet"] for name in names.values()]}
+    told = bench.accepts("run", "--", "x").out.splitlines()
+    assert {line for line in told if line.endswith(" x")} == {f"{name} x" for name in names.values()}
+    assert not list(canaries(bench))
+
+
+def test_the_names_of_groups_stay_names(bench: Bench) -> None:
+    """Groups may be called anything, too, once something in the bundle mentions them."""
+    groups = [name for name in NAMES.values() if not {"]", "["} & set(name)]
+    tame_groups = [f"tame.group{index}" for index in range(len(groups))]
+    mentions = "".join(f"# '{group}'\n" for group in [*tame_groups, *groups])
+    host = make_wheel(
+        bench.directory / "wheels",
+        "oddhost",
+        files={"oddhost.py": f"{mentions}def main(): print('started')\n"},
+        entry_points="[console_scripts]\noddhost = oddhost:main\n",
+    )
+    start = f'path = "wheels/{host.name}"\nscript = "oddhost"'
+    bench.manifest(plugin(bench.directory, "odd", "".join(_points(each, ["x"]) for each in tame_groups)), host=start)
+    tame = generated(bench, "tame")
+    bench.manifest(plugin(bench.directory, "odd", "".join(_points(each, ["x"]) for each in groups)), host=start)
+    odd = generated(bench, "odd")
+    same_code(tame, odd)
+    assert executed(bench, odd) == {"odd": [[group, "x", "odd:greet"] for group in groups]}
+    assert bench.accepts("run").out == "started\n"
+    assert not list(canaries(bench))
+
+
+def test_the_values_of_entry_points_are_refused_unless_they_lead_somewhere(bench: Bench) -> None:
+    """Values that are no references to objects are findings that quote them; nothing is generated from them."""
+    points = "".join(f"x{index} = {name}\n" for index, name in enumerate(NAMES.values()))
+    bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
+    refusal = bench.refuses("generate", "-o", "out", error=ContractError)
+    for index, name in enumerate(NAMES.values()):
+        refusal.says("plugins.odd", f"x{index} = {name}", hint="")
+    assert not bench.directory.joinpath("out").exists()
+    assert not list(canaries(bench))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"oddhost:main.x, {TOUCH})  #",
+        f"oddhost:main({TOUCH})",
+        f"oddhost; {TOUCH}:main",
+        f"oddhost:main [{TOUCH}]",
+        "oddhost:main.if",
+        "oddhost:1",
+        "oddhost:class.x",
+    ],
+)
+def test_a_hosts_script_is_no_code(bench: Bench, value: str) -> None:
+    """The host's own script, even one whose import fails for a missing package, cannot put code into the entry."""
+    host = make_wheel(
+        bench.directory / "wheels",
+        "oddhost",
+        files={"oddhost.py": "import not_declared_anywhere\ndef main(): print('started')\n"},
+        entry_points=f"[console_scripts]\noddhost = {value}\n",
+    )
+    bench.manifest("greet-hello", host=f'path = "wheels/{host.name}"\nscript = "oddhost"')
+    done = bench.run("generate", "-o", "out")
+    assert "Traceback" not in done.err
+    assert done.code in {LockError.exit_code, StageError.exit_code, ContractError.exit_code}, done.err
+    assert not list(canaries(bench))
+
+
+def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
+    """Rows and modules that are keywords, or that Python would read as another name, are imported as what they are.
+
+    The identifier with the ligature is NFKC-normalised by Python's grammar: as a statement it imports another module.
+    """
+    code = "def greet(name): return 'greeted'\n"
+    files = {"class/__init__.py": "", "class/import.py": code, "odd.py": code, "\ufb01t.py": code, "None.py": code}
+    points = "\n".join([f"[{GROUP}]", "a = class.import:greet", "b = \ufb01t:greet", "c = None:greet"])
+    wheel = make_wheel(bench.directory / "wheels", "odd", files=files, entry_points=points)
+    rows = [
+        f'{name} = {{ path = "projects/{path}" }}' for name, path in {"class": "greet-hello", "None": "noisy"}.items()
+    ]
+    bench.manifest(row("odd", wheel), *rows)
+    out = generated(bench, "out")
+    assert list(executed(bench, out)) == ["odd", "class", "None"]
+    tree = ast.parse(out.joinpath("onebin_registry.py").read_text("utf-8"))
+    assert "fit" not in {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    greeted = bench.accepts("run", "--", "x").out
+    assert [line for line in greeted.splitlines() if line.endswith(" greeted")] == [
+        "a greeted",
+        "b greeted",
+        "c greeted",
+    ]
+
+
+def test_odd_names_arrive_in_the_artifact(bench: Bench) -> None:
+    """Entry points and data files of odd names are the same in the artifact as in the stage, and none was run."""
+    files = {f"odd_data/{text}.txt": text for text in _file_names()}
+    host = make_wheel(
+        bench.directory / "wheels",
+        "oddhost",
+        files={"odd_data/__init__.py": "", **files, "oddhost.py": HOST},
+        entry_points="[console_scripts]\noddhost = oddhost:main\n",
+    )
+    odd = plugin(bench.directory, "odd", _points(GROUP, accepted(NAMES).values()))
+    bench.manifest(odd, host=f'path = "wheels/{host.name}"\nscript = "oddhost"')
+    staged = bench.accepts("run").out
+    told = json.loads(staged)
+    assert told["files"] == sorted(f"{text}.txt" for text in _file_names())
+    assert told["points"] == sorted(name for name in accepted(NAMES).values())
+    bench.accepts("bundle")
+    done = subprocess.run(
+        [bench.artifact], cwd=bench.temporary, env={}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert json.loads(done.stdout) == told, done.stderr
+    assert json.loads(bench.accepts("inspect", "--json", bench.artifact).out)["plugins"][0]["name"] == "odd"
+    assert not list(canaries(bench))
+
+
+HOST = f"""
+import json
+from importlib.metadata import entry_points
+from importlib.resources import files
+
+
+def main():
+    found = sorted(file.name for file in files("odd_data").iterdir() if file.name.endswith(".txt"))
+    points = sorted(point.name for point in entry_points(group="{GROUP}") if point.load()("x") == "x")
+    print(json.dumps({{"files": found, "points": points}}))
+"""
+
+
+def _file_names() -> list[str]:
+    """Return names that a file in a wheel may have: no slash, nothing that cannot be seen, not too long."""
+    return [name for name in NAMES.values() if "/" not in name and name.isprintable() and len(name) < 200]
+
+
+@pytest.mark.parametrize("path", ["../../canary.py", "/canary.py", "odd/../../../canary.py", "..\\canary.py"])
+def test_a_wheel_cannot_write_elsewhere(bench: Bench, tmp_path: Path, path: str) -> None:
+    """A wheel with a file whose path leads out of the stage puts it nowhere: it is refused, or that file left out."""
+    bench.manifest(plugin(bench.directory, "odd", f"[{GROUP}]\nx = odd:greet\n", **{path: "raise SystemExit"}))
+    done = bench.run("check", env={"UV_CACHE_DIR": str(tmp_path / "uv")})
+    assert done.code in {0, LockError.exit_code, StageError.exit_code}, done.err
+    assert "Traceback" not in done.err
+    outside = [file for file in canaries(bench) if "site-packages" not in file.parts and "uv" not in file.parts]
+    assert outside == []
+    assert bench.leftovers() == []
