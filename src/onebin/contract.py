@@ -14,10 +14,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from onebin import probe as ask
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding, StageError
 from onebin.paths import display
-from onebin.probe import ask_stage
 from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
@@ -50,15 +50,23 @@ class Plan:
         return tuple(group for group, point in self.manifest.extension_points.items() if point.load == "eager")
 
 
-def check(manifest: Manifest, surveyed: Survey) -> Plan:
-    """Return the plan of a bundle; raises ContractError with every finding, and StageError if the stage is mute."""
+def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
+    """Return the plan of a bundle; raises ContractError with every finding, and StageError if the stage is mute.
+
+    `full` asks the stage about every module and data file of host and plugins, so that the artifact can be asked.
+    """
     where = display(manifest.file)
     host = surveyed.host
     entry = _host_entry(manifest, host, f"{where}: host")
     rows = [contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}") for row in manifest.plugins]
     plugins = [row for row in rows if isinstance(row, PlannedPlugin)]
-    questions = _questions(host, plugins)
-    answers = ask_stage(surveyed.stage, questions)
+    questions = ask.questions(host, plugins, surveyed, full=full)
+    answers = ask.ask_stage(surveyed.stage, questions)
+    notices = []
+    if answers.failure is not None and full:
+        notices.append(f"the stage cannot be asked about every module: {answers.failure}")
+        questions = ask.questions(host, plugins, surveyed, full=False)
+        answers = ask.ask_stage(surveyed.stage, questions)
     if answers.failure is not None:
         hint = "a plugin may end the process when it is imported: try without the newest"
         raise StageError(f"the stage does not answer: {answers.failure}", hint)
@@ -80,7 +88,7 @@ def check(manifest: Manifest, surveyed: Survey) -> Plan:
         plugins=tuple(plugins),
         questions=questions,
         answers=answers.data,
-        notices=tuple(failure.message for failure in failures if failure.is_notice(surveyed)),
+        notices=(*notices, *(failure.message for failure in failures if failure.is_notice(surveyed))),
     )
 
 
@@ -119,17 +127,6 @@ def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterat
         for name in names:
             if surveyed.of_module(name) is None:
                 yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
-
-
-def _questions(host: Distribution, plugins: Sequence[PlannedPlugin]) -> dict[str, Any]:
-    return {
-        "distributions": list(dict.fromkeys([host.name, *(plugin.distribution for plugin in plugins)])),
-        "plugins": [
-            {"name": plugin.name, "distribution": plugin.distribution, "modules": list(plugin.modules)}
-            for plugin in plugins
-        ],
-        "modules": [],
-    }
 
 
 @dataclass(frozen=True, kw_only=True)

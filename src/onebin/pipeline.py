@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to build: `locked` never writes the lock, `offline` never asks an index."""
+    """How to build: `locked` never writes the lock, `offline` never asks an index, `full_probe` asks about all."""
 
     locked: bool = False
     offline: bool = False
+    full_probe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress:
         step.outcome = staged.key[:12]
     with progress.step("check") as step:
         surveyed = survey.survey(staged)
-        checked = contract.check(manifest, surveyed)
+        checked = contract.check(manifest, surveyed, full=settings.full_probe)
         points = sum(len(plugin.entry_points) for plugin in checked.plugins)
         step.outcome = (
             f"{len(checked.plugins)} plugins with {points} entry points fit {checked.host.title} {checked.host.version}"

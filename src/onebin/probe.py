@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onebin.errors import ProcessError
 from onebin.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from onebin.contribution import PlannedPlugin
     from onebin.stage import Stage
+    from onebin.survey import Distribution, Survey
 
 TIMEOUT_SECONDS = 300.0
+
+# PyInstaller may strip or sign them: that they load is asked by importing what needs them.
+_SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
 # Without these, Windows cannot start a program, nor find its temporary directory.
 _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
@@ -33,6 +40,43 @@ class Answers:
 
     data: Mapping[str, Any]
     failure: str | None = None
+
+
+def questions(host: Distribution, plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool) -> dict[str, Any]:
+    """Return what a process is to be asked; in full, also about each module and data file of host and plugins."""
+    names = list(dict.fromkeys([host.name, *(plugin.distribution for plugin in plugins)]))
+    asked = [survey.distributions[name] for name in names] if full else []
+    return {
+        "distributions": names,
+        "plugins": [
+            {"name": plugin.name, "distribution": plugin.distribution, "modules": list(plugin.modules)}
+            for plugin in plugins
+        ],
+        # A __main__ module does its work when it is imported.
+        "modules": [name for each in asked for name in each.modules if not name.endswith("__main__")],
+        "data": [
+            [each.name, file, *_package_of(file, each)]
+            for each in asked
+            for file in each.data
+            if not _SHARED_LIBRARY.search(file)
+        ],
+    }
+
+
+def quick(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an artifact's facts without the questions about each module and data file, and without their answers."""
+    few: dict[str, list[str]] = {"modules": [], "data": []}
+    return {**facts, "questions": {**facts["questions"], **few}, "answers": {**facts["answers"], **few}}
+
+
+def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
+    """Return the package that a data file lies in and the file's path below it; both empty if there is none."""
+    folders = file.split("/")[:-1]
+    for length in range(len(folders), 0, -1):
+        package = ".".join(folders[:length])
+        if package in distribution.modules:
+            return package, file.removeprefix("/".join(folders[:length]) + "/")
+    return "", ""
 
 
 def ask_stage(stage: Stage, questions: Mapping[str, Any]) -> Answers:
@@ -49,7 +93,10 @@ def ask_artifact(file: Path, questions: Mapping[str, Any]) -> Answers:
 def _ask(argv: Sequence[str | Path], questions: Mapping[str, Any], **extra: str) -> Answers:
     env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
     with tempfile.TemporaryDirectory(prefix="onebin-probe-") as empty:
-        completed = run(argv, env=env, cwd=Path(empty), stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
+        try:
+            completed = run(argv, env=env, cwd=Path(empty), stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
+        except ProcessError as error:
+            return Answers(data={}, failure=error.tail)
     try:
         data = json.loads(completed.stdout)
     except ValueError:

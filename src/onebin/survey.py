@@ -202,7 +202,7 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         info=info,
         modules=modules,
         sources=tuple(str(file) for file in kept if file.suffix == ".py"),
-        data=tuple(str(file) for file in kept if file.parts[0] != info and _is_data(file, packages)),
+        data=tuple(str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()),
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         entry_points=tuple(
             EntryPoint(group=point.group, name=point.name, value=point.value) for point in distribution.entry_points
@@ -253,8 +253,10 @@ def _module_name(file: PurePosixPath) -> str | None:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else None
 
 
-def _is_data(file: PurePosixPath, packages: set[PurePosixPath]) -> bool:
+def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bool:
     """Tell whether a file is data; Python in a folder that is no package, inside one that is, is a template."""
+    if file.parts[0] == info:
+        return False
     if file.suffix == ".py":
         return file.parent not in packages and any(folder in packages for folder in file.parents)
     return not _NEVER_DATA.search(str(file)) and _module_name(file) is None

@@ -28,12 +28,20 @@ class Verified:
     plugins: int
     entry_points: int
     distributions: int
+    modules: int
+    data: int
 
     @property
     def summary(self) -> str:
         """What was proven, in a few words."""
-        counts = ((self.plugins, "plugin"), (self.entry_points, "entry point"), (self.distributions, "distribution"))
-        return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts) + " as in the stage"
+        counts = (
+            (self.plugins, "plugin"),
+            (self.entry_points, "entry point"),
+            (self.distributions, "distribution"),
+            (self.modules, "module"),
+            (self.data, "data file"),
+        )
+        return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n) + " as in the stage"
 
 
 def verify(file: Path, facts: Mapping[str, Any]) -> Verified:
@@ -53,6 +61,8 @@ def verify(file: Path, facts: Mapping[str, Any]) -> Verified:
         plugins=len(facts["plugins"]),
         entry_points=len(said.data["loads"]),
         distributions=len(said.data["distributions"]),
+        modules=len(said.data["modules"]),
+        data=len(said.data["data"]),
     )
 
 
@@ -66,7 +76,7 @@ def compare(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Find
     yield from _distributions(staged["distributions"], found["distributions"])
     for part, label in (("entry_points", "entry point"), ("groups", "group of entry points")):
         yield from _sets(label, staged[part], found[part])
-    for part in ("loads", "plugins", "modules"):
+    for part in ("loads", "plugins", "modules", "data"):
         expected = {_identity(row): row for row in staged[part]}
         for row in found[part]:
             if without_places(row) != expected.get(_identity(row), without_places(row)):
@@ -107,9 +117,13 @@ def _difference(found: Mapping[str, Any], staged: Mapping[str, Any]) -> str:
     return f"{what} is {found.get('result')} in the artifact, {staged.get('result', staged.get('error'))} in the stage"
 
 
-def _remedy(found: Mapping[str, Any]) -> str | None:
-    if found.get("module"):
-        return f'add it: [freeze] include = ["{found["module"]}"]'
-    if found.get("error") == "FileNotFoundError":
-        return "a data file is missing: name it under [freeze.data]"
-    return None
+def _remedy(found: Mapping[str, Any]) -> str:
+    """Return the likely cause of a difference and the manifest key that mends it."""
+    missing = found.get("module")
+    if missing:
+        return f'the freezer did not see this import; add it: [freeze] include = ["{missing}"]'
+    if found.get("error") in {"FileNotFoundError", "NotADirectoryError"}:
+        return 'a file is looked for that is no package data; add it: [freeze] data = { "folder" = "file" }'
+    if found.get("error") == "OSError" and "source" in found.get("message", ""):
+        return f'it reads Python source; keep that: [freeze] keep-source = ["{found["name"].partition(".")[0]}"]'
+    return "see docs/when-something-is-missing.md"

@@ -4,7 +4,9 @@ Reads questions as JSON from standard input and writes answers as one line of JS
 
     {"distributions": [name, ...],                      whose entry points are loaded
      "plugins": [{"name": ..., "distribution": ..., "modules": [...]}, ...],
-     "modules": [name, ...]}                            that are imported
+     "modules": [name, ...],                            that are imported
+     "data": [[distribution, file, package, file below the package], ...]}
+                                                        that are read by path and, in a package, as a resource
 
 Whatever imported code prints goes to standard error. In the stage this file runs as a script, on its own.
 """
@@ -14,12 +16,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.metadata
+import importlib.resources
 import json
 import os
 import re
 import sys
 import traceback
+import zlib
 from functools import partial
+from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], li
 
     `distributions` maps names to versions, `entry_points` lists [distribution, group, name, value] of all,
     `loads` has the outcome of loading each entry point of the distributions asked for, `plugins` that of opening
-    each plugin, `modules` that of importing each module.
+    each plugin, `modules` that of importing each module, `data` the checksums of each file by path and as a resource.
     """
     found = {_normalise(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
     points = [
@@ -62,11 +67,25 @@ def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], li
             {"name": plugin["name"], **_outcome(partial(open_plugin, plugin))} for plugin in questions["plugins"]
         ],
         "modules": [{"name": name, **_outcome(partial(_import, name))} for name in questions["modules"]],
+        "data": [
+            {"distribution": owner, "name": file, **_outcome(partial(_read, found.get(owner), file, package, rest))}
+            for owner, file, package, rest in questions["data"]
+        ],
     }
 
 
 def _import(name: str) -> list[str]:
     return [importlib.import_module(name).__name__]
+
+
+def _read(owner: importlib.metadata.Distribution | None, file: str, package: str, rest: str) -> list[str]:
+    """Return the CRC-32 of a data file, read by its path and as a resource of its package."""
+    if owner is None:
+        raise FileNotFoundError(file)
+    contents = [Path(str(owner.locate_file(file))).read_bytes()]
+    if package:
+        contents.append(importlib.resources.files(package).joinpath(rest).read_bytes())
+    return [f"{zlib.crc32(content):08x}" for content in contents]
 
 
 def import_modules(plugin: dict[str, Any]) -> list[str]:

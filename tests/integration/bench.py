@@ -332,7 +332,7 @@ def _describe(pid: int) -> str:
         except OSError:
             continue
     try:
-        return text + os.readlink(place / "cwd")
+        return text + str((place / "cwd").readlink())
     except OSError:
         return text
 

@@ -28,7 +28,9 @@ COMMANDS = ("inspect", "verify")
 @pytest.fixture
 def copy(bench: Bench, built: Path) -> Path:
     """Return a private copy of the session's artifact."""
-    return shutil.copy2(built, bench.directory / "copy")
+    file = bench.directory / "copy"
+    shutil.copy2(built, file)
+    return file
 
 
 def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:

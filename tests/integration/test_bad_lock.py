@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomlkit
@@ -13,7 +14,6 @@ import tomlkit
 from onebin.errors import LockError, StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from .bench import Bench
@@ -148,59 +148,58 @@ def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
     assert "altgraph" in said.text
 
 
-# A lock's own table, spoiled: each function changes the document.
-def _own(document: tomlkit.TOMLDocument) -> dict[str, object]:
-    own: dict[str, object] = document["tool"]["onebin"]  # type: ignore[index,assignment]
-    return own
+def _own(lock: dict[str, Any]) -> Any:
+    return lock["tool"]["onebin"]
 
 
-SPOILED: dict[str, Callable[[tomlkit.TOMLDocument], object]] = {
-    "no-tool": lambda document: document.pop("tool"),
-    "tool-text": lambda document: document.update(tool="x"),
-    "tool-list": lambda document: document["tool"].update(onebin=[1]),  # type: ignore[union-attr]
-    "no-packages": lambda document: document.pop("packages"),
-    "packages-text": lambda document: document.update(packages="x"),
-    "packages-odd": lambda document: document.update(packages=["x", 1]),
-    "package-nameless": lambda document: document["packages"][0].pop("name"),  # type: ignore[index,union-attr]
-    "package-number": lambda document: document["packages"][0].update(name=5),  # type: ignore[index,union-attr]
-    "package-gone": lambda document: document["packages"].pop(0),  # type: ignore[union-attr]
-    "package-path": lambda document: document["packages"][0].update(directory="x"),  # type: ignore[index,union-attr]
-    "no-host": lambda document: _own(document).pop("host"),
-    "other-host": lambda document: _own(document).update(host="greet-hello"),
-    "host-nowhere": lambda document: _own(document).update(host="nowhere"),
-    "host-number": lambda document: _own(document).update(host=1),
-    "no-plugins": lambda document: _own(document).pop("plugins"),
-    "plugins-text": lambda document: _own(document).update(plugins="x"),
-    "plugin-nowhere": lambda document: _own(document).update(plugins={"greet-hello": "nowhere"}),
-    "plugin-gone": lambda document: _own(document).update(plugins={}),
-    "wanted-list": lambda document: _own(document).update({"plugins-wanted": ["greet-hello"]}),
-    "projects-text": lambda document: _own(document).update(projects="x"),
-    "digests-text": lambda document: _own(document).update(digests="x"),
-    "no-digests": lambda document: _own(document).pop("digests"),
-    "no-toolchain": lambda document: _own(document).pop("toolchain"),
-    "toolchain-text": lambda document: _own(document).update(toolchain="x"),
-    "format-next": lambda document: _own(document).update(format=2),
+# What somebody may do to a lock with an editor, a merge or a script.
+SPOILED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no-tool": lambda lock: lock.pop("tool"),
+    "tool-text": lambda lock: lock.update(tool="x"),
+    "tool-list": lambda lock: lock["tool"].update(onebin=[1]),
+    "no-packages": lambda lock: lock.pop("packages"),
+    "packages-text": lambda lock: lock.update(packages="x"),
+    "packages-odd": lambda lock: lock.update(packages=["x", 1]),
+    "package-nameless": lambda lock: lock["packages"][0].pop("name"),
+    "package-number": lambda lock: lock["packages"][0].update(name=5),
+    "package-gone": lambda lock: lock["packages"].pop(0),
+    "package-path": lambda lock: lock["packages"][0].update(directory="x"),
+    "no-host": lambda lock: _own(lock).pop("host"),
+    "other-host": lambda lock: _own(lock).update(host="greet-hello"),
+    "host-nowhere": lambda lock: _own(lock).update(host="nowhere"),
+    "host-number": lambda lock: _own(lock).update(host=1),
+    "no-plugins": lambda lock: _own(lock).pop("plugins"),
+    "plugins-text": lambda lock: _own(lock).update(plugins="x"),
+    "plugin-nowhere": lambda lock: _own(lock).update(plugins={"greet-hello": "nowhere"}),
+    "plugin-gone": lambda lock: _own(lock).update(plugins={}),
+    "wanted-list": lambda lock: _own(lock).update({"plugins-wanted": ["greet-hello"]}),
+    "projects-text": lambda lock: _own(lock).update(projects="x"),
+    "digests-text": lambda lock: _own(lock).update(digests="x"),
+    "no-digests": lambda lock: _own(lock).pop("digests"),
+    "no-toolchain": lambda lock: _own(lock).pop("toolchain"),
+    "toolchain-text": lambda lock: _own(lock).update(toolchain="x"),
+    "format-next": lambda lock: _own(lock).update(format=2),
 }
 
 
 @pytest.fixture(scope="session")
-def good_lock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def good_lock() -> dict[str, str]:
     """Return a place to keep one good lock, so that each worker resolves only once."""
     return {}
 
 
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
 def test_a_lock_that_was_tampered_with_is_noticed(
-    bench: Bench, good_lock: dict[str, bytes], spoil: Callable[[tomlkit.TOMLDocument], object]
+    bench: Bench, good_lock: dict[str, str], spoil: Callable[[dict[str, Any]], object]
 ) -> None:
     """Whatever is changed in the lock, `--locked` refuses it as a lock that does not fit."""
     bench.manifest("greet-hello")
     if not good_lock:
         bench.accepts("lock")
-        good_lock["bytes"] = bench.lock.read_bytes()
-    document = tomlkit.parse(good_lock["bytes"].decode())
-    spoil(document)
-    bench.lock.write_text(tomlkit.dumps(document), "utf-8")
+        good_lock["text"] = bench.lock.read_text("utf-8")
+    lock = tomllib.loads(good_lock["text"])
+    spoil(lock)
+    bench.lock.write_text(tomlkit.dumps(lock), "utf-8")
     refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
     refusal.says("pylock.tiny.toml", hint="onebin lock")
 

@@ -29,6 +29,27 @@ HOSTILE = {
 }
 
 
+ALL_WRONG = """\
+[bundle]
+nam = 5
+python = "3.9"
+[host]
+package = "tinyhost"
+path = "projects/tinyhost"
+scrpt = "tinyhost"
+[plugins]
+greet-hello = 1
+greet-servus = {}
+same-name = { pth = "projects/same-name" }
+nothing = { path = "projects/nothing", version = ">=1" }
+noisy = "one"
+[freeze]
+strip = "yes"
+optimize = 3
+[plugin]
+"""
+
+
 def toml(text: str) -> str:
     """Write a text as a basic string of TOML."""
     escaped = "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
@@ -94,30 +115,7 @@ def test_a_pipe_is_no_manifest(bench: Bench) -> None:
 
 def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
     """Wrong types, unknown keys and broken rules come out of one run, each with line, key, expectation and remedy."""
-    file = bench.directory / "bundle.toml"
-    file.write_text(
-        "\n".join(
-            [
-                "[bundle]",
-                "nam = 5",
-                'python = "3.9"',
-                "[host]",
-                'package = "tinyhost"',
-                'path = "projects/tinyhost"',
-                'scrpt = "tinyhost"',
-                "[plugins]",
-                "greet-hello = 1",
-                "greet-servus = {}",
-                'same-name = { pth = "projects/same-name" }',
-                'nothing = { path = "projects/nothing", version = ">=1" }',
-                'noisy = "one"',
-                "[freeze]",
-                'strip = "yes"',
-                "optimize = 3",
-                "[plugin]",
-            ]
-        )
-    )
+    bench.directory.joinpath("bundle.toml").write_text(ALL_WRONG, "utf-8")
     refusal = bench.refuses(error=ManifestError, may_write=())
     expected = [
         (1, "bundle.name", "there is no `name`", 'add name = "..."'),

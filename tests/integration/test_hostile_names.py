@@ -57,7 +57,7 @@ def row(name: str, wheel: Path) -> str:
 class _WithoutLiterals(ast.NodeTransformer):
     """Replaces every literal by its type, so that what is left of a tree is its code alone."""
 
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: N802  # ast's own naming
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         return ast.copy_location(ast.Constant(type(node.value).__name__), node)
 
 
@@ -116,7 +116,7 @@ def accepted(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_the_names_of_entry_points_stay_names(bench: Bench) -> None:
-    """Entry points may be called anything: they arrive in the registry as that text, and the code is that of tame ones."""
+    """Entry points may be called anything: they arrive in the registry as that text, and the code is as for tame ones."""
     names = accepted(NAMES)
     bench.manifest(plugin(bench.directory, "odd", _points(GROUP, [f"x{index}" for index in range(len(names))])))
     tame = generated(bench, "tame")

@@ -94,7 +94,7 @@ def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Si
 
 
 def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> None:
-    """While PyInstaller works, and while the artifact proves itself: the previous artifact stays until a build is whole.
+    """While PyInstaller works, and while the artifact proves itself: the previous artifact stays until one is whole.
 
     One test for both signals in both stages, because it takes a freeze to get to the second.
     """

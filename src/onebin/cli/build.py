@@ -16,6 +16,7 @@ from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import FreezeError, os_errors
 from onebin.paths import display
+from onebin.pipeline import Settings
 from onebin.process import become
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def check(manifest: Path, *, locked: bool, offline: bool, as_json: bool, quiet: 
     """Find everything that is wrong before anything is frozen."""
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)
-    plan = pipeline.plan(loaded, workspace, options.settings(locked=locked, offline=offline), progress)
+    plan = pipeline.plan(loaded, workspace, Settings(locked=locked, offline=offline), progress)
     if as_json:
         print_json({"ok": True, "host": _host(plan), "plugins": _plugins(plan), "notices": plan.notices})
 
@@ -93,7 +94,7 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
     """
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet, verbose=verbose)
-    _, _, source = pipeline.generate(loaded, workspace, options.settings(locked=locked, offline=offline), progress)
+    _, _, source = pipeline.generate(loaded, workspace, Settings(locked=locked, offline=offline), progress)
     directory = output or workspace.directory / "build" / source.name
     source.write(directory)
     for name in source.files:
@@ -106,6 +107,7 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
 @click.argument("manifest", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: dist/NAME]")
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
+@options.with_probe
 @options.with_host
 @options.with_settings
 @options.with_json
@@ -115,6 +117,7 @@ def bundle(
     *,
     output: Path | None,
     no_verify: bool,
+    probe: str,
     host: str | None,
     script: str | None,
     entry: str | None,
@@ -142,7 +145,7 @@ def bundle(
             loaded, workspace = stack.enter_context(options.described(wanted, output))
         else:
             loaded, workspace = options.opened(manifest or Path(), output)
-        settings = options.settings(locked=locked, offline=offline)
+        settings = Settings(locked=locked, offline=offline, full_probe=probe == "full")
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
     if as_json:
         verified = built.verified is not None
@@ -169,7 +172,7 @@ def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
     With the same registry as the artifact has: the development loop.
     """
     loaded, workspace = options.opened(manifest)
-    settings = options.settings(locked=locked, offline=False)
+    settings = Settings(locked=locked)
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
     with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
         directory = Cache(workspace.cache_dir).ensure("sources", source.digest, source.write)

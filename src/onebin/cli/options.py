@@ -14,7 +14,6 @@ import click
 from onebin import manifest as manifests
 from onebin import manifest_edit
 from onebin.paths import MANIFEST_NAME, Workspace
-from onebin.pipeline import Settings
 from onebin.progress import Progress
 
 if TYPE_CHECKING:
@@ -47,6 +46,17 @@ def with_settings(function: F) -> F:
     locked = click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
     offline = click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")
     return locked(offline(function))
+
+
+def with_probe(function: F) -> F:
+    """Add --probe: how much an artifact is asked."""
+    return click.option(
+        "--probe",
+        type=click.Choice(["full", "quick"]),
+        default="full",
+        show_default=True,
+        help="Ask about every module and data file of host and plugins, or about entry points only.",
+    )(function)
 
 
 def with_progress(function: F) -> F:
@@ -129,11 +139,6 @@ def opened(file: Path, output: Path | None = None) -> tuple[Manifest, Workspace]
     """Return the manifest and workspace of a manifest file; raises ManifestError."""
     workspace = Workspace.at(file, output=output)
     return manifests.load(workspace.manifest_file), workspace
-
-
-def settings(*, locked: bool, offline: bool) -> Settings:
-    """Return how to build."""
-    return Settings(locked=locked, offline=offline)
 
 
 def progress(*, quiet: bool, verbose: bool) -> Progress:
