@@ -21,10 +21,11 @@ from onebin.errors import FreezeError, ProcessError, os_errors
 from onebin.paths import display
 from onebin.probe import ask_stage
 from onebin.process import environment, stream
+from onebin.provenance import Places, attribute
 from onebin.registry import declared_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from onebin.contract import Plan
@@ -33,16 +34,17 @@ if TYPE_CHECKING:
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenTree:
-    """What PyInstaller made: the executable, and its contents as (name, source, kind) rows by part."""
+    """What PyInstaller made: the executable, its contents as (name, source, kind) rows by part, and their owners."""
 
     key: str
     executable: Path
     contents: Mapping[str, Any]
+    owners: Mapping[str, Sequence[str]]
 
 
 def freeze(
@@ -63,13 +65,17 @@ def freeze(
     def make(partial: Path) -> None:
         source.write(partial / "source")
         _run_pyinstaller(source, plan, toolchain, workspace, partial, echo)
-        _refuse_missing_modules(plan, _contents(partial))
+        contents = _contents(partial)
+        _refuse_missing_modules(plan, contents)
+        places = Places(plan=plan, toolchain=toolchain, source_dir=partial / "source", work_dir=partial / "work")
+        (partial / "owners.json").write_text(json.dumps(attribute(contents, places), indent=1), "utf-8")
         for leftover in ("work", "config"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
 
     with os_errors(FreezeError, "freeze in", workspace.cache_dir):
         entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
-        return FrozenTree(key=key, executable=entry / "dist" / name, contents=_contents(entry))
+        owners = json.loads((entry / "owners.json").read_text("utf-8"))
+        return FrozenTree(key=key, executable=entry / "dist" / name, contents=_contents(entry), owners=owners)
 
 
 def _key(source: Source, plan: Plan, toolchain: Toolchain) -> str:

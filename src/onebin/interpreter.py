@@ -48,6 +48,7 @@ print(json.dumps({
     "build": sys.version,
     "platform": sysconfig.get_platform(),
     "library": library,
+    "prefix": os.path.realpath(sys.base_prefix),
     "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
 }))
 """
@@ -63,6 +64,7 @@ class Interpreter:
     build: str
     platform: str
     library: Path | None
+    prefix: Path
     stdlib: tuple[Path, ...]
 
     @cached_property
@@ -115,6 +117,7 @@ def ask(executable: Path) -> Interpreter:
             build=facts["build"],
             platform=facts["platform"],
             library=Path(library) if library else None,
+            prefix=Path(facts["prefix"]),
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
         )
     except (ValueError, KeyError, TypeError) as error:

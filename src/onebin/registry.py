@@ -141,11 +141,7 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "on_disk": sorted(module for each in on_disk for module in each.modules),
         "sources": [[file, str(each.site_packages / file)] for each in on_disk for file in each.sources],
         "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],
-        "files": {
-            file.relative_to(each.site_packages).as_posix(): each.name
-            for each in distributions
-            for file in each.modules.values()
-        },
+        "files": survey.recorded,
     }
 
 

@@ -71,12 +71,13 @@ class EntryPoint:
 class Distribution:
     """What one distribution contributes.
 
-    `modules` maps dotted names to files; `sources` (all its .py), `data` and `metadata` (the files of its .dist-info)
-    hold POSIX paths relative to site-packages; `requires` the canonical names of what it depends on.
-    `imports_by_name` tells that it imports modules whose names only a run can tell, `reads_itself` that it may look
-    for its own .py files, `runs_foreign_code` that it may run code that nobody has seen (a user's script or setting).
-    `run_as_main` are the modules that it starts with `-m`. `start_lines` are the lines of its .pth files that the
-    interpreter runs at start (the `site` module's rule: those that begin with "import").
+    `modules` maps dotted names to files; `sources` (all its .py), `data`, `metadata` (the files of its .dist-info) and
+    `recorded` (all that RECORD names there) hold POSIX paths relative to site-packages; `requires` the canonical
+    names of what it depends on. `imports_by_name` tells that it imports modules whose names only a run can tell,
+    `reads_itself` that it may look for its own .py files, `runs_foreign_code` that it may run code that nobody has
+    seen (a user's script or setting). `run_as_main` are the modules that it starts with `-m`. `start_lines` are the
+    lines of its .pth files that the interpreter runs at start (the `site` module's rule: those that begin with
+    "import").
     """
 
     name: str
@@ -88,6 +89,7 @@ class Distribution:
     sources: tuple[str, ...]
     data: tuple[str, ...]
     metadata: tuple[str, ...]
+    recorded: frozenset[str]
     entry_points: tuple[EntryPoint, ...]
     requires: tuple[str, ...]
     imports_by_name: bool
@@ -129,6 +131,11 @@ class Survey:
     stage: Stage
     distributions: Mapping[str, Distribution]
     owners: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def recorded(self) -> dict[str, str]:
+        """The distribution that owns each file, by the file's POSIX path relative to site-packages."""
+        return {file: each.name for each in self.distributions.values() for file in each.recorded}
 
     @property
     def host(self) -> Distribution:
@@ -204,6 +211,7 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         sources=tuple(str(file) for file in kept if file.suffix == ".py"),
         data=tuple(str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()),
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
+        recorded=frozenset(map(str, inside)),
         entry_points=tuple(
             EntryPoint(group=point.group, name=point.name, value=point.value) for point in distribution.entry_points
         ),
