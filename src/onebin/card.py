@@ -41,7 +41,7 @@ def read(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             facts, _, _ = _read(stream, file)
     except OSError as error:
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}") from error
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", "name the artifact's file") from error
     return facts
 
 
@@ -59,7 +59,7 @@ def check(file: Path) -> dict[str, Any]:
                 found.update(chunk)
                 length -= len(chunk)
     except OSError as error:
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}") from error
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", "name the artifact's file") from error
     if found.digest() != expected:
         raise _damaged(file, "its bytes do not have the digest on its card")
     return facts

@@ -50,7 +50,7 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     if chains:
         lines = "\n".join(map(_render, chains))
         hint = "loosen one of them in the manifest, or leave one of the plugins out"
-        return failure.become(LockError, f"requirements exclude each other on {chains[0][-1].target}\n{lines}\n", hint)
+        return failure.become(LockError, f"requirements exclude each other on {chains[0][-1].target}\n{lines}", hint)
     for found in _NO_VERSION.finditer(failure.text):
         label = labels.get(canonicalize_name(found[1]), "")
         if label:

@@ -60,12 +60,13 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     entry = _host_entry(manifest, host, f"{where}: host")
     rows = [contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}") for row in manifest.plugins]
     plugins = [row for row in rows if isinstance(row, PlannedPlugin)]
-    questions = ask.questions(host, plugins, surveyed, full=full)
+    called = entry if isinstance(entry, tuple) else ("sys", "exit")
+    questions = ask.questions(called, plugins, surveyed, full=full)
     answers = ask.ask_stage(surveyed.stage, questions)
     notices = []
     if answers.failure is not None and full:
         notices.append(f"the stage cannot be asked about every module: {answers.failure}")
-        questions = ask.questions(host, plugins, surveyed, full=False)
+        questions = ask.questions(called, plugins, surveyed, full=False)
         answers = ask.ask_stage(surveyed.stage, questions)
     if answers.failure is not None:
         hint = "a plugin may end the process when it is imported: try without the newest"
@@ -76,6 +77,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *(finding for row in rows if isinstance(row, list) for finding in row),
         *_same_names(plugins, where),
         *_unknown_modules(manifest, surveyed, where),
+        *_missing_data(manifest, where),
         *(failure.finding(surveyed) for failure in failures if not failure.is_notice(surveyed)),
     ]
     if findings or isinstance(entry, Finding):
@@ -125,8 +127,16 @@ def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterat
     """Report names in [freeze] that no locked distribution has."""
     for key, names in (("include", manifest.freeze.include), ("keep-source", manifest.freeze.keep_source)):
         for name in names:
-            if surveyed.of_module(name) is None:
+            if surveyed.of_module(name) is None and name not in surveyed.stage.lock.interpreter.standard_library:
                 yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
+
+
+def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Report files and folders in [freeze.data] that are not there."""
+    for place, source in manifest.freeze.data.items():
+        if not (manifest.directory / source).exists():
+            hint = "paths are relative to the manifest"
+            yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +166,7 @@ class _Failure:
         elif self.outcome["error"] in {"ModuleNotFoundError", "AttributeError"}:
             hint = "the distribution promises what it does not have: ask its author, or lock another version"
         else:
-            hint = "mend the plugin, or leave it out; `onebin run` shows the whole traceback"
+            hint = "mend it at that line, or leave it out"
         return Finding(self.key, self.message, hint)
 
     def _lacks_a_requirement(self, surveyed: Survey) -> bool:
@@ -172,6 +182,11 @@ def _failures(answers: Mapping[str, Any], plugins: Sequence[PlannedPlugin], wher
     """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
     rows = {plugin.distribution: plugin.name for plugin in reversed(plugins)}
     seen: set[tuple[str, str]] = set()
+    for called in answers["host"]:
+        if "error" in called:
+            seen.add((f"{where}: host", f"{called['error']}: {called['message']}"))
+            what = f"{called['name']} cannot be called"
+            yield _Failure(key=f"{where}: host", what=what, outcome=called, is_of_plugin=True)
     for load in answers["loads"]:
         row = rows.get(load["distribution"])
         key = f"{where}: plugins.{row}" if row else f"{where}: host"

@@ -126,6 +126,8 @@ _CAUSES = {
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
     errno.EISDIR: "it is a directory",
+    errno.ENOENT: "a folder on the way there does not exist",
+    errno.EEXIST: "a part of the path is not a directory",
     errno.ENOTDIR: "a part of the path is not a directory",
     errno.ENAMETOOLONG: "the name is too long",
 }
@@ -137,6 +139,9 @@ _REMEDIES = {
     errno.EACCES: "check the owner and mode of that path",
     errno.EPERM: "check the owner and mode of that path",
     errno.EISDIR: "choose another name with -o, or remove the directory",
+    errno.ENOENT: "make that folder first, or choose another place",
+    errno.EEXIST: "choose another place",
+    errno.ENOTDIR: "choose another place",
 }
 
 

@@ -136,7 +136,7 @@ def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
     missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
     if not missing:
         return
-    answers = ask_stage(plan.survey.stage, {"distributions": [], "plugins": [], "modules": missing, "data": []})
+    answers = ask_stage(plan.survey.stage, {**plan.questions, "modules": missing, "data": []})
     lost = [row["name"] for row in answers.data.get("modules", ()) if "error" not in row]
     if lost or answers.failure:
         owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})

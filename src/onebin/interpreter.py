@@ -90,12 +90,14 @@ class Interpreter:
         }
 
 
-def find(wanted: str | None) -> Interpreter:
+def find(wanted: str | None, directory: Path) -> Interpreter:
     """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
+
+    A relative path refers to `directory`, the manifest's.
 
     Raises InterpreterError when there is none, when it is too old, or when it cannot be frozen.
     """
-    executable = _search(wanted) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
+    executable = _search(wanted, directory) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
     found = ask(executable)
     _refuse_unusable(found, wanted)
     return found
@@ -121,8 +123,8 @@ def ask(executable: Path) -> Interpreter:
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        reason = (completed.stderr.strip() or f"exit code {completed.code}").splitlines()[-1]
-        raise InterpreterError(f"{executable} does not answer as a Python: {reason}") from error
+        hint = "name a Python in [bundle] python; `onebin doctor` lists those found"
+        raise InterpreterError(f"{executable} does not answer as a Python does", hint) from error
 
 
 def installed() -> list[Interpreter]:
@@ -188,9 +190,9 @@ def _refuse_unusable(found: Interpreter, wanted: str | None) -> None:
         )
 
 
-def _search(wanted: str) -> Path:
+def _search(wanted: str, directory: Path) -> Path:
     if os.sep in wanted or "/" in wanted:
-        path = Path(wanted).expanduser()
+        path = directory / Path(wanted).expanduser()
         if not path.is_file():
             raise InterpreterError(
                 f"[bundle] python: there is no file {wanted}", "run `onebin doctor` to list those found"

@@ -107,9 +107,10 @@ def resolve(
     Raises LockError, ManifestError for local paths, and InterpreterError.
     """
     _refuse_missing_projects(manifest)
-    python = interpreters.find(manifest.bundle.python)
+    python = interpreters.find(manifest.bundle.python, manifest.directory)
     file = workspace.lock_file(manifest.bundle.name)
     old = _read(file)
+    _refuse_unknown_upgrades(upgrade, old, file)
     reasons = staleness(old, manifest, python)
     if not reasons and upgrade == ():
         return _lock(file, old, python, changes=())
@@ -124,9 +125,19 @@ def resolve(
     return _lock(file, new, python, changes=(*reasons, *_changes(old, new)) if old else ())
 
 
+def _refuse_unknown_upgrades(names: Sequence[str] | None, old: Mapping[str, Any], file: Path) -> None:
+    """Report packages that are to be upgraded and are not in the lock."""
+    known = {str(canonicalize_name(package.get("name", ""))) for package in old.get("packages", ())}
+    unknown = sorted(name for name in names or () if canonicalize_name(name) not in known)
+    if unknown:
+        raise LockError(
+            f"{display(file)} has no package {', '.join(unknown)}", "upgrade what it has, or add the plugin"
+        )
+
+
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
     """Return the lock as it lies there if it fits the manifest, else None; writes nothing."""
-    python = interpreters.find(manifest.bundle.python)
+    python = interpreters.find(manifest.bundle.python, manifest.directory)
     file = workspace.lock_file(manifest.bundle.name)
     data = _read(file)
     return None if staleness(data, manifest, python) else _lock(file, data, python, changes=())
@@ -257,7 +268,7 @@ def _renew(
         document = tomlkit.parse(draft.read_text("utf-8"))
         _make_paths_relative(document, Path(scratch), file.parent)
         pins = _resolve_toolchain(Path(scratch), python, offline=offline)
-        document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins)}
+        document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins, file.parent)}
         _replace(file, tomlkit.dumps(document))
 
 
@@ -316,17 +327,17 @@ def _resolve_toolchain(scratch: Path, python: Interpreter, *, offline: bool) -> 
 
 
 def _own_table(
-    manifest: Manifest, data: Mapping[str, Any], python: Interpreter, pins: list[dict[str, Any]]
+    manifest: Manifest, data: Mapping[str, Any], python: Interpreter, pins: list[dict[str, Any]], lock_dir: Path
 ) -> dict[str, Any]:
     wanted = _wanted(manifest)
-    answers = {row.name: _answer(row, data, manifest.directory) for row in manifest.plugins}
+    answers = {row.name: _answer(row, data, manifest.directory, lock_dir) for row in manifest.plugins}
     return {
         "format": FORMAT,
         "manifest-digest": sha256_of([wanted, manifest.bundle.python]),
         "python": python.version,
         "python-minor": python.minor,
         "platform": python.platform,
-        "host": _answer(manifest.host, data, manifest.directory),
+        "host": _answer(manifest.host, data, manifest.directory, lock_dir),
         "host-wanted": wanted["host"],
         "plugins-wanted": wanted["plugins"],
         "plugins": {row: package for row, package in answers.items() if package is not None},
@@ -337,7 +348,7 @@ def _own_table(
     }
 
 
-def _answer(row: Host | PluginRow, data: Mapping[str, Any], directory: Path) -> str | None:
+def _answer(row: Host | PluginRow, data: Mapping[str, Any], directory: Path, lock_dir: Path) -> str | None:
     """Return the locked package that answers a row: by name, or by path when only the project knows its name."""
     if row.wanted is None:
         return None
@@ -346,7 +357,7 @@ def _answer(row: Host | PluginRow, data: Mapping[str, Any], directory: Path) -> 
     target = os.path.normpath(directory / row.path)
     for package in data["packages"]:
         source = package.get("directory") or package.get("archive") or {}
-        if "path" in source and os.path.normpath(directory / source["path"]) == target:
+        if "path" in source and os.path.normpath(lock_dir / source["path"]) == target:
             return str(canonicalize_name(package["name"]))
     raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
 

@@ -47,6 +47,18 @@ class Artifact:
             self.file.replace(self.output)
 
 
+def refuse_unwritable(output: Path) -> None:
+    """Raise PackError if an artifact could not be written there: better now than after the freeze."""
+    if output.is_dir():
+        raise PackError(
+            f"cannot write the artifact {display(output)}: it is a directory", "choose another name with -o"
+        )
+    with os_errors(PackError, "write the artifact", output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+
+
 @contextmanager
 def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artifact]:
     """Provide the artifact while the block runs; what the block does not publish is removed.
@@ -60,7 +72,6 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artif
         )
     facts = _facts(plan)
     with os_errors(PackError, "write the artifact", output):
-        output.parent.mkdir(parents=True, exist_ok=True)
         lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):

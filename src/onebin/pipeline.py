@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin import contract, freeze, lock, registry, stage, survey, verify
-from onebin.pack import pack
+from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
+from onebin.progress import count
 from onebin.toolchain import install_toolchain
 
 if TYPE_CHECKING:
@@ -44,19 +45,18 @@ def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress:
     """Lock, stage, survey and check a bundle: everything that can be known before the freeze."""
     with progress.step("lock") as step:
         locked = lock.resolve(manifest, workspace, locked=settings.locked, offline=settings.offline)
-        step.outcome = f"{len(locked.packages)} packages for Python {locked.interpreter.version}"
+        step.outcome = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         progress.detail(change)
     with progress.step("stage") as step:
         staged = stage.install(locked, workspace, offline=settings.offline)
-        step.outcome = staged.key[:12]
+        step.outcome = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
     with progress.step("check") as step:
         surveyed = survey.survey(staged)
         checked = contract.check(manifest, surveyed, full=settings.full_probe)
         points = sum(len(plugin.entry_points) for plugin in checked.plugins)
-        step.outcome = (
-            f"{len(checked.plugins)} plugins with {points} entry points fit {checked.host.title} {checked.host.version}"
-        )
+        plugins = f"{count(len(checked.plugins), 'plugin')} with {count(points, 'entry point')}"
+        step.outcome = f"{plugins} for {checked.host.title} {checked.host.version}"
     for notice in checked.notices:
         progress.note(notice)
     return checked
@@ -78,6 +78,7 @@ def bundle(
     manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress, *, verified: bool = True
 ) -> Bundled:
     """Build the artifact and publish it, after it has proven itself unless `verified` is false."""
+    refuse_unwritable(workspace.output_file(manifest.bundle.name))
     checked, toolchain, source = generate(manifest, workspace, settings, progress)
     with progress.step("freeze") as step:
         frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
@@ -89,7 +90,7 @@ def bundle(
             with progress.step("verify") as step:
                 proof = verify.verify(artifact.file, artifact.facts)
                 step.outcome = proof.summary
-        with progress.step("pack") as step:
+        with progress.step("publish") as step:
             artifact.publish()
             step.outcome = f"{display(artifact.output)}, {artifact.output.stat().st_size / 1e6:.1f} MB"
     return Bundled(file=artifact.output, plan=checked, verified=proof)

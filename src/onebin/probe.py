@@ -42,11 +42,14 @@ class Answers:
     failure: str | None = None
 
 
-def questions(host: Distribution, plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool) -> dict[str, Any]:
+def questions(
+    entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool
+) -> dict[str, Any]:
     """Return what a process is to be asked; in full, also about each module and data file of host and plugins."""
-    names = list(dict.fromkeys([host.name, *(plugin.distribution for plugin in plugins)]))
+    names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
     return {
+        "host": ":".join(entry),
         "distributions": names,
         "plugins": [
             {"name": plugin.name, "distribution": plugin.distribution, "modules": list(plugin.modules)}

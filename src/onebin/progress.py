@@ -82,6 +82,11 @@ class Progress:
             self.console.print(Text(f"{step.title}: {step.outcome} ({seconds:.1f} s)"))
 
 
+def count(number: int, word: str) -> str:
+    """Return "1 plugin", "2 plugins"."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 class _Running:
     """A spinner beside a step's title and the seconds since it began; drawn anew by each refresh."""
 

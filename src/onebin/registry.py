@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
 from onebin.digest import sha256_of
-from onebin.errors import Finding, FreezeError, ManifestError, os_errors
-from onebin.paths import display
+from onebin.errors import FreezeError, os_errors
 from onebin.survey import importable
 from onebin.templates import render_python
 
@@ -56,7 +55,7 @@ class Source:
 
 
 def render(plan: Plan, toolchain: Toolchain) -> Source:
-    """Return the source of a plan; raises ManifestError for data files that are not there."""
+    """Return the source of a plan."""
     name = plan.manifest.bundle.name
     facts: dict[str, Any] = {
         "version": __version__,
@@ -87,8 +86,9 @@ def declared_modules(plan: Plan) -> list[str]:
     whole = [plan.host.name, *(plugin.distribution for plugin in plan.plugins)]
     wanted = {module for name in whole for module in survey.distributions[name].modules}
     wanted |= {module for plugin in plan.plugins for module in plugin.modules}
+    known = (*survey.owners, *survey.stage.lock.interpreter.standard_library)
     for name in plan.manifest.freeze.include:
-        wanted |= {module for module in survey.owners if module == name or module.startswith(f"{name}.")}
+        wanted |= {module for module in known if module == name or module.startswith(f"{name}.")}
     return sorted(module for module in wanted if not is_excluded(module, plan.manifest.freeze.exclude))
 
 
@@ -196,9 +196,6 @@ def _own_data(plan: Plan) -> Iterator[list[str]]:
     manifest = plan.manifest
     for place, source in manifest.freeze.data.items():
         path = manifest.directory / source
-        if not path.exists():
-            where = f"{display(manifest.file)}: freeze.data.{place}"
-            raise ManifestError("data of the manifest is not there", [Finding(where, f"there is nothing at {source}")])
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.is_file())
             yield from ([f"{place}/{file.relative_to(path).as_posix()}", str(file)] for file in found)

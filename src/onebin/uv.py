@@ -37,7 +37,7 @@ class Failure(Exception):  # noqa: N818  # not an error for the user yet: each s
             hint = "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"
         elif _OFFLINE.search(self.text):
             hint = "this build is offline and something is not in uv's cache: run once without --offline"
-        return error(f"{doing}: {self.text}", hint)
+        return error(f"{doing}\nuv says: {self.text}", hint)
 
 
 def version() -> str:
@@ -124,8 +124,8 @@ def install_lock(lock: Path, *, python: Path, rebuild: Sequence[str] = (), offli
         "--strict",
         str(lock),
     ]
-    refresh = [f"--refresh-package={name}" for name in rebuild]
-    _uv([*arguments, *refresh, *(["--offline"] if offline else [])], cwd=lock.parent)
+    anew = [f"--reinstall-package={name}" for name in rebuild]
+    _uv([*arguments, *anew, *(["--offline"] if offline else [])], cwd=lock.parent)
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, offline: bool = False) -> None:

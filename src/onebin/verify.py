@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.pack import without_places
 from onebin.probe import ask_artifact
+from onebin.progress import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class Verified:
             (self.modules, "module"),
             (self.data, "data file"),
         )
-        return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n) + " as in the stage"
+        return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 
 
 def verify(file: Path, facts: Mapping[str, Any]) -> Verified:
@@ -76,7 +77,7 @@ def compare(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Find
     yield from _distributions(staged["distributions"], found["distributions"])
     for part, label in (("entry_points", "entry point"), ("groups", "group of entry points")):
         yield from _sets(label, staged[part], found[part])
-    for part in ("loads", "plugins", "modules", "data"):
+    for part in ("host", "loads", "plugins", "modules", "data"):
         expected = {_identity(row): row for row in staged[part]}
         for row in found[part]:
             if without_places(row) != expected.get(_identity(row), without_places(row)):

@@ -79,7 +79,7 @@ def take_over(*, allowed: bool) -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_leave_mark)
     is_own_child = _is_own_child(asked)
-    if _is_privileged() or not (allowed or is_own_child):
+    if is_privileged() or not (allowed or is_own_child):
         return
     if is_own_child and _is_worker(sys.argv):
         import multiprocessing
@@ -110,7 +110,8 @@ def _is_worker(argv: list[str]) -> bool:
     return bool(command) and command[0].startswith(("from multiprocessing.", "import sys; from multiprocessing."))
 
 
-def _is_privileged() -> bool:
+def is_privileged() -> bool:
+    """Tell whether this process has rights that its user has not (setuid, setgid)."""
     return hasattr(os, "getuid") and (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid())
 
 

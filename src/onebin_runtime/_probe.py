@@ -2,7 +2,8 @@
 
 Reads questions as JSON from standard input and writes answers as one line of JSON to standard output:
 
-    {"distributions": [name, ...],                      whose entry points are loaded
+    {"host": "module:attribute",                        what the artifact calls
+     "distributions": [name, ...],                      whose entry points are loaded
      "plugins": [{"name": ..., "distribution": ..., "modules": [...]}, ...],
      "modules": [name, ...],                            that are imported
      "data": [[distribution, file, package, file below the package], ...]}
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], list[str]]) -> dict[str, Any]:
     """Return what this process sees.
 
-    `distributions` maps names to versions, `entry_points` lists [distribution, group, name, value] of all,
-    `loads` has the outcome of loading each entry point of the distributions asked for, `plugins` that of opening
-    each plugin, `modules` that of importing each module, `data` the checksums of each file by path and as a resource.
+    `host` has the outcome of importing what the artifact calls, `distributions` maps names to versions, `entry_points`
+    lists [distribution, group, name, value] of all, `loads` has the outcome of loading each entry point of the
+    distributions asked for, `plugins` that of opening each plugin, `modules` that of importing each module, `data`
+    the checksums of each file by path and as a resource.
     """
     found = {_normalise(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
     points = [
@@ -49,6 +51,7 @@ def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], li
     ]
     wanted = {_normalise(name) for name in questions["distributions"]}
     return {
+        "host": [{"name": questions["host"], **_load("", "", questions["host"])}],
         "distributions": {name: each.version for name, each in sorted(found.items())},
         "entry_points": sorted(map(list, points)),
         "groups": sorted({point.group for point in _all_entry_points()}),

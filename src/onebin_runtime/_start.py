@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from onebin_runtime._interpreter import is_privileged, take_over
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
         sys.argv[0] = name  # as users will see it, and not the path of the generated entry
     else:
         _prepare_frozen(frozen_root, start_lines, interpreter=interpreter)
-    if os.environ.get(SELF_TEST_VARIABLE):
+    if os.environ.get(SELF_TEST_VARIABLE) and not is_privileged():
         from onebin_runtime._probe import main
 
         raise SystemExit(main(registry))
@@ -45,7 +47,6 @@ def run(host: Callable[[], object]) -> NoReturn:
 
 
 def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bool) -> None:
-    from onebin_runtime._interpreter import take_over
     from onebin_runtime._metadata import install
 
     install(frozen_root)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .wheels import wheel_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -95,14 +97,18 @@ class Bench:
         """Return the private copy of one of the tiny projects."""
         return self.directory / "projects" / name
 
-    def manifest(
-        self, *plugins: str, host: str = 'path = "projects/tinyhost"\nscript = "tinyhost"', **tables: str
-    ) -> Path:
-        """Write a manifest: a plugin is the name of a tiny project, or a whole line of `[plugins]`.
+    def wheel(self, name: str) -> str:
+        """Make the wheel of a tiny project as it is now, and return its path as a manifest has it."""
+        return f"wheels/{wheel_of(self.project(name), self.directory / 'wheels').name}"
 
-        `bundle` in `tables` is added to that table; `end` goes behind everything.
+    def manifest(self, *plugins: str, host: str | None = None, **tables: str) -> Path:
+        """Write a manifest: a plugin is the name of a tiny project, whose wheel is taken, or a line of `[plugins]`.
+
+        The host is tinyhost, unless `host` has other lines for `[host]`. `bundle` in `tables` is added to that table,
+        and `end` goes behind everything.
         """
-        rows = [row if "=" in row else f'{row} = {{ path = "projects/{row}" }}' for row in plugins]
+        rows = [row if "=" in row else f'{row} = {{ path = "{self.wheel(row)}" }}' for row in plugins]
+        host = host or f'path = "{self.wheel("tinyhost")}"\nscript = "tinyhost"'
         parts = [f'[bundle]\nname = "tiny"\n{tables.get("bundle", "")}', f"[host]\n{host}"]
         text = "\n\n".join([*parts, "\n".join(["[plugins]", *rows]), tables.get("end", "")])
         file = self.directory / "bundle.toml"

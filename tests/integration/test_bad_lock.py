@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +13,12 @@ import tomlkit
 from onebin.errors import LockError, StageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .bench import Bench
 
+GREET_HELLO = 'greet-hello = { path = "projects/greet-hello" }'
 WRONG = "0" * 64
 
 
@@ -75,14 +76,14 @@ def test_a_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
 
 def test_a_stale_lock_names_host_project_and_python(bench: Bench) -> None:
     """Other requirements in a local project, another host and another interpreter are changes, too."""
-    bench.manifest("greet-hello")
+    bench.manifest(GREET_HELLO, host='path = "projects/tinyhost"\nscript = "tinyhost"')
     bench.accepts("lock")
     project = bench.project("greet-hello") / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace("dependencies = []", 'dependencies = ["six"]'), "utf-8")
     text = bench.lock.read_text("utf-8")
     bench.lock.write_text(re.sub(r'python-minor = ".*"', 'python-minor = "3.10"', text), "utf-8")
     bench.project("tinyhost").rename(bench.project("renamed"))
-    bench.manifest("greet-hello", host='path = "projects/renamed"\nscript = "tinyhost"')
+    bench.manifest(GREET_HELLO, host='path = "projects/renamed"\nscript = "tinyhost"')
     said = bench.refuses("bundle", "--locked", error=LockError, may_write=()).says("does not fit", hint="onebin lock")
     assert "host changed: ./projects/tinyhost -> ./projects/renamed" in said.text
     assert "project projects/greet-hello changed" in said.text
@@ -91,7 +92,7 @@ def test_a_stale_lock_names_host_project_and_python(bench: Bench) -> None:
 
 def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
     """A local plugin's code is not in the lock: `--locked` builds it as it lies there."""
-    bench.manifest("greet-hello")
+    bench.manifest(GREET_HELLO)
     bench.accepts("lock")
     bench.project("greet-hello").joinpath("src/greet_hello/__init__.py").write_text("def greet(name): return 'new'\n")
     bench.accepts("check", "--locked")

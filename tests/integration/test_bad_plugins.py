@@ -15,6 +15,7 @@ from .wheels import make_wheel
 if TYPE_CHECKING:
     from .bench import Bench
 
+GREET_HELLO = 'greet-hello = { path = "projects/greet-hello" }'
 NO_SUCH = "onebin-no-such-plugin-zzz"
 GROUP = "[tinyhost.greeters]\n"
 
@@ -136,7 +137,7 @@ def test_a_plugin_for_a_later_python_is_named(bench: Bench) -> None:
     """A plugin that the interpreter is too old for is reported with both versions."""
     project = bench.project("greet-hello") / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
-    bench.manifest("greet-hello")
+    bench.manifest(GREET_HELLO)
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says("greet-hello", "3.99", hint="[bundle] python")
 
@@ -162,7 +163,7 @@ def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
 def test_a_project_that_is_broken_is_named(bench: Bench, content: str) -> None:
     """A project whose pyproject.toml is of no use is reported by its row, not only by a path somewhere in a log."""
     bench.project("greet-hello").joinpath("pyproject.toml").write_text(content, "utf-8")
-    bench.manifest("greet-hello")
+    bench.manifest(GREET_HELLO)
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says("greet-hello", hint="pyproject.toml")
 
@@ -200,9 +201,7 @@ def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
 
 def test_all_misfits_are_reported_in_one_run(bench: Bench) -> None:
     """Everything that is wrong with host and plugins comes out together, and a second run says the same."""
-    bench.manifest(
-        "greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"', bundle=""
-    )
+    bench.manifest("greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"')
     first = bench.refuses("check", error=ContractError)
     for words, hints in MISFITS.values():
         first.says(*words, hint=hints)
@@ -380,6 +379,6 @@ def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
 
 def test_one_project_in_two_rows_is_refused(bench: Bench) -> None:
     """Two rows that lead to one distribution are both named: it cannot be registered twice."""
-    bench.manifest("greet-hello", 'again = { path = "projects/greet-hello" }')
+    bench.manifest(GREET_HELLO, 'again = { path = "projects/greet-hello" }')
     refusal = bench.refuses(error=ContractError)
     refusal.says("greet-hello", "again", hint="keep one of them")

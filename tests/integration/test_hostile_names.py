@@ -116,7 +116,7 @@ def accepted(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_the_names_of_entry_points_stay_names(bench: Bench) -> None:
-    """Entry points may be called anything: they arrive in the registry as that text, and the code is as for tame ones."""
+    """Entry points may be called anything: they arrive in the registry as that text, and the code is the same."""
     names = accepted(NAMES)
     bench.manifest(plugin(bench.directory, "odd", _points(GROUP, [f"x{index}" for index in range(len(names))])))
     tame = generated(bench, "tame")
@@ -199,7 +199,8 @@ def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
     points = "\n".join([f"[{GROUP}]", "a = class.import:greet", "b = \ufb01t:greet", "c = None:greet"])
     wheel = make_wheel(bench.directory / "wheels", "odd", files=files, entry_points=points)
     rows = [
-        f'{name} = {{ path = "projects/{path}" }}' for name, path in {"class": "greet-hello", "None": "noisy"}.items()
+        f'{name} = {{ path = "{bench.wheel(path)}" }}'
+        for name, path in {"class": "greet-hello", "None": "noisy"}.items()
     ]
     bench.manifest(row("odd", wheel), *rows)
     out = generated(bench, "out")

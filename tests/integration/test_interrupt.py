@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX")
 
+SLOW_BUILD = 'slow-build = { path = "projects/slow-build" }'
+
 signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 
 
@@ -66,7 +68,7 @@ def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Sig
     """While uv asks a project for its metadata: uv and the project's build end, and the previous lock stays."""
     bench.manifest("greet-hello")
     bench.accepts("lock")
-    bench.manifest("greet-hello", "slow-build")
+    bench.manifest("greet-hello", SLOW_BUILD)
     begun = flags / "started"
     interrupt(bench, number, lambda _: begun.exists(), steps=[], env={"SLOW_BUILD": f"metadata {flags}"})
     bench.accepts("check")
@@ -75,7 +77,7 @@ def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Sig
 @signals
 def test_interrupted_while_staging(bench: Bench, flags: Path, number: signal.Signals) -> None:
     """While a project is built for the stage: the lock is kept, and the stage is not there, not even in part."""
-    bench.manifest("greet-hello", "slow-build")
+    bench.manifest("greet-hello", SLOW_BUILD)
     begun = flags / "started"
     interrupt(bench, number, lambda _: begun.exists(), steps=["lock"], env={"SLOW_BUILD": f"wheel {flags}"})
     assert not list(bench.cache.glob("stages/*"))

@@ -17,7 +17,18 @@ FLOORS: tuple[frozenset[str], ...] = (
         {"manifest", "manifest_edit", "manifest_lines", "manifest_fields", "conflict", "lock", "stage", "toolchain"}
     )
     | frozenset(
-        {"survey", "probe", "contribution", "contract", "registry", "provenance", "freeze", "freeze_driver", "pack", "verify"}
+        {
+            "survey",
+            "probe",
+            "contribution",
+            "contract",
+            "registry",
+            "provenance",
+            "freeze",
+            "freeze_driver",
+            "pack",
+            "verify",
+        }
     ),
     frozenset({"pipeline", "inspect"}),
     frozenset({"cli", "__main__"}),

@@ -68,4 +68,4 @@ def test_a_version_that_does_not_exist_names_its_row() -> None:
 @pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])
 def test_what_is_not_understood_is_passed_on(text: str) -> None:
     """A message that has no known form is shown as it is."""
-    assert _explained(text) == f"the manifest cannot be locked: {text}"
+    assert _explained(text) == f"the manifest cannot be locked\nuv says: {text}"

@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         report(
-            InterruptedBuildError("interrupted", "nothing was changed; the next build goes on from what is finished")
+            InterruptedBuildError(
+                "interrupted", "the previous artifact is as it was; the next build goes on from what is finished"
+            )
         )
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:

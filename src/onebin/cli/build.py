@@ -18,6 +18,7 @@ from onebin.errors import FreezeError, os_errors
 from onebin.paths import display
 from onebin.pipeline import Settings
 from onebin.process import become
+from onebin.progress import count
 
 if TYPE_CHECKING:
     from onebin.contract import Plan
@@ -51,18 +52,17 @@ def lock(
     with progress.step("lock") as step:
         wanted = (names or None) if upgrade else ()
         locked = locks.resolve(loaded, workspace, offline=offline, upgrade=wanted)
-        step.outcome = (
-            f"{display(locked.file)}: {len(locked.packages)} packages for Python {locked.interpreter.version}"
-        )
+        packages = count(len(locked.packages), "package")
+        step.outcome = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
     for change in locked.changes or ("nothing changed",):
         progress.detail(change)
     if as_json:
-        packages = [{"name": package.name, "version": package.version} for package in locked.packages]
+        rows = [{"name": package.name, "version": package.version} for package in locked.packages]
         print_json(
             {
                 "file": str(locked.file),
                 "sha256": locked.digest,
-                "packages": packages,
+                "packages": rows,
                 "changes": locked.changes,
             }
         )

@@ -55,7 +55,7 @@ def init(
             ],
         )
     wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
-    text = wanted.manifest_text()
+    text = wanted.manifest_text(file.parent)
     manifests.parse(text, file=file)
     _write(file, text)
     click.echo(f"wrote {display(file)}; next: onebin bundle")

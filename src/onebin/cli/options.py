@@ -110,10 +110,10 @@ class Wanted:
         """Whether any of the options was used."""
         return self != Wanted(host=None, script=None, entry=None, plugins=(), python=None, name=None)
 
-    def manifest_text(self) -> str:
-        """Return the manifest that these options mean; raises UsageError or ManifestError."""
+    def manifest_text(self, directory: Path) -> str:
+        """Return the manifest that these options mean, for a folder; raises UsageError or ManifestError."""
         if self.host is None:
-            raise click.UsageError("--host is missing: a bundle without a manifest needs the application to freeze.")
+            raise click.UsageError("--host is missing: the application to freeze.")
         if (self.script is None) == (self.entry is None):
             raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
         name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
@@ -124,6 +124,7 @@ class Wanted:
             entry=self.entry,
             plugins=self.plugins,
             python=self.python,
+            directory=directory,
         )
 
 
@@ -132,7 +133,7 @@ def described(wanted: Wanted, output: Path | None) -> Iterator[tuple[Manifest, W
     """Provide the manifest and workspace of a bundle without files: its lock is made anew and thrown away."""
     with tempfile.TemporaryDirectory(prefix="onebin-") as scratch:
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=Path(scratch))
-        yield manifests.parse(wanted.manifest_text(), file=workspace.manifest_file), workspace
+        yield manifests.parse(wanted.manifest_text(workspace.directory), file=workspace.manifest_file), workspace
 
 
 def opened(file: Path, output: Path | None = None) -> tuple[Manifest, Workspace]:
