@@ -35,7 +35,7 @@ from onebin import manifest_lines as kinds
 from onebin.errors import Finding, ManifestError
 from onebin.manifest_lines import either, key_path, lines, parse_toml, read, shown, similar, wrong
 
-__all__ = ["Bundle", "ExtensionPoint", "Freeze", "Host", "Manifest", "PluginRow", "load", "parse", "schema"]
+__all__ = ["Bundle", "ExtensionPoint", "Freeze", "Host", "Manifest", "PluginRow", "Verify", "load", "parse", "schema"]
 
 
 class _Table(BaseModel):
@@ -203,10 +203,18 @@ class Freeze(_Table):
         description="Files to add: folder in the bundle = a file, or a directory whose content goes there.",
     )
     keep_source: kinds.TopLevels = Field(
-        (), description="Top-level packages whose .py files are kept beside the frozen modules."
+        (), description="Top-level packages that lie as files in the bundle, source beside bytecode."
     )
     optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Level of optimisation, as of python -O.")
     strip: bool = Field(default=False, description="Whether symbols are stripped from shared libraries.")
+
+
+class Verify(_Table):
+    """`[verify]`: what proves the artifact, beside onebin's own questions."""
+
+    commands: kinds.CommandLines = Field(
+        (), description="Command lines with {artifact} in them, run with the staged host and with the artifact alike."
+    )
 
 
 def _row(value: object) -> object:
@@ -232,6 +240,7 @@ class _Document(_Table):
         default_factory=dict, description="How the plugins of one extension point are loaded."
     )
     freeze: Freeze = Field(default_factory=Freeze)
+    verify: Verify = Field(default_factory=Verify)
 
 
 _TABLES: Mapping[str, type[_Table]] = {
@@ -240,6 +249,7 @@ _TABLES: Mapping[str, type[_Table]] = {
     "plugins": PluginTable,
     "extension-points": ExtensionPoint,
     "freeze": Freeze,
+    "verify": Verify,
 }
 
 
@@ -254,6 +264,7 @@ class Manifest:
     plugins: tuple[PluginRow, ...]
     extension_points: Mapping[str, ExtensionPoint] = field(hash=False)
     freeze: Freeze = field(hash=False)
+    verify: Verify = field(hash=False)
 
     @property
     def directory(self) -> Path:
@@ -282,6 +293,7 @@ def parse(text: str, *, file: Path) -> Manifest:
         plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
         extension_points=document.extension_points,
         freeze=document.freeze,
+        verify=document.verify,
     )
 
 

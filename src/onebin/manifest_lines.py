@@ -8,6 +8,7 @@ import difflib
 import json
 import keyword
 import re
+import shlex
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -289,6 +290,13 @@ def _check_inside(value: str) -> None:
         raise wrong(f'{shown(value)} has "." or ".." as a part', _PARTS)
 
 
+def _check_words(value: str) -> None:
+    try:
+        shlex.split(value)
+    except ValueError:
+        raise wrong(f"{shown(value)} has a quote that is not closed") from None
+
+
 def _check_version(value: str) -> None:
     try:
         sound = value == "*" or all(len(SpecifierSet(part)) for part in value.split(","))
@@ -401,4 +409,14 @@ Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
 Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
+CommandLine = Annotated[
+    str,
+    _Text(
+        'a command line with "{artifact}" in it',
+        r"[^\n]*\{artifact\}[^\n]*",
+        'such as "{artifact} --version"',
+        _check_words,
+    ),
+]
+CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
 TopLevels = Annotated[tuple[TopLevel, ...], Strict(strict=False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, lock, registry, stage, survey, verify
+from onebin import contract, freeze, lock, registry, smoke, stage, survey, verify
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to build: `locked` never writes the lock, `offline` never asks an index, `full_probe` asks about all."""
+    """How to build: `locked` never writes the lock, `offline` never asks an index, `full_probe` asks about all.
+
+    `commands` are the caller's own checks, beside those of the manifest.
+    """
 
     locked: bool = False
     offline: bool = False
     full_probe: bool = False
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,11 @@ def bundle(
             with progress.step("verify") as step:
                 proof = verify.verify(artifact.file, artifact.facts)
                 step.outcome = proof.summary
+            commands = (*manifest.verify.commands, *settings.commands)
+            if commands:
+                with progress.step("smoke") as step:
+                    passed = smoke.compare(commands, artifact.file, source, checked, workspace)
+                    step.outcome = f"{count(passed, 'command')} as in the stage"
         with progress.step("publish") as step:
             artifact.publish()
             step.outcome = f"{display(artifact.output)}, {artifact.output.stat().st_size / 1e6:.1f} MB"

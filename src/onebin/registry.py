@@ -19,7 +19,7 @@ from onebin.survey import importable
 from onebin.templates import render_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from onebin.contract import Plan
@@ -139,7 +139,7 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "data": {each.name: [[file, str(each.site_packages / file)] for file in each.data] for each in distributions},
         "late_hooks": sorted(toolchain.late_hooks),
         "on_disk": sorted(module for each in on_disk for module in each.modules),
-        "sources": [[file, str(each.site_packages / file)] for each in on_disk for file in each.sources],
+        "sources": [row for each in on_disk for row in _sources(each, excluded)],
         "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],
         "files": survey.recorded,
     }
@@ -163,6 +163,14 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
         for line in each.start_lines:
             words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", line))
             yield from sorted(words & set(each.modules))
+
+
+def _sources(distribution: Distribution, excluded: Sequence[str]) -> Iterator[list[str]]:
+    left_out = {str(file) for name, file in distribution.modules.items() if is_excluded(name, excluded)}
+    for file in distribution.sources:
+        source = str(distribution.site_packages / file)
+        if source not in left_out:
+            yield [file, source]
 
 
 def _on_disk(plan: Plan) -> Iterator[Distribution]:

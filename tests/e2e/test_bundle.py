@@ -148,7 +148,7 @@ def test_verify_passes_for_what_was_built(onebin: Onebin, tiny: Bundle, alone: A
 
 @pytest.mark.parametrize("place", [0.001, 0.5, 0.99, -40, -1000], ids=["start", "middle", "end", "footer", "card"])
 def test_verify_refuses_a_changed_byte(onebin: Onebin, alone: Alone, place: float) -> None:
-    """One flipped bit anywhere in the file is exit code 12, and the file is not run."""
+    """One flipped bit anywhere in the file is exit code 12."""
     content = bytearray(alone.file.read_bytes())
     content[int(place * len(content)) if place > 0 else int(place)] ^= 1
     alone.file.write_bytes(content)

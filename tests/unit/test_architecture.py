@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "freeze_driver",
             "pack",
             "verify",
+            "smoke",
         }
     ),
     frozenset({"pipeline", "inspect"}),

@@ -25,6 +25,7 @@ STAGED: dict[str, Any] = {
     "plugins": [{"name": "row", "result": ["plug"]}],
     "modules": [],
     "data": [],
+    "host": [],
 }
 FACTS = {"plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}], "answers": STAGED}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onebin import lock as locks
-from onebin import pipeline
+from onebin import pipeline, smoke
 from onebin.cache import Cache
 from onebin.cli import options
 from onebin.cli.report import print_json
@@ -22,6 +23,21 @@ from onebin.progress import count
 
 if TYPE_CHECKING:
     from onebin.contract import Plan
+
+
+_TEST_HELP = "A command with {artifact} in it, to be run with the staged host and with the file; may be repeated."
+
+
+def _checked_commands(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a command that would not run the artifact."""
+    for value in values:
+        if "{artifact}" not in value:
+            raise click.BadParameter(f"{value!r} has no {{artifact}} in it.", context, parameter)
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}.", context, parameter) from error
+    return values
 
 
 @click.command(epilog="Example: onebin lock --upgrade datasette-vega")
@@ -108,6 +124,7 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: dist/NAME]")
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
 @options.with_probe
+@click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
 @options.with_host
 @options.with_settings
 @options.with_json
@@ -118,6 +135,7 @@ def bundle(
     output: Path | None,
     no_verify: bool,
     probe: str,
+    commands: tuple[str, ...],
     host: str | None,
     script: str | None,
     entry: str | None,
@@ -145,7 +163,7 @@ def bundle(
             loaded, workspace = stack.enter_context(options.described(wanted, output))
         else:
             loaded, workspace = options.opened(manifest or Path(), output)
-        settings = Settings(locked=locked, offline=offline, full_probe=probe == "full")
+        settings = Settings(locked=locked, offline=offline, full_probe=probe == "full", commands=commands)
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
     if as_json:
         verified = built.verified is not None
@@ -175,7 +193,7 @@ def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
     settings = Settings(locked=locked)
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
     with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
-        directory = Cache(workspace.cache_dir).ensure("sources", source.digest, source.write)
+        directory = Cache(workspace.cache_dir).ensure(smoke.KIND, source.digest, source.write)
     # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.
     return become([plan.survey.stage.python, "-E", "-s", "-B", directory / "entry.py", *args], env=os.environ)
 
