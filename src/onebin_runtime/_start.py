@@ -10,6 +10,7 @@ from onebin_runtime._interpreter import is_privileged, take_over
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import NoReturn
 
     from onebin_runtime._registry import Registry
@@ -41,9 +42,7 @@ def run(host: Callable[[], object]) -> NoReturn:
     An error that the host lets through is reported and ends the process as unfrozen; left to itself, the boot loader
     would add words of its own.
     """
-    if getattr(sys, "frozen", False):
-        host = _reporting(host)
-    raise SystemExit(host())
+    raise SystemExit(_reporting(host)())
 
 
 def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bool) -> None:
@@ -66,12 +65,26 @@ def _reporting(action: Callable[[], object]) -> Callable[[], object]:
         except SystemExit:
             raise
         except BaseException as error:  # noqa: BLE001  # whatever the host raises
-            sys.excepthook(type(error), error, error.__traceback__)
+            report = error.with_traceback(_foreign_part(error.__traceback__))
+            sys.excepthook(type(report), report, report.__traceback__)
             if isinstance(error, KeyboardInterrupt):
                 _end_by_interrupt()
             raise SystemExit(1) from None
 
     return reporting
+
+
+def _foreign_part(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first line that is not onebin's."""
+    whole = trace
+    while trace is not None and _is_own(trace.tb_frame.f_globals):
+        trace = trace.tb_next
+    return trace if trace is not None else whole
+
+
+def _is_own(names: dict[str, object]) -> bool:
+    """Tell whether a module's names are those of this package or of the generated entry."""
+    return "REGISTRY" in names or str(names.get("__name__")).startswith("onebin_runtime.")
 
 
 def _end_by_interrupt() -> NoReturn:
