@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import struct
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from onebin.errors import ArtifactError
+from onebin.facts import Facts, read_facts
 from onebin.paths import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import IO, BinaryIO
 
@@ -28,44 +31,48 @@ _LARGEST = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
-def append(stream: IO[bytes], executable_sha256: str, facts: Mapping[str, Any]) -> None:
+def append(stream: IO[bytes], executable_sha256: str, facts: Facts) -> None:
     """Write card and footer behind an executable whose digest is given; raises OSError."""
     card = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     stream.write(card)
     stream.write(_FOOTER.pack(bytes.fromhex(executable_sha256), hashlib.sha256(card).digest(), len(card), MAGIC))
 
 
-def read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> Facts:
     """Return the facts on an artifact's card; raises ArtifactError."""
-    try:
-        with file.open("rb") as stream:
-            facts, _, _ = _read(stream, file)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", "name the artifact's file") from error
-    return facts
+    with _opened(file) as stream:
+        return _read(stream, file)[0]
 
 
-def check(file: Path) -> dict[str, Any]:
+def check(file: Path) -> Facts:
     """Return the facts on an artifact's card after comparing every byte with its digest; raises ArtifactError."""
-    try:
-        with file.open("rb") as stream:
-            facts, expected, length = _read(stream, file)
-            stream.seek(0)
-            found = hashlib.sha256()
-            while length > 0:
-                chunk = stream.read(min(_CHUNK, length))
-                if not chunk:
-                    break
-                found.update(chunk)
-                length -= len(chunk)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", "name the artifact's file") from error
+    with _opened(file) as stream:
+        facts, expected, length = _read(stream, file)
+        stream.seek(0)
+        found = hashlib.sha256()
+        while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
+            found.update(chunk)
+            length -= len(chunk)
     if found.digest() != expected:
         raise _damaged(file, "its bytes do not have the digest on its card")
     return facts
 
 
-def _read(stream: BinaryIO, file: Path) -> tuple[dict[str, Any], bytes, int]:
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """Open a regular file; anything else might never end."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            kind = "a directory" if file.is_dir() else "not a regular file"
+            raise ArtifactError(f"cannot read {display(file)}: it is {kind}", "name the artifact's file")
+        with file.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        hint = "check its mode and owner" if isinstance(error, PermissionError) else "name the artifact's file"
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", hint) from error
+
+
+def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     """Return the facts, the executable's digest and its length in bytes."""
     size = stream.seek(0, 2)
     if size < _FOOTER.size:
@@ -87,11 +94,9 @@ def _read(stream: BinaryIO, file: Path) -> tuple[dict[str, Any], bytes, int]:
     if hashlib.sha256(card).digest() != card_sha256:
         raise _damaged(file, "its card does not have its digest")
     try:
-        facts = json.loads(card)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(file, "its card is not JSON") from error
-    if not isinstance(facts, dict):
-        raise _damaged(file, "its card is not a table")
+        facts = read_facts(card)
+    except ValueError as error:
+        raise _damaged(file, "what is on its card is not what onebin writes there") from error
     return facts, executable_sha256, start
 
 

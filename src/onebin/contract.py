@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onebin import probe as ask
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
@@ -21,8 +21,9 @@ from onebin.paths import display
 from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from onebin.facts import Answers, Outcome, Questions
     from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
 
@@ -40,8 +41,8 @@ class Plan:
     host: Distribution
     entry: tuple[str, str]
     plugins: tuple[PlannedPlugin, ...]
-    questions: Mapping[str, Any]
-    answers: Mapping[str, Any]
+    questions: Questions
+    answers: Answers
     notices: tuple[str, ...]
 
     @property
@@ -61,17 +62,8 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     rows = [contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}") for row in manifest.plugins]
     plugins = [row for row in rows if isinstance(row, PlannedPlugin)]
     called = entry if isinstance(entry, tuple) else ("sys", "exit")
-    questions = ask.questions(called, plugins, surveyed, full=full)
-    answers = ask.ask_stage(surveyed.stage, questions)
-    notices = []
-    if answers.failure is not None and full:
-        notices.append(f"the stage cannot be asked about every module: {answers.failure}")
-        questions = ask.questions(called, plugins, surveyed, full=False)
-        answers = ask.ask_stage(surveyed.stage, questions)
-    if answers.failure is not None:
-        hint = "a plugin may end the process when it is imported: try without the newest"
-        raise StageError(f"the stage does not answer: {answers.failure}", hint)
-    failures = list(_failures(answers.data, plugins, where))
+    questions, answers, notices = _ask(called, plugins, surveyed, full=full)
+    failures = list(_failures(answers, plugins, where))
     findings = [
         *([entry] if isinstance(entry, Finding) else []),
         *(finding for row in rows if isinstance(row, list) for finding in row),
@@ -89,9 +81,24 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         entry=entry,
         plugins=tuple(plugins),
         questions=questions,
-        answers=answers.data,
+        answers=answers,
         notices=(*notices, *(failure.message for failure in failures if failure.is_notice(surveyed))),
     )
+
+
+def _ask(
+    called: tuple[str, str], plugins: Sequence[PlannedPlugin], surveyed: Survey, *, full: bool
+) -> tuple[Questions, Answers, list[str]]:
+    """Return what the stage was asked and said; if asking about everything ends it, it is asked about less."""
+    questions = ask.questions(called, plugins, surveyed, full=full)
+    try:
+        return questions, ask.ask_stage(surveyed.stage, questions), []
+    except ask.MuteError as error:
+        if full:
+            fewer = _ask(called, plugins, surveyed, full=False)
+            return *fewer[:2], [f"the stage cannot be asked about every module: {error}"]
+        hint = "a plugin may end the process when it is imported: try without the newest"
+        raise StageError(f"the stage does not answer: {error}", hint) from error
 
 
 def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str] | Finding:
@@ -145,7 +152,7 @@ class _Failure:
 
     key: str
     what: str
-    outcome: Mapping[str, Any]
+    outcome: Outcome
     is_of_plugin: bool
 
     @property
@@ -178,7 +185,7 @@ class _Failure:
         )
 
 
-def _failures(answers: Mapping[str, Any], plugins: Sequence[PlannedPlugin], where: str) -> Iterator[_Failure]:
+def _failures(answers: Answers, plugins: Sequence[PlannedPlugin], where: str) -> Iterator[_Failure]:
     """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
     rows = {plugin.distribution: plugin.name for plugin in reversed(plugins)}
     seen: set[tuple[str, str]] = set()

@@ -19,7 +19,7 @@ from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.errors import FreezeError, ProcessError, os_errors
 from onebin.paths import display
-from onebin.probe import ask_stage
+from onebin.probe import MuteError, ask_stage
 from onebin.process import environment, stream
 from onebin.provenance import Places, attribute
 from onebin.registry import declared_modules
@@ -136,12 +136,15 @@ def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
     missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
     if not missing:
         return
-    answers = ask_stage(plan.survey.stage, {**plan.questions, "modules": missing, "data": []})
-    lost = [row["name"] for row in answers.data.get("modules", ()) if "error" not in row]
-    if lost or answers.failure:
+    try:
+        answers = ask_stage(plan.survey.stage, {**plan.questions, "modules": missing, "data": []})
+        lost = [row["name"] for row in answers["modules"] if "error" not in row]
+    except MuteError:
+        lost = missing
+    if lost:
         owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})
         raise FreezeError(
-            f"PyInstaller left out {', '.join(lost or missing)} of {', '.join(owners)}",
+            f"PyInstaller left out {', '.join(lost)} of {', '.join(owners)}",
             "if the bundle works without, say so: [freeze] exclude = [...]",
         )
 

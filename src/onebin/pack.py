@@ -13,19 +13,21 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from onebin import __version__, card
 from onebin.digest import sha256_of
 from onebin.errors import PackError, os_errors
+from onebin.facts import portable
 from onebin.paths import display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from onebin.contract import Plan
+    from onebin.facts import Facts
     from onebin.freeze import FrozenTree
     from onebin.paths import Workspace
 
@@ -39,7 +41,7 @@ class Artifact:
 
     file: Path
     output: Path
-    facts: Mapping[str, Any]
+    facts: Facts
 
     def publish(self) -> None:
         """Put the artifact in its place in one move; raises PackError."""
@@ -85,7 +87,7 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artif
             file.unlink(missing_ok=True)
 
 
-def _write(executable: Path, facts: Mapping[str, Any], output: Path) -> Path:
+def _write(executable: Path, facts: Facts, output: Path) -> Path:
     digest = hashlib.sha256()
     suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
     with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=suffix, delete=False) as out:
@@ -106,7 +108,7 @@ def _write(executable: Path, facts: Mapping[str, Any], output: Path) -> Path:
     return file
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: Plan) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
     manifest, survey, lock = plan.manifest, plan.survey, plan.survey.stage.lock
     return {
@@ -119,7 +121,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
                 "distribution": survey.distributions[plugin.distribution].title,
                 "version": plugin.version,
                 "modules": list(plugin.modules),
-                "entry_points": [[point.group, point.name, point.value] for point in plugin.entry_points],
+                "entry_points": [(point.group, point.name, point.value) for point in plugin.entry_points],
             }
             for plugin in plan.plugins
         ],
@@ -133,14 +135,5 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "lock": {"sha256": lock.digest, "text": lock.text},
         "manifest": {"text": manifest.text},
         "questions": plan.questions,
-        "answers": without_places(plan.answers),
+        "answers": portable(plan.answers),
     }
-
-
-def without_places(value: Any) -> Any:
-    """Return answers of a probe without what names a path of one machine: only the kind of an error is kept."""
-    if isinstance(value, dict):
-        return {key: without_places(item) for key, item in value.items() if key not in {"where", "message"}}
-    if isinstance(value, list):
-        return [without_places(item) for item in value]
-    return value

@@ -10,22 +10,24 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onebin.errors import ProcessError
+from onebin.facts import read_answers
 from onebin.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from onebin.contribution import PlannedPlugin
+    from onebin.facts import Answers, Facts, Questions
     from onebin.stage import Stage
     from onebin.survey import Distribution, Survey
 
 TIMEOUT_SECONDS = 300.0
+_SHOWN_LINES = 5
 
 # PyInstaller may strip or sign them: that they load is asked by importing what needs them.
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
@@ -34,17 +36,15 @@ _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECA
 _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What a process said; `failure` is the end of its standard error when it said nothing that can be read."""
+class MuteError(Exception):
+    """A process did not answer; the text says how it ended and what it printed last."""
 
-    data: Mapping[str, Any]
-    failure: str | None = None
+    def __init__(self, text: str, hint: str | None = None) -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
-def questions(
-    entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool
-) -> dict[str, Any]:
+def questions(entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool) -> Questions:
     """Return what a process is to be asked; in full, also about each module and data file of host and plugins."""
     names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
@@ -58,7 +58,7 @@ def questions(
         # A __main__ module does its work when it is imported.
         "modules": [name for each in asked for name in each.modules if not name.endswith("__main__")],
         "data": [
-            [each.name, file, *_package_of(file, each)]
+            (each.name, file, *_package_of(file, each))
             for each in asked
             for file in each.data
             if not _SHARED_LIBRARY.search(file)
@@ -66,10 +66,11 @@ def questions(
     }
 
 
-def quick(facts: Mapping[str, Any]) -> dict[str, Any]:
+def quick(facts: Facts) -> Facts:
     """Return an artifact's facts without the questions about each module and data file, and without their answers."""
-    few: dict[str, list[str]] = {"modules": [], "data": []}
-    return {**facts, "questions": {**facts["questions"], **few}, "answers": {**facts["answers"], **few}}
+    asked: Questions = {**facts["questions"], "modules": [], "data": []}
+    said: Answers = {**facts["answers"], "modules": [], "data": []}
+    return {**facts, "questions": asked, "answers": said}
 
 
 def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
@@ -82,27 +83,27 @@ def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
     return "", ""
 
 
-def ask_stage(stage: Stage, questions: Mapping[str, Any]) -> Answers:
-    """Ask the unfrozen host's environment."""
+def ask_stage(stage: Stage, questions: Questions) -> Answers:
+    """Ask the unfrozen host's environment; raises MuteError."""
     with as_file(files("onebin_runtime") / "_probe.py") as script:
         return _ask([stage.python, "-I", script], questions)
 
 
-def ask_artifact(file: Path, questions: Mapping[str, Any]) -> Answers:
-    """Ask an artifact by its self-test switch."""
+def ask_artifact(file: Path, questions: Questions) -> Answers:
+    """Ask an artifact by its self-test switch; raises MuteError."""
     return _ask([file], questions, ONEBIN_SELF_TEST="1")
 
 
-def _ask(argv: Sequence[str | Path], questions: Mapping[str, Any], **extra: str) -> Answers:
+def _ask(argv: Sequence[str | Path], questions: Questions, **extra: str) -> Answers:
     env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
     with tempfile.TemporaryDirectory(prefix="onebin-probe-") as empty:
         try:
             completed = run(argv, env=env, cwd=Path(empty), stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
         except ProcessError as error:
-            return Answers(data={}, failure=error.tail)
+            raise MuteError(error.tail, error.hint) from error
     try:
-        data = json.loads(completed.stdout)
-    except ValueError:
-        tail = "\n".join(completed.stderr.strip().splitlines()[-5:])
-        return Answers(data={}, failure=f"exit code {completed.code}{': ' + tail if tail else ''}")
-    return Answers(data=data)
+        return read_answers(completed.stdout)
+    except ValueError as error:
+        printed = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
+        tail = "\n".join(printed[-_SHOWN_LINES:])
+        raise MuteError(f"exit code {completed.code}{': ' + tail if tail else ''}") from error

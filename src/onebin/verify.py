@@ -9,14 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from onebin.errors import Finding, ProcessError, VerifyError
-from onebin.pack import without_places
-from onebin.probe import ask_artifact
+from packaging.utils import canonicalize_name
+
+from onebin.errors import Finding, VerifyError
+from onebin.facts import comparable
+from onebin.probe import MuteError, ask_artifact
 from onebin.progress import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from onebin.facts import Answers, Facts, Outcome
 
 _SHOWN = 5
 
@@ -45,49 +49,63 @@ class Verified:
         return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 
 
-def verify(file: Path, facts: Mapping[str, Any]) -> Verified:
+def verify(file: Path, facts: Facts) -> Verified:
     """Run an artifact's self-test and compare it with the stage's answers on its card; raises VerifyError."""
     name = facts["bundle"]["name"]
     try:
         said = ask_artifact(file, facts["questions"])
-    except ProcessError as error:
-        raise VerifyError(f"{name} cannot be run", [Finding(name, error.tail or error.message, error.hint)]) from error
-    if said.failure is not None:
-        raise VerifyError(f"{name} does not run", [Finding(name, said.failure, "build with -v, or try `onebin run`")])
-    findings = list(compare(facts, said.data))
+    except MuteError as error:
+        hint = error.hint or "build with -v, or try `onebin run`"
+        raise VerifyError(f"{name} does not run", [Finding(name, str(error), hint)]) from error
+    findings = list(compare(facts, said))
     if findings:
         raise VerifyError(f"{name} does not behave as its stage does", findings)
     return Verified(
         file=file,
         plugins=len(facts["plugins"]),
-        entry_points=len(said.data["loads"]),
-        distributions=len(said.data["distributions"]),
-        modules=len(said.data["modules"]),
-        data=len(said.data["data"]),
+        entry_points=len(said["loads"]),
+        distributions=len(said["distributions"]),
+        modules=len(said["modules"]),
+        data=len(said["data"]),
     )
 
 
-def compare(facts: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Finding]:
+def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
     """Yield each difference between the stage's answers on a card and what an artifact said."""
     staged = facts["answers"]
-    rows = {plugin["distribution"].lower().replace("_", "-"): plugin["name"] for plugin in facts["plugins"]}
-    registered = [[plugin["name"], plugin["distribution"], plugin["version"]] for plugin in facts["plugins"]]
+    registered = [(plugin["name"], plugin["distribution"], plugin["version"]) for plugin in facts["plugins"]]
     if found.get("registered") != registered:
         yield Finding("registry", f"it lists {found.get('registered')}, the lock says {registered}")
     yield from _distributions(staged["distributions"], found["distributions"])
-    for part, label in (("entry_points", "entry point"), ("groups", "group of entry points")):
-        yield from _sets(label, staged[part], found[part])
-    for part in ("host", "loads", "plugins", "modules", "data"):
-        expected = {_identity(row): row for row in staged[part]}
-        for row in found[part]:
-            if without_places(row) != expected.get(_identity(row), without_places(row)):
-                name = row.get("distribution", row["name"])
-                yield Finding(rows.get(name, name), _difference(row, expected[_identity(row)]), _remedy(row))
+    yield from _sets("entry point", staged["entry_points"], found["entry_points"])
+    yield from _sets("group of entry points", staged["groups"], found["groups"])
+    rows = {canonicalize_name(plugin["distribution"]): plugin["name"] for plugin in facts["plugins"]}
+    for expected, said in (
+        (staged["host"], found["host"]),
+        (staged["loads"], found["loads"]),
+        (staged["plugins"], found["plugins"]),
+        (staged["modules"], found["modules"]),
+        (staged["data"], found["data"]),
+    ):
+        yield from _outcomes(expected, said, rows)
 
 
-def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _outcomes(staged: Sequence[Outcome], found: Sequence[Outcome], rows: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the questions that were answered otherwise or not at all, by the name of the plugin that they concern."""
+    said = {_identity(row): row for row in found}
+    for expected in staged:
+        distribution = expected.get("distribution", "")
+        where = rows.get(distribution, distribution or expected["name"])
+        answer = said.get(_identity(expected))
+        if answer is None:
+            yield Finding(where, f"the artifact does not say what came of {expected['name']}")
+        elif comparable(answer) != comparable(expected):
+            yield Finding(where, _difference(answer, expected), _remedy(answer))
+
+
+def _identity(row: Outcome) -> tuple[str, ...]:
     """Return what was asked, without the outcome."""
-    return tuple(row.get(key, "") for key in ("distribution", "group", "name", "value"))
+    return row.get("distribution", ""), row.get("group", ""), row["name"], row.get("value", "")
 
 
 def _distributions(staged: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Finding]:
@@ -108,17 +126,17 @@ def _text(row: Any) -> str:
     return row if isinstance(row, str) else " ".join(map(str, row))
 
 
-def _difference(found: Mapping[str, Any], staged: Mapping[str, Any]) -> str:
-    what = (
-        f"entry point {found['name']} = {found['value']} [{found['group']}]" if "group" in found else f"{found['name']}"
-    )
+def _difference(found: Outcome, staged: Outcome) -> str:
+    what = found["name"]
+    if found.get("group"):
+        what = f"entry point {found['name']} = {found.get('value')} [{found['group']}]"
     if "error" in found:
         place = f" ({found['where']})" if found.get("where") else ""
-        return f"{what} fails in the artifact: {found['error']}: {found['message']}{place}"
+        return f"{what} fails in the artifact: {found['error']}: {found.get('message', '')}{place}"
     return f"{what} is {found.get('result')} in the artifact, {staged.get('result', staged.get('error'))} in the stage"
 
 
-def _remedy(found: Mapping[str, Any]) -> str:
+def _remedy(found: Outcome) -> str:
     """Return the likely cause of a difference and the manifest key that mends it."""
     missing = found.get("module")
     if missing:

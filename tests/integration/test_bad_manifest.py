@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ManifestError
+from onebin.errors import ContractError, ManifestError
 
 if TYPE_CHECKING:
+    from onebin.errors import OnebinError
+
     from .bench import Bench
 
 TOO_LONG = "x" * 300
@@ -181,20 +183,20 @@ def test_a_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "manifest"),
+    ("arguments", "manifest", "error"),
     [
-        (("bundle", TOO_LONG), {}),
-        (("bundle",), {"host": f'path = "{TOO_LONG}"\nscript = "x"'}),
-        (("bundle",), {"end": f'[freeze.data]\nx = "{TOO_LONG}"'}),
+        (("bundle", TOO_LONG), {}, ManifestError),
+        (("bundle",), {"host": f'path = "{TOO_LONG}"\nscript = "x"'}, ManifestError),
+        (("bundle",), {"end": f'[freeze.data]\nx = "{TOO_LONG}"'}, ContractError),
     ],
     ids=["manifest", "project", "data"],
 )
 def test_a_path_that_is_too_long_is_an_error_like_any_other(
-    bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str]
+    bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str], error: type[OnebinError]
 ) -> None:
     """A name that no file system takes is reported as a path that is not there, not as a crash."""
     bench.manifest(**manifest)
-    refusal = bench.refuses(*arguments, error=ManifestError)
+    refusal = bench.refuses(*arguments, error=error)
     assert TOO_LONG in refusal.err
 
 
@@ -203,9 +205,9 @@ def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: 
     """Every missing file of [freeze] data is named before anything is generated, all in one run."""
     bench.directory.joinpath("here.txt").write_text("here")
     bench.manifest(end='[freeze]\ndata = { "a" = "no/such.txt", "b" = "here.txt", "c/d" = "nor-this" }')
-    refusal = bench.refuses(command, error=ManifestError)
-    refusal.says("freeze.data.a", "no/such.txt", hint="relative to the manifest")
-    refusal.says('freeze.data."c/d"', "nor-this", hint="relative to the manifest")
+    refusal = bench.refuses(command, error=ContractError)
+    refusal.says("freeze.data", "a", "no/such.txt", hint="relative to the manifest")
+    refusal.says("freeze.data", "c/d", "nor-this", hint="relative to the manifest")
     assert "generate" not in refusal.steps
 
 

@@ -11,12 +11,34 @@ from hypothesis import strategies as st
 
 from onebin import card
 from onebin.errors import ArtifactError
+from onebin.facts import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BODY = b"\x7fELF" + bytes(range(256)) * 40
-FACTS = {"bundle": {"name": "x"}, "text": "grüße", "numbers": [1, 2, 3]}
+FACTS: Facts = {
+    "bundle": {"name": "x"},
+    "onebin": "1.0",
+    "host": {"name": "grüße", "version": "1", "entry": "a:b"},
+    "plugins": [],
+    "distributions": [{"name": "x", "version": "1"}],
+    "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
+    "toolchain": [],
+    "lock": {"sha256": "0" * 64, "text": "lock"},
+    "manifest": {"text": "manifest"},
+    "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": []},
+    "answers": {
+        "host": [{"name": "a:b", "result": ["x"]}],
+        "distributions": {"where": "1"},
+        "entry_points": [("a", "b", "c", "d")],
+        "groups": ["b"],
+        "loads": [],
+        "plugins": [],
+        "modules": [],
+        "data": [],
+    },
+}
 
 
 def _artifact(file: Path) -> Path:
@@ -35,7 +57,8 @@ def test_facts_come_back(tmp_path: Path) -> None:
 def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     """A card does not depend on the order in which its facts were put together."""
     first, second = tmp_path / "a", tmp_path / "b"
-    for file, facts in ((first, {"a": 1, "b": 2}), (second, {"b": 2, "a": 1})):
+    turned: Facts = dict(reversed(FACTS.items()))  # type: ignore[assignment]  # the same keys
+    for file, facts in ((first, FACTS), (second, turned)):
         with file.open("wb") as stream:
             card.append(stream, hashlib.sha256(b"").hexdigest(), facts)
     assert first.read_bytes() == second.read_bytes()

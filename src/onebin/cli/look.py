@@ -11,7 +11,7 @@ from onebin import card
 from onebin import inspect as inspecting
 from onebin import verify as verifying
 from onebin.cli import options
-from onebin.cli.report import print_json
+from onebin.cli.report import plain, print_json
 from onebin.paths import display
 from onebin.probe import quick
 
@@ -46,7 +46,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
         print_json(inspected.as_json())
         return
     for line in _lines(inspected.as_json()):
-        click.echo(line)
+        click.echo(plain(line).replace("\n", "?"))
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from typing import Any
 
 import click
@@ -16,19 +17,24 @@ from onebin.errors import FindingsError, OnebinError, ProcessError
 def report(error: OnebinError) -> None:
     """Print an error: what is wrong and where, then what to do."""
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), error.message))
+    console.print(Text.assemble(("error: ", "bold red"), plain(error.message)))
     if isinstance(error, ProcessError) and error.tail:
-        console.print(Text(error.tail))
+        console.print(Text(plain(error.tail)))
     if isinstance(error, FindingsError):
         for finding in error.findings:
-            console.print(Text.assemble("  ", (finding.where, "bold"), f": {finding.message}"))
+            console.print(Text.assemble("  ", (plain(finding.where), "bold"), f": {plain(finding.message)}"))
             _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
 
 
+def plain(text: str) -> str:
+    """Return text from a file without the control characters that would command the terminal."""
+    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in text)
+
+
 def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
     if hint:
-        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), hint))
+        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,164 @@
+"""The shapes of what onebin reads back: a probe's questions and answers, and the facts on an artifact's card.
+
+Both may come from a file that somebody else made, so each is checked as a whole before anybody relies on it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
+
+_STRICT = ConfigDict(strict=True, extra="ignore")
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class PluginQuestion(TypedDict):
+    """A plugin that is to be opened, and what that imports where there is no registry."""
+
+    name: str
+    distribution: str
+    modules: list[str]
+
+
+class Questions(TypedDict):
+    """What a process is asked; see `onebin_runtime._probe`."""
+
+    host: str
+    distributions: list[str]
+    plugins: list[PluginQuestion]
+    modules: list[str]
+    data: list[tuple[str, str, str, str]]
+
+
+class Outcome(TypedDict):
+    """What came of one question: a result, or an error with its message, the missing module and the place."""
+
+    name: str
+    distribution: NotRequired[str]
+    group: NotRequired[str]
+    value: NotRequired[str]
+    result: NotRequired[list[str]]
+    error: NotRequired[str]
+    message: NotRequired[str]
+    module: NotRequired[str | None]
+    where: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class Answers(TypedDict):
+    """What a process said; `registered` has (name, distribution, version) of each plugin, in an artifact only."""
+
+    host: list[Outcome]
+    distributions: dict[str, str]
+    entry_points: list[tuple[str, str, str, str]]
+    groups: list[str]
+    loads: list[Outcome]
+    plugins: list[Outcome]
+    modules: list[Outcome]
+    data: list[Outcome]
+    registered: NotRequired[list[tuple[str, str, str]]]
+
+
+class BundleFacts(TypedDict):
+    """The name under which the artifact was built."""
+
+    name: _FileName
+
+
+class HostFacts(TypedDict):
+    """The host's distribution, and what the artifact calls."""
+
+    name: str
+    version: str
+    entry: str
+
+
+class PluginFacts(TypedDict):
+    """One plugin as it is registered; entry points are (group, name, value)."""
+
+    name: str
+    distribution: str
+    version: str
+    modules: list[str]
+    entry_points: list[tuple[str, str, str]]
+
+
+class Release(TypedDict):
+    """A distribution's name and version."""
+
+    name: str
+    version: str
+
+
+class InterpreterFacts(TypedDict):
+    """The Python in the artifact."""
+
+    implementation: str
+    version: str
+    platform: str
+
+
+class LockFacts(TypedDict):
+    """The lock's text and its SHA-256."""
+
+    sha256: str
+    text: str
+
+
+class ManifestFacts(TypedDict):
+    """The manifest's text."""
+
+    text: str
+
+
+@with_config(_STRICT)
+class Facts(TypedDict):
+    """All that is on a card."""
+
+    bundle: BundleFacts
+    onebin: str
+    host: HostFacts
+    plugins: list[PluginFacts]
+    distributions: list[Release]
+    interpreter: InterpreterFacts
+    toolchain: list[Release]
+    lock: LockFacts
+    manifest: ManifestFacts
+    questions: Questions
+    answers: Answers
+
+
+_FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
+_ANSWERS: TypeAdapter[Answers] = TypeAdapter(Answers)
+
+
+def read_facts(text: bytes) -> Facts:
+    """Return the facts in a card's JSON; raises ValueError for anything else."""
+    return _FACTS.validate_json(text)
+
+
+def read_answers(text: str) -> Answers:
+    """Return a probe's answers from its JSON; raises ValueError for anything else."""
+    return _ANSWERS.validate_json(text)
+
+
+def comparable(outcome: Outcome) -> Outcome:
+    """Return an outcome without what names a path of one machine: only the kind of an error is kept."""
+    kept = outcome.copy()
+    kept.pop("where", None)
+    kept.pop("message", None)
+    return kept
+
+
+def portable(answers: Answers) -> Answers:
+    """Return answers that name no path of the machine on which they were given."""
+    return {
+        **answers,
+        "host": list(map(comparable, answers["host"])),
+        "loads": list(map(comparable, answers["loads"])),
+        "plugins": list(map(comparable, answers["plugins"])),
+        "modules": list(map(comparable, answers["modules"])),
+        "data": list(map(comparable, answers["data"])),
+    }

@@ -1,0 +1,26 @@
+"""What is generated depends on the lock and on nothing else, or no freeze would be found again in the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+
+def test_the_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
+    """Sets and dictionaries that are iterated in another order in each process leave no trace in the source."""
+    bench.manifest("greet-hello", "greet-servus", 'six = { version = "*", modules = ["six"] }')
+    sources = []
+    for seed in ("1", "2", "3"):
+        bench.accepts("generate", "-o", seed, env={"PYTHONHASHSEED": seed})
+        out = bench.directory / seed
+        sources.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()})
+    assert sources[0] == sources[1] == sources[2]
+
+
+def test_a_bundle_that_did_not_change_is_not_frozen_again(warm_bench: Bench) -> None:
+    """The second build of one lock takes the frozen tree from the cache, whatever folder the manifest lies in."""
+    frozen = sorted(warm_bench.cache.glob("frozen/*"))
+    warm_bench.accepts("bundle", env={"PYTHONHASHSEED": "7"})
+    assert sorted(warm_bench.cache.glob("frozen/*")) == frozen
