@@ -79,7 +79,7 @@ def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
     yield from _distributions(staged["distributions"], found["distributions"])
     yield from _sets("entry point", staged["entry_points"], found["entry_points"])
     yield from _sets("group of entry points", staged["groups"], found["groups"])
-    rows = {canonicalize_name(plugin["distribution"]): plugin["name"] for plugin in facts["plugins"]}
+    rows = {str(canonicalize_name(plugin["distribution"])): plugin["name"] for plugin in facts["plugins"]}
     for expected, said in (
         (staged["host"], found["host"]),
         (staged["loads"], found["loads"]),

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from onebin import card
 from onebin.errors import ArtifactError
-from onebin.facts import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from onebin.facts import Facts
 
 BODY = b"\x7fELF" + bytes(range(256)) * 40
 FACTS: Facts = {
