@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.errors import LockError, OnebinError
+from onebin.errors import Finding, LockError, ManifestError, OnebinError
+from onebin.paths import display
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from onebin.manifest import Manifest
+    from onebin.manifest import Host, Manifest, PluginRow
     from onebin.uv import Failure
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -22,6 +24,7 @@ _EXTRAS = r"(?:\[[^\]]*\])?"
 _VERSIONS = r"(?:[<>=!~]=?[^\s,]+(?:,[<>=!~]=?[^\s,]+)*)?"
 _DEMAND = re.compile(rf"({_NAME}){_EXTRAS}{_VERSIONS} depends on ({_NAME}){_EXTRAS}({_VERSIONS})")
 _UNKNOWN = re.compile(rf"({_NAME}) was not found in the package registry")
+_BROKEN_PROJECT = re.compile(r"pyproject\.toml|Failed to parse metadata")
 _NO_VERSION = re.compile(rf"(?:there (?:is|are) no versions? of|only) ({_NAME})")
 
 
@@ -41,34 +44,74 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     """Return the LockError for a resolution that failed; uv's own derivation follows the summary."""
     own = _own_demands(manifest)
     labels = {demand.target: demand.source for demand in own}
+    found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
+    broken = _BROKEN_PROJECT.search(failure.text)
+    if broken:
+        return _broken_project(failure, manifest)
     unknown = _UNKNOWN.search(failure.text)
     if unknown:
-        label = labels.get(canonicalize_name(unknown[1]), f"a dependency, {unknown[1]}")
+        label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
         hint = 'check the spelling; for a package of your own, name its folder: { path = "..." }'
         return failure.become(LockError, f"{label}: there is no such package", hint)
-    chains = _chains(own, [_demand(*found) for found in _DEMAND.findall(failure.text)])
+    chains = _chains(own, found)
     if chains:
         lines = "\n".join(map(_render, chains))
         hint = "loosen one of them in the manifest, or leave one of the plugins out"
         return failure.become(LockError, f"requirements exclude each other on {chains[0][-1].target}\n{lines}", hint)
-    for found in _NO_VERSION.finditer(failure.text):
-        label = labels.get(canonicalize_name(found[1]), "")
+    for each in _NO_VERSION.finditer(failure.text):
+        label = labels.get(canonicalize_name(each[1]), "")
         if label:
-            hint = 'ask for a version that exists, or for any: "*"'
-            return failure.become(LockError, f"{label}: no version matches", hint)
+            return failure.become(LockError, f"{label}: no version matches", _version_hint(failure.text))
     hint = "check the versions in the manifest, and the index and network that uv is set to use"
     return failure.become(LockError, "the manifest cannot be locked", hint)
 
 
+def _version_hint(text: str) -> str:
+    if re.search(r"depends on Python|current Python version", text):
+        return "it needs another Python: name one in [bundle] python, or ask for another version of it"
+    if "wheel" in text:
+        return "it has no wheel for this machine: ask for a version that has one, or for its sources"
+    return 'ask for a version that exists, or for any: "*"'
+
+
+def _broken_project(failure: Failure, manifest: Manifest) -> OnebinError:
+    """Return the ManifestError for a local project whose own metadata cannot be read."""
+    rows = [("host", manifest.host.path), *((f"plugins.{row.name}", row.path) for row in manifest.plugins)]
+    named = [key for key, path in rows if path and (manifest.directory / path).name in failure.text]
+    where = f"{display(manifest.file)}: {', '.join(named) or 'a local project'}"
+    finding = Finding(where, f"the project cannot be read\nuv says: {failure.text}", "mend its pyproject.toml")
+    return ManifestError("a local project of the manifest cannot be read", [finding])
+
+
+def _label(package: str, labels: Mapping[str, str], demands: Sequence[_Demand]) -> str:
+    """Return who wants a package: the row that names it, or the way to it from a row."""
+    if package in labels:
+        return labels[package]
+    last = next((demand for demand in demands if demand.target == package), None)
+    way = _way_to(last, demands) if last else []
+    return _render(way).strip() if way else f"a dependency, {package}"
+
+
 def _own_demands(manifest: Manifest) -> list[_Demand]:
-    """Return what the manifest itself wants; a local project goes by its row's name."""
-    demands = [_demand("host", manifest.host.distribution or manifest.host.name or "", manifest.host.wanted)]
+    """Return what the manifest itself wants."""
+    demands = [_demand("host", _name_of(manifest.host, manifest, ""), manifest.host.wanted)]
     demands += [
-        _demand(f"plugin {row.name}", row.distribution or row.name, row.wanted)
+        _demand(f"plugin {row.name}", _name_of(row, manifest, row.name), row.wanted)
         for row in manifest.plugins
         if row.wanted is not None
     ]
     return demands
+
+
+def _name_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> str:
+    """Return the name of a row's distribution; a local project's stands in its pyproject.toml (PEP 621)."""
+    if row.distribution or row.path is None:
+        return row.distribution or otherwise
+    try:
+        project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
+        return str(project["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise
 
 
 def _demand(source: str, target: str, wanted: str) -> _Demand:

@@ -10,6 +10,7 @@ are compared with later.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     rows = [contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}") for row in manifest.plugins]
     plugins = [row for row in rows if isinstance(row, PlannedPlugin)]
     called = entry if isinstance(entry, tuple) else ("sys", "exit")
-    questions, answers, notices = _ask(called, plugins, surveyed, full=full)
+    questions, answers = _ask(ask.questions(called, plugins, surveyed, full=full), surveyed)
     failures = list(_failures(answers, plugins, where))
     findings = [
         *([entry] if isinstance(entry, Finding) else []),
@@ -82,23 +83,21 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         plugins=tuple(plugins),
         questions=questions,
         answers=answers,
-        notices=(*notices, *(failure.message for failure in failures if failure.is_notice(surveyed))),
+        notices=tuple(failure.message for failure in failures if failure.is_notice(surveyed)),
     )
 
 
-def _ask(
-    called: tuple[str, str], plugins: Sequence[PlannedPlugin], surveyed: Survey, *, full: bool
-) -> tuple[Questions, Answers, list[str]]:
-    """Return what the stage was asked and said; if asking about everything ends it, it is asked about less."""
-    questions = ask.questions(called, plugins, surveyed, full=full)
-    try:
-        return questions, ask.ask_stage(surveyed.stage, questions), []
-    except ask.MuteError as error:
-        if full:
-            fewer = _ask(called, plugins, surveyed, full=False)
-            return *fewer[:2], [f"the stage cannot be asked about every module: {error}"]
-        hint = "a plugin may end the process when it is imported: try without the newest"
-        raise StageError(f"the stage does not answer: {error}", hint) from error
+def _ask(questions: Questions, surveyed: Survey) -> tuple[Questions, Answers]:
+    """Return what the stage was asked and said; a step that ends the process is skipped, with that as its outcome."""
+    while True:
+        try:
+            return questions, ask.ask_stage(surveyed.stage, questions)
+        except ask.MuteError as error:
+            if error.step is None or error.step in questions["skip"]:
+                hint = "`onebin run` starts the host there; `onebin clean` makes the stage anew"
+                raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
+            reason = f"it ends the process, {error}"
+            questions = {**questions, "skip": {**questions["skip"], error.step: reason}}
 
 
 def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str] | Finding:
@@ -134,14 +133,14 @@ def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterat
     """Report names in [freeze] that no locked distribution has."""
     for key, names in (("include", manifest.freeze.include), ("keep-source", manifest.freeze.keep_source)):
         for name in names:
-            if surveyed.of_module(name) is None and name not in surveyed.stage.lock.interpreter.standard_library:
+            if not surveyed.has_module(name) and name not in surveyed.stage.lock.interpreter.standard_library:
                 yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
 
 
 def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
     """Report files and folders in [freeze.data] that are not there."""
     for place, source in manifest.freeze.data.items():
-        if not (manifest.directory / source).exists():
+        if not os.path.exists(manifest.directory / source):  # noqa: PTH110  # pathlib raises for names that are too long
             hint = "paths are relative to the manifest"
             yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)
 
@@ -188,22 +187,22 @@ class _Failure:
 def _failures(answers: Answers, plugins: Sequence[PlannedPlugin], where: str) -> Iterator[_Failure]:
     """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
     rows = {plugin.distribution: plugin.name for plugin in reversed(plugins)}
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for called in answers["host"]:
         if "error" in called:
-            seen.add((f"{where}: host", f"{called['error']}: {called['message']}"))
+            seen.add((f"{where}: host", called["name"].partition(":")[0], called.get("message", "")))
             what = f"{called['name']} cannot be called"
             yield _Failure(key=f"{where}: host", what=what, outcome=called, is_of_plugin=True)
     for load in answers["loads"]:
-        row = rows.get(load["distribution"])
+        row = rows.get(load.get("distribution", ""))
         key = f"{where}: plugins.{row}" if row else f"{where}: host"
-        fault = (key, f"{load.get('error')}: {load.get('message')}")
+        fault = (key, load.get("value", "").partition(":")[0], load.get("message", ""))
         if "error" in load and fault not in seen:
             seen.add(fault)
-            what = f"entry point {load['name']} = {load['value']} [{load['group']}] does not load"
-            plugs = row is not None and load["group"] not in SCRIPT_GROUPS
+            what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
+            plugs = row is not None and load.get("group") not in SCRIPT_GROUPS
             yield _Failure(key=key, what=what, outcome=load, is_of_plugin=plugs)
     for plugin in answers["plugins"]:
         key = f"{where}: plugins.{plugin['name']}"
-        if "error" in plugin and not any(known == key for known, _ in seen):
+        if "error" in plugin and not any(known == key for known, _, _ in seen):
             yield _Failure(key=key, what="it cannot be imported", outcome=plugin, is_of_plugin=True)

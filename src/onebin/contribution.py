@@ -35,7 +35,7 @@ class PlannedPlugin:
 
 def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str) -> PlannedPlugin | list[Finding]:
     """Return what a row contributes, or why that is nothing; `key` says where the row stands."""
-    unknown = [name for name in row.modules if surveyed.of_module(name) is None]
+    unknown = [name for name in row.modules if not surveyed.has_module(name)]
     if unknown:
         return [unknown_module(key, name, surveyed) for name in unknown]
     answer = surveyed.stage.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
@@ -66,7 +66,7 @@ def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known name, or nothing."""
-    near = difflib.get_close_matches(wrong, list(known), 1)
+    near = difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

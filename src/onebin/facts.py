@@ -30,6 +30,7 @@ class Questions(TypedDict):
     plugins: list[PluginQuestion]
     modules: list[str]
     data: list[tuple[str, str, str, str]]
+    skip: dict[str, str]
 
 
 class Outcome(TypedDict):

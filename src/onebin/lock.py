@@ -14,10 +14,12 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired
 
 import tomlkit
 from packaging.utils import canonicalize_name
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin import interpreter as interpreters
 from onebin import uv
@@ -43,6 +45,51 @@ TOOLCHAIN_REQUIREMENTS = ("pyinstaller>=6.22.3", "pyinstaller-hooks-contrib")
 _TOOLCHAIN_LEFT_OUT = ("setuptools",)
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+class _Pin(TypedDict):
+    name: str
+    version: str
+    hashes: list[str]
+
+
+_Own = TypedDict(
+    "_Own",
+    {
+        "format": int,
+        "host": str,
+        "plugins": dict[str, str],
+        "plugins-wanted": dict[str, str],
+        "projects": dict[str, str],
+        "digests": dict[str, str],
+        "answers-digest": str,
+        "toolchain-digest": str,
+        "toolchain": list[_Pin],
+    },
+)
+
+
+class _Tool(TypedDict):
+    onebin: _Own
+
+
+class _Package(TypedDict):
+    name: str
+    version: NotRequired[str]
+    directory: NotRequired[dict[str, Any]]
+    archive: NotRequired[dict[str, Any]]
+
+
+@with_config(ConfigDict(strict=True, extra="ignore"))
+class _Shape(TypedDict):
+    """What must be in a lock for onebin to rely on it; PEP 751 has more, which is uv's business."""
+
+    packages: list[_Package]
+    tool: _Tool
+
+
+_SHAPE: TypeAdapter[_Shape] = TypeAdapter(_Shape)
+_NOT_OURS: dict[str, Any] = {"not": "ours"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +195,8 @@ def staleness(data: Mapping[str, Any], manifest: Manifest, python: Interpreter) 
     if not data:
         return ("there is no lock yet",)
     own = data.get("tool", {}).get("onebin", {})
-    if own.get("format") != FORMAT or not isinstance(data.get("packages"), list):
-        return ("it was not made by this version of onebin",)
+    if data is _NOT_OURS or own.get("format") != FORMAT:
+        return ("it is not what this version of onebin writes",)
     wanted = _wanted(manifest)
     reasons = [
         *_differences("host", {"host": own.get("host-wanted")}, {"host": wanted["host"]}),
@@ -175,13 +222,17 @@ def _differences(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> I
 
 def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     """Compare the digests that were written with the lock with what it says now."""
-    written = own.get("digests", {})
+    written = own["digests"]
     found = _package_digests(data)
     edited = sorted(name for name in {*written, *found} if written.get(name) != found.get(name))
     if edited:
         yield f"it was edited by hand: {', '.join(edited)}"
-    if own.get("toolchain-digest") != sha256_of(own.get("toolchain", [])):
+    if own["toolchain-digest"] != sha256_of(own["toolchain"]):
         yield "its tool chain was edited by hand"
+    named = {own["host"], *own["plugins"].values()}
+    answers = sha256_of([own["host"], own["plugins"]])
+    if not named <= {canonicalize_name(name) for name in found} or own["answers-digest"] != answers:
+        yield "which package answers which row was edited by hand"
 
 
 def _refuse_missing_projects(manifest: Manifest) -> None:
@@ -199,7 +250,7 @@ def _refuse_missing_projects(manifest: Manifest) -> None:
 
 def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
     target = directory / path
-    if not target.exists():
+    if not os.path.exists(target):  # noqa: PTH110  # pathlib raises for names that are too long
         yield (
             f"there is nothing at {path}",
             f"it is looked for at {display(target)}; paths are relative to the manifest",
@@ -252,7 +303,7 @@ def _renew(
         tempfile.TemporaryDirectory(prefix="onebin-lock-") as scratch,
     ):
         draft = Path(scratch) / file.name
-        if old:  # uv prefers the versions that it finds at its output
+        if old and old is not _NOT_OURS:  # uv prefers the versions that it finds at its output
             draft.write_text(file.read_text("utf-8"), "utf-8")
         try:
             uv.compile_lock(
@@ -330,17 +381,20 @@ def _own_table(
     manifest: Manifest, data: Mapping[str, Any], python: Interpreter, pins: list[dict[str, Any]], lock_dir: Path
 ) -> dict[str, Any]:
     wanted = _wanted(manifest)
+    host = _answer(manifest.host, data, manifest.directory, lock_dir)
     answers = {row.name: _answer(row, data, manifest.directory, lock_dir) for row in manifest.plugins}
+    named = {row: package for row, package in answers.items() if package is not None}
     return {
         "format": FORMAT,
         "manifest-digest": sha256_of([wanted, manifest.bundle.python]),
         "python": python.version,
         "python-minor": python.minor,
         "platform": python.platform,
-        "host": _answer(manifest.host, data, manifest.directory, lock_dir),
+        "host": host,
         "host-wanted": wanted["host"],
         "plugins-wanted": wanted["plugins"],
-        "plugins": {row: package for row, package in answers.items() if package is not None},
+        "plugins": named,
+        "answers-digest": sha256_of([host, named]),
         "projects": _project_digests(manifest),
         "digests": _package_digests(data),
         "toolchain-digest": sha256_of(pins),
@@ -391,13 +445,18 @@ def _replace(file: Path, text: str) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Return the lock's data; empty if there is none or if it is no TOML, for then it can only be made anew."""
+    """Return the lock's data; empty if there is none, and `_NOT_OURS` if it can only be made anew."""
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (FileNotFoundError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        data = tomllib.loads(file.read_text("utf-8"))
+        _SHAPE.validate_python(data)
+    except FileNotFoundError:
         return {}
+    except ValueError:  # not UTF-8, not TOML, or not what onebin writes
+        return _NOT_OURS
     except OSError as error:
-        raise LockError(f"cannot read the lock {display(file)}: {error.strerror}") from error
+        message = f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}"
+        raise LockError(message, "move it away, or mend its owner and mode") from error
+    return data
 
 
 def _lock(file: Path, data: Mapping[str, Any], python: Interpreter, *, changes: tuple[str, ...]) -> Lock:

@@ -29,7 +29,9 @@ class Workspace:
     @classmethod
     def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
         """Return the workspace of a manifest file, or of the `bundle.toml` in a directory."""
-        file = Path(os.path.abspath(manifest / MANIFEST_NAME if manifest.is_dir() else manifest))  # noqa: PTH100  # resolve() would follow the user's symlinks
+        # pathlib's is_dir() raises for names that are too long, and its resolve() would follow the user's symlinks.
+        chosen = manifest / MANIFEST_NAME if os.path.isdir(manifest) else manifest  # noqa: PTH112
+        file = Path(os.path.abspath(chosen))  # noqa: PTH100
         return cls(
             manifest_file=file,
             cache_dir=default_cache_dir(),

@@ -37,11 +37,12 @@ _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
 class MuteError(Exception):
-    """A process did not answer; the text says how it ended and what it printed last."""
+    """A process did not answer; the text says how it ended and what it printed last, `step` what it did then."""
 
-    def __init__(self, text: str, hint: str | None = None) -> None:
+    def __init__(self, text: str, *, hint: str | None = None, step: str | None = None) -> None:
         super().__init__(text)
         self.hint = hint
+        self.step = step
 
 
 def questions(entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool) -> Questions:
@@ -63,6 +64,7 @@ def questions(entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: 
             for file in each.data
             if not _SHARED_LIBRARY.search(file)
         ],
+        "skip": {},
     }
 
 
@@ -100,10 +102,23 @@ def _ask(argv: Sequence[str | Path], questions: Questions, **extra: str) -> Answ
         try:
             completed = run(argv, env=env, cwd=Path(empty), stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
         except ProcessError as error:
-            raise MuteError(error.tail, error.hint) from error
+            raise MuteError(error.tail, hint=error.hint) from error
+    lines = completed.stdout.splitlines()
+    answers = next((line[1:] for line in lines if line.startswith("=")), "")
     try:
-        return read_answers(completed.stdout)
+        return read_answers(answers)
     except ValueError as error:
         printed = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
         tail = "\n".join(printed[-_SHOWN_LINES:])
-        raise MuteError(f"exit code {completed.code}{': ' + tail if tail else ''}") from error
+        raise MuteError(
+            f"exit code {completed.code}{': ' + tail if tail else ''}", step=None if answers else _last_step(lines)
+        ) from error
+
+
+def _last_step(lines: Sequence[str]) -> str | None:
+    """Return the step that a process had begun when it ended."""
+    steps = [line[1:] for line in lines if line.startswith("?")]
+    try:
+        return str(json.loads(steps[-1])) if steps else None
+    except ValueError:
+        return None

@@ -17,7 +17,6 @@ from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.errors import StageError, os_errors
-from onebin.paths import display
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +61,7 @@ def install(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Stage
             rebuild = [package.name for package in lock.projects]
             uv.install_lock(lock.file, python=stage.python, rebuild=rebuild, offline=offline)
         except uv.Failure as failure:
-            raise _explain(failure, lock) from failure
+            raise _explain(failure) from failure
 
     with os_errors(StageError, "make the stage in", workspace.cache_dir):
         entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
@@ -78,15 +77,10 @@ def stage_key(lock: Lock) -> str:
     )
 
 
-def _explain(failure: uv.Failure, lock: Lock) -> Exception:
+def _explain(failure: uv.Failure) -> Exception:
     if "Hash mismatch" in failure.text:
-        return failure.become(
-            StageError,
-            "a download is not what the lock says",
-            f"if {display(lock.file)} was edited, delete it and run `onebin lock`; if not, do not trust this index",
-        )
+        return failure.become(StageError, "a download is not what the lock says")
     if "Failed to build" in failure.text:
-        return failure.become(
-            StageError, "a package cannot be built", "mend the project, or ask for a version with a wheel"
-        )
+        hint = "mend the project, or ask for a version with a wheel"
+        return failure.become(StageError, "a package cannot be built", hint)
     return failure.become(StageError, "the lock cannot be installed")

@@ -142,6 +142,10 @@ class Survey:
         """The distribution that answers the manifest's host."""
         return self.distributions[self.stage.lock.host]
 
+    def has_module(self, name: str) -> bool:
+        """Tell whether there is a module, a package or a namespace package of that very name."""
+        return name in self.owners or any(module.startswith(f"{name}.") for module in self.owners)
+
     def of_module(self, name: str) -> Distribution | None:
         """Return the distribution that has a module, or the package that it lies in."""
         while name:
@@ -151,11 +155,15 @@ class Survey:
         return None
 
     def owner_name(self, module: str) -> str:
-        """Return the canonical name of the distribution that has a module; raises KeyError."""
+        """Return the canonical name of the distribution that has a module, or a part of it; raises KeyError."""
         owner = self.of_module(module)
-        if owner is None:
+        if owner is not None:
+            return owner.name
+        parts = (name for part, name in self.owners.items() if part.startswith(f"{module}."))
+        found = next(parts, None)
+        if found is None:
             raise KeyError(module)
-        return owner.name
+        return found
 
 
 def survey(stage: Stage) -> Survey:
@@ -186,6 +194,17 @@ def _installed(site_packages: Path) -> Iterator[importlib.metadata.PathDistribut
         yield importlib.metadata.PathDistribution(info)
 
 
+def _entry_points(distribution: importlib.metadata.PathDistribution, info: str) -> tuple[EntryPoint, ...]:
+    try:
+        return tuple(
+            EntryPoint(group=each.group, name=each.name, value=each.value) for each in distribution.entry_points
+        )
+    except (TypeError, ValueError, AttributeError) as error:  # what the standard library raises for odd lines
+        raise StageError(
+            f"the entry_points.txt of {info} cannot be read: {error}", "the wheel is malformed: lock another version"
+        ) from error
+
+
 def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
     site_packages = Path(str(distribution.locate_file("")))
     info = _info_directory(distribution)
@@ -212,9 +231,7 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         data=tuple(str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()),
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         recorded=frozenset(map(str, inside)),
-        entry_points=tuple(
-            EntryPoint(group=point.group, name=point.name, value=point.value) for point in distribution.entry_points
-        ),
+        entry_points=_entry_points(distribution, info),
         requires=tuple(_requirement_names(distribution.requires or ())),
         imports_by_name=any(code.imports_by_name for code in codes),
         reads_itself=any(code.reads_itself for code in codes),

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
-_OFFLINE = re.compile(r"network was disabled|--offline|offline mode", re.IGNORECASE)
+_OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
+_REMEDIES = (
+    (_NO_SPACE, "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"),
+    (_OFFLINE, "this build is offline and something is not in uv's cache: run once without --offline"),
+    (
+        re.compile("Hash mismatch"),
+        "if the lock was edited, delete it and run `onebin lock`; if not, do not trust this index",
+    ),
+    (
+        re.compile(r"wheel|Failed to read `"),
+        "the wheel does not fit or is malformed: lock another version, or ask its author",
+    ),
+)
 
 
 class Failure(Exception):  # noqa: N818  # not an error for the user yet: each stage words its own
@@ -32,11 +44,11 @@ class Failure(Exception):  # noqa: N818  # not an error for the user yet: each s
         self.text = text
 
     def become(self, error: type[OnebinError], doing: str, hint: str | None = None) -> OnebinError:
-        """Return the stage's error for this failure, with the remedy for what can be recognised."""
-        if _NO_SPACE.search(self.text):
-            hint = "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"
-        elif _OFFLINE.search(self.text):
-            hint = "this build is offline and something is not in uv's cache: run once without --offline"
+        """Return the stage's error for this failure: with the remedy for what can be recognised, or with `hint`."""
+        known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
+        if known is not None and (hint is None or not known.startswith("the wheel")):
+            hint = known
+        hint = hint or "what uv says is above; `onebin doctor` examines this machine"
         return error(f"{doing}\nuv says: {self.text}", hint)
 
 

@@ -1,20 +1,22 @@
 """Ask a Python process what it sees: the same questions are asked in the stage and in the artifact.
 
-Reads questions as JSON from standard input and writes answers as one line of JSON to standard output:
+Reads questions as JSON from standard input:
 
     {"host": "module:attribute",                        what the artifact calls
      "distributions": [name, ...],                      whose entry points are loaded
      "plugins": [{"name": ..., "distribution": ..., "modules": [...]}, ...],
      "modules": [name, ...],                            that are imported
-     "data": [[distribution, file, package, file below the package], ...]}
+     "data": [[distribution, file, package, file below the package], ...],
                                                         that are read by path and, in a package, as a resource
+     "skip": {step: reason, ...}}                       that are answered with the reason, for they end the process
 
-Whatever imported code prints goes to standard error. In the stage this file runs as a script, on its own.
+Writes to standard output a line `?step` before each step, so that whoever asks knows which one ended the process,
+and at last the answers as JSON in a line that begins with `=`. Whatever imported code prints goes to standard error.
+In the stage this file runs as a script, on its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.metadata
 import importlib.resources
@@ -23,58 +25,89 @@ import os
 import re
 import sys
 import traceback
+import warnings
 import zlib
 from functools import partial
 from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from onebin_runtime._registry import Registry
 
 
-def answer(questions: dict[str, Any], open_plugin: Callable[[dict[str, Any]], list[str]]) -> dict[str, Any]:
-    """Return what this process sees.
+# The kind of error of a step that is skipped, because it ended the process when it was tried.
+ENDED = "ProcessEnded"
 
-    `host` has the outcome of importing what the artifact calls, `distributions` maps names to versions, `entry_points`
-    lists [distribution, group, name, value] of all, `loads` has the outcome of loading each entry point of the
-    distributions asked for, `plugins` that of opening each plugin, `modules` that of importing each module, `data`
-    the checksums of each file by path and as a resource.
-    """
-    found = {_normalise(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
-    points = [
-        (name, point.group, point.name, point.value)
-        for name, distribution in sorted(found.items())
-        for point in distribution.entry_points
-    ]
-    wanted = {_normalise(name) for name in questions["distributions"]}
-    return {
-        "host": [{"name": questions["host"], **_load("", "", questions["host"])}],
-        "distributions": {name: each.version for name, each in sorted(found.items())},
-        "entry_points": sorted(map(list, points)),
-        "groups": sorted({point.group for point in _all_entry_points()}),
-        "loads": [
-            {
-                "distribution": name,
-                "group": group,
-                "name": point,
-                "value": value,
-                **_load(group, point, value),
-            }
-            for name, group, point, value in points
-            if name in wanted
-        ],
-        "plugins": [
-            {"name": plugin["name"], **_outcome(partial(open_plugin, plugin))} for plugin in questions["plugins"]
-        ],
-        "modules": [{"name": name, **_outcome(partial(_import, name))} for name in questions["modules"]],
-        "data": [
-            {"distribution": owner, "name": file, **_outcome(partial(_read, found.get(owner), file, package, rest))}
-            for owner, file, package, rest in questions["data"]
-        ],
-    }
+
+class Probe:
+    """Answers questions; `write` sends a line to whoever asks, `open_plugin` opens a plugin."""
+
+    def __init__(
+        self,
+        questions: dict[str, Any],
+        write: Callable[[str], None],
+        open_plugin: Callable[[dict[str, Any]], list[str]],
+    ) -> None:
+        self._questions = questions
+        self._write = write
+        self._open = open_plugin
+
+    def answer(self) -> dict[str, Any]:
+        """Return what this process sees.
+
+        `host` has the outcome of importing what the artifact calls, `distributions` maps names to versions,
+        `entry_points` lists [distribution, group, name, value] of all, `loads` has the outcome of loading each entry
+        point of the distributions asked for, `plugins` that of opening each plugin, `modules` that of importing each
+        module, `data` the checksums of each file by path and as a resource.
+        """
+        asked = self._questions
+        found = {_normalise(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
+        points = [
+            (name, point.group, point.name, point.value)
+            for name, distribution in sorted(found.items())
+            for point in distribution.entry_points
+        ]
+        wanted = {_normalise(name) for name in asked["distributions"]}
+        return {
+            "host": [{"name": asked["host"], **self._outcome("host", partial(_load, "", "", asked["host"]))}],
+            "distributions": {name: each.version for name, each in sorted(found.items())},
+            "entry_points": sorted(map(list, points)),
+            "groups": sorted({point.group for point in _all_entry_points()}),
+            "loads": [self._load(*point) for point in points if point[0] in wanted],
+            "plugins": [
+                {"name": plugin["name"], **self._outcome(f"plugin {plugin['name']}", partial(self._open, plugin))}
+                for plugin in asked["plugins"]
+            ],
+            "modules": [
+                {"name": name, **self._outcome(f"module {name}", partial(_import, name))} for name in asked["modules"]
+            ],
+            "data": [
+                {
+                    "distribution": owner,
+                    "name": file,
+                    **self._outcome(f"data {file}", partial(_read, found.get(owner), file, package, rest)),
+                }
+                for owner, file, package, rest in asked["data"]
+            ],
+        }
+
+    def _load(self, distribution: str, group: str, name: str, value: str) -> dict[str, Any]:
+        outcome = self._outcome(f"load {distribution} {group} {name}", partial(_load, group, name, value))
+        return {"distribution": distribution, "group": group, "name": name, "value": value, **outcome}
+
+    def _outcome(self, step: str, action: Callable[[], list[str]]) -> dict[str, Any]:
+        """Return {"result": ...}, or {"error": type, "message": ..., "module": what is missing, "where": ...}."""
+        if step in self._questions["skip"]:
+            return {"error": ENDED, "message": self._questions["skip"][step], "module": None, "where": None}
+        self._write("?" + json.dumps(step))
+        try:
+            return {"result": action()}
+        except BaseException as error:  # noqa: BLE001  # plugins call sys.exit and worse while they are imported
+            is_ours = type(error).__name__ == "PluginLoadError" and error.__cause__ is not None
+            return _describe_error(error.__cause__ if is_ours and error.__cause__ is not None else error)
 
 
 def _import(name: str) -> list[str]:
@@ -104,27 +137,26 @@ def main(registry: Registry | None = None) -> int:
     """Answer the questions on standard input; the registry opens the plugins where there is one."""
     questions = json.load(sys.stdin)
     sys.argv[1:] = []
-    with _answers_to_stdout() as write:
-        answers = answer(questions, import_modules if registry is None else partial(_open_registered, registry))
-        if registry is not None:
-            answers["registered"] = [[plugin.name, plugin.distribution, plugin.version] for plugin in registry]
-        write(json.dumps(answers))
+    write = _divert_output()
+    open_plugin = import_modules if registry is None else partial(_open_registered, registry)
+    answers = Probe(questions, write, open_plugin).answer()
+    if registry is not None:
+        answers["registered"] = [[plugin.name, plugin.distribution, plugin.version] for plugin in registry]
+    write("=" + json.dumps(answers))
     return 0
 
 
 def _all_entry_points() -> list[Any]:
     """Return what `entry_points()` has, whose form changed in Python 3.12."""
-    found: Any = importlib.metadata.entry_points()
-    return [point for group in found.values() for point in group] if isinstance(found, dict) else list(found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found: Any = importlib.metadata.entry_points()
+        return [point for group in found.values() for point in group] if isinstance(found, dict) else list(found)
 
 
-def _load(group: str, name: str, value: str) -> dict[str, Any]:
-    point = importlib.metadata.EntryPoint(name=name, value=value, group=group)
-    return _outcome(lambda: _describe(point.load()))
-
-
-def _describe(thing: object) -> list[str]:
-    """Describe an object by what is the same in every process."""
+def _load(group: str, name: str, value: str) -> list[str]:
+    """Load an entry point and describe it by what is the same in every process."""
+    thing = importlib.metadata.EntryPoint(name=name, value=value, group=group).load()
     kind = type(thing)
     return [
         f"{kind.__module__}.{kind.__qualname__}",
@@ -133,20 +165,13 @@ def _describe(thing: object) -> list[str]:
     ]
 
 
-def _outcome(action: Callable[[], list[str]]) -> dict[str, Any]:
-    """Return {"result": ...}, or {"error": type, "message": ..., "module": name of what is missing, "where": ...}."""
+def _describe_error(error: BaseException) -> dict[str, Any]:
     try:
-        return {"result": action()}
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  # plugins call sys.exit and worse while they are imported
-        cause = error.__cause__ if error.__cause__ is not None and type(error).__name__ == "PluginLoadError" else error
-        return {
-            "error": type(cause).__name__,
-            "message": str(cause),
-            "module": getattr(cause, "name", None) if isinstance(cause, ImportError) else None,
-            "where": _where(cause),
-        }
+        message = str(error)
+    except Exception:  # noqa: BLE001  # an exception of a plugin's own may not even have words
+        message = "(its message cannot be read)"
+    module = error.name if isinstance(error, ImportError) else None
+    return {"error": type(error).__name__, "message": message, "module": module, "where": _where(error)}
 
 
 def _where(error: BaseException) -> str | None:
@@ -157,23 +182,22 @@ def _where(error: BaseException) -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def _answers_to_stdout() -> Iterator[Callable[[str], None]]:
-    """Keep the standard output for the answers: what imported code prints, even from C, goes to standard error."""
+def _divert_output() -> Callable[[str], None]:
+    """Keep the standard output for answers: what imported code prints, even from C, goes to standard error."""
     sys.stdout.flush()
     answers = os.dup(1)
     os.dup2(2, 1)
 
-    def write(text: str) -> None:
-        sys.stdout.flush()
-        with open(answers, "w", encoding="utf-8", closefd=False) as out:
-            out.write(text + "\n")
+    def write(line: str) -> None:
+        _write_all(answers, line.encode() + b"\n")
 
-    try:
-        yield write
-    finally:
-        os.dup2(answers, 1)
-        os.close(answers)
+    return write
+
+
+def _write_all(file: int, content: bytes) -> None:
+    """Write more than a pipe may take at once."""
+    while content:
+        content = content[os.write(file, content) :]
 
 
 def _normalise(name: str) -> str:

@@ -265,7 +265,7 @@ class Running:
 
 
 def wait_until(
-    condition: Callable[[], bool], *, what: str, seconds: float = 60, running: Running | None = None
+    condition: Callable[[], bool], *, what: str, seconds: float = 180, running: Running | None = None
 ) -> None:
     """Wait until a condition holds; fail after `seconds`, or when the run is over before."""
     deadline = time.monotonic() + seconds
@@ -291,6 +291,17 @@ def namespaced(before: str, *, after: str = "") -> list[str]:
     if probe.returncode != 0:
         pytest.skip(f"this machine lets no test mount a file system of its own: {probe.stderr.strip()}")
     return [*own, f'set -e\n{before}\nset +e\n"$@"\ncode=$?\n{after}\nexit $code', "sh"]
+
+
+def unprivileged() -> list[str]:
+    """Return a program that runs another as somebody whom modes hold back, even when root runs the tests; or skip."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no modes")
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("modes hold nobody back who is root, and this machine has no setpriv")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
 
 def _read(done: Result) -> Refusal:

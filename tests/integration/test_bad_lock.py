@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .bench import Bench
 
+pytestmark = pytest.mark.network
+
 GREET_HELLO = 'greet-hello = { path = "projects/greet-hello" }'
 WRONG = "0" * 64
 

@@ -15,6 +15,8 @@ from .wheels import make_wheel
 if TYPE_CHECKING:
     from .bench import Bench
 
+pytestmark = pytest.mark.network
+
 GREET_HELLO = 'greet-hello = { path = "projects/greet-hello" }'
 NO_SUCH = "onebin-no-such-plugin-zzz"
 GROUP = "[tinyhost.greeters]\n"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .bench import Bench
 
+pytestmark = pytest.mark.network
+
 # Each of these makes a file when it is evaluated or executed at the place where a careless template would paste it.
 TOUCH = "__import__('pathlib').Path('canary').touch()"
 NAMES = {

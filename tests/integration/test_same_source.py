@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .bench import Bench
+
+pytestmark = pytest.mark.network
 
 
 def test_the_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
