@@ -6,12 +6,12 @@ import re
 import tomllib
 from collections import deque
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from onebin.errors import Finding, LockError, ManifestError, OnebinError
-from onebin.paths import display
+from onebin.errors import LockError, OnebinError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ _EXTRAS = r"(?:\[[^\]]*\])?"
 _VERSIONS = r"(?:[<>=!~]=?[^\s,]+(?:,[<>=!~]=?[^\s,]+)*)?"
 _DEMAND = re.compile(rf"({_NAME}){_EXTRAS}{_VERSIONS} depends on ({_NAME}){_EXTRAS}({_VERSIONS})")
 _UNKNOWN = re.compile(rf"({_NAME}) was not found in the package registry")
-_BROKEN_PROJECT = re.compile(r"pyproject\.toml|Failed to parse metadata")
 _NO_VERSION = re.compile(rf"(?:there (?:is|are) no versions? of|only) ({_NAME})")
 
 
@@ -45,9 +44,6 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     own = _own_demands(manifest)
     labels = {demand.target: demand.source for demand in own}
     found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
-    broken = _BROKEN_PROJECT.search(failure.text)
-    if broken:
-        return _broken_project(failure, manifest)
     unknown = _UNKNOWN.search(failure.text)
     if unknown:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
@@ -62,8 +58,7 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
         label = labels.get(canonicalize_name(each[1]), "")
         if label:
             return failure.become(LockError, f"{label}: no version matches", _version_hint(failure.text))
-    hint = "check the versions in the manifest, and the index and network that uv is set to use"
-    return failure.become(LockError, "the manifest cannot be locked", hint)
+    return failure.become(LockError, "the manifest cannot be locked")
 
 
 def _version_hint(text: str) -> str:
@@ -72,15 +67,6 @@ def _version_hint(text: str) -> str:
     if "wheel" in text:
         return "it has no wheel for this machine: ask for a version that has one, or for its sources"
     return 'ask for a version that exists, or for any: "*"'
-
-
-def _broken_project(failure: Failure, manifest: Manifest) -> OnebinError:
-    """Return the ManifestError for a local project whose own metadata cannot be read."""
-    rows = [("host", manifest.host.path), *((f"plugins.{row.name}", row.path) for row in manifest.plugins)]
-    named = [key for key, path in rows if path and (manifest.directory / path).name in failure.text]
-    where = f"{display(manifest.file)}: {', '.join(named) or 'a local project'}"
-    finding = Finding(where, f"the project cannot be read\nuv says: {failure.text}", "mend its pyproject.toml")
-    return ManifestError("a local project of the manifest cannot be read", [finding])
 
 
 def _label(package: str, labels: Mapping[str, str], demands: Sequence[_Demand]) -> str:
@@ -104,10 +90,12 @@ def _own_demands(manifest: Manifest) -> list[_Demand]:
 
 
 def _name_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> str:
-    """Return the name of a row's distribution; a local project's stands in its pyproject.toml (PEP 621)."""
+    """Return the name of a row's distribution: a local project has it in its pyproject.toml (PEP 621)."""
     if row.distribution or row.path is None:
         return row.distribution or otherwise
     try:
+        if row.path.endswith(".whl"):
+            return parse_wheel_filename(PurePosixPath(row.path).name)[0]
         project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
         return str(project["name"])
     except (OSError, ValueError, KeyError, TypeError):

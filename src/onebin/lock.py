@@ -260,11 +260,25 @@ def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
             f"{path} is not a Python project",
             "it has neither pyproject.toml nor setup.py; name the project's own folder",
         )
+    elif target.is_dir() and (problem := _project_problem(target)):
+        yield f"{path}: {problem}", "mend its pyproject.toml"
     elif target.is_file() and not target.name.endswith((".whl", ".tar.gz")):
         yield (
             f"{path} is a file, but no wheel or source archive",
             "name a project's folder, a .whl or a .tar.gz",
         )
+
+
+def _project_problem(project: Path) -> str | None:
+    """Say why no tool could read a project's metadata (PEP 621), as far as its pyproject.toml tells."""
+    file = project / "pyproject.toml"
+    try:
+        table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        return f"its pyproject.toml cannot be read: {error}"
+    if table and not (isinstance(table, dict) and table.get("name")):
+        return "its pyproject.toml has a [project] without a name"
+    return None
 
 
 def _wanted(manifest: Manifest) -> dict[str, Any]:

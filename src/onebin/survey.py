@@ -12,6 +12,7 @@ import ast
 import importlib.metadata
 import keyword
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -185,8 +186,12 @@ def survey(stage: Stage) -> Survey:
 
 
 def importable(name: str) -> bool:
-    """Tell whether a dotted name can stand in an import statement."""
-    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
+    """Tell whether a dotted name can stand in an import statement and mean itself.
+
+    Python's grammar normalises identifiers (NFKC), so a name that is not normal would import another module.
+    """
+    is_normal = unicodedata.normalize("NFKC", name) == name
+    return is_normal and all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
 
 
 def _installed(site_packages: Path) -> Iterator[importlib.metadata.PathDistribution]:

@@ -30,7 +30,7 @@ _REMEDIES = (
         "if the lock was edited, delete it and run `onebin lock`; if not, do not trust this index",
     ),
     (
-        re.compile(r"wheel|Failed to read `"),
+        re.compile(r"wheel|\.whl", re.IGNORECASE),
         "the wheel does not fit or is malformed: lock another version, or ask its author",
     ),
 )
@@ -48,7 +48,7 @@ class Failure(Exception):  # noqa: N818  # not an error for the user yet: each s
         known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
-        hint = hint or "what uv says is above; `onebin doctor` examines this machine"
+        hint = hint or "check the versions in the manifest, and the index and network that uv is set to use"
         return error(f"{doing}\nuv says: {self.text}", hint)
 
 

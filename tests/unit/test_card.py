@@ -28,7 +28,7 @@ FACTS: Facts = {
     "toolchain": [],
     "lock": {"sha256": "0" * 64, "text": "lock"},
     "manifest": {"text": "manifest"},
-    "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": []},
+    "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},
     "answers": {
         "host": [{"name": "a:b", "result": ["x"]}],
         "distributions": {"where": "1"},
