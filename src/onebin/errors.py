@@ -18,6 +18,8 @@ class OnebinError(Exception):
     """An error that says in one line what is wrong and where, and in `hint` what to do about it."""
 
     exit_code: ClassVar[int] = 1
+    # Where else what this error is about could be written.
+    elsewhere: ClassVar[str] = "choose another place"
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -57,12 +59,14 @@ class LockError(OnebinError):
     """The lock cannot be made, or does not fit the manifest."""
 
     exit_code = 4
+    elsewhere = "make the manifest's folder writable: the lock lies beside it"
 
 
 class StageError(OnebinError):
     """The lock cannot be installed."""
 
     exit_code = 5
+    elsewhere = "set ONEBIN_CACHE_DIR to another place"
 
 
 class ContractError(FindingsError):
@@ -75,12 +79,14 @@ class FreezeError(OnebinError):
     """PyInstaller failed, or left out something that was declared."""
 
     exit_code = 7
+    elsewhere = "set ONEBIN_CACHE_DIR to another place"
 
 
 class PackError(OnebinError):
     """The artifact cannot be written."""
 
     exit_code = 8
+    elsewhere = "choose another place with -o"
 
 
 class VerifyError(FindingsError):
@@ -133,15 +139,11 @@ _CAUSES = {
 }
 
 _REMEDIES = {
-    errno.ENOSPC: "free some space there, or choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
-    errno.EDQUOT: "free some space there, or choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
-    errno.EROFS: "choose another place (-o for the output, ONEBIN_CACHE_DIR for the cache)",
-    errno.EACCES: "check the owner and mode of that path",
-    errno.EPERM: "check the owner and mode of that path",
-    errno.EISDIR: "choose another name with -o, or remove the directory",
-    errno.ENOENT: "make that folder first, or choose another place",
-    errno.EEXIST: "choose another place",
-    errno.ENOTDIR: "choose another place",
+    errno.ENOSPC: "free some space there, or {elsewhere}",
+    errno.EDQUOT: "free some space there, or {elsewhere}",
+    errno.EACCES: "check the owner and mode of that path, or {elsewhere}",
+    errno.EPERM: "check the owner and mode of that path, or {elsewhere}",
+    errno.ENOENT: "make that folder first, or {elsewhere}",
 }
 
 
@@ -154,5 +156,7 @@ def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[Non
     try:
         yield
     except OSError as error:
-        cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
-        raise become(f"cannot {doing} {path}: {cause}", _REMEDIES.get(error.errno or 0)) from error
+        number = error.errno or 0
+        cause = _CAUSES.get(number, error.strerror or str(error))
+        remedy = _REMEDIES.get(number, "{elsewhere}").format(elsewhere=become.elsewhere)
+        raise become(f"cannot {doing} {path}: {cause}", remedy) from error

@@ -8,9 +8,11 @@ PyInstaller's one-file mode does the packing proper; what is added here is the c
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from onebin.paths import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from tempfile import _TemporaryFileWrapper
 
     from onebin.contract import Plan
     from onebin.facts import Facts
@@ -51,14 +54,19 @@ class Artifact:
 
 def refuse_unwritable(output: Path) -> None:
     """Raise PackError if an artifact could not be written there: better now than after the freeze."""
-    if output.is_dir():
-        raise PackError(
-            f"cannot write the artifact {display(output)}: it is a directory", "choose another name with -o"
-        )
+    kind = "a directory" if os.path.isdir(output) else "not a regular file"  # noqa: PTH112  # pathlib's raises for long names
+    if os.path.exists(output) and not os.path.isfile(output):  # noqa: PTH110, PTH113  # as above
+        raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
     with os_errors(PackError, "write the artifact", output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass
+        with _draft(output) as draft:
+            Path(draft.name).unlink()
+
+
+def _draft(output: Path) -> _TemporaryFileWrapper[bytes]:
+    """Return a new file beside the output, under a name that says whose draft it is."""
+    suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
+    return tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=suffix, delete=False)
 
 
 @contextmanager
@@ -78,7 +86,7 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artif
         lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         with os_errors(PackError, "write the artifact", output):
-            for leftover in output.parent.glob(f".{output.name}.*.partial"):
+            for leftover in output.parent.glob(f".{glob.escape(output.name)}.*.partial*"):
                 leftover.unlink(missing_ok=True)
             file = _write(frozen.executable, facts, output)
         try:
@@ -89,8 +97,7 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artif
 
 def _write(executable: Path, facts: Facts, output: Path) -> Path:
     digest = hashlib.sha256()
-    suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=suffix, delete=False) as out:
+    with _draft(output) as out:
         file = Path(out.name)
         try:
             with executable.open("rb") as source:
@@ -102,7 +109,8 @@ def _write(executable: Path, facts: Facts, output: Path) -> Path:
             out.close()
             file.chmod(_EXECUTABLE)
         except BaseException:
-            out.close()
+            with suppress(OSError):  # closing writes what is left, and the disk may be full
+                out.close()
             file.unlink(missing_ok=True)
             raise
     return file

@@ -136,7 +136,7 @@ class Survey:
     @cached_property
     def recorded(self) -> dict[str, str]:
         """The distribution that owns each file, by the file's POSIX path relative to site-packages."""
-        return {file: each.name for each in self.distributions.values() for file in each.recorded}
+        return {file: each.name for each in self.distributions.values() for file in sorted(each.recorded)}
 
     @property
     def host(self) -> Distribution:

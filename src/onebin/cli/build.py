@@ -100,7 +100,9 @@ def check(manifest: Path, *, locked: bool, offline: bool, as_json: bool, quiet: 
 
 @click.command(epilog="Example: onebin generate -o build/source")
 @options.with_manifest
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: build/NAME]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, readable=False), help="Where to write it.  [default: build/NAME]"
+)
 @options.with_settings
 @options.with_progress
 def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool, quiet: bool, verbose: bool) -> None:
@@ -120,8 +122,10 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
 @click.command(
     epilog="Examples: onebin bundle   |   onebin bundle --host datasette --script datasette --with datasette-vega -o ds"
 )
-@click.argument("manifest", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: dist/NAME]")
+@click.argument("manifest", type=click.Path(path_type=Path, readable=False), required=False)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, readable=False), help="The file to write.  [default: dist/NAME]"
+)
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)

@@ -17,7 +17,7 @@ from onebin.probe import quick
 
 
 @click.command(epilog="Example: onebin verify dist/ds")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @options.with_probe
 @options.with_json
 def verify(file: Path, *, probe: str, as_json: bool) -> None:
@@ -34,7 +34,7 @@ def verify(file: Path, *, probe: str, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: onebin inspect --json dist/ds")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @options.with_json
 def inspect(file: Path, *, as_json: bool) -> None:
     """Show what an artifact holds.

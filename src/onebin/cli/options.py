@@ -24,9 +24,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def with_manifest(function: F) -> F:
     """Add the argument MANIFEST: a file, or a folder with a bundle.toml."""
-    return click.argument("manifest", type=click.Path(path_type=Path), default=Path(MANIFEST_NAME), required=False)(
-        function
-    )
+    return click.argument(
+        "manifest", type=click.Path(path_type=Path, readable=False), default=Path(MANIFEST_NAME), required=False
+    )(function)
 
 
 def with_manifest_option(function: F) -> F:
@@ -34,7 +34,7 @@ def with_manifest_option(function: F) -> F:
     return click.option(
         "-m",
         "--manifest",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         default=Path(MANIFEST_NAME),
         help="The manifest.",
         show_default=True,
