@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _EXECUTABLE = 0o755
 _CHUNK = 1024 * 1024
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,8 @@ def refuse_unwritable(output: Path) -> None:
         raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
     with os_errors(PackError, "write the artifact", output):
         output.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            output.lstat()  # the system says if it does not take the name
         with _draft(output) as draft:
             Path(draft.name).unlink()
 
@@ -66,7 +69,13 @@ def refuse_unwritable(output: Path) -> None:
 def _draft(output: Path) -> _TemporaryFileWrapper[bytes]:
     """Return a new file beside the output, under a name that says whose draft it is."""
     suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
-    return tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=suffix, delete=False)
+    return tempfile.NamedTemporaryFile(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix, delete=False)
+
+
+def _draft_prefix(output: Path) -> str:
+    """Return how drafts of an output are called; a long name gives way to its digest, so that the draft's fits."""
+    name = output.name if len(os.fsencode(output.name)) <= _LONGEST_NAME else sha256_of(output.name)[:32]
+    return f".{name}."
 
 
 @contextmanager
@@ -76,17 +85,14 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artif
     Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
     """
     output = workspace.output_file(plan.manifest.bundle.name)
-    if output.is_dir():
-        raise PackError(
-            f"cannot write the artifact {display(output)}: it is a directory", "choose another name with -o"
-        )
+    refuse_unwritable(output)
     facts = _facts(plan)
     with os_errors(PackError, "write the artifact", output):
         lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         with os_errors(PackError, "write the artifact", output):
-            for leftover in output.parent.glob(f".{glob.escape(output.name)}.*.partial*"):
+            for leftover in output.parent.glob(f"{glob.escape(_draft_prefix(output))}*.partial*"):
                 leftover.unlink(missing_ok=True)
             file = _write(frozen.executable, facts, output)
         try:
