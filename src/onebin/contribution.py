@@ -41,7 +41,7 @@ def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str)
     answer = surveyed.stage.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
     distribution = surveyed.distributions[answer]
     points = distribution.plugs if surveyed.stage.lock.answers.get(row.name) else ()
-    modules = row.modules or _modules_of(distribution, points, surveyed.host)
+    modules = row.modules or _modules_of(distribution, points, surveyed)
     if not modules:
         return [Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))]
     if points and not row.modules and not _is_looked_up(points, manifest, surveyed, distribution):
@@ -74,11 +74,23 @@ def _title(distribution: Distribution) -> str:
     return f"{distribution.title} {distribution.version}"
 
 
-def _modules_of(distribution: Distribution, points: Sequence[EntryPoint], host: Distribution) -> tuple[str, ...]:
-    """Return what opening a plugin imports: the modules of its entry points, or those that a host finds by name."""
+def _modules_of(distribution: Distribution, points: Sequence[EntryPoint], surveyed: Survey) -> tuple[str, ...]:
+    """Return what opening a plugin imports: the modules of its entry points, or those that others find by name."""
     if points:
         return tuple(dict.fromkeys(point.module for point in points))
-    return tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, host))
+    host = surveyed.host
+    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, host))
+    if scanned or host.name == distribution.name:
+        return scanned
+    # A host that imports by computed names imports what its user names; otherwise somebody must import it outright.
+    others = [each for each in surveyed.distributions.values() if each.name != distribution.name]
+    return tuple(
+        name
+        for name in distribution.top_level
+        if name in distribution.modules
+        and not name.startswith("_")
+        and (host.imports_by_name or any(each.imports(name) for each in others))
+    )
 
 
 def _is_found_by_name(module: str, distribution: Distribution, host: Distribution) -> bool:

@@ -146,16 +146,20 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
 
 
 def _found_at_run_time(plan: Plan) -> Iterator[str]:
-    """Yield the modules of dependencies that no import statement names: imported by computed name, or plugged in."""
-    for each in plan.survey.distributions.values():
-        if each.imports_by_name:
-            yield from each.modules
+    """Yield the modules that no import statement names: imported by computed name, plugged in, or run by `-m`.
+
+    Who imports by computed names may be handed the name of any module, by a user's settings or by another
+    distribution; so then all that is locked must be there.
+    """
+    distributions = list(plan.survey.distributions.values())
     hosts = [plan.host, *(plan.survey.distributions[plugin.distribution] for plugin in plan.plugins)]
-    for each in plan.survey.distributions.values():
+    anything = any(each.imports_by_name for each in distributions)
+    for each in distributions:
+        if anything:
+            yield from each.modules
         for point in each.plugs:
             if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
                 yield point.module
-
         yield from each.run_as_main
     if plan.manifest.host.interpreter or any(host.runs_foreign_code for host in hosts):
         yield from plan.survey.stage.lock.interpreter.standard_library

@@ -120,6 +120,10 @@ class Distribution:
         sources = (file for file in self.modules.values() if file.suffix == ".py")
         return "\n".join(file.read_text("utf-8", "replace") for file in sources)
 
+    def imports(self, name: str) -> bool:
+        """Tell whether an import statement for a top-level name stands in its source."""
+        return re.search(rf"^\s*(?:import|from)\s+{re.escape(name)}\b", self.text, re.MULTILINE) is not None
+
     def mentions(self, word: str) -> bool:
         """Tell whether the word stands in its source as a string of its own."""
         return f'"{word}"' in self.text or f"'{word}'" in self.text
