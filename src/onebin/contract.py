@@ -83,7 +83,10 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         plugins=tuple(plugins),
         questions=questions,
         answers=answers,
-        notices=tuple(failure.message for failure in failures if failure.is_notice(surveyed)),
+        notices=(
+            *(failure.message for failure in failures if failure.is_notice(surveyed)),
+            *_unused_extension_points(manifest, plugins),
+        ),
     )
 
 
@@ -127,6 +130,14 @@ def _same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Findin
         if len(names) > 1:
             message = f"plugins {' and '.join(names)} both register {name!r} in {group}"
             yield Finding(f"{where}: plugins.{names[1]}", message, "keep one of them: the host would see only one")
+
+
+def _unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:
+    """Say which extension points of the manifest no plugin extends: a slip of the pen, perhaps."""
+    groups = {point.group for plugin in plugins for point in plugin.entry_points}
+    for name in manifest.extension_points:
+        if name not in groups:
+            yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, groups)}"
 
 
 def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSch
 from onebin import manifest_lines as kinds
 from onebin.errors import Finding, ManifestError
 from onebin.manifest_lines import either, key_path, lines, parse_toml, read, shown, similar, wrong
+from onebin.paths import display
 
 __all__ = ["Bundle", "ExtensionPoint", "Freeze", "Host", "Manifest", "PluginRow", "Verify", "load", "parse", "schema"]
 
@@ -284,7 +285,7 @@ def parse(text: str, *, file: Path) -> Manifest:
     """
     document, problems = _read(parse_toml(text, file=file))
     if document is None or problems:
-        raise ManifestError(f"the manifest {file} cannot be used as it is", _located(problems, text, file))
+        raise ManifestError(f"the manifest {display(file)} cannot be used as it is", _located(problems, text, file))
     return Manifest(
         file=file,
         text=text,
@@ -417,7 +418,7 @@ def _located(found: list[Problem], text: str, file: Path) -> list[Finding]:
         names = tuple(map(str, path))
         ancestors = (positions.get(names[:length], 0) for length in range(len(path), 0, -1))
         line = next(filter(None, ancestors), 0)
-        where = f"{file}:{line}: {key_path(path)}" if line else f"{file}: {key_path(path)}"
+        where = f"{display(file)}:{line}: {key_path(path)}" if line else f"{display(file)}: {key_path(path)}"
         findings.append((line, Finding(where, message, hint)))
     return [finding for _, finding in sorted(findings, key=lambda item: item[0])]
 

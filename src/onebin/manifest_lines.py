@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from onebin.errors import Finding, ManifestError
+from onebin.paths import display
 
 # Text and lines -----------------------------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ def _decode(content: bytes, file: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"byte {error.start + 1} is not UTF-8, which TOML is written in"
-        raise _unreadable(f"{file}:{line}", message, "save it as UTF-8") from None
+        raise _unreadable(f"{display(file)}:{line}", message, "save it as UTF-8") from None
 
 
 def parse_toml(text: str, *, file: Path) -> dict[str, Any]:
@@ -99,11 +100,11 @@ def parse_toml(text: str, *, file: Path) -> dict[str, Any]:
         if deep := _DEEP_KEY.search(text):
             line = text.count("\n", 0, deep.start()) + 1
             message = "a name of a hundred parts and more"
-            raise _unreadable(f"{file}:{line}", message, "is it a manifest? their keys are short")
+            raise _unreadable(f"{display(file)}:{line}", message, "is it a manifest? their keys are short")
         return tomllib.loads(text)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        raise _unreadable(f"{file}:{line}", "half of a surrogate pair", "save it as UTF-8") from None
+        raise _unreadable(f"{display(file)}:{line}", "half of a surrogate pair", "save it as UTF-8") from None
     except RecursionError:
         message = "it is nested too deeply"
         raise _unreadable(file, message, "a manifest needs no more than three levels") from None
@@ -112,7 +113,7 @@ def parse_toml(text: str, *, file: Path) -> dict[str, Any]:
 
 
 def _not_toml(reason: str, text: str, file: Path) -> ManifestError:
-    where = str(file)
+    where = display(file)
     if position := _POSITION.search(reason):
         line, column = position.groups()
         where += f":{line}:{column}" if line else f":{text.count(chr(10)) + 1}"

@@ -81,7 +81,7 @@ def stream(
     command = [os.fspath(part) for part in argv]
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with (
-        log.open("w", encoding="utf-8") as record,
+        log.open("w", encoding="utf-8", buffering=1) as record,
         _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
     ):
         for raw in child.stdout or ():

@@ -114,6 +114,7 @@ def _entry(plan: Plan) -> dict[str, Any]:
     first, *rest = attribute.split(".")
     return {
         "module": module,
+        "attribute": attribute,
         "first": first,
         "rest": "".join(f".{part}" for part in rest),
         "importable": importable(f"{module}.{attribute}"),

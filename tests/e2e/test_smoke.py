@@ -1,0 +1,79 @@
+"""The user's own checks: the same with the staged host and with the artifact, or the build fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .bundles import PROJECTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+# It is told apart by what only a frozen program has.
+TURNCOAT = """
+import sys
+
+
+def greet(name):
+    return "frozen" if getattr(sys, "frozen", False) else "staged"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a manifest of the tiny host and a plugin."""
+    (tmp_path / "bundle.toml").write_text(
+        f"""
+[bundle]
+name = "tiny"
+[host]
+path = "{(PROJECTS / "tinyhost").as_posix()}"
+script = "tinyhost"
+[plugins]
+greet-hello = {{ path = "{(PROJECTS / "greet-hello").as_posix()}" }}
+[verify]
+commands = ["{{artifact}} you", "{{artifact}} exit 3", "{{artifact}} crash"]
+""",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def test_commands_that_say_the_same_pass(onebin: Onebin, folder: Path) -> None:
+    """Output, exit code and traceback are compared; the manifest's commands and those of --test are all run."""
+    ran = onebin("bundle", "--test", "{artifact} 'two words'", cwd=folder)
+    assert ran.code == 0, ran.err
+    assert "smoke: 4 commands as in the stage" in ran.err
+
+
+def test_a_command_that_differs_fails_the_build(onebin: Onebin, folder: Path) -> None:
+    """A difference names the command and shows the lines; nothing is published."""
+    plugin = folder / "turncoat"
+    (plugin / "src" / "turncoat").mkdir(parents=True)
+    (plugin / "src" / "turncoat" / "__init__.py").write_text(TURNCOAT, encoding="utf-8")
+    project = (PROJECTS / "greet-hello" / "pyproject.toml").read_text("utf-8")
+    (plugin / "pyproject.toml").write_text(
+        project.replace("greet-hello", "turncoat").replace("greet_hello", "turncoat").replace("hello =", "turncoat ="),
+        encoding="utf-8",
+    )
+    assert onebin("add", "./turncoat", cwd=folder).code == 0
+    ran = onebin("bundle", cwd=folder)
+    assert ran.code == 9
+    assert "{artifact} you: its stdout differs" in ran.err
+    assert "-turncoat staged" in ran.err
+    assert "+turncoat frozen" in ran.err
+    assert not (folder / "dist").exists() or not list((folder / "dist").iterdir())
+
+
+@pytest.mark.parametrize("command", ["tiny --version", "{artifact} 'open"])
+def test_a_command_that_tests_nothing_is_wrong_usage(onebin: Onebin, folder: Path, command: str) -> None:
+    """A command without the artifact in it, or with an open quote, is refused at once."""
+    ran = onebin("bundle", "--test", command, cwd=folder)
+    assert ran.code == 2
+    assert "--test" in ran.err
