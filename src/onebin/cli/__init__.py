@@ -40,7 +40,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN; onebin bundle",
+    epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN",
 )
 @click.version_option(__version__, prog_name="onebin")
 def cli() -> None:

@@ -1,0 +1,203 @@
+"""The commands, as a user types them: what they print, where, and what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from uv import find_uv_bin
+
+if TYPE_CHECKING:
+    from conftest import Onebin
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = (
+    "init",
+    "add",
+    "remove",
+    "list",
+    "lock",
+    "check",
+    "generate",
+    "bundle",
+    "run",
+    "verify",
+    "inspect",
+    "doctor",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, projects: Path, onebin: Onebin) -> Path:
+    """Return a folder in which `init` has just been run for the tiny host and a plugin."""
+    made = onebin(
+        *("init", "--host", "./projects/tinyhost", "--script", "tinyhost", "--with", "./projects/greet-hello"),
+        cwd=tmp_path,
+    )
+    assert made.code == 0, made.err
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "clean"])
+def test_each_command_has_help_with_an_example(onebin: Onebin, tmp_path: Path, command: str) -> None:
+    """`--help` says what the command does and shows it in use."""
+    ran = onebin(command, "--help", cwd=tmp_path)
+    assert ran.code == 0
+    assert f"onebin {command}" in ran.out.partition("Example")[2]
+
+
+def test_the_list_of_commands_is_whole_at_80_columns(onebin: Onebin, tmp_path: Path) -> None:
+    """No command's summary is cut off, and no line is longer than a terminal."""
+    ran = onebin("--help", cwd=tmp_path, env={"COLUMNS": "80"})
+    assert "..." not in ran.out.partition("Commands:")[2]
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert all(f"\n  {command} " in ran.out for command in COMMANDS)
+
+
+def test_a_mistyped_command_is_corrected(onebin: Onebin, tmp_path: Path) -> None:
+    """A command that does not exist is wrong usage, with the nearest one that does."""
+    ran = onebin("bundel", cwd=tmp_path)
+    assert ran.code == 2
+    assert "Did you mean 'bundle'?" in ran.err
+
+
+def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
+    """A manifest that is there stays as it is, unless --force says otherwise."""
+    before = (folder / "bundle.toml").read_text("utf-8")
+    again = ["init", "--host", "datasette", "--script", "datasette"]
+    ran = onebin(*again, cwd=folder)
+    assert ran.code == 3
+    assert "--force" in ran.err
+    assert (folder / "bundle.toml").read_text("utf-8") == before
+    assert onebin(*again, "--force", cwd=folder).code == 0
+    assert "datasette" in (folder / "bundle.toml").read_text("utf-8")
+
+
+def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> None:
+    """The manifest is edited in place: comments stay, and the list says what is wanted, locked and contributed."""
+    file = folder / "bundle.toml"
+    file.write_text(file.read_text("utf-8") + "# the last word\n", encoding="utf-8")
+    added = onebin("add", "./projects/greet-servus", cwd=folder)
+    assert added.code == 0, added.err
+    assert "greet-servus" in added.out
+    assert "not locked" in onebin("list", cwd=folder).out
+    assert onebin("check", "-q", cwd=folder).code == 0
+    rows = json.loads(onebin("list", "--json", cwd=folder).out)
+    assert [(row["name"], row["locked"], row["contributes"]) for row in rows] == [
+        ("greet-hello", "1.0.0", {"tinyhost.greeters": ["hello"]}),
+        ("greet-servus", "2.0.0", {"tinyhost.greeters": ["servus"]}),
+    ]
+    assert onebin("remove", "greet-hello", cwd=folder).code == 0
+    text = file.read_text("utf-8")
+    assert "greet-hello" not in text
+    assert text.endswith("# the last word\n")
+    wrong = onebin("remove", "greet-servos", cwd=folder)
+    assert wrong.code == 3
+    assert "greet-servus" in wrong.err
+
+
+def test_json_is_all_that_is_on_standard_output(onebin: Onebin, folder: Path) -> None:
+    """With --json, standard output is one document, and standard error is silent."""
+    for command in (["lock", "--json"], ["check", "--json"], ["list", "--json"]):
+        ran = onebin(*command, cwd=folder)
+        assert ran.code == 0, ran.err
+        json.loads(ran.out)
+        assert ran.err == ""
+
+
+def test_progress_in_a_pipe_is_plain_lines(onebin: Onebin, folder: Path) -> None:
+    """Steps are lines with their outcome and seconds, without colours or cursor movements; -q shows none of them."""
+    ran = onebin("check", cwd=folder, env={"NO_COLOR": "1"})
+    assert [line.partition(":")[0] for line in ran.err.splitlines() if not line.startswith(" ")] == [
+        "lock",
+        "stage",
+        "check",
+    ]
+    assert all(line.endswith(" s)") for line in ran.err.splitlines())
+    assert "\x1b" not in ran.err
+    assert ran.out == ""
+    assert onebin("check", "-q", cwd=folder).err == ""
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script to make a terminal")
+@pytest.mark.parametrize("no_color", [True, False])
+def test_progress_on_a_terminal_respects_no_color(onebin: Onebin, folder: Path, no_color: bool) -> None:
+    """On a terminal each finished step is one line with a mark; NO_COLOR takes the colours away."""
+    command = f"{sys.executable} -m onebin check"
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    env = {**kept, "TERM": "xterm-256color", "ONEBIN_CACHE_DIR": str(onebin.cache), "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        cwd=folder,
+        env={**env, **({"NO_COLOR": "1"} if no_color else {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "check" in done.stdout
+    assert ("\x1b[32m" in done.stdout) is not no_color
+
+
+def test_lock_upgrades_by_name(onebin: Onebin, folder: Path) -> None:
+    """`--upgrade` takes names that are locked, and refuses others."""
+    assert onebin("lock", "-q", cwd=folder).code == 0
+    assert onebin("lock", "--upgrade", "greet-hello", cwd=folder).code == 0
+    ran = onebin("lock", "--upgrade", "nobody", cwd=folder)
+    assert ran.code == 4
+    assert "has no package nobody" in ran.err
+
+
+def test_generate_writes_readable_source(onebin: Onebin, folder: Path) -> None:
+    """The registry has a header with the lock's digest and an import statement for each plugin, always the same."""
+    ran = onebin("generate", "-q", "-o", "out", cwd=folder)
+    assert ran.code == 0, ran.err
+    registry = (folder / "out" / "onebin_registry.py").read_text("utf-8")
+    header, _, rest = registry.partition("\n# lock: sha256:")
+    assert header.endswith("DO NOT EDIT.")
+    golden = (ROOT / "tests" / "golden" / "registry.py").read_text("utf-8")
+    assert rest.partition("\n")[2] == golden
+    assert onebin("generate", "-q", "-o", "again", cwd=folder).code == 0
+    assert (folder / "again" / "onebin_registry.py").read_text("utf-8") == registry
+
+
+def test_doctor_tells_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> None:
+    """Interpreters, uv, binutils and disk are examined; what is unfit has its remedy."""
+    ran = onebin("doctor", "--json", cwd=tmp_path)
+    rows = {row["name"]: row for row in json.loads(ran.out)}
+    assert ran.code == 0, ran.out
+    assert rows["uv"]["ok"]
+    assert rows["disk"]["ok"]
+    assert any(name.startswith("python ") and row["ok"] for name, row in rows.items())
+    assert all(row["remedy"] for row in rows.values() if not row["ok"])
+
+
+def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -> None:
+    """After `clean` nothing of the stages is left, and the next check makes them anew."""
+    own = {"ONEBIN_CACHE_DIR": str(tmp_path / "own")}
+    assert onebin("check", "-q", cwd=folder, env=own).code == 0
+    assert list((tmp_path / "own" / "stages").iterdir())
+    ran = onebin("clean", cwd=folder, env=own)
+    assert ran.code == 0
+    assert "freed" in ran.out
+    assert not list((tmp_path / "own" / "stages").iterdir())
+    assert onebin("check", "-q", cwd=folder, env=own).code == 0
+
+
+@pytest.mark.network
+def test_the_wheel_holds_all_that_onebin_needs(tmp_path: Path) -> None:
+    """A wheel built from the sources has the templates, the schema, the runtime and the marks of typing."""
+    subprocess.run([find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", tmp_path, ROOT], check=True, timeout=300)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    assert {f"onebin/_templates/{file.name}" for file in (ROOT / "templates").iterdir()} <= names
+    assert {"onebin/bundle.schema.json", "onebin/py.typed", "onebin_runtime/py.typed"} <= names
+    assert {f"onebin_runtime/{file.name}" for file in (ROOT / "src" / "onebin_runtime").glob("*.py")} <= names
