@@ -16,7 +16,18 @@ FLOORS: tuple[frozenset[str], ...] = (
         {"errors", "paths", "process", "digest", "progress", "templates", "cache", "uv", "interpreter", "facts", "card"}
     ),
     frozenset(
-        {"manifest", "manifest_edit", "manifest_lines", "manifest_fields", "conflict", "lock", "stage", "toolchain"}
+        {
+            "manifest",
+            "manifest_edit",
+            "manifest_lines",
+            "manifest_fields",
+            "conflict",
+            "local_projects",
+            "lock_file",
+            "lock",
+            "stage",
+            "toolchain",
+        }
     )
     | frozenset(
         {
