@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +60,12 @@ def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | No
 def _plain_environment() -> dict[str, str]:
     dropped = ("ONEBIN_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+
+def pytest_configure() -> None:
+    """Let SIGINT reach what tests start: a shell that starts them in the background has it ignored."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import sys
 
 import xarray as xr
 
+USAGE = "usage: peek engines | show FILE | convert FILE NETCDF\n"
+
 
 def main() -> int:
     """Run `peek engines`, `peek show FILE` or `peek convert FILE NETCDF`; xarray finds who opens a file."""
@@ -19,7 +21,9 @@ def main() -> int:
         case ["convert", file, target]:
             with xr.open_dataset(file) as data:
                 data.to_netcdf(target, engine="h5netcdf")
+        case ["--help"]:
+            sys.stdout.write(USAGE)
         case _:
-            sys.stderr.write("usage: peek engines | show FILE | convert FILE NETCDF\n")
+            sys.stderr.write(USAGE)
             return 2
     return 0
