@@ -10,7 +10,6 @@ are compared with later.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from onebin import probe as ask
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding, StageError
-from onebin.paths import display
+from onebin.paths import display, is_there
 from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterat
 def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
     """Report files and folders in [freeze.data] that are not there."""
     for place, source in manifest.freeze.data.items():
-        if not os.path.exists(manifest.directory / source):  # noqa: PTH110  # pathlib raises for names that are too long
+        if not is_there(manifest.directory / source):
             hint = "paths are relative to the manifest"
             yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)
 

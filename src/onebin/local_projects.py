@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
-from onebin.paths import display
+from onebin.paths import display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +14,9 @@ if TYPE_CHECKING:
 
     from onebin.manifest import Manifest
 
-# What makes a folder a project, and holds its requirements.
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+# What makes a folder a project (uv asks for one of them), and all that may hold its requirements.
+PROJECT_MARKS = ("pyproject.toml", "setup.py")
+PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
 
 
 def refuse_missing_projects(manifest: Manifest) -> None:
@@ -34,12 +34,12 @@ def refuse_missing_projects(manifest: Manifest) -> None:
 
 def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
     target = directory / path
-    if not os.path.exists(target):  # noqa: PTH110  # pathlib raises for names that are too long
+    if not is_there(target):
         yield (
             f"there is nothing at {path}",
             f"it is looked for at {display(target)}; paths are relative to the manifest",
         )
-    elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_FILES):
+    elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_MARKS):
         yield (
             f"{path} is not a Python project",
             "it has neither pyproject.toml nor setup.py; name the project's own folder",

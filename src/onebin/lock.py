@@ -36,7 +36,7 @@ from onebin.lock_file import (
     staleness,
     wanted,
 )
-from onebin.paths import display
+from onebin.paths import absolute, display
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -199,7 +199,7 @@ def _requirements(manifest: Manifest) -> list[str]:
 
 def _local_requirement(directory: Path, row: Host | PluginRow) -> str:
     extras = f"[{','.join(row.extras)}]" if row.extras else ""
-    return Path(os.path.abspath(directory / str(row.path))).as_uri() + extras  # noqa: PTH100  # keep the user's symlinks
+    return absolute(directory / str(row.path)).as_uri() + extras
 
 
 def _make_paths_relative(document: tomlkit.TOMLDocument, scratch: Path, directory: Path) -> None:

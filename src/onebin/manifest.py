@@ -440,7 +440,7 @@ class _EditorSchema(GenerateJsonSchema):
         json_schema = super().dict_schema(schema)
         return json_schema | ({"additionalProperties": False} if "patternProperties" in json_schema else {})
 
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # pydantic's signature
         return False
 
 

@@ -25,14 +25,15 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
+from onebin.local_projects import PROJECT_MARKS
 from onebin.manifest import problems_of
 from onebin.manifest_lines import Statement, key_path, parse_toml, shown, similar, statements
+from onebin.paths import absolute, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _FILE = Path("bundle.toml")  # named in errors: an edit knows the text only
-_PROJECT_FILES = ("pyproject.toml", "setup.py")
 _SOURCES = ("version", "path", "git", "rev", "subdirectory")
 _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@")
 _BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
@@ -181,11 +182,7 @@ def _is_path(item: str) -> bool:
     if _NAMED_URL.match(item) or "://" in item:
         return False
     looks = item.startswith(".") or "/" in item or os.sep in item or item.endswith((".whl", ".tar.gz"))
-    return looks or any(_exists(f"{item}/{file}") for file in _PROJECT_FILES)
-
-
-def _exists(path: str) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - pathlib raises where a name is too long or holds a NUL
+    return looks or any(is_there(Path(item, file)) for file in PROJECT_MARKS)
 
 
 def _refuse(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
@@ -223,7 +220,7 @@ def _read_url(url: str) -> dict[str, Any]:
 def _read_path(item: str, directory: Path) -> _Item:
     location, extras = _split_extras(item)
     path = Path(location)
-    if not _exists(location):
+    if not is_there(path):
         raise _BadItemError("there is no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
     if path.is_file():
         read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
@@ -239,12 +236,12 @@ def _read_path(item: str, directory: Path) -> _Item:
 
 def _project_name(project: Path) -> str:
     """Return the name in pyproject.toml (PEP 621), or else the directory's."""
-    if not any((project / file).is_file() for file in _PROJECT_FILES):
+    if not any((project / file).is_file() for file in PROJECT_MARKS):
         raise _BadItemError(
-            "it is no Python project", f"it has no {_PROJECT_FILES[0]}: name the project's own directory"
+            "it is no Python project", f"it has no {PROJECT_MARKS[0]}: name the project's own directory"
         )
     try:
-        data = tomllib.loads((project / _PROJECT_FILES[0]).read_text(encoding="utf-8"))
+        data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
     except FileNotFoundError:
         data = {}
     except (OSError, ValueError, RecursionError) as error:
@@ -262,20 +259,20 @@ def _item(name: str, row: dict[str, Any]) -> _Item:
 def _split_extras(item: str) -> tuple[str, list[str]]:
     """Split "./plugin[a,b]" into the path and its extras, unless there is a path of just that name."""
     found = _TRAILING_EXTRAS.search(item)
-    if not found or _exists(item):
+    if not found or is_there(Path(item)):
         return item, []
     return item[: found.start()], [extra.strip() for extra in found[1].split(",")]
 
 
 def _stored(location: str, directory: Path) -> str:
     """Return a path as the manifest has it: relative to `directory` where it can be, with "/"."""
-    target, start = os.path.abspath(location), os.path.abspath(directory)  # noqa: PTH100 - resolves ".." only
-    if not Path(target).is_relative_to(start):  # ".." leads through what a link points to, not through the link
-        target, start = os.path.realpath(target), os.path.realpath(start)
+    target, start = absolute(Path(location)), absolute(directory)
+    if not target.is_relative_to(start):  # ".." leads through what a link points to, not through the link
+        target, start = target.resolve(), start.resolve()
     try:
         path = Path(os.path.relpath(target, start)).as_posix()
     except ValueError:  # another drive of Windows
-        return Path(target).as_posix()
+        return target.as_posix()
     return f"./{path}" if path.startswith("-") else path
 
 

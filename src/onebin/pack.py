@@ -23,7 +23,7 @@ from onebin import __version__, card
 from onebin.digest import sha256_of
 from onebin.errors import PackError, os_errors
 from onebin.facts import portable
-from onebin.paths import display
+from onebin.paths import display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +55,8 @@ class Artifact:
 
 def refuse_unwritable(output: Path) -> None:
     """Raise PackError if an artifact could not be written there: better now than after the freeze."""
-    kind = "a directory" if os.path.isdir(output) else "not a regular file"  # noqa: PTH112  # pathlib's raises for long names
-    if os.path.exists(output) and not os.path.isfile(output):  # noqa: PTH110, PTH113  # as above
+    if is_there(output) and not output.is_file():
+        kind = "a directory" if output.is_dir() else "not a regular file"
         raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
     with os_errors(PackError, "write the artifact", output):
         output.parent.mkdir(parents=True, exist_ok=True)

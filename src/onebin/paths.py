@@ -29,14 +29,13 @@ class Workspace:
     @classmethod
     def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
         """Return the workspace of a manifest file, or of the `bundle.toml` in a directory."""
-        # pathlib's is_dir() raises for names that are too long, and its resolve() would follow the user's symlinks.
-        chosen = manifest / MANIFEST_NAME if os.path.isdir(manifest) else manifest  # noqa: PTH112
-        file = Path(os.path.abspath(chosen))  # noqa: PTH100
+        is_folder = is_there(manifest) and manifest.is_dir()
+        file = absolute(manifest / MANIFEST_NAME if is_folder else manifest)
         return cls(
             manifest_file=file,
             cache_dir=default_cache_dir(),
             lock_dir=lock_dir or file.parent,
-            output=None if output is None else Path(os.path.abspath(output)),  # noqa: PTH100  # as above
+            output=None if output is None else absolute(output),
         )
 
     @property
@@ -63,6 +62,20 @@ def default_cache_dir() -> Path:
     """Return `ONEBIN_CACHE_DIR`, or the platform's directory for caches of this user."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("onebin", appauthor=False))
+
+
+def absolute(path: Path) -> Path:
+    """Return a path from the root, without `..`, and with the user's symbolic links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() follows links, absolute() keeps ".."
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether anything is at a path; nothing is at one that the system does not take (too long, with a NUL)."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def display(path: Path) -> str:

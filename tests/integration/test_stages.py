@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin import lock, manifest, stage, survey
-from onebin.errors import LockError, StageError
+from onebin.errors import LockError, ManifestError, StageError
 from onebin.paths import Workspace
 
 if TYPE_CHECKING:
@@ -94,6 +94,16 @@ def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace
     project.write_text(project.read_text("utf-8").replace('"1.0.0"', '"1.1.0"'), encoding="utf-8")
     with pytest.raises(LockError, match="project projects/greet-hello changed"):
         lock.resolve(manifest.load(workspace.manifest_file), workspace, locked=True)
+
+
+def test_a_folder_that_no_tool_would_build_is_refused(workspace: Workspace) -> None:
+    """A setup.cfg alone makes no project: that is said before uv is asked."""
+    plugin = workspace.directory / "projects" / "greet-hello"
+    (plugin / "pyproject.toml").unlink()
+    (plugin / "setup.cfg").write_text("[metadata]\nname = greet-hello\n", encoding="utf-8")
+    with pytest.raises(ManifestError) as caught:
+        _locked(workspace)
+    assert ["is not a Python project" in finding.message for finding in caught.value.findings] == [True]
 
 
 def test_settings_of_the_freeze_do_not_touch_the_lock(workspace: Workspace) -> None:
