@@ -9,35 +9,26 @@ An item is what `onebin add` takes: a requirement (PEP 508), or the path of a pr
 
 from __future__ import annotations
 
-import os
-import re
-import tomllib
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import tomlkit
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
-from onebin.local_projects import PROJECT_MARKS
-from onebin.manifest import problems_of
+from onebin.manifest_items import is_path, read_items, split_extras, stored_path
 from onebin.manifest_lines import Statement, key_path, parse_toml, shown, similar, statements
-from onebin.paths import absolute, is_there
+from onebin.manifest_problems import problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _FILE = Path("bundle.toml")  # named in errors: an edit knows the text only
 _SOURCES = ("version", "path", "git", "rev", "subdirectory")
-_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@")
-_BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
-_TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 _NEW = """\
 # What goes into one executable: `onebin bundle` makes it, `onebin add` and `onebin remove` edit the plugins.
@@ -60,21 +51,6 @@ class Edited:
 
     text: str
     changes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Item:
-    """What one item asks for: a row's name, and the keys that the row is to have."""
-
-    name: str
-    row: Mapping[str, Any]
-
-
-class _BadItemError(Exception):
-    def __init__(self, message: str, hint: str | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def create(
@@ -101,7 +77,7 @@ def create(
     given["bundle"]["name"] = name
     findings = [Finding(key_path(path), message, hint) for path, message, hint in problems_of(given)]
     try:
-        _read_items(plugins, directory)
+        read_items(plugins, directory)
     except ManifestError as error:
         findings += error.findings
     if findings:
@@ -111,10 +87,10 @@ def create(
 
 
 def _host(item: str, directory: Path) -> dict[str, Any]:
-    if not _is_path(item):
+    if not is_path(item):
         return {"package": item}
-    location, extras = _split_extras(item)
-    return {"path": _stored(location, directory), "extras": extras}
+    location, extras = split_extras(item)
+    return {"path": stored_path(location, directory), "extras": extras}
 
 
 def add(text: str, items: Sequence[str], *, directory: Path) -> Edited:
@@ -124,7 +100,7 @@ def add(text: str, items: Sequence[str], *, directory: Path) -> Edited:
     directory. Raises ManifestError for all items that are wrong at once, and for a text that is no TOML.
     """
     changes: list[str] = []
-    for item in _read_items(items, directory):
+    for item in read_items(items, directory):
         rows = _rows(text)
         name = _find(item.name, rows)
         row = _merged(rows.get(name or ""), item.row)
@@ -159,121 +135,6 @@ def _no_such(name: str, rows: Mapping[str, Any]) -> Finding:
     meant = similar(name, rows)
     known = f"the plugins are {', '.join(rows)}" if rows else "there are no plugins"
     return Finding("plugins", f"there is no plugin {shown(name)}", f"did you mean {meant}?" if meant else known)
-
-
-# Items --------------------------------------------------------------------------------------------------------
-
-
-def _read_items(items: Sequence[str], directory: Path) -> list[_Item]:
-    read: list[_Item] = []
-    findings: list[Finding] = []
-    for item in items:
-        try:
-            read.append(_read_path(item, directory) if _is_path(item) else _read_requirement(item))
-        except _BadItemError as error:
-            findings.append(Finding(shown(item), error.message, error.hint))
-    if findings:
-        raise ManifestError("these are no plugins", findings)
-    return read
-
-
-def _is_path(item: str) -> bool:
-    """Whether an item is a path: by its look, or because a project is there. A mere directory is not enough."""
-    if _NAMED_URL.match(item) or "://" in item:
-        return False
-    looks = item.startswith(".") or "/" in item or os.sep in item or item.endswith((".whl", ".tar.gz"))
-    return looks or any(is_there(Path(item, file)) for file in PROJECT_MARKS)
-
-
-def _refuse(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
-    """Raise what the manifest would say against the value at `path` of these tables."""
-    for problem in problems_of(table):
-        if problem.path[: len(path)] == path:
-            raise _BadItemError(problem.message, problem.hint)
-
-
-def _read_requirement(item: str) -> _Item:
-    if "://" in item and not _NAMED_URL.match(item):
-        raise _BadItemError("a URL needs the name of what is there", 'write "NAME @ git+https://host/path"')
-    _refuse(("host", "package"), {"host": {"package": item}})
-    requirement = Requirement(item)
-    row: dict[str, Any] = _read_url(requirement.url) if requirement.url else {}
-    before = _BEFORE_VERSION.match(item)
-    version = "".join(item[before.end() :].split()).strip("()") if before and not row else ""
-    if version:
-        row["version"] = version
-    if requirement.extras:
-        row["extras"] = sorted(requirement.extras)
-    return _item(requirement.name, row)
-
-
-def _read_url(url: str) -> dict[str, Any]:
-    if not url.startswith("git+"):
-        raise _BadItemError("only git repositories can be given as a URL", "download the file and give its path")
-    location, _, fragment = url.removeprefix("git+").partition("#")
-    row = {"git": location}
-    if "@" in urlsplit(location).path:
-        row["git"], _, row["rev"] = location.rpartition("@")
-    return row | {key: value for key, value in parse_qsl(fragment) if key == "subdirectory"}
-
-
-def _read_path(item: str, directory: Path) -> _Item:
-    location, extras = _split_extras(item)
-    path = Path(location)
-    if not is_there(path):
-        raise _BadItemError("there is no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
-    if path.is_file():
-        read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
-        try:
-            name = str(read_name(path.name)[0])
-        except ValueError:
-            hint = "name a project's directory, or a .whl or .tar.gz file with name and version in its own name"
-            raise _BadItemError("it is no project, no wheel and no source archive", hint) from None
-    else:
-        name = _project_name(path)
-    return _item(name, {"path": _stored(location, directory), **({"extras": extras} if extras else {})})
-
-
-def _project_name(project: Path) -> str:
-    """Return the name in pyproject.toml (PEP 621), or else the directory's."""
-    if not any((project / file).is_file() for file in PROJECT_MARKS):
-        raise _BadItemError(
-            "it is no Python project", f"it has no {PROJECT_MARKS[0]}: name the project's own directory"
-        )
-    try:
-        data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        data = {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _BadItemError("its pyproject.toml cannot be read as TOML", str(error)) from None
-    table = data.get("project")
-    name = table.get("name") if isinstance(table, dict) else None
-    return name if isinstance(name, str) else project.resolve().name
-
-
-def _item(name: str, row: dict[str, Any]) -> _Item:
-    _refuse(("plugins", name), {"plugins": {name: row or "*"}})
-    return _Item(name, row)
-
-
-def _split_extras(item: str) -> tuple[str, list[str]]:
-    """Split "./plugin[a,b]" into the path and its extras, unless there is a path of just that name."""
-    found = _TRAILING_EXTRAS.search(item)
-    if not found or is_there(Path(item)):
-        return item, []
-    return item[: found.start()], [extra.strip() for extra in found[1].split(",")]
-
-
-def _stored(location: str, directory: Path) -> str:
-    """Return a path as the manifest has it: relative to `directory` where it can be, with "/"."""
-    target, start = absolute(Path(location)), absolute(directory)
-    if not target.is_relative_to(start):  # ".." leads through what a link points to, not through the link
-        target, start = target.resolve(), start.resolve()
-    try:
-        path = Path(os.path.relpath(target, start)).as_posix()
-    except ValueError:  # another drive of Windows
-        return target.as_posix()
-    return f"./{path}" if path.startswith("-") else path
 
 
 # Rows ---------------------------------------------------------------------------------------------------------
