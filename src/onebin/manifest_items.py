@@ -41,6 +41,8 @@ class Item:
 
 
 class BadItemError(Exception):
+    """A word that is no item: what is wrong with it, and what to do."""
+
     def __init__(self, message: str, hint: str | None) -> None:
         super().__init__(message)
         self.message = message
