@@ -140,12 +140,7 @@ def bundle(
     no_verify: bool,
     probe: str,
     commands: tuple[str, ...],
-    host: str | None,
-    script: str | None,
-    entry: str | None,
-    plugins: tuple[str, ...],
-    python: str | None,
-    name: str | None,
+    wanted: options.Wanted,
     locked: bool,
     offline: bool,
     as_json: bool,
@@ -154,11 +149,10 @@ def bundle(
 ) -> None:
     """Build the executable.
 
-    The steps are lock, stage, check, generate, freeze, verify and pack. MANIFEST is a file or a folder; the
+    The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the
     bundle.toml of this folder if left out. With --host there is no manifest at all, and versions are resolved anew
     each time.
     """
-    wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
     if wanted.is_given and manifest is not None:
         raise click.UsageError("Give a manifest or --host, not both.")
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)

@@ -15,7 +15,7 @@ from onebin.cache import Cache
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import Finding, ManifestError, OnebinError, os_errors
-from onebin.paths import Workspace, display
+from onebin.paths import Workspace, display, is_there
 from onebin.survey import survey
 
 if TYPE_CHECKING:
@@ -33,17 +33,12 @@ if TYPE_CHECKING:
 def init(
     manifest: Path,
     *,
-    host: str | None,
-    script: str | None,
-    entry: str | None,
-    plugins: tuple[str, ...],
-    python: str | None,
-    name: str | None,
+    wanted: options.Wanted,
     force: bool,
 ) -> None:
     """Write a new manifest."""
     file = Workspace.at(manifest).manifest_file
-    if file.exists() and not force:
+    if is_there(file) and not force:
         raise ManifestError(
             f"{display(file)} is there already",
             [
@@ -54,7 +49,6 @@ def init(
                 )
             ],
         )
-    wanted = options.Wanted(host=host, script=script, entry=entry, plugins=plugins, python=python, name=name)
     text = wanted.manifest_text(file.parent)
     manifests.parse(text, file=file)
     _write(file, text)

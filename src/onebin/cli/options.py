@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,27 +74,6 @@ def with_json(function: F) -> F:
     )(function)
 
 
-def with_host(function: F) -> F:
-    """Add the options that describe a bundle without a manifest."""
-    options = [
-        click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
-        click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
-        click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
-        click.option(
-            "--with",
-            "plugins",
-            metavar="REQ|PATH",
-            multiple=True,
-            help="A plugin; may be given several times.",
-        ),
-        click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
-        click.option("--name", help="The file's name; the script's name if left out."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """A bundle described by options instead of a manifest."""
@@ -126,6 +106,34 @@ class Wanted:
             python=self.python,
             directory=directory,
         )
+
+
+def with_host(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that describe a bundle without a manifest; the function gets them as one `wanted`."""
+
+    @wraps(function)
+    def gathering(**given: Any) -> Any:
+        own = {each.name: given.pop(each.name) for each in fields(Wanted)}
+        return function(wanted=Wanted(**own), **given)
+
+    decorated: Callable[..., Any] = gathering
+    options = [
+        click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
+        click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
+        click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
+        click.option(
+            "--with",
+            "plugins",
+            metavar="REQ|PATH",
+            multiple=True,
+            help="A plugin; may be given several times.",
+        ),
+        click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
+        click.option("--name", help="The file's name; the script's name if left out."),
+    ]
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
 @contextmanager
