@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -35,18 +36,13 @@ class FindingsError(OnebinError):
         self.findings = tuple(findings)
 
 
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong: where it is, what it is, and what to do about it."""
 
-    __slots__ = ("hint", "message", "where")
-
-    def __init__(self, where: str, message: str, hint: str | None = None) -> None:
-        self.where = where
-        self.message = message
-        self.hint = hint
-
-    def __repr__(self) -> str:
-        return f"Finding({self.where!r}, {self.message!r}, {self.hint!r})"
+    where: str
+    message: str
+    hint: str | None = None
 
 
 class ManifestError(FindingsError):

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from onebin import uv
 from onebin.errors import InterpreterError, ProcessError
 from onebin.process import environment, run
@@ -43,7 +45,7 @@ if sys.platform == "win32":
     library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
 print(json.dumps({
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
-    "version": "%d.%d.%d" % sys.version_info[:3] + ("" if sys.version_info[3] == "final" else sys.version_info[3]),
+    "version": platform.python_version().rstrip("+"),
     "implementation": platform.python_implementation(),
     "build": sys.version,
     "platform": sysconfig.get_platform(),
@@ -136,12 +138,12 @@ def installed() -> list[Interpreter]:
         except InterpreterError:
             continue
         found.setdefault(interpreter.executable, interpreter)
-    return sorted(found.values(), key=lambda each: _release(each.version), reverse=True)
+    return sorted(found.values(), key=lambda each: Version(each.version), reverse=True)
 
 
 def is_new_enough(interpreter: Interpreter) -> bool:
     """Tell whether PyInstaller and the runtime support this version."""
-    return _release(interpreter.version) >= OLDEST
+    return Version(interpreter.version).release >= OLDEST
 
 
 def missing_library_hint(interpreter: Interpreter) -> str:
@@ -222,7 +224,3 @@ def _pyenv_root() -> Path:
 def _pyenv_executables() -> list[Path]:
     name = "python.exe" if sys.platform == "win32" else "bin/python3"
     return sorted((file for file in _pyenv_root().glob(f"versions/*/{name}") if file.is_file()), reverse=True)
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:2])

@@ -17,6 +17,7 @@ from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
 from onebin.survey import importable
 from onebin.templates import render_python
+from onebin_runtime._metadata import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from onebin.survey import Distribution
     from onebin.toolchain import Toolchain
 
-METADATA_FOLDER = "onebin_metadata"
-
-# What uv notes for itself, and where a local project lay: neither is a fact of the distribution.
+# What uv notes for itself is no fact of the distribution.
 _NOT_METADATA = frozenset({"uv_cache.json", "uv_build.json"})
 
 
@@ -197,11 +196,16 @@ def _metadata(distribution: Distribution) -> Iterator[list[str]]:
     for file in distribution.metadata:
         name = file.rpartition("/")[2]
         source = distribution.site_packages / file
-        local = name == "direct_url.json" and '"file:' in source.read_text("utf-8").replace(" ", "").replace(
-            '"url":', ""
-        )
-        if name not in _NOT_METADATA and not local:
-            yield [f"{METADATA_FOLDER}/{file}", str(source)]
+        if name not in _NOT_METADATA and not (name == "direct_url.json" and _names_this_machine(source)):
+            yield [f"{FOLDER}/{file}", str(source)]
+
+
+def _names_this_machine(direct_url: Path) -> bool:
+    """Tell whether a distribution came from a folder of this machine (PEP 610), which is no fact about it."""
+    try:
+        return str(json.loads(direct_url.read_text("utf-8"))["url"]).startswith("file:")
+    except (ValueError, KeyError, TypeError):
+        return True  # whatever it holds, no tool could read it
 
 
 def _own_data(plan: Plan) -> Iterator[list[str]]:

@@ -34,12 +34,8 @@ class Toolchain:
     @property
     def modules(self) -> tuple[str, ...]:
         """The importable names: packages and single modules."""
-        entries = (
-            path
-            for path in self.directory.iterdir()
-            if (path.suffix in {"", ".py"} and path.name.isidentifier()) or path.suffix == ".py"
-        )
-        return tuple(sorted(path.stem for path in entries if path.name not in {"bin", "__pycache__"}))
+        found = (path.stem for path in self.directory.iterdir() if path.suffix in {"", ".py"})
+        return tuple(sorted(name for name in found if name.isidentifier() and name not in {"bin", "__pycache__"}))
 
     @property
     def late_hooks(self) -> dict[str, str]:
