@@ -10,13 +10,13 @@ import json
 import os
 import re
 import tempfile
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.errors import ProcessError
 from onebin.facts import read_answers
 from onebin.process import run
+from onebin.templates import runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,8 +87,7 @@ def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
 
 def ask_stage(stage: Stage, questions: Questions) -> Answers:
     """Ask the unfrozen host's environment; raises MuteError."""
-    with as_file(files("onebin_runtime") / "_probe.py") as script:
-        return _ask([stage.python, "-I", script], questions)
+    return _ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions)
 
 
 def ask_artifact(file: Path, questions: Questions) -> Answers:

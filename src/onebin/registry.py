@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
 from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
 from onebin.survey import importable
-from onebin.templates import render_python
-from onebin_runtime._metadata import FOLDER
+from onebin.templates import render_python, runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +24,11 @@ if TYPE_CHECKING:
     from onebin.contract import Plan
     from onebin.survey import Distribution
     from onebin.toolchain import Toolchain
+
+RUNTIME = "onebin-runtime"
+
+# Where onebin_runtime._metadata looks for .dist-info files in the artifact.
+METADATA_FOLDER = "onebin_metadata"
 
 # What uv notes for itself is no fact of the distribution.
 _NOT_METADATA = frozenset({"uv_cache.json", "uv_build.json"})
@@ -188,7 +191,8 @@ def _on_disk(plan: Plan) -> Iterator[Distribution]:
     owners = {owner.name for name in plan.manifest.freeze.keep_source if (owner := survey.of_module(name))}
     owners |= {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     for each in survey.distributions.values():
-        if each.name in owners or each.reads_itself or each.is_part_of_namespace:
+        # The runtime is frozen from the generated source; the host's own copy would be a second one.
+        if each.name != RUNTIME and (each.name in owners or each.reads_itself or each.is_part_of_namespace):
             yield each
 
 
@@ -197,7 +201,7 @@ def _metadata(distribution: Distribution) -> Iterator[list[str]]:
         name = file.rpartition("/")[2]
         source = distribution.site_packages / file
         if name not in _NOT_METADATA and not (name == "direct_url.json" and _names_this_machine(source)):
-            yield [f"{FOLDER}/{file}", str(source)]
+            yield [f"{METADATA_FOLDER}/{file}", str(source)]
 
 
 def _names_this_machine(direct_url: Path) -> bool:
@@ -222,6 +226,5 @@ def _own_data(plan: Plan) -> Iterator[list[str]]:
 
 def _runtime() -> dict[str, str]:
     """Return the runtime's modules, to be frozen from the generated source and not from where onebin is installed."""
-    package = files("onebin_runtime")
-    modules = sorted((file for file in package.iterdir() if file.name.endswith(".py")), key=lambda file: file.name)
+    modules = sorted(runtime_dir().glob("*.py"))
     return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 from uv import find_uv_bin
 
+from onebin import __version__
+
 if TYPE_CHECKING:
     from conftest import Onebin
 
 ROOT = Path(__file__).parents[2]
+RUNTIME = ROOT / "src" / "onebin_runtime"
 COMMANDS = (
     "init",
     "add",
@@ -194,10 +198,30 @@ def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -
 
 @pytest.mark.network
 def test_the_wheel_holds_all_that_onebin_needs(tmp_path: Path) -> None:
-    """A wheel built from the sources has the templates, the schema, the runtime and the marks of typing."""
-    subprocess.run([find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", tmp_path, ROOT], check=True, timeout=300)
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        names = set(wheel.namelist())
+    """A wheel built from the sources has the templates, the schema, the runtime as data and the mark of typing."""
+    names = _names_in_wheel(ROOT, tmp_path)
     assert {f"onebin/_templates/{file.name}" for file in (ROOT / "templates").iterdir()} <= names
-    assert {"onebin/bundle.schema.json", "onebin/py.typed", "onebin_runtime/py.typed"} <= names
-    assert {f"onebin_runtime/{file.name}" for file in (ROOT / "src" / "onebin_runtime").glob("*.py")} <= names
+    assert {"onebin/bundle.schema.json", "onebin/py.typed"} <= names
+    assert {f"onebin/_runtime/{file.name}" for file in RUNTIME.glob("*.py")} <= names
+
+
+@pytest.mark.network
+def test_the_runtime_is_a_distribution_of_its_own(tmp_path: Path) -> None:
+    """The wheel of onebin-runtime has its modules and nothing else; it shares no file with onebin's own wheel."""
+    names = {name for name in _names_in_wheel(RUNTIME, tmp_path / "runtime") if ".dist-info/" not in name}
+    assert names == {f"onebin_runtime/{file.name}" for file in [*RUNTIME.glob("*.py"), RUNTIME / "py.typed"]}
+    assert not names & _names_in_wheel(ROOT, tmp_path / "onebin")
+
+
+def test_the_runtime_has_the_version_of_onebin() -> None:
+    """Tool and runtime are released together."""
+    project = tomllib.loads((RUNTIME / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == __version__
+    assert project["dependencies"] == []
+
+
+def _names_in_wheel(project: Path, folder: Path) -> set[str]:
+    build = [find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(project)]
+    subprocess.run(build, check=True, timeout=300)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        return set(wheel.namelist())

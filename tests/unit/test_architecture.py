@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from onebin.registry import METADATA_FOLDER
+from onebin_runtime._metadata import FOLDER
+
 SOURCE = Path(__file__).parents[2] / "src"
 
 # Lower floors never import higher ones; modules of one floor may import each other where the list says so.
@@ -103,6 +106,13 @@ def test_runtime_needs_the_standard_library_only() -> None:
     for file in _modules("onebin_runtime"):
         tops = {name.partition(".")[0] for name in _imports(file)}
         assert tops <= {*sys.stdlib_module_names, "onebin_runtime", "onebin_index", "onebin_late"}, file.name
+
+
+def test_the_tool_does_not_import_the_runtime() -> None:
+    """A host's own onebin-runtime, whatever its version, changes nothing of what onebin does."""
+    for file in _modules("onebin"):
+        assert not {name for name in _imports(file) if name.partition(".")[0] == "onebin_runtime"}, file.name
+    assert METADATA_FOLDER == FOLDER
 
 
 def test_only_the_command_line_exits() -> None:
