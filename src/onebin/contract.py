@@ -2,7 +2,7 @@
 
 Enters: a Manifest and the Survey of its stage. Leaves: a Plan, the only thing that can be frozen. Refuses, all
 findings together: a host without that script, a plugin that contributes nothing, an entry point that does not lead
-to a symbol, a plugin whose import raises, two plugins that answer to one name.
+to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle.
 
 Whether an entry point resolves is asked in the stage, in a process of its own; those answers are what the artifact's
 are compared with later.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from onebin import probe as ask
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding, StageError
+from onebin.order import Order, order
 from onebin.paths import display, is_there
 from onebin.survey import SCRIPT_GROUPS
 
@@ -32,18 +33,24 @@ if TYPE_CHECKING:
 class Plan:
     """A bundle that passed every check that can be made before the freeze.
 
-    `entry` is the host's (module, attribute); `questions` and `answers` are what the stage was asked and said;
-    `notices` are lines for people about things that are odd but work.
+    `entry` is the host's (module, attribute); `order` has the plugins in their order, with what decided on it;
+    `questions` and `answers` are what the stage was asked and said; `notices` are lines for people about
+    things that are odd but work.
     """
 
     manifest: Manifest
     survey: Survey
     host: Distribution
     entry: tuple[str, str]
-    plugins: tuple[PlannedPlugin, ...]
+    order: Order
     questions: Questions
     answers: Answers
     notices: tuple[str, ...]
+
+    @property
+    def plugins(self) -> tuple[PlannedPlugin, ...]:
+        """The plugins in the order in which they are registered, and imported where they are eager."""
+        return self.order.plugins
 
     @property
     def eager(self) -> tuple[str, ...]:
@@ -60,7 +67,9 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     host = surveyed.host
     entry = _host_entry(manifest, host, f"{where}: host")
     rows = [contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}") for row in manifest.plugins]
-    plugins = [row for row in rows if isinstance(row, PlannedPlugin)]
+    found = [row for row in rows if isinstance(row, PlannedPlugin)]
+    ranked = order(found, manifest.plugins, surveyed, where)
+    plugins = ranked.plugins if isinstance(ranked, Order) else found
     called = entry if isinstance(entry, tuple) else ("sys", "exit")
     questions, answers = _ask(ask.questions(called, plugins, surveyed, full=full), surveyed)
     failures = list(_failures(answers, plugins, where))
@@ -68,18 +77,19 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *([entry] if isinstance(entry, Finding) else []),
         *(finding for row in rows if isinstance(row, list) for finding in row),
         *_same_names(plugins, where),
+        *(ranked if not isinstance(ranked, Order) else ()),
         *_unknown_modules(manifest, surveyed, where),
         *_missing_data(manifest, where),
         *(failure.finding(surveyed) for failure in failures if not failure.is_notice(surveyed)),
     ]
-    if findings or isinstance(entry, Finding):
+    if findings or isinstance(entry, Finding) or not isinstance(ranked, Order):
         raise ContractError("host and plugins do not fit together", findings)
     return Plan(
         manifest=manifest,
         survey=surveyed,
         host=host,
         entry=entry,
-        plugins=tuple(plugins),
+        order=ranked,
         questions=questions,
         answers=answers,
         notices=(

@@ -22,7 +22,7 @@ from tomlkit.items import InlineTable
 from onebin.errors import Finding, ManifestError
 from onebin.manifest_items import is_path, read_items, split_extras, stored_path
 from onebin.manifest_lines import Statement, key_path, parse_toml, shown, similar, statements
-from onebin.manifest_problems import problems_of
+from onebin.manifest_problems import ORDER_KEYS, problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,6 +118,8 @@ def add(text: str, items: Sequence[str], *, directory: Path) -> Edited:
 def remove(text: str, names: Sequence[str]) -> Edited:
     """Remove the rows of these names from `[plugins]`, and no comment but those on the rows' own lines.
 
+    Other rows' `after` and `before` lose these names, too.
+
     Raises ManifestError for all names that have no row at once, and for a text that is no TOML.
     """
     rows = _rows(text)
@@ -128,7 +130,25 @@ def remove(text: str, names: Sequence[str]) -> Edited:
     for name in gone:
         del rows[name]
         text = _checked(text, _rewrite(text, rows) if _inline(text) else _cut(text, ("plugins", name)), rows)
-    return Edited(text, tuple(f"removed {key_path([name])}" for name in gone))
+    changes = [f"removed {key_path([name])}" for name in gone]
+    for name, value in rows.items():
+        row = _without(_as_table(value), {canonicalize_name(one) for one in gone})
+        if row != _as_table(value):
+            text = _checked(text, _replace(text, name, row), {**rows, name: row})
+            changes.append(f"changed {key_path([name])}: {_written_row(value)} -> {_written_row(row)}")
+            rows[name] = row
+    return Edited(text, tuple(changes))
+
+
+def _without(row: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:
+    """Return a row that no longer names plugins that are gone in its `after` and `before`."""
+    left: dict[str, Any] = {}
+    for key, value in row.items():
+        is_order = key in ORDER_KEYS and isinstance(value, list)
+        kept = [name for name in value if canonicalize_name(str(name)) not in gone] if is_order else value
+        if kept or not is_order:
+            left[key] = kept
+    return left or {"version": "*"}
 
 
 def _no_such(name: str, rows: Mapping[str, Any]) -> Finding:

@@ -198,6 +198,7 @@ Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
 Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
+RowNames = Annotated[tuple[RowName, ...], Strict(strict=False)]
 CommandLine = Annotated[
     str,
     _Text(

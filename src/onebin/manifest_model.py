@@ -142,6 +142,8 @@ class PluginTable(_Source):
     modules: kinds.Modules = Field(
         (), description="Modules that are the plugin. Alone, they are expected in something else that is locked."
     )
+    after: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come before this one.")
+    before: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come after this one.")
 
 
 class PluginRow(PluginTable):

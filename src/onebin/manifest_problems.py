@@ -17,6 +17,9 @@ from onebin.manifest_lines import either, key_path, lines, shown, similar
 from onebin.manifest_model import TABLES, Document, Host, PluginTable, Table
 from onebin.paths import display
 
+# The keys of a plugin's row that name other rows.
+ORDER_KEYS = frozenset({"after", "before"})
+
 
 class Problem(NamedTuple):
     """One thing that is wrong with a manifest, at a path of keys; its line is not known yet."""
@@ -53,9 +56,28 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"the same name as {key_path(('plugins', first))} (PEP 503)", "remove one of the two")
         table = row if isinstance(row, dict) else {}
         yield from _broken_in(table, PluginTable, path)
-        elsewhere = table.keys() & {"path", "package"} or (table.keys() == {"modules"} and table["modules"])
+        modules_only = table.keys() - ORDER_KEYS == {"modules"} and table["modules"]
+        elsewhere = table.keys() & {"path", "package"} or modules_only
         if not elsewhere and re.fullmatch(kinds.ROW_NAME, name) and not re.fullmatch(kinds.NAME, name):
             yield Problem(path, f"{shown(name)} is no package's name (PEP 508)", 'add package = "NAME" to the row')
+    yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
+
+
+def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
+    """Report names in `after` and `before` that no other row has."""
+    known = {canonicalize_name(name): name for name in rows}
+    for name, row in rows.items():
+        for key in sorted(ORDER_KEYS & row.keys()) if isinstance(row, dict) else ():
+            for other in row[key] if isinstance(row[key], list) else ():
+                if not isinstance(other, str) or not re.fullmatch(kinds.ROW_NAME, other):
+                    continue  # a finding of its own
+                meant = known.get(canonicalize_name(other))
+                if meant is None:
+                    near = similar(other, rows)
+                    hint = f"did you mean {near}?" if near else f"the plugins are {', '.join(rows)}"
+                    yield Problem(("plugins", name, key), f"there is no plugin {shown(other)}", hint)
+                elif meant == name:
+                    yield Problem(("plugins", name, key), f"{shown(other)} is the plugin itself", "name another one")
 
 
 def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ...]) -> Iterator[Problem]:

@@ -13,12 +13,14 @@ import importlib.metadata
 import keyword
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
@@ -73,8 +75,8 @@ class Distribution:
     """What one distribution contributes.
 
     `modules` maps dotted names to files; `sources` (all its .py), `data`, `metadata` (the files of its .dist-info) and
-    `recorded` (all that RECORD names there) hold POSIX paths relative to site-packages; `requires` the canonical
-    names of what it depends on. `imports_by_name` tells that it imports modules whose names only a run can tell,
+    `recorded` (all that RECORD names there) hold POSIX paths relative to site-packages; `requires` what it
+    depends on. `imports_by_name` tells that it imports modules whose names only a run can tell,
     `reads_itself` that it may look for its own .py files, `runs_foreign_code` that it may run code that nobody has
     seen (a user's script or setting). `run_as_main` are the modules that it starts with `-m`. `start_lines` are the
     lines of its .pth files that the interpreter runs at start (the `site` module's rule: those that begin with
@@ -92,7 +94,7 @@ class Distribution:
     metadata: tuple[str, ...]
     recorded: frozenset[str]
     entry_points: tuple[EntryPoint, ...]
-    requires: tuple[str, ...]
+    requires: tuple[Requirement, ...]
     imports_by_name: bool
     reads_itself: bool
     runs_foreign_code: bool
@@ -241,7 +243,7 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         recorded=frozenset(map(str, inside)),
         entry_points=_entry_points(distribution, info),
-        requires=tuple(_requirement_names(distribution.requires or ())),
+        requires=tuple(_requirements(distribution.requires or ())),
         imports_by_name=any(code.imports_by_name for code in codes),
         reads_itself=any(code.reads_itself for code in codes),
         runs_foreign_code=any(code.runs_foreign_code for code in codes),
@@ -261,11 +263,10 @@ def _start_lines(files: Iterable[Path]) -> Iterator[str]:
             yield from (line for line in lines if line.startswith(("import ", "import\t")))
 
 
-def _requirement_names(requires: Iterable[str]) -> Iterator[str]:
-    for line in requires:
-        name = re.match(r"[A-Za-z0-9._-]+", line)
-        if name:
-            yield str(canonicalize_name(name[0]))
+def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
+    for line in lines:
+        with suppress(InvalidRequirement):  # an old form, which uv has read in its own way
+            yield Requirement(line)
 
 
 def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:

@@ -40,6 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "survey",
             "probe",
             "contribution",
+            "order",
             "contract",
             "registry",
             "provenance",

@@ -408,6 +408,11 @@ VALUES: dict[str, tuple[str, list[str], list[str]]] = {
         ["b", "b.c_d", "_b"],
         ["", "b-c", "b:c", "b.", ".b", "import", "b.None", 'b"); import os #', "1"],
     ),
+    "plugins.a.after[0]": (
+        f"{HEAD}[plugins]\nb = '*'\na = {{ after = [VALUE] }}",
+        ["b", "B"],
+        ["", "-b", "b c", "b>=1"],
+    ),
     "freeze.keep-source[0]": (f"{HEAD}[freeze]\nkeep-source = [VALUE]", ["a"], ["", "a.b", "a-b", "a/b"]),
     "freeze.data.d": (f"{HEAD}[freeze]\ndata = {{ d = VALUE }}", ["a/", "../a"], ["", "-a", "a\\b"]),
 }

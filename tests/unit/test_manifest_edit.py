@@ -315,6 +315,39 @@ def test_one_item_twice_is_one_row() -> None:
     assert edited.changes == ('added new = "*"', 'changed new: "*" -> ">=2"')
 
 
+ORDERED = """\
+[plugins]
+a = { version = "*", after = ["b", "C-C"] }  # why
+b = { before = ["c.c"] }
+"c.c" = "*"
+d = { after = ["a"] }
+"""
+
+
+def test_an_edit_keeps_the_order_that_a_row_asks_for() -> None:
+    """A row that gets another version keeps its `after` and `before`."""
+    assert 'a = { version = ">=2", after = ["b", "C-C"] }  # why' in added(ORDERED, "a>=2").text
+
+
+def test_a_plugin_that_is_removed_is_no_longer_named() -> None:
+    """Rows that named it in their order lose the name and say so, so that the manifest is still sound."""
+    edited = remove(ORDERED, ["c.c"])
+    assert (
+        edited.text
+        == """\
+[plugins]
+a = { version = "*", after = ["b"] }  # why
+b = "*"
+d = { after = ["a"] }
+"""
+    )
+    assert edited.changes == (
+        'removed "c.c"',
+        'changed a: { version = "*", after = ["b", "C-C"] } -> { version = "*", after = ["b"] }',
+        'changed b: { before = ["c.c"] } -> "*"',
+    )
+
+
 def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
     """All unknown names are reported, with what may have been meant, and nothing is removed."""
     text = '[plugins]\ndatasette-vega = "*"\n'

@@ -1,0 +1,151 @@
+"""The order of the plugins: that of the manifest, as far as nothing says that one comes after another.
+
+Enter: the plugins in the manifest's order, their rows and the survey. Leaves: an Order. What says otherwise is
+`after` and `before` of a row, and a plugin's distribution that depends on another plugin's. Refuses: a cycle in which
+a row has a part. Distributions that depend on each other say nothing of their order: nobody could mend that.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import heapq
+from collections import deque
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from packaging.markers import default_environment
+from packaging.utils import canonicalize_name
+
+from onebin.errors import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from onebin.contribution import PlannedPlugin
+    from onebin.manifest import PluginRow
+    from onebin.survey import Survey
+
+    _Targets = Callable[[str, str], tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """One plugin comes before another, both by their rows' names; `reason` says why, in words for people."""
+
+    first: str
+    then: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """The plugins in their final order, and all that decided on it beside the manifest's order."""
+
+    plugins: tuple[PlannedPlugin, ...]
+    precedences: tuple[Precedence, ...]
+
+
+def order(
+    plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey, where: str
+) -> Order | list[Finding]:
+    """Return the order of the plugins, or a finding with the path of each cycle; `where` names the manifest.
+
+    Of the plugins that may come next, the one that stands first in the manifest does.
+    """
+    precedences = [*_of_rows(plugins, rows), *_of_dependencies(plugins, rows, survey)]
+    names = [plugin.name for plugin in plugins]
+    try:
+        in_order = ranked(names, precedences)
+    except graphlib.CycleError as error:
+        return [_cycle(error.args[1], precedences, where)]
+    by_name = {plugin.name: plugin for plugin in plugins}
+    return Order(plugins=tuple(by_name[name] for name in in_order), precedences=tuple(precedences))
+
+
+def ranked(names: Sequence[str], precedences: Iterable[Precedence]) -> list[str]:
+    """Sort names by what precedes what, else by their given order; raises CycleError."""
+    sorter = graphlib.TopologicalSorter(dict.fromkeys(names, ()))
+    for each in precedences:
+        sorter.add(each.then, each.first)
+    sorter.prepare()
+    rank = {name: number for number, name in enumerate(names)}
+    ready: list[int] = []
+    done: list[str] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, rank[name])
+        done.append(names[heapq.heappop(ready)])
+        sorter.done(done[-1])
+    return done
+
+
+def _cycle(path: Sequence[str], precedences: Sequence[Precedence], where: str) -> Finding:
+    """Report a cycle: its path, each step with its reason; graphlib's path has each before the one that follows."""
+    steps = [next(p for p in precedences if (p.first, p.then) == (first, then)) for first, then in pairwise(path)]
+    reasons = "; ".join(dict.fromkeys(step.reason for step in steps))
+    message = f"the order of the plugins is a cycle: {' -> '.join(path)} ({reasons})"
+    return Finding(f"{where}: plugins.{path[0]}", message, "remove one of these `after` or `before`")
+
+
+def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Iterator[Precedence]:
+    """Yield what the rows' `after` and `before` say of plugins that are there."""
+    known = {canonicalize_name(plugin.name): plugin.name for plugin in plugins}
+    for row in rows:
+        if canonicalize_name(row.name) not in known:
+            continue
+        for other in map(canonicalize_name, row.after):
+            if other in known:
+                yield Precedence(known[other], row.name, f"{row.name} has after {known[other]}")
+        for other in map(canonicalize_name, row.before):
+            if other in known:
+                yield Precedence(row.name, known[other], f"{row.name} has before {known[other]}")
+
+
+def _of_dependencies(
+    plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey
+) -> Iterator[Precedence]:
+    """Yield which plugin comes after which because its distribution needs the other's, straight or by others."""
+    extras = {row.name: row.extras for row in rows}
+    targets = _targets(survey)
+    needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
+    for plugin in plugins:
+        for other in plugins:
+            is_mutual = plugin.distribution in needs[other.name]
+            if other.distribution in needs[plugin.name] and not is_mutual:
+                yield Precedence(other.name, plugin.name, f"{plugin.name} depends on {other.name}")
+
+
+def _needed(distribution: str, extras: Iterable[str], targets: _Targets) -> frozenset[str]:
+    """Return the canonical names of all that a distribution with these extras needs, itself left out."""
+    found: set[tuple[str, str]] = set()
+    waiting = deque([(distribution, extra) for extra in ("", *extras)])
+    while waiting:
+        step = waiting.popleft()
+        if step not in found:
+            found.add(step)
+            waiting.extend(targets(*step))
+    return frozenset(name for name, _ in found if name != distribution)
+
+
+def _targets(survey: Survey) -> _Targets:
+    """Return a function that tells what a distribution with one extra ("": none) needs, each with its extras.
+
+    Markers are read for this machine and the stage's Python (the specification on dependency specifiers).
+    """
+    python = survey.stage.lock.interpreter
+    own = {"python_version": python.minor, "python_full_version": python.version}
+    environment = {**{name: str(value) for name, value in default_environment().items()}, **own}
+
+    @cache
+    def targets(name: str, extra: str) -> tuple[tuple[str, str], ...]:
+        found = survey.distributions.get(name)
+        return tuple(
+            (str(canonicalize_name(requirement.name)), wanted)
+            for requirement in (found.requires if found else ())
+            if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
+            for wanted in ("", *requirement.extras)
+        )
+
+    return targets
