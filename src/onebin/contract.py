@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
 
+# A module that is found by name may want to be imported by its running host, and raise anything when it is imported
+# alone. These errors it would raise there, too.
+_NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -80,7 +84,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *(ranked if not isinstance(ranked, Order) else ()),
         *_unknown_modules(manifest, surveyed, where),
         *_missing_data(manifest, where),
-        *(failure.finding(surveyed) for failure in failures if not failure.is_notice(surveyed)),
+        *(failure.finding(surveyed) for failure in failures if failure.is_needed),
     ]
     if findings or isinstance(entry, Finding) or not isinstance(ranked, Order):
         raise ContractError("host and plugins do not fit together", findings)
@@ -93,7 +97,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         questions=questions,
         answers=answers,
         notices=(
-            *(failure.message for failure in failures if failure.is_notice(surveyed)),
+            *(failure.message for failure in failures if not failure.is_needed),
             *_unused_extension_points(manifest, plugins),
         ),
     )
@@ -167,21 +171,21 @@ def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
-    """Something that does not load in the stage: where it is declared, what failed, and the probe's outcome."""
+    """Something that does not load in the stage: where it is declared, what failed, and the probe's outcome.
+
+    It is needed if it is what the artifact calls or what a row of the manifest asks for. Anything else (a second
+    script, an optional part of the host) fails installed, too, and is only worth a notice.
+    """
 
     key: str
     what: str
     outcome: Outcome
-    is_of_plugin: bool
+    is_needed: bool
 
     @property
     def message(self) -> str:
         place = f" ({self.outcome['where']})" if self.outcome.get("where") else ""
         return f"{self.what}: {self.outcome['error']}: {self.outcome['message']}{place}"
-
-    def is_notice(self, surveyed: Survey) -> bool:
-        """Tell whether it is an optional part, whose requirement nobody locked: it fails installed, too."""
-        return not self.is_of_plugin and self._lacks_a_requirement(surveyed)
 
     def finding(self, surveyed: Survey) -> Finding:
         """Return the finding with the remedy for its kind."""
@@ -206,23 +210,26 @@ class _Failure:
 
 def _failures(answers: Answers, plugins: Sequence[PlannedPlugin], where: str) -> Iterator[_Failure]:
     """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
-    rows = {plugin.distribution: plugin.name for plugin in reversed(plugins)}
+    rows = {plugin.distribution: plugin for plugin in reversed(plugins)}
+    plugs = {plugin.name for plugin in plugins if plugin.entry_points}
     seen: set[tuple[str, str, str]] = set()
     for called in answers["host"]:
         if "error" in called:
             seen.add((f"{where}: host", called["name"].partition(":")[0], called.get("message", "")))
             what = f"{called['name']} cannot be called"
-            yield _Failure(key=f"{where}: host", what=what, outcome=called, is_of_plugin=True)
+            yield _Failure(key=f"{where}: host", what=what, outcome=called, is_needed=True)
     for load in answers["loads"]:
         row = rows.get(load.get("distribution", ""))
-        key = f"{where}: plugins.{row}" if row else f"{where}: host"
-        fault = (key, load.get("value", "").partition(":")[0], load.get("message", ""))
+        key = f"{where}: plugins.{row.name}" if row else f"{where}: host"
+        module = load.get("value", "").partition(":")[0]
+        fault = (key, module, load.get("message", ""))
         if "error" in load and fault not in seen:
             seen.add(fault)
             what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
-            plugs = row is not None and load.get("group") not in SCRIPT_GROUPS
-            yield _Failure(key=key, what=what, outcome=load, is_of_plugin=plugs)
+            is_needed = row is not None and module in row.modules and load.get("group") not in SCRIPT_GROUPS
+            yield _Failure(key=key, what=what, outcome=load, is_needed=is_needed)
     for plugin in answers["plugins"]:
         key = f"{where}: plugins.{plugin['name']}"
         if "error" in plugin and not any(known == key for known, _, _ in seen):
-            yield _Failure(key=key, what="it cannot be imported", outcome=plugin, is_of_plugin=True)
+            is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
+            yield _Failure(key=key, what="it cannot be imported", outcome=plugin, is_needed=is_needed)

@@ -41,14 +41,15 @@ def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str)
     answer = surveyed.stage.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
     distribution = surveyed.distributions[answer]
     points = distribution.plugs if surveyed.stage.lock.answers.get(row.name) else ()
-    modules = row.modules or _modules_of(distribution, points, surveyed)
-    if not modules:
-        return [Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))]
-    if points and not row.modules and not _is_looked_up(points, manifest, surveyed, distribution):
+    used = [point for point in points if _is_looked_up(point.group, manifest, surveyed, distribution)]
+    modules = row.modules or _modules_of(distribution, used, surveyed)
+    if not modules and points:
         groups = ", ".join(sorted({point.group for point in points}))
         message = f"{_title(distribution)} extends {groups}, which nothing else in the bundle mentions"
         hint = f'if the host looks it up under a computed name, say so: [extension-points."{points[0].group}"]'
         return [Finding(key, message, hint)]
+    if not modules:
+        return [Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))]
     return PlannedPlugin(
         name=row.name,
         distribution=distribution.name,
@@ -74,33 +75,45 @@ def _title(distribution: Distribution) -> str:
     return f"{distribution.title} {distribution.version}"
 
 
-def _modules_of(distribution: Distribution, points: Sequence[EntryPoint], surveyed: Survey) -> tuple[str, ...]:
-    """Return what opening a plugin imports: the modules of its entry points, or those that others find by name."""
-    if points:
-        return tuple(dict.fromkeys(point.module for point in points))
+def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed: Survey) -> tuple[str, ...]:
+    """Return what opening a plugin imports: the modules of entry points in use, or those that others find by name."""
+    if used:
+        return tuple(dict.fromkeys(point.module for point in used))
     host = surveyed.host
-    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, host))
+    others = [each for each in surveyed.distributions.values() if each.name != distribution.name]
+    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, others))
     if scanned or host.name == distribution.name:
         return scanned
-    # A host that imports by computed names imports what its user names; otherwise somebody must import it outright.
-    others = [each for each in surveyed.distributions.values() if each.name != distribution.name]
+    # A host that imports by computed names imports what its user names; otherwise somebody must import it outright,
+    # and so it must if the distribution has entry points: those that nobody looks up are more likely a mistake.
+    is_named_by_user = host.imports_by_name and not distribution.plugs
     return tuple(
         name
         for name in distribution.top_level
         if name in distribution.modules
         and not name.startswith("_")
-        and (host.imports_by_name or any(each.imports(name) for each in others))
+        and (is_named_by_user or any(each.imports(name) for each in others))
     )
 
 
-def _is_found_by_name(module: str, distribution: Distribution, host: Distribution) -> bool:
-    """Tell whether a module is one that a host finds by scanning: in a package of the host's, or by a prefix."""
-    top, _, rest = module.partition(".")
-    if rest:
-        is_namespace = top not in distribution.modules and (top in host.top_level or host.mentions(top))
-        return is_namespace and "." not in rest
-    prefix, underscore, name = top.partition("_")
-    return bool(prefix and name) and host.mentions(prefix + underscore)
+def _is_found_by_name(module: str, distribution: Distribution, others: Sequence[Distribution]) -> bool:
+    """Tell whether a module is one that others find by scanning: in a package of theirs, or by a prefix.
+
+    The package may be a namespace at any depth, and the scan a dependency's of the host.
+    """
+    top = module.partition(".")[0]
+    if "." in module:
+        is_portion = not any(package in distribution.modules for package in _packages(module))
+        return is_portion and any(top in each.top_level or each.mentions(top) for each in others)
+    prefixes = [top[: place + 1] for place, letter in enumerate(top) if letter == "_" and 0 < place < len(top) - 1]
+    return any(each.mentions(prefix) for prefix in prefixes for each in others)
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Yield the packages that a module lies in, innermost first."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
 
 
 def _nothing_hint(distribution: Distribution) -> str:
@@ -112,17 +125,15 @@ def _nothing_hint(distribution: Distribution) -> str:
     )
 
 
-def _is_looked_up(points: Sequence[EntryPoint], manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
-    """Tell whether anything but the plugin itself mentions one of its groups, or the manifest declares it.
+def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
+    """Tell whether anything but the plugin itself mentions a group, or the manifest declares it.
 
     A host may put a group's name together from parts, so the part before or after its last dot counts too.
     """
-    groups = {point.group for point in points}
-    if groups & set(manifest.extension_points):
+    if group in manifest.extension_points:
         return True
-    words = {word for group in groups for word in _words(group)}
     others = [each for each in surveyed.distributions.values() if each.name != owner.name]
-    return any(each.mentions(word) for word in words for each in others)
+    return any(each.mentions(word) for word in _words(group) for each in others)
 
 
 def _words(group: str) -> Iterator[str]:

@@ -28,6 +28,9 @@ MANIFEST = "manifest"
 
 # What PyInstaller puts into every frozen program is no part of the tool chain but of the boot loader.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
+# Where PyInstaller puts the scripts of Tcl and Tk, which the standard library needs for tkinter: they belong to the
+# interpreter, though they may be files of the system.
+_TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _SHOWN = 10
 
 
@@ -54,7 +57,7 @@ class Places:
         site_packages = self.plan.survey.stage.site_packages
         if path.is_relative_to(site_packages):
             return self._recorded.get(path.relative_to(site_packages).as_posix())
-        return self._owner_outside(path, kind)
+        return INTERPRETER if Path(place).parts[0] in _TCL_FOLDERS else self._owner_outside(path, kind)
 
     @property
     def _recorded(self) -> Mapping[str, str]:

@@ -139,7 +139,9 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "site_packages": str(survey.stage.site_packages),
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *not_staged],
-        "data": {each.name: [[file, str(each.site_packages / file)] for file in each.data] for each in distributions},
+        "data": {
+            each.name: [[file, str(each.site_packages / file)] for file in _data(each, plan)] for each in distributions
+        },
         "late_hooks": sorted(toolchain.late_hooks),
         "on_disk": sorted(module for each in on_disk for module in each.modules),
         "sources": [row for each in on_disk for row in _sources(each, excluded)],
@@ -194,6 +196,19 @@ def _on_disk(plan: Plan) -> Iterator[Distribution]:
         # The runtime is frozen from the generated source; the host's own copy would be a second one.
         if each.name != RUNTIME and (each.name in owners or each.reads_itself or each.is_part_of_namespace):
             yield each
+
+
+def _data(distribution: Distribution, plan: Plan) -> Iterator[str]:
+    """Yield the data files of a distribution: all of host and plugins, of others no stubs and headers.
+
+    Unless anything in the bundle reads stubs: whose, only a run can tell.
+    """
+    yield from distribution.data
+    names = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
+    if distribution.name in names:
+        yield from distribution.for_tools
+    elif any(each.reads_stubs for each in plan.survey.distributions.values()):
+        yield from (file for file in distribution.for_tools if file.endswith(".pyi"))
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:

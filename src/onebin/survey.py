@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 SCRIPT_GROUPS = frozenset({"console_scripts", "gui_scripts"})
 
 _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
-_NEVER_DATA = re.compile(
-    r"(?:\.py[ciwx]?|\.pth|\.pxd|\.pyx|\.[ch](?:pp|xx)?|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$"
-)
+_NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
+# What compilers and type checkers read of a package; `lazy_loader` and its like read stubs at run time, too.
+_FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|pyx|[ch](?:pp|xx)?)$")
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
@@ -91,6 +91,7 @@ class Distribution:
     modules: Mapping[str, Path]
     sources: tuple[str, ...]
     data: tuple[str, ...]
+    for_tools: tuple[str, ...]
     metadata: tuple[str, ...]
     recorded: frozenset[str]
     entry_points: tuple[EntryPoint, ...]
@@ -115,6 +116,11 @@ class Distribution:
     def plugs(self) -> tuple[EntryPoint, ...]:
         """The entry points that extend something: all but the scripts."""
         return tuple(point for point in self.entry_points if point.group not in SCRIPT_GROUPS)
+
+    @cached_property
+    def reads_stubs(self) -> bool:
+        """Whether it may read the stubs of any package: their suffix stands in its source."""
+        return re.search(r"""\.pyi["']""", self.text) is not None
 
     @cached_property
     def text(self) -> str:
@@ -230,6 +236,8 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
     kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)]
     modules = {name: site_packages / file for file in kept if (name := _module_name(file))}
     packages = {file.parent for file in kept if file.name == "__init__.py"}
+    data = [str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()]
+    for_tools = tuple(file for file in data if _FOR_TOOLS.search(file) and PurePosixPath(file).parent in packages)
     codes = [_read_code(file) for file in modules.values() if file.suffix == ".py"]
     return Distribution(
         name=str(canonicalize_name(title)),
@@ -239,7 +247,8 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         info=info,
         modules=modules,
         sources=tuple(str(file) for file in kept if file.suffix == ".py"),
-        data=tuple(str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()),
+        data=tuple(file for file in data if file not in for_tools),
+        for_tools=for_tools,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         recorded=frozenset(map(str, inside)),
         entry_points=_entry_points(distribution, info),

@@ -1,0 +1,83 @@
+"""What does not load, or is found in an unusual way, and is nevertheless no mistake: the check lets it pass."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+pytestmark = pytest.mark.network
+
+SCRIPT = "[console_scripts]\nhost = host.cli:main\n"
+CLI = "def main(): ...\n"
+
+
+def row(
+    bench: Bench, name: str, files: dict[str, str], *, entry_points: str = "", requires: tuple[str, ...] = ()
+) -> str:
+    """Make a wheel and return the line of `[plugins]` that names it."""
+    file = make_wheel(bench.directory / "wheels", name, files=files, entry_points=entry_points, requires=requires)
+    return f'{name} = {{ path = "wheels/{file.name}" }}'
+
+
+def host(bench: Bench, files: dict[str, str], *, entry_points: str = "", requires: tuple[str, ...] = ()) -> str:
+    """Make the wheel of a host with a script, and return the lines of `[host]`."""
+    sources = {"host/__init__.py": "", "host/cli.py": CLI, **files}
+    file = make_wheel(
+        bench.directory / "wheels", "host", files=sources, entry_points=SCRIPT + entry_points, requires=requires
+    )
+    return f'path = "wheels/{file.name}"\nscript = "host"'
+
+
+def checked(bench: Bench) -> tuple[dict[str, list[str]], str]:
+    """Check the bundle; return what opening each plugin imports, and the notices."""
+    said: dict[str, Any] = json.loads(bench.accepts("check", "--json").out)
+    return {each["name"]: each["modules"] for each in said["plugins"]}, "\n".join(said["notices"])
+
+
+@pytest.mark.parametrize("error", ["raise ImportError('install the extra')", "raise SystemExit(3)", "1/0"])
+def test_a_script_that_is_not_called_may_fail(bench: Bench, error: str) -> None:
+    """A second script that does not import fails installed, too: it is noted, and no reason not to bundle."""
+    extra = host(bench, {"host/extra.py": f"{error}\ndef main(): ..."}, entry_points="other = host.extra:main [d]\n")
+    bench.manifest(host=extra)
+    assert "note: entry point other" in bench.accepts("check").err
+
+
+def test_an_entry_point_that_nobody_looks_up_may_fail(bench: Bench) -> None:
+    """A plugin may extend what is not there: what nobody asks for need not load, and opening it does not import it."""
+    points = "[host.plugins]\ngood = both.good\n\n[elsewhere.plugins]\nbad = both.bad\n"
+    files = {"both/__init__.py": "", "both/good.py": "", "both/bad.py": "import elsewhere"}
+    bench.manifest(
+        row(bench, "both", files, entry_points=points), host=host(bench, {"host/p.py": "G = 'host.plugins'"})
+    )
+    modules, said = checked(bench)
+    assert modules == {"both": ["both.good"]}
+    assert "entry point bad" in said
+
+
+def test_a_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None:
+    """A portion of a namespace below the host's own package counts as found by name."""
+    plugin = row(bench, "host-more", {"host/plugins/more/__init__.py": "", "host/plugins/more/inner.py": ""})
+    bench.manifest(plugin, host=host(bench, {"host/plugins/own.py": ""}))
+    assert checked(bench)[0] == {"host-more": ["host.plugins.more"]}
+
+
+def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: Bench) -> None:
+    """The scan may be in a library of the host's, and the prefix may have more than one underscore."""
+    library = row(bench, "scanner", {"scanner.py": "PREFIX = 'host_executor_plugin_'"})
+    plugin = row(bench, "host-executor-plugin-slow", {"host_executor_plugin_slow/__init__.py": ""})
+    bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import scanner"}))
+    assert checked(bench)[0]["host-executor-plugin-slow"] == ["host_executor_plugin_slow"]
+
+
+def test_a_plugin_that_wants_its_running_host_is_noted(bench: Bench) -> None:
+    """What is found by name may need what only the running host provides: that it fails alone is no error."""
+    plugin = row(bench, "host-late", {"host_late.py": "RUNNING_HOST.register(print)"})
+    bench.manifest(plugin, host=host(bench, {"host/x.py": "PREFIX = 'host_'"}))
+    assert "NameError" in checked(bench)[1]
