@@ -2,7 +2,8 @@
 
 Enters: a Manifest and the Survey of its stage. Leaves: a Plan, the only thing that can be frozen. Refuses, all
 findings together: a host without that script, a plugin that contributes nothing, an entry point that does not lead
-to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle.
+to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle, a plugin
+that does not fit its contract.
 
 Whether an entry point resolves is asked in the stage, in a process of its own; those answers are what the artifact's
 are compared with later.
@@ -15,14 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin import probe as ask
+from onebin.agreement import judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
-from onebin.errors import ContractError, Finding, StageError
+from onebin.errors import ContractError, Finding
 from onebin.order import Order, order
 from onebin.paths import display, is_there
 from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.facts import Answers, Outcome, Questions
     from onebin.manifest import Manifest
@@ -38,8 +40,9 @@ class Plan:
     """A bundle that passed every check that can be made before the freeze.
 
     `entry` is the host's (module, attribute); `order` has the plugins in their order, with what decided on it;
-    `questions` and `answers` are what the stage was asked and said; `notices` are lines for people about
-    things that are odd but work.
+    `questions` and `answers` are what the stage was asked and said; `provides` tells of each extension point
+    with a contract whether its symbols are factories or instances; `notices` are lines for people about things that
+    are odd but work.
     """
 
     manifest: Manifest
@@ -49,6 +52,7 @@ class Plan:
     order: Order
     questions: Questions
     answers: Answers
+    provides: Mapping[str, str]
     notices: tuple[str, ...]
 
     @property
@@ -75,7 +79,9 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     ranked = order(found, manifest.plugins, surveyed, where)
     plugins = ranked.plugins if isinstance(ranked, Order) else found
     called = entry if isinstance(entry, tuple) else ("sys", "exit")
-    questions, answers = _ask(ask.questions(called, plugins, surveyed, full=full), surveyed)
+    questions = ask.questions(called, plugins, surveyed, full=full)
+    skip, answers = ask.insist(lambda skip: ask.ask_stage(surveyed.stage, {**questions, "skip": skip}))
+    judged = judge(manifest, plugins, surveyed, answers)
     failures = list(_failures(answers, plugins, where))
     findings = [
         *([entry] if isinstance(entry, Finding) else []),
@@ -85,6 +91,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *_unknown_modules(manifest, surveyed, where),
         *_missing_data(manifest, where),
         *(failure.finding(surveyed) for failure in failures if failure.is_needed),
+        *judged.findings,
     ]
     if findings or isinstance(entry, Finding) or not isinstance(ranked, Order):
         raise ContractError("host and plugins do not fit together", findings)
@@ -94,26 +101,15 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         host=host,
         entry=entry,
         order=ranked,
-        questions=questions,
+        questions={**questions, "skip": skip},
+        provides=judged.provides,
         answers=answers,
         notices=(
             *(failure.message for failure in failures if not failure.is_needed),
             *_unused_extension_points(manifest, plugins),
+            *judged.notices,
         ),
     )
-
-
-def _ask(questions: Questions, surveyed: Survey) -> tuple[Questions, Answers]:
-    """Return what the stage was asked and said; a step that ends the process is skipped, with that as its outcome."""
-    while True:
-        try:
-            return questions, ask.ask_stage(surveyed.stage, questions)
-        except ask.MuteError as error:
-            if error.step is None or error.step in questions["skip"]:
-                hint = "`onebin run` starts the host there; `onebin clean` makes the stage anew"
-                raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
-            reason = f"it ends the process, {error}"
-            questions = {**questions, "skip": {**questions["skip"], error.step: reason}}
 
 
 def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str] | Finding:

@@ -177,6 +177,14 @@ class PluginRow(PluginTable):
 class ExtensionPoint(Table):
     """`[extension-points."NAME"]`: a name under which the host looks plugins up."""
 
+    needs = {"provides": ("contract",)}
+
+    contract: kinds.Entry | None = Field(
+        None, description="What the plugins must fit: a Protocol, ABC, class or callable type, as module:attribute."
+    )
+    provides: Literal["factory", "instance"] | None = Field(
+        None, description="What the plugins' symbols are: factories (classes, too), or instances of the contract."
+    )
     load: Literal["lazy", "eager"] = Field(
         "lazy", description="lazy: imported when the host asks for it; eager: imported at start, in order."
     )

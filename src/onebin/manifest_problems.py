@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from onebin import manifest_fields as kinds
 from onebin.errors import Finding
 from onebin.manifest_lines import either, key_path, lines, shown, similar
-from onebin.manifest_model import TABLES, Document, Host, PluginTable, Table
+from onebin.manifest_model import TABLES, Document, ExtensionPoint, Host, PluginTable, Table
 from onebin.paths import display
 
 # The keys of a plugin's row that name other rows.
@@ -47,6 +47,9 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Check which keys stand beside each other; from the keys alone, whatever is wrong with their values."""
     if isinstance(host := document.get("host"), dict):
         yield from _broken_in(host, Host, ("host",))
+    points = document.get("extension-points")
+    for name, point in points.items() if isinstance(points, dict) else ():
+        yield from _broken_in(point if isinstance(point, dict) else {}, ExtensionPoint, ("extension-points", name))
     rows = document.get("plugins")
     seen: dict[str, str] = {}
     for name, row in rows.items() if isinstance(rows, dict) else ():

@@ -11,20 +11,22 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from onebin.errors import ProcessError
+from onebin.errors import ProcessError, StageError
 from onebin.facts import read_answers
 from onebin.process import run
 from onebin.templates import runtime_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from onebin.contribution import PlannedPlugin
     from onebin.facts import Answers, Facts, Questions
     from onebin.stage import Stage
     from onebin.survey import Distribution, Survey
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 300.0
 _SHOWN_LINES = 5
@@ -87,15 +89,35 @@ def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
 
 def ask_stage(stage: Stage, questions: Questions) -> Answers:
     """Ask the unfrozen host's environment; raises MuteError."""
-    return _ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions)
+    return ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions, read_answers)
 
 
 def ask_artifact(file: Path, questions: Questions) -> Answers:
     """Ask an artifact by its self-test switch; raises MuteError."""
-    return _ask([file], questions, ONEBIN_SELF_TEST="1")
+    return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1")
 
 
-def _ask(argv: Sequence[str | Path], questions: Questions, **extra: str) -> Answers:
+def insist(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:
+    """Ask the stage until it answers, and return what was skipped with the answers; raises StageError.
+
+    `asking` gets the steps to skip, each with the reason: those that end the process.
+    """
+    skip: dict[str, str] = {}
+    while True:
+        try:
+            return skip, asking(skip)
+        except MuteError as error:
+            if error.step is None or error.step in skip:
+                hint = "`onebin run` starts the host there; `onebin clean` makes the stage anew"
+                raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
+            skip[error.step] = f"it ends the process, {error}"
+
+
+def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Callable[[str], T], **extra: str) -> T:
+    """Ask a process that answers as `onebin_runtime._probe` does; raises MuteError.
+
+    `read` makes the answers of their JSON, or raises ValueError.
+    """
     env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
     with tempfile.TemporaryDirectory(prefix="onebin-probe-") as empty:
         try:
@@ -105,7 +127,7 @@ def _ask(argv: Sequence[str | Path], questions: Questions, **extra: str) -> Answ
     lines = completed.stdout.splitlines()
     answers = next((line[1:] for line in lines if line.startswith("=")), "")
     try:
-        return read_answers(answers)
+        return read(answers)
     except ValueError as error:
         printed = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
         tail = "\n".join(printed[-_SHOWN_LINES:])

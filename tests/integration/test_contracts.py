@@ -1,0 +1,214 @@
+"""Plugins that do not fit the contract of their extension point: all of it is said before anything is frozen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ContractError, ManifestError
+
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .bench import Bench
+
+pytestmark = pytest.mark.network
+
+GROUP = "press.parsers"
+CONTRACT = f'[extension-points."{GROUP}"]\ncontract = "press.contract:Parser"\n'
+
+PARSER = """
+from __future__ import annotations
+from typing import IO, Callable, Iterator, Protocol
+
+class Parser(Protocol):
+    name: str
+    def parse(self, stream: IO[bytes], *, limit: int = 0) -> Iterator[str]: ...
+
+Greet = Callable[[str], str]
+number = 3
+"""
+
+MAIN = f"""
+from importlib.metadata import entry_points
+
+def main():
+    for point in entry_points(group="{GROUP}"):
+        print(point.load()().name)
+"""
+
+GOOD = """
+class Made:
+    name = "good"
+    def parse(self, stream, *, limit=0):
+        yield from ()
+"""
+
+
+def make_host(folder: Path, version: str = "2.1.0") -> str:
+    """Make the wheel of a host with a contract in a folder, and return the lines of `[host]`."""
+    file = make_wheel(
+        folder / "wheels",
+        "press",
+        files={"press/__init__.py": "", "press/cli.py": MAIN, "press/contract.py": PARSER, "press/py.typed": ""},
+        entry_points="[console_scripts]\npress = press.cli:main\n",
+        version=version,
+    )
+    return f'path = "wheels/{file.name}"\nscript = "press"'
+
+
+def make_plugin(
+    folder: Path,
+    name: str,
+    code: str = GOOD,
+    *,
+    symbol: str = "Made",
+    requires: tuple[str, ...] = ("press>=2",),
+    typed: bool = True,
+) -> str:
+    """Make the wheel of a plugin with this code, and return its row."""
+    file = make_wheel(
+        folder / "wheels",
+        name,
+        files={f"{name}/__init__.py": code, **({f"{name}/py.typed": ""} if typed else {})},
+        entry_points=f"[{GROUP}]\n{name} = {name}:{symbol}\n",
+        requires=requires,
+    )
+    return f'{name} = {{ path = "wheels/{file.name}" }}'
+
+
+def test_plugins_that_fit_pass(bench: Bench) -> None:
+    """Classes and functions that make what the contract asks for pass without a word."""
+    function = GOOD + "def make() -> Made:\n    return Made()\n"
+    bench.manifest(
+        make_plugin(bench.directory, "alpha"),
+        make_plugin(bench.directory, "bravo", function, symbol="make"),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    assert "note" not in bench.accepts("check").err
+
+
+def test_every_violation_of_twenty_plugins_is_listed(bench: Bench) -> None:
+    """All that does not fit comes out in one run, each with both sides and the line in the plugin's source."""
+    code = "class Made:\n    name = 3\n    def parse(self, lines, *, limit): ...\n"
+    rows = [make_plugin(bench.directory, f"plugin{number:02}", code) for number in range(20)]
+    bench.manifest(*rows, host=make_host(bench.directory), end=CONTRACT)
+    refusal = bench.refuses("check", error=ContractError)
+    assert len(refusal.findings) == 40
+    for number in range(20):
+        name = f"plugin{number:02}"
+        subject = f"plugins.{name}: {name} = {name}:Made [{GROUP}]"
+        refusal.says(subject, "expected name: str, found name: int", f"({name}/__init__.py:2)", hint="")
+        refusal.says(
+            *(subject, "expected parse(stream: IO[bytes], *, limit: int = 0) -> Iterator[str]"),
+            *("found parse(lines, *, limit)", "parameter 1 is named `lines`, not `stream`", "`limit` has no default"),
+            f"({name}/__init__.py:3)",
+            hint="make it fit press.contract:Parser",
+        )
+
+
+def test_symbols_of_the_wrong_kind_are_named_for_what_they_are(bench: Bench) -> None:
+    """An instance where a class is wanted, a function where an instance is: each is said in one finding."""
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
+        make_plugin(bench.directory, "bravo", "async def make():\n    pass\n", symbol="make"),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    refusal = bench.refuses("check", error=ContractError)
+    expected = "expected a class or a function that makes a Parser"
+    refusal.says("plugins.alpha", expected, "found an instance of Made", "(alpha/__init__.py:6)", hint="make it fit")
+    refusal.says("plugins.bravo", expected, "found the async make()", "(bravo/__init__.py:1)", hint="make it fit")
+    assert len(refusal.findings) == 2
+
+
+def test_instances_are_wanted_if_the_manifest_says_so(bench: Bench) -> None:
+    """With `provides = "instance"` the symbols themselves are held against the contract."""
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
+        make_plugin(bench.directory, "bravo"),
+        host=make_host(bench.directory),
+        end=CONTRACT + 'provides = "instance"\n',
+    )
+    refusal = bench.refuses("check", error=ContractError)
+    refusal.says("plugins.bravo", "expected an instance of Parser, found the class Made", hint="make it fit")
+    assert len(refusal.findings) == 1
+
+
+def test_a_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
+    """The line of a violation is that of the file that its author edits, not of the copy in the stage."""
+    project = bench.project("greet-hello")
+    (project / "src/greet_hello/__init__.py").write_text("\n\ndef greet(): return 1\n")
+    host = 'path = "projects/tinyhost"\nscript = "tinyhost"'
+    contract = "from typing import Callable\nGreeter = Callable[[str], str]\n"
+    (bench.project("tinyhost") / "src/tinyhost/contract.py").write_text(contract)
+    end = '[extension-points."tinyhost.greeters"]\ncontract = "tinyhost.contract:Greeter"\n'
+    bench.manifest('greet-hello = { path = "projects/greet-hello" }', host=host, end=end)
+    refusal = bench.refuses("check", error=ContractError)
+    refusal.says(
+        "expected Callable[[str], str], found greet()", "(projects/greet-hello/src/greet_hello/__init__.py:3)", hint=""
+    )
+
+
+@pytest.mark.parametrize(
+    ("contract", "words", "hint"),
+    [
+        (
+            "press.contrct:Parser",
+            "no locked distribution has a module 'press.contrct'",
+            "did you mean 'press.contract'",
+        ),
+        ("press.contract:Praser", "is no contract: AttributeError: module 'press.contract'", "name a Protocol"),
+        ("press.contract:number", "is no contract: TypeError: it is an instance of int", "name a Protocol"),
+    ],
+)
+def test_a_contract_that_is_none_is_a_finding(bench: Bench, contract: str, words: str, hint: str) -> None:
+    """A contract that is not there, or is no type, is reported by its own key; nothing is held against it."""
+    end = f'[extension-points."{GROUP}"]\ncontract = "{contract}"\n'
+    bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
+    refusal = bench.refuses("check", error=ContractError)
+    refusal.says(f'extension-points."{GROUP}".contract', words, hint=hint)
+    assert len(refusal.findings) == 1
+
+
+def test_a_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
+    """A plugin whose object kills the process that looks at it is reported, and the others are judged all the same."""
+    deadly = GOOD + "import os\nclass Meta(type):\n    @property\n    def __signature__(cls): os._exit(7)\n"
+    deadly += "class Deadly(Made, metaclass=Meta):\n    def __class_getitem__(cls, item): os._exit(7)\n"
+    deadly += "    class parse(metaclass=Meta): ...\n"
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", deadly, symbol="Deadly"),
+        make_plugin(bench.directory, "bravo", "class Made: ...\n"),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    refusal = bench.refuses("check", error=ContractError)
+    refusal.says("plugins.alpha", "cannot be held against press.contract:Parser", "exit code 7", hint="mend it")
+    refusal.says("plugins.bravo", "expected name: str, found nothing", hint="")
+
+
+def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:
+    """A plugin that does not depend on the distribution with its contract is noted, with the line to add."""
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", requires=()),
+        make_plugin(bench.directory, "bravo", requires=("Press>=2,<3",)),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    err = bench.accepts("check").err
+    assert "plugin alpha does not say for which version of press it was written" in err
+    assert 'add "press>=2.1,<3" to the dependencies in its pyproject.toml' in err
+    assert "bravo" not in err
+
+
+def test_provides_needs_a_contract(bench: Bench) -> None:
+    """What symbols are means nothing without a contract; a contract is a module and a name."""
+    end = f'[extension-points."{GROUP}"]\nprovides = "instance"\n[extension-points.other]\ncontract = "press"\n'
+    bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
+    refusal = bench.refuses("check", error=ManifestError, may_write=())
+    refusal.says("`provides` needs `contract` beside it", hint="add `contract`")
+    refusal.says("extension-points.other.contract", "expected module:attribute", hint="pkg.cli:main")

@@ -1,0 +1,400 @@
+"""Symbols are held against contracts: what does not fit is said, what cannot be known is held against nobody."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NewType, Protocol, TypeVar
+
+import pytest
+
+from onebin.conformance.annotations import agrees
+from onebin.conformance.judgement import Contract
+from onebin.conformance.signatures import call_of, mismatches
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+T = TypeVar("T")
+
+
+class Parser(Protocol):
+    """A contract with members of all kinds."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Return a number."""
+
+    def sniff(self, head: bytes) -> float:
+        """Return a number."""
+
+    def parse(self, stream: IO[bytes], *, limit: int = 0) -> Iterator[str]:
+        """Return strings."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+def violations(contract: object, symbol: object, provides: str | None = None) -> list[str]:
+    """Return what does not fit, in short: the member and the reasons, or what was found."""
+    return [
+        f"{each.member}: {'; '.join(each.reasons) or each.found}"
+        for each in Contract(contract, provides).violations(symbol)
+    ]
+
+
+class Good:
+    """Fits: with other annotations, more parameters, and an attribute that only a method sets."""
+
+    size = 3
+
+    def __init__(self) -> None:
+        self.name = "good"
+
+    def sniff(self, head, more=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D102
+        return head or more
+
+    def parse(self, stream: Any, limit: float = 1, **_more: Any) -> Generator[str, None, None]:  # type: ignore[empty-body]  # noqa: D102
+        ...
+
+    @staticmethod
+    async def close() -> None:  # noqa: D102
+        ...
+
+
+class Bad:
+    """Fits nowhere."""
+
+    name = 5
+    close = None
+
+    def size(self) -> int:  # noqa: D102
+        return 1
+
+    def sniff(self, heads: str) -> str:  # noqa: D102
+        return heads
+
+    async def parse(self, stream: IO[bytes], *, limit: int, must: int) -> Iterator[str]:  # type: ignore[empty-body]  # noqa: D102
+        ...
+
+
+def make() -> Bad:
+    """Make one that does not fit."""
+    return Bad()
+
+
+def make_unknown():  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Make nobody knows what."""
+
+
+async def make_later() -> Good:
+    """Make one, but later."""
+    return Good()
+
+
+MUST = "it requires `must`, which the contract does not pass"
+BAD = [
+    "name: it is int, not str",
+    "size: it is a method, not an attribute",
+    "sniff: parameter 1 is named `heads`, not `head`; `heads` takes str, not bytes; it returns str, not float",
+    "parse: it is an async function, not a plain function; `limit` has no default; " + MUST,
+]
+
+
+def test_a_class_that_fits_has_no_violations() -> None:
+    """Callers of the contract get on with more than it asks for, and attributes may be set by any method."""
+    assert violations(Parser, Good) == []
+    assert violations(Parser, Good(), "instance") == []
+
+
+def test_all_that_does_not_fit_is_said() -> None:
+    """Names, kinds, defaults, asyncness, annotations, attributes: each member that differs, with each reason."""
+    assert sorted(violations(Parser, Bad)) == sorted(BAD)
+    assert sorted(violations(Parser, Bad(), "instance")) == sorted(BAD)
+    assert sorted(violations(Parser, make)) == sorted(BAD)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "provides", "found"),
+    [
+        (Good(), "factory", "an instance of Good"),
+        (make_later, "factory", "the async make_later() -> Good"),
+        (types, "factory", "the module types"),
+        (Good, "instance", "the class Good"),
+        (make, "instance", "the function make() -> Bad"),
+    ],
+)
+def test_a_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: str, found: str) -> None:
+    """What is no factory, or no instance, is said to be what it is, and its members are not gone through."""
+    assert violations(Parser, symbol, provides) == [f": {found}"]
+
+
+def test_a_factory_that_says_nothing_is_believed() -> None:
+    """A function without a return type, or one that returns the contract itself, is for the static check to judge."""
+
+    def promised() -> Parser: ...  # type: ignore[empty-body]
+
+    assert violations(Parser, make_unknown) == []
+    assert violations(Parser, promised) == []
+    assert violations(Parser, functools.partial(make_unknown)) == []
+
+
+def test_what_a_subclass_has_from_the_protocol_it_does_not_have() -> None:
+    """Who inherits from a protocol and forgets a member has only its empty announcement."""
+
+    class Forgetful(Parser):
+        def close(self) -> Awaitable[None]: ...  # type: ignore[override, empty-body]
+
+    assert [line.partition(":")[0] for line in violations(Parser, Forgetful)] == ["name", "size", "sniff", "parse"]
+    assert {line.partition(": ")[2] for line in violations(Parser, Forgetful)} == {"nothing"}
+
+
+class Base(abc.ABC):
+    """A contract by inheritance."""
+
+    @abc.abstractmethod
+    def run(self, number: int) -> str:
+        """Run."""
+
+    def hook(self) -> None:
+        """May be overridden."""
+        self.done = True
+
+    def _own(self) -> None:
+        """Is nobody's business."""
+        self.done = False
+
+
+def test_an_abstract_class_is_inherited_from() -> None:
+    """A contract that is a class wants subclasses, all of its abstract members, and overrides that fit."""
+
+    class Other:
+        def run(self, number: int) -> str: ...  # type: ignore[empty-body]
+
+    class Partly(Base):
+        def hook(self, more: int) -> None: ...  # type: ignore[override]
+
+        def _own(self, more: int) -> None: ...  # type: ignore[override]
+
+    class Whole(Base):
+        def run(self, number: int) -> str: ...  # type: ignore[empty-body]
+
+    assert violations(Base, Other) == [": the class Other"]
+    assert violations(Base, Partly) == ["run: nothing", "hook: it requires `more`, which the contract does not pass"]
+    assert violations(Base, Whole) == []
+    assert violations(Base, Whole(), "instance") == []
+    Base.register(Other)
+    assert violations(Base, Other) == ["hook: nothing"]
+
+
+@dataclass
+class Data:
+    """Has its attributes from annotations."""
+
+    name: str
+    size: int = 3
+
+
+class Row(NamedTuple):
+    """Has its attributes from annotations, too."""
+
+    name: str
+    size: int
+
+
+class Slotted:
+    """Has its attributes from slots."""
+
+    __slots__ = ("name", "size")
+
+
+class Dynamic:
+    """Has its attributes from nobody knows where."""
+
+    def __init__(self) -> None:
+        setattr(self, "na" + "me", "x")
+
+
+class Anything:
+    """Has everything."""
+
+    def __getattr__(self, name: str) -> object:
+        return name
+
+
+class Sized(Protocol):
+    """Two attributes, one of them the class's."""
+
+    name: str
+    size: ClassVar[int]
+
+
+@pytest.mark.parametrize("cls", [Data, Row, Slotted, Dynamic, Anything])
+def test_attributes_are_found_wherever_they_come_from(cls: type) -> None:
+    """Annotations, slots and assignments count; a class that makes up its attributes is believed."""
+    assert violations(Sized, cls) == []
+
+
+def test_an_instance_must_have_what_its_class_only_announces() -> None:
+    """An annotation gives a class's instances an attribute only if somebody sets it."""
+    empty = object.__new__(Data)
+    assert violations(Sized, empty, "instance") == ["name: nothing"]
+    assert violations(Sized, Data("x"), "instance") == []
+
+
+def test_a_module_may_be_the_instance() -> None:
+    """A module's functions and values are its members (PEP 544)."""
+    module = types.ModuleType("plugin")
+    vars(module).update(name="x", size="x")
+    assert violations(Sized, module, "instance") == ["size: it is str, not int"]
+
+
+class Greet(Protocol):
+    """A callable with names for its parameters."""
+
+    def __call__(self, who: str, *, loud: bool = False) -> str:
+        """Greet."""
+
+
+def greet(who: str, *, loud: bool = False) -> str:
+    """Greet."""
+    return f"{who}{loud}"
+
+
+def greet_wrongly(name: int) -> int:
+    """Fit nobody."""
+    return name
+
+
+def test_a_callable_type_is_what_the_symbol_is() -> None:
+    """The symbol itself is called as a callable type says, unless it is declared to make such callables."""
+    assert violations(Callable[[str], str], greet) == []
+    assert violations(Greet, greet) == []
+    assert violations(Greet, functools.partial(greet)) == []
+    assert violations(Callable[..., Any], greet_wrongly) == []
+    assert violations(Callable[[str], str], greet_wrongly) == [": `name` takes int, not str; it returns int, not str"]
+    assert violations(Callable[[int, int], int], greet_wrongly) == [": it takes fewer than 2 arguments"]
+    assert violations(Greet, 3) == [": an instance of int"]
+    assert (
+        violations(Greet, greet_wrongly, "factory") == [": nothing"] or violations(Greet, make_unknown, "factory") == []
+    )
+
+
+@pytest.mark.parametrize("thing", [3, "Parser", greet, None, T, types, object])
+def test_what_cannot_be_a_contract_is_refused(thing: object) -> None:
+    """A contract is a class or a callable type."""
+    with pytest.raises(TypeError):
+        Contract(thing, None)
+
+
+SIGNATURES = [
+    ("a", "a", ""),
+    ("a", "b", "parameter 1 is named `b`, not `a`"),
+    ("_a", "b", ""),
+    ("a, /", "b", ""),
+    ("a", "a, /", "it takes `a` by position only"),
+    ("a", "*args", ""),
+    ("a, b", "a", "it has no parameter `b`"),
+    ("a", "*, a", "it takes `a` by name only"),
+    ("a", "b, /, **more", ""),
+    ("*, a", "a", ""),
+    ("*, a", "**more", ""),
+    ("*, a", "", "it takes no `a` by name"),
+    ("a=1", "a", "`a` has no default"),
+    ("*, a=1", "*, a", "`a` has no default"),
+    ("a", "a=1, b=2, *, c=3", ""),
+    ("a", "a, b", "it requires `b`, which the contract does not pass"),
+    ("", "*, b", "it requires `b`, which the contract does not pass"),
+    ("*args", "", "it takes no `*args`"),
+    ("**more", "", "it takes no `**more`"),
+    ("*args, **more", "a, b, *, c", ""),
+    ("a, b", "b, a", "parameter 1 is named `b`, not `a`; parameter 2 is named `a`, not `b`"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "found", "reasons"), SIGNATURES)
+def test_each_call_that_a_contract_allows_must_be_taken(wanted: str, found: str, reasons: str) -> None:
+    """Names, kinds and defaults are judged by the calls that they allow."""
+    calls = [call_of(eval(f"lambda {text}: None"), bound=False) for text in (wanted, found)]  # noqa: S307  # texts above
+    assert calls[0] is not None
+    assert calls[1] is not None
+    assert "; ".join(mismatches(calls[0], calls[1])) == reasons
+
+
+def test_waiting_is_judged_by_what_is_returned() -> None:
+    """A plain function may be awaited if it says so; an async generator is what an async iterator is made by."""
+
+    def contract() -> AsyncIterator[int]: ...  # type: ignore[empty-body]
+
+    async def generator() -> AsyncIterator[int]:
+        yield 1
+
+    async def coroutine() -> int: ...  # type: ignore[empty-body]
+
+    def future() -> Awaitable[int]: ...  # type: ignore[empty-body]
+
+    def plain() -> int: ...  # type: ignore[empty-body]
+
+    def reasons(wanted: object, found: object) -> list[str]:
+        one, other = call_of(wanted, bound=False), call_of(found, bound=False)
+        assert one is not None
+        assert other is not None
+        return list(mismatches(one, other))
+
+    assert reasons(contract, generator) == []
+    assert reasons(coroutine, future) == []
+    assert reasons(future, coroutine) == []
+    assert reasons(plain, coroutine) == ["it is an async function, not a plain function"]
+    assert reasons(coroutine, plain) == ["it is a plain function, not an async function"]
+    assert reasons(coroutine, generator) == ["it is an async generator, not an async function"]
+
+
+UserId = NewType("UserId", int)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "expected"),
+    [
+        (int, str, False),
+        (int, float, True),
+        (bool, int, True),
+        (None, int, False),
+        (None, int | None, True),
+        (int | str, int, False),
+        (list, Iterable, True),
+        (Iterable, list, False),
+        (list[int], list[str], False),
+        (list[int], Iterable[str], True),
+        (dict[str, list[int]], dict[str, list[bool]], True),
+        (Literal["a", "b"], str, True),
+        (Literal[1], str, False),
+        (UserId, int, True),
+        (UserId, str, False),
+        (Any, int, True),
+        (T, int, True),
+        ("Decimal", int, True),
+        (bytes, IO[bytes], True),
+        (Good, Parser, True),
+        (object, int, True),
+        (Callable[[int], str], Callable[[str], int], False),
+        (Callable[[int], str], Callable[[str], str], True),
+    ],
+)
+def test_only_what_is_certain_is_a_mismatch(given: object, wanted: object, expected: bool) -> None:
+    """Types that exclude each other differ; whatever might fit, or cannot be known here, agrees."""
+    assert agrees(given, wanted) is expected
+
+
+def test_names_that_only_a_type_checker_imports_do_no_harm() -> None:
+    """An annotation that cannot be resolved is shown as text and agrees with everything; the others still count."""
+
+    class Vague:
+        name: Decimal
+        size: str
+
+    assert violations(Sized, Vague) == ["size: it is str, not int"]
