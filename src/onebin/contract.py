@@ -19,6 +19,7 @@ from onebin import probe as ask
 from onebin.agreement import judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding
+from onebin.failures import failures
 from onebin.order import Order, order
 from onebin.paths import display, is_there
 from onebin.survey import SCRIPT_GROUPS
@@ -26,13 +27,9 @@ from onebin.survey import SCRIPT_GROUPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from onebin.facts import Answers, Outcome, Questions
+    from onebin.facts import Answers, Questions
     from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
-
-# A module that is found by name may want to be imported by its running host, and raise anything when it is imported
-# alone. These errors it would raise there, too.
-_NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +79,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
     questions = ask.questions(called, plugins, surveyed, full=full)
     skip, answers = ask.insist(lambda skip: ask.ask_stage(surveyed.stage, {**questions, "skip": skip}))
     judged = judge(manifest, plugins, surveyed, answers)
-    failures = list(_failures(answers, plugins, where))
+    failed = list(failures(answers, plugins, surveyed, where))
     findings = [
         *([entry] if isinstance(entry, Finding) else []),
         *(finding for row in rows if isinstance(row, list) for finding in row),
@@ -90,7 +87,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *(ranked if not isinstance(ranked, Order) else ()),
         *_unknown_modules(manifest, surveyed, where),
         *_missing_data(manifest, where),
-        *(failure.finding(surveyed) for failure in failures if failure.is_needed),
+        *(failure.finding for failure in failed if failure.is_needed),
         *judged.findings,
     ]
     if findings or isinstance(entry, Finding) or not isinstance(ranked, Order):
@@ -105,7 +102,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         provides=judged.provides,
         answers=answers,
         notices=(
-            *(failure.message for failure in failures if not failure.is_needed),
+            *(failure.message for failure in failed if not failure.is_needed),
             *_unused_extension_points(manifest, plugins),
             *judged.notices,
         ),
@@ -163,69 +160,3 @@ def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
         if not is_there(manifest.directory / source):
             hint = "paths are relative to the manifest"
             yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    """Something that does not load in the stage: where it is declared, what failed, and the probe's outcome.
-
-    It is needed if it is what the artifact calls or what a row of the manifest asks for. Anything else (a second
-    script, an optional part of the host) fails installed, too, and is only worth a notice.
-    """
-
-    key: str
-    what: str
-    outcome: Outcome
-    is_needed: bool
-
-    @property
-    def message(self) -> str:
-        place = f" ({self.outcome['where']})" if self.outcome.get("where") else ""
-        return f"{self.what}: {self.outcome['error']}: {self.outcome['message']}{place}"
-
-    def finding(self, surveyed: Survey) -> Finding:
-        """Return the finding with the remedy for its kind."""
-        if self._lacks_a_requirement(surveyed):
-            hint = (
-                f"it needs {self.outcome['module']}, which nothing in the lock has: add the distribution or the extra"
-            )
-        elif self.outcome["error"] in {"ModuleNotFoundError", "AttributeError"}:
-            hint = "the distribution promises what it does not have: ask its author, or lock another version"
-        else:
-            hint = "mend it at that line, or leave it out"
-        return Finding(self.key, self.message, hint)
-
-    def _lacks_a_requirement(self, surveyed: Survey) -> bool:
-        missing = self.outcome.get("module")
-        return (
-            self.outcome["error"] == "ModuleNotFoundError"
-            and bool(missing)
-            and surveyed.of_module(str(missing)) is None
-        )
-
-
-def _failures(answers: Answers, plugins: Sequence[PlannedPlugin], where: str) -> Iterator[_Failure]:
-    """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
-    rows = {plugin.distribution: plugin for plugin in reversed(plugins)}
-    plugs = {plugin.name for plugin in plugins if plugin.entry_points}
-    seen: set[tuple[str, str, str]] = set()
-    for called in answers["host"]:
-        if "error" in called:
-            seen.add((f"{where}: host", called["name"].partition(":")[0], called.get("message", "")))
-            what = f"{called['name']} cannot be called"
-            yield _Failure(key=f"{where}: host", what=what, outcome=called, is_needed=True)
-    for load in answers["loads"]:
-        row = rows.get(load.get("distribution", ""))
-        key = f"{where}: plugins.{row.name}" if row else f"{where}: host"
-        module = load.get("value", "").partition(":")[0]
-        fault = (key, module, load.get("message", ""))
-        if "error" in load and fault not in seen:
-            seen.add(fault)
-            what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
-            is_needed = row is not None and module in row.modules and load.get("group") not in SCRIPT_GROUPS
-            yield _Failure(key=key, what=what, outcome=load, is_needed=is_needed)
-    for plugin in answers["plugins"]:
-        key = f"{where}: plugins.{plugin['name']}"
-        if "error" in plugin and not any(known == key for known, _, _ in seen):
-            is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
-            yield _Failure(key=key, what="it cannot be imported", outcome=plugin, is_needed=is_needed)

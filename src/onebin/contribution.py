@@ -84,9 +84,9 @@ def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed
     scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, others))
     if scanned or host.name == distribution.name:
         return scanned
-    # A host that imports by computed names imports what its user names; otherwise somebody must import it outright,
-    # and so it must if the distribution has entry points: those that nobody looks up are more likely a mistake.
-    is_named_by_user = host.imports_by_name and not distribution.plugs
+    # Who imports by computed names imports what its user names; otherwise somebody must import it outright, and so it
+    # must if the distribution has entry points: those that nobody looks up are more likely a mistake.
+    is_named_by_user = any(each.imports_by_name for each in others) and not distribution.plugs
     return tuple(
         name
         for name in distribution.top_level
@@ -106,7 +106,8 @@ def _is_found_by_name(module: str, distribution: Distribution, others: Sequence[
         is_portion = not any(package in distribution.modules for package in _packages(module))
         return is_portion and any(top in each.top_level or each.mentions(top) for each in others)
     prefixes = [top[: place + 1] for place, letter in enumerate(top) if letter == "_" and 0 < place < len(top) - 1]
-    return any(each.mentions(prefix) for prefix in prefixes for each in others)
+    spellings = {spelling for prefix in prefixes for spelling in (prefix, prefix.replace("_", "-"))}
+    return any(each.mentions(prefix) for prefix in spellings for each in others)
 
 
 def _packages(module: str) -> Iterator[str]:
@@ -123,6 +124,11 @@ def _nothing_hint(distribution: Distribution) -> str:
         "it has no entry point and no module that the host would find by name; if the host imports it another way, "
         f'say which module it is: {{ modules = ["{distribution.top_level[0]}"] }}'
     )
+
+
+def is_mentioned(group: str, owner: Distribution, surveyed: Survey) -> bool:
+    """Tell whether anything but its owner has the whole name of a group as a string."""
+    return any(each.mentions(group) for each in surveyed.distributions.values() if each.name != owner.name)
 
 
 def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:

@@ -62,6 +62,9 @@ class _LateLoader:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
+        package, _, name = module.__name__.rpartition(".")
+        if package in sys.modules:  # the import system does it, too, but only after the actions, which may want it
+            setattr(sys.modules[package], name, module)
         for action in self._actions:
             action()
 

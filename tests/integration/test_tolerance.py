@@ -68,9 +68,10 @@ def test_a_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None
     assert checked(bench)[0] == {"host-more": ["host.plugins.more"]}
 
 
-def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: Bench) -> None:
-    """The scan may be in a library of the host's, and the prefix may have more than one underscore."""
-    library = row(bench, "scanner", {"scanner.py": "PREFIX = 'host_executor_plugin_'"})
+@pytest.mark.parametrize("prefix", ["host_executor_plugin_", "host-executor-plugin-"])
+def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: Bench, prefix: str) -> None:
+    """The scan may be in a library of the host's, and the prefix may have more than one underscore, or hyphens."""
+    library = row(bench, "scanner", {"scanner.py": f"PREFIX = '{prefix}'"})
     plugin = row(bench, "host-executor-plugin-slow", {"host_executor_plugin_slow/__init__.py": ""})
     bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import scanner"}))
     assert checked(bench)[0]["host-executor-plugin-slow"] == ["host_executor_plugin_slow"]
@@ -81,3 +82,20 @@ def test_a_plugin_that_wants_its_running_host_is_noted(bench: Bench) -> None:
     plugin = row(bench, "host-late", {"host_late.py": "RUNNING_HOST.register(print)"})
     bench.manifest(plugin, host=host(bench, {"host/x.py": "PREFIX = 'host_'"}))
     assert "NameError" in checked(bench)[1]
+
+
+def test_an_entry_point_for_an_older_host_is_noted(bench: Bench) -> None:
+    """What wants a part that its host has no longer, in a group whose name the host has no longer, was for another."""
+    points = "[host.scaffold]\nstarter = host_jinja.starter\n"
+    files = {"host_jinja/__init__.py": "", "host_jinja/starter.py": "import host.scaffolds"}
+    plugin = row(bench, "host-jinja", files, entry_points=points)
+    bench.manifest(plugin, host=host(bench, {"host/x.py": "NAME = 'scaffold'"}))
+    assert "No module named 'host.scaffolds'" in checked(bench)[1]
+
+
+def test_a_module_that_a_library_imports_by_its_users_word_is_a_plugin(bench: Bench) -> None:
+    """A dependency that imports by computed names takes any module that a user names: a row for one is no mistake."""
+    library = row(bench, "engine", {"engine.py": "from importlib import import_module\ndef get(n): import_module(n)"})
+    plugin = row(bench, "engine-time", {"engine_time.py": ""})
+    bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import engine"}))
+    assert checked(bench)[0]["engine-time"] == ["engine_time"]

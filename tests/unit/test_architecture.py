@@ -40,6 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "survey",
             "probe",
             "contribution",
+            "failures",
             "order",
             "agreement",
             "conformance",

@@ -1,0 +1,37 @@
+"""Hooks that wait for a module: run once, after it was executed, whoever imports it first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+# An action that imports what it waited for by its dotted name, as run-time hooks do.
+PROGRAM = """
+import sys
+sys.path[:0] = [{source!r}, {folder!r}]
+from onebin_runtime._late import install
+def action():
+    import package.part
+    package.part.patched.append(1)
+install({{"package.part": [action]}})
+{statement}
+import package.part
+print(package.part.patched, type(package.part.__loader__).__name__)
+"""
+
+
+@pytest.mark.parametrize("statement", ["import package", "import package.part", "from package import part"])
+def test_an_action_can_reach_a_part_while_its_package_is_imported(tmp_path: Path, statement: str) -> None:
+    """A package that imports its own part has it as an attribute when the action runs, and the action runs once."""
+    package = tmp_path / "package"
+    package.mkdir()
+    package.joinpath("__init__.py").write_text("from package.part import patched\n", "utf-8")
+    package.joinpath("part.py").write_text("patched = []\n", "utf-8")
+    program = PROGRAM.format(source=str(SOURCE), folder=str(tmp_path), statement=statement)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split("\n")[0] == "[1] SourceFileLoader", done.stderr
