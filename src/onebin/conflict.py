@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+import zipfile
 from collections import deque
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import LockError, OnebinError
 
@@ -53,12 +55,40 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     if chains:
         lines = "\n".join(map(_render, chains))
         hint = "loosen one of them in the manifest, or leave one of the plugins out"
-        return failure.become(LockError, f"requirements exclude each other on {chains[0][-1].target}\n{lines}", hint)
+        subject = _with_contracts(chains[0][-1].target, manifest)
+        return failure.become(LockError, f"requirements exclude each other on {subject}\n{lines}", hint)
     for each in _NO_VERSION.finditer(failure.text):
         label = labels.get(canonicalize_name(each[1]), "")
         if label:
             return failure.become(LockError, f"{label}: no version matches", _version_hint(failure.text))
     return failure.become(LockError, "the manifest cannot be locked")
+
+
+def _with_contracts(package: str, manifest: Manifest) -> str:
+    """Return a package's name, with the contracts that it holds: by its name, or as the host by its local files."""
+    held = []
+    is_host = package == canonicalize_name(_project_of(manifest.host, manifest, "")[0])
+    for group, point in manifest.extension_points.items():
+        parts = (point.contract or "").partition(":")[0].split(".")
+        likely = {canonicalize_name(".".join(parts[:length])) for length in range(1, len(parts) + 1)}
+        if point.contract and (package in likely or (is_host and _host_has(parts[0], manifest))):
+            held.append(f", which holds {point.contract}, the contract of {group}")
+    return package + "".join(held)
+
+
+def _host_has(module: str, manifest: Manifest) -> bool:
+    """Tell whether a local host's project or wheel has a top-level module."""
+    path = manifest.directory / (manifest.host.path or "")
+    if manifest.host.path is None or not path.exists():
+        return False
+    if path.is_dir():
+        places = [folder / name for folder in (path / "src", path) for name in (module, f"{module}.py")]
+        return any(place.exists() for place in places)
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            return any(name in {module, f"{module}.py"} for name in (each.split("/")[0] for each in wheel.namelist()))
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _version_hint(text: str) -> str:
@@ -80,26 +110,29 @@ def _label(package: str, labels: Mapping[str, str], demands: Sequence[_Demand]) 
 
 def _own_demands(manifest: Manifest) -> list[_Demand]:
     """Return what the manifest itself wants."""
-    demands = [_demand("host", _name_of(manifest.host, manifest, ""), manifest.host.wanted)]
-    demands += [
-        _demand(f"plugin {row.name}", _name_of(row, manifest, row.name), row.wanted)
-        for row in manifest.plugins
-        if row.wanted is not None
-    ]
+    rows: list[tuple[str, Host | PluginRow, str]] = [("host", manifest.host, "")]
+    rows += [(f"plugin {row.name}", row, row.name) for row in manifest.plugins]
+    demands = []
+    for label, row, otherwise in rows:
+        if row.wanted is not None:
+            name, version = _project_of(row, manifest, otherwise)
+            demands.append(_demand(label, name, f"{name}=={version}" if version else row.wanted))
     return demands
 
 
-def _name_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> str:
-    """Return the name of a row's distribution: a local project has it in its pyproject.toml (PEP 621)."""
-    if row.distribution or row.path is None:
-        return row.distribution or otherwise
+def _project_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> tuple[str, str | None]:
+    """Return the name of a row's distribution, and the version of a local one: from its pyproject.toml (PEP 621)."""
+    if row.path is None:
+        return row.distribution or otherwise, None
     try:
-        if row.path.endswith(".whl"):
-            return parse_wheel_filename(PurePosixPath(row.path).name)[0]
+        if not (manifest.directory / row.path).is_dir():
+            read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
+            name, version = read(PurePosixPath(row.path).name)[:2]
+            return name, str(version)
         project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
-        return str(project["name"])
+        return str(project["name"]), str(project["version"]) if "version" in project else None
     except (OSError, ValueError, KeyError, TypeError):
-        return otherwise
+        return row.distribution or otherwise, None
 
 
 def _demand(source: str, target: str, wanted: str) -> _Demand:
@@ -112,12 +145,25 @@ def _chains(own: Sequence[_Demand], found: Sequence[_Demand]) -> list[list[_Dema
     """Return the ways from the manifest to the package that is wanted in different versions, plugins' ways first."""
     demands = [*own, *sorted(set(found))]
     for package in dict.fromkeys(demand.target for demand in demands):
-        last = [demand for demand in demands if demand.target == package and demand.versions]
+        last = _at_odds([demand for demand in demands if demand.target == package and demand.versions])
         if len({demand.versions for demand in last}) > 1:
             chains = [chain for demand in last if (chain := _way_to(demand, demands))]
             if len(chains) > 1:
                 return sorted(chains, key=lambda chain: chain[0].source == "host")
     return []
+
+
+def _at_odds(demands: Sequence[_Demand]) -> list[_Demand]:
+    """Return the demands for one package that may exclude each other: beside an exact version, those without it."""
+    pins = [demand for demand in demands if re.fullmatch(r"==[^*,]+", demand.versions)]
+    if not pins:
+        return list(demands)
+    exact = pins[0].versions.removeprefix("==")
+    try:
+        others = [each for each in demands if not SpecifierSet(each.versions).contains(exact, prereleases=True)]
+    except InvalidSpecifier:  # a form of uv's own
+        return list(demands)
+    return [*others, pins[0]] if others else []
 
 
 def _way_to(last: _Demand, demands: Sequence[_Demand]) -> list[_Demand]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, ManifestError
+from onebin.errors import ContractError, LockError, ManifestError
 
 from .wheels import make_wheel
 
@@ -203,6 +203,29 @@ def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:
     assert "plugin alpha does not say for which version of press it was written" in err
     assert 'add "press>=2.1,<3" to the dependencies in its pyproject.toml' in err
     assert "bravo" not in err
+
+
+@pytest.mark.parametrize("is_local", [True, False], ids=["folder", "wheel"])
+def test_a_plugin_for_another_contract_is_refused_by_the_lock(bench: Bench, *, is_local: bool) -> None:
+    """A plugin that was written for an older contract is named, with the contract and both ranges of versions."""
+    host = make_host(bench.directory)
+    if is_local:
+        host = 'path = "projects/tinyhost"\nscript = "tinyhost"'
+    name, version = ("tinyhost", "1.2.3") if is_local else ("press", "2.1.0")
+    module = name
+    if is_local:
+        module = "tiny_contracts"
+        (bench.project("tinyhost") / "src/tiny_contracts.py").write_text("class Parser: ...")
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", requires=(f"{name}<1",)),
+        make_plugin(bench.directory, "bravo", requires=(f"{name}>=1",)),
+        host=host,
+        end=f'[extension-points."{GROUP}"]\ncontract = "{module}:Parser"\n',
+    )
+    refusal = bench.refuses("check", error=LockError, may_write=())
+    contract = f"which holds {module}:Parser, the contract of {GROUP}"
+    said = refusal.says(f"requirements exclude each other on {name}, {contract}", hint="loosen one of them")
+    assert f"plugin alpha -> {name}<1\n  host -> {name}=={version}\n" in f"{said.text}\n"
 
 
 def test_provides_needs_a_contract(bench: Bench) -> None:
