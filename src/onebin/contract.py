@@ -15,6 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onebin import __version__
 from onebin import probe as ask
 from onebin.agreement import judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
@@ -22,7 +23,7 @@ from onebin.errors import ContractError, Finding
 from onebin.failures import failures
 from onebin.order import Order, order
 from onebin.paths import display, is_there
-from onebin.survey import SCRIPT_GROUPS
+from onebin.survey import RUNTIME, SCRIPT_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,6 +106,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
             *(failure.message for failure in failed if not failure.is_needed),
             *_unused_extension_points(manifest, plugins),
             *judged.notices,
+            *_other_runtime(surveyed),
         ),
     )
 
@@ -144,6 +146,13 @@ def _unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin
     for name in manifest.extension_points:
         if name not in groups:
             yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, groups)}"
+
+
+def _other_runtime(surveyed: Survey) -> Iterator[str]:
+    """Say if the host was installed with another runtime than the one that onebin puts into the bundle."""
+    locked = surveyed.distributions.get(RUNTIME)
+    if locked is not None and locked.version != __version__:
+        yield f"the bundle gets {RUNTIME} {__version__} from onebin, and not {locked.version} as locked"
 
 
 def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:

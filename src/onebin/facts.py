@@ -170,6 +170,20 @@ class LockFacts(TypedDict):
     text: str
 
 
+class Description(TypedDict):
+    """What a program says of itself when it runs: the names are those of `onebin inspect --json`."""
+
+    name: str
+    onebin: str
+    host: HostFacts
+    plugins: list[PluginFacts]
+    distributions: list[Release]
+    interpreter: InterpreterFacts
+    toolchain: list[Release]
+    lock_sha256: str
+    manifest: str
+
+
 class ManifestFacts(TypedDict):
     """The manifest's text."""
 

@@ -188,6 +188,9 @@ class ExtensionPoint(Table):
     load: Literal["lazy", "eager"] = Field(
         "lazy", description="lazy: imported when the host asks for it; eager: imported at start, in order."
     )
+    on_error: Literal["fail", "skip"] = Field(
+        "fail", description="fail: the error of a plugin's import is the host's; skip: warn, and leave the plugin out."
+    )
 
 
 class Freeze(Table):

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import __version__, card
+from onebin import card
+from onebin.description import describe
 from onebin.digest import sha256_of
 from onebin.errors import PackError, os_errors
 from onebin.facts import portable
@@ -124,30 +125,17 @@ def _write(executable: Path, facts: Facts, output: Path) -> Path:
 
 def _facts(plan: Plan) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
-    manifest, survey, lock = plan.manifest, plan.survey, plan.survey.stage.lock
+    described = describe(plan)
     return {
-        "bundle": {"name": manifest.bundle.name},
-        "onebin": __version__,
-        "host": {"name": plan.host.title, "version": plan.host.version, "entry": ":".join(plan.entry)},
-        "plugins": [
-            {
-                "name": plugin.name,
-                "distribution": survey.distributions[plugin.distribution].title,
-                "version": plugin.version,
-                "modules": list(plugin.modules),
-                "entry_points": [(point.group, point.name, point.value) for point in plugin.entry_points],
-            }
-            for plugin in plan.plugins
-        ],
-        "distributions": [{"name": each.title, "version": each.version} for each in survey.distributions.values()],
-        "interpreter": {
-            "implementation": lock.interpreter.implementation,
-            "version": lock.interpreter.version,
-            "platform": lock.interpreter.platform,
-        },
-        "toolchain": [{"name": pin.name, "version": pin.version} for pin in lock.toolchain],
-        "lock": {"sha256": lock.digest, "text": lock.text},
-        "manifest": {"text": manifest.text},
+        "bundle": {"name": described["name"]},
+        "onebin": described["onebin"],
+        "host": described["host"],
+        "plugins": described["plugins"],
+        "distributions": described["distributions"],
+        "interpreter": described["interpreter"],
+        "toolchain": described["toolchain"],
+        "lock": {"sha256": described["lock_sha256"], "text": plan.survey.stage.lock.text},
+        "manifest": {"text": described["manifest"]},
         "questions": plan.questions,
         "answers": portable(plan.answers),
     }

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
+from onebin.contribution import PlannedPlugin
+from onebin.description import describe
 from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
-from onebin.survey import importable
+from onebin.graph import graph
+from onebin.survey import RUNTIME, importable
 from onebin.templates import render_python, runtime_dir
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from onebin.contract import Plan
     from onebin.survey import Distribution
     from onebin.toolchain import Toolchain
-
-RUNTIME = "onebin-runtime"
 
 # Where onebin_runtime._metadata looks for .dist-info files in the artifact.
 METADATA_FOLDER = "onebin_metadata"
@@ -66,7 +67,8 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     }
     freeze = plan.manifest.freeze
     generated = {
-        "onebin_registry.py": render_python("registry.py.j2", plugins=list(_plugins(plan)), eager=plan.eager, **facts),
+        "onebin_registry.py": render_python("registry.py.j2", **_registry(plan), **facts),
+        "onebin_facts.py": render_python("facts.py.j2", facts=json.loads(json.dumps(describe(plan))), **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
@@ -99,16 +101,44 @@ def is_excluded(module: str, excluded: Iterable[str]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in excluded)
 
 
-def _plugins(plan: Plan) -> Iterator[dict[str, Any]]:
-    for index, plugin in enumerate(plan.plugins, 1):
-        yield {
-            "function": f"_open_{index}_{re.sub(r'[^a-z0-9]+', '_', plugin.name.lower()).strip('_')}",
-            "name": plugin.name,
-            "distribution": plan.survey.distributions[plugin.distribution].title,
-            "version": plugin.version,
-            "modules": [{"name": module, "importable": importable(module)} for module in plugin.modules],
-            "entry_points": plugin.entry_points,
-        }
+def _registry(plan: Plan) -> dict[str, Any]:
+    return {
+        "graph": graph(plan),
+        "plugins": [_row(plan, plugin, f"_open_{number}") for number, plugin in enumerate(plan.plugins, 1)],
+        "built_in": [_row(plan, each, f"_open_built_in_{number}") for number, each in enumerate(_built_in(plan), 1)],
+        "extension_points": {
+            group: (point.load, point.on_error) for group, point in plan.manifest.extension_points.items()
+        },
+    }
+
+
+def _row(plan: Plan, plugin: PlannedPlugin, function: str) -> dict[str, Any]:
+    return {
+        "function": f"{function}_{re.sub(r'[^a-z0-9]+', '_', plugin.name.lower()).strip('_')}",
+        "name": plugin.name,
+        "distribution": plan.survey.distributions[plugin.distribution].title,
+        "version": plugin.version,
+        "modules": [{"name": module, "importable": importable(module)} for module in plugin.modules],
+        "entry_points": plugin.entry_points,
+    }
+
+
+def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
+    """Yield what else extends a group that the host looks up: the host itself, then its dependencies."""
+    rows = {plugin.distribution for plugin in plan.plugins}
+    groups = {point.group for plugin in plan.plugins for point in plugin.entry_points}
+    groups |= {*plan.manifest.extension_points, *(point.group for point in plan.host.plugs)}
+    others = (each for each in plan.survey.distributions.values() if each.name != plan.host.name)
+    for each in (plan.host, *others):
+        points = tuple(point for point in each.plugs if point.group in groups or plan.host.mentions(point.group))
+        if points and each.name not in rows:
+            yield PlannedPlugin(
+                name=each.title,
+                distribution=each.name,
+                version=each.version,
+                modules=tuple(dict.fromkeys(point.module for point in points)),
+                entry_points=points,
+            )
 
 
 def _entry(plan: Plan) -> dict[str, Any]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from onebin.stage import Stage
 
+# The distribution of `onebin_runtime`, of which onebin brings its own copy.
+RUNTIME = "onebin-runtime"
+
 SCRIPT_GROUPS = frozenset({"console_scripts", "gui_scripts"})
 
 _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")

@@ -1,12 +1,13 @@
 """Render generated files from jinja2 templates.
 
-A template may put a value into code only through the `repr` or `comment` filter; a name that a template forgets is an
-error. Python that comes out is parsed before anybody may write it.
+A template may put a value into code only through the `repr`, `pretty` or `comment` filter; a name that a template
+forgets is an error. Python that comes out is parsed before anybody may write it.
 """
 
 from __future__ import annotations
 
 import ast
+import pprint
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["repr"] = repr
     made.filters["comment"] = comment
+    made.filters["pretty"] = pretty
     return made
 
 
@@ -46,6 +48,11 @@ def comment(value: object) -> str:
     """Return text that stays inside a comment or docstring: one line, printable ASCII, no quotes or backslashes."""
     flat = " ".join(str(value).split())
     return "".join(c if " " <= c <= "~" and c not in "\\\"'" else "?" for c in flat)
+
+
+def pretty(value: object) -> str:
+    """Return the literal of plain data over several lines, to be read."""
+    return pprint.pformat(value, width=110, sort_dicts=False)
 
 
 def templates_dir() -> Path:

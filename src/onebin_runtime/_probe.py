@@ -130,7 +130,7 @@ def import_modules(plugin: dict[str, Any]) -> list[str]:
 
 
 def _open_registered(registry: Registry, plugin: dict[str, Any]) -> list[str]:
-    return [module.__name__ for module in registry[plugin["name"]].open()]
+    return [module.__name__ for module in registry[plugin["name"]].load()]
 
 
 def main(registry: Registry | None = None) -> int:

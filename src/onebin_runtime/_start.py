@@ -33,7 +33,7 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
         from onebin_runtime._probe import main
 
         raise SystemExit(main(registry))
-    registry.open_eager()
+    _reporting(registry.open_eager)()
 
 
 def run(host: Callable[[], object]) -> NoReturn:

@@ -1,4 +1,6 @@
-"""The plugins of tinyhost, in the order of the manifest.
+"""The plugins of tinyhost, in the order in which they are registered:
+
+    1. greet-hello (greet-hello 1.0.0): imports greet_hello when opened
 
 Listing them imports none. Each function below imports one plugin; nothing calls them before the plugin is opened,
 but the freezer reads their import statements.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from onebin_runtime import Plugin, Registry
+from onebin_runtime._registry import Plugin, Registry
 
 
 def _open_1_greet_hello():
@@ -24,11 +26,18 @@ REGISTRY = Registry(
             name='greet-hello',
             distribution='greet-hello',
             version='1.0.0',
+            modules=(
+                'greet_hello',
+            ),
             entry_points=(
                 ('tinyhost.greeters', 'hello', 'greet_hello:greet'),
             ),
             load=_open_1_greet_hello,
         ),
     ),
-    eager=(),
+    # What host and dependencies bring along for these groups.
+    built_in=(
+    ),
+    extension_points={
+    },
 )

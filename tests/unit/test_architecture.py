@@ -45,6 +45,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "agreement",
             "conformance",
             "contract",
+            "graph",
+            "description",
             "registry",
             "provenance",
             "freeze",
@@ -106,10 +108,11 @@ def test_one_module_starts_processes() -> None:
 
 
 def test_runtime_needs_the_standard_library_only() -> None:
-    """What is frozen into every bundle imports itself, the generated index, and the standard library."""
+    """What is frozen into every bundle imports itself, the generated modules, and the standard library."""
+    generated = {"onebin_facts", "onebin_index", "onebin_late", "onebin_registry"}
     for file in _modules("onebin_runtime"):
         tops = {name.partition(".")[0] for name in _imports(file)}
-        assert tops <= {*sys.stdlib_module_names, "onebin_runtime", "onebin_index", "onebin_late"}, file.name
+        assert tops <= {*sys.stdlib_module_names, "onebin_runtime", *generated}, file.name
 
 
 def test_the_tool_does_not_import_the_runtime() -> None:
@@ -144,7 +147,7 @@ def test_only_the_command_line_exits() -> None:
 
 def test_the_runtime_is_imported_without_dear_modules() -> None:
     """Starting an artifact imports none of the modules that cost more than the start itself."""
-    for name in ("__init__", "_registry", "_start", "_metadata"):
+    for name in ("__init__", "_api", "_errors", "_trace", "_registry", "_start", "_metadata"):
         tree = ast.parse((SOURCE / "onebin_runtime" / f"{name}.py").read_text("utf-8"))
         at_import = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         at_import |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}

@@ -27,13 +27,14 @@ def _registry(text: str) -> ast.Module:
         "entry_points": (point,),
     }
     facts = dict.fromkeys(FACTS, text)
-    return ast.parse(render_python("registry.py.j2", plugins=[plugin], eager=(text,), **facts))
+    rows = {"plugins": [plugin], "built_in": [], "graph": [text], "extension_points": {text: ("lazy", text)}}
+    return ast.parse(render_python("registry.py.j2", **rows, **facts))
 
 
 def _check_inert(tree: ast.Module) -> None:
     """Nothing is imported, called or run at the top but what the template writes."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert [node.module for node in imported] == ["__future__", "importlib", "onebin_runtime"]
+    assert [node.module for node in imported] == ["__future__", "importlib", "onebin_runtime._registry"]
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert called <= {"Registry", "Plugin", "import_module"}
     assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 3, "FunctionDef", "Assign"]

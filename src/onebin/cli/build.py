@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from onebin.cache import Cache
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import FreezeError, os_errors
+from onebin.graph import graph
 from onebin.paths import display
 from onebin.pipeline import Settings
 from onebin.process import become
@@ -86,16 +88,23 @@ def lock(
 
 @click.command(epilog="Example: onebin check --locked")
 @options.with_manifest
+@click.option("--graph", "with_graph", is_flag=True, help="Print the order in which plugins are imported, and why.")
 @options.with_settings
 @options.with_json
 @options.with_progress
-def check(manifest: Path, *, locked: bool, offline: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+def check(
+    manifest: Path, *, with_graph: bool, locked: bool, offline: bool, as_json: bool, quiet: bool, verbose: bool
+) -> None:
     """Find everything that is wrong before anything is frozen."""
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)
     plan = pipeline.plan(loaded, workspace, Settings(locked=locked, offline=offline), progress)
     if as_json:
-        print_json({"ok": True, "host": _host(plan), "plugins": _plugins(plan), "notices": plan.notices})
+        precedences = [asdict(each) for each in plan.order.precedences]
+        rows = {"host": _host(plan), "plugins": _plugins(plan), "precedences": precedences, "notices": plan.notices}
+        print_json({"ok": True, **rows})
+    elif with_graph:
+        click.echo("\n".join(graph(plan)) or "there are no plugins")
 
 
 @click.command(epilog="Example: onebin generate -o build/source")

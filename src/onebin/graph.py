@@ -1,0 +1,22 @@
+"""The order in which plugins are imported, in lines for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onebin.contract import Plan
+
+
+def graph(plan: Plan) -> list[str]:
+    """Return a line for each plugin in its order: what opening it imports, when, and why it comes after which."""
+    width = len(str(len(plan.plugins)))
+    lines = []
+    for number, plugin in enumerate(plan.plugins, 1):
+        title = f"{plan.survey.distributions[plugin.distribution].title} {plugin.version}"
+        is_eager = any(point.group in plan.eager for point in plugin.entry_points)
+        when = "at start" if is_eager else "when opened"
+        reasons = dict.fromkeys(each.reason for each in plan.order.precedences if each.then == plugin.name)
+        line = f"{number:{width}}. {plugin.name} ({title}): imports {', '.join(plugin.modules)} {when}"
+        lines.append("; ".join((line, *reasons)))
+    return lines

@@ -1,0 +1,55 @@
+"""What a program is made of: the facts that its build wrote down, or what is installed."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from onebin_runtime._registry import Registry
+
+
+def describe(registry: Registry) -> dict[str, Any]:
+    """Return the facts of the bundle, or of the environment if there is no bundle."""
+    try:
+        from onebin_facts import FACTS  # type: ignore[import-not-found]  # generated for each bundle
+    except ModuleNotFoundError:
+        return {"mode": "installed", **_installed(registry)}
+    from copy import deepcopy
+
+    return {"mode": "artifact" if getattr(sys, "frozen", False) else "run", **deepcopy(FACTS)}
+
+
+def _installed(registry: Registry) -> dict[str, Any]:
+    """Return what can be said without a bundle, under the same names."""
+    import platform
+    import sysconfig
+    from importlib.metadata import distributions
+
+    found = {each.metadata["Name"]: each.version for each in distributions()}
+    return {
+        "name": None,
+        "onebin": None,
+        "host": None,
+        "plugins": [
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "modules": list(plugin.modules),
+                "entry_points": [list(point) for point in plugin.entry_points],
+            }
+            for plugin in registry
+        ],
+        "distributions": [{"name": name, "version": version} for name, version in sorted(found.items()) if name],
+        "interpreter": {
+            "implementation": platform.python_implementation(),
+            "version": platform.python_version(),
+            "platform": sysconfig.get_platform(),
+        },
+        "toolchain": [],
+        "lock_sha256": None,
+        "manifest": None,
+    }

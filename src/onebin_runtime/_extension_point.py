@@ -1,0 +1,93 @@
+"""One extension point: the objects that plugins register under the name of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from onebin_runtime._errors import PluginLoadError, PluginNotFound, did_you_mean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from onebin_runtime._registry import Plugin, Registry
+
+    Objects = Mapping[str, Any]
+else:
+    Objects = Mapping  # with parameters it would be dearer to make
+
+
+class ExtensionPoint(Objects):
+    """The objects of one group of entry points by name, in the order of the plugins; each is imported when asked for.
+
+    A plugin that fails raises PluginLoadError, or is left out if the manifest says `on-error = "skip"`. To know what
+    is left out, iterating and counting then import all plugins of the group; otherwise they import none.
+    """
+
+    def __init__(self, name: str, registry: Registry) -> None:
+        self.name = name
+        self.plugins: tuple[Plugin, ...] = registry.extending(name)
+        self._registry = registry
+        self._entries: dict[str, tuple[Plugin, str]] = {}
+        for plugin in self.plugins:
+            for group, key, value in plugin.entry_points:
+                if group == name:
+                    self._entries.setdefault(key, (plugin, value))
+        self._skipped: dict[str, PluginLoadError] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the object of that name; raises PluginNotFound (a KeyError) and PluginLoadError."""
+        if name not in self._entries:
+            raise PluginNotFound(f"nothing extends {self.name!r} as {name!r}{did_you_mean(name, self._entries)}")
+        if name in self._skipped:
+            raise self._left_out(name)
+        plugin, value = self._entries[name]
+        try:
+            return _resolve(plugin, value)
+        except PluginLoadError as error:
+            if not self._registry.skips(self.name):
+                raise
+            self._skipped[name] = error
+            self._registry.skip(error)
+            raise self._left_out(name) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._entries if not self._registry.skips(self.name) or self._loads(name))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries and (not self._registry.skips(self.name) or self._loads(str(name)))
+
+    # Comparing contents would import them all.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<ExtensionPoint {self.name}: {', '.join(self._entries) or 'nothing'}>"
+
+    def _loads(self, name: str) -> bool:
+        try:
+            self[name]
+        except PluginNotFound:
+            return False
+        return True
+
+    def _left_out(self, name: str) -> PluginNotFound:
+        return PluginNotFound(f"{name!r} of {self.name!r} was skipped: {self._skipped[name]}")
+
+
+def _resolve(plugin: Plugin, value: str) -> Any:
+    """Open a plugin and return the object that an entry point's value names (module:attribute [extras])."""
+    plugin.load()
+    module, _, attribute = value.partition("[")[0].partition(":")
+    try:
+        found: Any = import_module(module.strip())
+        for part in filter(None, attribute.strip().split(".")):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise plugin.error(f"{type(error).__name__}: {error}") from error
+    return found

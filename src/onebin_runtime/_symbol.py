@@ -1,0 +1,87 @@
+"""A symbol of a plugin: a public variable or callable, read, assigned, called, and held against a type."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from onebin_runtime._errors import SymbolNotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onebin_runtime._registry import Plugin
+
+T = TypeVar("T")
+
+
+class Symbol:
+    """A name in one of a plugin's modules; `value` is what stands under it now, for the plugin and for all others."""
+
+    __slots__ = ("_module", "name", "plugin")
+
+    def __init__(self, plugin: Plugin, module: ModuleType, name: str) -> None:
+        self.plugin = plugin
+        self.name = name
+        self._module = module
+
+    @property
+    def value(self) -> Any:
+        """The value of the variable; assigning changes what the plugin itself sees."""
+        return getattr(self._module, self.name)
+
+    @value.setter
+    def value(self, value: object) -> None:
+        setattr(self._module, self.name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the value."""
+        return self.value(*args, **kwargs)
+
+    @overload
+    def expect(self, wanted: Callable[..., T]) -> T: ...
+
+    @overload
+    def expect(self, wanted: object) -> Any: ...
+
+    def expect(self, wanted: object) -> Any:
+        """Return the value if it is what is wanted; raises TypeError, which names each member that differs.
+
+        `wanted` is a class or ABC (an instance of it), a Protocol (members and their signatures are compared),
+        `type[X]` (a class of such things) or `Callable[[A, B], R]` (callable with that many arguments).
+        """
+        from onebin_runtime._expect import differences, title
+
+        value = self.value
+        found = differences(value, wanted)
+        if found:
+            raise TypeError(f"{self} is not {title(wanted)}: {'; '.join(found)}")
+        return value
+
+    def __str__(self) -> str:
+        return f"{self._module.__name__}:{self.name} of plugin {self.plugin}"
+
+    def __repr__(self) -> str:
+        return f"<Symbol {self}>"
+
+
+def find(plugin: Plugin, symbol: str) -> Symbol:
+    """Return a public symbol of a plugin; raises SymbolNotFound with near matches."""
+    place, colon, name = symbol.rpartition(":")
+    modules = plugin.load()
+    searched = [module for module in modules if not colon or module.__name__ == place]
+    for module in searched:
+        if _is_public(module, name):
+            return Symbol(plugin, module, name)
+    if colon and not searched:
+        known = [f"{module.__name__}:{name}" for module in modules]
+        raise SymbolNotFound(f"plugin {plugin} has no module {place!r}{did_you_mean(symbol, known)}")
+    known = [other for module in searched for other in dir(module) if _is_public(module, other)]
+    raise SymbolNotFound(f"plugin {plugin} has no public symbol {name!r}{did_you_mean(name, known)}")
+
+
+def _is_public(module: ModuleType, name: str) -> bool:
+    declared = getattr(module, "__all__", None)
+    if declared is not None:
+        return name in declared and hasattr(module, name)
+    return not name.startswith("_") and not isinstance(getattr(module, name, module), ModuleType)

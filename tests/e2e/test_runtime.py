@@ -1,0 +1,221 @@
+"""A host that uses the runtime gets the same answers installed, under `onebin run`, and from its artifact."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filelock import FileLock
+from uv import find_uv_bin
+
+from .bundles import EXE, PROJECTS, ROOT, Alone, Said
+
+if TYPE_CHECKING:
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+SUITE = PROJECTS / "orchard" / "src" / "orchard" / "suite.py"
+CHECKS = [
+    node.name
+    for node in ast.parse(SUITE.read_text("utf-8")).body
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
+]
+MODES = ("installed", "run", "artifact")
+FROST = {"ORCHARD_FROST": "1"}
+
+MANIFEST = """
+[bundle]
+name = "orchard"
+[host]
+path = "projects/orchard"
+script = "orchard"
+[plugins]
+orchard-pear = { path = "projects/orchard-pear" }
+orchard-apple = { path = "projects/orchard-apple" }
+orchard-cherry = { path = "projects/orchard-cherry" }
+orchard-quince = { path = "projects/orchard-quince", after = ["orchard-cherry"] }
+[extension-points."orchard.early"]
+load = "eager"
+[extension-points."orchard.tender"]
+on-error = "skip"
+"""
+
+
+class Orchard:
+    """The orchard in a folder: in an environment of its own, in its stage, and as an artifact."""
+
+    def __init__(self, folder: Path, onebin: Onebin) -> None:
+        self.folder = folder
+        self._onebin = onebin
+        # Where a host's author finds the runtime before it is on an index.
+        self.env = {"UV_FIND_LINKS": str(folder / "wheels")}
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the environment."""
+        return self.folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
+
+    def make(self) -> None:
+        """Build the runtime's wheel, install host and plugins as anybody would, and bundle them."""
+        shutil.copytree(PROJECTS, self.folder / "projects")
+        (self.folder / "bundle.toml").write_text(MANIFEST, "utf-8")
+        (self.folder / "wheels").mkdir()
+        uv = find_uv_bin()
+        runtime = ROOT / "src" / "onebin_runtime"
+        self._done([uv, "build", "--quiet", "--wheel", "--out-dir", self.folder / "wheels", runtime])
+        self._done([uv, "venv", "--quiet", "--python", sys.executable, self.folder / "env"])
+        projects = sorted((self.folder / "projects").glob("orchard*"))
+        self._done([uv, "pip", "install", "--quiet", "--python", self.python, *projects])
+        made = self._onebin("bundle", cwd=self.folder, env=self.env)
+        assert made.code == 0, made.err
+
+    def __call__(self, mode: str, *arguments: str, env: dict[str, str] | None = None) -> Said:
+        """Run the host in one of its modes, in the folder."""
+        if mode == "run":
+            ran = self._onebin("run", "--", *arguments, cwd=self.folder, env={**self.env, **(env or {})})
+            return Said(code=ran.code, out=ran.out, err=ran.err)
+        places = {"installed": self.python.parent, "artifact": self.folder / "dist"}
+        done = subprocess.run(
+            [places[mode] / f"orchard{EXE}", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def check(self, *arguments: str) -> Said:
+        """Run `onebin check`."""
+        ran = self._onebin("check", *arguments, cwd=self.folder, env=self.env)
+        return Said(code=ran.code, out=ran.out, err=ran.err)
+
+    def _done(self, command: list[str | Path]) -> None:
+        subprocess.run(list(map(str, command)), check=True, timeout=300, env={**os.environ, **self.env})
+
+
+@pytest.fixture(scope="session")
+def orchard(onebin: Onebin, shared: Path) -> Orchard:
+    """Return the orchard, which the workers of a session make once; nobody changes it."""
+    made = Orchard(shared / "orchard", onebin)
+    with FileLock(shared / "orchard.lock", timeout=600):
+        if not (made.folder / "suite.json").exists():
+            shutil.rmtree(made.folder, ignore_errors=True)
+            made.folder.mkdir()
+            made.make()
+            outcomes = {}
+            for mode in MODES:
+                said = made(mode, "suite")
+                assert said.code == 0, said.err
+                outcomes[mode] = json.loads(said.out)
+            (made.folder / "suite.json").write_text(json.dumps(outcomes), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="session")
+def outcomes(orchard: Orchard) -> dict[str, Any]:
+    """Return what became of each check in each mode."""
+    found: dict[str, Any] = json.loads((orchard.folder / "suite.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS)
+def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
+    """Each check of the orchard's suite passes in each mode; its own docstring says what it is."""
+    assert outcomes[mode]["mode"] == mode
+    assert outcomes[mode][check] == "ok", outcomes[mode][check]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_trace_tells_each_import(orchard: Orchard, mode: str) -> None:
+    """With ONEBIN_TRACE=1 each plugin's import is one line on standard error with its time, in the order of imports."""
+    said = orchard(mode, env={"ONEBIN_TRACE": "1"})
+    assert said.code == 0, said.err
+    lines = [line for line in said.err.splitlines() if line.startswith("onebin: ") and " import plugin " in line]
+    names = [line.partition(" import plugin ")[2].partition(" ")[0] for line in lines]
+    bundled = ["orchard-cherry", "orchard", "orchard-pear", "orchard-apple"]
+    assert names == (["orchard", "orchard-apple", "orchard-pear"] if mode == "installed" else bundled)
+    assert all(line.split()[2] == "ms" and float(line.split()[1]) >= 0 for line in lines)
+    assert "onebin: " not in orchard(mode, "tender").err
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_plugins_traceback_is_the_users(orchard: Orchard, mode: str) -> None:
+    """An error in a plugin that nobody catches ends with the plugin's own file, line and source."""
+    said = orchard(mode, "bruise")
+    assert said.code == 1
+    lines = said.err.replace("\\", "/").splitlines()
+    assert lines[-1] == "RuntimeError: the apple is bruised"
+    assert lines[-2].strip() == 'raise RuntimeError("the apple is bruised")'
+    source = (PROJECTS / "orchard-apple" / "src" / "orchard_apple" / "__init__.py").read_text("utf-8").splitlines()
+    number = source.index('        raise RuntimeError("the apple is bruised")') + 1
+    assert f'orchard_apple/__init__.py", line {number}, in bruise' in lines[-3]
+
+
+@pytest.mark.parametrize("mode", ["run", "artifact"])
+def test_an_eager_plugin_that_fails_stops_the_start(orchard: Orchard, mode: str) -> None:
+    """The host is not run; the error names the plugin and its traceback begins with the plugin's own lines."""
+    said = orchard(mode, "tender", env={"ORCHARD_HAIL": "1"})
+    assert (said.code, said.out) == (1, "")
+    last = "PluginLoadError: plugin orchard-cherry (orchard-cherry 3.0.0) cannot be imported: OSError: the cherries"
+    assert last in said.err.splitlines()[-1], said.err
+    assert 'raise OSError("the cherries are on the ground")' in said.err
+    assert "PYI-" not in said.err
+
+
+def test_a_plugin_that_fails_is_an_error_or_skipped(orchard: Orchard) -> None:
+    """What the manifest lets be skipped is a warning and the host goes on; installed it is the host's error."""
+    installed = orchard("installed", "tender", env=FROST)
+    assert installed.code == 1
+    assert "PluginLoadError: plugin orchard-quince (orchard-quince 4.0.0) cannot be imported" in installed.err
+    for mode in ("run", "artifact"):
+        said = orchard(mode, "tender", env=FROST)
+        assert (said.code, said.out.splitlines()) == (0, ["[]", "['orchard-quince']"]), said.err
+        assert "RuntimeWarning: plugin orchard-quince (orchard-quince 4.0.0) cannot be imported" in said.err
+
+
+def test_the_graph_is_the_order_of_imports(orchard: Orchard) -> None:
+    """`check --graph` prints each plugin in its order, with when it is imported and what it comes after."""
+    said = orchard.check("--graph", "-q")
+    assert said.code == 0, said.err
+    quince = "4. orchard-quince (orchard-quince 4.0.0): imports orchard_quince when opened"
+    assert said.out.splitlines() == [
+        "1. orchard-pear (orchard-pear 2.0.0): imports orchard_pear.pear, orchard_pear.perry when opened",
+        "2. orchard-apple (orchard-apple 1.1.0): imports orchard_apple when opened",
+        "3. orchard-cherry (orchard-cherry 3.0.0): imports orchard_cherry at start",
+        f"{quince}; orchard-quince has after orchard-cherry",
+    ]
+    facts = json.loads(orchard.check("--json").out)
+    assert facts["precedences"] == [
+        {"first": "orchard-cherry", "then": "orchard-quince", "reason": "orchard-quince has after orchard-cherry"}
+    ]
+
+
+def test_an_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
+    """A host that depends on the runtime gets onebin's copy and no other; its distribution is there as installed."""
+    frozen = (json.loads(file.read_text("utf-8")) for file in onebin.cache.glob("frozen/*/dist/contents.json"))
+    (contents,) = (parts for parts in frozen if any("suite.py" in row[0] for row in parts["data"]))
+    places = [row for part in contents.values() for row in part if "onebin_runtime" in row[0]]
+    modules = [row for row in places if ".dist-info" not in row[0]]
+    assert {Path(row[1]).parent.parent.name for row in modules} == {"source"}
+    assert len({row[0] for row in modules}) == len(modules)
+    assert any("onebin_runtime-" in row[0] and row[0].endswith("METADATA") for row in places)
+
+
+def test_the_artifact_needs_nothing_beside_it(orchard: Orchard, tmp_path: Path) -> None:
+    """Alone in an empty folder, with an empty environment (no PATH, so no compiler), all plugins are opened."""
+    alone = Alone.copy(orchard.folder / "dist" / f"orchard{EXE}", tmp_path / "alone")
+    said = alone("suite")
+    assert said.code == 0, said.err
+    assert set(json.loads(said.out).values()) == {"artifact", "ok"}
+    assert [path.name for path in alone.file.parent.iterdir()] == [alone.file.name]

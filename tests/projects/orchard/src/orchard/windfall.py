@@ -1,0 +1,10 @@
+"""A fruit that the host brings along."""
+
+
+class Windfall:
+    """A fruit from the ground."""
+
+    name = "windfall"
+
+    def juice(self, litres, *, sweet=False):
+        return f"{litres} l of something"
