@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import FileLock
 from uv import find_uv_bin
+
+from onebin import __version__
 
 from .bundles import EXE, PROJECTS, ROOT, Alone, Said
 
@@ -210,6 +213,41 @@ def test_an_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None
     assert {Path(row[1]).parent.parent.name for row in modules} == {"source"}
     assert len({row[0] for row in modules}) == len(modules)
     assert any("onebin_runtime-" in row[0] and row[0].endswith("METADATA") for row in places)
+
+
+def test_an_artifact_opens_nothing_from_outside(orchard: Orchard, tmp_path: Path) -> None:
+    """Modules and metadata in the working directory or on PYTHONPATH neither replace a plugin nor become one."""
+    for name in ("orchard_apple", "orchard_evil"):
+        tmp_path.joinpath(f"{name}.py").write_text("print('evil')\nclass Apple: ...\n", "utf-8")
+        info = tmp_path / f"{name}-9.0.dist-info"
+        info.mkdir()
+        info.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.0\n", "utf-8")
+        info.joinpath("entry_points.txt").write_text(f"[orchard.fruits]\n{name} = {name}:Apple\n", "utf-8")
+    done = subprocess.run(
+        [orchard.folder / "dist" / f"orchard{EXE}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["windfall", "pear", "perry", "apple"]
+
+
+def test_another_runtime_than_onebins_is_noted(onebin: Onebin, tmp_path: Path, projects: Path) -> None:
+    """A host that was locked with another version of the runtime gets onebin's, and `check` says so."""
+    old = Path(shutil.copytree(ROOT / "src" / "onebin_runtime", tmp_path / "old"))
+    project = (old / "pyproject.toml").read_text("utf-8")
+    (old / "pyproject.toml").write_text(re.sub(r'version = "[^"]*"', 'version = "0.0.9"', project), "utf-8")
+    build = [find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / "wheels"), str(old)]
+    subprocess.run(build, check=True, timeout=300)
+    manifest = f'[bundle]\nname = "o"\n[host]\npath = "{(projects / "orchard").as_posix()}"\nscript = "orchard"\n'
+    (tmp_path / "bundle.toml").write_text(manifest, "utf-8")
+    ran = onebin("check", cwd=tmp_path, env={"UV_FIND_LINKS": str(tmp_path / "wheels")})
+    assert ran.code == 0, ran.err
+    note = f"the bundle gets onebin-runtime {__version__} from onebin, and not 0.0.9 as locked"
+    assert note in " ".join(ran.err.split())
 
 
 def test_the_artifact_needs_nothing_beside_it(orchard: Orchard, tmp_path: Path) -> None:

@@ -227,6 +227,11 @@ def check_a_traceback_shows_the_plugins_own_lines():
     assert linecache.getline(frame.filename, frame.lineno).strip() == frame.line
 
 
+def check_a_bundle_parses_no_metadata():
+    """The registry knows it all: `importlib.metadata`, which costs more than the runtime, was not even imported."""
+    assert ("importlib.metadata" in sys.modules) is not BUNDLED
+
+
 def check_describe_has_the_same_names_everywhere():
     """The description goes through JSON unchanged; a bundle knows its manifest and lock, what is installed does not."""
     described = onebin_runtime.describe()
