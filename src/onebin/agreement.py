@@ -29,12 +29,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Held:
+    """A contract that the symbols of a group are held against: "module:Name", what they are, and its members."""
+
+    value: str
+    provides: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What came of all contracts: findings, notices for people, and what each group's symbols are taken for."""
+    """What came of all contracts: findings, notices for people, and the contracts by their groups."""
 
     findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
-    provides: Mapping[str, str] = field(default_factory=dict)
+    contracts: Mapping[str, Held] = field(default_factory=dict)
 
 
 def judge(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey, answers: Answers) -> Judgement:
@@ -67,7 +76,13 @@ def judge(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey
             ),
         ),
         notices=tuple(_undeclared(plugins, contracts, surveyed)),
-        provides={each["group"]: each["provides"] for each in said["contracts"] if each["provides"]},
+        contracts={
+            each["group"]: Held(
+                value=contracts[each["group"]], provides=each["provides"], members=tuple(each["members"])
+            )
+            for each in said["contracts"]
+            if each["provides"]
+        },
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from onebin import __version__
 from onebin import probe as ask
-from onebin.agreement import judge
+from onebin.agreement import Held, judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding
 from onebin.failures import failures
@@ -38,9 +38,8 @@ class Plan:
     """A bundle that passed every check that can be made before the freeze.
 
     `entry` is the host's (module, attribute); `order` has the plugins in their order, with what decided on it;
-    `questions` and `answers` are what the stage was asked and said; `provides` tells of each extension point
-    with a contract whether its symbols are factories or instances; `notices` are lines for people about things that
-    are odd but work.
+    `questions` and `answers` are what the stage was asked and said; `contracts` has those of the extension
+    points; `notices` are lines for people about things that are odd but work.
     """
 
     manifest: Manifest
@@ -50,7 +49,7 @@ class Plan:
     order: Order
     questions: Questions
     answers: Answers
-    provides: Mapping[str, str]
+    contracts: Mapping[str, Held]
     notices: tuple[str, ...]
 
     @property
@@ -100,7 +99,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         entry=entry,
         order=ranked,
         questions={**questions, "skip": skip},
-        provides=judged.provides,
+        contracts=judged.contracts,
         answers=answers,
         notices=(
             *(failure.message for failure in failed if not failure.is_needed),

@@ -88,10 +88,11 @@ class ConformanceQuestions(TypedDict):
 
 
 class ContractAnswer(TypedDict):
-    """What the symbols of a group are taken for, or why the contract is none."""
+    """What the symbols of a group are taken for and the members they must have, or why the contract is none."""
 
     group: str
     provides: str | None
+    members: list[str]
     error: str | None
 
 

@@ -53,6 +53,10 @@ class Workspace:
             return self.output
         return self.directory / "dist" / (f"{name}.exe" if sys.platform == "win32" else name)
 
+    def types_dir(self, stage: str) -> Path:
+        """Return where the type checker keeps what it knows of a stage, by the stage's key."""
+        return self.cache_dir / "types" / stage
+
     def log_file(self, name: str) -> Path:
         """Return the log of this bundle's last freeze."""
         return self.cache_dir / "logs" / f"{name}.freeze.log"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, lock, registry, smoke, stage, survey, verify
+from onebin import contract, freeze, lock, registry, smoke, stage, survey, typecheck, verify
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count
@@ -64,6 +64,15 @@ def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress:
     for notice in checked.notices:
         progress.note(notice)
     return checked
+
+
+def check_types(checked: Plan, workspace: Workspace, progress: Progress) -> None:
+    """Hold plugins against their contracts by their types, as a compiler would."""
+    with progress.step("types") as step:
+        typed = typecheck.check_types(checked, workspace)
+        step.outcome = f"{count(typed.checked, 'symbol')} for {count(len(checked.contracts), 'contract')}"
+    for notice in typed.notices:
+        progress.note(notice)
 
 
 def generate(

@@ -16,6 +16,7 @@ from onebin.contribution import PlannedPlugin
 from onebin.description import describe
 from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
+from onebin.fits import fits_of
 from onebin.graph import graph
 from onebin.survey import RUNTIME, importable
 from onebin.templates import render_python, runtime_dir
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Where onebin_runtime._metadata looks for .dist-info files in the artifact.
 METADATA_FOLDER = "onebin_metadata"
+
+REGISTRY = "onebin_registry.py"
 
 # What uv notes for itself is no fact of the distribution.
 _NOT_METADATA = frozenset({"uv_cache.json", "uv_build.json"})
@@ -60,14 +63,10 @@ class Source:
 def render(plan: Plan, toolchain: Toolchain) -> Source:
     """Return the source of a plan."""
     name = plan.manifest.bundle.name
-    facts: dict[str, Any] = {
-        "version": __version__,
-        "lock_digest": plan.survey.stage.lock.digest,
-        "name": name,
-    }
+    facts = _facts(plan)
     freeze = plan.manifest.freeze
     generated = {
-        "onebin_registry.py": render_python("registry.py.j2", **_registry(plan), **facts),
+        REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=json.loads(json.dumps(describe(plan))), **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
@@ -79,9 +78,29 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
             **facts,
         ),
         "collect.json": json.dumps(_collect(plan, toolchain), indent=1) + "\n",
-        **_runtime(),
+        **runtime_modules(),
     }
     return Source(name=name, files=generated, digest=sha256_of(generated))
+
+
+def render_registry(plan: Plan) -> str:
+    """Return the registry alone: the module that imports every plugin, and that a type checker can judge."""
+    fits = [fit for fit in fits_of(plan) if fit.is_checkable]
+    return render_python(
+        "registry.py.j2",
+        **_registry(plan),
+        fits=fits,
+        contract_modules=list(dict.fromkeys(fit.contract_module for fit in fits)),
+        **_facts(plan),
+    )
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "lock_digest": plan.survey.stage.lock.digest,
+        "name": plan.manifest.bundle.name,
+    }
 
 
 def declared_modules(plan: Plan) -> list[str]:
@@ -269,7 +288,7 @@ def _own_data(plan: Plan) -> Iterator[list[str]]:
             yield [f"{place}/{path.name}", str(path)]
 
 
-def _runtime() -> dict[str, str]:
+def runtime_modules() -> dict[str, str]:
     """Return the runtime's modules, to be frozen from the generated source and not from where onebin is installed."""
     modules = sorted(runtime_dir().glob("*.py"))
     return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,6 +228,88 @@ def test_a_plugin_for_another_contract_is_refused_by_the_lock(bench: Bench, *, i
     contract = f"which holds {module}:Parser, the contract of {GROUP}"
     said = refusal.says(f"requirements exclude each other on {name}, {contract}", hint="loosen one of them")
     assert f"plugin alpha -> {name}<1\n  host -> {name}=={version}\n" in f"{said.text}\n"
+
+
+TYPED = """
+from typing import IO, Iterator
+
+class Made:
+    name = "good"
+    def parse(self, stream: IO[bytes], *, limit: int = 0) -> Iterator[str]:
+        yield ""
+    def _ignored(self) -> None: ...
+
+def untyped():
+    return Made()
+
+def typed(number: int = 3) -> Made:
+    return Made()
+"""
+
+WRONG = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from io import BytesIO
+
+class Made:
+    name = "bad"
+    def parse(self, stream: BytesIO, *, limit: int = 0) -> Iterator[bytes]: ...
+"""
+
+
+def test_types_that_fit_pass(bench: Bench) -> None:
+    """Typed and untyped plugins, classes and functions that fit pass; who promises no types is noted."""
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", TYPED),
+        make_plugin(bench.directory, "bravo", TYPED, symbol="typed"),
+        make_plugin(bench.directory, "charlie", TYPED, symbol="untyped"),
+        make_plugin(bench.directory, "delta", typed=False),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    done = bench.accepts("check", "--types")
+    assert "types: 4 symbols for 1 contract" in done.err
+    assert [line for line in done.err.splitlines() if "note" in line] == [
+        "note: plugin delta has no py.typed in delta (PEP 561): what it annotates was checked"
+    ]
+
+
+def test_what_only_a_type_checker_sees_is_said_by_plugin_and_member(bench: Bench) -> None:
+    """Types that no run can compare are compared by mypy; of the generated registry nothing is said."""
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", WRONG),
+        make_plugin(
+            bench.directory, "bravo", WRONG.replace("class", "def make():\n    return Made()\nclass"), typed=False
+        ),
+        make_plugin(bench.directory, "charlie", "import alpha\ndef make() -> alpha.Made: ...\n", symbol="make"),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    assert "note" not in bench.accepts("check").err
+    refusal = bench.refuses("check", "--types", error=ContractError)
+    assert len(refusal.findings) == 3
+    for name, symbol in (("alpha", "Made"), ("bravo", "Made"), ("charlie", "make")):
+        refusal.says(
+            f"plugins.{name}: {name} = {name}:{symbol} [{GROUP}], parse",
+            *("expected def parse(self, stream: IO[bytes]", "Iterator[str], found def parse(self, stream: BytesIO"),
+            hint="make it fit press.contract:Parser",
+        )
+    assert "onebin_registry" not in refusal.err
+    assert "_fits" not in refusal.err
+
+
+def test_the_type_check_says_what_it_wants(bench: Bench) -> None:
+    """Without mypy the check says how to get it."""
+    bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=CONTRACT)
+    code = "import sys; sys.modules['mypy'] = None; from onebin.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "check", "--types"]
+    done = subprocess.run(
+        command, cwd=bench.directory, env=bench.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "error: mypy is not installed beside onebin\nhint: install it: pip install 'onebin[types]'" in done.stderr
 
 
 def test_provides_needs_a_contract(bench: Bench) -> None:

@@ -43,6 +43,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "failures",
             "order",
             "agreement",
+            "typecheck",
+            "fits",
             "conformance",
             "contract",
             "graph",

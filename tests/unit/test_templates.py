@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onebin.fits import Fit
 from onebin.survey import EntryPoint, importable
 from onebin.templates import comment, render_python
 
@@ -16,7 +18,7 @@ FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}
 HOSTILE = ['x"); import os #', "'''\nimport os\n'''", "\\", '"""', "{{ 7 * 7 }}", "\x00", "\u2028import os", "a\rb"]
 
 
-def _registry(text: str) -> ast.Module:
+def _registry(text: str, fits: tuple[Fit, ...] = ()) -> ast.Module:
     point = EntryPoint(group=text, name=text, value=text)
     plugin = {
         "function": "_open_1_x",
@@ -27,7 +29,14 @@ def _registry(text: str) -> ast.Module:
         "entry_points": (point,),
     }
     facts = dict.fromkeys(FACTS, text)
-    rows = {"plugins": [plugin], "built_in": [], "graph": [text], "extension_points": {text: ("lazy", text)}}
+    rows: dict[str, Any] = {
+        "plugins": [plugin],
+        "built_in": [],
+        "graph": [text],
+        "extension_points": {text: ("lazy", text)},
+    }
+    contracts = [fit.contract_module for fit in fits]
+    rows |= {"fits": fits, "contract_modules": contracts}
     return ast.parse(render_python("registry.py.j2", **rows, **facts))
 
 
@@ -44,6 +53,37 @@ def _check_inert(tree: ast.Module) -> None:
 def test_hostile_names_stay_values(text: str) -> None:
     """Names that would close a string, a comment or a template's tag stay inside their literals."""
     _check_inert(_registry(text))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_said_to_a_type_checker_is_never_run(text: str) -> None:
+    """The lines for the type checker stand below a false condition, and other names stay in their docstrings."""
+    fit = Fit(
+        plugin=text,
+        group=text,
+        name=text,
+        value=text,
+        module="a.b",
+        symbol="module.c",
+        contract_module="d.e",
+        contract="F",
+        is_factory=True,
+        members=("g",),
+    )
+    *_, constant, condition = _registry(text, (fit,)).body
+    assert ast.unparse(constant) == "TYPE_CHECKING = False"
+    assert isinstance(condition, ast.If)
+    assert ast.unparse(condition.test) == "TYPE_CHECKING"
+    statements = ast.unparse(condition.body[-1]).splitlines()
+    assert statements[0] == "def _fits_1(wanted: _contract_1.F) -> None:"
+    assert statements[-5:] == [
+        "    import a.b as module",
+        "    symbol = _made(module.c)",
+        "    plugin: _contract_1.F = symbol",
+        "    member_1 = wanted.g",
+        "    member_1 = symbol.g",
+    ]
+    assert len(statements) == 7
 
 
 @given(st.text(max_size=40))

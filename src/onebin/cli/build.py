@@ -86,19 +86,30 @@ def lock(
         )
 
 
-@click.command(epilog="Example: onebin check --locked")
+@click.command(epilog="Example: onebin check --locked --types")
 @options.with_manifest
 @click.option("--graph", "with_graph", is_flag=True, help="Print the order in which plugins are imported, and why.")
+@click.option("--types", is_flag=True, help="Let mypy hold the plugins against their contracts, too.")
 @options.with_settings
 @options.with_json
 @options.with_progress
 def check(
-    manifest: Path, *, with_graph: bool, locked: bool, offline: bool, as_json: bool, quiet: bool, verbose: bool
+    manifest: Path,
+    *,
+    with_graph: bool,
+    types: bool,
+    locked: bool,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Find everything that is wrong before anything is frozen."""
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)
     plan = pipeline.plan(loaded, workspace, Settings(locked=locked, offline=offline), progress)
+    if types:
+        pipeline.check_types(plan, workspace, progress)
     if as_json:
         precedences = [asdict(each) for each in plan.order.precedences]
         rows = {"host": _host(plan), "plugins": _plugins(plan), "precedences": precedences, "notices": plan.notices}

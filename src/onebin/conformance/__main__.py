@@ -9,7 +9,7 @@ Reads from standard input, as JSON:
 Writes to standard output a line `?step` before each step, so that whoever asks knows which one ended the process, and
 at last, in a line that begins with `=`, as JSON:
 
-    {"contracts": [{"group", "provides", "error"}, ...],
+    {"contracts": [{"group", "provides", "members", "error"}, ...],
      "symbols": [{"plugin", "group", "name", "where", "error", "violations": [...]}, ...]}
 
 What imported code prints goes to standard error.
@@ -48,11 +48,17 @@ def main() -> int:
     contracts: dict[str, Contract] = {}
     answers: dict[str, list[dict[str, Any]]] = {"contracts": [], "symbols": []}
     for each in asked["contracts"]:
-        answer = {"group": each["group"], "provides": None, "error": None}
         step = f"contract {each['group']}"
         error = _step(step, asked["skip"], write, partial(_read_contract, each, contracts))
-        provides = contracts[each["group"]].provides if error is None else None
-        answers["contracts"].append({**answer, "provides": provides, "error": error})
+        read = contracts.get(each["group"])
+        answers["contracts"].append(
+            {
+                "group": each["group"],
+                "provides": read and read.provides,
+                "members": [member.name for member in read.members] if read else [],
+                "error": error,
+            }
+        )
     for each in asked["symbols"]:
         if each["group"] in contracts:
             answer = {**{key: each[key] for key in ("plugin", "group", "name")}, "where": None, "violations": []}
