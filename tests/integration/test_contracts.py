@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ContractError, LockError, ManifestError
+from onebin.interpreter import installed
 
 from .wheels import make_wheel
 
@@ -50,14 +51,14 @@ class Made:
 """
 
 
-def make_host(folder: Path, version: str = "2.1.0") -> str:
+def make_host(folder: Path, *, contract: str = PARSER) -> str:
     """Make the wheel of a host with a contract in a folder, and return the lines of `[host]`."""
     file = make_wheel(
         folder / "wheels",
         "press",
-        files={"press/__init__.py": "", "press/cli.py": MAIN, "press/contract.py": PARSER, "press/py.typed": ""},
+        files={"press/__init__.py": "", "press/cli.py": MAIN, "press/contract.py": contract, "press/py.typed": ""},
         entry_points="[console_scripts]\npress = press.cli:main\n",
-        version=version,
+        version="2.1.0",
     )
     return f'path = "wheels/{file.name}"\nscript = "press"'
 
@@ -191,6 +192,27 @@ def test_a_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
     refusal = bench.refuses("check", error=ContractError)
     refusal.says("plugins.alpha", "cannot be held against press.contract:Parser", "exit code 7", hint="mend it")
     refusal.says("plugins.bravo", "expected name: str, found nothing", hint="")
+
+
+NEW_SYNTAX = """
+from collections.abc import Callable
+type Greet = Callable[[str], str]
+"""
+
+
+@pytest.mark.parametrize(("version", "syntax"), [("3.10", PARSER), ("3.12", NEW_SYNTAX), ("3.13", NEW_SYNTAX)])
+def test_the_python_that_is_frozen_is_the_judge(bench: Bench, version: str, syntax: str) -> None:
+    """Contracts are judged by the bundle's interpreter, whatever runs onebin, with its syntax (PEP 695) and rules."""
+    if version not in {each.minor for each in installed() if each.library is not None}:
+        pytest.skip(f"no Python {version} with a shared library on this machine")
+    bench.manifest(
+        make_plugin(bench.directory, "alpha", "def greet(name: str) -> int: ...\n", symbol="greet"),
+        host=make_host(bench.directory, contract=syntax),
+        bundle=f'python = "{version}"',
+        end=CONTRACT.replace("Parser", "Greet"),
+    )
+    refusal = bench.refuses("check", error=ContractError)
+    refusal.says("expected Callable[[str], str], found greet(name: str) -> int", "it returns int, not str", hint="")
 
 
 def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:

@@ -20,6 +20,13 @@ EMPTY: object = inspect.Parameter.empty
 # PEP 484's numeric tower; bytes had the like until type checkers dropped it.
 _PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
 
+# From Python 3.14 on annotations are evaluated when they are asked for, and names that are not there raise (PEP 649).
+UNRESOLVED: dict[str, typing.Any] = {}
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    UNRESOLVED = {"format": annotationlib.Format.FORWARDREF}
+
 # For annotations whose names cannot be found.
 _AWAITED = re.compile(r"\b(?:Awaitable|Coroutine|Async\w+|Future|Task|Any)\b")
 
@@ -29,7 +36,7 @@ _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 def annotations_of(thing: object, namespace: Mapping[str, object]) -> dict[str, object]:
     """Return the annotations of a function or class, each as an object if its names can be found, else as text."""
     try:
-        raw = inspect.get_annotations(thing)  # type: ignore[arg-type]  # any object: TypeError is handled
+        raw = inspect.get_annotations(thing, **UNRESOLVED)  # type: ignore[arg-type]  # any object: TypeError is handled
     except Exception:  # noqa: BLE001  # a plugin's own descriptors, or names that are not there (PEP 649)
         return {}
     names = dict(namespace)
@@ -50,8 +57,8 @@ def _resolved(value: object, names: dict[str, object]) -> object:
 
 def written(annotation: object) -> str:
     """Return an annotation as people write it."""
-    if isinstance(annotation, str):
-        return annotation
+    if isinstance(annotation, str | typing.ForwardRef):
+        return annotation if isinstance(annotation, str) else annotation.__forward_arg__
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return "None" if annotation is type(None) else annotation.__qualname__
     return repr(annotation).replace("typing.", "").replace("collections.abc.", "")

@@ -23,6 +23,7 @@ if typing.TYPE_CHECKING:
 # What the class statement, `abc` and `typing` put into a class: no member of anybody's contract.
 _MACHINERY = frozenset(
     {
+        *("__conditional_annotations__", "__classdictcell__"),
         *("__dict__", "__weakref__", "__module__", "__doc__", "__slots__", "__init__", "__new__", "__qualname__"),
         *("__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__type_params__"),
         *("__abstractmethods__", "_abc_impl", "__parameters__", "__orig_bases__", "__subclasshook__"),
@@ -162,5 +163,5 @@ def _is_empty(raw: object) -> bool:
     code = function.__code__
     loads = {each.opname for each in dis.get_instructions(code) if each.opname.startswith("LOAD")}
     constants = {repr(each) for each in code.co_consts} - {repr(function.__doc__), "None", "Ellipsis"}
-    result = function.__annotations__.get("return", EMPTY)
+    result = annotations_of(function, function.__globals__).get("return", EMPTY)
     return not code.co_names and not constants and loads <= {"LOAD_CONST"} and result not in (None, "None", EMPTY)

@@ -8,7 +8,7 @@ import re
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
-from onebin.conformance.annotations import EMPTY, agrees, annotations_of, is_awaitable, written
+from onebin.conformance.annotations import EMPTY, UNRESOLVED, agrees, annotations_of, is_awaitable, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _SHOWN = 30
+_UNRESOLVED: dict[str, Any] = {f"annotation_{key}": value for key, value in UNRESOLVED.items()}
 
 
 class Call:
@@ -36,7 +37,7 @@ def call_of(function: object, *, bound: bool) -> Call | None:
     if not callable(function):
         return None
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, **_UNRESOLVED)
     except (ValueError, TypeError, NameError):
         return None
     parameters = list(signature.parameters.values())
