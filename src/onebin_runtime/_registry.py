@@ -165,7 +165,7 @@ class Registry:
         if self.failures.setdefault(str(error.name), error) is error:
             import warnings
 
-            warnings.warn(f"{error} (skipped)", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{error} (skipped)", RuntimeWarning, stacklevel=_depth() + 1)
 
     def open_eager(self) -> None:
         """Open the plugins of eager extension points, in their order; raises PluginLoadError where none is skipped."""
@@ -180,6 +180,18 @@ class Registry:
                 if not all(self.skips(group) for group in groups):
                     raise
                 self.skip(error)
+
+
+def _depth() -> int:
+    """Return how many frames, from the caller's on, are the runtime's or those of its mappings."""
+    import sys
+
+    depth = 0
+    frame = sys._getframe(1)  # noqa: SLF001  # as `warnings` itself does
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(("onebin_runtime.", "collections.abc")):
+        depth += 1
+        frame = frame.f_back
+    return depth
 
 
 def _is_being_imported(module: ModuleType) -> bool:

@@ -76,8 +76,14 @@ def find(plugin: Plugin, symbol: str) -> Symbol:
     if colon and not searched:
         known = [f"{module.__name__}:{name}" for module in modules]
         raise SymbolNotFound(f"plugin {plugin} has no module {place!r}{did_you_mean(symbol, known)}")
-    known = [other for module in searched for other in dir(module) if _is_public(module, other)]
+    known = [other for module in searched for other in _names(module)]
     raise SymbolNotFound(f"plugin {plugin} has no public symbol {name!r}{did_you_mean(name, known)}")
+
+
+def _names(module: ModuleType) -> list[str]:
+    """Return the public names of a module, without having it make up any that wait to be asked for (PEP 562)."""
+    declared = getattr(module, "__all__", None)
+    return list(declared) if declared is not None else [name for name in vars(module) if _is_public(module, name)]
 
 
 def _is_public(module: ModuleType, name: str) -> bool:

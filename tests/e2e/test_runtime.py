@@ -16,7 +16,8 @@ import pytest
 from filelock import FileLock
 from uv import find_uv_bin
 
-from onebin import __version__
+from onebin import __version__, interpreter
+from onebin.errors import InterpreterError
 
 from .bundles import EXE, PROJECTS, ROOT, Alone, Said
 
@@ -75,10 +76,14 @@ class Orchard:
         runtime = ROOT / "src" / "onebin_runtime"
         self._done([uv, "build", "--quiet", "--wheel", "--out-dir", self.folder / "wheels", runtime])
         self._done([uv, "venv", "--quiet", "--python", sys.executable, self.folder / "env"])
-        projects = sorted((self.folder / "projects").glob("orchard*"))
-        self._done([uv, "pip", "install", "--quiet", "--python", self.python, *projects])
+        self.install(self.python)
         made = self._onebin("bundle", cwd=self.folder, env=self.env)
         assert made.code == 0, made.err
+
+    def install(self, python: Path) -> None:
+        """Install host and plugins into an environment."""
+        projects = sorted((self.folder / "projects").glob("orchard*"))
+        self._done([find_uv_bin(), "pip", "install", "--quiet", "--python", python, *projects])
 
     def __call__(self, mode: str, *arguments: str, env: dict[str, str] | None = None) -> Said:
         """Run the host in one of its modes, in the folder."""
@@ -137,6 +142,22 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
     """Each check of the orchard's suite passes in each mode; its own docstring says what it is."""
     assert outcomes[mode]["mode"] == mode
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
+def test_suite_passes_on_other_pythons(orchard: Orchard, tmp_path: Path, version: str) -> None:
+    """Installed for each Python that can be frozen, the suite passes."""
+    try:
+        found = interpreter.find(version, tmp_path)
+    except InterpreterError as error:
+        pytest.skip(str(error))
+    made = [find_uv_bin(), "venv", "--quiet", "--python", str(found.executable), str(tmp_path / "env")]
+    subprocess.run(made, check=True, timeout=60)
+    python = tmp_path / "env" / orchard.python.relative_to(orchard.folder / "env")
+    orchard.install(python)
+    suite = [str(python.parent / f"orchard{EXE}"), "suite"]
+    done = subprocess.run(suite, check=True, capture_output=True, timeout=60)
+    assert set(json.loads(done.stdout).values()) == {"installed", "ok"}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -185,7 +185,10 @@ def test_eager_plugins_that_may_be_skipped_do_not_stop_the_start() -> None:
 def test_what_was_skipped_says_why() -> None:
     """Asking an extension point for a plugin that was left out names the plugin and the reason."""
     point = Registry([_plugin("x", "g", "broken")], extension_points={"g": ("lazy", "skip")}).extension_point("g")
-    with pytest.warns(RuntimeWarning, match="broken"), pytest.raises(PluginNotFound, match=r"'x' of 'g' .*broken"):
+    with pytest.warns(RuntimeWarning, match="broken") as caught:
+        assert dict(point.items()) == {}
+    assert caught[0].filename == __file__, "the warning shows the host's line"
+    with pytest.raises(PluginNotFound, match=r"'x' of 'g' .*broken"):
         point["x"]
     assert repr(point) == "<ExtensionPoint g: x>"
     assert point == point  # noqa: PLR0124  # comparing contents would import them

@@ -6,6 +6,7 @@ of pytest in here, so that it can be frozen with the host.
 
 import json
 import linecache
+import multiprocessing
 import os
 import sys
 import threading
@@ -254,11 +255,24 @@ def check_describe_has_the_same_names_everywhere():
     assert onebin_runtime.describe()["plugins"], "what a caller does with its copy is its own affair"
 
 
+def check_a_worker_process_has_the_same_plugins():
+    """A process that `multiprocessing` starts anew lists and opens what its parent does."""
+    expected = [plugin.name for plugin in onebin_runtime.plugins("orchard.fruits")]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(fruits_of_a_worker) == (expected, "1 l of pear juice")
+
+
 def check_the_public_names():
     """The package shows its interface and nothing else."""
     for name in onebin_runtime.__all__:
         assert getattr(onebin_runtime, name).__module__.startswith("onebin_runtime."), name
     assert dir(onebin_runtime) == sorted(onebin_runtime.__all__)
+
+
+def fruits_of_a_worker():
+    """Return what a worker process sees, and what one of its plugins does."""
+    names = [plugin.name for plugin in onebin_runtime.plugins("orchard.fruits")]
+    return names, onebin_runtime.open("orchard-pear").lookup("Pear")().juice(1)
 
 
 @contextmanager
