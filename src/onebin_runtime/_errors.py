@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 class PluginNotFound(KeyError):  # noqa: N818  # it reads as what happened, beside SymbolNotFound
     """No plugin has that name."""
 
+    __module__ = "onebin_runtime"  # where users import it from, and what tracebacks call it
+
     def __str__(self) -> str:
         # KeyError would show the message in quotes.
         return str(self.args[0]) if self.args else ""
@@ -21,6 +23,8 @@ class PluginLoadError(ImportError):
     `name`, `distribution` and `version` say which plugin it is.
     """
 
+    __module__ = "onebin_runtime"
+
     def __init__(self, message: str = "", *, name: str = "", distribution: str = "", version: str = "") -> None:
         super().__init__(message, name=name)
         self.distribution = distribution
@@ -29,6 +33,8 @@ class PluginLoadError(ImportError):
 
 class SymbolNotFound(AttributeError):  # noqa: N818  # Go's word for it
     """A plugin has no public symbol of that name."""
+
+    __module__ = "onebin_runtime"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

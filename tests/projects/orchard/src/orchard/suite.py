@@ -263,9 +263,11 @@ def check_a_worker_process_has_the_same_plugins():
 
 
 def check_the_public_names():
-    """The package shows its interface and nothing else."""
+    """The package shows its interface and nothing else; tracebacks call errors as users import them."""
     for name in onebin_runtime.__all__:
-        assert getattr(onebin_runtime, name).__module__.startswith("onebin_runtime."), name
+        assert getattr(onebin_runtime, name).__module__.partition(".")[0] == "onebin_runtime", name
+    for error in (PluginLoadError, PluginNotFound, SymbolNotFound):
+        assert error.__module__ == "onebin_runtime"
     assert dir(onebin_runtime) == sorted(onebin_runtime.__all__)
 
 
