@@ -220,19 +220,32 @@ def test_flagship_scans_the_samples(onebin: Onebin, tmp_path: Path) -> None:
     """The manifest at the root makes a log analyser that reads every committed sample, alone."""
     folder = tmp_path / "here"
     shutil.copytree(ROOT / "examples" / "logscan", folder / "examples" / "logscan")
-    shutil.copy2(ROOT / "bundle.toml", folder)
+    for manifest in ("bundle.toml", "bundle.lite.toml"):
+        shutil.copy2(ROOT / manifest, folder)
     ran = onebin("bundle", cwd=folder)
     assert ran.code == 0, ran.err
+    assert "warning" not in ran.err
+    assert onebin("check", "bundle.lite.toml", cwd=folder).code == 0
 
     logscan = Alone.copy(folder / "dist" / f"logscan{EXE}", tmp_path / "alone")
-    samples = {"app.jsonl": "jsonl", "auth.syslog": "syslog", "access.log": "combined", "orders.csv": "csv"}
+    samples = {
+        "app.jsonl": "jsonl",
+        "auth.syslog": "syslog",
+        "access.log": "combined",
+        "orders.csv": "csv",
+        "shop.log4j.xml": "xml",
+        "security.xml": "xml",
+        "wtmp": "utmp",
+        "traffic.pcap": "pcap",
+    }
     for sample in samples:
         shutil.copy2(ROOT / "examples" / "logscan" / "samples" / sample, logscan.file.parent)
     scanned = logscan("scan", "--json", *samples)
     assert (scanned.code, scanned.err) == (0, "")
     reports = json.loads(scanned.out)
     assert {each["file"]: each["format"] for each in reports} == samples
-    assert [[bad["line"] for bad in each["bad_lines"]["first"]] for each in reports] == [[50, 100, 150]] * 4
+    faults = [[each for fault in report["faults"]["first"] if (each := fault.get("line"))] for report in reports]
+    assert faults == [[50, 100, 150]] * 4 + [[345, 694, 1048], [12, 22, 32], [], []]
     assert "\ncsv " in logscan("formats").out
 
 

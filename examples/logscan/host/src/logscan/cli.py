@@ -1,6 +1,7 @@
 """The command `logscan`, and the only place where an error becomes a line of text and an exit code.
 
-Exit codes: 0, all was read, bad lines or not; 2, wrong usage, or a file that could not be read.
+Exit codes: 0, all was read, faults or not; 1, the reader of a pipe has gone; 2, wrong usage, or a file that
+could not be read; 130, interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import errno
 import io
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,7 @@ import click
 
 from logscan import formats, render
 from logscan.errors import FormatError, LogscanError
+from logscan.progress import progress_bar
 from logscan.report import MAX_TOP, Report, summarise
 from logscan.source import STANDARD_INPUT, open_source, title
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from logscan.formats import Catalogue, Format
     from logscan.source import Source
 
+_INTERRUPTED: Final = 128 + signal.SIGINT
 _NO_FORMATS: Final = f"no formats are installed; plugins bring them as entry points of {formats.GROUP}"
 
 
@@ -38,11 +42,23 @@ class _Failure(click.ClickException):
         _complain(self.message, file=file)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": render.WIDTH})
+class _Commands(click.Group):
+    """The subcommands; Ctrl-C ends each of them with a word, and with the exit code that shells expect."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the subcommand that the user names."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            context.exit(_INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": render.WIDTH})
 @click.version_option(package_name="logscan", prog_name="logscan", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Tell what is in log files: levels, times, frequent messages, bad lines.
+    """Tell what is in log files: levels, times, frequent messages, faults.
 
     The formats are plugins; `logscan formats` lists those that are installed.
     """
@@ -81,13 +97,13 @@ def scan(*, files: tuple[str, ...], format_name: str | None, as_json: bool, top:
     reports: list[Report] = []
     for file in files:
         try:
-            with open_source(file) as source:
+            with progress_bar(title(file)) as bar, open_source(file, on_read=bar.advance) as source:
                 report = _report(source, candidates, file=file, is_given=format_name is not None, top=top)
         except LogscanError as error:
             _complain(f"{title(file)}: {error}")
             continue
         if not as_json:
-            _print(("\n" if reports else "") + render.report_text(report))
+            _print(("\n" if reports else "") + render.report_text(report, blocks=_blocks()))
         reports.append(report)
     if as_json:
         _print_json([report.as_json() for report in reports])
@@ -128,6 +144,15 @@ def _report(source: Source, candidates: list[Format], *, file: str, is_given: bo
     else:
         found = formats.recognise(source.head, candidates, warn=_complain)
     return summarise(found.parse(source.stream), file=file, format_name=found.name, top=top)
+
+
+def _blocks() -> str:
+    """Return what histograms are drawn with: what the output's encoding has."""
+    try:
+        render.BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return render.ASCII_BLOCKS
+    return render.BLOCKS
 
 
 def _complain(error: LogscanError | str, *, file: IO[Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The contract between logscan and its plugins: what a parser is, and what it makes of a line.
+"""The contract between logscan and its plugins: what a parser is, and what it makes of a file.
 
 A plugin is a distribution with an entry point in the group `logscan.parsers`. The entry point's name is the
 name of the format; its object is a class, or any other callable, that makes a `Parser` of no arguments. The
@@ -22,13 +22,16 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 class Record:
     """One entry of a log.
 
-    `line` counts from 1 and is the physical line on which the entry starts. `time` is aware and in UTC.
-    Whatever the entry says besides its time, level and message is in `fields`.
+    Where the entry starts is either `line`, the number of the physical line, from 1, or, in a binary format,
+    `offset`, the number of bytes before it. `time` is aware and in UTC. Whatever the entry says besides its
+    time, level and message is in `fields`.
 
-    Raises ValueError for a level that is none of `LEVELS` and for a time without a time zone.
+    Raises ValueError for a level that is none of `LEVELS`, for a time without a time zone, and unless exactly
+    one of `line` and `offset` is given.
     """
 
-    line: int
+    line: int | None = None
+    offset: int | None = None
     time: datetime | None
     level: Level
     message: str
@@ -40,14 +43,25 @@ class Record:
             raise ValueError(f"{self.level!r} is not one of the levels {', '.join(LEVELS)}")
         if self.time is not None and self.time.tzinfo is None:
             raise ValueError(f"the time {self.time} has no time zone")
+        _check_place(self.line, self.offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadLine:
-    """A line that its format cannot read, and why."""
+class Fault:
+    """A part of the file that its format cannot read, where it starts (as for a `Record`), and why."""
 
-    line: int
+    line: int | None = None
+    offset: int | None = None
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a fault that is nowhere."""
+        _check_place(self.line, self.offset)
+
+
+def _check_place(line: int | None, offset: int | None) -> None:
+    if (line is None) == (offset is None):
+        raise ValueError(f"give either a line or an offset, not line={line} and offset={offset}")
 
 
 @runtime_checkable
@@ -61,11 +75,11 @@ class Parser(Protocol):
     def sniff(self, head: bytes) -> float:
         """Say how sure this parser is, from 0 to 1, that a file that begins with `head` is of its format.
 
-        `head` may end in the middle of a line, or of a character.
+        `head` may end in the middle of a line, of a character or of a binary record.
         """
 
-    def parse(self, stream: BinaryIO) -> Iterator[Record | BadLine]:
+    def parse(self, stream: BinaryIO) -> Iterator[Record | Fault]:
         """Read `stream` to its end, in memory that does not grow with its length.
 
-        A line that cannot be read is yielded as a `BadLine`; bad data never raises.
+        What cannot be read is yielded as a `Fault`; bad data never raises.
         """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from typing import BinaryIO
 
-    from logscan.contract import BadLine, Record
+    from logscan.contract import Fault, Record
 
 GROUP: Final = "logscan.parsers"
 _LIKELY: Final = 0.5
@@ -42,7 +42,7 @@ class Format:
         except Exception as error:
             raise self._failure("cannot sniff", error) from error
 
-    def parse(self, stream: BinaryIO) -> Iterator[Record | BadLine]:
+    def parse(self, stream: BinaryIO) -> Iterator[Record | Fault]:
         """Yield what the parser does; raises FormatError if it fails, UnreadableError if the stream does."""
         try:
             yield from self.parser.parse(stream)

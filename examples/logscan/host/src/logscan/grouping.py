@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _DETAIL: Final = re.compile(
            | \b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b )
   | (?P<ip> (?<![\w.]) (?:\d{1,3}\.){3}\d{1,3} (?![\w.]*\w) (?: :\d{1,5}\b )?
           | (?<![\w:.]) (?=[0-9a-f]*:[0-9a-f]*:) (?=[a-f:]*\d) [0-9a-f:]{3,39} (?![\w:]) )
-  | (?P<n> \d+ (?: \.\d+ )* )
+  | (?P<n> (?<! EventID[ ] ) (?<! \d ) \d+ (?: \.\d+ )* )
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
@@ -36,14 +37,20 @@ def template(message: str) -> str:
 
     They are `<text>` (which was quoted), `<uuid>`, `<time>`, `<hex>`, `<ip>` and `<n>`. White space is
     collapsed and a long message is cut off, so that templates are short, too. The status of an HTTP request
-    stays, because it says how the request went.
+    stays, because it says how the request went, and so does the number after "EventID", because it says what
+    happened.
 
     >>> template("user 'ann' logged in from 10.0.0.7:5122 after 0.35 s")
     'user <text> logged in from <ip> after <n> s'
     >>> template("GET /items/17 404")
     'GET /items/<n> 404'
     """
-    text = " ".join(message[:MAX_MESSAGE].split())
+    return _template(message[:MAX_MESSAGE])
+
+
+@lru_cache(maxsize=4096)
+def _template(message: str) -> str:
+    text = " ".join(message.split())
     if request := _REQUEST.fullmatch(text):
         return _without_details(request[1]) + request[2]
     return _without_details(text)

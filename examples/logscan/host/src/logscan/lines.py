@@ -1,18 +1,19 @@
 """Numbered physical lines out of a binary stream, for the parsers of formats that are made of lines.
 
-A line ends with LF or CR LF. A line longer than `MAX_LINE_BYTES` arrives cut off, so that a file without line
-ends costs no more memory than any other.
+A line ends with LF or CR LF. Text in UTF-16 or UTF-32 is known by its byte order mark. A line longer than
+`MAX_LINE_BYTES` arrives cut off, so that a file without line ends costs no more memory than any other.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
+from logscan.unicode import BYTE_ORDER_MARK, as_utf8, head_as_utf8, marked_encoding
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-_UTF8_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -29,20 +30,25 @@ class Line(NamedTuple):
 
 
 TOO_LONG: Final = f"longer than {MAX_LINE_BYTES // 1024} KiB"
-"""The reason to give in the `BadLine` for a line that is cut."""
+"""The reason to give in the `Fault` for a line that is cut."""
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
     """Yield the lines of `stream`, numbered from 1, without the byte order mark of some UTF-8 files."""
+    data = stream.readline(MAX_LINE_BYTES)
+    if encoding := marked_encoding(data):
+        stream = as_utf8(data, stream, encoding)
+        data = stream.readline(MAX_LINE_BYTES)
     number = 0
-    while data := stream.readline(MAX_LINE_BYTES):
+    while data:
         number += 1
         is_cut = len(data) == MAX_LINE_BYTES and not data.endswith(b"\n")
         if is_cut:
             is_cut = _skip_rest_of_line(stream)
         if number == 1:
-            data = data.removeprefix(_UTF8_BOM)
+            data = data.removeprefix(BYTE_ORDER_MARK)
         yield Line(number, data.removesuffix(b"\n").removesuffix(b"\r"), is_cut)
+        data = stream.readline(MAX_LINE_BYTES)
 
 
 def _skip_rest_of_line(stream: BinaryIO) -> bool:
@@ -59,9 +65,10 @@ def whole_lines(head: bytes) -> list[Line]:
 
     The last line, which may be cut off, is left out unless it is the only one.
     """
+    head = head_as_utf8(head, marked_encoding(head))
     lines = [
         Line(number, data.removesuffix(b"\r"), is_cut=False)
-        for number, data in enumerate(head.removeprefix(_UTF8_BOM).split(b"\n"), 1)
+        for number, data in enumerate(head.split(b"\n"), 1)
         if data.strip()
     ]
     if len(lines) > 1 and not head.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""Reports and tables as text of 80 columns.
+"""Reports, small histograms and tables as text of 80 columns.
 
 Log files hold what strangers sent. No character of theirs reaches a terminal that could move its cursor,
 change its colours or reorder its text.
@@ -6,6 +6,7 @@ change its colours or reorder its text.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,11 @@ WIDTH: Final = 80
 _LABEL: Final = 12
 _LEVEL_WIDTH: Final = max(map(len, LEVELS))
 _COLOURS: Final[dict[Level, str]] = {"critical": "magenta", "error": "red", "warning": "yellow"}
+BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+ASCII_BLOCKS: Final = " .:#"
+"""For terminals and files whose encoding has no `BLOCKS`."""
+
+_UNITS: Final = ((604800, "wk"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def printable(text: str) -> str:
@@ -35,9 +41,9 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def report_text(report: Report) -> str:
-    """Lay out one report; the colours of levels are left to `click.echo` to strip."""
-    return "\n".join(_report_lines(report))
+def report_text(report: Report, *, blocks: str = BLOCKS) -> str:
+    """Lay out one report; `blocks` are from nothing to full. Colours are left to `click.echo` to strip."""
+    return "\n".join(_report_lines(report, blocks))
 
 
 def formats_text(formats: Sequence[Format]) -> str:
@@ -49,7 +55,7 @@ def formats_text(formats: Sequence[Format]) -> str:
     return "\n".join(_cut("  ".join((*map(str.ljust, row[:3], widths), row[3])), WIDTH).rstrip() for row in cells)
 
 
-def _report_lines(report: Report) -> Iterator[str]:
+def _report_lines(report: Report, blocks: str) -> Iterator[str]:
     yield click.style(printable(title(report.file)), bold=True)
     yield _labelled("format", report.format or "none: the file is empty")
     yield _labelled("records", str(report.records))
@@ -57,7 +63,8 @@ def _report_lines(report: Report) -> Iterator[str]:
     yield from _levels(report)
     yield from _fields(report)
     yield from _top_messages(report)
-    yield from _bad_lines(report)
+    yield from _histogram(report, blocks)
+    yield from _faults(report)
 
 
 def _labelled(label: str, value: str) -> str:
@@ -101,13 +108,40 @@ def _top_messages(report: Report) -> Iterator[str]:
         yield f"{top.count:>{_LABEL - 2}}  {_level(top.level)}  {_cut(message, room)}"
 
 
-def _bad_lines(report: Report) -> Iterator[str]:
-    if not report.bad_line_count:
+def _histogram(report: Report, blocks: str) -> Iterator[str]:
+    histogram = report.histogram
+    if histogram is None or len(histogram.counts) == 1:
         return
-    yield f"  bad lines: {report.bad_line_count}"
-    for bad in report.bad_lines:
-        yield f"{bad.line:>{_LABEL - 2}}  {_cut(printable(bad.reason), WIDTH - _LABEL)}"
-    if more := report.bad_line_count - len(report.bad_lines):
+    for row in _bars(histogram.counts, blocks, height=3):
+        yield _labelled("", row)
+    if any(histogram.errors):
+        (row,) = _bars(histogram.errors, blocks, height=1)
+        yield _labelled("errors", click.style(row, fg=_COLOURS["error"]))
+    about = f"{_duration(histogram.width)} each, up to {max(histogram.counts)} records"
+    yield _labelled("over time", about + f", errors up to {max(histogram.errors)}" * any(histogram.errors))
+
+
+def _bars(counts: Sequence[int], blocks: str, *, height: int) -> Iterator[str]:
+    """Draw columns as high as the counts are large, from the top row to the bottom; what is not zero is seen."""
+    steps = len(blocks) - 1
+    levels = [math.ceil(count * height * steps / (max(counts) or 1)) for count in counts]
+    for row in reversed(range(height)):
+        yield "".join(blocks[min(max(level - row * steps, 0), steps)] for level in levels).rstrip()
+
+
+def _duration(seconds: int) -> str:
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
+    return f"{seconds // size} {unit}"
+
+
+def _faults(report: Report) -> Iterator[str]:
+    if not report.fault_count:
+        return
+    yield f"  faults: {report.fault_count}"
+    for fault in report.faults:
+        place = f"line {fault.line}" if fault.line is not None else f"byte {fault.offset}"
+        yield f"{place:>{_LABEL - 2}}  {_cut(printable(fault.reason), WIDTH - _LABEL)}"
+    if more := report.fault_count - len(report.faults):
         yield f"{'':{_LABEL}}and {more} more"
 
 

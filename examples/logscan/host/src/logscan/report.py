@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from logscan.contract import LEVELS, BadLine
+from logscan.contract import LEVELS, Fault
 from logscan.grouping import FrequentItems, template
+from logscan.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from logscan.contract import Level, Record
+    from logscan.timeline import Histogram
 
 MAX_TOP: Final = 100
-MAX_BAD_LINES: Final = 20
-"""How many bad lines are kept; all are counted."""
+MAX_FAULTS: Final = 20
+"""How many faults are kept; all are counted."""
 
+MAX_INTERVALS: Final = 60
+"""How many intervals the histogram over time has at most."""
+
+_ERRORS: Final = frozenset({"critical", "error"})
 _MESSAGE_CAPACITY: Final = 20 * MAX_TOP
 _FIELD_CAPACITY: Final = 200
 _MAX_FIELDS: Final = 20
@@ -48,8 +54,9 @@ class Report:
     fields: Mapping[str, int]
     top_messages: tuple[TopMessage, ...]
     undercount: int
-    bad_line_count: int
-    bad_lines: tuple[BadLine, ...]
+    histogram: Histogram | None
+    fault_count: int
+    faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, object]:
         """Return the report as `json` takes it; keys and their order are part of the command's interface."""
@@ -64,27 +71,26 @@ class Report:
                 "top": [{"count": top.count, "level": top.level, "message": top.message} for top in self.top_messages],
                 "undercount": self.undercount,
             },
-            "bad_lines": {
-                "count": self.bad_line_count,
-                "first": [{"line": bad.line, "reason": bad.reason} for bad in self.bad_lines],
-            },
+            "timeline": None if self.histogram is None else _histogram_as_json(self.histogram),
+            "faults": {"count": self.fault_count, "first": [_fault_as_json(fault) for fault in self.faults]},
         }
 
 
-def summarise(items: Iterable[Record | BadLine], *, file: str, format_name: str | None, top: int) -> Report:
+def summarise(items: Iterable[Record | Fault], *, file: str, format_name: str | None, top: int) -> Report:
     """Read `items` to their end; the report names the `top` most frequent messages."""
     levels: Counter[Level] = Counter()
     fields: FrequentItems[str] = FrequentItems(_FIELD_CAPACITY)
     messages: FrequentItems[tuple[Level, str]] = FrequentItems(_MESSAGE_CAPACITY)
     first: datetime | None = None
     last: datetime | None = None
-    bad_lines: list[BadLine] = []
-    bad_line_count = 0
+    timeline = Timeline()
+    faults: list[Fault] = []
+    fault_count = 0
     for item in items:
-        if isinstance(item, BadLine):
-            bad_line_count += 1
-            if len(bad_lines) < MAX_BAD_LINES:
-                bad_lines.append(BadLine(line=item.line, reason=item.reason[:_MAX_REASON]))
+        if isinstance(item, Fault):
+            fault_count += 1
+            if len(faults) < MAX_FAULTS:
+                faults.append(replace(item, reason=item.reason[:_MAX_REASON]))
             continue
         levels[item.level] += 1
         messages.add((item.level, template(item.message)))
@@ -93,6 +99,7 @@ def summarise(items: Iterable[Record | BadLine], *, file: str, format_name: str 
         if item.time is not None:
             first = item.time if first is None else min(first, item.time)
             last = item.time if last is None else max(last, item.time)
+            timeline.add(item.time, is_error=item.level in _ERRORS)
     return Report(
         file=file,
         format=format_name,
@@ -106,9 +113,24 @@ def summarise(items: Iterable[Record | BadLine], *, file: str, format_name: str 
             for (level, message), count in messages.most_common(top)
         ),
         undercount=messages.undercount,
-        bad_line_count=bad_line_count,
-        bad_lines=tuple(bad_lines),
+        histogram=timeline.histogram(MAX_INTERVALS),
+        fault_count=fault_count,
+        faults=tuple(faults),
     )
+
+
+def _histogram_as_json(histogram: Histogram) -> dict[str, object]:
+    return {
+        "start": _iso(histogram.start),
+        "seconds": histogram.width,
+        "records": list(histogram.counts),
+        "errors": list(histogram.errors),
+    }
+
+
+def _fault_as_json(fault: Fault) -> dict[str, object]:
+    place = {"line": fault.line} if fault.line is not None else {"offset": fault.offset}
+    return {**place, "reason": fault.reason}
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 import sys
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -19,9 +21,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from logscan.errors import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
     from _typeshed import WriteableBuffer
+
+    OnRead: TypeAlias = Callable[[int, int | None], None]
 
 STANDARD_INPUT: Final = "-"
 HEAD_BYTES: Final = 64 * 1024
@@ -47,13 +52,17 @@ def title(name: str) -> str:
 
 
 @contextmanager
-def open_source(name: str) -> Iterator[Source]:
-    """Open the file `name`; raises UnreadableError, as does reading from the stream."""
+def open_source(name: str, *, on_read: OnRead | None = None) -> Iterator[Source]:
+    """Open the file `name`; raises UnreadableError, as does reading from the stream.
+
+    `on_read` is told of every piece that is read: of how many bytes it is, and how many the whole file has, or
+    None. They are those of the file as it is, compressed or not.
+    """
     with ExitStack() as stack:
         with _one_error():
             raw = _standard_input() if name == STANDARD_INPUT else stack.enter_context(_open(Path(name)))
             magic = raw.read(len(_GZIP_MAGIC))
-            whole = _replay(magic, raw)
+            whole = _replay(magic, raw, on_read)
             if magic == _GZIP_MAGIC:
                 whole = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=whole, mode="rb")))
             head = whole.read(HEAD_BYTES)
@@ -72,16 +81,18 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _replay(head: bytes, rest: BinaryIO) -> io.BufferedReader:
-    return io.BufferedReader(_Replay(head, rest), HEAD_BYTES)
+def _replay(head: bytes, rest: BinaryIO, on_read: OnRead | None = None) -> io.BufferedReader:
+    return io.BufferedReader(_Replay(head, rest, on_read), HEAD_BYTES)
 
 
 class _Replay(io.RawIOBase):
     """`head`, which has been read already, and then `rest`; works for pipes, which cannot seek."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: BinaryIO, on_read: OnRead | None) -> None:
         self._head = head
         self._rest = rest
+        self._on_read = on_read
+        self._size = None if on_read is None else _size(rest)
 
     def readable(self) -> bool:
         return True
@@ -93,7 +104,15 @@ class _Replay(io.RawIOBase):
             with _one_error():
                 data = self._rest.read(len(view))
         view[: len(data)] = data
+        if self._on_read is not None:
+            self._on_read(len(data), self._size)
         return len(data)
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Return how many bytes a file has; None for a pipe, a terminal or a device."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager

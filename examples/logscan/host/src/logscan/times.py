@@ -22,7 +22,8 @@ MONTHS: Final = {
 }
 """The English abbreviations that syslog and web servers write, whatever the locale."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""What computers count from."""
 
 _ISO: Final = re.compile(
     r"""
@@ -70,9 +71,17 @@ def from_epoch(number: float) -> datetime | None:
     per_second = 1 if size < 1e11 else 1_000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000
     try:
         if isinstance(number, int):
-            return _EPOCH + timedelta(microseconds=number * 1_000_000 // per_second)
-        return _EPOCH + timedelta(seconds=number / per_second)
+            return EPOCH + timedelta(microseconds=number * 1_000_000 // per_second)
+        return EPOCH + timedelta(seconds=number / per_second)
     except (OverflowError, ValueError):  # beyond the year 9999; infinite; not a number
+        return None
+
+
+def from_seconds(seconds: int, *, nanoseconds: int = 0) -> datetime | None:
+    """Read a time since 1970 in a known unit; `datetime` has microseconds, and what is finer is cut off."""
+    try:
+        return EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+    except OverflowError:
         return None
 
 

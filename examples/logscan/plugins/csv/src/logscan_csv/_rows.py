@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from logscan.lines import Line
 
 
+class Dialect(NamedTuple):
+    """The characters that have a meaning; a quote within a quoted value is doubled, or comes after `escape`."""
+
+    delimiter: str
+    quote: str
+    escape: str | None
+
+
 class Row(NamedTuple):
     """The values of one row, which starts on `line`."""
 
@@ -33,14 +41,15 @@ class BadRow(NamedTuple):
     reason: str
 
 
-def read_rows(lines: Iterable[Line], *, delimiter: str) -> Iterator[Row | BadRow]:
-    """Yield the rows, the first of which settles how many columns there are; blank lines are skipped.
+def read_rows(lines: Iterable[Line], *, dialect: Dialect, width: int) -> Iterator[Row | BadRow]:
+    """Yield the rows, and bad rows for those that do not have `width` columns, unless it is 0; skip blank lines.
 
     At most one value is held in memory besides one line: `csv` refuses values of more than 131072 characters.
     """
     feed = _Feed(lines)
-    reader = csv.reader(feed, delimiter=delimiter, strict=True)
-    width = 0
+    reader = csv.reader(
+        feed, delimiter=dialect.delimiter, quotechar=dialect.quote, escapechar=dialect.escape, strict=True
+    )
     while True:
         try:
             values = next(reader)
@@ -54,7 +63,6 @@ def read_rows(lines: Iterable[Line], *, delimiter: str) -> Iterator[Row | BadRow
         elif width and len(values) != width:
             yield feed.give_up(f"{len(values)} column{'s' * (len(values) != 1)} instead of {width}")
         else:
-            width = len(values)
             yield Row(feed.start_row(), values)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from logscan.contract import BadLine
+from logscan.contract import Fault
 from logscan.keyed import to_record
 from logscan.lines import TOO_LONG, read_lines, whole_lines
 
@@ -22,7 +22,7 @@ class JsonLines:
     """JSON lines: one object on each line.
 
     The usual names of time, level and message are known (`logscan.keyed`); all others become fields. A blank
-    line is skipped; a line that is not a JSON object is a bad line.
+    line is skipped; a line that is not a JSON object is a fault.
     """
 
     name = "jsonl"
@@ -30,19 +30,19 @@ class JsonLines:
     def sniff(self, head: bytes) -> float:
         """Return the share of JSON objects among the first lines."""
         lines = whole_lines(head)[:_SNIFF_LINES]
-        objects = sum(not isinstance(_read(line), BadLine) for line in lines)
+        objects = sum(not isinstance(_read(line), Fault) for line in lines)
         return objects / len(lines) if lines else 0.0
 
-    def parse(self, stream: BinaryIO) -> Iterator[Record | BadLine]:
-        """Yield one record, or one bad line, for every line that is not blank."""
+    def parse(self, stream: BinaryIO) -> Iterator[Record | Fault]:
+        """Yield one record, or one fault, for every line that is not blank."""
         for line in read_lines(stream):
             if line.data.strip():
                 yield _read(line)
 
 
-def _read(line: Line) -> Record | BadLine:
+def _read(line: Line) -> Record | Fault:
     if line.is_cut:
-        return BadLine(line=line.number, reason=TOO_LONG)
+        return Fault(line=line.number, reason=TOO_LONG)
     try:
         entry = json.loads(line.data.decode("utf-8"))
         if isinstance(entry, dict):
@@ -57,7 +57,7 @@ def _read(line: Line) -> Record | BadLine:
         reason = "JSON nested too deeply"
     except ValueError as error:  # a number of more digits than int() takes
         reason = f"not JSON: {error}"
-    return BadLine(line=line.number, reason=reason)
+    return Fault(line=line.number, reason=reason)
 
 
 _KINDS: Final[dict[type, str]] = {

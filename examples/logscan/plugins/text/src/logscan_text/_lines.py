@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from logscan.contract import BadLine
+from logscan.contract import Fault
 from logscan.lines import TOO_LONG, read_lines, whole_lines
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 _SNIFF_LINES: Final = 50
 
 
-def share_of_records(head: bytes, read: Callable[[int, str], Record | BadLine]) -> float:
+def share_of_records(head: bytes, read: Callable[[int, str], Record | Fault]) -> float:
     """Return the share of lines that `read` makes a record of, among the first lines of a file."""
     lines = whole_lines(head)[:_SNIFF_LINES]
-    good = sum(not isinstance(read(line.number, line.text), BadLine) for line in lines)
+    good = sum(not isinstance(read(line.number, line.text), Fault) for line in lines)
     return good / len(lines) if lines else 0.0
 
 
-def parse_each(stream: BinaryIO, read: Callable[[int, str], Record | BadLine]) -> Iterator[Record | BadLine]:
+def parse_each(stream: BinaryIO, read: Callable[[int, str], Record | Fault]) -> Iterator[Record | Fault]:
     """Yield what `read` makes of every line that is not blank, given its number and its text."""
     for line in read_lines(stream):
         if line.is_cut:
-            yield BadLine(line=line.number, reason=TOO_LONG)
+            yield Fault(line=line.number, reason=TOO_LONG)
         elif text := line.text.strip():
             yield read(line.number, text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from logscan.contract import BadLine, Record
+from logscan.contract import Fault, Record
 from logscan.times import MONTHS, in_utc
 
 from logscan_text._lines import parse_each, share_of_records
@@ -54,18 +54,18 @@ class Combined:
         """Return the share of access log lines among the first lines."""
         return share_of_records(head, _read)
 
-    def parse(self, stream: BinaryIO) -> Iterator[Record | BadLine]:
-        """Yield one record, or one bad line, for every line that is not blank."""
+    def parse(self, stream: BinaryIO) -> Iterator[Record | Fault]:
+        """Yield one record, or one fault, for every line that is not blank."""
         return parse_each(stream, _read)
 
 
-def _read(number: int, text: str) -> Record | BadLine:
+def _read(number: int, text: str) -> Record | Fault:
     match = _LINE.fullmatch(text)
     if match is None:
-        return BadLine(line=number, reason="neither the combined nor the common format")
+        return Fault(line=number, reason="neither the combined nor the common format")
     time = _time(match["time"])
     if time is None:
-        return BadLine(line=number, reason=f"no such time: {match['time']}")
+        return Fault(line=number, reason=f"no such time: {match['time']}")
     return Record(
         line=number,
         time=time,

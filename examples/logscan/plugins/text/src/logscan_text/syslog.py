@@ -12,7 +12,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from logscan.contract import BadLine, Record
+from logscan.contract import Fault, Record
 from logscan.levels import from_severity
 from logscan.times import MONTHS, UTC, from_iso, in_utc
 
@@ -70,8 +70,8 @@ class Syslog:
         """Return the share of syslog lines among the first lines."""
         return share_of_records(head, _Reader(self._now()).read)
 
-    def parse(self, stream: BinaryIO) -> Iterator[Record | BadLine]:
-        """Yield one record, or one bad line, for every line that is not blank."""
+    def parse(self, stream: BinaryIO) -> Iterator[Record | Fault]:
+        """Yield one record, or one fault, for every line that is not blank."""
         return parse_each(stream, _Reader(self._now()).read)
 
 
@@ -81,16 +81,16 @@ class _Reader:
     def __init__(self, now: datetime) -> None:
         self._latest = now + timedelta(days=1)
 
-    def read(self, number: int, text: str) -> Record | BadLine:
+    def read(self, number: int, text: str) -> Record | Fault:
         match = _NEW.fullmatch(text) or _OLD.fullmatch(text)
         if match is None:
-            return BadLine(line=number, reason="neither RFC 3164 nor RFC 5424")
+            return Fault(line=number, reason="neither RFC 3164 nor RFC 5424")
         priority = match["priority"]
         if priority is not None and int(priority) > _MAX_PRIORITY:
-            return BadLine(line=number, reason=f"priority {priority} is more than {_MAX_PRIORITY}")
+            return Fault(line=number, reason=f"priority {priority} is more than {_MAX_PRIORITY}")
         time = self._time(match)
         if time is None and match["time"] != _NIL:
-            return BadLine(line=number, reason=f"no such time: {match['time']}")
+            return Fault(line=number, reason=f"no such time: {match['time']}")
         return Record(
             line=number,
             time=time,

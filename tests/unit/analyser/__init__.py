@@ -1,0 +1,1 @@
+"""The flagship example: logscan, its plugins, and its command."""
