@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: demo test lint types unit format schema clean
+.PHONY: demo test lint types unit format schema soak clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
 	dist/logscan formats
-	dist/logscan scan examples/logscan/samples/app.jsonl examples/logscan/samples/auth.syslog
+	dist/logscan scan examples/logscan/samples/app.jsonl examples/logscan/samples/auth.syslog examples/logscan/samples/wtmp
 
 test: lint types
 	$(BIN)/pytest -n $(JOBS)
@@ -29,6 +29,12 @@ format: .venv/installed
 
 schema: .venv/installed
 	$(BIN)/python -m onebin.manifest > src/onebin/bundle.schema.json
+
+# The figures of examples/logscan/README.md; the log of 1 GiB takes some minutes.
+soak: .venv/installed
+	$(BIN)/onebin bundle
+	$(BIN)/onebin bundle bundle.lite.toml
+	$(BIN)/python benchmarks/logscan.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
