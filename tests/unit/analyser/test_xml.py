@@ -170,6 +170,15 @@ def test_a_fault_costs_one_event(damage: str, line: int, reason: str) -> None:
     assert (after.line, after.message) == (damage.count("\n") + 2, "after")
 
 
+@pytest.mark.parametrize("prefix", ["é:", f"{'x' * 99}:"])
+def test_an_event_in_an_event_is_a_fault_however_it_is_called(prefix: str) -> None:
+    """An event inside an event ends the reading of both, also where its name does not look like one's."""
+    good = '<Event timeMillis="1714982400123"/>'
+    fault, record = parse("xml", f"<Event timeMillis='1'><{prefix}event >\n{good}")
+    assert (fault.line, fault.reason) == (1, "the event that starts here is cut off")
+    assert record.line == 2
+
+
 def test_columns_count_in_files_of_one_line() -> None:
     """An export on one line is read event by event, and a fault names its column in the file."""
     events = [windows().strip() for _ in range(500)]

@@ -97,7 +97,7 @@ def scan(*, files: tuple[str, ...], format_name: str | None, as_json: bool, top:
     reports: list[Report] = []
     for file in files:
         try:
-            with progress_bar(title(file)) as bar, open_source(file, on_read=bar.advance) as source:
+            with progress_bar(render.printable(title(file))) as bar, open_source(file, on_read=bar.advance) as source:
                 report = _report(source, candidates, file=file, is_given=format_name is not None, top=top)
         except LogscanError as error:
             _complain(f"{title(file)}: {error}")

@@ -151,7 +151,7 @@ class _Session:
         self._fed = 0
         self._silent = 0
         self.is_overtaken = False
-        """Whether it ended because an event begins before the last one ended; that one is to be read again."""
+        """Whether it ended because a piece begins an event before the last one ended; the piece is to be read again."""
 
     @property
     def is_in_event(self) -> bool:
@@ -183,6 +183,7 @@ class _Session:
         if not self.is_in_event:
             piece = _DECLARATION.sub(_blank, piece, count=1)
         calls = self._handler.calls
+        was_in_event = self.is_in_event
         try:
             if not self._fed:
                 self._parser.feed(self._opening(piece))
@@ -192,7 +193,7 @@ class _Session:
         except DefusedXmlException:
             return self._fault("a document type is refused: its entities could fill the memory, or read other files")
         except _OvertakenError:
-            self.is_overtaken = True
+            self.is_overtaken = was_in_event
             return Fault(line=self.event_line, reason=CUT_OFF)
         except _TooMuchError as error:
             return self._fault(str(error))
