@@ -36,9 +36,10 @@ soak: .venv/installed
 	$(BIN)/onebin bundle bundle.lite.toml
 	$(BIN)/python benchmarks/logscan.py
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml $(wildcard src/launcher/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m onebin.launcher
 	touch $@
 
 clean:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ class Cache:
             key = path.name.split(".", 1)[0]
             try:
                 with self._lock(path.parent.name, key, blocking=False):
-                    freed += _size(path)
+                    freed += size_of(path)
                     _remove(path)
             except Timeout:
                 continue
@@ -89,12 +90,11 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _size(directory: Path) -> int:
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a directory; what cannot be looked at does not count."""
+    files = [path] if not path.is_dir() else [Path(top) / name for top, _, names in os.walk(path) for name in names]
     total = 0
-    for folder, _, files in os.walk(directory):
-        for name in files:
-            try:
-                total += os.lstat(Path(folder) / name).st_size
-            except OSError:
-                continue
+    for file in files:
+        with suppress(OSError):
+            total += file.lstat().st_size
     return total

@@ -1,41 +1,67 @@
 r"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
 
-    executable | card (JSON, UTF-8) | footer
+    executable | card (JSON, UTF-8) | trailer
 
-The footer is 80 bytes: the SHA-256 of the executable, the SHA-256 of the card, the card's length as an unsigned
-64-bit little-endian number, and the magic `onebin\x00` with the format's number. Reading it needs the last bytes
-of the file only; a damaged or foreign file is an ArtifactError and nothing else.
+The executable is the launcher with its payload, or what PyInstaller made. The trailer is what the launcher reads, too
+(src/launcher/launcher.h has the same structure): digests, places and sizes, the names that the launcher needs, and
+the magic `onebin\x00` with the format's number. Reading it needs the last bytes of the file only; a damaged or
+foreign file is an ArtifactError and nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from onebin.errors import ArtifactError
 from onebin.facts import Facts, read_facts
 from onebin.paths import display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import IO, BinaryIO
 
-MAGIC = b"onebin\x00\x01"
-_FOOTER = struct.Struct("<32s32sQ8s")
+MAGIC = b"onebin\x00\x02"
+# SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
+# bytes; the file names of the bundled loader and of the program.
+_TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
 _LARGEST = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
-def append(stream: IO[bytes], executable_sha256: str, facts: Facts) -> None:
-    """Write card and footer behind an executable whose digest is given; raises OSError."""
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """Where the payload is in an artifact's file, in bytes; all zero if there is none.
+
+    `loader` is the file name of the bundled dynamic loader, if it has one.
+    """
+
+    sha256: bytes = bytes(32)
+    offset: int = 0
+    size: int = 0
+    loader: str = ""
+
+
+def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:
+    """Write card and trailer behind an executable whose digest is given; raises OSError."""
     card = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     stream.write(card)
-    stream.write(_FOOTER.pack(bytes.fromhex(executable_sha256), hashlib.sha256(card).digest(), len(card), MAGIC))
+    numbers = payload.offset, payload.size, len(card)
+    names = payload.loader.encode(), os.fsencode(facts["bundle"]["name"])
+    fields = payload.sha256, executable_sha256, bytes(32), *numbers, *names, MAGIC
+    stream.write(_TRAILER.pack(*fields[:2], _digest(card, fields), *fields[3:]))
+
+
+def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
+    """Return the digest of a card and of all that the trailer says beside it."""
+    return hashlib.sha256(card + _TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
 
 
 def read(file: Path) -> Facts:
@@ -75,10 +101,11 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     """Return the facts, the executable's digest and its length in bytes."""
     size = stream.seek(0, 2)
-    if size < _FOOTER.size:
+    if size < _TRAILER.size:
         raise _foreign(file)
-    stream.seek(size - _FOOTER.size)
-    executable_sha256, card_sha256, length, magic = _FOOTER.unpack(stream.read(_FOOTER.size))
+    stream.seek(size - _TRAILER.size)
+    fields = _TRAILER.unpack(stream.read(_TRAILER.size))
+    _, executable_sha256, card_sha256, _, _, length, *_, magic = fields
     if magic[:7] != MAGIC[:7]:
         raise _foreign(file)
     if magic != MAGIC:
@@ -86,12 +113,12 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
             f"{display(file)} was made by another version of onebin (format {magic[7]})",
             "inspect it with that version",
         )
-    start = size - _FOOTER.size - length
+    start = size - _TRAILER.size - length
     if start < 0 or length > _LARGEST:
         raise _damaged(file, "its card is longer than the file")
     stream.seek(start)
     card = stream.read(length)
-    if hashlib.sha256(card).digest() != card_sha256:
+    if _digest(card, fields) != card_sha256:
         raise _damaged(file, "its card does not have its digest")
     try:
         facts = read_facts(card)

@@ -29,22 +29,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.contract import Plan
+    from onebin.manifest_model import Layout
     from onebin.paths import Workspace
     from onebin.registry import Source
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenTree:
-    """What PyInstaller made: the executable, its contents as (name, source, kind) rows by part, and their owners."""
+    """What PyInstaller made: a folder with the executable, its contents as (name, source, kind) rows, their owners.
+
+    In the layout `onefile` the executable is all that the folder holds.
+    """
 
     key: str
+    layout: Layout
     executable: Path
     contents: Mapping[str, Any]
     owners: Mapping[str, Sequence[str]]
+
+    @property
+    def directory(self) -> Path:
+        """The folder that holds the executable and, beside it, what it needs."""
+        return self.executable.parent
 
 
 def freeze(
@@ -75,7 +85,13 @@ def freeze(
     with os_errors(FreezeError, "freeze in", workspace.cache_dir):
         entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
         owners = json.loads((entry / "owners.json").read_text("utf-8"))
-        return FrozenTree(key=key, executable=entry / "dist" / name, contents=_contents(entry), owners=owners)
+        return FrozenTree(
+            key=key,
+            layout=source.layout,
+            executable=entry / "dist" / source.name / name,
+            contents=_contents(entry),
+            owners=owners,
+        )
 
 
 def _key(source: Source, plan: Plan, toolchain: Toolchain) -> str:
@@ -150,7 +166,7 @@ def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
 
 
 def _contents(entry: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((entry / "dist" / "contents.json").read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads((entry / "contents.json").read_text("utf-8"))
     return loaded
 
 

@@ -193,6 +193,9 @@ class ExtensionPoint(Table):
     )
 
 
+Layout = Literal["cached", "onefile", "onedir"]
+
+
 class Freeze(Table):
     """`[freeze]`: ways out, for what onebin cannot find by itself."""
 
@@ -207,6 +210,10 @@ class Freeze(Table):
     )
     optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Level of optimisation, as of python -O.")
     strip: bool = Field(default=False, description="Whether symbols are stripped from shared libraries.")
+    layout: Layout = Field(
+        "cached",
+        description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",
+    )
 
 
 class Verify(Table):

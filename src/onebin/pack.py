@@ -1,9 +1,11 @@
-"""Pack a frozen tree into one file, beside the place where it belongs.
+"""Pack a frozen tree beside the place where it belongs.
 
-Enters: a FrozenTree. Leaves: an Artifact, whole but not yet under its name, so that it can be verified first while the
-previous one stays. Refuses: an output that is a directory or that cannot be written.
+Enters: a FrozenTree, and a launcher for the cached layout. Leaves: an Artifact, whole but not yet under its name, so
+that it can be verified first while the previous one stays. Refuses: an output that cannot be written, or that is
+something which no artifact may replace.
 
-PyInstaller's one-file mode does the packing proper; what is added here is the card (see `onebin.card`).
+Each layout ends with the card (see `onebin.card`): a launcher with its payload, PyInstaller's one-file executable, or
+the executable in a folder.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,16 +22,15 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import card
+from onebin import card, payload
 from onebin.description import describe
 from onebin.digest import sha256_of
-from onebin.errors import PackError, os_errors
+from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.facts import portable
 from onebin.paths import display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from tempfile import _TemporaryFileWrapper
 
     from onebin.contract import Plan
     from onebin.facts import Facts
@@ -38,39 +40,78 @@ if TYPE_CHECKING:
 _EXECUTABLE = 0o755
 _CHUNK = 1024 * 1024
 _LONGEST_NAME = 200
+_DRAFT = ".partial"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An artifact on its way: `file` is complete, `output` is where `publish` puts it."""
+    """An artifact on its way: `draft` is complete, `output` is where `publish` puts it, `file` is what can be run."""
 
-    file: Path
+    draft: Path
     output: Path
+    file: Path
     facts: Facts
 
     def publish(self) -> None:
-        """Put the artifact in its place in one move; raises PackError."""
+        """Put the artifact in its place; raises PackError.
+
+        A file replaces its predecessor in one move. A folder cannot: the old one goes aside first, and comes back if
+        the new one does not make it.
+        """
         with os_errors(PackError, "write the artifact", self.output):
-            self.file.replace(self.output)
+            if not self.draft.is_dir() or not self.output.exists():
+                self.draft.replace(self.output)
+                return
+            aside = Path(tempfile.mkdtemp(dir=self.output.parent, prefix=_draft_prefix(self.output), suffix=_DRAFT))
+            previous = self.output.rename(aside / self.output.name)
+            try:
+                self.draft.rename(self.output)
+            except OSError:
+                previous.rename(self.output)
+                raise
+            finally:
+                _remove(aside)
 
 
-def refuse_unwritable(output: Path) -> None:
-    """Raise PackError if an artifact could not be written there: better now than after the freeze."""
-    if is_there(output) and not output.is_file():
-        kind = "a directory" if output.is_dir() else "not a regular file"
-        raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
+def refuse_unwritable(output: Path, name: str, *, folder: bool) -> None:
+    """Raise PackError if an artifact could not be written there: better now than after the freeze.
+
+    `folder` says that it will be a folder with an executable called `name` in it.
+    """
+    if is_there(output):
+        kind = _obstacle(output, name, folder=folder)
+        if kind:
+            raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
     with os_errors(PackError, "write the artifact", output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             output.lstat()  # the system says if it does not take the name
-        with _draft(output) as draft:
-            Path(draft.name).unlink()
+        _remove(_draft(output, folder=folder))
 
 
-def _draft(output: Path) -> _TemporaryFileWrapper[bytes]:
-    """Return a new file beside the output, under a name that says whose draft it is."""
-    suffix = f".partial{output.suffix}" if output.suffix == ".exe" else ".partial"
-    return tempfile.NamedTemporaryFile(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix, delete=False)
+def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
+    """Say what is in the way of an artifact, if it may not be replaced: a folder only goes if it is an artifact."""
+    if not output.is_dir():
+        return None if output.is_file() and not folder else "not a directory" if folder else "not a regular file"
+    if not folder:
+        return "a directory"
+    if not any(output.iterdir()):
+        return None
+    try:
+        card.read(output / name)
+    except ArtifactError:
+        return "a directory with other things in it"
+    return None
+
+
+def _draft(output: Path, *, folder: bool) -> Path:
+    """Make a new file or folder beside the output, under a name that says whose draft it is."""
+    suffix = f"{_DRAFT}{output.suffix}" if output.suffix == ".exe" else _DRAFT
+    if folder:
+        return Path(tempfile.mkdtemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix))
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix)
+    os.close(handle)
+    return Path(name)
 
 
 def _draft_prefix(output: Path) -> str:
@@ -79,47 +120,54 @@ def _draft_prefix(output: Path) -> str:
     return f".{name}."
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
-def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace) -> Iterator[Artifact]:
+def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace, launcher: Path | None) -> Iterator[Artifact]:
     """Provide the artifact while the block runs; what the block does not publish is removed.
 
-    Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
+    `launcher` is wanted for the cached layout only. Builds of the same output wait for each other here, so a leftover
+    of that name is a dead build's. Raises PackError.
     """
-    output = workspace.output_file(plan.manifest.bundle.name)
-    refuse_unwritable(output)
+    name, folder = plan.manifest.bundle.name, frozen.layout == "onedir"
+    output = workspace.output_file(name)
+    refuse_unwritable(output, name, folder=folder)
     facts = _facts(plan)
     with os_errors(PackError, "write the artifact", output):
         lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         with os_errors(PackError, "write the artifact", output):
-            for leftover in output.parent.glob(f"{glob.escape(_draft_prefix(output))}*.partial*"):
-                leftover.unlink(missing_ok=True)
-            file = _write(frozen.executable, facts, output)
+            for leftover in output.parent.glob(f"{glob.escape(_draft_prefix(output))}*{_DRAFT}*"):
+                _remove(leftover)
+            draft = _draft(output, folder=folder)
         try:
-            yield Artifact(file=file, output=output, facts=facts)
+            with os_errors(PackError, "write the artifact", output):
+                file = _fill(draft, frozen, facts, launcher)
+            yield Artifact(draft=draft, output=output, file=file, facts=facts)
         finally:
-            file.unlink(missing_ok=True)
+            _remove(draft)
 
 
-def _write(executable: Path, facts: Facts, output: Path) -> Path:
-    digest = hashlib.sha256()
-    with _draft(output) as out:
-        file = Path(out.name)
-        try:
-            with executable.open("rb") as source:
-                while chunk := source.read(_CHUNK):
-                    digest.update(chunk)
-                    out.write(chunk)
-            card.append(out, digest.hexdigest(), facts)
-            out.flush()
-            out.close()
-            file.chmod(_EXECUTABLE)
-        except BaseException:
-            with suppress(OSError):  # closing writes what is left, and the disk may be full
-                out.close()
-            file.unlink(missing_ok=True)
-            raise
+def _fill(draft: Path, frozen: FrozenTree, facts: Facts, launcher: Path | None) -> Path:
+    """Write the artifact into its draft and return the executable file."""
+    file = draft
+    if draft.is_dir():
+        shutil.copytree(frozen.directory, draft, symlinks=True, dirs_exist_ok=True)
+        file = draft / frozen.executable.name
+    executable = frozen.executable if launcher is None else launcher
+    with executable.open("rb") as source, file.open("w+b") as out:
+        shutil.copyfileobj(source, out, _CHUNK)
+        where = card.Payload() if launcher is None else payload.write(frozen.directory, out)
+        out.seek(0)
+        digest = hashlib.file_digest(out, "sha256").digest()
+        card.append(out, digest, facts, where)
+    file.chmod(_EXECUTABLE)
     return file
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, lock, registry, smoke, stage, survey, typecheck, verify
+from onebin import contract, freeze, launcher, lock, registry, smoke, stage, survey, typecheck, verify
+from onebin.cache import size_of
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count
@@ -82,8 +83,13 @@ def generate(
     checked = plan(manifest, workspace, settings, progress)
     with progress.step("generate") as step:
         toolchain = install_toolchain(checked.survey.stage.lock, workspace, offline=settings.offline)
-        source = registry.render(checked, toolchain)
+        layout = manifest.freeze.layout
+        platform = checked.survey.stage.lock.interpreter.platform
+        fallback = layout == "cached" and not launcher.exists_for(platform)
+        source = registry.render(checked, toolchain, "onefile" if fallback else layout)
         step.outcome = f"{len(source.files)} files"
+    if fallback:
+        progress.note(f"there is no launcher for {platform} yet: the file will unpack itself at every start")
     return checked, toolchain, source
 
 
@@ -91,13 +97,15 @@ def bundle(
     manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress, *, verified: bool = True
 ) -> Bundled:
     """Build the artifact and publish it, after it has proven itself unless `verified` is false."""
-    refuse_unwritable(workspace.output_file(manifest.bundle.name))
+    name, folder = manifest.bundle.name, manifest.freeze.layout == "onedir"
+    refuse_unwritable(workspace.output_file(name), name, folder=folder)
     checked, toolchain, source = generate(manifest, workspace, settings, progress)
+    head = _launcher(checked, source, workspace, settings)
     with progress.step("freeze") as step:
         frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
         parts = {part: len(rows) for part, rows in frozen.contents.items()}
         step.outcome = f"{parts['modules']} modules, {parts['binaries']} libraries, {parts['data']} data files"
-    with pack(frozen, checked, workspace) as artifact:
+    with pack(frozen, checked, workspace, head) as artifact:
         proof = None
         if verified:
             with progress.step("verify") as step:
@@ -110,5 +118,11 @@ def bundle(
                     step.outcome = f"{count(passed, 'command')} as in the stage"
         with progress.step("publish") as step:
             artifact.publish()
-            step.outcome = f"{display(artifact.output)}, {artifact.output.stat().st_size / 1e6:.1f} MB"
+            step.outcome = f"{display(artifact.output)}, {size_of(artifact.output) / 1e6:.1f} MB"
     return Bundled(file=artifact.output, plan=checked, verified=proof)
+
+
+def _launcher(plan: Plan, source: Source, workspace: Workspace, settings: Settings) -> Path | None:
+    if source.layout != "cached":
+        return None
+    return launcher.find(plan.survey.stage.lock.interpreter.platform, workspace, offline=settings.offline)

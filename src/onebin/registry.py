@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.contract import Plan
+    from onebin.manifest_model import Layout
     from onebin.survey import Distribution
     from onebin.toolchain import Toolchain
 
@@ -43,6 +44,7 @@ class Source:
     """The generated files by name, and the digest of them all."""
 
     name: str
+    layout: Layout
     files: Mapping[str, str]
     digest: str
 
@@ -60,7 +62,7 @@ class Source:
                 file.write_text(text, "utf-8", newline="\n")
 
 
-def render(plan: Plan, toolchain: Toolchain) -> Source:
+def render(plan: Plan, toolchain: Toolchain, layout: Layout) -> Source:
     """Return the source of a plan."""
     name = plan.manifest.bundle.name
     facts = _facts(plan)
@@ -73,6 +75,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",
+            layout=layout,
             optimize=freeze.optimize,
             strip=freeze.strip,
             **facts,
@@ -80,7 +83,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         "collect.json": json.dumps(_collect(plan, toolchain), indent=1) + "\n",
         **runtime_modules(),
     }
-    return Source(name=name, files=generated, digest=sha256_of(generated))
+    return Source(name=name, layout=layout, files=generated, digest=sha256_of(generated))
 
 
 def render_registry(plan: Plan) -> str:

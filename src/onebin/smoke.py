@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 KIND = "sources"
 TIMEOUT_SECONDS = 600.0
 _SHOWN_LINES = 12
-_UNPACKED = re.compile(r"[^\s'\"]*[/\\\\]_MEI\w+")
+# Where an artifact lies unpacked: in a cache, in a private folder of the launcher's or of PyInstaller's.
+_UNPACKED = re.compile(r"[^\s'\"]*[/\\](?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-\w{6}|_MEI\w+)(?:/_internal)?")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 

@@ -49,6 +49,7 @@ def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bo
     from onebin_runtime._metadata import install
 
     install(frozen_root)
+    _become_artifact()
     _restore_environment()
     _install_late_hooks(frozen_root)
     for line in start_lines:
@@ -99,6 +100,22 @@ def _end_by_interrupt() -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     raise SystemExit(130)
+
+
+def _become_artifact() -> None:
+    """Let the process be known by the artifact's file and not by the program that the launcher unpacked.
+
+    The launcher leaves that file's path, the first word of the command line, and the descriptor of the lock that
+    keeps the unpacked tree; children need none of them.
+    """
+    artifact = os.environ.pop("_ONEBIN_ARTIFACT", None)
+    if artifact is None:
+        return  # another layout: the program is the artifact
+    sys.executable = artifact
+    sys.argv[0] = os.environ.pop("_ONEBIN_ARGV0", artifact)
+    held = os.environ.pop("_ONEBIN_HELD", "")
+    if held.isdigit():
+        os.set_inheritable(int(held), False)
 
 
 def _restore_environment() -> None:

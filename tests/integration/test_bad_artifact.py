@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-FOOTER = struct.Struct("<32s32sQ8s")  # see onebin.card
+TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")  # see onebin.card
 COMMANDS = ("inspect", "verify")
 
 
@@ -40,16 +40,18 @@ def copy(bench: Bench, built: Path) -> Path:
 def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
     """Return an artifact's executable and its facts, by the format's description alone."""
     content = file.read_bytes()
-    _, _, length, _ = FOOTER.unpack(content[-FOOTER.size :])
-    start = len(content) - FOOTER.size - length
-    return content[:start], json.loads(content[start : -FOOTER.size])
+    length = TRAILER.unpack(content[-TRAILER.size :])[5]
+    start = len(content) - TRAILER.size - length
+    return content[:start], json.loads(content[start : -TRAILER.size])
 
 
 def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None = None) -> None:
-    """Write an artifact whose digests are all right, whatever its card says."""
-    digests = hashlib.sha256(executable).digest(), hashlib.sha256(card).digest()
-    footer = FOOTER.pack(*digests, len(card) if length is None else length, b"onebin\x00\x01")
-    file.write_bytes(executable + card + footer)
+    """Write an artifact without a payload whose digests are all right, whatever its card says."""
+    numbers = 0, 0, len(card) if length is None else length
+    fields = *numbers, b"", b"forged", b"onebin\x00\x02"
+    digests = bytes(32), hashlib.sha256(executable).digest()
+    whole = hashlib.sha256(card + TRAILER.pack(*digests, bytes(32), *fields)).digest()
+    file.write_bytes(executable + card + TRAILER.pack(*digests, whole, *fields))
     file.chmod(0o755)
 
 
@@ -66,8 +68,8 @@ def telltale(bench: Bench) -> bytes:
         (b"", "is not an artifact of onebin"),
         (b"x" * 10_000, "is not an artifact of onebin"),
         (b"script", "is not an artifact of onebin"),
-        (b"x" * 200 + b"onebin\x00\x01", "is damaged"),
-        (b"x" * 200 + b"onebin\x00\x63", "another version of onebin (format 99)"),
+        (b"x" * 500 + b"onebin\x00\x02", "is damaged"),
+        (b"x" * 500 + b"onebin\x00\x63", "another version of onebin (format 99)"),
     ],
     ids=["missing", "empty", "text", "script", "magic", "later"],
 )
@@ -98,7 +100,7 @@ def test_another_programs_executable_is_refused(bench: Bench, command: str) -> N
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("kept", [1, 79, 80, 1000, -1, -80, -81, -1000])
+@pytest.mark.parametrize("kept", [1, 447, 448, 1000, -1, -448, -449, -1000])
 def test_a_file_that_was_cut_is_refused(bench: Bench, copy: Path, command: str, kept: int) -> None:
     """An artifact that lost its end, wherever it was cut, is refused and not run."""
     content = copy.read_bytes()
@@ -116,8 +118,8 @@ def test_a_file_that_was_changed_is_refused(bench: Bench, copy: Path, place: str
         "start": 100,
         "middle": len(executable) // 2,
         "card": len(executable) + 10,
-        "digest": len(content) - FOOTER.size + 40,
-        "length": len(content) - 16,
+        "digest": len(content) - TRAILER.size + 70,
+        "length": len(content) - TRAILER.size + 113,
     }[place]
     content[offset] ^= 1
     copy.write_bytes(content)

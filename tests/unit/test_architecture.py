@@ -53,6 +53,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "provenance",
             "freeze",
             "freeze_driver",
+            "launcher",
+            "payload",
             "pack",
             "verify",
             "smoke",

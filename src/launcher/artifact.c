@@ -1,0 +1,99 @@
+/* Find this artifact's own file and read its trailer. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy) {
+    fprintf(stderr, "%s: cannot start: %s\n  %s\n", artifact->path, what, remedy);
+    exit(UNUSABLE);
+}
+
+void trace(const char *format, ...) {
+    const char *wanted = getenv("ONEBIN_TRACE");
+    if (wanted == NULL || *wanted == 0) return;
+    va_list arguments;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    fprintf(stderr, "onebin: %lld.%06ld launcher: ", (long long)now.tv_sec, now.tv_nsec / 1000);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+/* Whether this process has rights that its user has not (setuid, setgid, file capabilities). */
+bool is_privileged(void) {
+#ifdef __linux__
+    if (getauxval(AT_SECURE)) return true;
+#endif
+    return getuid() != geteuid() || getgid() != getegid();
+}
+
+/* The system knows which file this is, whatever argv[0] says and whatever symbolic links led here. */
+static char *own_path(const char *argv0) {
+    static char path[PATH_MAX];
+#ifdef __linux__
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length > 0) {
+        path[length] = 0;
+        return path;
+    }
+    const char *started_as = (const char *)getauxval(AT_EXECFN); /* no /proc here */
+    if (started_as != NULL && realpath(started_as, path) != NULL) return path;
+#endif
+#ifdef __APPLE__
+    char started_as[PATH_MAX];
+    uint32_t size = sizeof started_as;
+    if (_NSGetExecutablePath(started_as, &size) == 0 && realpath(started_as, path) != NULL) return path;
+#endif
+    return realpath(argv0, path) != NULL ? path : strcpy(path, "artifact");
+}
+
+static bool is_file_name(const char *name, size_t size) {
+    return memchr(name, 0, size) != NULL && strchr(name, '/') == NULL;
+}
+
+static bool is_whole(const struct trailer *trailer, uint64_t size) {
+    return memcmp(trailer->magic, MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
+           trailer->payload_size <= size - trailer->payload_offset &&
+           is_file_name(trailer->name, sizeof trailer->name) && trailer->name[0] != 0 &&
+           is_file_name(trailer->loader, sizeof trailer->loader);
+}
+
+static void make_label(struct artifact *artifact) {
+    /* A file name has at most 255 bytes, and that of a draft is longer than the label. */
+    artifact->stem = (size_t)snprintf(artifact->label, sizeof artifact->label, "%.100s-", artifact->trailer.name);
+    for (int i = 0; i < 16; i++)
+        sprintf(artifact->label + artifact->stem + 2 * i, "%02x", artifact->trailer.payload_sha256[i]);
+}
+
+void open_artifact(struct artifact *artifact, const char *argv0) {
+    struct stat status;
+    struct trailer *trailer = &artifact->trailer;
+    artifact->path = own_path(argv0);
+    artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
+#ifdef __linux__
+    if (artifact->fd < 0) artifact->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* it was moved since */
+#endif
+    if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
+        fail(artifact, strerror(errno), "who runs the file must be allowed to read it, too");
+    off_t start = status.st_size - (off_t)sizeof *trailer;
+    if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
+        !is_whole(trailer, (uint64_t)start))
+        fail(artifact, "the file is damaged or cut off", "fetch or build it anew");
+    make_label(artifact);
+}
