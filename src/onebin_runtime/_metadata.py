@@ -10,7 +10,6 @@ Implements `importlib.metadata.DistributionFinder` (Python 3.10 and newer) witho
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 TYPE_CHECKING = False
@@ -71,6 +70,8 @@ class MetadataFinder:
 
 def _normalise(name: str) -> str:
     """Normalise as `importlib.metadata` does: PEP 503, with underscores."""
+    import re
+
     return re.sub(r"[-_.]+", "_", name).lower()
 
 

@@ -132,7 +132,7 @@ def _restore_environment() -> None:
 
 
 def _install_late_hooks(frozen_root: str) -> None:
-    """Have PyInstaller's hooks, and onebin's for `pkg_resources`, wait for the modules that they are about."""
+    """Have PyInstaller's hooks and onebin's wait for the modules that they are about."""
     from onebin_late import HOOKS  # type: ignore[import-not-found]  # generated for each bundle
 
     from onebin_runtime._late import install
@@ -140,6 +140,7 @@ def _install_late_hooks(frozen_root: str) -> None:
     actions: dict[str, list[Callable[[], None]]] = {}
     for hook, module in HOOKS:
         actions.setdefault(module, []).append(_later(_run_hook, hook))
+    actions.setdefault("ctypes", []).append(_patch_ctypes)
     actions.setdefault("pkg_resources", []).append(_later(_show_to_pkg_resources, frozen_root))
     install(actions)
 
@@ -156,6 +157,11 @@ def _run_hook(name: str) -> None:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
+
+
+def _patch_ctypes() -> None:
+    """Let ctypes look for libraries in the artifact first; the boot loader would import it in every process for that."""
+    __import__("onebin_late_ctypes").install()
 
 
 def _show_to_pkg_resources(frozen_root: str) -> None:
