@@ -160,7 +160,7 @@ def _run_hook(name: str) -> None:
 
 
 def _patch_ctypes() -> None:
-    """Let ctypes look for libraries in the artifact first; the boot loader would import it in every process for that."""
+    """Let ctypes look for libraries in the artifact first; for that, the boot loader would import it at every start."""
     __import__("onebin_late_ctypes").install()
 
 
