@@ -1,15 +1,8 @@
 /* Find this artifact's own file and read its trailer. */
 #include "launcher.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <sys/auxv.h>
 #endif
@@ -22,6 +15,7 @@ noreturn void fail(const struct artifact *artifact, const char *what, const char
     exit(UNUSABLE);
 }
 
+/* Say something if ONEBIN_TRACE is set, with the time in seconds of the monotonic clock. */
 void trace(const char *format, ...) {
     const char *wanted = getenv("ONEBIN_TRACE");
     if (wanted == NULL || *wanted == 0) return;
@@ -35,6 +29,16 @@ void trace(const char *format, ...) {
     fputc('\n', stderr);
 }
 
+/* Return new text, as printf would write it. */
+char *text(const char *format, ...) {
+    va_list arguments;
+    char *made;
+    va_start(arguments, format);
+    if (vasprintf(&made, format, arguments) < 0) abort();
+    va_end(arguments);
+    return made;
+}
+
 /* Whether this process has rights that its user has not (setuid, setgid, file capabilities). */
 bool is_privileged(void) {
 #ifdef __linux__
@@ -44,7 +48,7 @@ bool is_privileged(void) {
 }
 
 /* The system knows which file this is, whatever argv[0] says and whatever symbolic links led here. */
-static char *own_path(const char *argv0) {
+static const char *own_path(const char *argv0) {
     static char path[PATH_MAX];
 #ifdef __linux__
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -52,15 +56,14 @@ static char *own_path(const char *argv0) {
         path[length] = 0;
         return path;
     }
-    const char *started_as = (const char *)getauxval(AT_EXECFN); /* no /proc here */
-    if (started_as != NULL && realpath(started_as, path) != NULL) return path;
+    argv0 = (const char *)getauxval(AT_EXECFN); /* no /proc here */
 #endif
 #ifdef __APPLE__
     char started_as[PATH_MAX];
     uint32_t size = sizeof started_as;
-    if (_NSGetExecutablePath(started_as, &size) == 0 && realpath(started_as, path) != NULL) return path;
+    if (_NSGetExecutablePath(started_as, &size) == 0) argv0 = started_as;
 #endif
-    return realpath(argv0, path) != NULL ? path : strcpy(path, "artifact");
+    return argv0 != NULL && realpath(argv0, path) != NULL ? path : "artifact";
 }
 
 static bool is_file_name(const char *name, size_t size) {
@@ -74,26 +77,19 @@ static bool is_whole(const struct trailer *trailer, uint64_t size) {
            is_file_name(trailer->loader, sizeof trailer->loader);
 }
 
-static void make_label(struct artifact *artifact) {
-    /* A file name has at most 255 bytes, and that of a draft is longer than the label. */
-    artifact->stem = (size_t)snprintf(artifact->label, sizeof artifact->label, "%.100s-", artifact->trailer.name);
-    for (int i = 0; i < 16; i++)
-        sprintf(artifact->label + artifact->stem + 2 * i, "%02x", artifact->trailer.payload_sha256[i]);
-}
-
 void open_artifact(struct artifact *artifact, const char *argv0) {
     struct stat status;
     struct trailer *trailer = &artifact->trailer;
     artifact->path = own_path(argv0);
     artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
-#ifdef __linux__
-    if (artifact->fd < 0) artifact->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* it was moved since */
-#endif
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
         fail(artifact, strerror(errno), "who runs the file must be allowed to read it, too");
     off_t start = status.st_size - (off_t)sizeof *trailer;
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
         fail(artifact, "the file is damaged or cut off", "fetch or build it anew");
-    make_label(artifact);
+    /* A file name has at most 255 bytes, and that of a draft is longer than the label. */
+    artifact->label = text("%.200s-", trailer->name);
+    artifact->stem = strlen(artifact->label);
+    for (int i = 0; i < 16; i++) artifact->label = text("%s%02x", artifact->label, trailer->payload_sha256[i]);
 }

@@ -1,42 +1,31 @@
-//! Verify and unpack a payload: SHA-256, zstd and tar are Zig's standard library's.
+//! Verify and unpack a payload. SHA-256 and tar are those of Zig's standard library, zstd is libzstd.
 
 const std = @import("std");
 
-/// Return 1 if a payload has a digest, else 0.
-export fn onebin_verify(payload: [*]const u8, size: usize, sha256: *const [32]u8) c_int {
+/// Unpack into an open directory and take the payload's digest meanwhile: who gets another digest discards the files.
+/// Returns 0, or -1 with errno set, or 1 if the digest is another.
+export fn onebin_extract(directory: c_int, payload: [*]const u8, size: usize, sha256: *const [32]u8) c_int {
     var digest: [32]u8 = undefined;
-    std.crypto.hash.sha2.Sha256.hash(payload[0..size], &digest, .{});
-    return @intFromBool(std.mem.eql(u8, &digest, sha256));
-}
-
-/// Unpack into an open directory. Returns 0, or an errno, or -1 for what has none; `why` gets the error's name.
-export fn onebin_extract(
-    directory: c_int,
-    payload: [*]const u8,
-    size: usize,
-    why: [*]u8,
-    why_size: usize,
-) c_int {
-    extract(directory, payload[0..size]) catch |err| {
-        const name = @errorName(err);
-        const length = @min(name.len, why_size - 1);
-        @memcpy(why[0..length], name[0..length]);
-        why[length] = 0;
-        return number(err);
+    const hashing = std.Thread.spawn(.{}, hash, .{ payload[0..size], &digest }) catch null;
+    const errno = std.c._errno();
+    errno.* = 0;
+    const outcome = unpack(.{ .handle = directory }, payload[0..size]);
+    const why = errno.*;
+    if (hashing) |thread| thread.join() else hash(payload[0..size], &digest);
+    if (!std.mem.eql(u8, &digest, sha256)) return 1;
+    outcome catch {
+        errno.* = if (why != 0) why else @intFromEnum(std.c.E.BADMSG); // the system did not refuse: the payload is bad
+        return -1;
     };
     return 0;
 }
 
-fn extract(directory: c_int, payload: []const u8) !void {
-    var threaded: std.Io.Threaded = .init_single_threaded;
-    var plain: Decompressed = try .init(payload);
-    defer plain.deinit();
-    try unpack(threaded.io(), .{ .handle = directory }, &plain.reader);
+fn hash(payload: []const u8, digest: *[32]u8) void {
+    std.crypto.hash.sha2.Sha256.hash(payload, digest, .{});
 }
 
 const Buffer = extern struct { bytes: ?*const anyopaque, size: usize, done: usize = 0 };
 extern fn ZSTD_createDStream() ?*anyopaque;
-extern fn ZSTD_freeDStream(stream: ?*anyopaque) usize;
 extern fn ZSTD_DCtx_setParameter(stream: ?*anyopaque, parameter: c_int, value: c_int) usize;
 extern fn ZSTD_decompressStream(stream: ?*anyopaque, output: *Buffer, input: *Buffer) usize;
 extern fn ZSTD_isError(code: usize) c_uint;
@@ -60,10 +49,6 @@ const Decompressed = struct {
         };
     }
 
-    fn deinit(self: *Decompressed) void {
-        _ = ZSTD_freeDStream(self.stream);
-    }
-
     fn read(reader: *std.Io.Reader, writer: *std.Io.Writer, limit: std.Io.Limit) std.Io.Reader.StreamError!usize {
         const self: *Decompressed = @alignCast(@fieldParentPtr("reader", reader));
         const free = limit.slice(try writer.writableSliceGreedy(1));
@@ -78,18 +63,19 @@ const Decompressed = struct {
 
 var write_buffer: [1 << 17]u8 = undefined;
 
-/// What `std.tar.extract` does, but for the error of a failed write: that one keeps it to itself.
-fn unpack(io: std.Io, directory: std.Io.Dir, reader: *std.Io.Reader) !void {
+/// What `std.tar.extract` does, but it stops at the first error and leaves errno as the system set it.
+fn unpack(directory: std.Io.Dir, payload: []const u8) !void {
+    var threaded: std.Io.Threaded = .init_single_threaded;
+    const io = threaded.io();
+    var plain: Decompressed = try .init(payload);
     var name_buffer: [std.Io.Dir.max_path_bytes]u8 = undefined;
     var link_buffer: [std.Io.Dir.max_path_bytes]u8 = undefined;
-    var files: std.tar.Iterator = .init(reader, .{
-        .file_name_buffer = &name_buffer,
-        .link_name_buffer = &link_buffer,
-    });
+    const buffers: std.tar.Iterator.Options = .{ .file_name_buffer = &name_buffer, .link_name_buffer = &link_buffer };
+    var files: std.tar.Iterator = .init(&plain.reader, buffers);
     while (try files.next()) |file| {
         if (!isInside(file.name)) return error.NameLeadsOutside;
         switch (file.kind) {
-            .directory => try directory.createDirPath(io, file.name),
+            .directory => try directory.createDir(io, file.name, .default_dir),
             .sym_link => try directory.symLink(io, file.link_name, file.name, .{}),
             .file => {
                 const executable = file.mode & 0o100 != 0;
@@ -99,8 +85,8 @@ fn unpack(io: std.Io, directory: std.Io.Dir, reader: *std.Io.Reader) !void {
                 });
                 defer out.close(io);
                 var writer = out.writer(io, &write_buffer);
-                files.streamRemaining(file, &writer.interface) catch |err| return writer.err orelse err;
-                writer.interface.flush() catch |err| return writer.err orelse err;
+                try files.streamRemaining(file, &writer.interface);
+                try writer.interface.flush();
             },
         }
     }
@@ -120,19 +106,4 @@ test isInside {
     try std.testing.expect(!isInside("/etc/passwd"));
     try std.testing.expect(!isInside("a/../../b"));
     try std.testing.expect(!isInside(""));
-}
-
-fn number(err: anyerror) c_int {
-    return @intFromEnum(switch (err) {
-        error.NoSpaceLeft => std.c.E.NOSPC,
-        error.DiskQuota => std.c.E.DQUOT,
-        error.AccessDenied => std.c.E.ACCES,
-        error.PermissionDenied => std.c.E.PERM,
-        error.ReadOnlyFileSystem => std.c.E.ROFS,
-        error.OutOfMemory => std.c.E.NOMEM,
-        error.NameTooLong => std.c.E.NAMETOOLONG,
-        error.FileTooBig => std.c.E.FBIG,
-        error.InputOutput => std.c.E.IO,
-        else => return -1,
-    });
 }

@@ -1,51 +1,81 @@
-/* Find a place for the payload and start the program in it. */
+/* Find a place for the payload and become the program in there. */
 #include "launcher.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+extern char **environ;
 
 #define CACHES 3
 #define TEMPORARY 3
 
-/* Why no place would do, one after the other, for the message at the end. */
-static char reasons[1024];
-
-static void note(const char *path) {
-    size_t used = strlen(reasons);
-    if (path[0] != 0)
-        snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "", path, strerror(errno));
+/* PyInstaller's boot loader would set the library path and start itself once more: it takes over what it finds set. */
+static void prepare_boot_loader(const char *program, const char *internal) {
+    const char *inherited = getenv("LD_LIBRARY_PATH");
+    if (inherited != NULL && *inherited != 0) {
+        setenv("LD_LIBRARY_PATH_ORIG", inherited, 1);
+        setenv("LD_LIBRARY_PATH", text("%s:%s", internal, inherited), 1);
+    } else {
+        unsetenv("LD_LIBRARY_PATH_ORIG");
+        setenv("LD_LIBRARY_PATH", internal, 1);
+    }
+    setenv("_PYI_ARCHIVE_FILE", program, 1);
+    setenv("_PYI_PARENT_PROCESS_LEVEL", "0", 1);
+    unsetenv("_PYI_APPLICATION_HOME_DIR");
+    unsetenv("_PYI_SPLASH_IPC");
+    unsetenv("_PYI_LINUX_PROCESS_NAME");
 }
 
-static void start_from_cache(const struct artifact *artifact, char **argv) {
-    struct place cache, tree;
-    for (int candidate = 0; candidate < CACHES; candidate++) {
-        if (!open_cache(&cache, candidate)) {
-            note(cache.path);
-            continue;
-        }
-        for (int attempt = 0; attempt < 2; attempt++) {
-            if (!enter(artifact, &cache, &tree)) {
-                note(cache.path);
-                break;
-            }
-            become(artifact, &tree, argv);
-            note(tree.path);
-            if (errno != ENOENT) break;
-            forget(artifact, &cache); /* somebody removed files of the tree: unpack once more */
-        }
+/* Become the program, which keeps the lock to its end; returns only if the system refuses, with errno set. */
+static void become(const struct artifact *artifact, const struct place *tree, char **argv) {
+    const struct trailer *trailer = &artifact->trailer;
+    char *program = text("%s/%s", tree->path, trailer->name), *internal = text("%s/_internal", tree->path);
+    int held = fcntl(tree->fd, F_DUPFD, 100); /* far from the numbers that programs are handed descriptors under */
+    if (held < 0) held = fcntl(tree->fd, F_DUPFD, 3);
+    prepare_boot_loader(program, internal);
+    setenv("_ONEBIN_ARTIFACT", artifact->path, 1);
+    setenv("_ONEBIN_ARGV0", argv[0], 1);
+    setenv("_ONEBIN_HELD", text("%d", held), 1);
+    trace("becoming %s", program);
+    umask(artifact->umask);
+    if (trailer->loader[0] == 0) {
+        execve(program, argv, environ);
+    } else {
+        size_t count = 0;
+        while (argv[count] != NULL) count++;
+        char *loader = text("%s/%s", internal, trailer->loader);
+        char *front[] = {loader, "--library-path", internal, program}, **whole = calloc(count + 4, sizeof *whole);
+        if (whole == NULL) return;
+        memcpy(whole, front, sizeof front);
+        memcpy(whole + 4, argv + 1, (count - 1) * sizeof *argv);
+        execve(loader, whole, environ);
     }
+    umask(077);
+    close(held);
+}
+
+/* Why no place would do, one after the other, for the message at the end. */
+static const char *reasons = "";
+
+static void note(const char *path) {
+    const char *why = errno == EPERM ? "it is somebody else's, or others may write to it" : strerror(errno);
+    if (path == NULL) return;
+    trace("%s: %s", path, why);
+    reasons = text("%s%s%s: %s", reasons, *reasons ? "; " : "", path, why);
 }
 
 int main(int argc, char **argv) {
     struct artifact artifact;
-    struct place tree;
-    open_artifact(&artifact, argc > 0 ? argv[0] : "");
+    struct place cache, tree;
+    char *unnamed[] = {"", NULL};
+    if (argc < 1) argv = unnamed;
+    artifact.umask = umask(077); /* what is made here is for this user alone, whatever the caller's mask */
+    open_artifact(&artifact, argv[0]);
     trace("this is %s", artifact.path);
     /* A cache belongs to a user; who has other rights than the user must not run what that user may change. */
-    if (!is_privileged()) start_from_cache(&artifact, argv);
+    for (int candidate = 0; candidate < CACHES && !is_privileged(); candidate++) {
+        if (open_cache(&cache, candidate) && enter(&artifact, &cache, &tree)) become(&artifact, &tree, argv);
+        note(cache.path);
+    }
     for (int candidate = 0; candidate < TEMPORARY; candidate++) {
-        if (make_private(&artifact, candidate, &tree)) run_and_discard(&artifact, &tree, argv);
+        if (make_private(&artifact, candidate, &tree)) become(&artifact, &tree, argv);
         note(tree.path);
     }
     fail(&artifact, reasons, "set ONEBIN_CACHE_DIR to a directory of yours with space, from which programs may run");

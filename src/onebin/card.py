@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAGIC = b"onebin\x00\x02"
 # SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
 # bytes; the file names of the bundled loader and of the program.
-_TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
+TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
 _LARGEST = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
@@ -56,12 +56,12 @@ def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: P
     numbers = payload.offset, payload.size, len(card)
     names = payload.loader.encode(), os.fsencode(facts["bundle"]["name"])
     fields = payload.sha256, executable_sha256, bytes(32), *numbers, *names, MAGIC
-    stream.write(_TRAILER.pack(*fields[:2], _digest(card, fields), *fields[3:]))
+    stream.write(TRAILER.pack(*fields[:2], _digest(card, fields), *fields[3:]))
 
 
 def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
     """Return the digest of a card and of all that the trailer says beside it."""
-    return hashlib.sha256(card + _TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
+    return hashlib.sha256(card + TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
 
 
 def read(file: Path) -> Facts:
@@ -101,10 +101,10 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     """Return the facts, the executable's digest and its length in bytes."""
     size = stream.seek(0, 2)
-    if size < _TRAILER.size:
+    if size < TRAILER.size:
         raise _foreign(file)
-    stream.seek(size - _TRAILER.size)
-    fields = _TRAILER.unpack(stream.read(_TRAILER.size))
+    stream.seek(size - TRAILER.size)
+    fields = TRAILER.unpack(stream.read(TRAILER.size))
     _, executable_sha256, card_sha256, _, _, length, *_, magic = fields
     if magic[:7] != MAGIC[:7]:
         raise _foreign(file)
@@ -113,7 +113,7 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
             f"{display(file)} was made by another version of onebin (format {magic[7]})",
             "inspect it with that version",
         )
-    start = size - _TRAILER.size - length
+    start = size - TRAILER.size - length
     if start < 0 or length > _LARGEST:
         raise _damaged(file, "its card is longer than the file")
     stream.seek(start)
