@@ -132,6 +132,7 @@ TOKENS = (
         b"<Events>",
         b"<Event ",
         b"<log4j:event ",
+        "<é:event ".encode(),
         b">",
     ),
     *(b'timestamp="1"', b"<!DOCTYPE a [", b'<!ENTITY b "&b;">', b"&b;", b"<![CDATA[", b"]]>", b"</Event>", b"<!--"),
