@@ -104,7 +104,9 @@ def _is_found_by_name(module: str, distribution: Distribution, others: Sequence[
     top = module.partition(".")[0]
     if "." in module:
         is_portion = not any(package in distribution.modules for package in _packages(module))
-        return is_portion and any(top in each.top_level or each.mentions(top) for each in others)
+        return is_portion and any(
+            top in each.top_level or each.mentions(top) or each.begins_a_string(f"{top}.") for each in others
+        )
     prefixes = [top[: place + 1] for place, letter in enumerate(top) if letter == "_" and 0 < place < len(top) - 1]
     spellings = {spelling for prefix in prefixes for spelling in (prefix, prefix.replace("_", "-"))}
     return any(each.mentions(prefix) for prefix in spellings for each in others)

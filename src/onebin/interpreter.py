@@ -75,6 +75,17 @@ class Interpreter:
         found = {_module_name(file) for top in self.stdlib for file in _library_files(top)}
         return tuple(sorted(name for name in found if name is not None))
 
+    @cached_property
+    def library_names(self) -> frozenset[str]:
+        """The top-level names that the standard library answers, so that no distribution's module can."""
+        return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
+
+    @cached_property
+    def library_sources(self) -> dict[str, Path]:
+        """The source files of those modules, by their POSIX paths in the library."""
+        files = ((top, file) for top in self.stdlib for file in _library_files(top))
+        return {file.as_posix(): top / file for top, file in files if file.suffix == ".py" and _module_name(file)}
+
     @property
     def minor(self) -> str:
         """The feature version, such as "3.12": what wheels and bytecode depend on."""

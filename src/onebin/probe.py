@@ -63,7 +63,7 @@ def questions(entry: tuple[str, str], plugins: Sequence[PlannedPlugin], survey: 
         "data": [
             (each.name, file, *_package_of(file, each))
             for each in asked
-            for file in (*each.data, *each.for_tools)
+            for file in (*each.data, *each.for_tools, *each.shared)
             if not _SHARED_LIBRARY.search(file)
         ],
         "skip": {},

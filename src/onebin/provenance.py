@@ -7,6 +7,7 @@ anywhere else on the machine.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +55,9 @@ class Places:
             return self._owner_of_made(place)
         if path.is_relative_to(self.toolchain.directory):
             return BOOT_LOADER if _LOADER_FOLDERS & set(path.relative_to(self.toolchain.directory).parts) else None
-        site_packages = self.plan.survey.stage.site_packages
-        if path.is_relative_to(site_packages):
-            return self._recorded.get(path.relative_to(site_packages).as_posix())
+        stage = self.plan.survey.stage
+        if path.is_relative_to(stage.directory):
+            return self._recorded.get(Path(os.path.relpath(path, stage.site_packages)).as_posix())
         return INTERPRETER if Path(place).parts[0] in _TCL_FOLDERS else self._owner_outside(path, kind)
 
     @property

@@ -7,6 +7,7 @@ every literal goes through `repr`, and a name stands in an import statement only
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
 from onebin.fits import fits_of
 from onebin.graph import graph
+from onebin.native import named_in
 from onebin.survey import RUNTIME, importable
 from onebin.templates import render_python, runtime_dir
 
@@ -188,23 +190,32 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     not_staged = [name for name in toolchain.modules if survey.of_module(name) is None]
     on_disk = list(_on_disk(plan))
     modules = {*declared_modules(plan), *_found_at_run_time(plan)}
+    others = {*survey.owners, *survey.stage.lock.interpreter.standard_library} - modules
+    modules |= named_in([file for each in distributions for file in each.extensions], others)
     return {
         "site_packages": str(survey.stage.site_packages),
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *not_staged, *_unreached(plan)],
         "data": {
-            each.name: [[file, str(each.site_packages / file)] for file in _data(each, plan)] for each in distributions
+            each.name: [
+                [file.replace("../", ""), os.path.normpath(each.site_packages / file)] for file in _data(each, plan)
+            ]
+            for each in distributions
         },
         "late_hooks": sorted(toolchain.late_hooks),
         "on_disk": sorted(module for each in on_disk for module in each.modules),
         "sources": [row for each in on_disk for row in _sources(each, excluded)],
-        "always": [*(row for each in distributions for row in _metadata(each)), *_own_data(plan)],
+        "always": [
+            *(row for each in distributions for row in _metadata(each)),
+            *_own_data(plan),
+            *_library_sources(plan),
+        ],
         "files": survey.recorded,
     }
 
 
 def _found_at_run_time(plan: Plan) -> Iterator[str]:
-    """Yield the modules that no import statement names: imported by computed name, plugged in, or run by `-m`.
+    """Yield the modules that no import statement names: imported by computed name, plugged in, compiled, run by `-m`.
 
     Who imports by computed names may be handed the name of any module, by a user's settings or by another
     distribution; so then all that is locked must be there.
@@ -219,6 +230,8 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
             if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
                 yield point.module
         yield from each.run_as_main
+        if each.extensions:
+            yield from each.modules
     if plan.manifest.host.interpreter or any(host.runs_foreign_code for host in hosts):
         yield from plan.survey.stage.lock.interpreter.standard_library
     for each in plan.survey.distributions.values():
@@ -273,6 +286,7 @@ def _data(distribution: Distribution, plan: Plan) -> Iterator[str]:
     Unless anything in the bundle reads stubs: whose, only a run can tell.
     """
     yield from distribution.data
+    yield from distribution.shared
     names = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     if distribution.name in names:
         yield from distribution.for_tools
@@ -294,6 +308,13 @@ def _names_this_machine(direct_url: Path) -> bool:
         return str(json.loads(direct_url.read_text("utf-8"))["url"]).startswith("file:")
     except (ValueError, KeyError, TypeError):
         return True  # whatever it holds, no tool could read it
+
+
+def _library_sources(plan: Plan) -> Iterator[list[str]]:
+    """Yield the standard library's source files if anybody may look for the source of any module: linters do."""
+    if any(each.reads_others for each in plan.survey.distributions.values()):
+        sources = plan.survey.stage.lock.interpreter.library_sources
+        yield from ([place, str(file)] for place, file in sources.items())
 
 
 def _own_data(plan: Plan) -> Iterator[list[str]]:

@@ -8,7 +8,6 @@ recording installed projects and on entry points), computed imports from the syn
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import keyword
 import re
@@ -16,7 +15,6 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -24,6 +22,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
+from onebin.syntax import read_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,18 +39,6 @@ _NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typ
 # What compilers and type checkers read of a package; `lazy_loader` and its like read stubs at run time, too.
 _FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|pyx|[ch](?:pp|xx)?)$")
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
-_IMPORTERS = frozenset({"import_module", "__import__"})
-
-# A module that uses one name of each looks at the files beside it, and may want to see source there.
-_ANCHORS = frozenset({"__file__", "__path__", "files"})
-_LISTERS = frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob", "walk"})
-_CODE_RUNNERS = frozenset({"run_path", "run_module", "spec_from_file_location", "SourceFileLoader", "execfile"})
-_SOURCE_READERS = frozenset({"getsource", "getsourcelines", "getsourcefile", "findsource", "get_source"})
-
-# A module in whose bytes none of these stands need not be parsed.
-_TELLING = tuple(
-    name.encode() for name in (*_IMPORTERS, *_LISTERS, *_SOURCE_READERS, *_CODE_RUNNERS, "exec(", '"-m"', "'-m'")
-)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -77,11 +64,14 @@ class EntryPoint:
 class Distribution:
     """What one distribution contributes.
 
-    `modules` maps dotted names to files; `sources` (all its .py), `data`, `metadata` (the files of its .dist-info) and
+    `modules` maps dotted names to files; `sources` (all its .py), `data`, `for_tools` (stubs and headers beside its
+    modules), `shared` (data below the environment's prefix, beginning with ".."), `metadata` (the files of its
+    .dist-info) and
     `recorded` (all that RECORD names there) hold POSIX paths relative to site-packages; `requires` what it
-    depends on. `imports_by_name` tells that it imports modules whose names only a run can tell,
-    `reads_itself` that it may look for its own .py files, `runs_foreign_code` that it may run code that nobody has
-    seen (a user's script or setting). `run_as_main` are the modules that it starts with `-m`. `start_lines` are the
+    depends on. `imports_by_name` tells that it imports modules whose names only a run can tell, `reads_itself` that it
+    may look for its own .py files, `reads_others` that it may look for those of any module, `runs_foreign_code` that
+    it may run code that nobody has seen (a user's script or setting). `run_as_main` are the modules that it starts
+    with `-m`. `start_lines` are the
     lines of its .pth files that the interpreter runs at start (the `site` module's rule: those that begin with
     "import").
     """
@@ -95,12 +85,14 @@ class Distribution:
     sources: tuple[str, ...]
     data: tuple[str, ...]
     for_tools: tuple[str, ...]
+    shared: tuple[str, ...]
     metadata: tuple[str, ...]
     recorded: frozenset[str]
     entry_points: tuple[EntryPoint, ...]
     requires: tuple[Requirement, ...]
     imports_by_name: bool
     reads_itself: bool
+    reads_others: bool
     runs_foreign_code: bool
     run_as_main: tuple[str, ...]
     start_lines: tuple[str, ...]
@@ -109,6 +101,11 @@ class Distribution:
     def top_level(self) -> tuple[str, ...]:
         """The names that can be imported without a dot."""
         return tuple(dict.fromkeys(name.partition(".")[0] for name in self.modules))
+
+    @property
+    def extensions(self) -> tuple[Path, ...]:
+        """The files of its modules that are compiled."""
+        return tuple(file for file in self.modules.values() if file.suffix != ".py")
 
     @property
     def is_part_of_namespace(self) -> bool:
@@ -138,6 +135,10 @@ class Distribution:
     def mentions(self, word: str) -> bool:
         """Tell whether the word stands in its source as a string of its own."""
         return f'"{word}"' in self.text or f"'{word}'" in self.text
+
+    def begins_a_string(self, word: str) -> bool:
+        """Tell whether a string in its source begins with the word: a name that is put together, perhaps."""
+        return f'"{word}' in self.text or f"'{word}" in self.text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,8 @@ class Survey:
 def survey(stage: Stage) -> Survey:
     """Return what the stage's distributions contribute; raises StageError if they are not the lock's."""
     try:
-        found = {each.name: each for each in map(_read, _installed(stage.site_packages))}
+        library = stage.lock.interpreter.library_names
+        found = {each.name: each for each in (_read(one, library) for one in _installed(stage.site_packages))}
     except OSError as error:
         raise StageError(
             f"the stage {stage.directory} is damaged: {error}", "run `onebin clean` and build again"
@@ -225,7 +227,7 @@ def _entry_points(distribution: importlib.metadata.PathDistribution, info: str) 
         ) from error
 
 
-def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
+def _read(distribution: importlib.metadata.PathDistribution, library: frozenset[str]) -> Distribution:
     site_packages = Path(str(distribution.locate_file("")))
     info = _info_directory(distribution)
     title = distribution.metadata["Name"]
@@ -237,11 +239,13 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
     ]
     tests = _test_folders(inside)
     kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)]
-    modules = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    named = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    modules = {name: file for name, file in named.items() if name.partition(".")[0] not in library}
     packages = {file.parent for file in kept if file.name == "__init__.py"}
+    shared = tuple(str(file) for file in files if _is_shared(file) and (site_packages / file).is_file())
     data = [str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()]
     for_tools = tuple(file for file in data if _FOR_TOOLS.search(file) and PurePosixPath(file).parent in packages)
-    codes = [_read_code(file) for file in modules.values() if file.suffix == ".py"]
+    codes = [read_code(file) for file in modules.values() if file.suffix == ".py"]
     return Distribution(
         name=str(canonicalize_name(title)),
         title=title,
@@ -252,12 +256,14 @@ def _read(distribution: importlib.metadata.PathDistribution) -> Distribution:
         sources=tuple(str(file) for file in kept if file.suffix == ".py"),
         data=tuple(file for file in data if file not in for_tools),
         for_tools=for_tools,
+        shared=shared,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
-        recorded=frozenset(map(str, inside)),
+        recorded=frozenset([*map(str, inside), *shared]),
         entry_points=_entry_points(distribution, info),
         requires=tuple(_requirements(distribution.requires or ())),
         imports_by_name=any(code.imports_by_name for code in codes),
         reads_itself=any(code.reads_itself for code in codes),
+        reads_others=any(code.finds_sources for code in codes) and any(code.parses for code in codes),
         runs_foreign_code=any(code.runs_foreign_code for code in codes),
         run_as_main=tuple(dict.fromkeys(name for code in codes for name in code.run_as_main)),
         start_lines=tuple(_start_lines(site_packages / file for file in kept if len(file.parts) == 1)),
@@ -300,6 +306,15 @@ def _module_name(file: PurePosixPath) -> str | None:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else None
 
 
+def _is_shared(file: PurePosixPath) -> bool:
+    """Tell whether a file lies below the environment's prefix and outside its library: a wheel's "data" scheme.
+
+    Scripts and headers lie there, too, and manuals, which no program reads.
+    """
+    below = [part for part in file.parts if part != ".."]
+    return file.parts[0] == ".." and below[0] in {"share", "etc"} and below[1:2] not in (["man"], ["doc"])
+
+
 def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bool:
     """Tell whether a file is data; Python in a folder that is no package, inside one that is, is a template."""
     if file.parts[0] == info:
@@ -307,59 +322,3 @@ def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bo
     if file.suffix == ".py":
         return file.parent not in packages and any(folder in packages for folder in file.parents)
     return not _NEVER_DATA.search(str(file)) and _module_name(file) is None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Code:
-    """What a module's syntax tree tells of it."""
-
-    imports_by_name: bool = False
-    reads_itself: bool = False
-    runs_foreign_code: bool = False
-    run_as_main: tuple[str, ...] = ()
-
-
-def _read_code(file: Path) -> _Code:
-    """Read a module's syntax tree, if a search of its bytes says that this can tell anything."""
-    source = file.read_bytes()
-    if not any(word in source for word in _TELLING):
-        return _Code()
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return _Code()  # for another Python, or a template: it is not imported either
-    nodes = list(ast.walk(tree))
-    names = {_name(node) for node in nodes}
-    computed = any(map(_is_computed_import, nodes))
-    return _Code(
-        imports_by_name=computed,
-        reads_itself=bool(names & _SOURCE_READERS or (names & _ANCHORS and names & _LISTERS)),
-        runs_foreign_code=computed or bool(names & _CODE_RUNNERS) or any(map(_is_exec, nodes)),
-        run_as_main=tuple(name for node in nodes for name in _run_as_main(node)),
-    )
-
-
-def _is_computed_import(node: ast.AST) -> bool:
-    """Tell whether a node calls an import function with anything but a literal."""
-    if not isinstance(node, ast.Call) or _name(node.func) not in _IMPORTERS:
-        return False
-    return not (node.args and isinstance(node.args[0], ast.Constant))
-
-
-def _is_exec(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"exec", "execfile"}
-
-
-def _run_as_main(node: ast.AST) -> Iterator[str]:
-    """Yield the modules of argument lists such as [sys.executable, "-m", "pip", ...]."""
-    if isinstance(node, ast.List | ast.Tuple):
-        texts = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
-        for flag, name in pairwise(texts):
-            if flag == "-m" and isinstance(name, str) and all(part.isidentifier() for part in name.split(".")):
-                yield name
-
-
-def _name(node: ast.AST) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""

@@ -38,15 +38,17 @@ class Toolchain:
         return tuple(sorted(name for name in found if name.isidentifier() and name not in {"bin", "__pycache__"}))
 
     @property
-    def late_hooks(self) -> dict[str, str]:
-        """The run-time hooks that import what they patch, by name, and the module after whose import they are due."""
-        found: dict[str, str] = {}
+    def late_hooks(self) -> dict[str, tuple[str, bool]]:
+        """The run-time hooks by name, each with the module for which it is due, and whether that is before its import.
+
+        A hook that imports what it patches is due after that; any other prepares what its module will read.
+        """
+        found: dict[str, tuple[str, bool]] = {}
         for table in self.directory.glob("*/**/rthooks.dat"):
             for target, names in ast.literal_eval(table.read_text("utf-8")).items():
                 for name in names:
                     due = _imported_part(table.parent / "rthooks" / name, target)
-                    if due is not None:
-                        found[name.removesuffix(".py")] = due
+                    found[name.removesuffix(".py")] = (target, True) if due is None else (due, False)
         return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import Distribution, EntryPoint, EntryPoints
+import csv
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, FileHash, PackagePath
 from pathlib import Path
 
 from onebin_runtime._metadata import FOLDER
@@ -32,8 +33,13 @@ class FrozenDistribution(Distribution):
             return None
 
     def locate_file(self, path: str | os.PathLike[str]) -> Path:
-        """Return where a file of the distribution lies in the artifact; modules lie in its archive."""
-        return Path(self._root) / path
+        """Return where a file of the distribution lies in the artifact; modules lie in its archive.
+
+        What RECORD has outside of the library, and so with a leading "..", lies below the root, which is the prefix.
+        """
+        parts = Path(path).parts
+        outside = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
+        return Path(self._root, *parts[outside:])
 
     @property
     def name(self) -> str:
@@ -56,3 +62,19 @@ class FrozenDistribution(Distribution):
             EntryPoint(name=name, value=value, group=group)._for(self)  # type: ignore[attr-defined]  # noqa: SLF001  # as the standard library's own distributions do
             for group, name, value in self._points
         )
+
+    @property
+    def files(self) -> list[PackagePath] | None:
+        """The files as RECORD has them, or None without one.
+
+        Since Python 3.12 the base class leaves out what is not on disk; here modules may lie in the archive.
+        """
+        record = self.read_text("RECORD")
+        return None if record is None else [self._recorded(*row) for row in csv.reader(record.splitlines())]
+
+    def _recorded(self, name: str, digest: str = "", size: str = "") -> PackagePath:
+        path = PackagePath(name)
+        path.hash = FileHash(digest) if digest else None
+        path.size = int(size) if size else None
+        path.dist = self
+        return path

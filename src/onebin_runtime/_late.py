@@ -1,7 +1,8 @@
-"""Run PyInstaller's run-time hooks when the module that they patch is imported, and not at every start.
+"""Run PyInstaller's run-time hooks when the module that they are about is imported, and not at every start.
 
 A hook that imports what it patches would import it in every process, wanted or not: that is slow, and it is not what
-happens unfrozen, where importing a module can change what others see. Implements `importlib.abc.MetaPathFinder` and
+happens unfrozen, where importing a module can change what others see. A hook that sets an environment variable would
+set it for every program that the host starts. Implements `importlib.abc.MetaPathFinder` and
 `importlib.abc.Loader` (PEP 451) by duck typing.
 """
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 
 class LateHooks:
-    """A finder that lets the others find, and runs actions after a module was executed for the first time."""
+    """A finder that lets the others find, and runs actions before and after a module is executed for the first time."""
 
-    def __init__(self, actions: dict[str, list[Callable[[], None]]]) -> None:
+    def __init__(
+        self, actions: dict[str, list[Callable[[], None]]], preparations: dict[str, list[Callable[[], None]]]
+    ) -> None:
         self._actions = actions
+        self._preparations = preparations
         self._asking: set[str] = set()
 
     def find_spec(
@@ -31,7 +35,7 @@ class LateHooks:
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Find a module that somebody waits for by the other finders; all others are theirs alone."""
-        if fullname not in self._actions or fullname in self._asking:
+        if fullname in self._asking or not (fullname in self._actions or fullname in self._preparations):
             return None
         self._asking.add(fullname)
         try:
@@ -42,18 +46,22 @@ class LateHooks:
         finally:
             self._asking.discard(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _LateLoader(spec.loader, self._actions.pop(fullname))  # type: ignore[assignment]  # duck-typed
+            actions, preparations = self._actions.pop(fullname, []), self._preparations.pop(fullname, [])
+            spec.loader = _LateLoader(spec.loader, actions, preparations)  # type: ignore[assignment]  # duck-typed
         return spec
 
 
 class _LateLoader:
-    """A loader that does what another does, and then runs the actions; it leaves no trace on the module."""
+    """A loader that prepares, does what another does, and then acts; it leaves no trace on the module."""
 
-    def __init__(self, loader: Any, actions: list[Callable[[], None]]) -> None:
+    def __init__(self, loader: Any, actions: list[Callable[[], None]], preparations: list[Callable[[], None]]) -> None:
         self._loader = loader
         self._actions = actions
+        self._preparations = preparations
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        for prepare in self._preparations:  # here and not later: creating an extension module may execute it
+            prepare()
         created: ModuleType | None = self._loader.create_module(spec)
         return created
 
@@ -72,13 +80,19 @@ class _LateLoader:
         return getattr(self._loader, name)
 
 
-def install(actions: dict[str, list[Callable[[], None]]]) -> None:
-    """Run each action now if its module was imported already, otherwise right after it is."""
-    waiting: dict[str, list[Callable[[], None]]] = {}
-    for module, functions in actions.items():
-        if module in sys.modules:
-            for function in functions:
-                function()
-        else:
-            waiting[module] = functions
-    sys.meta_path.insert(0, LateHooks(waiting))
+def install(
+    actions: dict[str, list[Callable[[], None]]], preparations: dict[str, list[Callable[[], None]]] | None = None
+) -> None:
+    """Run each action right after its module is imported, each preparation right before; now, if it was already."""
+    waiting = {module: functions for module, functions in actions.items() if not _run_now(module, functions)}
+    preparing = {each: functions for each, functions in (preparations or {}).items() if not _run_now(each, functions)}
+    sys.meta_path.insert(0, LateHooks(waiting, preparing))
+
+
+def _run_now(module: str, functions: list[Callable[[], None]]) -> bool:
+    """Run the functions if their module was imported already, and tell whether it was."""
+    if module not in sys.modules:
+        return False
+    for function in functions:
+        function()
+    return True

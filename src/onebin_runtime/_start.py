@@ -51,6 +51,7 @@ def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bo
     install(frozen_root)
     _become_artifact()
     _restore_environment()
+    _add_builtins()
     _install_late_hooks(frozen_root)
     for line in start_lines:
         _run_start_line(line, frozen_root)
@@ -131,6 +132,23 @@ def _restore_environment() -> None:
             os.environ.pop(name, None)
 
 
+def _add_builtins() -> None:
+    """Give the host the builtins that `site` gives to every program: an artifact starts without `site`."""
+    import _sitebuiltins
+    import builtins
+
+    end = "Ctrl-Z plus Return" if os.sep == "\\" else "Ctrl-D (i.e. EOF)"
+    for name in ("quit", "exit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, end))
+    builtins.help = _sitebuiltins._Helper()  # noqa: SLF001  # as `site` does
+    for name, text in (
+        ("copyright", sys.copyright),
+        ("credits", "See https://www.python.org for more information."),
+        ("license", "See https://www.python.org/psf/license/"),
+    ):
+        setattr(builtins, name, _sitebuiltins._Printer(name, text))  # noqa: SLF001  # as above
+
+
 def _install_late_hooks(frozen_root: str) -> None:
     """Have PyInstaller's hooks and onebin's wait for the modules that they are about."""
     from onebin_late import HOOKS  # type: ignore[import-not-found]  # generated for each bundle
@@ -138,11 +156,12 @@ def _install_late_hooks(frozen_root: str) -> None:
     from onebin_runtime._late import install
 
     actions: dict[str, list[Callable[[], None]]] = {}
-    for hook, module in HOOKS:
-        actions.setdefault(module, []).append(_later(_run_hook, hook))
+    preparations: dict[str, list[Callable[[], None]]] = {}
+    for hook, module, is_before in HOOKS:
+        (preparations if is_before else actions).setdefault(module, []).append(_later(_run_hook, hook))
     actions.setdefault("ctypes", []).append(_patch_ctypes)
     actions.setdefault("pkg_resources", []).append(_later(_show_to_pkg_resources, frozen_root))
-    install(actions)
+    install(actions, preparations)
 
 
 def _later(function: Callable[[str], None], argument: str) -> Callable[[], None]:

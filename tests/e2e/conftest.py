@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from .bundles import Alone, Bundle, write_project
+from .bundles import EXE, PROJECTS, Alone, Bundle, write_project
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from conftest import Onebin
@@ -98,3 +99,26 @@ def tiny(onebin: Onebin, shared: Path) -> Bundle:
 def alone(tiny: Bundle, tmp_path: Path) -> Alone:
     """Return the tiny artifact, copied alone into an empty folder."""
     return Alone.copy(tiny.artifact, tmp_path / "alone")
+
+
+@pytest.fixture(scope="session")
+def bundle_dir(shared: Path, onebin: Onebin) -> Path:
+    """Return the directory of a bundle of the host that looks in every way, built once for all workers."""
+    names = ("entry-points", "names", "computed", "data", "source", "processes", "environment", "terminal")
+    directory = shared / "seer"
+    with FileLock(shared / "seer.lock"):
+        if not (directory / "dist" / f"seer{EXE}").exists():
+            directory.mkdir(exist_ok=True)
+            projects = (*(f"sees-{name}" for name in names), "seer-plugin")
+            write_seer(directory, {name: PROJECTS / name for name in projects})
+            built = onebin("bundle", cwd=directory)
+            assert built.code == 0, built.err
+    return directory
+
+
+def write_seer(directory: Path, plugins: Mapping[str, Path]) -> None:
+    """Write the manifest of that host with plugins from these places."""
+    rows = "".join(f'{name} = {{ path = "{place.as_posix()}" }}\n' for name, place in plugins.items())
+    host = f'path = "{(PROJECTS / "seer").as_posix()}"\nscript = "seer"'
+    text = f'[bundle]\nname = "seer"\n\n[host]\n{host}\n\n[plugins]\n{rows}'
+    directory.joinpath("bundle.toml").write_text(text, "utf-8")

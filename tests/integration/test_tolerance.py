@@ -68,6 +68,14 @@ def test_a_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None
     assert checked(bench)[0] == {"host-more": ["host.plugins.more"]}
 
 
+def test_a_plugin_in_a_namespace_of_its_own_is_found(bench: Bench) -> None:
+    """A host may put the name of a module in a namespace package together, and have no module there itself."""
+    plugin = row(bench, "host-speech", {"host_handlers/speech/__init__.py": ""})
+    computed = "def get(name): return __import__(f'host_handlers.{name}')"
+    bench.manifest(plugin, host=host(bench, {"host/x.py": computed}))
+    assert checked(bench)[0] == {"host-speech": ["host_handlers.speech"]}
+
+
 @pytest.mark.parametrize("prefix", ["host_executor_plugin_", "host-executor-plugin-"])
 def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: Bench, prefix: str) -> None:
     """The scan may be in a library of the host's, and the prefix may have more than one underscore, or hyphens."""
@@ -75,6 +83,17 @@ def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: B
     plugin = row(bench, "host-executor-plugin-slow", {"host_executor_plugin_slow/__init__.py": ""})
     bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import scanner"}))
     assert checked(bench)[0]["host-executor-plugin-slow"] == ["host_executor_plugin_slow"]
+
+
+def test_a_module_that_the_standard_library_hides_is_not_wanted(bench: Bench) -> None:
+    """A distribution that installs its tests as a top-level package `test` does not fail: nobody can import that."""
+    points = "[host.plugins]\nsloppy = sloppy\n"
+    plugin = row(bench, "sloppy", {"sloppy.py": "", "test/__init__.py": "", "test/simple.py": ""}, entry_points=points)
+    bench.manifest(plugin, host=host(bench, {"host/p.py": "G = 'host.plugins'"}))
+    bench.accepts("generate", "-o", "generated")
+    wanted = json.loads(next(bench.directory.glob("generated/**/collect.json")).read_text("utf-8"))
+    assert "sloppy" in wanted["modules"]
+    assert not [name for name in wanted["modules"] if name.partition(".")[0] == "test"]
 
 
 def test_a_plugin_that_wants_its_running_host_is_noted(bench: Bench) -> None:

@@ -38,6 +38,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     | frozenset(
         {
             "survey",
+            "syntax",
+            "native",
             "probe",
             "contribution",
             "failures",

@@ -35,3 +35,23 @@ def test_an_action_can_reach_a_part_while_its_package_is_imported(tmp_path: Path
     program = PROGRAM.format(source=str(SOURCE), folder=str(tmp_path), statement=statement)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.split("\n")[0] == "[1] SourceFileLoader", done.stderr
+
+
+PREPARATION = """
+import os, sys
+sys.path[:0] = [{source!r}, {folder!r}]
+from onebin_runtime._late import install
+install({{}}, {{"reader": [lambda: os.environ.__setitem__("ONLY_FOR_READER", "1")]}})
+import json
+print("ONLY_FOR_READER" in os.environ)
+import reader
+print(reader.SEEN)
+"""
+
+
+def test_a_preparation_waits_for_its_module(tmp_path: Path) -> None:
+    """What a module reads when it is imported is there by then, and not before: children would inherit it."""
+    tmp_path.joinpath("reader.py").write_text("import os\nSEEN = os.environ.get('ONLY_FOR_READER')\n", "utf-8")
+    program = PREPARATION.format(source=str(SOURCE), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == ["False", "1"], done.stderr
