@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _PARTIAL = ".partial"
 
@@ -41,8 +41,10 @@ class Cache:
         """
         entry = self.directory / kind / key
         if entry.is_dir():
+            with suppress(OSError):  # a cache that may only be read
+                os.utime(entry)  # used last now
             return entry
-        with self._lock(kind, key):
+        with self.lock(kind, key):
             # Whoever held the lock before has finished the entry, or died: what it left is nobody's.
             if entry.is_dir():
                 return entry
@@ -56,29 +58,8 @@ class Cache:
                 _remove(partial)
         return entry
 
-    def entries(self) -> Iterator[Path]:
-        """Yield every entry and every leftover, of all kinds."""
-        if self.directory.is_dir():
-            for kind in sorted(path for path in self.directory.iterdir() if path.is_dir()):
-                yield from sorted(path for path in kind.iterdir() if path.is_dir())
-
-    def clean(self) -> int:
-        """Remove the whole cache but for entries that another build is making now; return the bytes freed."""
-        freed = 0
-        for path in list(self.entries()):
-            key = path.name.split(".", 1)[0]
-            try:
-                with self._lock(path.parent.name, key, blocking=False):
-                    freed += size_of(path)
-                    _remove(path)
-            except Timeout:
-                continue
-        for log in (self.directory / "logs").glob("*"):
-            log.unlink(missing_ok=True)
-        # Lock files stay: they are empty, and removing one that somebody waits for would let two makers in.
-        return freed
-
-    def _lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
+    def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
+        """Return the lock under which an entry is made or removed; raises Timeout if it is taken and may not block."""
         locks = self.directory / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         (self.directory / kind).mkdir(parents=True, exist_ok=True)
@@ -88,13 +69,3 @@ class Cache:
 def _remove(directory: Path) -> None:
     """Remove a directory that nobody can rely on; one that resists is left for the next time."""
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a directory; what cannot be looked at does not count."""
-    files = [path] if not path.is_dir() else [Path(top) / name for top, _, names in os.walk(path) for name in names]
-    total = 0
-    for file in files:
-        with suppress(OSError):
-            total += file.lstat().st_size
-    return total

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin import contract, freeze, launcher, lock, registry, smoke, stage, survey, typecheck, verify
-from onebin.cache import size_of
+from onebin.cache_contents import size_of
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count

@@ -108,7 +108,7 @@ def insist(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:
             return skip, asking(skip)
         except MuteError as error:
             if error.step is None or error.step in skip:
-                hint = "`onebin run` starts the host there; `onebin clean` makes the stage anew"
+                hint = "`onebin run` starts the host there; `onebin cache clean stages` makes the stage anew"
                 raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
             skip[error.step] = f"it ends the process, {error}"
 

@@ -190,13 +190,14 @@ def survey(stage: Stage) -> Survey:
         found = {each.name: each for each in (_read(one, library) for one in _installed(stage.site_packages))}
     except OSError as error:
         raise StageError(
-            f"the stage {stage.directory} is damaged: {error}", "run `onebin clean` and build again"
+            f"the stage {stage.directory} is damaged: {error}", "run `onebin cache clean stages` and build again"
         ) from error
     locked = {package.name for package in stage.lock.packages}
     if set(found) != locked:
         odd = ", ".join(sorted(set(found) ^ locked))
         raise StageError(
-            f"the stage {stage.directory} does not hold the lock: {odd}", "run `onebin clean` and build again"
+            f"the stage {stage.directory} does not hold the lock: {odd}",
+            "run `onebin cache clean stages` and build again",
         )
     owners = {module: each.name for each in found.values() for module in each.modules}
     return Survey(stage=stage, distributions=dict(sorted(found.items())), owners=owners)

@@ -49,7 +49,7 @@ def folder(tmp_path: Path, projects: Path, onebin: Onebin) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "clean"])
+@pytest.mark.parametrize("command", [*COMMANDS, "cache"])
 def test_each_command_has_help_with_an_example(onebin: Onebin, tmp_path: Path, command: str) -> None:
     """`--help` says what the command does and shows it in use."""
     ran = onebin(command, "--help", cwd=tmp_path)
@@ -185,11 +185,11 @@ def test_doctor_tells_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> None
 
 
 def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -> None:
-    """After `clean` nothing of the stages is left, and the next check makes them anew."""
+    """After `cache clean` nothing of the stages is left, and the next check makes them anew."""
     own = {"ONEBIN_CACHE_DIR": str(tmp_path / "own")}
     assert onebin("check", "-q", cwd=folder, env=own).code == 0
     assert list((tmp_path / "own" / "stages").iterdir())
-    ran = onebin("clean", cwd=folder, env=own)
+    ran = onebin("cache", "clean", cwd=folder, env=own)
     assert ran.code == 0
     assert "freed" in ran.out
     assert not list((tmp_path / "own" / "stages").iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import random
@@ -36,6 +37,8 @@ from .launched import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from conftest import Onebin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
@@ -446,6 +449,38 @@ def test_bundles_with_similar_names_leave_each_other_alone(make: Callable[..., L
     for number in range(2, 8):
         make("a", version=str(number)).home()
     assert [home.exists() for home in homes] == [False, True, True, True, True]
+
+
+def test_the_cache_command_knows_what_runs(make: Callable[..., Launched], onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin cache` lists what is unpacked, says what runs, and removes the rest; a word picks some of it."""
+    one, two = make("one"), make("two")
+    running = one.popen("echo up; read line", env={})
+    running.stdout.readline()
+    two.home()
+    (one.entries / f".one-{'0' * 32}.abcdef").mkdir()
+
+    def run(*words: str) -> str:
+        ran = onebin("cache", *words, cwd=tmp_path, env={"ONEBIN_CACHE_DIR": str(one.cache)})
+        assert ran.code == 0, ran.err
+        return ran.out + ran.err
+
+    rows = json.loads(run("list", "--json"))["entries"]
+    known = {(row["name"].rpartition("-")[0], row["kind"], row["in_use"], row["leftover"]) for row in rows}
+    assert known == {
+        ("one", "artifacts", True, False),
+        ("two", "artifacts", False, False),
+        (".one", "artifacts", False, True),
+    }
+    assert all(row["size"] > 0 and row["used"] > 0 for row in rows if not row["leftover"])
+    assert "in use" in run("list")
+    assert "in use, kept" in run("clean", "one")
+    assert len(one.unpacked()) == 3
+    assert "in use, kept" in run("clean")
+    assert len(one.unpacked()) == 1
+    running.communicate(b"\n", timeout=60)
+    assert "freed 0.0 MB" not in run("clean", "artifacts")
+    assert one.unpacked() == []
+    assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
 
 
 def test_private_directories_of_the_dead_are_removed(tiny: Launched) -> None:

@@ -161,4 +161,4 @@ def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> Non
     shutil.rmtree(next(staged.site_packages.glob("greet_hello*.dist-info")))
     with pytest.raises(StageError, match="greet-hello") as caught:
         survey.survey(staged)
-    assert "onebin clean" in str(caught.value.hint)
+    assert "onebin cache clean stages" in str(caught.value.hint)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.cache import Cache
+from onebin.cache_contents import Entry, entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,7 @@ MAKER = """
 import sys, time
 from pathlib import Path
 from onebin.cache import Cache
+from onebin.cache_contents import Entry, entries
 
 def make(partial):
     (partial / "half").write_text("x")
@@ -87,14 +89,52 @@ def test_makers_at_once_make_it_once(tmp_path: Path) -> None:
     assert log.read_text() == "made\n"
 
 
-def test_clean_removes_entries_and_leftovers(tmp_path: Path) -> None:
-    """Cleaning removes entries and leftovers and says how many bytes that freed."""
-    cache = Cache(tmp_path)
+def _fill(partial: Path) -> None:
+    (partial / "file").write_bytes(b"x" * 1000)
 
-    def make(partial: Path) -> None:
-        (partial / "file").write_bytes(b"x" * 1000)
 
-    cache.ensure("kind", "key", make)
+def test_what_is_in_the_cache_is_listed_and_removed(tmp_path: Path) -> None:
+    """Entries and leftovers are known by kind, name and size, and are gone when they are removed; locks stay."""
+    Cache(tmp_path).ensure("kind", "key", _fill)
     (tmp_path / "kind" / "other.abc.partial").mkdir()
-    assert cache.clean() == 1000
+    (tmp_path / "logs").mkdir()
+    whole, leftover = entries(tmp_path)
+    assert (whole.kind, whole.name, whole.size, whole.is_leftover) == ("kind", "key", 1000, False)
+    assert (leftover.size, leftover.is_leftover) == (0, True)
+    assert whole.remove()
+    assert leftover.remove()
     assert list((tmp_path / "kind").iterdir()) == []
+    assert entries(tmp_path) == []
+
+
+def test_an_entry_that_is_wanted_again_was_used_last_now(tmp_path: Path) -> None:
+    """Its time is that of its last use, not of its making."""
+    entry = Cache(tmp_path).ensure("kind", "key", _fill)
+    os.utime(entry, (1000, 1000))
+    assert entries(tmp_path)[0].used == 1000
+    Cache(tmp_path).ensure("kind", "key", _fill)
+    assert entries(tmp_path)[0].used > 1000
+
+
+def test_what_is_being_made_is_not_removed(tmp_path: Path) -> None:
+    """An entry that another process makes now is in use."""
+    log = tmp_path / "log"
+    maker = _maker(tmp_path / "cache", log, seconds=60)
+    deadline = time.monotonic() + 30
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (partial,) = entries(tmp_path / "cache")
+    assert not partial.remove()
+    assert partial.path.is_dir()
+    maker.kill()
+    maker.wait()
+    assert partial.remove()
+
+
+def test_a_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
+    """What is unpacked is called <bundle>-<digest>, and the bundle's name alone will do."""
+    label = "my-app-" + "0f" * 16
+    entry = Entry(path=tmp_path / "artifacts" / label)
+    assert all(map(entry.answers_to, ["artifacts", label, "my-app"]))
+    assert not any(map(entry.answers_to, ["my", "my-app-", "frozen", ""]))
+    assert not Entry(path=tmp_path / "frozen" / label).answers_to("my-app")

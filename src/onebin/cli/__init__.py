@@ -54,7 +54,7 @@ for command in (
     *(edit.init, edit.add, edit.remove, edit.list_plugins),
     *(build.lock, build.check, build.generate, build.bundle, build.run),
     *(look.verify, look.inspect),
-    *(machine.doctor, machine.clean),
+    *(machine.doctor, machine.cache),
 ):
     cli.add_command(command)
 
