@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: demo test lint types unit format schema soak clean
+.PHONY: demo test lint types unit format schema soak launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -35,6 +35,10 @@ soak: .venv/installed
 	$(BIN)/onebin bundle
 	$(BIN)/onebin bundle bundle.lite.toml
 	$(BIN)/python benchmarks/logscan.py
+
+# The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
+launcher-check: .venv/installed
+	$(BIN)/python -m onebin.launcher --check
 
 .venv/installed: pyproject.toml $(wildcard src/launcher/*)
 	$(PYTHON) -m venv .venv

@@ -4,6 +4,7 @@ Enters: a platform. Leaves: the file of a compiled launcher. A released onebin c
 it once, into the cache, with the Zig compiler that is pinned here.
 
     python -m onebin.launcher [PLATFORM ...]    compiles launchers into the package, as a release carries them
+    python -m onebin.launcher --check           tests the part in Zig, compiles for every platform, keeps nothing
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +54,8 @@ zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc
 """
 _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
 _ZIG_FLAGS = ("-O", "ReleaseSmall", "-fstrip", "-lc")
-_C_FLAGS = ("-static", "-O2", "-s", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-DZSTD_DISABLE_ASM")
-_LINK_FLAGS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
+_C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", "-Wall", "-Wextra", "-Werror")
+_LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 _WAY_OUT = 'install a released onebin, which carries the launcher, or set [freeze] layout = "onefile"'
 
 _SHOWN_LINES = 20
@@ -66,7 +68,7 @@ def exists_for(platform: str) -> bool:
 
 def find(platform: str, workspace: Workspace, *, offline: bool = False) -> Path:
     """Return the compiled launcher of a platform; raises PackError if it cannot be made."""
-    carried = _carried_dir() / _name(platform)
+    carried = _carried_dir() / file_name(platform)
     if carried.is_file():
         return carried
 
@@ -74,7 +76,7 @@ def find(platform: str, workspace: Workspace, *, offline: bool = False) -> Path:
         compile_for(platform, partial, offline=offline)
 
     with os_errors(PackError, "keep the launcher in", workspace.cache_dir):
-        return Cache(workspace.cache_dir).ensure(KIND, _name(platform), make) / _name(platform)
+        return Cache(workspace.cache_dir).ensure(KIND, file_name(platform), make) / file_name(platform)
 
 
 def compile_for(platform: str, directory: Path, *, offline: bool = False) -> None:
@@ -82,31 +84,48 @@ def compile_for(platform: str, directory: Path, *, offline: bool = False) -> Non
 
     Raises PackError.
     """
+    tools = _install_tools(directory, offline=offline)
+    _compile(platform, tools, directory / file_name(platform))
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != file_name(platform):
+            path.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tools:
+    """The compiler, the source of libzstd, and a directory for whatever the compiler keeps."""
+
+    zig: Path
+    library: Path
+    scratch: Path
+
+    def run(self, *arguments: str | Path) -> None:
+        """Run the compiler; raises PackError."""
+        env = {"ZIG_GLOBAL_CACHE_DIR": str(self.scratch), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
+        _run([self.zig, *arguments], "the launcher does not compile", self.scratch, **env)
+
+
+def _install_tools(directory: Path, *, offline: bool) -> _Tools:
     requirements, compiler = directory / "requirements.txt", directory / "compiler"
     requirements.write_text(_COMPILER, "utf-8")
     try:
         uv.install_flat(requirements, python=Path(sys.executable), target=compiler, offline=offline)
     except uv.Failure as failure:
-        raise failure.become(PackError, "the launcher's compiler (ziglang) cannot be installed") from failure
-    library = _fetch_library(directory, compiler)
-    source, target = _source_dir(), TARGETS[platform]
-    zig, part, caches = compiler / "ziglang" / "zig", directory / "extract.o", directory / "zig-cache"
-    sources = [*sorted(source.glob("*.c")), library / "zstd.c"]
-    extract: list[str | Path] = [
-        zig,
-        "build-obj",
-        "-target",
-        target,
-        *_ZIG_FLAGS,
-        f"-femit-bin={part}",
-        source / "extract.zig",
-    ]
-    flags = (*_C_FLAGS, *_LINK_FLAGS)
-    link: list[str | Path] = [zig, "cc", "-target", target, *flags, *sources, part, "-o", directory / _name(platform)]
-    for command in (extract, link):
-        env = {"ZIG_GLOBAL_CACHE_DIR": str(caches), "ZIG_LOCAL_CACHE_DIR": str(caches)}
-        _run(command, "the launcher does not compile", **env)
-    _leave_only(directory, _name(platform))
+        message = f"the launcher's compiler (ziglang) cannot be installed\nuv says: {failure.text}"
+        raise PackError(message, _WAY_OUT) from failure
+    library, scratch = _fetch_library(directory, compiler), directory / "scratch"
+    scratch.mkdir()
+    return _Tools(zig=compiler / "ziglang" / "zig", library=library, scratch=scratch)
+
+
+def _compile(platform: str, tools: _Tools, output: Path) -> None:
+    source, target = _source_dir(), ("-target", TARGETS[platform])
+    part = output.with_suffix(".o")
+    tools.run("build-obj", *target, *_ZIG_FLAGS, f"-femit-bin={part}", source / "extract.zig")
+    sources = [*sorted(source.glob("*.c")), tools.library / "zstd.c"]
+    tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, part, "-o", output)
 
 
 def _fetch_library(directory: Path, tools: Path) -> Path:
@@ -115,7 +134,7 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
     requirements.write_text(_LIBRARY, "utf-8")
     pip: tuple[str | Path, ...] = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
     what = ("--no-binary", ":all:", "--require-hashes", "--requirement", requirements, "--dest", directory)
-    _run([*pip, *what], "the source of libzstd cannot be downloaded", PYTHONPATH=str(tools))
+    _run([*pip, *what], "the source of libzstd cannot be downloaded", directory, PYTHONPATH=str(tools))
     library.mkdir()
     with tarfile.open(next(directory.glob("zstandard-*.tar.gz"))) as archive:
         for member in archive:
@@ -126,9 +145,9 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
     return library
 
 
-def _run(command: Sequence[str | Path], failure: str, **env: str) -> None:
+def _run(command: Sequence[str | Path], failure: str, directory: Path, **env: str) -> None:
     try:
-        completed = run(command, env=environment(**env))
+        completed = run(command, env=environment(**env), cwd=directory)
     except ProcessError as error:
         raise PackError(f"{failure}: {error.tail}", _WAY_OUT) from error
     if completed.code != 0:
@@ -136,17 +155,8 @@ def _run(command: Sequence[str | Path], failure: str, **env: str) -> None:
         raise PackError(f"{failure}:\n{tail}", _WAY_OUT)
 
 
-def _leave_only(directory: Path, name: str) -> None:
-    """Remove what the compilation needed and left."""
-    for path in directory.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != name:
-            path.unlink()
-
-
-def _name(platform: str) -> str:
-    """Return a file name that changes with all that goes into the launcher."""
+def file_name(platform: str) -> str:
+    """Return what the launcher of a platform is called: a name that changes with all that goes into the launcher."""
     inputs = [sha256_of_tree(_source_dir()), _COMPILER, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
     return f"{platform}-{sha256_of(inputs)[:16]}"
 
@@ -165,16 +175,40 @@ def _carry(platforms: Sequence[str]) -> None:
     """Compile launchers into the package, in place of those of older sources."""
     carried = _carried_dir()
     carried.mkdir(exist_ok=True)
-    current = {_name(platform) for platform in TARGETS}
+    current = {file_name(platform) for platform in TARGETS}
     for stale in carried.iterdir():
         if stale.name not in current:
             stale.unlink()
     for platform in platforms:
-        if not (carried / _name(platform)).exists():
+        if not (carried / file_name(platform)).exists():
             with tempfile.TemporaryDirectory() as directory:
                 compile_for(platform, Path(directory))
-                shutil.copy2(Path(directory) / _name(platform), carried)
+                shutil.copy2(Path(directory) / file_name(platform), carried)
 
 
-if __name__ == "__main__":
+def _check() -> None:
+    """Test the part in Zig, compile for every platform, and for macOS as far as that goes without its SDK."""
+    source = _source_dir()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        tools = _install_tools(directory, offline=False)
+        tests = source.parents[1] / "tests" / "launcher" / "extract_test.zig"
+        modules = (
+            "--dep",
+            "extract",
+            f"-Mroot={tests}",
+            "-lc",
+            tools.library / "zstd.c",
+            f"-Mextract={source}/extract.zig",
+        )
+        tools.run("test", *modules)
+        for platform in TARGETS:
+            _compile(platform, tools, directory / platform)
+        for file in source.glob("*.c"):
+            tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["--check"]:
+    _check()
+elif __name__ == "__main__":
     _carry(sys.argv[1:] or [platform for platform in (sysconfig.get_platform(),) if exists_for(platform)])

@@ -57,7 +57,7 @@ def _below(tree: Path) -> Iterator[Path]:
     """Yield folders before what is in them, in an order that depends on names only."""
     for path in sorted(tree.iterdir(), key=lambda path: os.fsencode(path.name)):
         yield path
-        if path.is_dir() and not path.is_symlink():
+        if not path.is_symlink() and path.is_dir():
             yield from _below(path)
 
 

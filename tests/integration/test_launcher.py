@@ -114,6 +114,30 @@ def test_a_first_start_unpacks_and_later_ones_do_not(tiny: Launched) -> None:
     assert home.name.startswith("tiny-")
 
 
+def test_what_was_packed_is_unpacked(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
+    """Links, folders with nothing in them, long names, executable bits, big and empty files: as in the frozen tree."""
+    deep = "/".join(["_internal", *["d" * 200] * 5])
+    artifact = make(files={"_internal/empty": b"", f"{deep}/file": DICE.randbytes(3_000_000), "_internal/tool": b"#!"})
+    tree = tmp_path / "trees" / "tiny" / "1"
+    (tree / "_internal" / "tool").chmod(0o755)
+    (tree / "_internal" / "nothing").mkdir()
+    (tree / "_internal" / "link").symlink_to("../tiny")
+    (tree / "_internal" / "nowhere").symlink_to("/" + "n" * 300)
+    write_artifact(artifact.file, tree, launcher_file, name="tiny")
+    assert _facts(artifact.home()) == _facts(tree)
+
+
+def _facts(tree: Path) -> dict[str, tuple[str, bool, bytes]]:
+    """Return what is in a tree: each path with the target of a link, the executable bit, the content."""
+    facts = {}
+    for path in tree.rglob("*"):
+        link = str(path.readlink()) if path.is_symlink() else ""
+        plain = not link and path.is_file()
+        executable = plain and bool(path.stat().st_mode & 0o100)
+        facts[str(path.relative_to(tree))] = (link, executable, path.read_bytes() if plain else b"")
+    return facts
+
+
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_the_program_is_called_as_the_artifact_was(tiny: Launched, tmp_path: Path, env: dict[str, str | None]) -> None:
     """Its arguments, first word, input, directory and process number are the caller's; it knows the artifact's file."""

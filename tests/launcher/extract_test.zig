@@ -1,0 +1,83 @@
+//! The launcher's part in Zig, tested by itself: make launcher-check.
+
+const std = @import("std");
+const extract = @import("extract");
+const testing = std.testing;
+
+extern fn ZSTD_compress(target: [*]u8, room: usize, source: [*]const u8, size: usize, level: c_int) usize;
+
+var plain: [1 << 16]u8 = undefined;
+var compressed: [1 << 16]u8 = undefined;
+
+/// Return a payload with a folder, a link in it, a program, and a file of some other name.
+fn payloadWith(name: []const u8) ![]const u8 {
+    var out: std.Io.Writer = .fixed(&plain);
+    var tar: std.tar.Writer = .{ .underlying_writer = &out };
+    try tar.writeDir("_internal", .{ .mode = 0o755 });
+    try tar.writeLink("_internal/link", "../program", .{});
+    try tar.writeFileBytes("program", "#!", .{ .mode = 0o755 });
+    try tar.writeFileBytes(name, "content", .{ .mode = 0o644 });
+    try tar.finishPedantically();
+    const size = ZSTD_compress(&compressed, compressed.len, &plain, out.end, 3);
+    return compressed[0..size];
+}
+
+fn digestOf(payload: []const u8) [32]u8 {
+    var digest: [32]u8 = undefined;
+    std.crypto.hash.sha2.Sha256.hash(payload, &digest, .{});
+    return digest;
+}
+
+fn extractInto(directory: std.Io.Dir, payload: []const u8, digest: [32]u8) c_int {
+    return extract.onebin_extract(directory.handle, payload.ptr, payload.len, &digest);
+}
+
+test "what is in the payload is in the directory" {
+    var temporary = testing.tmpDir(.{});
+    defer temporary.cleanup();
+    const payload = try payloadWith("_internal/data");
+    try testing.expectEqual(0, extractInto(temporary.dir, payload, digestOf(payload)));
+    var buffer: [100]u8 = undefined;
+    try testing.expectEqualStrings("content", try temporary.dir.readFile(testing.io, "_internal/data", &buffer));
+    const length = try temporary.dir.readLink(testing.io, "_internal/link", &buffer);
+    try testing.expectEqualStrings("../program", buffer[0..length]);
+    try temporary.dir.access(testing.io, "program", .{ .execute = true });
+    try testing.expectError(error.AccessDenied, temporary.dir.access(testing.io, "_internal/data", .{ .execute = true }));
+}
+
+test "another digest is told" {
+    var temporary = testing.tmpDir(.{});
+    defer temporary.cleanup();
+    const payload = try payloadWith("data");
+    var digest = digestOf(payload);
+    digest[31] ^= 1;
+    try testing.expectEqual(1, extractInto(temporary.dir, payload, digest));
+}
+
+test "what the system refuses has its errno" {
+    var temporary = testing.tmpDir(.{});
+    defer temporary.cleanup();
+    const payload = try payloadWith("data");
+    try testing.expectEqual(0, extractInto(temporary.dir, payload, digestOf(payload)));
+    try testing.expectEqual(-1, extractInto(temporary.dir, payload, digestOf(payload)));
+    try testing.expectEqual(@intFromEnum(std.c.E.EXIST), std.c._errno().*);
+}
+
+test "what is no payload, or half of one, is a bad message" {
+    const whole = try payloadWith("data");
+    for ([_][]const u8{ "", "no zstd", whole[0 .. whole.len / 2] }) |payload| {
+        var temporary = testing.tmpDir(.{});
+        defer temporary.cleanup();
+        try testing.expectEqual(-1, extractInto(temporary.dir, payload, digestOf(payload)));
+        try testing.expectEqual(@intFromEnum(std.c.E.BADMSG), std.c._errno().*);
+    }
+}
+
+test "a name that leads outside is refused" {
+    var temporary = testing.tmpDir(.{});
+    defer temporary.cleanup();
+    const payload = try payloadWith("_internal/../../data");
+    try testing.expectEqual(-1, extractInto(temporary.dir, payload, digestOf(payload)));
+    for ([_][]const u8{ "_internal/base_library.zip", "a/..b/c.." }) |name| try testing.expect(extract.isInside(name));
+    for ([_][]const u8{ "/etc/passwd", "a/../../b", "..", "" }) |name| try testing.expect(!extract.isInside(name));
+}

@@ -1,0 +1,105 @@
+"""A payload depends on names, contents and executable bits, on nothing else; what goes in comes out of the launcher."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+
+from onebin import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+LONG = "long-" * 40 + "name"
+NAMES = ("b", "a", "_internal/z", "_internal/ä", f"_internal/{LONG}/{LONG}/{LONG}", "_internal.txt", "run")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
+
+
+def tree(directory: Path, names: Iterable[str] = NAMES, *, mode: int = 0o644, seconds: int = 0) -> Path:
+    """Make files, a folder with nothing in it, and links, one of which leads nowhere."""
+    for name in names:
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name.encode() * 1000)
+        file.chmod(0o755 if name == "run" else mode)
+        os.utime(file, (seconds, seconds))
+    (directory / "_internal" / "empty").mkdir()
+    (directory / "_internal" / "link").symlink_to("../a")
+    (directory / "_internal" / "nowhere").symlink_to("/no/such/" + "file" * 80)
+    return directory
+
+
+def packed(directory: Path, file: Path, *, level: int = payload.LEVEL) -> bytes:
+    """Return the payload of a tree."""
+    with file.open("w+b") as stream:
+        stream.write(b"before")
+        where = payload.write(directory, stream, level=level)
+        assert (where.offset, where.offset + where.size) == (6, stream.seek(0, 2))
+    return file.read_bytes()[6:]
+
+
+@pytest.mark.parametrize("level", [payload.LEVEL, payload.RELEASE_LEVEL])
+def test_the_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
+    """Order of making, umask, modes, times, place and owner leave no trace."""
+    first = packed(tree(tmp_path / "one"), tmp_path / "first", level=level)
+    mask = os.umask(0o077)
+    try:
+        other = tree(tmp_path / "deep" / "two", reversed(NAMES), mode=0o600, seconds=10**9)
+    finally:
+        os.umask(mask)
+    if os.geteuid() == 0:
+        os.chown(other / "a", 12345, 12345)
+    assert packed(other, tmp_path / "second", level=level) == first
+
+
+@pytest.mark.parametrize("processors", [1, 2, 7])
+def test_the_number_of_processors_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    """A payload of many jobs is the same whoever compresses it."""
+    tree(tmp_path / "tree")
+    (tmp_path / "tree" / "big").write_bytes(b"".join(str(number).encode() for number in range(200_000)) * 66)
+    expected = packed(tmp_path / "tree", tmp_path / "here")
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert packed(tmp_path / "tree", tmp_path / "there") == expected
+
+
+@pytest.mark.parametrize("change", ["content", "name", "bit", "link", "folder"])
+def test_what_matters_changes_the_bytes(tmp_path: Path, change: str) -> None:
+    """Another content, name, executable bit, link or folder is another payload."""
+    first = packed(tree(tmp_path / "tree"), tmp_path / "first")
+    internal = tmp_path / "tree" / "_internal"
+    if change == "content":
+        (internal / "z").write_bytes(b"other")
+    elif change == "name":
+        (internal / "z").rename(internal / "y")
+    elif change == "bit":
+        (internal / "z").chmod(0o755)
+    elif change == "link":
+        (internal / "link").unlink()
+        (internal / "link").symlink_to("../b")
+    else:
+        (internal / "empty").rmdir()
+    assert packed(tmp_path / "tree", tmp_path / "second") != first
+
+
+def test_any_tool_can_read_it(tmp_path: Path) -> None:
+    """It is a tar archive in zstd: folders before their content, links and executable bits kept, nobody's name."""
+    content = packed(tree(tmp_path / "tree"), tmp_path / "file")
+    plain = tmp_path / "plain.tar"
+    plain.write_bytes(zstandard.ZstdDecompressor().stream_reader(content).read())
+    with tarfile.open(plain) as archive:
+        members = {member.name: member for member in archive}
+    assert {name for name, member in members.items() if member.isfile()} == set(NAMES)
+    assert [members[name].mode for name in ("run", "a", "_internal")] == [0o755, 0o644, 0o755]
+    assert members["_internal/link"].linkname == "../a"
+    assert {(member.uid, member.gid, member.uname, member.mtime) for member in members.values()} == {(0, 0, "", 0)}
+    order = list(members)
+    assert all(order.index(name.rpartition("/")[0]) < order.index(name) for name in order if "/" in name)
