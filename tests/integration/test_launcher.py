@@ -504,6 +504,7 @@ def test_the_cache_command_knows_what_runs(make: Callable[..., Launched], onebin
     running.communicate(b"\n", timeout=60)
     assert "freed 0.0 MB" not in run("clean", "artifacts")
     assert one.unpacked() == []
+    assert run("list").startswith("0 entries, 0.0 MB")
     assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
 
 

@@ -81,7 +81,8 @@ def list_cache(*, as_json: bool) -> None:
         used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         state = "  in use" if row["in_use"] else ""
         click.echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
-    click.echo(f"{len(rows)} entries, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
+    count = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
+    click.echo(f"{count}, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
 
 
 @cache.command("clean", epilog="Example: onebin cache clean artifacts")
