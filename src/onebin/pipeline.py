@@ -5,23 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, launcher, lock, registry, smoke, stage, survey, typecheck, verify
+from onebin import contract, freeze, launcher, lock, receipt, registry, smoke, stage, survey, typecheck, verify
 from onebin.cache_contents import size_of
+from onebin.errors import FreezeError, PackError, os_errors
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count
+from onebin.receipt import receipt_key
 from onebin.toolchain import install_toolchain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onebin.contract import Plan
+    from onebin.facts import Facts
+    from onebin.lock import Lock
     from onebin.manifest import Manifest
     from onebin.paths import Workspace
     from onebin.progress import Progress
     from onebin.registry import Source
     from onebin.toolchain import Toolchain
-    from onebin.verify import Verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,20 +43,28 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Bundled:
-    """A published artifact; `verified` is None if verification was not wanted."""
+    """A published artifact, what is on its card, and whether it has proven itself."""
 
     file: Path
-    plan: Plan
-    verified: Verified | None
+    facts: Facts
+    is_verified: bool
 
 
 def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress) -> Plan:
     """Lock, stage, survey and check a bundle: everything that can be known before the freeze."""
+    return _plan(manifest, _locked(manifest, workspace, settings, progress), workspace, settings, progress)
+
+
+def _locked(manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress) -> Lock:
     with progress.step("lock") as step:
         locked = lock.resolve(manifest, workspace, locked=settings.locked, offline=settings.offline)
         step.outcome = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         progress.detail(change)
+    return locked
+
+
+def _plan(manifest: Manifest, locked: Lock, workspace: Workspace, settings: Settings, progress: Progress) -> Plan:
     with progress.step("stage") as step:
         staged = stage.install(locked, workspace, offline=settings.offline)
         step.outcome = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
@@ -80,10 +92,15 @@ def generate(
     manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress
 ) -> tuple[Plan, Toolchain, Source]:
     """Plan a bundle and generate its source."""
-    checked = plan(manifest, workspace, settings, progress)
+    return _generate(plan(manifest, workspace, settings, progress), workspace, settings, progress)
+
+
+def _generate(
+    checked: Plan, workspace: Workspace, settings: Settings, progress: Progress
+) -> tuple[Plan, Toolchain, Source]:
     with progress.step("generate") as step:
         toolchain = install_toolchain(checked.survey.stage.lock, workspace, offline=settings.offline)
-        layout = manifest.freeze.layout
+        layout = checked.manifest.freeze.layout
         platform = checked.survey.stage.lock.interpreter.platform
         fallback = layout == "cached" and not launcher.exists_for(platform)
         source = registry.render(checked, toolchain, "onefile" if fallback else layout)
@@ -96,30 +113,58 @@ def generate(
 def bundle(
     manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress, *, verified: bool = True
 ) -> Bundled:
-    """Build the artifact and publish it, after it has proven itself unless `verified` is false."""
+    """Build the artifact and publish it, after it has proven itself unless `verified` is false.
+
+    If the output is what this very build made before, that is all.
+    """
     name, folder = manifest.bundle.name, manifest.freeze.layout == "onedir"
-    refuse_unwritable(workspace.output_file(name), name, folder=folder)
-    checked, toolchain, source = generate(manifest, workspace, settings, progress)
+    output = workspace.output_file(name)
+    refuse_unwritable(output, name, folder=folder)
+    locked = _locked(manifest, workspace, settings, progress)
+    commands = (*manifest.verify.commands, *settings.commands) if verified else ()
+    with os_errors(FreezeError, "read the files of", manifest.file):
+        key = receipt_key(manifest, locked, proof=[verified, settings.full_probe, commands])
+    before = receipt.find(key, output, workspace)
+    if before is not None:
+        for notice in before.notices:
+            progress.note(notice)
+        progress.detail(f"{display(output)} is up to date")
+        return Bundled(file=output, facts=before.facts, is_verified=verified)
+    checked = _plan(manifest, locked, workspace, settings, progress)
+    facts = _build(checked, workspace, settings, progress, commands=commands, verified=verified)
+    with os_errors(PackError, "keep a receipt in", workspace.cache_dir):
+        receipt.leave(key, output, checked.notices, workspace)
+    return Bundled(file=output, facts=facts, is_verified=verified)
+
+
+def _build(
+    checked: Plan,
+    workspace: Workspace,
+    settings: Settings,
+    progress: Progress,
+    *,
+    commands: Sequence[str],
+    verified: bool,
+) -> Facts:
+    """Generate, freeze, pack, verify and publish; return what is on the artifact's card."""
+    checked, toolchain, source = _generate(checked, workspace, settings, progress)
     head = _launcher(checked, source, workspace, settings)
     with progress.step("freeze") as step:
         frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
         parts = {part: len(rows) for part, rows in frozen.contents.items()}
         step.outcome = f"{parts['modules']} modules, {parts['binaries']} libraries, {parts['data']} data files"
     with pack(frozen, checked, workspace, head) as artifact:
-        proof = None
         if verified:
             with progress.step("verify") as step:
-                proof = verify.verify(artifact.file, artifact.facts)
-                step.outcome = proof.summary
-            commands = (*manifest.verify.commands, *settings.commands)
-            if commands:
-                with progress.step("smoke") as step:
-                    passed = smoke.compare(commands, artifact.file, source, checked, workspace)
-                    step.outcome = f"{count(passed, 'command')} as in the stage"
+                step.outcome = verify.verify(artifact.file, artifact.facts).summary
+        if commands:
+            with progress.step("smoke") as step:
+                passed = smoke.compare(commands, artifact.file, source, checked, workspace)
+                step.outcome = f"{count(passed, 'command')} as in the stage"
         with progress.step("publish") as step:
             artifact.publish()
             step.outcome = f"{display(artifact.output)}, {size_of(artifact.output) / 1e6:.1f} MB"
-    return Bundled(file=artifact.output, plan=checked, verified=proof)
+        return artifact.facts
 
 
 def _launcher(plan: Plan, source: Source, workspace: Workspace, settings: Settings) -> Path | None:

@@ -71,6 +71,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "launcher",
             "payload",
             "pack",
+            "receipt",
             "verify",
             "smoke",
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from packaging.utils import canonicalize_name
 
 from onebin import lock as locks
 from onebin import pipeline, smoke
@@ -25,6 +26,7 @@ from onebin.progress import count
 
 if TYPE_CHECKING:
     from onebin.contract import Plan
+    from onebin.facts import PluginFacts
 
 
 _TEST_HELP = "A command with {artifact} in it, to be run with the staged host and with the file; may be repeated."
@@ -184,13 +186,12 @@ def bundle(
         settings = Settings(locked=locked, offline=offline, full_probe=probe == "full", commands=commands)
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
     if as_json:
-        verified = built.verified is not None
         print_json(
             {
                 "file": str(built.file),
-                "verified": verified,
-                "host": _host(built.plan),
-                "plugins": _plugins(built.plan),
+                "verified": built.is_verified,
+                "host": built.facts["host"],
+                "plugins": [_plugin(plugin) for plugin in built.facts["plugins"]],
             }
         )
 
@@ -231,3 +232,9 @@ def _plugins(plan: Plan) -> list[dict[str, object]]:
         }
         for plugin in plan.plugins
     ]
+
+
+def _plugin(facts: PluginFacts) -> dict[str, object]:
+    """Return a plugin of a card as `onebin check --json` has it."""
+    points = [{"group": group, "name": name, "value": value} for group, name, value in facts["entry_points"]]
+    return {**facts, "distribution": canonicalize_name(facts["distribution"]), "entry_points": points}

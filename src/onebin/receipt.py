@@ -1,0 +1,81 @@
+"""What a finished build leaves behind, so that the same build need not be made twice.
+
+Enters: a Lock and all else that decides what an artifact is. Leaves: whether the file at the output is that very
+artifact. A receipt is kept in the cache under a key of every input: the manifest with the files that it adds, the lock,
+local projects by content, the interpreter, the tool chain, the launcher, how it was to be proven, and onebin itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onebin import __version__, card
+from onebin.cache import Cache
+from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
+from onebin.errors import ArtifactError
+from onebin.stage import stage_key
+from onebin.templates import runtime_dir, templates_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onebin.facts import Facts
+    from onebin.lock import Lock
+    from onebin.manifest import Manifest
+    from onebin.paths import Workspace
+
+KIND = "receipts"
+_FILE = "receipt.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """An artifact that was built and proven before: its facts, and the notices of that build."""
+
+    file: Path
+    facts: Facts
+    notices: tuple[str, ...]
+
+
+def receipt_key(manifest: Manifest, lock: Lock, *, proof: Sequence[object]) -> str:
+    """Return the digest of every input of a build; `proof` says how the artifact is to be proven. Raises OSError."""
+    data = {place: sha256_of_tree(manifest.directory / path) for place, path in manifest.freeze.data.items()}
+    pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
+    return sha256_of([_own_digest(), manifest.text, data, lock.digest, stage_key(lock), pins, list(proof)])
+
+
+def find(key: str, output: Path, workspace: Workspace) -> Receipt | None:
+    """Return the receipt of a build if the file at its output is what that build made, to the last byte."""
+    entry = Cache(workspace.cache_dir).find(KIND, key)
+    try:
+        noted = json.loads((entry / _FILE).read_text("utf-8")) if entry else None
+        if noted is None or not output.is_file() or sha256_of_file(output) != noted["sha256"]:
+            return None
+        return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
+    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
+        return None  # a receipt that cannot be read is none
+
+
+def leave(key: str, output: Path, notices: Sequence[str], workspace: Workspace) -> None:
+    """Note that a build made the file at its output; raises OSError. A folder gets no receipt."""
+    if not output.is_file():
+        return
+    text = json.dumps({"sha256": sha256_of_file(output), "notices": list(notices)})
+    entry = Cache(workspace.cache_dir).ensure(KIND, key, lambda _: None)
+    with tempfile.NamedTemporaryFile("w", dir=entry, delete=False, encoding="utf-8") as draft:
+        draft.write(text)
+    os.replace(draft.name, entry / _FILE)  # noqa: PTH105  # one move, whoever else writes it
+
+
+@cache
+def _own_digest() -> str:
+    """Return the digest of onebin: a version alone would not tell apart two states of a checkout."""
+    parts = (Path(str(files("onebin"))), runtime_dir(), templates_dir())
+    return sha256_of([__version__, *(sha256_of_tree(part) for part in parts)])
