@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin import __version__, card
+from onebin import __version__, card, launcher
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.errors import ArtifactError
@@ -48,7 +48,8 @@ def receipt_key(manifest: Manifest, lock: Lock, *, proof: Sequence[object]) -> s
     """Return the digest of every input of a build; `proof` says how the artifact is to be proven. Raises OSError."""
     data = {place: sha256_of_tree(manifest.directory / path) for place, path in manifest.freeze.data.items()}
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
-    return sha256_of([_own_digest(), manifest.text, data, lock.digest, stage_key(lock), pins, list(proof)])
+    own = [_own_digest(), launcher.file_name(lock.interpreter.platform)]
+    return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, list(proof)])
 
 
 def find(key: str, output: Path, workspace: Workspace) -> Receipt | None:

@@ -1,0 +1,136 @@
+"""A build that was made before is not made again; a change of any input is seen."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import launcher, receipt
+from onebin.paths import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .bench import Bench
+
+pytestmark = pytest.mark.network
+
+PACKAGES = ("onebin", "onebin_runtime")
+
+# Prints the key of the build in this folder, as `onebin bundle` finds it.
+KEY = """
+import sys
+from pathlib import Path
+from onebin import lock, manifest, receipt
+from onebin.paths import Workspace
+workspace = Workspace.at(Path())
+wanted = manifest.load(workspace.manifest_file)
+print(receipt.receipt_key(wanted, lock.resolve(wanted, workspace), proof=sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a private copy of onebin's own files."""
+    sources = launcher.__file__.rpartition("onebin")[0]
+    copy = tmp_path / "checkout"
+    for package in PACKAGES:
+        shutil.copytree(f"{sources}{package}", copy / "src" / package)
+    for folder in ("templates", "src/launcher"):
+        shutil.copytree(f"{sources}../{folder}", copy / folder)
+    return copy
+
+
+def key(bench: Bench, checkout: Path, *proof: str) -> str:
+    """Ask a copy of onebin for the key of the bench's build."""
+    done = subprocess.run(
+        [sys.executable, "-c", KEY, *proof],
+        cwd=bench.directory,
+        env={**bench.environment(), "PYTHONPATH": str(checkout / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def add_line(file: Path) -> None:
+    """Change a file's content and nothing that it does."""
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write("\n# one more line\n")
+
+
+CHANGES: dict[str, Callable[[Bench, Path], object]] = {
+    "manifest": lambda bench, _: add_line(bench.directory / "bundle.toml"),
+    "added data": lambda bench, _: add_line(bench.directory / "extra" / "file.txt"),
+    "host's source": lambda bench, _: add_line(bench.project("tinyhost") / "src" / "tinyhost" / "__init__.py"),
+    "plugin's source": lambda bench, _: add_line(bench.project("greet-hello") / "src" / "greet_hello" / "__init__.py"),
+    "lock": lambda bench, _: add_line(bench.lock),
+    "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze.py"),
+    "runtime": lambda _, checkout: add_line(checkout / "src" / "onebin_runtime" / "_start.py"),
+    "template": lambda _, checkout: add_line(checkout / "templates" / "entry.py.j2"),
+    "launcher": lambda _, checkout: add_line(checkout / "src" / "launcher" / "main.c"),
+}
+
+
+def test_every_input_is_in_the_key(bench: Bench, checkout: Path) -> None:
+    """The key stays as it is while nothing changes, and changes with each input and with how the build is proven."""
+    (bench.directory / "extra").mkdir()
+    (bench.directory / "extra" / "file.txt").write_text("data", "utf-8")
+    bench.manifest(
+        'greet-hello = { path = "projects/greet-hello" }',
+        host='path = "projects/tinyhost"\nscript = "tinyhost"',
+        end='[freeze.data]\n"extra" = "extra"\n',
+    )
+    seen = {"first": key(bench, checkout)}
+    assert key(bench, checkout) == seen["first"]
+    for name, change in CHANGES.items():
+        change(bench, checkout)
+        seen[name] = key(bench, checkout)
+    seen["proof"] = key(bench, checkout, "full")
+    assert len(set(seen.values())) == len(seen), seen
+
+
+def test_another_interpreter_is_another_build(bench: Bench, checkout: Path) -> None:
+    """The interpreter that is frozen is an input, too."""
+    keys = set()
+    for version in ("3.11", "3.12"):
+        bench.manifest("greet-hello", bundle=f'python = "{version}"')
+        keys.add(key(bench, checkout))
+    assert len(keys) == 2
+
+
+def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
+    """The second build leaves the file alone and says so; a damaged or missing file is made anew."""
+    assert "publish" in warm_bench.accepts("bundle").steps
+    before = warm_bench.artifact.stat()
+    again = warm_bench.accepts("bundle")
+    assert again.steps == ["lock"]
+    assert "up to date" in again.err
+    assert warm_bench.artifact.stat() == before or warm_bench.artifact.stat().st_mtime_ns == before.st_mtime_ns
+    with warm_bench.artifact.open("r+b") as stream:
+        stream.seek(1000)
+        stream.write(b"damage")
+    assert "publish" in warm_bench.accepts("bundle").steps
+    warm_bench.artifact.unlink()
+    assert "publish" in warm_bench.accepts("bundle").steps
+    warm_bench.accepts("verify", "dist/tiny")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"sha256": 5}', '{"sha256": "x", "notices": 1}'])
+def test_a_broken_receipt_is_none(built: Path, tmp_path: Path, content: str) -> None:
+    """A receipt that cannot be read costs a build and no more."""
+    workspace = Workspace(manifest_file=tmp_path / "bundle.toml", cache_dir=tmp_path / "cache", lock_dir=tmp_path)
+    receipt.leave("key", built, ["a notice"], workspace)
+    found = receipt.find("key", built, workspace)
+    assert found is not None
+    assert found.notices == ("a notice",)
+    assert receipt.find("other", built, workspace) is None
+    (tmp_path / "cache" / receipt.KIND / "key" / "receipt.json").write_text(content, "utf-8")
+    assert receipt.find("key", built, workspace) is None
