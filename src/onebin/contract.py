@@ -3,7 +3,7 @@
 Enters: a Manifest and the Survey of its stage. Leaves: a Plan, the only thing that can be frozen. Refuses, all
 findings together: a host without that script, a plugin that contributes nothing, an entry point that does not lead
 to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle, a plugin
-that does not fit its contract.
+that does not fit its contract, one that cannot be isolated.
 
 Whether an entry point resolves is asked in the stage, in a process of its own; those answers are what the artifact's
 are compared with later.
@@ -21,6 +21,7 @@ from onebin.agreement import Held, judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
 from onebin.errors import ContractError, Finding
 from onebin.failures import failures
+from onebin.isolation import unfit
 from onebin.order import Order, order
 from onebin.paths import display, is_there
 from onebin.survey import RUNTIME, SCRIPT_GROUPS
@@ -89,6 +90,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
         *_missing_data(manifest, where),
         *(failure.finding for failure in failed if failure.is_needed),
         *judged.findings,
+        *unfit(manifest, plugins, surveyed, where),
     ]
     if findings or isinstance(entry, Finding) or not isinstance(ranked, Order):
         raise ContractError("host and plugins do not fit together", findings)

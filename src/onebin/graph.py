@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onebin.isolation import is_isolated
+
 if TYPE_CHECKING:
     from onebin.contract import Plan
 
@@ -16,7 +18,8 @@ def graph(plan: Plan) -> list[str]:
         title = f"{plan.survey.distributions[plugin.distribution].title} {plugin.version}"
         is_eager = any(point.group in plan.eager for point in plugin.entry_points)
         when = "at start" if is_eager else "when opened"
+        apart = ", in a process of its own" if is_isolated(plan.manifest, plugin) else ""
         reasons = dict.fromkeys(each.reason for each in plan.order.precedences if each.then == plugin.name)
-        line = f"{number:{width}}. {plugin.name} ({title}): imports {', '.join(plugin.modules)} {when}"
+        line = f"{number:{width}}. {plugin.name} ({title}): imports {', '.join(plugin.modules)} {when}{apart}"
         lines.append("; ".join((line, *reasons)))
     return lines

@@ -135,7 +135,7 @@ class PluginTable(_Source):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     at_most_one = ("version", "path", "git")
-    needs = {"rev": ("git",), "subdirectory": ("git",)}
+    needs = {"rev": ("git",), "subdirectory": ("git",), "timeout": ("isolate",)}
 
     version: kinds.Version | None = Field(None, description='Version specifier (PEP 440), or "*" for any version.')
     package: kinds.Distribution | None = Field(None, description="The distribution's name, where the row has another.")
@@ -144,6 +144,13 @@ class PluginTable(_Source):
     )
     after: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come before this one.")
     before: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come after this one.")
+
+    isolate: bool = Field(
+        False, description="Whether the plugin runs in a process of its own; its extension points need a contract."
+    )
+    timeout: Annotated[float, Field(gt=0, le=86400)] | None = Field(
+        None, description="How many seconds a call of an isolated plugin may take. Default: 60."
+    )
 
 
 class PluginRow(PluginTable):

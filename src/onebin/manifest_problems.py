@@ -20,6 +20,9 @@ from onebin.paths import display
 # The keys of a plugin's row that name other rows.
 ORDER_KEYS = frozenset({"after", "before"})
 
+# The keys of a plugin's row that say nothing of where it comes from.
+_NOT_SOURCES = ORDER_KEYS | {"isolate", "timeout"}
+
 
 class Problem(NamedTuple):
     """One thing that is wrong with a manifest, at a path of keys; its line is not known yet."""
@@ -59,7 +62,7 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"the same name as {key_path(('plugins', first))} (PEP 503)", "remove one of the two")
         table = row if isinstance(row, dict) else {}
         yield from _broken_in(table, PluginTable, path)
-        modules_only = table.keys() - ORDER_KEYS == {"modules"} and table["modules"]
+        modules_only = table.keys() - _NOT_SOURCES == {"modules"} and table["modules"]
         elsewhere = table.keys() & {"path", "package"} or modules_only
         if not elsewhere and re.fullmatch(kinds.ROW_NAME, name) and not re.fullmatch(kinds.NAME, name):
             yield Problem(path, f"{shown(name)} is no package's name (PEP 508)", 'add package = "NAME" to the row')
@@ -104,6 +107,7 @@ def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ..
 _EXPECTED = {
     "string_type": ("a string", 'write it in quotes: "..."'),
     "bool_type": ("true or false", "write it without quotes"),
+    "float_type": ("a number", "write it without quotes"),
     "int_type": ("an integer", "write it without quotes"),
     "tuple_type": ("a list", 'write it in brackets: {key} = ["..."]'),
     "model_type": ("a table", "write its keys below a line of their own: [{path}]"),
@@ -125,8 +129,12 @@ def _problem(error: ErrorDetails) -> Problem:
             return Problem(path, f"there is no `{key}`, and [{path[0]}] needs it", f'add {key} = "..."')
         case "extra_forbidden":
             return _unknown(path, error["input"])
-        case "literal_error" | "greater_than_equal" | "less_than_equal" as kind:
-            bound = {"greater_than_equal": "from {ge} on", "less_than_equal": "up to {le}"}.get(kind, "{expected}")
+        case "literal_error" | "greater_than" | "greater_than_equal" | "less_than_equal" as kind:
+            bound = {
+                "greater_than": "more than {gt}",
+                "greater_than_equal": "from {ge} on",
+                "less_than_equal": "up to {le}",
+            }.get(kind, "{expected}")
             expected, hint = bound.format(**context).replace("'", '"'), None
         case kind:
             expected, hint = _EXPECTED.get(kind, (error["msg"], None))

@@ -19,6 +19,7 @@ from onebin.digest import sha256_of
 from onebin.errors import FreezeError, os_errors
 from onebin.fits import fits_of
 from onebin.graph import graph
+from onebin.isolation import isolated
 from onebin.native import named_in
 from onebin.survey import RUNTIME, importable
 from onebin.templates import render_python, runtime_dir
@@ -131,6 +132,7 @@ def _registry(plan: Plan) -> dict[str, Any]:
         "graph": graph(plan),
         "plugins": [_row(plan, plugin, f"_open_{number}") for number, plugin in enumerate(plan.plugins, 1)],
         "built_in": [_row(plan, each, f"_open_built_in_{number}") for number, each in enumerate(_built_in(plan), 1)],
+        "isolated": list(isolated(plan)),
         "extension_points": {
             group: (point.load, point.on_error) for group, point in plan.manifest.extension_points.items()
         },

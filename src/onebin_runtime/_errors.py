@@ -37,6 +37,24 @@ class SymbolNotFound(AttributeError):  # noqa: N818  # Go's word for it
     __module__ = "onebin_runtime"
 
 
+class PluginCallError(RuntimeError):
+    """A call of an isolated plugin failed with an error that cannot be had here: its class is the plugin's own."""
+
+    __module__ = "onebin_runtime.isolation"
+
+
+class PluginCrashed(PluginCallError):  # noqa: N818  # it reads as what happened
+    """The process of an isolated plugin ended before it answered; the next call starts another one."""
+
+    __module__ = "onebin_runtime.isolation"
+
+
+class PluginTimeout(PluginCallError, TimeoutError):  # noqa: N818  # as above
+    """An isolated plugin did not answer in time, and its process was ended; the next call starts another one."""
+
+    __module__ = "onebin_runtime.isolation"
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x' or 'y'?" for the nearest known names, or nothing."""
     import difflib

@@ -70,7 +70,7 @@ def _of_callable(value: object, arguments: tuple[typing.Any, ...]) -> Iterator[s
 
 def _of_protocol(value: object, protocol: type, *, is_class: bool) -> Iterator[str]:
     """Compare each member of a protocol (PEP 544) with that of an instance, or of a class for its instances."""
-    for name in sorted(_members(protocol)):
+    for name in sorted(members(protocol)):
         expected = inspect.getattr_static(protocol, name, None)
         if not hasattr(value, name):
             # The instances of a class may get their variables when they are made.
@@ -87,7 +87,7 @@ def _of_protocol(value: object, protocol: type, *, is_class: bool) -> Iterator[s
         yield from (f"{name}() {what}" for what in _of_signature(found, expected, bound=bound))
 
 
-def _members(protocol: type) -> typing.Iterable[str]:
+def members(protocol: type) -> typing.Iterable[str]:
     public = getattr(typing, "get_protocol_members", None)  # from Python 3.13 on
     members: typing.Iterable[str] = (public or typing._get_protocol_attrs)(protocol)  # type: ignore[attr-defined]  # noqa: SLF001  # its name before
     return members

@@ -109,10 +109,11 @@ class Registry:
     """All plugins of a bundle in their order, and how its extension points are loaded.
 
     `built_in` are the host and its dependencies where they extend a group themselves. `extension_points` maps groups
-    to (load, on_error): "lazy" or "eager", "fail" or "skip". `failures` has the error of each plugin that was skipped.
+    to (load, on_error): "lazy" or "eager", "fail" or "skip". `isolate` has what is called at start, so that isolated
+    plugins are imported in processes of their own. `failures` has the error of each plugin that was skipped.
     """
 
-    __slots__ = ("_built_in", "_plugins", "_points", "_policies", "failures")
+    __slots__ = ("_built_in", "_plugins", "_points", "_policies", "failures", "isolate")
 
     def __init__(
         self,
@@ -120,11 +121,13 @@ class Registry:
         *,
         built_in: Sequence[Plugin] = (),
         extension_points: Mapping[str, tuple[str, str]] | None = None,
+        isolate: Callable[[], object] = bool,
     ) -> None:
         self._plugins = tuple(plugins)
         self._built_in = tuple(built_in)
         self._policies = dict(extension_points or {})
         self._points: dict[str, ExtensionPoint] = {}
+        self.isolate = isolate
         self.failures: dict[str, PluginLoadError] = {}
 
     def __iter__(self) -> Iterator[Plugin]:

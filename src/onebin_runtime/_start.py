@@ -24,12 +24,15 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
     Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may ask the artifact to act
     as one. Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
     """
+    is_tested = bool(os.environ.get(SELF_TEST_VARIABLE)) and not is_privileged()
+    if not is_tested:
+        registry.isolate()  # before anything may import a plugin; a self-test is about the plugins themselves
     frozen_root = getattr(sys, "_MEIPASS", None)
     if frozen_root is None:
         sys.argv[0] = name  # as users will see it, and not the path of the generated entry
     else:
         _prepare_frozen(frozen_root, start_lines, interpreter=interpreter)
-    if os.environ.get(SELF_TEST_VARIABLE) and not is_privileged():
+    if is_tested:
         from onebin_runtime._probe import main
 
         raise SystemExit(main(registry))

@@ -62,6 +62,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "fits",
             "conformance",
             "contract",
+            "isolation",
             "graph",
             "description",
             "registry",

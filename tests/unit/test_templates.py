@@ -33,6 +33,7 @@ def _registry(text: str, fits: tuple[Fit, ...] = ()) -> ast.Module:
         "plugins": [plugin],
         "built_in": [],
         "graph": [text],
+        "isolated": [{"title": text, "roots": (text,), "symbols": [(text, text, text)], "timeout": 1.5}],
         "extension_points": {text: ("lazy", text)},
     }
     contracts = [fit.contract_module for fit in fits]
@@ -43,10 +44,12 @@ def _registry(text: str, fits: tuple[Fit, ...] = ()) -> ast.Module:
 def _check_inert(tree: ast.Module) -> None:
     """Nothing is imported, called or run at the top but what the template writes."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert [node.module for node in imported] == ["__future__", "importlib", "onebin_runtime._registry"]
+    modules = ["__future__", "importlib", "onebin_runtime._registry"]
+    assert [node.module for node in imported] == [*modules, "onebin_runtime._stand_in"]  # in a function
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert called <= {"Registry", "Plugin", "import_module"}
-    assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 3, "FunctionDef", "Assign"]
+    assert called <= {"Registry", "Plugin", "import_module", "Isolated", "install"}
+    functions = ["FunctionDef"] * 2
+    assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 3, *functions, "Assign"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -1,0 +1,260 @@
+"""The process in which the code of an isolated plugin runs: started, asked, ended, and started again.
+
+The process is one of `multiprocessing`'s, started afresh ("spawn"). It ends when its host does, also if that is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from multiprocessing import get_context, parent_process, util
+from multiprocessing.connection import wait
+from time import monotonic, sleep
+
+from onebin_runtime._crossing import LostError, Peer, SilentError
+from onebin_runtime._errors import PluginCrashed, PluginTimeout
+from onebin_runtime._interpreter import is_privileged
+from onebin_runtime._trace import now, trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+    from typing import Any
+
+# A process that has to start and to import a plugin gets at least so long.
+START_SECONDS = 60.0
+# The pause before a restart doubles from the second failure in a row on; a process that has lived for as long as the
+# longest pause ends the row.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+# What a process gets to end by itself when its host does.
+GRACE_SECONDS = 1.0
+
+
+class _Running:
+    """A process that was started, with the connection to it."""
+
+    def __init__(self, worker: Worker, generation: int) -> None:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        self.generation = generation
+        self.since = monotonic()
+        self.host = os.getpid()
+        self.process: SpawnProcess = context.Process(target=work, args=(theirs,), name=f"onebin: {worker.title}")
+        self.process.start()
+        theirs.close()
+        self.peer = Peer(ours, ask=self._ask_for_borrowed, foreign=worker.foreign)
+        self._worker = worker
+        self._at_exit = util.Finalize(None, self._end_with_host, exitpriority=10)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked: it may have ended by itself, or be the process of a host that has forked."""
+        return self.host == os.getpid() and self.process.is_alive()
+
+    def _ask_for_borrowed(self, operation: str, *arguments: object) -> Any:
+        return self._worker.ask(operation, *arguments, generation=self.generation)
+
+    def kill(self) -> int | None:
+        """End the process at once, and return its exit code."""
+        self._at_exit.cancel()
+        if self.host == os.getpid():
+            self.process.kill()
+            self.process.join()
+        self.peer.connection.close()
+        return self.process.exitcode if self.host == os.getpid() else None
+
+    def ended(self) -> int | None:
+        """Wait for a process whose connection is gone, and return its exit code."""
+        if self.host == os.getpid():
+            self.process.join(GRACE_SECONDS)
+        return self.kill()
+
+    def _end_with_host(self) -> None:
+        """Let an idle process see that its connection is closed; end one that is at work."""
+        if self._worker.lock.acquire(blocking=False):
+            self._worker.lock.release()
+            self.peer.connection.close()
+            self.process.join(GRACE_SECONDS)
+        self.kill()
+
+
+class Worker:
+    """The process of one plugin: it is started when it is asked, and again after it has ended.
+
+    `timeout` is how many seconds one question may take. Threads wait for each other. Raises PluginCrashed and
+    PluginTimeout, after either of which the next question goes to a new process.
+    """
+
+    def __init__(self, title: str, *, timeout: float, foreign: tuple[str, ...]) -> None:
+        self.title = title
+        self.foreign = foreign
+        self.lock = threading.RLock()
+        self._timeout = timeout
+        self._running: _Running | None = None
+        self._generation = 0
+        self._failures = 0
+        self._not_before = 0.0
+
+    def start(self) -> int:
+        """Start the process unless it runs, and return which one it is, counted from 1."""
+        with self.lock:
+            if self._running is not None and not self._running.is_alive:
+                self._failed(self._running)
+            if self._running is None:
+                if is_privileged():
+                    raise PluginCrashed(f"plugin {self.title} is isolated, which needs the rights of the user alone")
+                if self._failures > 1:
+                    sleep(max(0.0, self._not_before - monotonic()))
+                since = now()
+                self._generation += 1
+                self._running = _Running(self, self._generation)
+                trace(f"start a process for plugin {self.title}", since)
+            return self._running.generation
+
+    def ask(self, operation: str, *arguments: object, generation: int | None = None) -> Any:
+        """Return what the process answers; `generation` says that no other one will do."""
+        with self.lock:
+            if generation not in (None, self._generation) or (generation and self._running is None):
+                raise PluginCrashed(f"the process of plugin {self.title} that had this has ended")
+            self.start()
+            running = self._running
+            assert running is not None  # noqa: S101  # for the type checker
+            seconds = max(START_SECONDS, self._timeout) if operation == "look" else self._timeout
+            what = next((f"{word}()" for word in arguments[1:2] if operation == "call"), operation)
+            try:
+                return running.peer.ask(operation, *arguments, seconds=seconds)
+            except SilentError:
+                self._failed(running)
+                running.kill()
+                message = f"plugin {self.title} did not answer within {seconds:g} s ({what}), and its process was ended"
+                raise PluginTimeout(message) from None
+            except LostError:
+                self._failed(running)
+                how = _how(running.ended())
+                raise PluginCrashed(f"the process of plugin {self.title} ended{how} ({what})") from None
+            except Exception:
+                raise  # the plugin's own, or what cannot be pickled: both ends are where they were
+            except BaseException:
+                self._forget(running)
+                running.kill()  # Ctrl-C, say: its answer would be taken for that to the next question
+                raise
+
+    def drop(self, generation: int, number: int) -> None:
+        """Note that an object of one process is not needed any more; sends nothing."""
+        running = self._running
+        if running is not None and running.generation == generation:
+            running.peer.dropped.append(number)
+
+    def _forget(self, running: _Running) -> None:
+        if self._running is running:
+            self._running = None
+
+    def _failed(self, running: _Running) -> None:
+        self._forget(running)
+        self._failures = 1 if monotonic() - running.since > LONGEST_PAUSE else self._failures + 1
+        self._not_before = monotonic() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 2, 30))
+
+
+def _how(code: int | None) -> str:
+    """Say how a process ended, by its exit code."""
+    if code is None:
+        return ""
+    try:
+        return f" by {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+    except ValueError:
+        return f" by signal {-code}"
+
+
+def work(connection: Connection[Any, Any]) -> None:
+    """Serve a host until it closes the connection; the life of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's, which closes the connection
+    _end_with_host()
+    stand_in = sys.modules.get("onebin_runtime._stand_in")
+    if stand_in is not None:
+        stand_in.remove()
+    Plugins(connection).peer.serve()
+
+
+def _end_with_host() -> None:
+    """End when the host is gone, whatever this process is doing then."""
+    host = parent_process()
+    if host is None:
+        return
+    sentinel = host.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if hasattr(signal, "SIGIO"):
+        # A thread does not run while C code holds the GIL: a signal ends the process then.
+        import fcntl
+
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+class Plugins:
+    """What a host may ask of its worker."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        operations: dict[str, Callable[..., Any]] = {
+            "look": self.look,
+            "make": self.make,
+            "take": self.take,
+            "call": self.call,
+            "get": self.get,
+        }
+        self.peer = Peer(connection, operations)
+
+    def look(self, module: str, attributes: list[str]) -> tuple[str | None, list[dict[str, Any]]]:
+        """Import a module; return its docstring, and of each of these attributes what describes it."""
+        imported = import_module(module)
+        facts = []
+        for attribute in attributes:
+            symbol = _resolve(f"{module}:{attribute}")
+            names = ("__name__", "__qualname__", "__module__", "__doc__")
+            known = {name: getattr(symbol, name, None) for name in names}
+            facts.append({name: value for name, value in known.items() if isinstance(value, str)})
+        return imported.__doc__, facts
+
+    def make(self, value: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> int:
+        """Call a factory and return the number of what it made."""
+        return self.peer.lend(_resolve(value)(*arguments, **named))
+
+    def take(self, value: str) -> int:
+        """Return the number of a symbol itself."""
+        return self.peer.lend(_resolve(value))
+
+    def call(self, number: int, method: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call a method and return what it returns, when that is there if it has to be awaited."""
+        result = getattr(self.peer.lent[number], method)(*arguments, **named)
+        if hasattr(type(result), "__await__"):
+            import asyncio
+
+            return asyncio.run(_awaited(result))
+        return result
+
+    def get(self, number: int, attribute: str) -> Any:
+        """Return the value of an attribute."""
+        return getattr(self.peer.lent[number], attribute)
+
+
+async def _awaited(result: Any) -> Any:
+    return await result
+
+
+def _resolve(value: str) -> Any:
+    module, _, attribute = value.partition(":")
+    found: Any = import_module(module)
+    for part in filter(None, attribute.split(".")):
+        found = getattr(found, part)
+    return found

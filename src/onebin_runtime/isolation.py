@@ -1,0 +1,185 @@
+"""Plugins whose code runs in a process of its own: what crashes, hangs or leaks there does not do it to the host.
+
+A manifest asks for it with `isolate = true` in a plugin's row, and then no host need know. `isolated` does the same for
+one symbol without a manifest. Importing this module imports `multiprocessing`, so nothing imports it that has no need.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from functools import wraps
+from importlib import import_module
+
+from onebin_runtime._errors import PluginCallError, PluginCrashed, PluginTimeout
+from onebin_runtime._worker import Worker
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["PluginCallError", "PluginCrashed", "PluginTimeout", "isolated"]
+
+DEFAULT_SECONDS = 60.0
+
+
+def isolated(
+    value: str,
+    contract: object,
+    *,
+    provides: str = "factory",
+    timeout: float = DEFAULT_SECONDS,
+    title: str | None = None,
+) -> typing.Any:
+    """Return what stands here for a plugin's symbol ("module:attribute") that is imported in a process of its own.
+
+    For a factory that is a class, each of whose instances stands for one that the factory makes there; for an
+    "instance" it is such an object. It has the members of the contract: a Protocol, an ABC, a class, or a callable
+    type. Every call may take `timeout` seconds. Raises what importing the symbol raises; PluginCrashed, PluginTimeout.
+    """
+    module, _, attribute = value.partition(":")
+    worker = Worker(title or value, timeout=timeout, foreign=(_root(module, contract),))
+    _, (facts,) = worker.ask("look", module, [attribute])
+    return stand_in(worker, value, facts, contract=contract, provides=provides)
+
+
+def _root(module: str, contract: object) -> str:
+    """Return the top-level package of a plugin, unless that is the contract's, too: a namespace."""
+    top = module.partition(".")[0]
+    return module if str(getattr(contract, "__module__", "")).partition(".")[0] == top else top
+
+
+def stand_in(worker: Worker, value: str, facts: dict[str, str], *, contract: object, provides: str) -> typing.Any:
+    """Return the class that stands for a factory of a worker's, or the object that stands for an instance."""
+    made = _class_of(contract, facts)
+    if provides == "factory":
+
+        def initialise(self: typing.Any, *arguments: object, **named: object) -> None:
+            self.__dict__["_held"] = _Held(worker, "make", value, arguments, named)
+
+        made.__init__ = initialise
+        return made
+    instance = object.__new__(made)
+    instance.__dict__["_held"] = _Held(worker, "take", value)
+    return instance
+
+
+def members_of(contract: object) -> dict[str, bool]:
+    """Return the names of what a contract asks for, and whether each is a method.
+
+    All of a protocol's members; the public and abstract ones of another class; `__call__` of a callable type.
+    """
+    if not isinstance(contract, type):
+        return {"__call__": True}
+    if getattr(contract, "_is_protocol", False):
+        from onebin_runtime._expect import members
+
+        names = set(members(contract))
+    else:
+        names = set(getattr(contract, "__abstractmethods__", ()))
+        for each in contract.__mro__[:-1]:
+            own = {*vars(each), *inspect.get_annotations(each)}
+            names |= {name for name in own if not name.startswith("_") or name == "__call__"}
+    return {name: _is_method(inspect.getattr_static(contract, name, None)) for name in sorted(names)}
+
+
+def _is_method(found: object) -> bool:
+    return inspect.isroutine(found) or isinstance(found, (staticmethod, classmethod))
+
+
+class _Held:
+    """An object in a plugin's process, made there anew if that process is another one than before."""
+
+    def __init__(self, worker: Worker, *recipe: object) -> None:
+        self._worker = worker
+        self._recipe = recipe
+        self._generation = 0
+        self._number = 0
+        with worker.lock:
+            self._ensure()
+
+    def ask(self, operation: str, *arguments: object) -> typing.Any:
+        """Ask for something of the object."""
+        with self._worker.lock:
+            self._ensure()
+            return self._worker.ask(operation, self._number, *arguments, generation=self._generation)
+
+    def _ensure(self) -> None:
+        generation = self._worker.start()
+        if generation != self._generation:
+            self._number = self._worker.ask(*self._recipe, generation=generation)  # type: ignore[arg-type]  # see above
+            self._generation = generation
+
+    def __del__(self) -> None:
+        if self._generation:
+            self._worker.drop(self._generation, self._number)
+
+
+def _class_of(contract: object, facts: dict[str, str]) -> typing.Any:
+    """Make the class of what stands for a plugin's objects: an instance of it is one of the contract."""
+    names = {name: text for name, text in facts.items() if name in {"__qualname__", "__module__", "__doc__"}}
+    body: dict[str, object] = dict(names)
+    for name, is_method in members_of(contract).items():
+        declared = inspect.getattr_static(contract, name, None)
+        declared = getattr(declared, "__func__", declared)
+        body[name] = _method(name, declared) if is_method else _attribute(name)
+    is_class = isinstance(contract, type) and not getattr(contract, "_is_protocol", False)
+    can_register = is_class and hasattr(contract, "register")
+    bases = (contract,) if is_class and not can_register else ()
+    made: typing.Any = type(facts.get("__name__", "Isolated"), typing.cast("tuple[type, ...]", bases), body)
+    if can_register:
+        typing.cast("typing.Any", contract).register(made)
+    return made
+
+
+def _method(name: str, declared: object) -> Callable[..., typing.Any]:
+    """Return a method that is called in the plugin's process, with the signature of the contract's."""
+
+    def method(self: typing.Any, /, *arguments: object, **named: object) -> typing.Any:
+        return self.__dict__["_held"].ask("call", name, arguments, named)
+
+    async def waiting(self: typing.Any, /, *arguments: object, **named: object) -> typing.Any:
+        import asyncio
+
+        return await asyncio.to_thread(method, self, *arguments, **named)
+
+    chosen: Callable[..., typing.Any] = waiting if inspect.iscoroutinefunction(declared) else method
+    chosen.__name__ = chosen.__qualname__ = name
+    return wraps(declared)(chosen) if inspect.isfunction(declared) else chosen
+
+
+def _attribute(name: str) -> property:
+    return property(lambda self: self.__dict__["_held"].ask("get", name))
+
+
+class Isolation:
+    """One isolated plugin of a bundle: its roots are the modules that are not imported here, with all below them.
+
+    `symbols` holds (value, contract, provides) for each of its entry points, contracts as "module:attribute".
+    """
+
+    def __init__(
+        self, title: str, *, roots: tuple[str, ...], symbols: tuple[tuple[str, str, str], ...], timeout: float
+    ) -> None:
+        self.symbols = symbols
+        self._worker = Worker(title, timeout=timeout, foreign=roots)
+
+    def load(self, module: str) -> Iterator[tuple[str, typing.Any]]:
+        """Import a module in the plugin's process, and yield names with what stands for them here."""
+        own = [row for row in self.symbols if row[0].partition(":")[0] == module]
+        attributes = [value.partition(":")[2] for value, _, _ in own]
+        doc, facts = self._worker.ask("look", module, attributes)
+        yield "__doc__", doc
+        for (value, contract, provides), attribute, known in zip(own, attributes, facts, strict=True):
+            made = stand_in(self._worker, value, known, contract=_find(contract), provides=provides)
+            if attribute:
+                yield attribute, made
+            else:
+                yield from ((name, getattr(made, name)) for name in members_of(_find(contract)))
+
+
+def _find(contract: str) -> object:
+    module, _, attribute = contract.partition(":")
+    found: object = import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,193 @@
+"""An isolated plugin that crashes, hangs or exits does not do it to its host: installed, run, or in an artifact."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filelock import FileLock
+from uv import find_uv_bin
+
+from .bundles import EXE, PROJECTS, ROOT, Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+SUITE = PROJECTS / "brittle" / "src" / "brittle" / "suite.py"
+CHECKS = [
+    node.name
+    for node in ast.parse(SUITE.read_text("utf-8")).body
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
+]
+MODES = ("installed", "run", "artifact")
+MANIFEST = """
+[bundle]
+name = "brittle"
+[host]
+path = "projects/brittle"
+script = "brittle"
+[plugins]
+brittle-glass = { path = "projects/brittle-glass", isolate = true, timeout = 3 }
+[extension-points."brittle.things"]
+contract = "brittle.contract:Thing"
+"""
+
+
+class Brittle:
+    """The host and its plugin in a folder: in an environment, in their stage, and as an artifact."""
+
+    def __init__(self, folder: Path, onebin: Onebin) -> None:
+        self.folder = folder
+        self._onebin = onebin
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the environment."""
+        return self.folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
+
+    def make(self) -> None:
+        """Install host, plugin and runtime as anybody would, and bundle the first two."""
+        shutil.copytree(PROJECTS, self.folder / "projects")
+        (self.folder / "bundle.toml").write_text(MANIFEST, "utf-8")
+        uv = find_uv_bin()
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(self.folder / "env")], check=True)
+        projects = [*sorted((self.folder / "projects").glob("brittle*")), ROOT / "src" / "onebin_runtime"]
+        install = [uv, "pip", "install", "--quiet", "--python", str(self.python), *(str(each) for each in projects)]
+        subprocess.run(install, check=True, timeout=300)
+        made = self._onebin("bundle", cwd=self.folder)
+        assert made.code == 0, made.err
+
+    def start(self, mode: str, what: str, mark: str, seconds: float = 3) -> subprocess.Popen[str]:
+        """Start the host in one of its modes; `mark` is in the environment of all that it starts."""
+        commands: dict[str, list[str | Path]] = {
+            "installed": [self.python, self.folder / "projects" / "brittle" / "installed.py", what, str(seconds)],
+            "run": [sys.executable, "-m", "onebin", "run", "--", what],
+            "artifact": [self.folder / "dist" / f"brittle{EXE}", what],
+        }
+        return subprocess.Popen(
+            [str(word) for word in commands[mode]],
+            cwd=self.folder,
+            env={**os.environ, "ONEBIN_CACHE_DIR": str(self._onebin.cache), "BRITTLE_MARK": mark},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def says(self, mode: str, what: str) -> tuple[int, str, str]:
+        """Run the host in one of its modes to its end; return its exit code and what it printed."""
+        process = self.start(mode, what, mark="")
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+
+@pytest.fixture(scope="session")
+def brittle(onebin: Onebin, shared: Path) -> Brittle:
+    """Return the host with its plugin, which the workers of a session make once; nobody changes it."""
+    made = Brittle(shared / "brittle", onebin)
+    with FileLock(shared / "brittle.lock", timeout=600):
+        if not (made.folder / "suite.json").exists():
+            shutil.rmtree(made.folder, ignore_errors=True)
+            made.folder.mkdir()
+            made.make()
+            outcomes = {}
+            for mode in MODES:
+                code, out, err = made.says(mode, "suite")
+                assert code == 0, err
+                outcomes[mode] = json.loads(out)
+            (made.folder / "suite.json").write_text(json.dumps(outcomes), "utf-8")
+    return made
+
+
+@pytest.fixture(scope="session")
+def outcomes(brittle: Brittle) -> dict[str, Any]:
+    """Return what became of each check in each mode."""
+    found: dict[str, Any] = json.loads((brittle.folder / "suite.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS)
+def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
+    """Each check of the suite passes in each mode; its own docstring says what it is."""
+    assert outcomes[mode][check] == "ok", outcomes[mode][check]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("what", ["idle", "loop", "hold"])
+def test_a_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
+    """After SIGKILL nothing of the host's is left, whether its plugin waits, runs, or lets no thread run."""
+    with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip().isdigit()
+        assert _family(str(tmp_path))
+        process.kill()
+        process.wait(timeout=60)
+    _wait_until(lambda: not _family(str(tmp_path)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("what", ["pid", "end-at-work"])
+def test_a_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
+    """After a host's own end nothing of it is left, even if its plugin is at work just then."""
+    with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.strip().isdigit()
+    _wait_until(lambda: not _family(str(tmp_path)))
+
+
+@pytest.mark.parametrize("mode", ["run", "artifact"])
+def test_modules_of_an_isolated_plugin_are_not_to_be_had(brittle: Brittle, mode: str) -> None:
+    """A host that imports what no entry point names is told whose it is."""
+    code, _, err = brittle.says(mode, "modules")
+    assert code == 1
+    text = "module 'brittle_glass._shards' belongs to the isolated plugin brittle-glass (brittle-glass 1.0.0)"
+    assert f"ModuleNotFoundError: {text}, which runs in another process" in err
+
+
+def test_who_isolates_nothing_carries_no_multiprocessing(tiny: Bundle, brittle: Brittle, onebin: Onebin) -> None:
+    """Only a bundle with an isolated plugin has what its process needs."""
+    held = {
+        name: {row[0] for row in json.loads(file.read_text("utf-8"))["modules"]}
+        for file in onebin.cache.glob("frozen/*/contents.json")
+        for name in ("tiny", "brittle")
+        if file.parent.joinpath("dist", name).exists()
+    }
+    assert "multiprocessing.spawn" in held["brittle"]
+    assert "onebin_runtime.isolation" in held["brittle"]
+    assert not {name for name in held["tiny"] if name.startswith("multiprocessing")}
+    assert not {"onebin_runtime.isolation", "onebin_runtime._stand_in"} & held["tiny"]
+
+
+def _family(mark: str) -> list[int]:
+    """Return the processes that have a mark in their environment; a zombie has none any more."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and f"BRITTLE_MARK={mark}\0".encode() in folder.joinpath("environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

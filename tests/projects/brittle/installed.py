@@ -1,0 +1,11 @@
+"""Run the host as its author does who wants isolation without a manifest: `python installed.py ARGUMENT`."""
+
+import sys
+
+from onebin_runtime.isolation import isolated
+
+from brittle.cli import act
+from brittle.contract import Thing
+
+if __name__ == "__main__":
+    act(sys.argv[1], isolated("brittle_glass:Glass", Thing, timeout=float(sys.argv[2])))

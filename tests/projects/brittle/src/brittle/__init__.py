@@ -1,0 +1,1 @@
+"""A host that knows nothing of onebin, with plugins that break."""
