@@ -1,0 +1,69 @@
+"""Plugins that cannot be isolated are refused before anything is frozen, with the reason and the remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onebin.errors import ContractError, ManifestError
+
+if TYPE_CHECKING:
+    from .bench import Bench
+
+CONTRACT = '[extension-points."tinyhost.greeters"]\ncontract = "tinyhost.contract:Greeter"\n'
+PROTOCOL = "from typing import Protocol\n\nclass Greeter(Protocol):\n    def __call__(self, name: str) -> str: ...\n"
+
+
+def _row(bench: Bench, name: str) -> str:
+    return f'{name} = {{ path = "{bench.wheel(name)}", isolate = true, timeout = 2 }}'
+
+
+def _give_contract(bench: Bench) -> None:
+    bench.project("tinyhost").joinpath("src", "tinyhost", "contract.py").write_text(PROTOCOL, "utf-8")
+
+
+def test_isolation_needs_a_contract(bench: Bench) -> None:
+    """Without a contract nothing says what the host may call; the line to add is in the hint."""
+    bench.manifest(_row(bench, "greet-hello"))
+    said = bench.refuses("check", error=ContractError)
+    said.says(
+        "plugins.greet-hello.isolate",
+        "greet-hello extends tinyhost.greeters, which has no contract",
+        hint='[extension-points."tinyhost.greeters"] contract = "module:Name"',
+    )
+
+
+def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
+    """A host that imports a plugin's module outright would not find it in its process."""
+    _give_contract(bench)
+    bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
+    bench.manifest(_row(bench, "greet-hello"), end=CONTRACT)
+    said = bench.refuses("check", error=ContractError)
+    said.says("plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or the import")
+
+
+def test_a_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:
+    """A plugin that is found by its module's name has nothing that a contract could describe."""
+    bench.manifest('hello = { modules = ["tinyhost.cli"], isolate = true }')
+    bench.refuses("check", error=ContractError).says("plugins.hello.isolate", "without entry points", hint="remove")
+
+
+def test_a_timeout_needs_isolation(bench: Bench) -> None:
+    """`timeout` means nothing for a plugin in the host's own process, and is a positive number."""
+    bench.manifest(f'greet-hello = {{ path = "{bench.wheel("greet-hello")}", timeout = 2 }}')
+    bench.refuses("check", error=ManifestError, may_write=()).says("`timeout` needs `isolate`", hint="add `isolate`")
+    bench.manifest(f'greet-hello = {{ path = "{bench.wheel("greet-hello")}", isolate = true, timeout = 0 }}')
+    bench.refuses("check", error=ManifestError, may_write=()).says("expected more than 0", hint="")
+
+
+def test_the_graph_and_the_registry_say_who_is_isolated(bench: Bench) -> None:
+    """`check --graph` tells that a plugin runs in a process of its own, and the registry declares it."""
+    _give_contract(bench)
+    bench.manifest(_row(bench, "greet-hello"), "greet-servus", end=CONTRACT)
+    lines = bench.accepts("check", "--graph", "-q").out.splitlines()
+    assert lines[0].endswith("when opened, in a process of its own")
+    assert lines[1].endswith("when opened")
+    bench.accepts("generate", "-o", "source")
+    registry = bench.directory.joinpath("source", "onebin_registry.py").read_text("utf-8")
+    assert "roots=('greet_hello',)," in registry
+    assert "('greet_hello:greet', 'tinyhost.contract:Greeter', 'instance')," in registry
+    assert "timeout=2.0," in registry
