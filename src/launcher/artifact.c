@@ -88,8 +88,8 @@ void open_artifact(struct artifact *artifact, const char *argv0) {
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
         fail(artifact, "the file is damaged or cut off", "fetch or build it anew");
-    /* A file name has at most 255 bytes, and that of a draft is longer than the label. */
-    artifact->label = text("%.200s-", trailer->name);
+    /* A file name has at most 255 bytes, and those of drafts and private directories are longer than the label. */
+    artifact->label = text("%.180s-", trailer->name);
     artifact->stem = strlen(artifact->label);
     for (int i = 0; i < 16; i++) artifact->label = text("%s%02x", artifact->label, trailer->payload_sha256[i]);
 }

@@ -1,27 +1,24 @@
 //! Verify and unpack a payload. SHA-256 and tar are those of Zig's standard library, zstd is libzstd.
 
 const std = @import("std");
+const Sha256 = std.crypto.hash.sha2.Sha256;
 
 /// Unpack into an open directory and take the payload's digest meanwhile: who gets another digest discards the files.
 /// Returns 0, or -1 with errno set, or 1 if the digest is another.
 pub export fn onebin_extract(directory: c_int, payload: [*]const u8, size: usize, sha256: *const [32]u8) c_int {
     var digest: [32]u8 = undefined;
-    const hashing = std.Thread.spawn(.{}, hash, .{ payload[0..size], &digest }) catch null;
+    const hashing = std.Thread.spawn(.{}, Sha256.hash, .{ payload[0..size], &digest, Sha256.Options{} }) catch null;
     const errno = std.c._errno();
     errno.* = 0;
     const outcome = unpack(.{ .handle = directory }, payload[0..size]);
     const why = errno.*;
-    if (hashing) |thread| thread.join() else hash(payload[0..size], &digest);
+    if (hashing) |thread| thread.join() else Sha256.hash(payload[0..size], &digest, .{});
     if (!std.mem.eql(u8, &digest, sha256)) return 1;
     outcome catch {
         errno.* = if (why != 0) why else @intFromEnum(std.c.E.BADMSG); // the system did not refuse: the payload is bad
         return -1;
     };
     return 0;
-}
-
-fn hash(payload: []const u8, digest: *[32]u8) void {
-    std.crypto.hash.sha2.Sha256.hash(payload, digest, .{});
 }
 
 const Buffer = extern struct { bytes: ?*const anyopaque, size: usize, done: usize = 0 };

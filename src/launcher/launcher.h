@@ -20,14 +20,13 @@
 #include <unistd.h>
 
 #define MAGIC "onebin\0\2"
-#define SHA256_SIZE 32
 #define UNUSABLE 126 /* exit code, as of a shell that found a command and could not run it */
 
 /* The last bytes of an artifact; onebin.card writes them. Numbers are little-endian, names end with NUL. */
 struct __attribute__((packed)) trailer {
-    uint8_t payload_sha256[SHA256_SIZE];
-    uint8_t file_sha256[SHA256_SIZE]; /* of launcher and payload; not read here */
-    uint8_t card_sha256[SHA256_SIZE]; /* not read here */
+    uint8_t payload_sha256[32];
+    uint8_t file_sha256[32]; /* of launcher and payload; not read here */
+    uint8_t card_sha256[32]; /* not read here */
     uint64_t payload_offset;
     uint64_t payload_size;
     uint64_t card_size; /* not read here */
@@ -61,6 +60,7 @@ void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy);
 
 /* place.c: false means that errno says why; no path, that there is no n-th candidate */
+bool share(const struct artifact *artifact, struct place *tree);
 bool open_cache(struct place *cache, int candidate);
 bool enter(const struct artifact *artifact, const struct place *cache, struct place *tree);
 bool make_private(const struct artifact *artifact, int candidate, struct place *tree);

@@ -33,6 +33,7 @@ static void become(const struct artifact *artifact, const struct place *tree, ch
     setenv("_ONEBIN_ARTIFACT", artifact->path, 1);
     setenv("_ONEBIN_ARGV0", argv[0], 1);
     setenv("_ONEBIN_HELD", text("%d", held), 1);
+    setenv("_ONEBIN_TREE", tree->path, 1);
     trace("becoming %s", program);
     umask(artifact->umask);
     if (trailer->loader[0] == 0) {
@@ -64,11 +65,11 @@ static void note(const char *path) {
 int main(int argc, char **argv) {
     struct artifact artifact;
     struct place cache, tree;
-    char *unnamed[] = {"", NULL};
-    if (argc < 1) argv = unnamed;
+    if (argc < 1) return UNUSABLE; /* only who wants to break a program starts it without its name */
     artifact.umask = umask(077); /* what is made here is for this user alone, whatever the caller's mask */
     open_artifact(&artifact, argv[0]);
     trace("this is %s", artifact.path);
+    if (!is_privileged() && share(&artifact, &tree)) become(&artifact, &tree, argv);
     /* A cache belongs to a user; who has other rights than the user must not run what that user may change. */
     for (int candidate = 0; candidate < CACHES && !is_privileged(); candidate++) {
         if (open_cache(&cache, candidate) && enter(&artifact, &cache, &tree)) become(&artifact, &tree, argv);

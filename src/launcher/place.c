@@ -69,6 +69,21 @@ static void discard_unheld(char *path) {
     close(place.fd);
 }
 
+static bool has_program(const struct artifact *artifact, const struct place *tree) {
+    struct stat status;
+    const char *loader = artifact->trailer.loader;
+    return lstat(text("%s/%s", tree->path, artifact->trailer.name), &status) == 0 &&
+           (loader[0] == 0 || lstat(text("%s/_internal/%s", tree->path, loader), &status) == 0);
+}
+
+/* Open the tree of the process that started this one, if it is of this very payload: worker processes compare paths,
+ * and the environment, or a private directory, might lead each of them to a tree of its own. */
+bool share(const struct artifact *artifact, struct place *tree) {
+    tree->path = getenv("_ONEBIN_TREE");
+    return tree->path != NULL && strstr(tree->path, artifact->label) != NULL && open_ours(tree) && hold(tree) &&
+           has_program(artifact, tree);
+}
+
 /* mkdir -p below `made` bytes of a path, with the mode that the XDG base directory specification asks for. */
 static void make_directories(const char *path, size_t made) {
     for (const char *slash = path + made; (slash = strchr(slash + 1, '/')) != NULL;)
@@ -119,13 +134,6 @@ static void sweep(const struct artifact *artifact, const struct place *cache) {
         if (later >= KEPT - 1 || (name[0] == '.' && is_version(artifact, name + 1, '.')))
             discard_unheld(text("%s/%s", cache->path, name));
     }
-}
-
-static bool has_program(const struct artifact *artifact, const struct place *tree) {
-    struct stat status;
-    const char *loader = artifact->trailer.loader;
-    return lstat(text("%s/%s", tree->path, artifact->trailer.name), &status) == 0 &&
-           (loader[0] == 0 || lstat(text("%s/_internal/%s", tree->path, loader), &status) == 0);
 }
 
 /* Verify and unpack the payload. A damaged artifact ends here; false leaves the cause in errno. */
@@ -233,7 +241,7 @@ bool make_private(const struct artifact *artifact, int candidate, struct place *
             time(NULL) - status.st_mtime > YOUNG)
             discard_unheld(path);
     }
-    tree->path = text("%s/%sXXXXXX", base, prefix);
+    tree->path = text("%s/%s%s-XXXXXX", base, prefix, artifact->label);
     if (mkdtemp(tree->path) == NULL || !open_ours(tree)) return false;
     flock(tree->fd, LOCK_SH);
     discard_at_end(tree->path);

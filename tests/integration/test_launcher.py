@@ -51,6 +51,7 @@ GIVEN = {
     "_ONEBIN_ARGV0",
     "_ONEBIN_ARTIFACT",
     "_ONEBIN_HELD",
+    "_ONEBIN_TREE",
     "_PYI_ARCHIVE_FILE",
     "_PYI_PARENT_PROCESS_LEVEL",
 }
@@ -506,6 +507,39 @@ def test_the_cache_command_knows_what_runs(make: Callable[..., Launched], onebin
     assert one.unpacked() == []
     assert run("list").startswith("0 entries, 0.0 MB")
     assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
+
+
+@pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
+def test_a_child_shares_the_tree_of_its_parent(
+    make: Callable[..., Launched], tmp_path: Path, env: dict[str, str | None]
+) -> None:
+    """Worker processes compare paths, so a child of the same payload runs where its parent does, whatever its HOME."""
+    tiny, other = make(), make(version="2")
+    script = f"""
+        own='echo "$_ONEBIN_TREE"'
+        eval "$own"
+        export HOME={tmp_path}/other ONEBIN_CACHE_DIR={tmp_path}/elsewhere
+        "$_ONEBIN_ARTIFACT" -c "$own"
+        {other.file} -c "$own"
+        """
+    mine, childs, others = tiny.says(script, env=env).splitlines()
+    assert mine == childs
+    assert others.startswith(f"{tmp_path}/elsewhere/artifacts/tiny-")
+    tiny.wait_for_no_temporary()
+
+
+def test_a_tree_that_is_named_from_outside_must_be_fit(tiny: Launched, tmp_path: Path) -> None:
+    """Of another payload, without its program, a link, or writable for others: it is not shared."""
+    home = tiny.home()
+    link, empty, foreign = (tmp_path / each / home.name for each in ("link", "empty", "foreign"))
+    for path in (link, empty, foreign):
+        path.parent.mkdir()
+    link.symlink_to(home)
+    empty.mkdir(mode=0o700)
+    make_tree(foreign, "tiny", {})
+    foreign.chmod(0o777)
+    for path in (link, empty, foreign, make_tree(tmp_path / "tiny-other", "tiny", {}), tmp_path / "nothing"):
+        assert tiny.says('echo "$LD_LIBRARY_PATH"', env={"_ONEBIN_TREE": str(path)}) == f"{home}/_internal"
 
 
 def test_private_directories_of_the_dead_are_removed(tiny: Launched) -> None:
