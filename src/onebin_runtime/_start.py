@@ -6,6 +6,7 @@ import os
 import sys
 
 from onebin_runtime._interpreter import is_privileged, take_over
+from onebin_runtime._trace import now, trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
     Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may ask the artifact to act
     as one. Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
     """
+    begun = now()
     is_tested = bool(os.environ.get(SELF_TEST_VARIABLE)) and not is_privileged()
     if not is_tested:
         registry.isolate()  # before anything may import a plugin; a self-test is about the plugins themselves
@@ -36,6 +38,7 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
         from onebin_runtime._probe import main
 
         raise SystemExit(main(registry))
+    trace("prepared for the host", begun)
     _reporting(registry.open_eager)()
 
 

@@ -1,1 +1,5 @@
 """A host that finds its plugins by entry points."""
+
+import sys
+
+AT_FIRST = sorted(sys.modules)

@@ -4,12 +4,17 @@ import sys
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 
+import tinyhost
+
 
 def main():
     """Print what the host sees; exit with the code that is asked for."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["exit"]:
         return int(arguments[1])
+    if arguments[:1] == ["modules"]:
+        print(*tinyhost.AT_FIRST, sep="\n")
+        return 0
     if arguments[:1] == ["crash"]:
         raise RuntimeError("asked to crash")
     print(files("tinyhost").joinpath("banner.txt").read_text().strip())

