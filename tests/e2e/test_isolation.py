@@ -16,6 +16,9 @@ import pytest
 from filelock import FileLock
 from uv import find_uv_bin
 
+from onebin import interpreter
+from onebin.errors import InterpreterError
+
 from .bundles import EXE, PROJECTS, ROOT, Bundle
 
 if TYPE_CHECKING:
@@ -123,6 +126,27 @@ def outcomes(brittle: Brittle) -> dict[str, Any]:
 def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
     """Each check of the suite passes in each mode; its own docstring says what it is."""
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
+def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
+    """With each Python that can be frozen, the suite passes, and its modules give no warning."""
+    try:
+        found = interpreter.find(version, tmp_path)
+    except InterpreterError as error:
+        pytest.skip(str(error))
+    places = [ROOT / "src", *(PROJECTS / name / "src" for name in ("brittle", "brittle-glass"))]
+    done = subprocess.run(
+        [found.executable, "-W", "error", PROJECTS / "brittle" / "installed.py", "suite", "3"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {name: said for name, said in json.loads(done.stdout).items() if said != "ok"} == {}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
