@@ -121,7 +121,8 @@ def _run_pyinstaller(
         # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
         env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
     with as_file(_driver()) as driver:
-        python = [str(plan.survey.stage.python), "-E", "-s", str(driver), str(toolchain.directory)]
+        # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
+        python = [str(plan.survey.stage.python), "-s", str(driver), str(toolchain.directory)]
         try:
             stream(
                 [*python, partial / "dist", partial / "work", partial / "source" / source.spec],

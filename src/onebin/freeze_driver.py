@@ -1,6 +1,6 @@
 """Run PyInstaller on a spec, under the stage's interpreter; a script of its own, standard library only.
 
-    python -E -s freeze_driver.py TOOLCHAIN DIST WORK SPEC
+    python -s freeze_driver.py TOOLCHAIN DIST WORK SPEC
 
 PyInstaller and what it needs are imported from the tool chain first; then the stage's packages go before the tool
 chain on `sys.path`, so that the analysis and the hooks see the host's versions of whatever both have.

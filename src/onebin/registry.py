@@ -38,9 +38,6 @@ METADATA_FOLDER = "onebin_metadata"
 
 REGISTRY = "onebin_registry.py"
 
-# What uv notes for itself is no fact of the distribution.
-_NOT_METADATA = frozenset({"uv_cache.json", "uv_build.json"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -298,18 +295,7 @@ def _data(distribution: Distribution, plan: Plan) -> Iterator[str]:
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:
     for file in distribution.metadata:
-        name = file.rpartition("/")[2]
-        source = distribution.site_packages / file
-        if name not in _NOT_METADATA and not (name == "direct_url.json" and _names_this_machine(source)):
-            yield [f"{METADATA_FOLDER}/{file}", str(source)]
-
-
-def _names_this_machine(direct_url: Path) -> bool:
-    """Tell whether a distribution came from a folder of this machine (PEP 610), which is no fact about it."""
-    try:
-        return str(json.loads(direct_url.read_text("utf-8"))["url"]).startswith("file:")
-    except (ValueError, KeyError, TypeError):
-        return True  # whatever it holds, no tool could read it
+        yield [f"{METADATA_FOLDER}/{file}", str(distribution.site_packages / file)]
 
 
 def _library_sources(plan: Plan) -> Iterator[list[str]]:

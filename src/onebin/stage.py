@@ -9,6 +9,8 @@ environment is relocatable, so that it can be made beside its place and renamed 
 
 from __future__ import annotations
 
+import csv
+import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from onebin.paths import Workspace
 
 KIND = "stages"
-FORMAT = 1
+_NOTES = ("uv_cache.json", "uv_build.json")
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ def install(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Stage
             uv.make_environment(environment, python=lock.interpreter.executable)
             rebuild = [package.name for package in lock.projects]
             uv.install_lock(lock.file, python=stage.python, rebuild=rebuild, offline=offline)
+            _forget_machine(stage.site_packages)
         except uv.Failure as failure:
             raise _explain(failure) from failure
 
@@ -75,6 +79,34 @@ def stage_key(lock: Lock) -> str:
     return sha256_of(
         [FORMAT, {p.name: p.digest for p in lock.packages}, projects, lock.interpreter.identity, uv.version()]
     )
+
+
+def _forget_machine(site_packages: Path) -> None:
+    """Remove what the installation noted about this machine: uv's own files, and where a local project lies (PEP 610).
+
+    Two stages of one lock are the same then, and so are the artifacts that are made of them.
+    """
+    for info in site_packages.glob("*.dist-info"):
+        notes = [info / name for name in _NOTES]
+        direct_url = info / "direct_url.json"
+        if direct_url.exists() and _names_this_machine(direct_url):
+            notes.append(direct_url)
+        gone = {note.relative_to(site_packages).as_posix() for note in notes if note.exists()}
+        for name in gone:
+            (site_packages / name).unlink()
+        record = info / "RECORD"
+        if gone and record.exists():
+            lines = record.read_text("utf-8").splitlines(keepends=True)
+            draft = info / "RECORD.draft"  # uv may have linked the file from its cache: that one must stay as it is
+            draft.write_text("".join(line for line in lines if next(csv.reader([line]))[0] not in gone), "utf-8")
+            draft.replace(record)
+
+
+def _names_this_machine(direct_url: Path) -> bool:
+    try:
+        return str(json.loads(direct_url.read_text("utf-8"))["url"]).startswith("file:")
+    except (ValueError, KeyError, TypeError):
+        return True  # whatever it holds, no tool could read it
 
 
 def _explain(failure: uv.Failure) -> Exception:
