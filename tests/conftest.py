@@ -10,7 +10,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -66,6 +66,27 @@ def pytest_configure() -> None:
     """Let SIGINT reach what tests start: a shell that starts them in the background has it ignored."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Build(Protocol):
+    """Compiles C source into a shared library, or with other options into anything else."""
+
+    def __call__(self, file: Path, source: str, *options: str) -> Path:
+        """Return the file that was made; raises CalledProcessError."""
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """Return what makes ELF files of glibc, by the machine's own compiler."""
+    if sys.platform != "linux" or shutil.which("gcc") is None:
+        pytest.skip("needs gcc for ELF files of glibc")
+
+    def compiled(file: Path, source: str, *options: str) -> Path:
+        command = ["gcc", "-x", "c", "-", "-o", str(file), "-fPIC", *(options or ("-shared",))]
+        subprocess.run(command, input=source.encode(), check=True, capture_output=True)
+        return file
+
+    return compiled
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ static void prepare_boot_loader(const char *program, const char *internal) {
     setenv("_PYI_PARENT_PROCESS_LEVEL", "0", 1);
     unsetenv("_PYI_APPLICATION_HOME_DIR");
     unsetenv("_PYI_SPLASH_IPC");
-    unsetenv("_PYI_LINUX_PROCESS_NAME");
+    setenv("_PYI_LINUX_PROCESS_NAME", strrchr(program, '/') + 1, 1); /* and not that of the dynamic loader */
 }
 
 /* Become the program, which keeps the lock to its end; returns only if the system refuses, with errno set. */

@@ -115,6 +115,12 @@ class ArtifactError(OnebinError):
     exit_code = 12
 
 
+class TargetError(FindingsError):
+    """The artifact would not run on the machines that the manifest names; holds every file that is to blame."""
+
+    exit_code = 13
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

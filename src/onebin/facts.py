@@ -5,7 +5,7 @@ Both may come from a file that somebody else made, so each is checked as a whole
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
@@ -185,6 +185,22 @@ class Description(TypedDict):
     manifest: str
 
 
+class GlibcNeed(TypedDict):
+    """A file of a frozen tree, to whom it belongs, and its symbols by the version of glibc that has them first."""
+
+    file: str
+    owner: str
+    symbols: dict[str, list[str]]
+
+
+class LibcFacts(TypedDict):
+    """Whose C library the artifact uses, the oldest glibc that will do, and the files that ask for that one."""
+
+    kind: Literal["system", "bundled"]
+    glibc: str | None
+    because: list[GlibcNeed]
+
+
 class ManifestFacts(TypedDict):
     """The manifest's text."""
 
@@ -202,6 +218,7 @@ class Facts(TypedDict):
     distributions: list[Release]
     interpreter: InterpreterFacts
     toolchain: list[Release]
+    libc: LibcFacts
     lock: LockFacts
     manifest: ManifestFacts
     questions: Questions

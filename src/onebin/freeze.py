@@ -21,21 +21,24 @@ from onebin.errors import FreezeError, ProcessError, os_errors
 from onebin.paths import display
 from onebin.probe import MuteError, ask_stage
 from onebin.process import environment, stream
-from onebin.provenance import Places, attribute
+from onebin.provenance import C_LIBRARY, Places, attribute
 from onebin.registry import declared_modules
+from onebin.target import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from onebin.contract import Plan
+    from onebin.facts import GlibcNeed
+    from onebin.libc import Libc
     from onebin.manifest_model import Layout
     from onebin.paths import Workspace
     from onebin.registry import Source
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class FrozenTree:
     executable: Path
     contents: Mapping[str, Any]
     owners: Mapping[str, Sequence[str]]
+    glibc: Sequence[GlibcNeed]
+    libc: Libc | None
 
     @property
     def directory(self) -> Path:
@@ -63,13 +68,15 @@ def freeze(
     toolchain: Toolchain,
     workspace: Workspace,
     *,
+    libc: Libc | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> FrozenTree:
     """Return the frozen tree of a source, freezing it if the cache has none; raises FreezeError.
 
+    `libc` is the C library that the tree is to carry.
     `echo` is called with each line that PyInstaller prints; all of them are kept in the workspace's log.
     """
-    key = _key(source, plan, toolchain)
+    key = _key(source, plan, toolchain, libc)
     name = f"{source.name}.exe" if sys.platform == "win32" else source.name
 
     def make(partial: Path) -> None:
@@ -78,23 +85,29 @@ def freeze(
         contents = _contents(partial)
         _refuse_missing_modules(plan, contents)
         places = Places(plan=plan, toolchain=toolchain, source_dir=partial / "source", work_dir=partial / "work")
-        (partial / "owners.json").write_text(json.dumps(attribute(contents, places), indent=1), "utf-8")
+        owners = attribute(contents, places)
+        executable = partial / "dist" / source.name / name
+        glibc = needs(contents, owners, executable)
+        if libc is not None:
+            owners[C_LIBRARY] = libc.add_to(executable.parent)
+        (partial / "facts.json").write_text(json.dumps({"owners": owners, "glibc": glibc}, indent=1), "utf-8")
         for leftover in ("work", "config"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
 
     with os_errors(FreezeError, "freeze in", workspace.cache_dir):
         entry = Cache(workspace.cache_dir).ensure(KIND, key, make)
-        owners = json.loads((entry / "owners.json").read_text("utf-8"))
+        facts = json.loads((entry / "facts.json").read_text("utf-8"))
         return FrozenTree(
             key=key,
             layout=source.layout,
             executable=entry / "dist" / source.name / name,
             contents=_contents(entry),
-            owners=owners,
+            libc=libc,
+            **facts,
         )
 
 
-def _key(source: Source, plan: Plan, toolchain: Toolchain) -> str:
+def _key(source: Source, plan: Plan, toolchain: Toolchain, libc: Libc | None) -> str:
     """Return the digest of every input of a freeze."""
     stage = plan.survey.stage
     with as_file(_driver()) as driver:
@@ -103,7 +116,7 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain) -> str:
         data = {
             place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
-    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, driver_sha256, data])
+    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, driver_sha256, data, libc and libc.identity])
 
 
 def _run_pyinstaller(

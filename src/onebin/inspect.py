@@ -34,6 +34,7 @@ class Inspected:
             "distributions": facts["distributions"],
             "interpreter": facts["interpreter"],
             "toolchain": facts["toolchain"],
+            "libc": facts["libc"],
             "lock_sha256": facts["lock"]["sha256"],
             "lock": facts["lock"]["text"],
             "manifest": facts["manifest"]["text"],

@@ -19,11 +19,23 @@ from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSch
 
 from onebin.errors import ManifestError
 from onebin.manifest_lines import parse_toml, read
-from onebin.manifest_model import Bundle, Document, ExtensionPoint, Freeze, Host, PluginRow, PluginTable, Verify
+from onebin.manifest_model import Bundle, Document, ExtensionPoint, Freeze, Host, PluginRow, PluginTable, Target, Verify
 from onebin.manifest_problems import located, read_document
 from onebin.paths import display
 
-__all__ = ["Bundle", "ExtensionPoint", "Freeze", "Host", "Manifest", "PluginRow", "Verify", "load", "parse", "schema"]
+__all__ = [
+    "Bundle",
+    "ExtensionPoint",
+    "Freeze",
+    "Host",
+    "Manifest",
+    "PluginRow",
+    "Target",
+    "Verify",
+    "load",
+    "parse",
+    "schema",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +49,7 @@ class Manifest:
     plugins: tuple[PluginRow, ...]
     extension_points: Mapping[str, ExtensionPoint] = field(hash=False)
     freeze: Freeze = field(hash=False)
+    target: Target
     verify: Verify = field(hash=False)
 
     @property
@@ -66,6 +79,7 @@ def parse(text: str, *, file: Path) -> Manifest:
         plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
         extension_points=document.extension_points,
         freeze=document.freeze,
+        target=document.target,
         verify=document.verify,
     )
 

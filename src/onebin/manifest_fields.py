@@ -196,6 +196,8 @@ TopLevel = Annotated[
 ]
 Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0-9._-]*", 'such as "logscan.parsers"')]
 
+Glibc = Annotated[str, _Text("a version of glibc", r"2\.[0-9]{1,3}", 'such as "2.28"')]
+
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
 Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
 RowNames = Annotated[tuple[RowName, ...], Strict(strict=False)]

@@ -38,6 +38,7 @@ class Table(BaseModel):
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
     at_most_one: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # a key, and those of which one must stand beside it
+    only_with: ClassVar[Mapping[tuple[str, str], tuple[str, str]]] = {}  # a value, and what another key must be then
 
     @classmethod
     def known_keys(cls) -> list[str]:
@@ -49,6 +50,7 @@ class Table(BaseModel):
         json_schema = handler.resolve_ref_schema(handler(core))
         rules: list[JsonSchemaValue] = [{"oneOf": _required(keys)} for keys in cls.exactly_one]
         rules += [{"not": {"required": list(pair)}} for pair in combinations(cls.at_most_one, 2)]
+        rules += [{"if": _has(*when, required=True), "then": _has(*then)} for when, then in cls.only_with.items()]
         if rules:
             json_schema["allOf"] = rules
         if cls.needs:
@@ -58,6 +60,10 @@ class Table(BaseModel):
 
 def _required(keys: tuple[str, ...]) -> list[JsonSchemaValue]:
     return [{"required": [key]} for key in keys]
+
+
+def _has(key: str, value: str, *, required: bool = False) -> JsonSchemaValue:
+    return {"properties": {key: {"const": value}}} | ({"required": [key]} if required else {})
 
 
 class _Source(Table):
@@ -206,6 +212,8 @@ Layout = Literal["cached", "onefile", "onedir"]
 class Freeze(Table):
     """`[freeze]`: ways out, for what onebin cannot find by itself."""
 
+    only_with = {("libc", "bundled"): ("layout", "cached")}
+
     include: kinds.Modules = Field((), description="Modules to freeze in addition.")
     exclude: kinds.Modules = Field((), description="Modules to leave out.")
     data: Mapping[kinds.InnerPath, kinds.LocalPath] = Field(
@@ -222,6 +230,19 @@ class Freeze(Table):
     layout: Layout = Field(
         "cached",
         description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",
+    )
+
+    libc: Literal["system", "bundled"] = Field(
+        "system",
+        description="system: the C library of the machine it runs on; bundled: one that the artifact carries.",
+    )
+
+
+class Target(Table):
+    """`[target]`: the machines on which the artifact is to run."""
+
+    glibc: kinds.Glibc | None = Field(
+        None, description="The oldest glibc on them: a build that needs a newer one is an error."
     )
 
 
@@ -256,6 +277,7 @@ class Document(Table):
         default_factory=dict, description="How the plugins of one extension point are loaded."
     )
     freeze: Freeze = Field(default_factory=Freeze)
+    target: Target = Field(default_factory=Target)
     verify: Verify = Field(default_factory=Verify)
 
 
@@ -265,5 +287,6 @@ TABLES: Mapping[str, type[Table]] = {
     "plugins": PluginTable,
     "extension-points": ExtensionPoint,
     "freeze": Freeze,
+    "target": Target,
     "verify": Verify,
 }

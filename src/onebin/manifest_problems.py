@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from onebin import manifest_fields as kinds
 from onebin.errors import Finding
 from onebin.manifest_lines import either, key_path, lines, shown, similar
-from onebin.manifest_model import TABLES, Document, ExtensionPoint, Host, PluginTable, Table
+from onebin.manifest_model import TABLES, Document, ExtensionPoint, Freeze, Host, PluginTable, Table
 from onebin.paths import display
 
 # The keys of a plugin's row that name other rows.
@@ -50,6 +50,8 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Check which keys stand beside each other; from the keys alone, whatever is wrong with their values."""
     if isinstance(host := document.get("host"), dict):
         yield from _broken_in(host, Host, ("host",))
+    freeze = document.get("freeze")
+    yield from _broken_in(freeze if isinstance(freeze, dict) else {}, Freeze, ("freeze",))
     points = document.get("extension-points")
     for name, point in points.items() if isinstance(points, dict) else ():
         yield from _broken_in(point if isinstance(point, dict) else {}, ExtensionPoint, ("extension-points", name))
@@ -102,6 +104,10 @@ def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ..
             if (key, "package" in meant) == ("extras", True):
                 hint = 'write them in the requirement: package = "NAME[EXTRA]"'
             yield Problem((*path, meant[key]), f"`{key}` needs {either(others)} beside it", hint)
+    for (key, value), (other, only) in model.only_with.items():
+        if key in meant and table[meant[key]] == value and table.get(meant.get(other, ""), only) != only:
+            message = f'{key} = "{value}" needs {other} = "{only}"'
+            yield Problem((*path, meant[key]), message, f"remove `{other}`, or remove `{key}`")
 
 
 _EXPECTED = {
@@ -147,7 +153,7 @@ def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
     *above, key = map(str, path)
     written = key_path((key,))
     known = (TABLES[above[0]] if above else Document).known_keys()
-    elsewhere = [table for table in ("bundle", "host", "freeze") if key in TABLES[table].known_keys()]
+    elsewhere = [table for table in ("bundle", "host", "freeze", "target") if key in TABLES[table].known_keys()]
     hint = f"known here: {', '.join(known)}"
     if elsewhere and len(above) < 2:
         hint = f"it belongs in [{elsewhere[0]}]"

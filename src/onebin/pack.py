@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import card, payload
+from onebin import card, payload, target
 from onebin.description import describe
 from onebin.digest import sha256_of
 from onebin.errors import ArtifactError, PackError, os_errors
@@ -137,7 +137,7 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace, launcher: Path | 
     name, folder = plan.manifest.bundle.name, frozen.layout == "onedir"
     output = workspace.output_file(name)
     refuse_unwritable(output, name, folder=folder)
-    facts = _facts(plan)
+    facts = _facts(plan, frozen)
     with os_errors(PackError, "write the artifact", output):
         lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,8 @@ def _fill(draft: Path, frozen: FrozenTree, facts: Facts, launcher: Path | None) 
     executable = frozen.executable if launcher is None else launcher
     with executable.open("rb") as source, file.open("w+b") as out:
         shutil.copyfileobj(source, out, _CHUNK)
-        where = card.Payload() if launcher is None else payload.write(frozen.directory, out)
+        loader = frozen.libc.loader.name if frozen.libc else ""
+        where = card.Payload() if launcher is None else payload.write(frozen.directory, out, loader=loader)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where)
@@ -171,7 +172,7 @@ def _fill(draft: Path, frozen: FrozenTree, facts: Facts, launcher: Path | None) 
     return file
 
 
-def _facts(plan: Plan) -> Facts:
+def _facts(plan: Plan, frozen: FrozenTree) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
     described = describe(plan)
     return {
@@ -182,6 +183,7 @@ def _facts(plan: Plan) -> Facts:
         "distributions": described["distributions"],
         "interpreter": described["interpreter"],
         "toolchain": described["toolchain"],
+        "libc": target.facts(frozen.glibc, plan),
         "lock": {"sha256": described["lock_sha256"], "text": plan.survey.stage.lock.text},
         "manifest": {"text": described["manifest"]},
         "questions": plan.questions,

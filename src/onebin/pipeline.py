@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, launcher, lock, receipt, registry, smoke, stage, survey, typecheck, verify
+from onebin import contract, freeze, launcher, lock, receipt, registry, smoke, stage, survey, target, typecheck, verify
 from onebin.cache_contents import size_of
 from onebin.errors import FreezeError, PackError, os_errors
+from onebin.libc import wanted
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
 from onebin.progress import count
@@ -71,6 +72,7 @@ def _plan(manifest: Manifest, locked: Lock, workspace: Workspace, settings: Sett
     with progress.step("check") as step:
         surveyed = survey.survey(staged)
         checked = contract.check(manifest, surveyed, full=settings.full_probe)
+        target.check(checked)
         points = sum(len(plugin.entry_points) for plugin in checked.plugins)
         plugins = f"{count(len(checked.plugins), 'plugin')} with {count(points, 'entry point')}"
         step.outcome = f"{plugins} for {checked.host.title} {checked.host.version}"
@@ -123,7 +125,9 @@ def bundle(
     locked = _locked(manifest, workspace, settings, progress)
     commands = (*manifest.verify.commands, *settings.commands) if verified else ()
     with os_errors(FreezeError, "read the files of", manifest.file):
-        key = receipt_key(manifest, locked, proof=[verified, settings.full_probe, commands])
+        libc = wanted(manifest, locked.interpreter)
+        proof = [verified, settings.full_probe, commands]
+        key = receipt_key(manifest, locked, libc=libc.identity if libc else None, proof=proof)
     before = receipt.find(key, output, workspace)
     if before is not None:
         for notice in before.notices:
@@ -150,7 +154,9 @@ def _build(
     checked, toolchain, source = _generate(checked, workspace, settings, progress)
     head = _launcher(checked, source, workspace, settings)
     with progress.step("freeze") as step:
-        frozen = freeze.freeze(source, checked, toolchain, workspace, echo=progress.echo)
+        libc = wanted(checked.manifest, checked.survey.stage.lock.interpreter)
+        frozen = freeze.freeze(source, checked, toolchain, workspace, libc=libc, echo=progress.echo)
+        target.refuse(frozen.glibc, checked)
         parts = {part: len(rows) for part, rows in frozen.contents.items()}
         step.outcome = f"{parts['modules']} modules, {parts['binaries']} libraries, {parts['data']} data files"
     with pack(frozen, checked, workspace, head) as artifact:

@@ -26,6 +26,7 @@ SYSTEM = "system"
 ONEBIN = "onebin"
 BOOT_LOADER = "boot loader"
 MANIFEST = "manifest"
+C_LIBRARY = "C library"
 
 # What PyInstaller puts into every frozen program is no part of the tool chain but of the boot loader.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})

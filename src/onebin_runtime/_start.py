@@ -120,6 +120,7 @@ def _become_artifact() -> None:
         return  # another layout: the program is the artifact
     sys.executable = artifact
     sys.argv[0] = os.environ.pop("_ONEBIN_ARGV0", artifact)
+    os.environ.pop("_PYI_LINUX_PROCESS_NAME", None)
     held = os.environ.pop("_ONEBIN_HELD", "")
     if held.isdigit():
         os.set_inheritable(int(held), False)

@@ -54,6 +54,7 @@ GIVEN = {
     "_ONEBIN_TREE",
     "_PYI_ARCHIVE_FILE",
     "_PYI_PARENT_PROCESS_LEVEL",
+    "_PYI_LINUX_PROCESS_NAME",
 }
 DICE = random.Random(5)  # noqa: S311  # the same in every run, and no secret
 BIG = {f"_internal/lib/part{number}": DICE.randbytes(100_000) for number in range(60)}

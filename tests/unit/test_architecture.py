@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "interpreter",
             "facts",
             "card",
+            "elf",
         }
     ),
     frozenset(
@@ -67,6 +68,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "description",
             "registry",
             "provenance",
+            "libc",
+            "target",
             "freeze",
             "freeze_driver",
             "launcher",

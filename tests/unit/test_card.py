@@ -26,6 +26,7 @@ FACTS: Facts = {
     "distributions": [{"name": "x", "version": "1"}],
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [],
+    "libc": {"kind": "system", "glibc": "2.28", "because": []},
     "lock": {"sha256": "0" * 64, "text": "lock"},
     "manifest": {"text": "manifest"},
     "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},

@@ -59,12 +59,24 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     return [
         f"{facts['name']}: {host['name']} {host['version']} ({host['entry']}), {facts['size'] / 1e6:.1f} MB",
         f"  interpreter  {python['implementation']} {python['version']}, {python['platform']}",
+        f"  C library    {_c_library(facts['libc'])}",
         f"  lock         sha256:{facts['lock_sha256']}",
         f"  packages     {len(facts['distributions'])}",
         f"  built with   onebin {facts['onebin']}, {tools}",
         f"  plugins      {len(facts['plugins'])}",
         *(f"    {plugin['name']:<{width}}  {plugin['version']}  {_groups(plugin)}" for plugin in facts["plugins"]),
     ]
+
+
+def _c_library(libc: dict[str, Any]) -> str:
+    """Return in a line what the artifact wants of its machine."""
+    if libc["kind"] == "bundled":
+        return "its own"
+    if libc["glibc"] is None:
+        return "the machine's"
+    files = [Path(need["file"]).name for need in libc["because"]]
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"glibc {libc['glibc']} or newer, for {files[0]}{more}"
 
 
 def _groups(plugin: dict[str, Any]) -> str:

@@ -1,0 +1,202 @@
+"""An artifact with a C library of its own needs nothing of its machine: here it has an empty root directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from .bundles import ROOT, Said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+BUNDLED = '\n[freeze]\nlibc = "bundled"\n'
+RUN_SECONDS = 120
+
+# Enters a root directory that has nothing but the artifact, /proc, /tmp and /work; sh's $0 is that directory.
+ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+
+# What a program may want of its machine, one answer for each.
+INQUIRY = """
+import concurrent.futures, ctypes, json, locale, multiprocessing, os, pwd, socket, ssl, subprocess, sys, threading
+
+def answer(question):
+    try:
+        return question()
+    except Exception as error:
+        return type(error).__name__
+
+def ask_child():
+    child = [sys.executable, "-c", "import sys; print(sys.executable)"]
+    return subprocess.run(child, capture_output=True, text=True, check=True).stdout.strip()
+
+if __name__ == "__main__":
+    thread = threading.Thread(target=answer, args=(ask_child,))
+    thread.start()
+    thread.join()
+    mapped = [line.split()[-1] for line in open("/proc/self/maps") if "/" in line]
+    print(json.dumps({
+        "executable": sys.executable,
+        "process": open("/proc/self/comm").read().strip(),
+        "libraries": sorted({os.path.dirname(path) for path in mapped if ".so" in path and "_internal" not in path}),
+        "encoding": [sys.stdout.encoding, sys.getfilesystemencoding()],
+        "locale": answer(lambda: locale.setlocale(locale.LC_ALL, "")),
+        "user": answer(lambda: pwd.getpwuid(os.getuid())[0]),
+        "address": answer(lambda: socket.getaddrinfo("127.0.0.1", 80)[0][4][0]),
+        "name": answer(lambda: socket.getaddrinfo("localhost", 80)[0][4][0]),
+        "library": answer(lambda: ctypes.CDLL("libc.so.6").getpid() == os.getpid()),
+        "child": answer(ask_child),
+        "system": answer(lambda: subprocess.run(["/bin/true"]).returncode),
+        "path": answer(lambda: os.environ.get("LD_LIBRARY_PATH")),
+        "ssl": answer(lambda: ssl.OPENSSL_VERSION.split()[0]),
+    }))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyRoot:
+    """A root directory with an artifact in it, /proc, and two empty directories."""
+
+    directory: Path
+
+    @classmethod
+    def around(cls, artifact: Path, directory: Path) -> EmptyRoot:
+        """Make a root directory for a copy of an artifact."""
+        for name in ("proc", "tmp", "work"):
+            (directory / name).mkdir(parents=True)
+        shutil.copy2(artifact, directory / "app")
+        return cls(directory=directory)
+
+    def __call__(self, *arguments: str, **env: str) -> Said:
+        """Run the artifact there, with nothing in its environment but what is given."""
+        command = [_found("unshare"), "--mount", _found("sh"), "-c", ENTER, str(self.directory), "/app", *arguments]
+        # Without a PATH, sh has one of its own.
+        done = subprocess.run(command, env=env, capture_output=True, timeout=RUN_SECONDS, check=False)
+        return Said(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+
+def _found(program: str) -> str:
+    return shutil.which(program) or pytest.skip(f"needs {program}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def may_change_root() -> None:
+    """Skip where the system lets nobody make a root directory of one's own."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root of Linux may change its root directory")
+    if subprocess.run([_found("unshare"), "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system does not let its root mount anything")
+
+
+@pytest.fixture(scope="session")
+def bundled(onebin: Onebin, shared: Path) -> Callable[[str, str], Path]:
+    """Return what builds a manifest's text under a name, once a session."""
+
+    def built(name: str, manifest: str) -> Path:
+        folder = shared / f"bundled-{name}"
+        with FileLock(shared / f"bundled-{name}.lock", timeout=600):
+            if not (folder / "app").exists():
+                folder.mkdir(exist_ok=True)
+                (folder / "bundle.toml").write_text(manifest, "utf-8")
+                ran = onebin("bundle", "-o", folder / "app", cwd=folder)
+                assert ran.code == 0, ran.err
+        return folder / "app"
+
+    return built
+
+
+@pytest.fixture
+def logscan(bundled: Callable[[str, str], Path]) -> Path:
+    """Return the flagship with a C library of its own, and with an interpreter for everybody."""
+    text = (ROOT / "bundle.toml").read_text("utf-8").replace('"examples/', f'"{ROOT}/examples/')
+    return bundled("logscan", text.replace('script = "logscan"', 'script = "logscan"\ninterpreter = true') + BUNDLED)
+
+
+def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
+    """The flagship says its version, lists its plugins and reads a log there."""
+    root = EmptyRoot.around(logscan, tmp_path / "root")
+    shutil.copy2(ROOT / "examples/logscan/samples/app.jsonl", root.directory / "work")
+    assert root("--version", HOME="/work").out.startswith("logscan ")
+    formats = root("formats")  # without a home, it unpacks itself for this one run
+    assert (formats.code, formats.err) == (0, "")
+    assert all(f"logscan-{name}" in formats.out for name in ("jsonl", "text", "csv", "xml", "binary"))
+    scanned = root("scan", "/work/app.jsonl", HOME="/work", LANG="de_AT.UTF-8")
+    assert scanned.code == 0, scanned.err
+    assert "records   147" in scanned.out
+
+
+def test_what_an_empty_root_directory_has(logscan: Path, tmp_path: Path) -> None:
+    """Children, threads, TLS, numeric addresses and Unicode are there; names of users, hosts and locales are not."""
+    root = EmptyRoot.around(logscan, tmp_path / "root")
+    (root.directory / "work" / "inquiry.py").write_text(INQUIRY, "utf-8")
+    said = root("/work/inquiry.py", HOME="/work", LANG="de_AT.UTF-8")
+    assert said.code == 0, said.err
+    assert json.loads(said.out) == {
+        "executable": "/app",
+        "process": "logscan",
+        "libraries": [],
+        "encoding": ["utf-8", "utf-8"],
+        "locale": "Error",
+        "user": "KeyError",
+        "address": "127.0.0.1",
+        "name": "gaierror",
+        "library": True,
+        "child": "/app",
+        "system": "FileNotFoundError",
+        "path": None,
+        "ssl": "OpenSSL",
+    }
+
+
+def test_a_whole_machine_is_used_as_by_any_program(logscan: Path, tmp_path: Path) -> None:
+    """With a machine around it, users and hosts have names; programs of the machine get the caller's library path."""
+    (tmp_path / "inquiry.py").write_text(INQUIRY, "utf-8")
+    env = {"ONEBIN_CACHE_DIR": str(tmp_path / "cache"), "LD_LIBRARY_PATH": "/nowhere"}
+    done = subprocess.run(
+        [logscan, tmp_path / "inquiry.py"], env=env, capture_output=True, timeout=RUN_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["user"], said["name"] in {"127.0.0.1", "::1"}) == ("root", True)
+    assert (said["system"], said["path"], said["child"]) == (0, "/nowhere", str(logscan))
+
+
+def test_inspect_says_whose_c_library_it_is(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
+    """The card says that the artifact carries its own, and that it needs no version of the machine's."""
+    said = json.loads(onebin("inspect", "--json", logscan, cwd=tmp_path).out)
+    assert said["libc"] == {"kind": "bundled", "glibc": None, "because": []}
+    assert "C library    its own" in onebin("inspect", logscan, cwd=tmp_path).out
+
+
+def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """A real host with compiled dependencies lists its plugins there, and answers for a database."""
+    manifest = (ROOT / "examples/hosts/datasette/bundle.toml").read_text("utf-8") + BUNDLED
+    root = EmptyRoot.around(bundled("datasette", manifest), tmp_path / "root")
+    with contextlib.closing(sqlite3.connect(root.directory / "work" / "places.db")) as database:
+        database.execute("create table places (name text, latitude real, longitude real)")
+        database.execute("insert into places values ('Graz', 47.0707, 15.4395)")
+        database.commit()
+    home = {"HOME": "/work"}
+    version = root("--version", **home)
+    assert (version.code, version.err) == (0, "")
+    listed = root("plugins", **home)
+    assert {"datasette-vega", "datasette-cluster-map"} <= {each["name"] for each in json.loads(listed.out)}
+    answer = root("/work/places.db", "--get", "/places/places.json?_shape=array", **home)
+    assert [row["name"] for row in json.loads(answer.out)] == ["Graz"], answer.err
+    page = root("/work/places.db", "--get", "/places/places", **home)
+    assert "datasette-cluster-map" in page.out.replace("_", "-")

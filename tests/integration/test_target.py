@@ -1,0 +1,60 @@
+"""`[target] glibc`: a bundle that would not run on the machines that it is for is refused, early and all at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ManifestError, TargetError
+
+if TYPE_CHECKING:
+    from conftest import Build
+
+    from .bench import Bench
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is for Linux")
+
+DRAW = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
+
+
+def test_interpreter_and_wheels_are_refused_together(bench: Bench, build: Build) -> None:
+    """Files of the interpreter and of a plugin's wheel are named before anything is frozen, each with a remedy."""
+    build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.so", DRAW)
+    bench.manifest("greet-hello", end='[target]\nglibc = "2.5"')
+    refusal = bench.refuses(error=TargetError)
+    assert refusal.steps == ["lock", "stage"]
+    assert "tiny needs glibc 2." in refusal.summary
+    assert "and [target] glibc is 2.5" in refusal.summary
+    assert "libpython" in refusal.err
+    assert "greet_hello/draw.so: 2.25 (getrandom)" in refusal.err
+    refusal.says("CPython ", hint=["uv python install", 'libc = "bundled"'])
+    refusal.says("greet-hello 1.0.0", hint=["manylinux_2_5", 'libc = "bundled"'])
+
+
+def test_a_module_that_is_left_out_does_not_count(bench: Bench, build: Build) -> None:
+    """An extension module that `[freeze] exclude` names is not held against the bundle."""
+    build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.abi3.so", DRAW)
+    bench.manifest("greet-hello", end='[freeze]\nexclude = ["greet_hello.draw"]\n\n[target]\nglibc = "2.5"')
+    assert "draw" not in bench.refuses("check", error=TargetError).err
+
+
+def test_a_bundle_that_is_old_enough_is_built(warm_bench: Bench) -> None:
+    """The oldest glibc stands on the card, and a limit at that very version is met."""
+    warm_bench.accepts("bundle")
+    said = json.loads(warm_bench.accepts("inspect", "--json", warm_bench.artifact).out)["libc"]
+    assert said["kind"] == "system"
+    assert said["because"]
+    assert all(need["symbols"].keys() == {said["glibc"]} for need in said["because"])
+    text = warm_bench.accepts("inspect", warm_bench.artifact).out
+    assert f"C library    glibc {said['glibc']} or newer, for " in text
+    warm_bench.manifest("greet-hello", end=f'[target]\nglibc = "{said["glibc"]}"')
+    warm_bench.accepts("check")
+
+
+def test_a_c_library_is_bundled_by_the_launcher_only(bench: Bench) -> None:
+    """The other layouts start without the launcher, and so with the machine's C library: an error of the manifest."""
+    bench.manifest("greet-hello", end='[freeze]\nlibc = "bundled"\nlayout = "onedir"')
+    bench.refuses("check", error=ManifestError).says('libc = "bundled" needs layout = "cached"', hint="remove `layout`")

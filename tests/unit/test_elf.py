@@ -1,0 +1,89 @@
+"""What an ELF file asks for is read from the file: compiled here, by the machine's own compiler."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import elf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Build
+
+
+def test_symbols_come_with_their_versions(build: Build, tmp_path: Path) -> None:
+    """A library that calls getrandom needs glibc 2.25 for it, and says of what else it needs."""
+    source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
+    found = elf.read(build(tmp_path / "draw.so", source))
+    assert found is not None
+    assert found.glibc["2.25"] == ("getrandom",)
+    assert elf.newest(found.glibc) == "2.25"
+    assert (found.libraries, found.loader) == (("libc.so.6",), None)
+
+
+def test_a_program_names_its_loader(build: Build, tmp_path: Path) -> None:
+    """The path of the dynamic loader is that in the program's header."""
+    found = elf.read(build(tmp_path / "program", "int main(void) { return 0; }", "-pie"))
+    assert found is not None
+    assert found.loader is not None
+    assert found.loader.rpartition("/")[2].startswith("ld")
+
+
+def test_a_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
+    """Compact relocations need glibc 2.36, which no symbol says."""
+    table = "int one, two; int *both[] = {&one, &two}; int main(void) { return both[0] == both[1]; }"
+    try:
+        file = build(tmp_path / "compact", table, "-pie", "-Wl,-z,pack-relative-relocs")
+    except subprocess.CalledProcessError:
+        pytest.skip("this linker does not know compact relocations")
+    found = elf.read(file)
+    assert found is not None
+    if "2.36" not in found.glibc:
+        pytest.skip("this linker does not make compact relocations")
+    assert found.glibc["2.36"] == ()
+
+
+def test_a_library_of_nothing_needs_nothing(build: Build, tmp_path: Path) -> None:
+    """A library that calls nobody needs no version of glibc."""
+    found = elf.read(build(tmp_path / "still.so", "int one = 1;", "-shared", "-nostdlib"))
+    assert found is not None
+    assert (found.glibc, found.libraries) == ({}, ())
+    assert elf.newest(found.glibc) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(60), b"\x7fELF\x02\x01\x01" + b"\xff" * 99]
+)
+def test_other_files_and_damaged_ones_are_none(tmp_path: Path, content: bytes) -> None:
+    """A file that is no ELF file, or not a whole one, is nothing, and no error."""
+    file = tmp_path / "other"
+    file.write_bytes(content)
+    assert elf.read(file) is None
+
+
+def test_a_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
+    """Wherever an ELF file ends, reading it raises nothing but what the file system does."""
+    whole = build(tmp_path / "whole.so", '#include <stdio.h>\nvoid say(void) { puts("x"); }').read_bytes()
+    cut = tmp_path / "cut.so"
+    for length in range(0, len(whole), 97):
+        cut.write_bytes(whole[:length])
+        elf.read(cut)
+
+
+def test_a_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
+    """Whatever byte of an ELF file's headers is another one, reading it raises no error."""
+    whole = build(tmp_path / "whole.so", "int one = 1;", "-shared", "-nostdlib").read_bytes()
+    damaged = tmp_path / "damaged.so"
+    for place in (*range(4, 64), *range(len(whole) - 64 * 8, len(whole))):
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        elf.read(damaged)
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    """2.4 is older than 2.34, and 2.2.5 older than both."""
+    assert elf.newest(["2.4", "2.34", "2.2.5"]) == "2.34"
+    assert sorted(["2.34", "2.4", "2.2.5"], key=elf.number_of) == ["2.2.5", "2.4", "2.34"]

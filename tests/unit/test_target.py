@@ -1,0 +1,121 @@
+"""Files that need a newer glibc than the manifest allows are refused together, each with its owner and symbols."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from onebin import elf, libc, target
+from onebin.errors import TargetError
+from onebin.interpreter import ask
+
+if TYPE_CHECKING:
+    from conftest import Build
+    from onebin.contract import Plan
+    from onebin.facts import GlibcNeed
+
+NEEDS: list[GlibcNeed] = [
+    {"file": "libold.so", "owner": "system", "symbols": {"2.2.5": ["puts"]}},
+    {"file": "libpython.so", "owner": "interpreter", "symbols": {"2.35": ["hypot"], "2.4": ["__stack_chk_fail"]}},
+    {"file": "pkg/a.so", "owner": "pkg", "symbols": {"2.34": list("abcdef"), "2.36": []}},
+    {"file": "pkg/b.so", "owner": "pkg", "symbols": {"2.35": ["hypot"]}},
+]
+
+
+def plan(glibc: str | None, *, kind: str = "system") -> Plan:
+    """Return as much of a plan as is looked at here."""
+    manifest = SimpleNamespace(
+        bundle=SimpleNamespace(name="tiny"), target=SimpleNamespace(glibc=glibc), freeze=SimpleNamespace(libc=kind)
+    )
+    interpreter = SimpleNamespace(implementation="CPython", version="3.12.1", minor="3.12")
+    stage = SimpleNamespace(lock=SimpleNamespace(interpreter=interpreter))
+    distributions = {"pkg": SimpleNamespace(title="Pkg", version="1.0")}
+    return cast(
+        "Plan", SimpleNamespace(manifest=manifest, survey=SimpleNamespace(stage=stage, distributions=distributions))
+    )
+
+
+def test_every_file_is_named_at_once() -> None:
+    """One error names each file above the limit with all its newer versions and their symbols, by distribution."""
+    with pytest.raises(TargetError) as caught:
+        target.refuse(NEEDS, plan("2.28"))
+    assert caught.value.message == "tiny needs glibc 2.36, and [target] glibc is 2.28"
+    python, package = caught.value.findings
+    assert (python.where, package.where) == ("CPython 3.12.1", "Pkg 1.0")
+    assert "libpython.so: 2.35 (hypot)" in python.message
+    assert "2.4" not in python.message
+    assert "pkg/a.so: 2.36, 2.34 (a, b, c, d and 2 more)" in package.message
+    assert "pkg/b.so: 2.35 (hypot)" in package.message
+    assert "uv python install 3.12" in (python.hint or "")
+    assert "manylinux_2_28" in (package.hint or "")
+    assert all('libc = "bundled"' in (finding.hint or "") for finding in (python, package))
+
+
+@pytest.mark.parametrize(
+    ("glibc", "kind"), [(None, "system"), ("2.36", "system"), ("2.40", "system"), ("2.5", "bundled")]
+)
+def test_what_is_old_enough_passes(glibc: str | None, kind: str) -> None:
+    """Nothing is refused without a limit, at it, or where the artifact has a C library of its own."""
+    target.refuse(NEEDS, plan(glibc, kind=kind))
+
+
+def test_a_card_names_the_oldest_glibc_that_will_do() -> None:
+    """The card has the highest version of all, and only the files and symbols that ask for it."""
+    assert target.facts(NEEDS, plan(None)) == {
+        "kind": "system",
+        "glibc": "2.36",
+        "because": [{"file": "pkg/a.so", "owner": "pkg", "symbols": {"2.36": []}}],
+    }
+    assert target.facts(NEEDS, plan(None, kind="bundled")) == {"kind": "bundled", "glibc": None, "because": []}
+    assert target.facts([], plan(None))["glibc"] is None
+
+
+def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> None:
+    """Libraries, libraries among the data, and the executable are read; links and text are not."""
+    source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
+    library = build(tmp_path / "draw.so", source)
+    program = build(tmp_path / "program", "int main(void) { return 0; }", "-pie")
+    (tmp_path / "text").write_text("text")
+    contents = {
+        "binaries": [["draw.so", str(library), "EXTENSION"], ["link.so", "draw.so", "SYMLINK"]],
+        "data": [["pkg/text", str(tmp_path / "text"), "DATA"], ["pkg/draw.so", str(library), "DATA"]],
+    }
+    owners = {"pkg": ["pkg/draw.so", "pkg/text", "draw.so"], "system": ["link.so"]}
+    found = target.needs(contents, owners, program)
+    assert [(need["file"], need["owner"]) for need in found] == [
+        ("draw.so", "pkg"),
+        ("pkg/draw.so", "pkg"),
+        ("program", "boot loader"),
+    ]
+    assert found[0]["symbols"]["2.25"] == ["getrandom"]
+
+
+def test_the_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
+    """The loader, the C library and what it opens by itself are copied; the rest of it only where a file needs it."""
+    found = libc.find(ask(Path(sys.executable)))
+    assert found.loader.is_file()
+    assert {"libc.so.6", "libm.so.6", "libresolv.so.2"} <= found.libraries.keys()
+    (tmp_path / "_internal").mkdir()
+    source = "#include <math.h>\ndouble twice(double one) { return 2 * one; }"
+    build(tmp_path / "_internal" / "pkg.so", source, "-shared", "-Wl,--no-as-needed", "-lthread_db")
+    added = found.add_to(tmp_path)
+    assert {"libc.so.6", "libthread_db.so.1", found.loader.name} <= {*added}
+    assert "libBrokenLocale.so.1" not in added
+    for name in added:
+        facts = elf.read(tmp_path / "_internal" / name)
+        assert facts is not None
+        assert {*facts.libraries} <= {*added}, f"{name} needs what is not there"
+    assert (tmp_path / "_internal" / found.loader.name).stat().st_mode & 0o111
+
+
+def test_a_program_without_a_loader_has_no_c_library_to_bundle() -> None:
+    """A Python of another system is refused before anything is frozen, with what to do."""
+    interpreter = SimpleNamespace(platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
+    with pytest.raises(TargetError) as caught:
+        libc.find(interpreter)  # type: ignore[arg-type]  # as much of an interpreter as is looked at
+    assert "macosx-14.0-arm64" in caught.value.findings[0].message
+    assert caught.value.findings[0].hint
