@@ -201,6 +201,16 @@ class LibcFacts(TypedDict):
     because: list[GlibcNeed]
 
 
+class SizeRow(TypedDict):
+    """What one owner takes: how many files and modules, how many bytes as they are, and about how many in the file."""
+
+    owner: str
+    kind: str
+    files: int
+    bytes: int
+    in_file: int
+
+
 class ManifestFacts(TypedDict):
     """The manifest's text."""
 
@@ -219,6 +229,7 @@ class Facts(TypedDict):
     interpreter: InterpreterFacts
     toolchain: list[Release]
     libc: LibcFacts
+    sizes: list[SizeRow]
     lock: LockFacts
     manifest: ManifestFacts
     questions: Questions

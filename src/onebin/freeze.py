@@ -23,6 +23,7 @@ from onebin.probe import MuteError, ask_stage
 from onebin.process import environment, stream
 from onebin.provenance import C_LIBRARY, Places, attribute
 from onebin.registry import declared_modules
+from onebin.sizes import measure
 from onebin.target import needs
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.contract import Plan
-    from onebin.facts import GlibcNeed
+    from onebin.facts import GlibcNeed, SizeRow
     from onebin.libc import Libc
     from onebin.manifest_model import Layout
     from onebin.paths import Workspace
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class FrozenTree:
     contents: Mapping[str, Any]
     owners: Mapping[str, Sequence[str]]
     glibc: Sequence[GlibcNeed]
+    sizes: Sequence[SizeRow]
     libc: Libc | None
 
     @property
@@ -90,7 +92,8 @@ def freeze(
         glibc = needs(contents, owners, executable)
         if libc is not None:
             owners[C_LIBRARY] = libc.add_to(executable.parent)
-        (partial / "facts.json").write_text(json.dumps({"owners": owners, "glibc": glibc}, indent=1), "utf-8")
+        facts = {"owners": owners, "glibc": glibc, "sizes": measure(contents, owners, executable)}
+        (partial / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
         for leftover in ("work", "config"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
 

@@ -35,6 +35,7 @@ class Inspected:
             "interpreter": facts["interpreter"],
             "toolchain": facts["toolchain"],
             "libc": facts["libc"],
+            "sizes": facts["sizes"],
             "lock_sha256": facts["lock"]["sha256"],
             "lock": facts["lock"]["text"],
             "manifest": facts["manifest"]["text"],

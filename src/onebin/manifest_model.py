@@ -232,6 +232,9 @@ class Freeze(Table):
         description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",
     )
 
+    compression: Annotated[int, Field(ge=1, le=22)] = Field(
+        3, description="Level at which the file is compressed (zstd): higher ones take longer and make it smaller."
+    )
     libc: Literal["system", "bundled"] = Field(
         "system",
         description="system: the C library of the machine it runs on; bundled: one that the artifact carries.",

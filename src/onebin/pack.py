@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import card, payload, target
+from onebin import card, payload, sizes, target
 from onebin.description import describe
 from onebin.digest import sha256_of
 from onebin.errors import ArtifactError, PackError, os_errors
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onebin.contract import Plan
-    from onebin.facts import Facts
+    from onebin.facts import Facts, SizeRow
     from onebin.freeze import FrozenTree
     from onebin.paths import Workspace
 
@@ -128,16 +128,17 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace, launcher: Path | None) -> Iterator[Artifact]:
+def pack(
+    frozen: FrozenTree, plan: Plan, workspace: Workspace, launcher: Path | None, *, level: int
+) -> Iterator[Artifact]:
     """Provide the artifact while the block runs; what the block does not publish is removed.
 
-    `launcher` is wanted for the cached layout only. Builds of the same output wait for each other here, so a leftover
-    of that name is a dead build's. Raises PackError.
+    `launcher` is wanted for the cached layout only, and so is the `level` of compression (1 to 22, as zstd has them).
+    Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
     """
     name, folder = plan.manifest.bundle.name, frozen.layout == "onedir"
     output = workspace.output_file(name)
     refuse_unwritable(output, name, folder=folder)
-    facts = _facts(plan, frozen)
     with os_errors(PackError, "write the artifact", output):
         lock = workspace.cache_dir / "locks" / f"output-{sha256_of(str(output))}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -148,14 +149,14 @@ def pack(frozen: FrozenTree, plan: Plan, workspace: Workspace, launcher: Path | 
             draft = _draft(output, folder=folder)
         try:
             with os_errors(PackError, "write the artifact", output):
-                file = _fill(draft, frozen, facts, launcher)
+                file, facts = _fill(draft, frozen, plan, launcher, level)
             yield Artifact(draft=draft, output=output, file=file, facts=facts)
         finally:
             _remove(draft)
 
 
-def _fill(draft: Path, frozen: FrozenTree, facts: Facts, launcher: Path | None) -> Path:
-    """Write the artifact into its draft and return the executable file."""
+def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, level: int) -> tuple[Path, Facts]:
+    """Write the artifact into its draft; return the executable file and what is on its card."""
     file = draft
     if draft.is_dir():
         shutil.copytree(frozen.directory, draft, symlinks=True, dirs_exist_ok=True)
@@ -164,15 +165,17 @@ def _fill(draft: Path, frozen: FrozenTree, facts: Facts, launcher: Path | None) 
     with executable.open("rb") as source, file.open("w+b") as out:
         shutil.copyfileobj(source, out, _CHUNK)
         loader = frozen.libc.loader.name if frozen.libc else ""
-        where = card.Payload() if launcher is None else payload.write(frozen.directory, out, loader=loader)
+        where = card.Payload() if launcher is None else payload.write(frozen.directory, out, level=level, loader=loader)
+        shares = sizes.in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
+        facts = _facts(plan, frozen, shares)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where)
     file.chmod(_EXECUTABLE)
-    return file
+    return file, facts
 
 
-def _facts(plan: Plan, frozen: FrozenTree) -> Facts:
+def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow]) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
     described = describe(plan)
     return {
@@ -184,6 +187,7 @@ def _facts(plan: Plan, frozen: FrozenTree) -> Facts:
         "interpreter": described["interpreter"],
         "toolchain": described["toolchain"],
         "libc": target.facts(frozen.glibc, plan),
+        "sizes": shares,
         "lock": {"sha256": described["lock_sha256"], "text": plan.survey.stage.lock.text},
         "manifest": {"text": described["manifest"]},
         "questions": plan.questions,

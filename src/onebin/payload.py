@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from io import BufferedRandom
     from pathlib import Path
 
-LEVEL = 3
 RELEASE_LEVEL = 19
 _WINDOW_LOG = 23
 _RELEASE_WINDOW_LOG = 27
 _JOB_BYTES = 1 << 25
 
 
-def write(tree: Path, stream: BufferedRandom, *, level: int = LEVEL, loader: str = "") -> Payload:
+def write(tree: Path, stream: BufferedRandom, *, level: int, loader: str = "") -> Payload:
     """Append the files below `tree` to a file that is open for writing and reading; say where they are in it.
 
     Above the fast levels, the compressor looks back further (long-range matching), and so does who unpacks it.
@@ -39,7 +38,7 @@ def write(tree: Path, stream: BufferedRandom, *, level: int = LEVEL, loader: str
         window_log=window_log,
         enable_ldm=release,
         threads=os.cpu_count() or 1,  # the bytes do not depend on how many, so long as there is one
-        job_size=0 if release else _JOB_BYTES,
+        job_size=_JOB_BYTES,
     )
     offset = stream.tell()
     with (

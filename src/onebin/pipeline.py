@@ -11,6 +11,7 @@ from onebin.errors import FreezeError, PackError, os_errors
 from onebin.libc import wanted
 from onebin.pack import pack, refuse_unwritable
 from onebin.paths import display
+from onebin.payload import RELEASE_LEVEL
 from onebin.progress import count
 from onebin.receipt import receipt_key
 from onebin.toolchain import install_toolchain
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 class Settings:
     """How to build: `locked` never writes the lock, `offline` never asks an index, `full_probe` asks about all.
 
-    `commands` are the caller's own checks, beside those of the manifest.
+    `release` takes the time to make the file small. `commands` are the caller's own checks, beside those of the
+    manifest.
     """
 
     locked: bool = False
     offline: bool = False
     full_probe: bool = False
+    release: bool = False
     commands: tuple[str, ...] = ()
 
 
@@ -126,8 +129,8 @@ def bundle(
     commands = (*manifest.verify.commands, *settings.commands) if verified else ()
     with os_errors(FreezeError, "read the files of", manifest.file):
         libc = wanted(manifest, locked.interpreter)
-        proof = [verified, settings.full_probe, commands]
-        key = receipt_key(manifest, locked, libc=libc.identity if libc else None, proof=proof)
+        options = [settings.release, verified, settings.full_probe, commands]
+        key = receipt_key(manifest, locked, libc=libc.identity if libc else None, options=options)
     before = receipt.find(key, output, workspace)
     if before is not None:
         for notice in before.notices:
@@ -159,7 +162,8 @@ def _build(
         target.refuse(frozen.glibc, checked)
         parts = {part: len(rows) for part, rows in frozen.contents.items()}
         step.outcome = f"{parts['modules']} modules, {parts['binaries']} libraries, {parts['data']} data files"
-    with pack(frozen, checked, workspace, head) as artifact:
+    level = max(checked.manifest.freeze.compression, RELEASE_LEVEL if settings.release else 0)
+    with pack(frozen, checked, workspace, head, level=level) as artifact:
         if verified:
             with progress.step("verify") as step:
                 step.outcome = verify.verify(artifact.file, artifact.facts).summary

@@ -2,8 +2,8 @@
 
 Enters: a Lock and all else that decides what an artifact is. Leaves: whether the file at the output is that very
 artifact. A receipt is kept in the cache under a key of every input: the manifest with the files that it adds, the lock,
-local projects by content, the interpreter, the tool chain, the launcher, a bundled C library, how it was to be proven,
-and onebin itself.
+local projects by content, the interpreter, the tool chain, the launcher, a bundled C library, how it was to be packed
+and proven, and onebin itself.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class Receipt:
     notices: tuple[str, ...]
 
 
-def receipt_key(manifest: Manifest, lock: Lock, *, libc: str | None, proof: Sequence[object]) -> str:
+def receipt_key(manifest: Manifest, lock: Lock, *, libc: str | None, options: Sequence[object]) -> str:
     """Return the digest of every input of a build; raises OSError.
 
-    `libc` identifies the C library that the artifact carries, `proof` says how it is to be proven.
+    `libc` identifies the C library that the artifact carries, `options` are the caller's: how to pack and to prove it.
     """
     data = {place: sha256_of_tree(manifest.directory / path) for place, path in manifest.freeze.data.items()}
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
     own = [_own_digest(), launcher.file_name(lock.interpreter.platform)]
-    return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, libc, list(proof)])
+    return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, libc, list(options)])
 
 
 def find(key: str, output: Path, workspace: Workspace) -> Receipt | None:

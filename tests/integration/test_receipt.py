@@ -30,7 +30,7 @@ from onebin import lock, manifest, receipt
 from onebin.paths import Workspace
 workspace = Workspace.at(Path())
 wanted = manifest.load(workspace.manifest_file)
-print(receipt.receipt_key(wanted, lock.resolve(wanted, workspace), libc=None, proof=sys.argv[1:]))
+print(receipt.receipt_key(wanted, lock.resolve(wanted, workspace), libc=None, options=sys.argv[1:]))
 """
 
 

@@ -70,6 +70,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "provenance",
             "libc",
             "target",
+            "sizes",
             "freeze",
             "freeze_driver",
             "launcher",

@@ -27,6 +27,7 @@ FACTS: Facts = {
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
+    "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
     "lock": {"sha256": "0" * 64, "text": "lock"},
     "manifest": {"text": "manifest"},
     "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},

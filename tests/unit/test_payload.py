@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+LEVEL = 3
 LONG = "long-" * 40 + "name"
 NAMES = ("b", "a", "_internal/z", "_internal/ä", f"_internal/{LONG}/{LONG}/{LONG}", "_internal.txt", "run")
 
@@ -36,7 +37,7 @@ def tree(directory: Path, names: Iterable[str] = NAMES, *, mode: int = 0o644, se
     return directory
 
 
-def packed(directory: Path, file: Path, *, level: int = payload.LEVEL) -> bytes:
+def packed(directory: Path, file: Path, *, level: int = LEVEL) -> bytes:
     """Return the payload of a tree."""
     with file.open("w+b") as stream:
         stream.write(b"before")
@@ -45,7 +46,7 @@ def packed(directory: Path, file: Path, *, level: int = payload.LEVEL) -> bytes:
     return file.read_bytes()[6:]
 
 
-@pytest.mark.parametrize("level", [payload.LEVEL, payload.RELEASE_LEVEL])
+@pytest.mark.parametrize("level", [LEVEL, payload.RELEASE_LEVEL])
 def test_the_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
     """Order of making, umask, modes, times, place and owner leave no trace."""
     first = packed(tree(tmp_path / "one"), tmp_path / "first", level=level)

@@ -149,6 +149,7 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
     "-o", "--output", type=click.Path(path_type=Path, readable=False), help="The file to write.  [default: dist/NAME]"
 )
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
+@click.option("--release", is_flag=True, help="Take the time to make the file small: the highest compression.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
 @options.with_host
@@ -160,6 +161,7 @@ def bundle(
     *,
     output: Path | None,
     no_verify: bool,
+    release: bool,
     probe: str,
     commands: tuple[str, ...],
     wanted: options.Wanted,
@@ -183,7 +185,8 @@ def bundle(
             loaded, workspace = stack.enter_context(options.described(wanted, output))
         else:
             loaded, workspace = options.opened(manifest or Path(), output)
-        settings = Settings(locked=locked, offline=offline, full_probe=probe == "full", commands=commands)
+        full = probe == "full"
+        settings = Settings(locked=locked, offline=offline, full_probe=full, release=release, commands=commands)
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
     if as_json:
         print_json(

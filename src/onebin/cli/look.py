@@ -35,8 +35,9 @@ def verify(file: Path, *, probe: str, as_json: bool) -> None:
 
 @click.command(epilog="Example: onebin inspect --json dist/ds")
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.option("--sizes", is_flag=True, help="List how many bytes are whose: raw, and about how many in the file.")
 @options.with_json
-def inspect(file: Path, *, as_json: bool) -> None:
+def inspect(file: Path, *, sizes: bool, as_json: bool) -> None:
     """Show what an artifact holds.
 
     Read from the file without running it.
@@ -45,7 +46,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(inspected.as_json())
         return
-    for line in _lines(inspected.as_json()):
+    for line in (_sizes if sizes else _lines)(inspected.as_json()):
         click.echo(plain(line).replace("\n", "?"))
 
 
@@ -66,6 +67,25 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"  plugins      {len(facts['plugins'])}",
         *(f"    {plugin['name']:<{width}}  {plugin['version']}  {_groups(plugin)}" for plugin in facts["plugins"]),
     ]
+
+
+_NAME_WIDTH = 44
+
+
+def _sizes(facts: dict[str, Any]) -> list[str]:
+    """Return a table of who takes how many bytes, the largest first, 80 columns wide at most."""
+    rows = sorted(facts["sizes"], key=lambda row: (-row["in_file"], -row["bytes"], row["owner"]))
+    card = facts["size"] - sum(row["in_file"] for row in rows)
+    shown = [(row["owner"], row["files"], row["bytes"], row["in_file"]) for row in rows]
+    if card > 0 and any(row["kind"] == "launcher" for row in rows):
+        shown.append(("card", 1, card, card))
+    total = ("all", *(sum(row[column] for row in shown) for column in (1, 2, 3)))
+    lines = [
+        f"{name[:_NAME_WIDTH]:<{_NAME_WIDTH}}{files:>8}{raw:>14,}{own:>14,}"
+        for name, files, raw, own in (*shown, total)
+    ]
+    heading = f"{facts['name'][:_NAME_WIDTH]:<{_NAME_WIDTH}}{'files':>8}{'bytes':>14}{'in the file':>14}"
+    return [heading, *lines[:-1], "-" * len(heading), lines[-1]]
 
 
 def _c_library(libc: dict[str, Any]) -> str:

@@ -1,0 +1,46 @@
+"""How large an artifact is, whose its bytes are, and what `--release` does about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ManifestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .bench import Bench
+
+
+def test_a_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
+    """The highest compression makes a smaller file of the same tree, which proves itself; it is no other build's."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("there is no launcher, and so no payload, for this platform yet")
+    warm_bench.accepts("bundle", "--release")
+    assert warm_bench.artifact.stat().st_size < built.stat().st_size * 0.95
+    assert "up to date" in warm_bench.accepts("bundle", "--release").err
+    assert "up to date" not in warm_bench.accepts("bundle").err
+
+
+def test_every_byte_has_an_owner(bench: Bench, built: Path) -> None:
+    """The table fits a terminal and adds up to the file; `--json` has the same rows."""
+    text = bench.accepts("inspect", "--sizes", built).out.splitlines()
+    assert max(map(len, text)) <= 80
+    total = int(text[-1].split()[-1].replace(",", ""))
+    assert total == built.stat().st_size
+    rows = {row["owner"]: row for row in json.loads(bench.accepts("inspect", "--json", built).out)["sizes"]}
+    assert {"tinyhost", "greet-hello", "interpreter", "boot loader", "onebin"} <= rows.keys()
+    assert {row["kind"] for owner, row in rows.items() if owner in {"tinyhost", "greet-hello"}} == {"distribution"}
+    assert rows["interpreter"]["bytes"] > rows["tinyhost"]["bytes"] > 0
+    assert f"{rows['tinyhost']['bytes']:,}" in " ".join(text)
+
+
+@pytest.mark.parametrize("level", [0, 23])
+def test_levels_are_those_of_zstd(bench: Bench, level: int) -> None:
+    """A level that zstd has not is an error of the manifest."""
+    bench.manifest("greet-hello", end=f"[freeze]\ncompression = {level}")
+    bench.refuses("check", error=ManifestError).says("freeze.compression", str(level), hint="")

@@ -1,0 +1,87 @@
+"""How many bytes are whose: every byte of what was frozen is somebody's, and the shares add up to the file."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from onebin import sizes
+from onebin.card import Payload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.facts import SizeRow
+
+NOISE = random.Random(7).randbytes(200_000)  # noqa: S311  # the same in every run, and no secret
+OWNERS = {
+    "boot loader": ["pyi_rth"],
+    "C library": ["libc.so.6"],
+    "interpreter": ["json"],
+    "pkg": ["pkg", "pkg/words.txt", "pkg/noise.so", "link.so"],
+}
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> tuple[dict[str, Any], Path]:
+    """Return the contents of a tree with two modules in its archive, a stripped library, text, and a link."""
+    internal = tmp_path / "dist" / "_internal"
+    (internal / "pkg").mkdir(parents=True)
+    (internal / "pkg" / "words.txt").write_text("word " * 10_000)
+    (internal / "pkg" / "noise.so").write_bytes(NOISE)
+    (internal / "libc.so.6").write_bytes(NOISE[:5000])
+    whole = tmp_path / "whole.so"
+    whole.write_bytes(NOISE * 3)
+    executable = tmp_path / "dist" / "tiny"
+    executable.write_bytes(NOISE[:10_000])
+    rows = {
+        "modules": [["json", "json.py", "PYMODULE"], ["pkg", "pkg.py", "PYMODULE"]],
+        "binaries": [["pkg/noise.so", str(whole), "EXTENSION"], ["link.so", "pkg/noise.so", "SYMLINK"]],
+        "data": [["pkg/words.txt", str(internal / "pkg" / "words.txt"), "DATA"]],
+        "archive": {"json": 3000, "pkg": 1000},
+    }
+    return rows, executable
+
+
+def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
+    """Return rows by their owners."""
+    return {row["owner"]: row for row in rows}
+
+
+def test_every_byte_is_somebodys(frozen: tuple[dict[str, Any], Path]) -> None:
+    """Files count as they lie in the tree, modules as in the archive, and the rest of it is the boot loader's."""
+    contents, executable = frozen
+    found = by_owner(sizes.measure(contents, OWNERS, executable))
+    assert {owner: (row["kind"], row["files"], row["bytes"]) for owner, row in found.items()} == {
+        "boot loader": ("boot loader", 0, 6000),
+        "C library": ("C library", 1, 5000),
+        "interpreter": ("interpreter", 1, 3000),
+        "pkg": ("distribution", 3, 1000 + 50_000 + 200_000),
+    }
+    tree = executable.parent
+    assert sum(row["bytes"] for row in found.values()) == sum(
+        file.stat().st_size for file in tree.rglob("*") if file.is_file()
+    )
+    assert found["pkg"]["in_file"] < 205_000  # the words are nothing much when they are compressed
+
+
+def test_shares_add_up_to_the_file(frozen: tuple[dict[str, Any], Path]) -> None:
+    """Launcher and shares are as large as both are in the artifact; who has more to compress has more of it."""
+    contents, executable = frozen
+    rows = sizes.measure(contents, OWNERS, executable)
+    shared = sizes.in_artifact(rows, Payload(offset=300, size=100_000), 100_300)
+    assert sum(row["in_file"] for row in shared) == pytest.approx(100_300, abs=len(shared))
+    assert by_owner(shared)["launcher"]["in_file"] == 300
+    assert by_owner(shared)["pkg"]["in_file"] > by_owner(shared)["C library"]["in_file"]
+
+
+def test_other_layouts_have_no_launcher(frozen: tuple[dict[str, Any], Path]) -> None:
+    """In a folder nothing is compressed; a one-file executable is shared out as a whole."""
+    contents, executable = frozen
+    rows = sizes.measure(contents, OWNERS, executable)
+    assert all(row["in_file"] == row["bytes"] for row in sizes.in_artifact(rows, Payload(), 0))
+    whole = sizes.in_artifact(rows, Payload(), 50_000)
+    assert "launcher" not in by_owner(whole)
+    assert sum(row["in_file"] for row in whole) == pytest.approx(50_000, abs=len(whole))
