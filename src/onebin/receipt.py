@@ -21,6 +21,7 @@ from onebin import __version__, card, launcher
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.errors import ArtifactError
+from onebin.paths import is_there
 from onebin.stage import stage_key
 from onebin.templates import runtime_dir, templates_dir
 
@@ -50,7 +51,11 @@ def receipt_key(manifest: Manifest, lock: Lock, *, libc: str | None, options: Se
 
     `libc` identifies the C library that the artifact carries, `options` are the caller's: how to pack and to prove it.
     """
-    data = {place: sha256_of_tree(manifest.directory / path) for place, path in manifest.freeze.data.items()}
+    data = {
+        place: sha256_of_tree(manifest.directory / path)
+        for place, path in manifest.freeze.data.items()
+        if is_there(manifest.directory / path)  # the check says what is not
+    }
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
     own = [_own_digest(), launcher.file_name(lock.interpreter.platform)]
     return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, libc, list(options)])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
-    from typing import Any
+    from typing import Any, NoReturn
 
 # A process that has to start and to import a plugin gets at least so long.
 START_SECONDS = 60.0
@@ -49,6 +49,7 @@ class _Running:
         self.process.start()
         theirs.close()
         self.peer = Peer(ours, ask=self._ask_for_borrowed, foreign=worker.foreign)
+        self.is_over = False
         self._worker = worker
         self._at_exit = util.Finalize(None, self._end_with_host, exitpriority=10)
 
@@ -77,6 +78,7 @@ class _Running:
 
     def _end_with_host(self) -> None:
         """Let an idle process see that its connection is closed; end one that is at work."""
+        self.is_over = True
         if self._worker.lock.acquire(blocking=False):
             self._worker.lock.release()
             self.peer.connection.close()
@@ -135,10 +137,14 @@ class Worker:
                 message = f"plugin {self.title} did not answer within {seconds:g} s ({what}), and its process was ended"
                 raise PluginTimeout(message) from None
             except LostError:
+                if running.is_over:
+                    _wait_for_the_end()
                 self._failed(running)
                 how = _how(running.ended())
                 raise PluginCrashed(f"the process of plugin {self.title} ended{how} ({what})") from None
             except Exception:
+                if running.is_over:
+                    _wait_for_the_end()
                 raise  # the plugin's own, or what cannot be pickled: both ends are where they were
             except BaseException:
                 self._forget(running)
@@ -159,6 +165,15 @@ class Worker:
         self._forget(running)
         self._failures = 1 if monotonic() - running.since > LONGEST_PAUSE else self._failures + 1
         self._not_before = monotonic() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 2, 30))
+
+
+def _wait_for_the_end() -> NoReturn:
+    """Wait while the host ends: only daemon threads are left by then.
+
+    An error would be printed while the interpreter is being taken down, and that can end it with a crash.
+    """
+    while True:
+        threading.Event().wait()
 
 
 def _how(code: int | None) -> str:
