@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 METADATA_FOLDER = "onebin_metadata"
 
 REGISTRY = "onebin_registry.py"
+_CALLS_HELP = re.compile(r"(?<![.\w])help\(")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,19 +241,19 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
 
 
 def _unreached(plan: Plan) -> Iterator[str]:
-    """Yield the extension modules that only the standard library would use, and does without.
+    """Yield what only other parts of the standard library would use, and do without.
 
-    Its `hashlib` has all hashes that are always there in other modules; OpenSSL's are for those who ask for more.
+    Its `hashlib` has all hashes that are always there in other modules; OpenSSL's are for those who ask for more. Its
+    `help` needs pydoc, and with that a web server, in programs that call it.
     """
-    wanted = ("hashlib", "hmac", "ssl", "_hashlib")
     distributions = plan.survey.distributions.values()
     by_name = any(each.imports_by_name or each.runs_foreign_code for each in distributions)
-    if not (
-        by_name
-        or plan.manifest.host.interpreter
-        or any(each.imports(name) for each in distributions for name in wanted)
-    ):
+    if by_name or plan.manifest.host.interpreter:
+        return
+    if not any(each.imports(name) for each in distributions for name in ("hashlib", "hmac", "ssl", "_hashlib")):
         yield "_hashlib"
+    if not any(each.imports("pydoc") or _CALLS_HELP.search(each.text) for each in distributions):
+        yield "pydoc"
 
 
 def _sources(distribution: Distribution, excluded: Sequence[str]) -> Iterator[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .bundles import Alone
+    from conftest import Onebin
+
+    from .bundles import Alone, Bundle
 
 pytestmark = pytest.mark.network
 
@@ -49,3 +52,14 @@ def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
     assert any("becoming " in line for line in lines)
     assert any("prepared for the host" in line for line in lines)
     assert alone().err == ""
+
+
+def test_what_nothing_reaches_is_not_carried(tiny: Bundle, onebin: Onebin) -> None:
+    """A host that asks for no hashes and no help has neither OpenSSL nor pydoc, with the web server that it needs."""
+    assert tiny.artifact.exists()
+    trees = [tree for tree in onebin.cache.glob("frozen/*") if (tree / "dist" / tiny.name).is_dir()]
+    assert trees
+    for tree in trees:
+        frozen = json.loads((tree / "contents.json").read_text("utf-8"))
+        names = {row[0] for part in ("modules", "binaries") for row in frozen[part]}
+        assert not {name for name in names if name in ("pydoc", "http.server", "ssl") or "libcrypto" in name}
