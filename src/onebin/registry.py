@@ -252,7 +252,9 @@ def _unreached(plan: Plan) -> Iterator[str]:
         return
     if not any(each.imports(name) for each in distributions for name in ("hashlib", "hmac", "ssl", "_hashlib")):
         yield "_hashlib"
-    if not any(each.imports("pydoc") or _CALLS_HELP.search(each.text) for each in distributions):
+    helpers = ("pydoc", "pdb", "doctest", "cgitb", "xmlrpc")  # all of the library that imports pydoc
+    helped = any(each.imports(name) for each in distributions for name in helpers)
+    if not helped and not any(_CALLS_HELP.search(each.text) for each in distributions):
         yield "pydoc"
 
 
