@@ -1,6 +1,6 @@
 /* The launcher: the executable part of an artifact.
  *
- *     launcher (this program, static) | payload (tar, zstd) | card (JSON) | trailer
+ *     launcher (this program, static) | payload (tar, zstd) | card (JSON, zstd) | trailer
  *
  * It unpacks the payload once, into a directory that only its user can write, and becomes the program in there.
  * docs/launcher.md tells the whole story. What is allocated here is never freed: the process is another one soon. */
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "onebin\0\2"
+#define MAGIC "onebin\0\3"
 #define UNUSABLE 126 /* exit code, as of a shell that found a command and could not run it */
 
 /* The last bytes of an artifact; onebin.card writes them. Numbers are little-endian, names end with NUL. */

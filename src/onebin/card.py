@@ -1,6 +1,6 @@
 r"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
 
-    executable | card (JSON, UTF-8) | trailer
+    executable | card (JSON, UTF-8; as one zstd frame) | trailer
 
 The executable is the launcher with its payload, or what PyInstaller made. The trailer is what the launcher reads, too
 (src/launcher/launcher.h has the same structure): digests, places and sizes, the names that the launcher needs, and
@@ -19,7 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from onebin.errors import ArtifactError
+import zstandard
+
+from onebin.errors import ArtifactError, PackError
 from onebin.facts import Facts, read_facts
 from onebin.paths import display
 
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO, BinaryIO
 
-MAGIC = b"onebin\x00\x02"
+FORMAT = 3
+MAGIC = b"onebin\x00" + bytes([FORMAT])
 # SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
 # bytes; the file names of the bundled loader and of the program.
 TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
-_LARGEST = 256 * 1024 * 1024
+# A card may claim to unpack to any size; a host with 20,000 files has one of 4 MB.
+_LARGEST = 64 * 1024 * 1024
+_LEVEL = 15
 _CHUNK = 1024 * 1024
 
 
@@ -50,8 +55,12 @@ class Payload:
 
 
 def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:
-    """Write card and trailer behind an executable whose digest is given; raises OSError."""
-    card = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    """Write card and trailer behind an executable whose digest is given; raises OSError and PackError."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    if len(text) > _LARGEST:
+        what = f"the card would have {len(text):,} bytes, and nobody reads more than {_LARGEST:,}"
+        raise PackError(what, "put large data into an archive of its own, and leave files out")
+    card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
     stream.write(card)
     numbers = payload.offset, payload.size, len(card)
     names = payload.loader.encode(), os.fsencode(facts["bundle"]["name"])
@@ -109,10 +118,7 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     if magic[:7] != MAGIC[:7]:
         raise _foreign(file)
     if magic != MAGIC:
-        raise ArtifactError(
-            f"{display(file)} was made by another version of onebin (format {magic[7]})",
-            "inspect it with that version",
-        )
+        raise _of_another_version(file, magic[7])
     start = size - TRAILER.size - length
     if start < 0 or length > _LARGEST:
         raise _damaged(file, "its card is longer than the file")
@@ -121,10 +127,27 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     if _digest(card, fields) != card_sha256:
         raise _damaged(file, "its card does not have its digest")
     try:
-        facts = read_facts(card)
-    except ValueError as error:
+        facts = read_facts(_unpacked(card))
+    except (ValueError, zstandard.ZstdError) as error:
         raise _damaged(file, "what is on its card is not what onebin writes there") from error
     return facts, executable_sha256, start
+
+
+def _unpacked(card: bytes) -> bytes:
+    """Return a card's text; raises ValueError or ZstdError for what is no single frame of known and sane size."""
+    size = zstandard.frame_content_size(card)
+    if not 0 <= size <= _LARGEST:
+        raise ValueError(size)
+    return zstandard.ZstdDecompressor().decompress(card, max_output_size=_LARGEST, allow_extra_data=False)
+
+
+def _of_another_version(file: Path, number: int) -> ArtifactError:
+    age = "a newer" if number > FORMAT else "an older"
+    remedy = "update onebin" if number > FORMAT else "build it anew"
+    return ArtifactError(
+        f"{display(file)} was made by {age} onebin: its card has format {number}, this one reads {FORMAT}",
+        f"{remedy}, or use the onebin that made it",
+    )
 
 
 def _foreign(file: Path) -> ArtifactError:

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -211,6 +212,35 @@ class SizeRow(TypedDict):
     in_file: int
 
 
+class FileFacts(TypedDict):
+    """A file of an artifact: its POSIX path, to whom it belongs, its size and its SHA-256 in hexadecimal digits.
+
+    `link` is where a symbolic link leads; size and digest are those of that text.
+    """
+
+    path: str
+    owner: str
+    bytes: int
+    sha256: _Sha256
+    link: NotRequired[str]
+
+
+class ModuleFacts(TypedDict):
+    """A module inside the program's executable: to whom it belongs, size and SHA-256 of its code (`marshal`)."""
+
+    name: str
+    owner: str
+    bytes: int
+    sha256: _Sha256
+
+
+class LauncherFacts(TypedDict):
+    """The launcher before the payload: its size in bytes and its SHA-256."""
+
+    bytes: int
+    sha256: _Sha256
+
+
 class ManifestFacts(TypedDict):
     """The manifest's text."""
 
@@ -223,6 +253,7 @@ class Facts(TypedDict):
 
     bundle: BundleFacts
     onebin: str
+    layout: Literal["cached", "onefile", "onedir"]
     host: HostFacts
     plugins: list[PluginFacts]
     distributions: list[Release]
@@ -230,6 +261,9 @@ class Facts(TypedDict):
     toolchain: list[Release]
     libc: LibcFacts
     sizes: list[SizeRow]
+    launcher: LauncherFacts | None
+    files: list[FileFacts]
+    modules: list[ModuleFacts]
     lock: LockFacts
     manifest: ManifestFacts
     questions: Questions

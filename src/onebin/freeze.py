@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +136,14 @@ def _run_pyinstaller(
     if source.layout != "onefile":
         # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
         env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
+    # PyInstaller puts a folder of that name there, but a single executable by itself.
+    dist = partial / "dist" / source.name if source.layout == "onefile" else partial / "dist"
     with as_file(_driver()) as driver:
         # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
         python = [str(plan.survey.stage.python), "-s", str(driver), str(toolchain.directory)]
         try:
             stream(
-                [*python, partial / "dist", partial / "work", partial / "source" / source.spec],
+                [*python, dist, partial / "work", partial / "source" / source.spec],
                 env=env,
                 cwd=partial,
                 log=log,

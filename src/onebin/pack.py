@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import card, payload, sizes, target
+from onebin import card, inventory, payload, sizes, target
 from onebin.description import describe
-from onebin.digest import sha256_of
+from onebin.digest import sha256_of, sha256_of_file
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.facts import portable
 from onebin.paths import display, is_there
@@ -167,7 +167,7 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
         loader = frozen.libc.loader.name if frozen.libc else ""
         where = card.Payload() if launcher is None else payload.write(frozen.directory, out, level=level, loader=loader)
         shares = sizes.in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
-        facts = _facts(plan, frozen, shares)
+        facts = _facts(plan, frozen, shares, launcher)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where)
@@ -175,12 +175,13 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
     return file, facts
 
 
-def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow]) -> Facts:
+def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
     described = describe(plan)
     return {
         "bundle": {"name": described["name"]},
         "onebin": described["onebin"],
+        "layout": frozen.layout,
         "host": described["host"],
         "plugins": described["plugins"],
         "distributions": described["distributions"],
@@ -188,6 +189,11 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow]) -> Facts:
         "toolchain": described["toolchain"],
         "libc": target.facts(frozen.glibc, plan),
         "sizes": shares,
+        "launcher": None
+        if launcher is None
+        else {"bytes": launcher.stat().st_size, "sha256": sha256_of_file(launcher)},
+        "files": inventory.files(frozen),
+        "modules": inventory.modules(frozen),
         "lock": {"sha256": described["lock_sha256"], "text": plan.survey.stage.lock.text},
         "manifest": {"text": described["manifest"]},
         "questions": plan.questions,

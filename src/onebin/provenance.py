@@ -53,7 +53,7 @@ class Places:
         if path.is_relative_to(self.source_dir):
             return ONEBIN
         if path.is_relative_to(self.work_dir):
-            return self._owner_of_made(place)
+            return self._owner_of_made(place, kind)
         if path.is_relative_to(self.toolchain.directory):
             return BOOT_LOADER if _LOADER_FOLDERS & set(path.relative_to(self.toolchain.directory).parts) else None
         stage = self.plan.survey.stage
@@ -65,8 +65,13 @@ class Places:
     def _recorded(self) -> Mapping[str, str]:
         return self.plan.survey.recorded
 
-    def _owner_of_made(self, place: str) -> str:
-        """Return the owner of what the freeze made: bytecode is its source's, the rest the interpreter's."""
+    def _owner_of_made(self, place: str, kind: str) -> str:
+        """Return the owner of what the freeze made: bytecode is its source's, the rest the interpreter's.
+
+        The modules with which the boot loader starts come compiled, too; some of them are the library's.
+        """
+        if kind == "PYMODULE" and place not in self.plan.survey.stage.lock.interpreter.library_names:
+            return BOOT_LOADER
         folder, _, name = place.replace("\\", "/").rpartition("/__pycache__/")
         return self._recorded.get(f"{folder}/{name.partition('.')[0]}.py".removeprefix("/"), INTERPRETER)
 

@@ -33,7 +33,7 @@ def measure(contents: Mapping[str, Any], owners: Mapping[str, Sequence[str]], ex
     """
     rows = [row for part in ("binaries", "data") for row in contents[part]]
     files = {place: Path(source) for place, source, kind in rows if kind != "SYMLINK"}
-    modules: Mapping[str, int] = contents["archive"]
+    modules = {name: size for name, (size, _) in contents["archive"].items()}
     whole, packed = executable.stat().st_size, _compressed([executable])
     found = []
     for owner, places in owners.items():

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zstandard
 
 from onebin.errors import ArtifactError, VerifyError
 
@@ -42,13 +43,14 @@ def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
     content = file.read_bytes()
     length = TRAILER.unpack(content[-TRAILER.size :])[5]
     start = len(content) - TRAILER.size - length
-    return content[:start], json.loads(content[start : -TRAILER.size])
+    return content[:start], json.loads(zstandard.decompress(content[start : -TRAILER.size]))
 
 
 def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None = None) -> None:
     """Write an artifact without a payload whose digests are all right, whatever its card says."""
+    card = zstandard.compress(card)
     numbers = 0, 0, len(card) if length is None else length
-    fields = *numbers, b"", b"forged", b"onebin\x00\x02"
+    fields = *numbers, b"", b"forged", b"onebin\x00\x03"
     digests = bytes(32), hashlib.sha256(executable).digest()
     whole = hashlib.sha256(card + TRAILER.pack(*digests, bytes(32), *fields)).digest()
     file.write_bytes(executable + card + TRAILER.pack(*digests, whole, *fields))
@@ -68,10 +70,11 @@ def telltale(bench: Bench) -> bytes:
         (b"", "is not an artifact of onebin"),
         (b"x" * 10_000, "is not an artifact of onebin"),
         (b"script", "is not an artifact of onebin"),
-        (b"x" * 500 + b"onebin\x00\x02", "is damaged"),
-        (b"x" * 500 + b"onebin\x00\x63", "another version of onebin (format 99)"),
+        (b"x" * 500 + b"onebin\x00\x03", "is damaged"),
+        (b"x" * 500 + b"onebin\x00\x02", "was made by an older onebin: its card has format 2"),
+        (b"x" * 500 + b"onebin\x00\x63", "was made by a newer onebin: its card has format 99"),
     ],
-    ids=["missing", "empty", "text", "script", "magic", "later"],
+    ids=["missing", "empty", "text", "script", "magic", "earlier", "later"],
 )
 def test_a_foreign_file_is_refused(bench: Bench, command: str, content: bytes | None, words: str) -> None:
     """A file that onebin did not write is refused by its name, and not run."""
@@ -173,6 +176,11 @@ WRONG_FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "toolchain": lambda facts: facts.update(toolchain=[{}]),
     "lock": lambda facts: facts.update(lock="x"),
     "name": lambda facts: facts.update(bundle={"name": ["x"]}),
+    "layout": lambda facts: facts.update(layout="round"),
+    "launcher": lambda facts: facts.update(launcher={"bytes": "1"}),
+    "files": lambda facts: facts.update(files={"x": 1}),
+    "file-digest": lambda facts: facts["files"][0].update(sha256="x"),
+    "modules": lambda facts: facts["modules"][0].pop("owner"),
 }
 
 

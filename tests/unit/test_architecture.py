@@ -71,6 +71,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "libc",
             "target",
             "sizes",
+            "inventory",
             "freeze",
             "freeze_driver",
             "launcher",

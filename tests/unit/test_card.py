@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onebin import card
-from onebin.errors import ArtifactError
+from onebin.errors import ArtifactError, PackError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +31,10 @@ FACTS: Facts = {
     "toolchain": [],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
     "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
+    "layout": "cached",
+    "launcher": {"bytes": 1, "sha256": "0" * 64},
+    "files": [{"path": "x", "owner": "boot loader", "bytes": 1, "sha256": "1" * 64}],
+    "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],
     "lock": {"sha256": "0" * 64, "text": "lock"},
     "manifest": {"text": "manifest"},
     "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},
@@ -98,6 +105,54 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     flipped.write_bytes(whole)
     with pytest.raises(ArtifactError):
         card.check(flipped)
+
+
+def _with_card(file: Path, text: bytes, number: int = card.FORMAT) -> Path:
+    """Write an artifact whose digests are right, whatever is in the place of its card, and of whatever format."""
+    fields = bytes(32), hashlib.sha256(BODY).digest(), bytes(32), 0, 0, len(text), b"", b"x", b"onebin\x00%c" % number
+    whole = hashlib.sha256(text + card.TRAILER.pack(*fields)).digest()
+    file.write_bytes(BODY + text + card.TRAILER.pack(*fields[:2], whole, *fields[3:]))
+    return file
+
+
+def _stream(text: bytes) -> bytes:
+    """Return a zstd frame that does not say how large its content is."""
+    compressor = zstandard.ZstdCompressor().compressobj()
+    return compressor.compress(text) + compressor.flush()
+
+
+WHOLE = json.dumps(FACTS).encode()
+BOMB = zstandard.compress(bytes(100 * 1024 * 1024))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", WHOLE, BOMB, _stream(WHOLE), zstandard.compress(WHOLE) * 2, zstandard.compress(WHOLE)[:-9], b"(\xb5/\xfd"],
+    ids=["empty", "text", "bomb", "unsized", "twice", "half", "magic"],
+)
+def test_a_card_that_is_not_one_sane_frame_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A card that is not compressed, unpacks to far too much, hides its size or has a tail is an ArtifactError."""
+    assert card.read(_with_card(tmp_path / "good", zstandard.compress(WHOLE))) == FACTS
+    tracemalloc.start()
+    with pytest.raises(ArtifactError, match="is damaged"):
+        card.read(_with_card(tmp_path / "bad", content))
+    assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("number", "words", "remedy"), [(2, "an older", "anew"), (9, "a newer", "update onebin")])
+def test_a_card_of_another_format_says_what_to_do(tmp_path: Path, number: int, words: str, remedy: str) -> None:
+    """Whoever reads a card of a format that is not known yet, or no longer, hears which one and what to do."""
+    with pytest.raises(ArtifactError, match=f"was made by {words} onebin: its card has format {number}") as caught:
+        card.read(_with_card(tmp_path / "other", b"whatever", number))
+    assert remedy in str(caught.value.hint)
+
+
+def test_a_card_that_nobody_would_read_is_not_written(tmp_path: Path) -> None:
+    """Facts beyond the limit of readers are an error of the build."""
+    facts: Facts = {**FACTS, "manifest": {"text": "x" * (65 * 1024 * 1024)}}
+    with (tmp_path / "a").open("wb") as stream, pytest.raises(PackError, match="the card would have"):
+        card.append(stream, bytes(32), facts, card.Payload())
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def frozen(tmp_path: Path) -> tuple[dict[str, Any], Path]:
         "modules": [["json", "json.py", "PYMODULE"], ["pkg", "pkg.py", "PYMODULE"]],
         "binaries": [["pkg/noise.so", str(whole), "EXTENSION"], ["link.so", "pkg/noise.so", "SYMLINK"]],
         "data": [["pkg/words.txt", str(internal / "pkg" / "words.txt"), "DATA"]],
-        "archive": {"json": 3000, "pkg": 1000},
+        "archive": {"json": [3000, ""], "pkg": [1000, ""]},
     }
     return rows, executable
 

@@ -1,0 +1,114 @@
+"""The card lists every file and module of its artifact, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+
+from onebin import card
+
+from .bundles import EXE, Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from conftest import Onebin
+    from onebin.facts import Facts
+
+pytestmark = pytest.mark.network
+
+KINDS = {"interpreter", "boot loader", "system", "onebin"}
+
+
+def payload_files(file: Path) -> dict[str, tuple[int, str]]:
+    """Return size and SHA-256 of each file in an artifact's payload, by reading what the launcher would unpack."""
+    content = file.read_bytes()
+    fields = card.TRAILER.unpack(content[-card.TRAILER.size :])
+    stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content[fields[3] : fields[3] + fields[4]]))
+    found = {}
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for entry in archive:
+            data = archive.extractfile(entry) if entry.isfile() else None
+            if data is not None:
+                content = data.read()
+                found[entry.name] = len(content), hashlib.sha256(content).hexdigest()
+            elif entry.issym():
+                found[entry.name] = len(entry.linkname), hashlib.sha256(entry.linkname.encode()).hexdigest()
+    return found
+
+
+def listed(facts: Facts) -> dict[str, tuple[int, str]]:
+    """Return size and SHA-256 of each file by what the card says."""
+    return {row["path"]: (row["bytes"], row["sha256"]) for row in facts["files"]}
+
+
+def test_the_card_lists_what_the_payload_holds(tiny: Bundle) -> None:
+    """Each file of the payload is on the card with its size and digest, and belongs to somebody who is on it, too."""
+    facts = card.read(tiny.artifact)
+    if facts["layout"] != "cached":
+        pytest.skip("there is no launcher, and so no payload, for this platform yet")
+    assert listed(facts) == payload_files(tiny.artifact)
+    known = KINDS | {row["name"] for row in facts["distributions"]}
+    assert {row["owner"] for row in facts["files"]} <= known
+    owners = {row["path"]: row["owner"] for row in facts["files"]}
+    assert owners["_internal/greet_servus/words.txt"] == "greet-servus"
+    assert owners["_internal/base_library.zip"] == "interpreter"
+
+
+def test_the_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
+    """Modules that lie in no file are listed by name: the library's, onebin's own, the boot loader's."""
+    rows = {row["name"]: row for row in card.read(tiny.artifact)["modules"]}
+    assert {name: rows[name]["owner"] for name in ("struct", "onebin_registry", "entry", "pyimod02_importers")} == {
+        "struct": "interpreter",
+        "onebin_registry": "onebin",
+        "entry": "onebin",
+        "pyimod02_importers": "boot loader",
+    }
+    assert all(row["bytes"] > 0 for row in rows.values())
+
+
+def test_the_launcher_is_on_the_card(tiny: Bundle) -> None:
+    """Size and digest of the launcher are those of the file's first bytes."""
+    launcher = card.read(tiny.artifact)["launcher"]
+    if launcher is None:
+        pytest.skip("there is no launcher for this platform yet")
+    with tiny.artifact.open("rb") as stream:
+        assert hashlib.sha256(stream.read(launcher["bytes"])).hexdigest() == launcher["sha256"]
+
+
+@pytest.fixture(scope="module")
+def layouts(onebin: Onebin, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Return the executable of the same bundle in the two layouts that have no launcher."""
+    made = {}
+    for layout in ("onefile", "onedir"):
+        bundle = Bundle.of(tmp_path_factory.mktemp(layout), "tiny", "greet-servus")
+        with bundle.manifest.open("a") as stream:
+            stream.write(f'\n[freeze]\nlayout = "{layout}"\n')
+        bundle.build(onebin)
+        made[layout] = bundle.artifact if layout == "onefile" else bundle.folder / "dist" / "tiny" / f"tiny{EXE}"
+    return made
+
+
+def test_other_layouts_list_the_same(layouts: Mapping[str, Path]) -> None:
+    """A folder's card lists what lies in it, and a one-file executable's what the folder's does."""
+    folder = card.read(layouts["onedir"])
+    tree = layouts["onedir"].parent
+    on_disk = {
+        path.relative_to(tree).as_posix(): (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in tree.rglob("*")
+        if path.is_file() and path != layouts["onedir"]
+    }
+    name = layouts["onedir"].name
+    assert {path: row for path, row in listed(folder).items() if path != name} == on_disk
+
+    one = card.read(layouts["onefile"])
+    inside: dict[str, Any] = {f"_internal/{path}": row for path, row in listed(one).items() if path != name}
+    assert inside == on_disk
+    same = [row for row in folder["modules"] if not row["name"].startswith("onebin_facts")]
+    assert [row for row in one["modules"] if not row["name"].startswith("onebin_facts")] == same

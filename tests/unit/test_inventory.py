@@ -1,0 +1,104 @@
+"""Every file and module of a frozen tree on the card: whose it is, how large, and its digest."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import inventory
+from onebin.errors import PackError
+from onebin.freeze import FrozenTree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.manifest_model import Layout
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+
+OWNERS = {
+    "boot loader": ["pyiboot01_bootstrap"],
+    "interpreter": ["json", "json.decoder"],
+    "onebin": ["entry"],
+    "pkg": ["pkg/words.txt", "pkg/deep/noise.so"],
+    "system": ["link.so"],
+}
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return sha256(text.encode()).hexdigest()
+
+
+def frozen(folder: Path, layout: Layout, program: dict[str, tuple[int, str]]) -> FrozenTree:
+    """Return a tree with one executable, whose archive has two modules of the interpreter."""
+    (folder / "_internal").mkdir(parents=True)
+    (folder / "tiny").write_text("program")
+    return FrozenTree(
+        key="",
+        layout=layout,
+        executable=folder / "tiny",
+        contents={
+            "modules": [[name, "", ""] for name in ("json", "json.decoder", "entry", "pyiboot01_bootstrap", "gone")],
+            "binaries": [["pkg/deep/noise.so", "noise.so", "EXTENSION"], ["link.so", "pkg/deep/noise.so", "SYMLINK"]],
+            "data": [["pkg/words.txt", "words.txt", "DATA"]],
+            "archive": {"json.decoder": (3, digest("two")), "json": (3, digest("one"))},
+            "program": {"entry": (5, digest("entry")), "pyiboot01_bootstrap": (4, digest("boot")), **program},
+        },
+        owners=OWNERS,
+        glibc=[],
+        sizes=[],
+        libc=None,
+    )
+
+
+def test_files_of_a_tree(tmp_path: Path) -> None:
+    """Files at any depth are listed by name, a link with the place that it leads to, the program as the loader's."""
+    tree = frozen(tmp_path / "dist", "cached", {})
+    (tree.directory / "_internal/pkg/deep").mkdir(parents=True)
+    (tree.directory / "_internal/pkg/words.txt").write_text("words")
+    (tree.directory / "_internal/pkg/deep/noise.so").write_text("noise")
+    (tree.directory / "_internal/link.so").symlink_to("pkg/deep/noise.so")
+    assert inventory.files(tree) == [
+        {
+            "path": "_internal/link.so",
+            "owner": "system",
+            "bytes": 17,
+            "sha256": digest("pkg/deep/noise.so"),
+            "link": "pkg/deep/noise.so",
+        },
+        {"path": "_internal/pkg/deep/noise.so", "owner": "pkg", "bytes": 5, "sha256": digest("noise")},
+        {"path": "_internal/pkg/words.txt", "owner": "pkg", "bytes": 5, "sha256": digest("words")},
+        {"path": "tiny", "owner": "boot loader", "bytes": 7, "sha256": digest("program")},
+    ]
+
+
+def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
+    """What a one-file executable will unpack is listed beside itself, as it lies in there."""
+    tree = frozen(tmp_path / "dist", "onefile", {"pkg/words.txt": (5, digest("words"))})
+    assert [(row["path"], row["owner"], row["sha256"]) for row in inventory.files(tree)] == [
+        ("pkg/words.txt", "pkg", digest("words")),
+        ("tiny", "boot loader", digest("program")),
+    ]
+
+
+def test_modules_of_the_executable(tmp_path: Path) -> None:
+    """Modules of the archive and those that the program starts with are listed by name, files are not."""
+    tree = frozen(tmp_path / "dist", "cached", {"pkg/words.txt": (5, digest("words"))})
+    assert [(row["name"], row["owner"], row["bytes"], row["sha256"]) for row in inventory.modules(tree)] == [
+        ("entry", "onebin", 5, digest("entry")),
+        ("json", "interpreter", 3, digest("one")),
+        ("json.decoder", "interpreter", 3, digest("two")),
+        ("pyiboot01_bootstrap", "boot loader", 4, digest("boot")),
+    ]
+
+
+def test_a_file_from_nowhere_is_refused(tmp_path: Path) -> None:
+    """A file that was put into the tree after its files had been attributed does not get into an artifact."""
+    tree = frozen(tmp_path / "dist", "cached", {})
+    (tree.directory / "_internal/smuggled").write_text("x")
+    with pytest.raises(PackError, match="_internal/smuggled came into the frozen tree from nowhere"):
+        inventory.files(tree)
