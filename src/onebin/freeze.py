@@ -12,11 +12,12 @@ import json
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onebin import driver
 from onebin.cache import Cache
-from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
+from onebin.digest import sha256_of, sha256_of_tree
 from onebin.errors import FreezeError, ProcessError, os_errors
 from onebin.paths import display
 from onebin.probe import MuteError, ask_stage
@@ -28,7 +29,6 @@ from onebin.target import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.facts import GlibcNeed, SizeRow
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from onebin.toolchain import Toolchain
 
 KIND = "frozen"
-FORMAT = 6
+SCANS = "scans"
+FORMAT = 7
+
+_DRIVER = Path(driver.__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,13 +116,11 @@ def freeze(
 def _key(source: Source, plan: Plan, toolchain: Toolchain, libc: Libc | None) -> str:
     """Return the digest of every input of a freeze."""
     stage = plan.survey.stage
-    with as_file(_driver()) as driver:
-        driver_sha256 = sha256_of_file(driver)
     with os_errors(FreezeError, "read the data files of", plan.manifest.file):
         data = {
             place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
-    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, driver_sha256, data, libc and libc.identity])
+    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, _driver_digest(), data, libc and libc.identity])
 
 
 def _run_pyinstaller(
@@ -138,27 +139,27 @@ def _run_pyinstaller(
         env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
     # PyInstaller puts a folder of that name there, but a single executable by itself.
     dist = partial / "dist" / source.name if source.layout == "onefile" else partial / "dist"
-    with as_file(_driver()) as driver:
-        # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
-        python = [str(plan.survey.stage.python), "-s", str(driver), str(toolchain.directory)]
-        try:
-            stream(
-                [*python, dist, partial / "work", partial / "source" / source.spec],
-                env=env,
-                cwd=partial,
-                log=log,
-                echo=echo,
-            )
-        except ProcessError as error:
-            full = "No space left on device" in error.tail
-            hint = (
-                "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
-                if full
-                else f"the whole log: {display(log)}"
-            )
-            raise FreezeError(
-                f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint
-            ) from error
+    # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
+    python: list[str | Path] = [plan.survey.stage.python, "-s", _DRIVER / "__main__.py", toolchain.directory]
+    places = [dist, partial / "work", partial / "source" / source.spec]
+    try:
+        stream([*python, *places, _scans(plan, toolchain, workspace)], env=env, cwd=partial, log=log, echo=echo)
+    except ProcessError as error:
+        full = "No space left on device" in error.tail
+        hint = (
+            "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+            if full
+            else f"the whole log: {display(log)}"
+        )
+        raise FreezeError(
+            f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint
+        ) from error
+
+
+def _scans(plan: Plan, toolchain: Toolchain, workspace: Workspace) -> Path:
+    """Return the folder of what is known of sources, by all on which that depends but the sources themselves."""
+    key = sha256_of([plan.survey.stage.lock.interpreter.identity, toolchain.key, _driver_digest()])
+    return Cache(workspace.cache_dir).ensure(SCANS, key, lambda _: None)
 
 
 def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:
@@ -192,5 +193,5 @@ def _contents(entry: Path) -> dict[str, Any]:
     return loaded
 
 
-def _driver() -> Any:
-    return files("onebin") / "freeze_driver.py"
+def _driver_digest() -> str:
+    return sha256_of_tree(_DRIVER)

@@ -2,6 +2,9 @@
 
 It runs under the stage's interpreter but is no part of the stage, so that the host's own versions of shared packages
 win, and nothing of it is there to be collected.
+
+It is compiled when it is installed: the order of a set that stands in a source is another one if the source is compiled
+in the same run, and what PyInstaller collects follows such orders.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from onebin.paths import Workspace
 
 KIND = "toolchains"
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,7 @@ def install_toolchain(lock: Lock, workspace: Workspace, *, offline: bool = False
         f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
         for pin in lock.toolchain
     )
-    key = sha256_of([requirements, lock.interpreter.minor, lock.interpreter.platform])
+    key = sha256_of([FORMAT, requirements, lock.interpreter.minor, lock.interpreter.platform])
 
     def make(partial: Path) -> None:
         wanted = partial / "requirements.txt"

@@ -141,8 +141,9 @@ def install_lock(lock: Path, *, python: Path, rebuild: Sequence[str] = (), offli
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, offline: bool = False) -> None:
-    """Install a hashed requirements file, without dependencies, into a plain directory; raises Failure."""
+    """Install a hashed requirements file, without dependencies, into a plain directory, compiled; raises Failure."""
     arguments = ["pip", "install", "--quiet", "--no-python-downloads", "--no-deps", "--require-hashes"]
+    arguments.append("--compile-bytecode")
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
     _uv([*arguments, *where, *(["--offline"] if offline else [])])
 

@@ -73,7 +73,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "sizes",
             "inventory",
             "freeze",
-            "freeze_driver",
+            "driver",
             "launcher",
             "payload",
             "pack",
@@ -158,7 +158,7 @@ def test_what_judges_contracts_runs_in_the_stage() -> None:
 
 
 def test_only_the_command_line_exits() -> None:
-    """No module below the command line calls sys.exit; freeze_driver is a script of its own."""
+    """No module below the command line calls sys.exit; the driver is a script of its own."""
     for file in _modules("onebin"):
         if _floor(_name(file)) < 3 if _name(file) != "__init__" else False:
             calls = [

@@ -1,6 +1,6 @@
 """Run PyInstaller on a spec, under the stage's interpreter; a script of its own, standard library only.
 
-    python -s freeze_driver.py TOOLCHAIN DIST WORK SPEC
+    python -s driver TOOLCHAIN DIST WORK SPEC SCANS
 
 PyInstaller and what it needs are imported from the tool chain first; then the stage's packages go before the tool
 chain on `sys.path`, so that the analysis and the hooks see the host's versions of whatever both have.
@@ -9,7 +9,9 @@ chain on `sys.path`, so that the analysis and the hooks see the host's versions 
 from __future__ import annotations
 
 import importlib
+import runpy
 import sys
+from pathlib import Path
 
 # All that PyInstaller imports at its own top level from outside the standard library and itself.
 _FIRST = (
@@ -24,15 +26,21 @@ _FIRST = (
 )
 
 
-def main(toolchain: str, dist: str, work: str, spec: str) -> None:
-    """Build a spec into `dist`; raises SystemExit as PyInstaller does."""
+def main(toolchain: str, dist: str, work: str, spec: str, scans: str) -> None:
+    """Build a spec into `dist`; raises SystemExit as PyInstaller does.
+
+    `scans` is the folder of what earlier builds with this interpreter and tool chain found in sources.
+    """
+    # Run and not imported: the analysis must not see a module that is not the stage's.
+    kept = runpy.run_path(str(Path(__file__).with_name("scans.py")))["Scans"](scans)
     stage_path = sys.path[1:]  # the first is this script's directory
     sys.path[:] = [toolchain, *stage_path]
     for name in _FIRST:
         importlib.import_module(name)
+    kept.remember_for(importlib.import_module("PyInstaller.lib.modulegraph.modulegraph"))
     sys.path[:] = [*stage_path, toolchain]
     sys.modules["PyInstaller.__main__"].run(["--noconfirm", "--distpath", dist, "--workpath", work, spec])
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:6])
