@@ -121,6 +121,12 @@ class TargetError(FindingsError):
     exit_code = 13
 
 
+class SignatureError(OnebinError):
+    """A file cannot be signed, or is not signed by a key that is trusted."""
+
+    exit_code = 14
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

@@ -28,6 +28,9 @@ _GRACE_SECONDS = 3.0
 # Variables that change what a Python program imports or how PyInstaller works; a build must not depend on them.
 _LEAKING = ("PYTHON", "PYINSTALLER", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER__", "_PYI_", "_MEIPASS")
 
+# The passphrase of the key that signs: code of plugins runs in some of the programs that onebin starts.
+PASSPHRASE_VARIABLE = "ONEBIN_KEY_PASSPHRASE"  # noqa: S105  # a name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
@@ -40,7 +43,11 @@ class Completed:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without the variables that would make a build depend on the caller's shell."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_LEAKING)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith((*_LEAKING, PASSPHRASE_VARIABLE))
+    }
     return {**kept, **extra}
 
 

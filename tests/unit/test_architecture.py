@@ -30,6 +30,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "facts",
             "card",
             "elf",
+            "signature",
+            "sshsig",
         }
     ),
     frozenset(

@@ -61,6 +61,12 @@ def test_the_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment())
 
 
+def test_the_passphrase_of_a_key_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code of plugins runs in some of the tools, and is not to open the key that signs."""
+    monkeypatch.setenv("ONEBIN_KEY_PASSPHRASE", "open sesame")
+    assert "open sesame" not in environment().values()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.Signals) -> None:

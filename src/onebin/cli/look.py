@@ -1,4 +1,4 @@
-"""The commands that look at an artifact: verify, inspect."""
+"""The command that looks at an artifact: inspect."""
 
 from __future__ import annotations
 
@@ -7,30 +7,9 @@ from typing import Any
 
 import click
 
-from onebin import card
 from onebin import inspect as inspecting
-from onebin import verify as verifying
 from onebin.cli import options
 from onebin.cli.report import plain, print_json
-from onebin.paths import display
-from onebin.probe import quick
-
-
-@click.command(epilog="Example: onebin verify dist/ds")
-@click.argument("file", type=click.Path(path_type=Path, readable=False))
-@options.with_probe
-@options.with_json
-def verify(file: Path, *, probe: str, as_json: bool) -> None:
-    """Prove an artifact.
-
-    Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
-    """
-    facts = card.check(file.absolute())
-    verified = verifying.verify(file.absolute(), facts if probe == "full" else quick(facts))
-    if as_json:
-        print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"]})
-    else:
-        click.echo(f"{display(file.absolute())}: {verified.summary}")
 
 
 @click.command(epilog="Example: onebin inspect --json dist/ds")

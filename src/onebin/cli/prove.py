@@ -1,0 +1,95 @@
+"""The commands that prove where an artifact is from: verify, sign."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onebin import card, signature
+from onebin import verify as verifying
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.errors import SignatureError
+from onebin.paths import display
+from onebin.probe import quick
+from onebin.process import PASSPHRASE_VARIABLE
+
+if TYPE_CHECKING:
+    from onebin.facts import Facts
+
+
+@click.command(epilog="Examples: onebin verify dist/ds   |   onebin verify --key release.pub ds")
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, readable=False),
+    help="A file of public keys of OpenSSH: FILE.sig must be by one of them, or FILE is not run.",
+)
+@options.with_probe
+@options.with_json
+def verify(file: Path, *, key: Path | None, probe: str, as_json: bool) -> None:
+    """Prove an artifact.
+
+    Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
+    """
+    file = file.absolute()
+    signer = None if key is None else signature.check(file, signature.read_public_keys(key))
+    facts = card.check(file)
+    verified = verifying.verify(file, facts if probe == "full" else quick(facts))
+    if as_json:
+        print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"], "signed_by": signer})
+        return
+    if signer is not None:
+        click.echo(f"{display(file)}: signed by {signer}")
+    click.echo(f"{display(file)}: {verified.summary}")
+
+
+@click.command(epilog="Example: onebin sign --key ~/.ssh/id_ed25519 dist/ds")
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="A private Ed25519 key of OpenSSH.",
+)
+@options.with_json
+def sign(file: Path, *, key: Path, as_json: bool) -> None:
+    """Sign an artifact.
+
+    The signature is FILE.sig; `onebin verify --key` and `ssh-keygen -Y verify -n file` check it. FILE itself stays as
+    it is, and is not run. A key's passphrase is asked for, or taken from ONEBIN_KEY_PASSPHRASE.
+    """
+    file = file.absolute()
+    _refuse_folder(file, card.check(file))
+    private = signature.read_private_key(key, lambda: _passphrase(key))
+    made, signer = signature.sign(file, private), signature.fingerprint(private.public_key().public_bytes_raw())
+    if as_json:
+        print_json({"file": str(file), "signature": str(made), "signed_by": signer})
+    else:
+        click.echo(f"{display(made)}: signed by {signer}")
+
+
+def _refuse_folder(file: Path, facts: Facts) -> None:
+    """Refuse the executable of a folder: who trusts its signature would trust the other files, too."""
+    if facts["layout"] == "onedir":
+        raise SignatureError(
+            f"{display(file)} is one file of a folder, and the others would not be signed",
+            "pack the folder into an archive, and sign that: ssh-keygen -Y sign -n file -f KEY ARCHIVE",
+        )
+
+
+def _passphrase(key: Path) -> str:
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise SignatureError(
+            f"{display(key)} has a passphrase, and there is no terminal to ask for it",
+            f"set {PASSPHRASE_VARIABLE} for this one command",
+        )
+    answer: str = click.prompt(f"Passphrase of {display(key)}", hide_input=True, err=True)
+    return answer

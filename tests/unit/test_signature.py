@@ -1,0 +1,245 @@
+"""Signatures are those of ssh-keygen, in both directions, and whatever is no signature is refused in words."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onebin import signature, sshsig
+from onebin.errors import SignatureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The key pair of RFC 8032, 7.1, TEST 1; and what `ssh-keygen -Y sign -n file` of OpenSSH 9.2 made with it of MESSAGE.
+SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+MESSAGE = b"one file, anywhere\n"
+SIGNED = """\
+-----BEGIN SSH SIGNATURE-----
+U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAg11qYAYKxCrfVS/7TyWQHOg7hcv
+PapiMlrwIaaPcHURoAAAAEZmlsZQAAAAAAAAAGc2hhNTEyAAAAUwAAAAtzc2gtZWQyNTUx
+OQAAAEBzUwuE1VZ/FD7XmXAqE0v/Z8S7Ycm49G5FxJtxvizNIF94GEPmZaEKmpsSeAtPp8
+YHYfupWKzqZhOg7T680dkB
+-----END SSH SIGNATURE-----
+"""
+needs_openssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine")
+
+
+def _never() -> str:
+    pytest.fail("nobody was to ask for a passphrase")
+
+
+@pytest.fixture
+def key() -> Ed25519PrivateKey:
+    """Return the private key of the vector."""
+    return Ed25519PrivateKey.from_private_bytes(SEED)
+
+
+@pytest.fixture
+def message(tmp_path: Path) -> Path:
+    """Return the file that is signed."""
+    file = tmp_path / "message"
+    file.write_bytes(MESSAGE)
+    return file
+
+
+def _private(folder: Path, key: Ed25519PrivateKey) -> Path:
+    file = folder / "id_ed25519"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    file.chmod(0o600)
+    return file
+
+
+def _public(folder: Path, key: Ed25519PrivateKey) -> Path:
+    file = folder / "id_ed25519.pub"
+    file.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" somebody\n")
+    return file
+
+
+def _keygen(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
+
+
+def test_a_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed25519PrivateKey) -> None:
+    """Ed25519 leaves no choice: the same key and message give what ssh-keygen wrote, and that is accepted."""
+    assert key.public_key().public_bytes_raw() == PUBLIC
+    assert signature.sign(message, key).read_text("ascii") == SIGNED
+    assert signature.check(message, [PUBLIC]) == signature.fingerprint(PUBLIC)
+
+
+@needs_openssh
+@pytest.mark.parametrize("hashed", ["sha512", "sha256"])
+def test_what_ssh_keygen_signed_is_accepted(message: Path, tmp_path: Path, key: Ed25519PrivateKey, hashed: str) -> None:
+    """A signature of the real program is checked against the same public key."""
+    options = ("-n", "file", "-O", f"hashalg={hashed}")
+    made = _keygen("-Y", "sign", "-f", _private(tmp_path, key), *options, message)
+    assert made.returncode == 0, made.stderr
+    trusted = signature.read_public_keys(_public(tmp_path, key))
+    assert signature.check(message, trusted).encode() in _keygen("-l", "-f", _public(tmp_path, key)).stdout
+
+
+@needs_openssh
+def test_ssh_keygen_accepts_what_was_signed(message: Path, tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """The real program checks a signature against a list of allowed signers, and refuses another file."""
+    made = signature.sign(message, signature.read_private_key(_private(tmp_path, key), _never))
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"me@example.org {_public(tmp_path, key).read_text()}")
+    check = ("-Y", "verify", "-f", allowed, "-I", "me@example.org", "-n", "file", "-s", made)
+    assert _keygen(*check, stdin=MESSAGE).returncode == 0
+    assert _keygen(*check, stdin=MESSAGE + b"x").returncode != 0
+
+
+@needs_openssh
+@pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-gcm@openssh.com"])
+def test_a_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) -> None:
+    """A key that ssh-keygen made is read with its passphrase; another one, or none, is refused in words."""
+    file = tmp_path / "key"
+    made = _keygen("-q", "-t", "ed25519", "-Z", cipher, "-a", "4", "-N", "open sesame", "-f", file)
+    assert made.returncode == 0, made.stderr
+    opened = signature.read_private_key(file, lambda: "open sesame")
+    trusted = signature.read_public_keys(file.with_suffix(".pub"))
+    assert trusted == (opened.public_key().public_bytes_raw(),)
+    for wrong in ("open barley", ""):
+        with pytest.raises(SignatureError, match="passphrase is not that of"):
+            signature.read_private_key(file, lambda given=wrong: given)  # type: ignore[misc]  # bound early
+
+
+@needs_openssh
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: str) -> None:
+    """An RSA key neither signs nor checks, and a signature by one is said to be by one."""
+    file = tmp_path / "key"
+    assert _keygen("-q", "-t", kind, "-N", "", "-f", file).returncode == 0
+    with pytest.raises(SignatureError, match="another kind than Ed25519"):
+        signature.read_private_key(file, _never)
+    with pytest.raises(SignatureError, match=f"has no Ed25519 key, only [a-z]*-?.*{kind}"):
+        signature.read_public_keys(file.with_suffix(".pub"))
+    assert _keygen("-Y", "sign", "-f", file, "-n", "file", message).returncode == 0
+    with pytest.raises(SignatureError, match=f"by a key of the kind [a-z]*-?.*{kind}"):
+        signature.check(message, [PUBLIC])
+
+
+def test_a_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
+    """One byte more, and the signature does not fit."""
+    signature.sign(message, key)
+    message.write_bytes(MESSAGE + b"x")
+    with pytest.raises(SignatureError, match="not the file that was signed"):
+        signature.check(message, [PUBLIC])
+
+
+def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
+    """A good signature by a key that is not trusted is refused with that key's fingerprint."""
+    signature.sign(message, key)
+    stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    with pytest.raises(SignatureError) as caught:
+        signature.check(message, [stranger])
+    assert signature.fingerprint(PUBLIC) in caught.value.message
+    assert signature.check(message, [stranger, PUBLIC])
+
+
+def test_a_signature_for_something_else_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
+    """What a key signed as a commit of git, say, does not pass for a signed file."""
+    signature.sign(message, key, namespace="git")
+    with pytest.raises(SignatureError, match="made for 'git', not for 'file'"):
+        signature.check(message, [PUBLIC])
+
+
+def test_a_missing_signature_is_said_to_be_missing(message: Path) -> None:
+    """Nothing beside the file: the error says which file is looked for, and what to do."""
+    with pytest.raises(SignatureError, match=r"message\.sig: there is no such file") as caught:
+        signature.check(message, [PUBLIC])
+    assert caught.value.hint
+
+
+def test_private_and_public_keys_are_told_apart(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """Who names the wrong half of a pair is told so."""
+    with pytest.raises(SignatureError, match="is a public key"):
+        signature.read_private_key(_public(tmp_path, key), _never)
+    with pytest.raises(SignatureError, match="is a private key"):
+        signature.read_public_keys(_private(tmp_path, key))
+
+
+def test_one_of_many_keys_will_do(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """A list of keys may have comments and keys of other kinds."""
+    file = tmp_path / "keys"
+    file.write_text(f"# of somebody\nssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB\n\n{_public(tmp_path, key).read_text()}")
+    assert signature.read_public_keys(file) == (PUBLIC,)
+
+
+@pytest.mark.parametrize("text", [b"", b"garbage", b"\xff\x00" * 99, b"ssh-ed25519 AAAA\n", b"ssh-ed25519 !\n"])
+def test_garbage_is_no_key(tmp_path: Path, text: bytes) -> None:
+    """A file that is no key at all is an error of one line with a hint, for either half."""
+    file = tmp_path / "key"
+    file.write_bytes(text)
+    with pytest.raises(SignatureError) as caught:
+        signature.read_public_keys(file)
+    assert caught.value.hint
+    with pytest.raises(SignatureError):
+        signature.read_private_key(file, _never)
+
+
+@pytest.mark.parametrize("place", [".", "nowhere"])
+def test_what_cannot_be_read_is_said(tmp_path: Path, place: str) -> None:
+    """A folder or nothing at all, where a key should be, is an error of one line."""
+    for read in (lambda file: signature.read_private_key(file, _never), signature.read_public_keys):
+        with pytest.raises(SignatureError, match="cannot read the key"):
+            read(tmp_path / place)
+
+
+def test_a_signature_cannot_be_written_into_nowhere(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """A file that is not there is an error of one line, and nothing is left behind."""
+    with pytest.raises(SignatureError, match="cannot read"):
+        signature.sign(tmp_path / "nowhere", key)
+    assert not list(tmp_path.iterdir())
+
+
+FUZZED = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@FUZZED
+@given(data=st.data())
+def test_a_changed_signature_is_refused(message: Path, data: st.DataObject) -> None:
+    """Whatever is changed in a signature's text: it is refused, or it was only the way in which lines end."""
+    text = bytearray(SIGNED.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
+    signature.signature_file(message).write_bytes(text)
+    try:
+        signature.check(message, [PUBLIC])
+    except SignatureError:
+        return
+    assert sshsig.parse(text.decode("ascii")) == sshsig.parse(SIGNED)
+
+
+@FUZZED
+@given(data=st.data())
+def test_a_changed_key_is_refused_in_words(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever is changed in a private key's file is a SignatureError, or did not matter."""
+    file = _private(tmp_path, Ed25519PrivateKey.from_private_bytes(SEED))
+    text = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(32, 126))
+    file.write_bytes(text)
+    try:
+        signature.read_private_key(file, lambda: "x")
+    except SignatureError:
+        return
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_a_signature_or_a_value_error(text: str) -> None:
+    """Reading a signature raises ValueError and nothing else, with and without its armour."""
+    for each in (text, f"-----BEGIN SSH SIGNATURE-----\n{text}\n-----END SSH SIGNATURE-----\n"):
+        try:
+            sshsig.parse(each)
+        except ValueError:
+            continue
