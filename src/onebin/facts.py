@@ -5,7 +5,7 @@ Both may come from a file that somebody else made, so each is checked as a whole
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
@@ -157,6 +157,21 @@ class Release(TypedDict):
     version: str
 
 
+class DistributionFacts(Release):
+    """A locked distribution: where it came from, its archive's SHA-256, what it requires, and its licences.
+
+    `sha256` has what the lock has for the archive that was installed: none for a folder or a repository, several if it
+    cannot be told which one it was. `requires` are canonical names of locked distributions.
+    """
+
+    source: Literal["index", "archive", "folder", "repository"]
+    sha256: list[_Sha256]
+    requires: list[str]
+    licences: list[str]
+    licences_from: Literal["License-Expression", "License", "Classifier"] | None
+    licence_files: list[str]
+
+
 class InterpreterFacts(TypedDict):
     """The Python in the artifact."""
 
@@ -256,7 +271,7 @@ class Facts(TypedDict):
     layout: Literal["cached", "onefile", "onedir"]
     host: HostFacts
     plugins: list[PluginFacts]
-    distributions: list[Release]
+    distributions: list[DistributionFacts]
     interpreter: InterpreterFacts
     toolchain: list[Release]
     libc: LibcFacts
@@ -266,6 +281,7 @@ class Facts(TypedDict):
     modules: list[ModuleFacts]
     lock: LockFacts
     manifest: ManifestFacts
+    sbom: dict[str, Any]
     questions: Questions
     answers: Answers
 

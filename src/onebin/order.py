@@ -11,23 +11,21 @@ import graphlib
 import heapq
 from collections import deque
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding
+from onebin.requirements import targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from onebin.contribution import PlannedPlugin
     from onebin.manifest import PluginRow
+    from onebin.requirements import Targets
     from onebin.survey import Survey
-
-    _Targets = Callable[[str, str], tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def _of_dependencies(
 ) -> Iterator[Precedence]:
     """Yield which plugin comes after which because its distribution needs the other's, straight or by others."""
     extras = {row.name: row.extras for row in rows}
-    targets = _targets(survey)
+    targets = targets_of(survey)
     needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
     for plugin in plugins:
         for other in plugins:
@@ -117,7 +115,7 @@ def _of_dependencies(
                 yield Precedence(other.name, plugin.name, f"{plugin.name} depends on {other.name}")
 
 
-def _needed(distribution: str, extras: Iterable[str], targets: _Targets) -> frozenset[str]:
+def _needed(distribution: str, extras: Iterable[str], targets: Targets) -> frozenset[str]:
     """Return the canonical names of all that a distribution with these extras needs, itself left out."""
     found: set[tuple[str, str]] = set()
     waiting = deque([(distribution, extra) for extra in ("", *extras)])
@@ -127,25 +125,3 @@ def _needed(distribution: str, extras: Iterable[str], targets: _Targets) -> froz
             found.add(step)
             waiting.extend(targets(*step))
     return frozenset(name for name, _ in found if name != distribution)
-
-
-def _targets(survey: Survey) -> _Targets:
-    """Return a function that tells what a distribution with one extra ("": none) needs, each with its extras.
-
-    Markers are read for this machine and the stage's Python (the specification on dependency specifiers).
-    """
-    python = survey.stage.lock.interpreter
-    own = {"python_version": python.minor, "python_full_version": python.version}
-    environment = {**{name: str(value) for name, value in default_environment().items()}, **own}
-
-    @cache
-    def targets(name: str, extra: str) -> tuple[tuple[str, str], ...]:
-        found = survey.distributions.get(name)
-        return tuple(
-            (str(canonicalize_name(requirement.name)), wanted)
-            for requirement in (found.requires if found else ())
-            if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
-            for wanted in ("", *requirement.extras)
-        )
-
-    return targets

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from onebin import card, inventory, payload, sizes, target
+from onebin import card, components, inventory, payload, sizes, target
 from onebin.description import describe
 from onebin.digest import sha256_of, sha256_of_file
 from onebin.errors import ArtifactError, PackError, os_errors
@@ -177,14 +177,16 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
 
 def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
+    from onebin.sbom import sbom  # noqa: PLC0415  # 0.2 s, for which no other command should wait
+
     described = describe(plan)
-    return {
+    facts: Facts = {
         "bundle": {"name": described["name"]},
         "onebin": described["onebin"],
         "layout": frozen.layout,
         "host": described["host"],
         "plugins": described["plugins"],
-        "distributions": described["distributions"],
+        "distributions": components.components(plan),
         "interpreter": described["interpreter"],
         "toolchain": described["toolchain"],
         "libc": target.facts(frozen.glibc, plan),
@@ -198,4 +200,6 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "manifest": {"text": described["manifest"]},
         "questions": plan.questions,
         "answers": portable(plan.answers),
+        "sbom": {},
     }
+    return {**facts, "sbom": sbom(facts)}

@@ -87,11 +87,11 @@ def layouts(onebin: Onebin, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     """Return the executable of the same bundle in the two layouts that have no launcher."""
     made = {}
     for layout in ("onefile", "onedir"):
-        bundle = Bundle.of(tmp_path_factory.mktemp(layout), "tiny", "greet-servus")
+        bundle = Bundle.of(tmp_path_factory.mktemp(layout), "laid", "greet-servus")
         with bundle.manifest.open("a") as stream:
             stream.write(f'\n[freeze]\nlayout = "{layout}"\n')
         bundle.build(onebin)
-        made[layout] = bundle.artifact if layout == "onefile" else bundle.folder / "dist" / "tiny" / f"tiny{EXE}"
+        made[layout] = bundle.artifact if layout == "onefile" else bundle.folder / "dist" / "laid" / f"laid{EXE}"
     return made
 
 

@@ -26,7 +26,19 @@ FACTS: Facts = {
     "onebin": "1.0",
     "host": {"name": "grüße", "version": "1", "entry": "a:b"},
     "plugins": [],
-    "distributions": [{"name": "x", "version": "1"}],
+    "distributions": [
+        {
+            "name": "x",
+            "version": "1",
+            "source": "index",
+            "sha256": ["3" * 64],
+            "requires": [],
+            "licences": ["MIT"],
+            "licences_from": "License",
+            "licence_files": [],
+        }
+    ],
+    "sbom": {},
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},

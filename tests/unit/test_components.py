@@ -1,0 +1,102 @@
+"""What the card says of a distribution: its licences, the digest of its archive, what it requires."""
+
+from __future__ import annotations
+
+from email import message_from_string
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from onebin.components import _digests, _licences, _source
+from onebin.interpreter import Interpreter
+from onebin.requirements import edges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MIT = "Classifier: License :: OSI Approved :: MIT License\n"
+BSD = "Classifier: License :: OSI Approved :: BSD License\n"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (
+            "License-Expression: MIT OR BSD\nLicense: other\n" + MIT,
+            (["MIT OR BSD"], "License-Expression"),
+        ),
+        ("License: Apache 2.0\n" + MIT, (["Apache 2.0"], "License")),
+        ("License: UNKNOWN\n" + MIT + BSD, (["MIT License", "BSD License"], "Classifier")),
+        ("License: MIT License\n\n        Permission is hereby granted\n", (["MIT License"], "License")),
+        ("License: \n", ([], None)),
+        ("Classifier: Topic :: Utilities\n", ([], None)),
+    ],
+    ids=["expression", "field", "classifiers", "whole-text", "empty", "none"],
+)
+def test_licences_of_metadata(metadata: str, expected: object) -> None:
+    """An expression (PEP 639) counts most, then the field, of which one line is taken, then the classifiers."""
+    assert _licences(message_from_string(metadata)) == expected
+
+
+def wheel(name: str, digest: str) -> dict[str, Any]:
+    """Return a lock's entry for a wheel (PEP 751)."""
+    return {"url": f"https://host.invalid/a/b/{name}", "hashes": {"sha256": digest}}
+
+
+WHEELS = [
+    wheel("x-1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "1"),
+    wheel("x-1-cp312-cp312-macosx_11_0_arm64.whl", "2"),
+    wheel("odd.whl", "3"),
+]
+
+
+@pytest.mark.parametrize(
+    ("entry", "tags", "expected"),
+    [
+        ({"wheels": WHEELS}, ["cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux2014_x86_64"], ["1"]),
+        ({"wheels": WHEELS}, ["cp313-cp313-win_amd64"], ["1", "2", "3"]),
+        ({"wheels": WHEELS[:1], "sdist": wheel("x-1.tar.gz", "4")}, [], ["1"]),
+        ({"sdist": wheel("x-1.tar.gz", "4")}, ["py3-none-any"], ["4"]),
+        ({"archive": {"path": "x.whl", "hashes": {"sha256": "5"}}}, [], ["5"]),
+        ({"directory": {"path": "x"}}, [], []),
+    ],
+    ids=["fitting", "unclear", "only", "source", "archive", "folder"],
+)
+def test_the_digest_is_that_of_what_was_installed(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
+    """Of several wheels, the one with the installed tags counts; if it cannot be told, all of them."""
+    assert _digests(entry, "".join(f"Tag: {tag}\n" for tag in tags)) == expected
+
+
+def test_where_a_distribution_came_from() -> None:
+    """The lock's entry says whether it was an index, a repository, a file or a folder."""
+    kinds = {"vcs": "repository", "directory": "folder", "archive": "archive", "wheels": "index"}
+    assert {key: _source({"name": "x", key: {}}) for key in kinds} == kinds
+
+
+class _Requiring:
+    """A surveyed distribution, as far as its requirements go."""
+
+    def __init__(self, *lines: str) -> None:
+        self.requires = tuple(map(Requirement, lines))
+
+
+def test_what_is_required_depends_on_extras_and_markers() -> None:
+    """An extra counts if anything asks for it, a marker if it fits the stage's Python; what is not locked does not."""
+    python = object.__new__(Interpreter)
+    object.__setattr__(python, "version", "3.10.4")
+    survey: Any = type("Survey", (), {})()
+    survey.stage = type("Stage", (), {"lock": type("Lock", (), {"interpreter": python})})
+    survey.distributions = {
+        "host": _Requiring("Dep_One[fast]", "tomli; python_version < '3.11'", "gone; python_version > '3.11'", "other"),
+        "dep-one": _Requiring("tomli; extra == 'fast'", "host; extra == 'never'", "dep-one[all]"),
+        "tomli": _Requiring(),
+        "plug": _Requiring("host", "tomli; extra == 'png'"),
+    }
+    assert edges(survey, []) == {
+        "host": ["dep-one", "tomli"],
+        "dep-one": ["tomli"],
+        "tomli": [],
+        "plug": ["host"],
+    }
+    assert edges(survey, [("plug", "png")])["plug"] == ["host", "tomli"]

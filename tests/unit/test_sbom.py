@@ -1,0 +1,123 @@
+"""The bill of materials: valid, the same for the same facts, and true about what it names."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from onebin.sbom import sbom
+
+if TYPE_CHECKING:
+    from onebin.facts import DistributionFacts, Facts
+
+HASH = "a1" * 32
+
+
+def distribution(name: str, **other: Any) -> DistributionFacts:
+    """Return the facts of a distribution from an index, but for what is given."""
+    row: dict[str, Any] = {"version": "1.0", "source": "index", "sha256": [HASH], "requires": [], "licences": []}
+    return {"name": name, **row, "licences_from": None, "licence_files": [], **other}  # type: ignore[typeddict-item]  # whole
+
+
+def facts(*distributions: DistributionFacts) -> Facts:
+    """Return a card's facts, as far as a bill of materials needs them: a host, and plugins by their names."""
+    named = [row["name"] for row in distributions]
+    said: dict[str, Any] = {
+        "bundle": {"name": "tiny"},
+        "onebin": "0.1.0",
+        "host": {"name": named[0], "version": "1.0", "entry": "a:b"},
+        "plugins": [{"distribution": name} for name in named if "plug" in name.lower()],
+        "distributions": list(distributions),
+        "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
+        "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
+        "launcher": {"bytes": 1, "sha256": HASH},
+        "files": [
+            {"path": "_internal/libz.so.1", "owner": "system", "bytes": 1, "sha256": HASH},
+            {"path": "_internal/libz.so", "owner": "system", "bytes": 1, "sha256": HASH, "link": "libz.so.1"},
+            {"path": "_internal/Host/x.py", "owner": "host", "bytes": 1, "sha256": HASH},
+        ],
+    }
+    return said  # type: ignore[return-value]  # that much is enough
+
+
+def component(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the component of a name."""
+    (found,) = [each for each in document["components"] if each["name"] == name]
+    return dict(found)
+
+
+BUNDLE = (
+    distribution("Host", requires=["dep-end"]),
+    distribution("A.Plug", requires=["host", "dep-end"], source="folder", sha256=[]),
+    distribution("dep_end", sha256=[HASH, "b2" * 32]),
+)
+
+
+def test_it_is_valid() -> None:
+    """CycloneDX's own strict validator for version 1.6 has nothing to say."""
+    text = json.dumps(sbom(facts(*BUNDLE)))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_it_depends_on_the_facts_alone() -> None:
+    """Two calls give the same text; other facts have another serial number; nothing says when it was made."""
+    text = json.dumps(sbom(facts(*BUNDLE)))
+    assert json.dumps(sbom(facts(*BUNDLE))) == text
+    assert sbom(facts(*BUNDLE[:2]))["serialNumber"] != json.loads(text)["serialNumber"]
+    assert "timestamp" not in text
+
+
+def test_it_names_everything_that_is_in_the_artifact() -> None:
+    """Beside the distributions: the interpreter, the boot loader, onebin's parts, and libraries of the system."""
+    document = sbom(facts(*BUNDLE))
+    assert {each["name"] for each in document["components"]} == {
+        *("Host", "A.Plug", "dep_end", "CPython", "PyInstaller's boot loader"),
+        *("onebin-runtime", "onebin-launcher", "libz.so.1"),
+    }
+    assert component(document, "libz.so.1")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
+    assert component(document, "CPython")["purl"] == "pkg:generic/cpython@3.12.1"
+
+
+def test_only_what_an_index_has_gets_a_package_url() -> None:
+    """A local project of whatever name is not the package of that name which somebody published."""
+    document = sbom(facts(*BUNDLE))
+    assert component(document, "Host")["purl"] == "pkg:pypi/host@1.0"
+    assert "purl" not in component(document, "A.Plug")
+
+
+def test_a_digest_is_there_if_it_is_known() -> None:
+    """The lock's digest of the one archive is the component's; of several, none is."""
+    document = sbom(facts(*BUNDLE))
+    assert component(document, "Host")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
+    assert "hashes" not in component(document, "dep_end")
+
+
+def test_the_graph_is_that_of_the_requirements() -> None:
+    """The artifact needs host, plugins and what is in it anyway; each distribution what it requires."""
+    graph = {row["ref"]: row.get("dependsOn", []) for row in sbom(facts(*BUNDLE))["dependencies"]}
+    assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "boot loader", "launcher"}
+    assert "dep-end@1.0" not in graph["artifact"]
+    assert graph["host@1.0"] == ["dep-end@1.0"]
+    assert graph["a-plug@1.0"] == ["dep-end@1.0", "host@1.0"]
+
+
+@pytest.mark.parametrize(
+    ("licences", "expected"),
+    [
+        ([], None),
+        (["mit"], [{"license": {"id": "MIT"}}]),
+        (["MIT OR Apache-2.0"], [{"expression": "MIT OR Apache-2.0"}]),
+        (["my own"], [{"license": {"name": "my own"}}]),
+        (["BSD License", "MIT"], [{"license": {"id": "MIT"}}, {"license": {"name": "BSD License"}}]),
+        (["MIT OR Apache-2.0", "x"], [{"license": {"name": "MIT OR Apache-2.0"}}, {"license": {"name": "x"}}]),
+    ],
+)
+def test_licences_by_identifier_expression_or_name(licences: list[str], expected: object) -> None:
+    """What SPDX knows is written its way, and anything else as it stands; an expression is always alone."""
+    document = sbom(facts(distribution("Host", licences=licences)))
+    assert component(document, "Host").get("licenses") == expected
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
