@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from onebin.contract import Plan
+    from onebin.distribution import Distribution
     from onebin.facts import DistributionFacts
-    from onebin.survey import Distribution
 
 _LICENCE_FILE = re.compile(r"^(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)", re.IGNORECASE)
 # Some put the whole text of their licence into METADATA: its first line says which one it is, or nothing does.

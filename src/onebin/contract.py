@@ -19,19 +19,20 @@ from onebin import __version__
 from onebin import probe as ask
 from onebin.agreement import Held, judge
 from onebin.contribution import PlannedPlugin, contribution, did_you_mean, unknown_module
+from onebin.distribution import RUNTIME, SCRIPT_GROUPS
 from onebin.errors import ContractError, Finding
 from onebin.failures import failures
 from onebin.isolation import unfit
 from onebin.order import Order, order
 from onebin.paths import display, is_there
-from onebin.survey import RUNTIME, SCRIPT_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from onebin.distribution import Distribution
     from onebin.facts import Answers, Questions
     from onebin.manifest import Manifest
-    from onebin.survey import Distribution, Survey
+    from onebin.survey import Survey
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,9 @@ from onebin.errors import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from onebin.distribution import Distribution, EntryPoint
     from onebin.manifest import Manifest, PluginRow
-    from onebin.survey import Distribution, EntryPoint, Survey
+    from onebin.survey import Survey
 
 # Shorter parts of a group's name ("ext", "io") stand in any source.
 _SHORTEST_WORD = 5

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin.contribution import is_mentioned
+from onebin.distribution import SCRIPT_GROUPS
 from onebin.errors import Finding
-from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

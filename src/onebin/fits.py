@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin.survey import importable
+from onebin.distribution import importable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

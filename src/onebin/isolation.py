@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from onebin.agreement import Held
     from onebin.contract import Plan
     from onebin.contribution import PlannedPlugin
+    from onebin.distribution import Distribution
     from onebin.manifest import Manifest, PluginRow
-    from onebin.survey import Distribution, Survey
+    from onebin.survey import Survey
 
 DEFAULT_SECONDS = 60.0
 

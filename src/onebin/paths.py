@@ -57,6 +57,10 @@ class Workspace:
         """Return where the type checker keeps what it knows of a stage, by the stage's key."""
         return self.cache_dir / "types" / stage
 
+    def surveys_dir(self, key: str) -> Path:
+        """Return where findings about distributions are kept, by a key of what finds them."""
+        return self.cache_dir / "surveys" / key
+
     def log_file(self, name: str) -> Path:
         """Return the log of this bundle's last freeze."""
         return self.cache_dir / "logs" / f"{name}.freeze.log"

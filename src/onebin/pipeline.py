@@ -73,7 +73,7 @@ def _plan(manifest: Manifest, locked: Lock, workspace: Workspace, settings: Sett
         staged = stage.install(locked, workspace, offline=settings.offline)
         step.outcome = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
     with progress.step("check") as step:
-        surveyed = survey.survey(staged)
+        surveyed = survey.survey(staged, workspace)
         checked = contract.check(manifest, surveyed, full=settings.full_probe)
         target.check(checked)
         points = sum(len(plugin.entry_points) for plugin in checked.plugins)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from onebin.contribution import PlannedPlugin
+    from onebin.distribution import Distribution
     from onebin.facts import Answers, Facts, Questions
     from onebin.stage import Stage
-    from onebin.survey import Distribution, Survey
+    from onebin.survey import Survey
 
 T = TypeVar("T")
 

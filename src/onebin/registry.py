@@ -16,12 +16,12 @@ from onebin import __version__
 from onebin.contribution import PlannedPlugin
 from onebin.description import describe
 from onebin.digest import sha256_of
+from onebin.distribution import RUNTIME, importable
 from onebin.errors import FreezeError, os_errors
 from onebin.fits import fits_of
 from onebin.graph import graph
 from onebin.isolation import isolated
 from onebin.native import named_in
-from onebin.survey import RUNTIME, importable
 from onebin.templates import render_python, runtime_dir
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.contract import Plan
+    from onebin.distribution import Distribution
     from onebin.manifest_model import Layout
-    from onebin.survey import Distribution
     from onebin.toolchain import Toolchain
 
 # Where onebin_runtime._metadata looks for .dist-info files in the artifact.

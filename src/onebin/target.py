@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from onebin.contract import Plan
+    from onebin.distribution import Distribution
     from onebin.facts import GlibcNeed, LibcFacts
-    from onebin.survey import Distribution
 
 _SHOWN = 4
 

@@ -138,7 +138,7 @@ def test_a_stage_is_found_again(workspace: Workspace) -> None:
 
 def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) -> None:
     """Modules, data, entry points and scripts are known, and nothing was imported."""
-    surveyed = survey.survey(stage.install(_locked(workspace), workspace))
+    surveyed = survey.survey(stage.install(_locked(workspace), workspace), workspace)
     assert set(surveyed.distributions) == {"tinyhost", "greet-hello", "greet-servus"}
     host = surveyed.host
     assert set(host.modules) == {"tinyhost", "tinyhost.cli"}
@@ -152,6 +152,35 @@ def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) 
     assert not {"tinyhost", "greet_servus"} & set(sys.modules)
 
 
+@pytest.mark.parametrize("damage", ["", "{}", '{"name": 1}', None])
+def test_a_survey_finds_again_what_it_found(workspace: Workspace, tmp_path: Path, damage: str | None) -> None:
+    """Findings that were kept are those of a survey from nothing, and what cannot be read of them is found anew."""
+    private = Workspace(
+        manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
+    )
+    staged = stage.install(_locked(workspace), workspace)
+    first = survey.survey(staged, private)
+    kept = sorted((private.cache_dir / "surveys").glob("*/*"))
+    assert len(kept) == len(first.distributions)
+    for file in kept:
+        if damage is not None:
+            file.write_text(damage, "utf-8")
+    assert survey.survey(staged, private) == first
+
+
+def test_a_module_that_is_gone_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+    """A file that somebody removed from a stage is an error with its remedy, though its distribution is known."""
+    private = Workspace(
+        manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
+    )
+    staged = stage.install(_locked(private), private)
+    survey.survey(staged, private)
+    (staged.site_packages / "greet_hello" / "__init__.py").unlink()
+    with pytest.raises(StageError, match="is damaged") as caught:
+        survey.survey(staged, private)
+    assert "onebin cache clean stages" in str(caught.value.hint)
+
+
 def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
     """A stage from which somebody removed a distribution is an error with its remedy, not a broken artifact."""
     private = Workspace(
@@ -160,5 +189,5 @@ def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> Non
     staged = stage.install(_locked(private), private)
     shutil.rmtree(next(staged.site_packages.glob("greet_hello*.dist-info")))
     with pytest.raises(StageError, match="greet-hello") as caught:
-        survey.survey(staged)
+        survey.survey(staged, workspace)
     assert "onebin cache clean stages" in str(caught.value.hint)

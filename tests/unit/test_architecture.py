@@ -53,6 +53,8 @@ FLOORS: tuple[frozenset[str], ...] = (
     )
     | frozenset(
         {
+            "distribution",
+            "survey_cache",
             "survey",
             "syntax",
             "native",

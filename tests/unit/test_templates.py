@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onebin.distribution import EntryPoint, importable
 from onebin.fits import Fit
-from onebin.survey import EntryPoint, importable
 from onebin.templates import comment, render_python
 
 FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}

@@ -132,7 +132,9 @@ def _rows(manifest: Manifest, workspace: Workspace) -> list[dict[str, Any]]:
         key = stage.stage_key(locked)
         entry = Cache(workspace.cache_dir).find(stage.KIND, key)
         if entry is not None:
-            distributions = dict(survey(stage.Stage(key=key, directory=entry / "env", lock=locked)).distributions)
+            distributions = dict(
+                survey(stage.Stage(key=key, directory=entry / "env", lock=locked), workspace).distributions
+            )
     rows = []
     for row in manifest.plugins:
         answer = answers.get(row.name)
