@@ -29,6 +29,8 @@ format: .venv/installed
 
 schema: .venv/installed
 	$(BIN)/python -m onebin.manifest > src/onebin/bundle.schema.json
+	$(BIN)/python -m onebin.inspect > src/onebin/inspect.schema.json
+	$(BIN)/python -m onebin.difference > src/onebin/diff.schema.json
 
 # The figures of examples/logscan/README.md; the log of 1 GiB takes some minutes.
 soak: .venv/installed

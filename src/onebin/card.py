@@ -73,6 +73,26 @@ def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
     return hashlib.sha256(card + TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
 
 
+def located(place: Path) -> Path:
+    """Return the file of an artifact: of a folder, the executable in it that has a card; raises ArtifactError."""
+    if not place.is_dir():
+        return place
+    with _reading(place):
+        found = [file for file in sorted(place.iterdir()) if file.is_file() and _has_card(file)]
+    if len(found) == 1:
+        return found[0]
+    raise ArtifactError(
+        f"{display(place)} is a folder with {'no' if not found else 'more than one'} artifact in it",
+        'name the artifact\'s file, or the folder that was built with layout = "onedir"',
+    )
+
+
+def _has_card(file: Path) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(max(stream.seek(0, 2) - len(MAGIC), 0))
+        return stream.read(len(MAGIC))[:7] == MAGIC[:7]
+
+
 def read(file: Path) -> Facts:
     """Return the facts on an artifact's card; raises ArtifactError."""
     with _opened(file) as stream:
@@ -94,17 +114,24 @@ def check(file: Path) -> Facts:
 
 
 @contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what the system says against reading a file into an ArtifactError."""
+    try:
+        yield
+    except OSError as error:
+        hint = "check its mode and owner" if isinstance(error, PermissionError) else "name the artifact's file"
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", hint) from error
+
+
+@contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """Open a regular file; anything else might never end."""
-    try:
+    with _reading(file):
         if not stat.S_ISREG(file.stat().st_mode):
             kind = "a directory" if file.is_dir() else "not a regular file"
             raise ArtifactError(f"cannot read {display(file)}: it is {kind}", "name the artifact's file")
         with file.open("rb") as stream:
             yield stream
-    except OSError as error:
-        hint = "check its mode and owner" if isinstance(error, PermissionError) else "name the artifact's file"
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", hint) from error
 
 
 def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from onebin.provenance import BOOT_LOADER, INTERPRETER, ONEBIN
 from onebin.requirements import edges
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from onebin.distribution import Distribution
     from onebin.facts import DistributionFacts
 
+# What is in every artifact beside the locked distributions, under the licences of those who made it (SPDX).
+OTHER_LICENCES: Mapping[str, str] = {
+    INTERPRETER: "Python-2.0.1",
+    BOOT_LOADER: "GPL-2.0-or-later WITH Bootloader-exception",
+    ONEBIN: "Apache-2.0",
+}
 _LICENCE_FILE = re.compile(r"^(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)", re.IGNORECASE)
 # Some put the whole text of their licence into METADATA: its first line says which one it is, or nothing does.
 _LONGEST_NAME = 200

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onebin.freeze import FrozenTree
 
 # What PyInstaller calls the folder beside the executable.
-_CONTENTS = "_internal/"
+CONTENTS = "_internal/"
 
 
 def files(frozen: FrozenTree) -> list[FileFacts]:
@@ -68,7 +68,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _file(path: Path, name: str, owners: Mapping[str, str]) -> FileFacts:
-    owner = owners.get(name.removeprefix(_CONTENTS), "") if name.startswith(_CONTENTS) else BOOT_LOADER
+    owner = owners.get(name.removeprefix(CONTENTS), "") if name.startswith(CONTENTS) else BOOT_LOADER
     if path.is_symlink():
         target = path.readlink().as_posix()
         digest = sha256(target.encode()).hexdigest()

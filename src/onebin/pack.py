@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from onebin.paths import Workspace
 
 _EXECUTABLE = 0o755
+_READABLE = 0o644
 _CHUNK = 1024 * 1024
 _LONGEST_NAME = 200
 _DRAFT = ".partial"
@@ -71,6 +72,20 @@ class Artifact:
                 raise
             finally:
                 _remove(aside)
+
+
+def write_beside(output: Path, suffix: str, text: str) -> Path:
+    """Write a text file beside an artifact, under its name with a suffix, in one move; raises PackError."""
+    file = output.with_name(output.name + suffix)
+    with os_errors(PackError, "write", file):
+        draft = _draft(file, folder=False)
+        try:
+            draft.write_text(text, "utf-8")
+            draft.chmod(_READABLE)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    return file
 
 
 def refuse_unwritable(output: Path, name: str, *, folder: bool) -> None:

@@ -22,6 +22,7 @@ from cyclonedx.spdx import fixup_id, is_expression
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
+from onebin.components import OTHER_LICENCES
 from onebin.digest import sha256_of
 from onebin.provenance import BOOT_LOADER, C_LIBRARY, INTERPRETER, ONEBIN, SYSTEM
 from onebin.sizes import LAUNCHER
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
     from onebin.facts import DistributionFacts, Facts, Release
 
-# What is in every artifact beside the locked distributions, under the licences of those who made it.
-_PYTHON_LICENCE = "Python-2.0.1"
-_BOOT_LOADER_LICENCE = "GPL-2.0-or-later WITH Bootloader-exception"
-_OWN_LICENCE = "Apache-2.0"
 _MAKER = "pyinstaller"
 
 
@@ -92,7 +89,7 @@ def _others(facts: Facts) -> Iterator[Component]:
         bom_ref=INTERPRETER,
         purl=PackageURL("generic", name=python["implementation"].lower(), version=python["version"]),
         cpe=f"cpe:2.3:a:python:python:{python['version']}:*:*:*:*:*:*:*",
-        licenses=_licences([_PYTHON_LICENCE]),
+        licenses=_licences([OTHER_LICENCES[INTERPRETER]]),
     )
     maker = next((each["version"] for each in facts["toolchain"] if each["name"] == _MAKER), None)
     yield Component(
@@ -100,12 +97,12 @@ def _others(facts: Facts) -> Iterator[Component]:
         version=maker,
         bom_ref=BOOT_LOADER,
         purl=PackageURL("pypi", name=_MAKER, version=maker),
-        licenses=_licences([_BOOT_LOADER_LICENCE]),
+        licenses=_licences([OTHER_LICENCES[BOOT_LOADER]]),
     )
-    yield Component(name="onebin-runtime", version=own, bom_ref=ONEBIN, licenses=_licences([_OWN_LICENCE]))
+    licences = _licences([OTHER_LICENCES[ONEBIN]])
+    yield Component(name="onebin-runtime", version=own, bom_ref=ONEBIN, licenses=licences)
     if facts["launcher"]:
         digest = _hashes([facts["launcher"]["sha256"]])
-        licences = _licences([_OWN_LICENCE])
         yield Component(name="onebin-launcher", version=own, bom_ref=LAUNCHER, hashes=digest, licenses=licences)
     for row in facts["files"]:
         if row["owner"] in {SYSTEM, C_LIBRARY} and "link" not in row:

@@ -95,6 +95,24 @@ def tiny(onebin: Onebin, shared: Path) -> Bundle:
     return Bundle(folder=folder, name="tiny")
 
 
+@pytest.fixture(scope="session")
+def layouts(onebin: Onebin, shared: Path) -> Mapping[str, Path]:
+    """Return the executables of tinyhost with one plugin in the layouts that have no launcher; nobody changes them."""
+    made = {}
+    for layout in ("onefile", "onedir"):
+        bundle = Bundle(folder=shared / layout, name="laid")
+        made[layout] = bundle.artifact if layout == "onefile" else bundle.folder / "dist" / "laid" / f"laid{EXE}"
+        with FileLock(shared / f"{layout}.lock", timeout=600):
+            if not bundle.folder.exists():
+                shutil.rmtree(shared / f"{layout}.draft", ignore_errors=True)
+                draft = Bundle.of(shared / f"{layout}.draft", "laid", "greet-servus")
+                with draft.manifest.open("a") as stream:
+                    stream.write(f'\n[freeze]\nlayout = "{layout}"\n')
+                draft.build(onebin)
+                draft.folder.rename(bundle.folder)
+    return made
+
+
 @pytest.fixture
 def alone(tiny: Bundle, tmp_path: Path) -> Alone:
     """Return the tiny artifact, copied alone into an empty folder."""

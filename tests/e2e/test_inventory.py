@@ -12,14 +12,13 @@ import zstandard
 
 from onebin import card
 
-from .bundles import EXE, Bundle
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from conftest import Onebin
     from onebin.facts import Facts
+
+    from .bundles import Bundle
 
 pytestmark = pytest.mark.network
 
@@ -80,19 +79,6 @@ def test_the_launcher_is_on_the_card(tiny: Bundle) -> None:
         pytest.skip("there is no launcher for this platform yet")
     with tiny.artifact.open("rb") as stream:
         assert hashlib.sha256(stream.read(launcher["bytes"])).hexdigest() == launcher["sha256"]
-
-
-@pytest.fixture(scope="module")
-def layouts(onebin: Onebin, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Return the executable of the same bundle in the two layouts that have no launcher."""
-    made = {}
-    for layout in ("onefile", "onedir"):
-        bundle = Bundle.of(tmp_path_factory.mktemp(layout), "laid", "greet-servus")
-        with bundle.manifest.open("a") as stream:
-            stream.write(f'\n[freeze]\nlayout = "{layout}"\n')
-        bundle.build(onebin)
-        made[layout] = bundle.artifact if layout == "onefile" else bundle.folder / "dist" / "laid" / f"laid{EXE}"
-    return made
 
 
 def test_other_layouts_list_the_same(layouts: Mapping[str, Path]) -> None:

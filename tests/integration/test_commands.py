@@ -34,6 +34,7 @@ COMMANDS = (
     "run",
     "verify",
     "inspect",
+    "diff",
     "doctor",
 )
 

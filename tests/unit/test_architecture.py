@@ -29,6 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "interpreter",
             "facts",
             "card",
+            "schemas",
             "elf",
             "signature",
             "sshsig",
@@ -89,7 +90,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "smoke",
         }
     ),
-    frozenset({"pipeline", "inspect"}),
+    frozenset({"pipeline", "inspect", "difference"}),
     frozenset({"cli", "__main__"}),
 )
 

@@ -53,7 +53,7 @@ def cli() -> None:
 for command in (
     *(edit.init, edit.add, edit.remove, edit.list_plugins),
     *(build.lock, build.check, build.generate, build.bundle, build.run),
-    *(prove.verify, look.inspect, prove.sign),
+    *(prove.verify, look.inspect, look.diff, prove.sign),
     *(machine.doctor, machine.cache),
 ):
     cli.add_command(command)

@@ -16,9 +16,10 @@ from onebin import lock as locks
 from onebin import pipeline, smoke
 from onebin.cache import Cache
 from onebin.cli import options
-from onebin.cli.report import print_json
+from onebin.cli.report import json_text, print_json
 from onebin.errors import FreezeError, os_errors
 from onebin.graph import graph
+from onebin.pack import write_beside
 from onebin.paths import display
 from onebin.pipeline import Settings
 from onebin.process import become
@@ -150,6 +151,7 @@ def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool
 )
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
 @click.option("--release", is_flag=True, help="Take the time to make the file small: the highest compression.")
+@click.option("--sbom", is_flag=True, help="Write the bill of materials, too: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
 @options.with_host
@@ -162,6 +164,7 @@ def bundle(
     output: Path | None,
     no_verify: bool,
     release: bool,
+    sbom: bool,
     probe: str,
     commands: tuple[str, ...],
     wanted: options.Wanted,
@@ -188,11 +191,16 @@ def bundle(
         full = probe == "full"
         settings = Settings(locked=locked, offline=offline, full_probe=full, release=release, commands=commands)
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
+    bill = None
+    if sbom:
+        bill = write_beside(built.file, ".cdx.json", json_text(built.facts["sbom"]))
+        progress.detail(f"the bill of materials is {display(bill)}")
     if as_json:
         print_json(
             {
                 "file": str(built.file),
                 "verified": built.is_verified,
+                "sbom": None if bill is None else str(bill),
                 "host": built.facts["host"],
                 "plugins": [_plugin(plugin) for plugin in built.facts["plugins"]],
             }

@@ -1,86 +1,74 @@
-"""The command that looks at an artifact: inspect."""
+"""The commands that look at artifacts without running them: inspect, diff."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from onebin import inspect as inspecting
-from onebin.cli import options
-from onebin.cli.report import plain, print_json
+from onebin.cli import options, views
+from onebin.cli.differences import difference
+from onebin.cli.page import show
+from onebin.cli.report import json_text, print_json
+from onebin.difference import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from onebin.inspect import Report
+
+_SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
+    "files": (views.files, "List every file and module by its owner, with its size."),
+    "licences": (views.licences, "List each distribution's licences, and the files that hold them."),
+    "sizes": (views.sizes, "List how many bytes are whose: raw, and about how many in the file."),
+    "lock": (views.lock, "Print the lock."),
+    "manifest": (views.manifest, "Print the manifest."),
+}
 
 
-@click.command(epilog="Example: onebin inspect --json dist/ds")
+@click.command(epilog="Examples: onebin inspect dist/ds   |   onebin inspect --sbom dist/ds > ds.cdx.json")
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
-@click.option("--sizes", is_flag=True, help="List how many bytes are whose: raw, and about how many in the file.")
+@click.option("--files", "section", flag_value="files", help=_SECTIONS["files"][1])
+@click.option("--licences", "--licenses", "section", flag_value="licences", help=_SECTIONS["licences"][1])
+@click.option("--sizes", "section", flag_value="sizes", help=_SECTIONS["sizes"][1])
+@click.option("--lock", "section", flag_value="lock", help=_SECTIONS["lock"][1])
+@click.option("--manifest", "section", flag_value="manifest", help=_SECTIONS["manifest"][1])
+@click.option("--sbom", is_flag=True, help="Print the bill of materials: CycloneDX 1.6, JSON.")
 @options.with_json
-def inspect(file: Path, *, sizes: bool, as_json: bool) -> None:
+def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> None:
     """Show what an artifact holds.
 
-    Read from the file without running it.
+    Read from the file, or from the folder of the layout onedir, without running it.
     """
     inspected = inspecting.inspect(file.absolute())
-    if as_json:
+    if sbom:
+        click.echo(json_text(inspected.facts["sbom"]), nl=False)
+    elif as_json:
         print_json(inspected.as_json())
-        return
-    for line in (_sizes if sizes else _lines)(inspected.as_json()):
-        click.echo(plain(line).replace("\n", "?"))
+    else:
+        view = _SECTIONS[section][0] if section else views.summary
+        show(view(inspected.as_json()))
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
-    """Return an artifact's facts as lines that fit a terminal."""
-    width = max([len(plugin["name"]) for plugin in facts["plugins"]], default=0)
-    host, python = facts["host"], facts["interpreter"]
-    tools = ", ".join(
-        f"{tool['name']} {tool['version']}" for tool in facts["toolchain"] if tool["name"].startswith("pyinstaller")
-    )
-    return [
-        f"{facts['name']}: {host['name']} {host['version']} ({host['entry']}), {facts['size'] / 1e6:.1f} MB",
-        f"  interpreter  {python['implementation']} {python['version']}, {python['platform']}",
-        f"  C library    {_c_library(facts['libc'])}",
-        f"  lock         sha256:{facts['lock_sha256']}",
-        f"  packages     {len(facts['distributions'])}",
-        f"  built with   onebin {facts['onebin']}, {tools}",
-        f"  plugins      {len(facts['plugins'])}",
-        *(f"    {plugin['name']:<{width}}  {plugin['version']}  {_groups(plugin)}" for plugin in facts["plugins"]),
-    ]
+@click.command(epilog="Example: onebin diff dist/ds-1.0 dist/ds-1.1")
+@click.argument("old", type=click.Path(path_type=Path, readable=False))
+@click.argument("new", type=click.Path(path_type=Path, readable=False))
+@click.option("--files", "with_files", is_flag=True, help="Name each file and module that differs.")
+@options.with_json
+@click.pass_context
+def diff(context: click.Context, old: Path, new: Path, *, with_files: bool, as_json: bool) -> None:
+    """Show what differs between two artifacts.
 
-
-_NAME_WIDTH = 44
-
-
-def _sizes(facts: dict[str, Any]) -> list[str]:
-    """Return a table of who takes how many bytes, the largest first, 80 columns wide at most."""
-    rows = sorted(facts["sizes"], key=lambda row: (-row["in_file"], -row["bytes"], row["owner"]))
-    card = facts["size"] - sum(row["in_file"] for row in rows)
-    shown = [(row["owner"], row["files"], row["bytes"], row["in_file"]) for row in rows]
-    if card > 0 and any(row["kind"] == "launcher" for row in rows):
-        shown.append(("card", 1, card, card))
-    total = ("all", *(sum(row[column] for row in shown) for column in (1, 2, 3)))
-    lines = [
-        f"{name[:_NAME_WIDTH]:<{_NAME_WIDTH}}{files:>8}{raw:>14,}{own:>14,}"
-        for name, files, raw, own in (*shown, total)
-    ]
-    heading = f"{facts['name'][:_NAME_WIDTH]:<{_NAME_WIDTH}}{'files':>8}{'bytes':>14}{'in the file':>14}"
-    return [heading, *lines[:-1], "-" * len(heading), lines[-1]]
-
-
-def _c_library(libc: dict[str, Any]) -> str:
-    """Return in a line what the artifact wants of its machine."""
-    if libc["kind"] == "bundled":
-        return "its own"
-    if libc["glibc"] is None:
-        return "the machine's"
-    files = [Path(need["file"]).name for need in libc["because"]]
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return f"glibc {libc['glibc']} or newer, for {files[0]}{more}"
-
-
-def _groups(plugin: dict[str, Any]) -> str:
-    """Return what a plugin registers, by extension point."""
-    groups: dict[str, list[str]] = {}
-    for group, name, _ in plugin["entry_points"]:
-        groups.setdefault(group, []).append(name)
-    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items()) or ", ".join(plugin["modules"])
+    Plugins, distributions, files, sizes, interpreter, tool chain, manifest and lock; neither is run. The exit code is 0
+    if they are the same, byte for byte, and 1 if not.
+    """
+    sides = [inspecting.inspect(place.absolute()) for place in (old, new)]
+    digests = [inspecting.digest(each) for each in sides]
+    found = compare(sides[0].as_json(), sides[1].as_json(), sha256=(digests[0], digests[1]))
+    if as_json:
+        print_json(found)
+    else:
+        show(difference(found, (str(old), str(new)), with_files=with_files))
+    context.exit(0 if found["same"] else 1)

@@ -37,6 +37,11 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
         console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
 
 
+def json_text(value: Any) -> str:
+    """Return a JSON document as it is written to a file: the same text for equal values."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,74 @@
+"""Lines for people: labelled, wrapped and aligned within 80 columns, calm on a terminal and plain in a pipe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from onebin.cli.report import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_WIDEST = 80
+_LABEL = 13
+
+
+def width() -> int:
+    """Return how many columns a line may have: those of the terminal, 80 at most, and 80 in a pipe."""
+    columns = shutil.get_terminal_size((_WIDEST, 24)).columns if sys.stdout.isatty() else _WIDEST
+    return max(min(columns, _WIDEST), 40)
+
+
+def heading(text: str) -> str:
+    """Return a line that stands out on a terminal."""
+    return click.style(one_line(text), bold=True)
+
+
+def faint(text: str) -> str:
+    """Return a line that stands back on a terminal."""
+    return click.style(one_line(text), dim=True)
+
+
+def one_line(text: str) -> str:
+    """Return text from a file as it may be shown: without control characters, in one line."""
+    return plain(text).replace("\n", "?").replace("\t", "?")
+
+
+def field(label: str, text: str, *, indent: int = 2) -> str:
+    """Return a label and its text, which goes on below itself."""
+    return wrapped(f"{' ' * indent}{label:<{_LABEL}}", text)
+
+
+def wrapped(start: str, text: str) -> str:
+    """Return text behind the start of its first line; what does not fit goes on below itself, a long word does not."""
+    start = one_line(start)
+    if len(start) > width() - 20:  # no room beside it
+        return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
+    lines = textwrap.wrap(one_line(text), width() - len(start), break_long_words=False, break_on_hyphens=False)
+    return "\n".join([start + lines[0], *(" " * len(start) + line for line in lines[1:])]) if lines else start.rstrip()
+
+
+def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
+    """Return rows as aligned columns; the last one is wrapped."""
+    kept = [tuple(map(one_line, row)) for row in rows]
+    if not kept:
+        return []
+    widths = [max(len(row[column]) for row in kept) for column in range(len(kept[0]) - 1)]
+    starts = ["".join(f"{cell:<{wide}}  " for cell, wide in zip(row, widths, strict=False)) for row in kept]
+    return [wrapped(" " * indent + start, row[-1]) for start, row in zip(starts, kept, strict=True)]
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines; without colours if this is no terminal, or NO_COLOR is set. A reader may stop reading."""
+    try:
+        click.echo("\n".join(lines), color=False if os.environ.get("NO_COLOR") else None)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer goes nowhere, or the interpreter would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,141 @@
+"""`onebin inspect` and `onebin diff`: what they say of real artifacts, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from conftest import Onebin
+
+    from .bundles import Bundle
+
+pytestmark = pytest.mark.network
+
+VIEWS = ("--files", "--licences", "--sizes", "--lock", "--manifest")
+
+
+def said(onebin: Onebin, *arguments: str | Path, folder: Path, code: int = 0) -> str:
+    """Return what a command printed; it must have ended with this code, and not have complained."""
+    ran = onebin(*arguments, cwd=folder)
+    assert (ran.code, ran.err) == (code, ""), ran.err
+    return ran.out
+
+
+def of_schema(name: str, text: str) -> Any:
+    """Return a JSON document that is what its shipped schema says, with all of its members and no other."""
+    schema = json.loads(files("onebin").joinpath(name).read_text("utf-8"))
+    document = json.loads(text)
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document.keys() == schema["properties"].keys()
+    return document
+
+
+@pytest.fixture
+def every_layout(tiny: Bundle, layouts: Mapping[str, Path]) -> Mapping[str, Path]:
+    """Return an artifact of each layout: a file, a file, a folder."""
+    return {"cached": tiny.artifact, "onefile": layouts["onefile"], "onedir": layouts["onedir"].parent}
+
+
+def test_json_is_what_its_schema_says(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+    """For each layout, `--json` is valid, complete, and names the layout, the files and their owners."""
+    for layout, place in every_layout.items():
+        document = of_schema("inspect.schema.json", said(onebin, "inspect", "--json", place, folder=tmp_path))
+        assert document["layout"] == layout
+        owners = {row["owner"] for row in document["files"]}
+        assert {"tinyhost", "greet-servus", "interpreter", "boot loader"} <= owners
+        (plugin,) = [row for row in document["plugins"] if row["name"] == "greet-servus"]
+        assert (plugin["version"], plugin["sha256"]) == ("2.0.0", [])
+    whole = sum(file.stat().st_size for file in every_layout["onedir"].rglob("*") if not file.is_dir())
+    assert document["size"] == whole
+
+
+def test_the_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+    """In a pipe the summary has no colours and at most 80 columns, and says what is in there."""
+    for layout, place in every_layout.items():
+        lines = said(onebin, "inspect", place, folder=tmp_path).splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not any("\x1b" in line for line in lines)
+        assert lines[0].startswith(("tiny: tinyhost 1.2.3", "laid: tinyhost 1.2.3"))
+        assert any(re.match(r"    greet-servus +2\.0\.0  tinyhost\.greeters: servus$", line) for line in lines), layout
+
+
+def test_views_answer_one_question_each(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """Files by owner, licences, sizes, and both texts as they were."""
+    shown = {view: said(onebin, "inspect", view, tiny.artifact, folder=tmp_path) for view in VIEWS}
+    assert re.search(r"^greet-servus 2\.0\.0: \d+ files and modules, [\d.]+ kB$", shown["--files"], re.MULTILINE)
+    assert "_internal/greet_servus/words.txt\n" in shown["--files"]
+    assert "struct (module)\n" in shown["--files"]
+    assert "tinyhost 1.2.3" in shown["--licences"]
+    assert "GPL-2.0-or-later WITH Bootloader-exception" in shown["--licences"]
+    assert shown["--lock"] == tiny.lock.read_text("utf-8")
+    assert shown["--manifest"] == tiny.manifest.read_text("utf-8")
+    assert all(len(line) <= 80 for line in (shown["--sizes"] + shown["--licences"]).splitlines())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_reader_may_stop_reading(tiny: Bundle) -> None:
+    """`onebin inspect --files FILE | head -1` ends without a word of complaint."""
+    program = f"{shlex.quote(sys.executable)} -m onebin inspect --files {shlex.quote(str(tiny.artifact))} | head -1"
+    piped = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert (len(piped.stdout.splitlines()), piped.stderr) == (1, "")
+
+
+def test_the_bill_of_materials_is_valid_and_written_beside(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """What is embedded is CycloneDX 1.6 by its own strict validator; `bundle --sbom` writes the same text."""
+    text = said(onebin, "inspect", "--sbom", tiny.artifact, folder=tmp_path)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    names = {each["name"] for each in json.loads(text)["components"]}
+    assert {"tinyhost", "greet-hello", "greet-servus", "inquiry", "CPython", "onebin-runtime"} <= names
+
+    output = tmp_path / "out" / "tiny"
+    ran = onebin("bundle", "--sbom", "--json", "-o", output, cwd=tiny.folder)
+    assert ran.code == 0, ran.err
+    beside = output.with_name("tiny.cdx.json")
+    assert json.loads(ran.out)["sbom"] == str(beside)
+    assert beside.read_text("utf-8") == said(onebin, "inspect", "--sbom", output, folder=tmp_path) == text
+
+
+def test_an_artifact_differs_from_another(
+    onebin: Onebin, tiny: Bundle, every_layout: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Plugins that are gone are named, the host's files are the same, and the exit code is 1."""
+    pair = tiny.artifact, every_layout["onefile"]
+    found = of_schema("diff.schema.json", said(onebin, "diff", "--json", *pair, folder=tmp_path, code=1))
+    assert found["same"] is False
+    assert {row["name"]: row["new"] for row in found["plugins"]} == {"greet-hello": None, "inquiry": None}
+    assert found["layout"] == {"old": "cached", "new": "onefile"}
+    assert "tinyhost" not in {row["owner"] for row in found["files"]}
+    text = said(onebin, "diff", *pair, folder=tmp_path, code=1)
+    assert "  layout       cached -> onefile\n" in text
+    assert re.search(r"^    -  inquiry +3\.4\.5$", text, re.MULTILINE)
+    assert "- greet_hello/__init__.py\n" in said(onebin, "diff", "--files", *pair, folder=tmp_path, code=1)
+
+
+def test_a_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+    """An artifact and its copy are the same, a folder, too: exit code 0. A byte more is a difference."""
+    for layout, place in every_layout.items():
+        copied = tmp_path / layout
+        (shutil.copytree if place.is_dir() else shutil.copy2)(place, copied)
+        assert "the same, byte for byte" in said(onebin, "diff", place, copied, folder=tmp_path)
+
+
+def test_what_is_no_artifact_is_no_difference(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """A file without a card is an error with its own exit code, as trouble is for `diff`."""
+    ran = onebin("diff", tiny.artifact, tiny.manifest, cwd=tmp_path)
+    assert (ran.code, ran.out) == (12, "")
+    assert "is not an artifact of onebin" in ran.err
