@@ -2,7 +2,7 @@
 
 An entry is made in a directory beside its place and renamed into it, under a lock of the operating system that ends
 with its process. So several builds may want the same entry at once (one makes it, the others wait and use it), and a
-build that is killed leaves at most a `.partial` directory, which the next maker of that entry removes.
+build that is killed leaves at most a `.partial` directory, which the next maker of an entry of its kind removes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,7 @@ class Cache:
             # Whoever held the lock before has finished the entry, or died: what it left is nobody's.
             if entry.is_dir():
                 return entry
-            for leftover in entry.parent.glob(f"{key}.*{_PARTIAL}"):
-                _remove(leftover)
+            self._sweep(kind, key)
             partial = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=_PARTIAL, dir=entry.parent))
             try:
                 make(partial)
@@ -57,6 +56,16 @@ class Cache:
             finally:
                 _remove(partial)
         return entry
+
+    def _sweep(self, kind: str, key: str) -> None:
+        """Remove what dead makers left of this kind; the lock of `key` is held, those of others must be free."""
+        for leftover in (self.directory / kind).glob(f"*{_PARTIAL}"):
+            other = leftover.name.split(".", 1)[0]
+            if other == key:
+                _remove(leftover)
+                continue
+            with suppress(Timeout), self.lock(kind, other, blocking=False):
+                _remove(leftover)
 
     def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
         """Return the lock under which an entry is made or removed; raises Timeout if it is taken and may not block."""

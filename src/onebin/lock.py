@@ -10,13 +10,13 @@ which plugin row, the interpreter, digests that betray an edit, and the tool cha
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
+from filelock import FileLock
 from packaging.utils import canonicalize_name
 
 from onebin import interpreter as interpreters
@@ -37,6 +37,7 @@ from onebin.lock_file import (
     wanted,
 )
 from onebin.paths import absolute, display
+from onebin.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,9 +165,9 @@ def _renew(
     """Resolve into a private directory and put the finished lock in its place in one move."""
     with (
         os_errors(LockError, "write the lock", file),
-        tempfile.TemporaryDirectory(prefix="onebin-lock-") as scratch,
+        scratch() as directory,
     ):
-        draft = Path(scratch) / file.name
+        draft = directory / file.name
         if old and old is not NOT_OURS:  # uv prefers the versions that it finds at its output
             draft.write_text(file.read_text("utf-8"), "utf-8")
         try:
@@ -181,10 +182,10 @@ def _renew(
         except uv.Failure as failure:
             raise explain(failure, manifest) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
-        _make_paths_relative(document, Path(scratch), file.parent)
-        pins = _resolve_toolchain(Path(scratch), python, offline=offline)
+        _make_paths_relative(document, directory, file.parent)
+        pins = _resolve_toolchain(directory, python, offline=offline)
         document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins, file.parent)}
-        _replace(file, tomlkit.dumps(document))
+        _replace(file, tomlkit.dumps(document), workspace)
 
 
 def _requirements(manifest: Manifest) -> list[str]:
@@ -245,8 +246,9 @@ def _own_table(
     manifest: Manifest, data: Mapping[str, Any], python: Interpreter, pins: list[dict[str, Any]], lock_dir: Path
 ) -> dict[str, Any]:
     asked = wanted(manifest)
-    host = _answer(manifest.host, data, manifest.directory, lock_dir)
-    answers = {row.name: _answer(row, data, manifest.directory, lock_dir) for row in manifest.plugins}
+    local = _local_packages(data, lock_dir)
+    host = _answer(manifest.host, local, manifest.directory)
+    answers = {row.name: _answer(row, local, manifest.directory) for row in manifest.plugins}
     named = {row: package for row, package in answers.items() if package is not None}
     return {
         "format": FORMAT,
@@ -266,28 +268,37 @@ def _own_table(
     }
 
 
-def _answer(row: Host | PluginRow, data: Mapping[str, Any], directory: Path, lock_dir: Path) -> str | None:
+def _local_packages(data: Mapping[str, Any], lock_dir: Path) -> dict[str, str]:
+    """Return the names of the packages that are projects or archives on this machine, by their paths."""
+    sources = ((each, each.get("directory") or each.get("archive") or {}) for each in data["packages"])
+    return {
+        os.path.normpath(lock_dir / source["path"]): str(canonicalize_name(each["name"]))
+        for each, source in sources
+        if "path" in source
+    }
+
+
+def _answer(row: Host | PluginRow, local: Mapping[str, str], directory: Path) -> str | None:
     """Return the locked package that answers a row: by name, or by path when only the project knows its name."""
     if row.wanted is None:
         return None
     if row.path is None:
         return row.distribution
-    target = os.path.normpath(directory / row.path)
-    for package in data["packages"]:
-        source = package.get("directory") or package.get("archive") or {}
-        if "path" in source and os.path.normpath(lock_dir / source["path"]) == target:
-            return str(canonicalize_name(package["name"]))
-    raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
+    answer = local.get(os.path.normpath(directory / row.path))
+    if answer is None:
+        raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
+    return answer
 
 
-def _replace(file: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=file.parent, prefix=".pylock-", delete=False
-    ) as out:
-        draft = Path(out.name)
+def _replace(file: Path, text: str, workspace: Workspace) -> None:
+    """Write a lock in one move; writers of one file wait for each other, so a draft that lies there is a dead one's."""
+    guards = workspace.cache_dir / "locks"
+    guards.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.partial")
+    with FileLock(guards / f"lock-{sha256_of(str(file))}.lock"):
         try:
-            out.write(text)
-            out.close()
+            draft.unlink(missing_ok=True)
+            draft.write_text(text, "utf-8", newline="\n")
             draft.chmod(0o644)
             draft.replace(file)
         finally:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from onebin.errors import ProcessError, StageError
 from onebin.facts import read_answers
 from onebin.process import run
+from onebin.scratch import scratch
 from onebin.templates import runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.contribution import PlannedPlugin
     from onebin.distribution import Distribution
@@ -35,8 +36,9 @@ _SHOWN_LINES = 5
 # PyInstaller may strip or sign them: that they load is asked by importing what needs them.
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
-# Without these, Windows cannot start a program, nor find its temporary directory.
-_NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+# Without it, Windows cannot start a program.
+_NEEDED = ("SYSTEMROOT",)
+_TEMPORARY = ("TEMP", "TMP") if sys.platform == "win32" else ("TMPDIR",)
 
 
 class MuteError(Exception):
@@ -120,9 +122,13 @@ def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Calla
     `read` makes the answers of their JSON, or raises ValueError.
     """
     env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
-    with tempfile.TemporaryDirectory(prefix="onebin-probe-") as empty:
+    with scratch() as directory:
+        empty, temporary = directory / "empty", directory / "temporary"
+        empty.mkdir()
+        temporary.mkdir()
+        env |= dict.fromkeys(_TEMPORARY, str(temporary))
         try:
-            completed = run(argv, env=env, cwd=Path(empty), stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
+            completed = run(argv, env=env, cwd=empty, stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
         except ProcessError as error:
             raise MuteError(error.tail, hint=error.hint) from error
     lines = completed.stdout.splitlines()

@@ -9,8 +9,6 @@ and proven, and onebin itself.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -78,10 +76,12 @@ def leave(key: str, output: Path, notices: Sequence[str], workspace: Workspace) 
     if not output.is_file():
         return
     text = json.dumps({"sha256": sha256_of_file(output), "notices": list(notices)})
-    entry = Cache(workspace.cache_dir).ensure(KIND, key, lambda _: None)
-    with tempfile.NamedTemporaryFile("w", dir=entry, delete=False, encoding="utf-8") as draft:
-        draft.write(text)
-    os.replace(draft.name, entry / _FILE)  # noqa: PTH105  # one move, whoever else writes it
+    cache = Cache(workspace.cache_dir)
+    entry = cache.ensure(KIND, key, lambda _: None)
+    with cache.lock(KIND, key):
+        draft = entry / f"{_FILE}.partial"
+        draft.write_text(text, "utf-8")
+        draft.replace(entry / _FILE)
 
 
 @cache

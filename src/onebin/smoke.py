@@ -12,16 +12,16 @@ import os
 import re
 import shlex
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.cache import Cache
 from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.process import Completed, run
+from onebin.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.paths import Workspace
@@ -37,8 +37,8 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 def compare(commands: Sequence[str], artifact: Path, source: Source, plan: Plan, workspace: Workspace) -> int:
     """Return how many commands gave the same with the staged host and the artifact; raises VerifyError."""
-    with tempfile.TemporaryDirectory(prefix="onebin-smoke-") as folder:
-        staged = staged_command(source, plan, workspace, Path(folder) / plan.manifest.bundle.name)
+    with scratch() as folder:
+        staged = staged_command(source, plan, workspace, folder / plan.manifest.bundle.name)
         findings = [finding for command in commands for finding in _compare(command, staged, artifact, plan)]
     if findings:
         raise VerifyError(f"{plan.manifest.bundle.name} does not pass its own checks", findings)
@@ -82,8 +82,8 @@ def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Iterator
 def _run(command: str, file: Path) -> Completed:
     """Run a command in an empty folder, with the caller's environment."""
     words = [word.replace("{artifact}", str(file)) for word in shlex.split(command)]
-    with tempfile.TemporaryDirectory(prefix="onebin-smoke-") as folder:
-        return run(words, env=os.environ, cwd=Path(folder), timeout=TIMEOUT_SECONDS)
+    with scratch() as folder:
+        return run(words, env=os.environ, cwd=folder, timeout=TIMEOUT_SECONDS)
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:

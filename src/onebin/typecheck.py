@@ -11,10 +11,8 @@ import ast
 import json
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired
 
 from pydantic import TypeAdapter
@@ -25,6 +23,7 @@ from onebin.fits import Fit, fits_of
 from onebin.paths import display
 from onebin.process import environment, run
 from onebin.registry import REGISTRY, render_registry, runtime_modules
+from onebin.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,8 +78,7 @@ def check_types(plan: Plan, workspace: Workspace) -> Typed:
 def _ask(registry: str, plan: Plan, workspace: Workspace) -> list[_Message]:
     """Return what mypy says about the registry."""
     stage = plan.survey.stage
-    with tempfile.TemporaryDirectory(prefix="onebin-types-") as scratch:
-        directory = Path(scratch)
+    with scratch() as directory:
         for name, text in {**runtime_modules(), REGISTRY: registry}.items():
             (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_text(text, "utf-8")

@@ -45,6 +45,19 @@ def test_a_failing_maker_leaves_nothing(tmp_path: Path) -> None:
     assert list(cache.ensure("kind", "key", lambda partial: None).iterdir()) == []
 
 
+def test_leftovers_of_other_entries_go_unless_they_are_being_made(tmp_path: Path) -> None:
+    """A killed build may never come again: any maker of its kind removes what it left, and no draft of a living one."""
+    cache = Cache(tmp_path)
+    dead, living = tmp_path / "kind" / "dead.x.partial", tmp_path / "kind" / "living.x.partial"
+    dead.mkdir(parents=True)
+    living.mkdir()
+    with cache.lock("kind", "living"):
+        cache.ensure("kind", "key", lambda partial: None)
+        assert (dead.exists(), living.exists()) == (False, True)
+    cache.ensure("kind", "other", lambda partial: None)
+    assert not living.exists()
+
+
 MAKER = """
 import sys, time
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from onebin import manifest as manifests
 from onebin import manifest_edit
 from onebin.paths import MANIFEST_NAME, Workspace
 from onebin.progress import Progress
+from onebin.scratch import scratch
 
 if TYPE_CHECKING:
     from onebin.manifest import Manifest
@@ -139,8 +139,8 @@ def with_host(function: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def described(wanted: Wanted, output: Path | None) -> Iterator[tuple[Manifest, Workspace]]:
     """Provide the manifest and workspace of a bundle without files: its lock is made anew and thrown away."""
-    with tempfile.TemporaryDirectory(prefix="onebin-") as scratch:
-        workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=Path(scratch))
+    with scratch() as directory:
+        workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
         yield manifests.parse(wanted.manifest_text(workspace.directory), file=workspace.manifest_file), workspace
 
 

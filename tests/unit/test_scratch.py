@@ -1,0 +1,74 @@
+"""Temporary directories: one's own, gone at the end, and gone after the next build if this one was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.scratch import scratch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLDER = """
+import sys, time
+from onebin.scratch import scratch
+with scratch() as directory:
+    (directory / "file").write_text("half")
+    print(directory, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory for temporary files, which nobody else uses."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_directory_is_there_and_then_gone(parent: Path) -> None:
+    """It is empty and ours alone while the block runs, and nothing of it is left, whatever was put there."""
+    with scratch() as first, scratch() as second:
+        assert first != second
+        assert first.parent == second.parent == parent
+        assert list(first.iterdir()) == []
+        (first / "folder").mkdir()
+    assert list(parent.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
+def test_what_a_killed_process_left_is_removed_by_the_next(parent: Path) -> None:
+    """A directory stays while its process lives; after `kill -9` whoever makes the next one removes it."""
+    environment = {**os.environ, "TMPDIR": str(parent)}
+    with subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        held = parent / holder.stdout.readline().strip()
+        with scratch():
+            assert (held / "file").exists()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    assert held.exists()
+    with scratch():
+        assert not held.exists()
+    assert list(parent.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
+def test_what_is_not_ours_stays(parent: Path) -> None:
+    """A link of such a name is not followed, and a file is no directory: neither is touched."""
+    other = parent / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    (parent / "onebin-scratch-link").symlink_to(other)
+    (parent / "onebin-scratch-file").touch()
+    with scratch():
+        pass
+    assert (other / "kept").exists()
+    assert {path.name for path in parent.iterdir()} == {"other", "onebin-scratch-link", "onebin-scratch-file"}
