@@ -80,37 +80,34 @@ def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed
     """Return what opening a plugin imports: the modules of entry points in use, or those that others find by name."""
     if used:
         return tuple(dict.fromkeys(point.module for point in used))
-    host = surveyed.host
-    others = [each for each in surveyed.distributions.values() if each.name != distribution.name]
-    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, others))
-    if scanned or host.name == distribution.name:
+    own = {distribution.name}
+    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, surveyed))
+    if scanned or surveyed.host.name == distribution.name:
         return scanned
     # Who imports by computed names imports what its user names; otherwise somebody must import it outright, and so it
     # must if the distribution has entry points: those that nobody looks up are more likely a mistake.
-    is_named_by_user = any(each.imports_by_name for each in others) and not distribution.plugs
+    is_named_by_user = bool(surveyed.importing_by_name - own) and not distribution.plugs
     return tuple(
         name
         for name in distribution.top_level
         if name in distribution.modules
         and not name.startswith("_")
-        and (is_named_by_user or any(each.imports(name) for each in others))
+        and (is_named_by_user or surveyed.importing(name) - own)
     )
 
 
-def _is_found_by_name(module: str, distribution: Distribution, others: Sequence[Distribution]) -> bool:
+def _is_found_by_name(module: str, distribution: Distribution, surveyed: Survey) -> bool:
     """Tell whether a module is one that others find by scanning: in a package of theirs, or by a prefix.
 
     The package may be a namespace at any depth, and the scan a dependency's of the host.
     """
-    top = module.partition(".")[0]
+    top, own = module.partition(".")[0], {distribution.name}
     if "." in module:
         is_portion = not any(package in distribution.modules for package in _packages(module))
-        return is_portion and any(
-            top in each.top_level or each.mentions(top) or each.begins_a_string(f"{top}.") for each in others
-        )
+        return is_portion and bool((surveyed.naming(top) | surveyed.mentioning(top)) - own)
     prefixes = [top[: place + 1] for place, letter in enumerate(top) if letter == "_" and 0 < place < len(top) - 1]
     spellings = {spelling for prefix in prefixes for spelling in (prefix, prefix.replace("_", "-"))}
-    return any(each.mentions(prefix) for prefix in spellings for each in others)
+    return any(surveyed.mentioning(prefix) - own for prefix in spellings)
 
 
 def _packages(module: str) -> Iterator[str]:
@@ -131,7 +128,7 @@ def _nothing_hint(distribution: Distribution) -> str:
 
 def is_mentioned(group: str, owner: Distribution, surveyed: Survey) -> bool:
     """Tell whether anything but its owner has the whole name of a group as a string."""
-    return any(each.mentions(group) for each in surveyed.distributions.values() if each.name != owner.name)
+    return bool(surveyed.mentioning(group) - {owner.name})
 
 
 def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
@@ -141,8 +138,7 @@ def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distr
     """
     if group in manifest.extension_points:
         return True
-    others = [each for each in surveyed.distributions.values() if each.name != owner.name]
-    return any(each.mentions(word) for word in _words(group) for each in others)
+    return any(surveyed.mentioning(word) - {owner.name} for word in _words(group))
 
 
 def _words(group: str) -> Iterator[str]:

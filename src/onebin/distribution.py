@@ -21,9 +21,12 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
 from onebin.syntax import read_code
+from onebin.words import is_odd, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from onebin.words import Words
 
 # The distribution of `onebin_runtime`, of which onebin brings its own copy.
 RUNTIME = "onebin-runtime"
@@ -113,28 +116,27 @@ class Distribution:
         """The entry points that extend something: all but the scripts."""
         return tuple(point for point in self.entry_points if point.group not in SCRIPT_GROUPS)
 
-    @cached_property
-    def reads_stubs(self) -> bool:
-        """Whether it may read the stubs of any package: their suffix stands in its source."""
-        return re.search(r"""\.pyi["']""", self.text) is not None
-
-    @cached_property
+    @property
     def text(self) -> str:
-        """All its Python source, to look words up in."""
+        """All its Python source."""
         sources = (file for file in self.modules.values() if file.suffix == ".py")
         return "\n".join(file.read_text("utf-8", "replace") for file in sources)
 
+    @cached_property
+    def words(self) -> Words:
+        """The words of its Python source."""
+        return words_of(self.text)
+
     def imports(self, name: str) -> bool:
-        """Tell whether an import statement for a top-level name stands in its source."""
-        return re.search(rf"^\s*(?:import|from)\s+{re.escape(name)}\b", self.text, re.MULTILINE) is not None
+        """Tell whether an import statement for a module, or for what lies in it, stands in its source."""
+        return name in self.words.imported
 
     def mentions(self, word: str) -> bool:
         """Tell whether the word stands in its source as a string of its own."""
-        return f'"{word}"' in self.text or f"'{word}'" in self.text
-
-    def begins_a_string(self, word: str) -> bool:
-        """Tell whether a string in its source begins with the word: a name that is put together, perhaps."""
-        return f'"{word}' in self.text or f"'{word}" in self.text
+        if is_odd(word):
+            text = self.text
+            return f'"{word}"' in text or f"'{word}'" in text
+        return word in self.words.strings
 
 
 def importable(name: str) -> bool:

@@ -74,10 +74,11 @@ def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Surve
             seen.add(fault)
             what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
             yield _failure(key, what, load, surveyed, is_needed=row is not None and _is_needed(load, row, surveyed))
+    told = {key for key, _, _ in seen}
     plugs = {plugin.name for plugin in plugins if plugin.entry_points}
     for plugin in answers["plugins"]:
         key = f"{where}: plugins.{plugin['name']}"
-        if "error" in plugin and not any(known == key for known, _, _ in seen):
+        if "error" in plugin and key not in told:
             is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
             yield _failure(key, "it cannot be imported", plugin, surveyed, is_needed=is_needed)
 

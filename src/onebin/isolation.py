@@ -39,7 +39,7 @@ class IsolatedPlugin:
 
 def isolated(plan: Plan) -> Iterator[IsolatedPlugin]:
     """Yield the isolated plugins of a plan, in their order."""
-    rows = _isolated_rows(plan.manifest)
+    rows = isolated_rows(plan.manifest)
     for plugin in plan.plugins:
         if plugin.name in rows:
             distribution = plan.survey.distributions[plugin.distribution]
@@ -52,14 +52,9 @@ def isolated(plan: Plan) -> Iterator[IsolatedPlugin]:
             )
 
 
-def is_isolated(manifest: Manifest, plugin: PlannedPlugin) -> bool:
-    """Tell whether a plugin runs in a process of its own."""
-    return plugin.name in _isolated_rows(manifest)
-
-
 def unfit(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey, where: str) -> Iterator[Finding]:
     """Yield why plugins cannot be isolated that are to be."""
-    rows = _isolated_rows(manifest)
+    rows = isolated_rows(manifest)
     for plugin in plugins:
         if plugin.name not in rows:
             continue
@@ -76,7 +71,8 @@ def unfit(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey
         yield from _imported_by_others(plugin, surveyed, key)
 
 
-def _isolated_rows(manifest: Manifest) -> Mapping[str, PluginRow]:
+def isolated_rows(manifest: Manifest) -> Mapping[str, PluginRow]:
+    """Return the rows of the plugins that run in processes of their own, by their names."""
     return {row.name: row for row in manifest.plugins if row.isolate}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import graphlib
 import heapq
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -108,10 +108,13 @@ def _of_dependencies(
     extras = {row.name: row.extras for row in rows}
     targets = targets_of(survey)
     needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
+    ranks: dict[str, list[int]] = defaultdict(list)
+    for rank, plugin in enumerate(plugins):
+        ranks[plugin.distribution].append(rank)
     for plugin in plugins:
-        for other in plugins:
-            is_mutual = plugin.distribution in needs[other.name]
-            if other.distribution in needs[plugin.name] and not is_mutual:
+        for rank in sorted(rank for name in needs[plugin.name] for rank in ranks.get(name, ())):
+            other = plugins[rank]
+            if plugin.distribution not in needs[other.name]:
                 yield Precedence(other.name, plugin.name, f"{plugin.name} depends on {other.name}")
 
 

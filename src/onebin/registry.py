@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 METADATA_FOLDER = "onebin_metadata"
 
 REGISTRY = "onebin_registry.py"
-_CALLS_HELP = re.compile(r"(?<![.\w])help\(")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +175,7 @@ def _entry(plan: Plan) -> dict[str, Any]:
         "rest": "".join(f".{part}" for part in rest),
         "importable": importable(f"{module}.{attribute}"),
         "interpreter": plan.manifest.host.interpreter,
+        "plugins_at_start": bool(plan.eager or any(isolated(plan))),
     }
 
 
@@ -197,10 +197,8 @@ def _collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *not_staged, *_unreached(plan)],
         "data": {
-            each.name: [
-                [file.replace("../", ""), os.path.normpath(each.site_packages / file)] for file in _data(each, plan)
-            ]
-            for each in distributions
+            name: [[file.replace("../", ""), os.path.normpath(survey.stage.site_packages / file)] for file in files]
+            for name, files in _data(plan)
         },
         "late_hooks": sorted(toolchain.late_hooks),
         "on_disk": sorted(module for each in on_disk for module in each.modules),
@@ -221,18 +219,19 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
     distribution; so then all that is locked must be there.
     """
     distributions = list(plan.survey.distributions.values())
-    hosts = [plan.host, *(plan.survey.distributions[plugin.distribution] for plugin in plan.plugins)]
-    anything = any(each.imports_by_name for each in distributions)
+    hosts = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
+    groups = {point.group for each in distributions for point in each.plugs}
+    used = {group for group in groups if not hosts.isdisjoint(plan.survey.mentioning(group))}
     for each in distributions:
-        if anything:
+        if plan.survey.importing_by_name:
             yield from each.modules
         for point in each.plugs:
-            if point.module in plan.survey.owners and any(host.mentions(point.group) for host in hosts):
+            if point.module in plan.survey.owners and point.group in used:
                 yield point.module
         yield from each.run_as_main
         if each.extensions:
             yield from each.modules
-    if plan.manifest.host.interpreter or any(host.runs_foreign_code for host in hosts):
+    if plan.manifest.host.interpreter or any(plan.survey.distributions[name].runs_foreign_code for name in hosts):
         yield from plan.survey.stage.lock.interpreter.standard_library
     for each in plan.survey.distributions.values():
         for line in each.start_lines:
@@ -250,11 +249,10 @@ def _unreached(plan: Plan) -> Iterator[str]:
     by_name = any(each.imports_by_name or each.runs_foreign_code for each in distributions)
     if by_name or plan.manifest.host.interpreter:
         return
-    if not any(each.imports(name) for each in distributions for name in ("hashlib", "hmac", "ssl", "_hashlib")):
+    if not any(map(plan.survey.importing, ("hashlib", "hmac", "ssl", "_hashlib"))):
         yield "_hashlib"
     helpers = ("pydoc", "pdb", "doctest", "cgitb", "xmlrpc")  # all of the library that imports pydoc
-    helped = any(each.imports(name) for each in distributions for name in helpers)
-    if not helped and not any(_CALLS_HELP.search(each.text) for each in distributions):
+    if not any(map(plan.survey.importing, helpers)) and not any(each.words.calls_help for each in distributions):
         yield "pydoc"
 
 
@@ -282,18 +280,18 @@ def _on_disk(plan: Plan) -> Iterator[Distribution]:
             yield each
 
 
-def _data(distribution: Distribution, plan: Plan) -> Iterator[str]:
-    """Yield the data files of a distribution: all of host and plugins, of others no stubs and headers.
+def _data(plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    """Yield each distribution with its data files: all of host and plugins, of others no stubs and headers.
 
     Unless anything in the bundle reads stubs: whose, only a run can tell.
     """
-    yield from distribution.data
-    yield from distribution.shared
     names = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
-    if distribution.name in names:
-        yield from distribution.for_tools
-    elif any(each.reads_stubs for each in plan.survey.distributions.values()):
-        yield from (file for file in distribution.for_tools if file.endswith(".pyi"))
+    stubs_are_read = any(each.words.reads_stubs for each in plan.survey.distributions.values())
+    for each in plan.survey.distributions.values():
+        for_tools = [
+            file for file in each.for_tools if each.name in names or (stubs_are_read and file.endswith(".pyi"))
+        ]
+        yield each.name, [*each.data, *each.shared, *for_tools]
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:

@@ -14,9 +14,10 @@ from packaging.utils import canonicalize_name
 from onebin import distribution
 from onebin.errors import StageError
 from onebin.survey_cache import SurveyCache
+from onebin.words import is_odd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from onebin.distribution import Distribution
     from onebin.paths import Workspace
@@ -35,6 +36,38 @@ class Survey:
     def recorded(self) -> dict[str, str]:
         """The distribution that owns each file, by the file's POSIX path relative to site-packages."""
         return {file: each.name for each in self.distributions.values() for file in sorted(each.recorded)}
+
+    @cached_property
+    def _mentions(self) -> Mapping[str, frozenset[str]]:
+        return _inverted({each.name: each.words.strings for each in self.distributions.values()})
+
+    @cached_property
+    def _beginnings(self) -> Mapping[str, frozenset[str]]:
+        tops = {each.name: {*each.words.beginnings, *each.top_level} for each in self.distributions.values()}
+        return _inverted(tops)
+
+    @cached_property
+    def _imports(self) -> Mapping[str, frozenset[str]]:
+        return _inverted({each.name: each.words.imported for each in self.distributions.values()})
+
+    @cached_property
+    def importing_by_name(self) -> frozenset[str]:
+        """The distributions that import modules whose names only a run can tell."""
+        return frozenset(each.name for each in self.distributions.values() if each.imports_by_name)
+
+    def mentioning(self, word: str) -> frozenset[str]:
+        """Return the distributions in whose source the word stands as a string of its own."""
+        if is_odd(word):
+            return frozenset(each.name for each in self.distributions.values() if each.mentions(word))
+        return self._mentions.get(word, frozenset())
+
+    def naming(self, top: str) -> frozenset[str]:
+        """Return the distributions that have a top-level name, or a string that begins with it and a dot."""
+        return self._beginnings.get(top, frozenset())
+
+    def importing(self, name: str) -> frozenset[str]:
+        """Return the distributions that import a module, or what lies in it, by a statement."""
+        return self._imports.get(name, frozenset())
 
     @property
     def host(self) -> Distribution:
@@ -94,3 +127,19 @@ def _distributions(stage: Stage, workspace: Workspace) -> Iterator[Distribution]
     for info in sorted(stage.site_packages.glob("*.dist-info")):
         package = packages.get(canonicalize_name(info.stem.rpartition("-")[0]))
         yield kept.read(info, package) if package else distribution.read(info, library)
+
+
+def _inverted(words: Mapping[str, Iterable[str]]) -> Mapping[str, frozenset[str]]:
+    """Return who has each word; most words have one owner, and share its set."""
+    alone = {name: frozenset({name}) for name in words}
+    found: dict[str, frozenset[str] | set[str]] = {}
+    for name, own in words.items():
+        for word in own:
+            known = found.get(word)
+            if known is None:
+                found[word] = alone[name]
+            elif isinstance(known, set):
+                known.add(name)
+            else:
+                found[word] = {*known, name}
+    return {word: frozenset(names) for word, names in found.items()}

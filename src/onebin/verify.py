@@ -116,9 +116,10 @@ def _distributions(staged: Mapping[str, str], found: Mapping[str, str]) -> Itera
 
 
 def _sets(label: str, staged: Sequence[Any], found: Sequence[Any]) -> Iterator[Finding]:
-    for missing in [row for row in staged if row not in found][:_SHOWN]:
+    known, wanted = set(map(tuple, found)), set(map(tuple, staged))
+    for missing in [row for row in staged if tuple(row) not in known][:_SHOWN]:
         yield Finding(_text(missing), f"this {label} is missing in the artifact")
-    for extra in [row for row in found if row not in staged][:_SHOWN]:
+    for extra in [row for row in found if tuple(row) not in wanted][:_SHOWN]:
         yield Finding(_text(extra), f"this {label} is in the artifact but not in the stage")
 
 

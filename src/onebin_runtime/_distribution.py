@@ -21,9 +21,12 @@ class FrozenDistribution(Distribution):
     def __init__(self, root: str, normalised: str, row: Row) -> None:
         self._root = root
         self._normalised = normalised
-        self._name, self._version, info, self._points = row
-        # pip, pkg_resources and others reach for this attribute of the standard library's own class.
-        self._path = Path(root, FOLDER, info)
+        self._name, self._version, self._info, self._points = row
+
+    @property
+    def _path(self) -> Path:
+        """The .dist-info folder; pip, pkg_resources and others reach for this name of the standard library's class."""
+        return Path(self._root, FOLDER, self._info)
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
         """Return the text of a file of the .dist-info directory, or None if it is not there."""

@@ -62,9 +62,8 @@ class MetadataFinder:
 
         from onebin_runtime._distribution import FrozenDistribution
 
-        rows: tuple[Row, ...] = onebin_index.DISTRIBUTIONS
-        for row in rows:
-            normalised = _normalise(row[0])
+        rows: dict[str, Row] = onebin_index.DISTRIBUTIONS
+        for normalised, row in rows.items():
             yield normalised, FrozenDistribution(self._root, normalised, row)
 
 

@@ -113,7 +113,7 @@ class Registry:
     plugins are imported in processes of their own. `failures` has the error of each plugin that was skipped.
     """
 
-    __slots__ = ("_built_in", "_plugins", "_points", "_policies", "failures", "isolate")
+    __slots__ = ("_built_in", "_by_name", "_plugins", "_points", "_policies", "failures", "isolate")
 
     def __init__(
         self,
@@ -125,6 +125,7 @@ class Registry:
     ) -> None:
         self._plugins = tuple(plugins)
         self._built_in = tuple(built_in)
+        self._by_name: dict[str, Plugin] = {}
         self._policies = dict(extension_points or {})
         self._points: dict[str, ExtensionPoint] = {}
         self.isolate = isolate
@@ -139,9 +140,10 @@ class Registry:
     def __getitem__(self, name: str) -> Plugin:
         """Return a plugin by its row's name or its distribution's; raises PluginNotFound with near matches."""
         known = (*self._plugins, *self._built_in)
-        for plugin in known:
-            if plugin.name == name:
-                return plugin
+        if not self._by_name:
+            self._by_name = {plugin.name: plugin for plugin in reversed(known)}
+        if name in self._by_name:
+            return self._by_name[name]
         wanted = _normalise(name)
         for plugin in known:
             if wanted in (_normalise(plugin.name), _normalise(plugin.distribution)):

@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
 
 
-def start(registry: Registry, name: str, start_lines: list[str], *, interpreter: bool) -> None:
+def start(
+    registry: Callable[[], Registry], name: str, start_lines: list[str], *, interpreter: bool, plugins_at_start: bool
+) -> None:
     """Prepare the process for the host: metadata, .pth lines, worker processes, the self-test, eager plugins.
 
     Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may ask the artifact to act
-    as one. Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
+    as one, `plugins_at_start` that the registry has to do something before the host: for eager or isolated plugins.
+    Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
     """
     begun = now()
     is_tested = bool(os.environ.get(SELF_TEST_VARIABLE)) and not is_privileged()
-    if not is_tested:
-        registry.isolate()  # before anything may import a plugin; a self-test is about the plugins themselves
+    if plugins_at_start and not is_tested:
+        registry().isolate()  # before anything may import a plugin; a self-test is about the plugins themselves
     frozen_root = getattr(sys, "_MEIPASS", None)
     if frozen_root is None:
         sys.argv[0] = name  # as users will see it, and not the path of the generated entry
@@ -37,9 +40,10 @@ def start(registry: Registry, name: str, start_lines: list[str], *, interpreter:
     if is_tested:
         from onebin_runtime._probe import main
 
-        raise SystemExit(main(registry))
+        raise SystemExit(main(registry()))
     trace("prepared for the host", begun)
-    _reporting(registry.open_eager)()
+    if plugins_at_start:
+        _reporting(registry().open_eager)()
 
 
 def run(host: Callable[[], object]) -> NoReturn:
@@ -92,7 +96,7 @@ def _foreign_part(trace: TracebackType | None) -> TracebackType | None:
 
 def _is_own(names: dict[str, object]) -> bool:
     """Tell whether a module's names are those of this package or of the generated entry."""
-    return "REGISTRY" in names or str(names.get("__name__")).startswith("onebin_runtime.")
+    return "START_LINES" in names or str(names.get("__name__")).startswith("onebin_runtime.")
 
 
 def _end_by_interrupt() -> NoReturn:

@@ -23,7 +23,7 @@ EXPLAINED = {
     r"pyimod0[1-4]_\w+": "PyInstaller's importers, without which nothing else can be imported",
     r"_?struct|zlib": "with which those read the archive of modules",
     r"onebin_runtime(\._(start|interpreter|metadata|late|registry|trace|errors|api))?": "what prepares the process",
-    r"onebin_(registry|late)": "the plugins, and what is to be patched when; data, generated",
+    r"onebin_late": "what is to be patched when; data, generated",
     r"importlib(\._bootstrap(_external)?)?": "names for what the interpreter has anyway",
     r"__future__": "that the runtime's annotations are not evaluated",
     r"warnings": "built in; the runtime asks for it while it imports, as `python -W` does",

@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         {
             "errors",
             "paths",
+            "scratch",
             "process",
             "digest",
             "progress",
@@ -58,6 +59,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "survey_cache",
             "survey",
             "syntax",
+            "words",
             "native",
             "probe",
             "contribution",
