@@ -47,6 +47,9 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     labels = {demand.target: demand.source for demand in own}
     found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
     unknown = _UNKNOWN.search(failure.text)
+    if unknown and failure.wants_login:
+        label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
+        return failure.become(LockError, f"{label}: an index does not tell (HTTP 401 or 403)")
     if unknown:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
         hint = 'check the spelling; for a package of your own, name its folder: { path = "..." }'

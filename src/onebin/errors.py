@@ -31,8 +31,8 @@ class OnebinError(Exception):
 class FindingsError(OnebinError):
     """An error that holds every finding of its stage, so that all of them are mended in one go."""
 
-    def __init__(self, summary: str, findings: Sequence[Finding]) -> None:
-        super().__init__(summary)
+    def __init__(self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None) -> None:
+        super().__init__(summary, hint)
         self.findings = tuple(findings)
 
 
@@ -127,6 +127,25 @@ class SignatureError(OnebinError):
     exit_code = 14
 
 
+class VendorError(FindingsError):
+    """A folder of `onebin vendor` cannot be filled, or lacks what a build needs; holds every file."""
+
+    exit_code = 15
+    elsewhere = "name another folder"
+
+
+class AuditError(FindingsError):
+    """A package has a known vulnerability; holds every one."""
+
+    exit_code = 16
+
+
+class AdvisoryError(FindingsError):
+    """The advisories for an audit cannot be read; holds every file."""
+
+    exit_code = 17
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 
@@ -167,4 +186,4 @@ def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[Non
         number = error.errno or 0
         cause = _CAUSES.get(number, error.strerror or str(error))
         remedy = _REMEDIES.get(number, "{elsewhere}").format(elsewhere=become.elsewhere)
-        raise become(f"cannot {doing} {path}: {cause}", remedy) from error
+        raise become(f"cannot {doing} {path}: {cause}", hint=remedy) from error

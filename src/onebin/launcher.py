@@ -66,11 +66,17 @@ def exists_for(platform: str) -> bool:
     return platform in TARGETS
 
 
-def find(platform: str, workspace: Workspace, *, offline: bool = False) -> Path:
-    """Return the compiled launcher of a platform; raises PackError if it cannot be made."""
+def find(platform: str, workspace: Workspace, *, offline: bool = False, wheelhouse: Path | None = None) -> Path:
+    """Return the compiled launcher of a platform; raises PackError if it cannot be made.
+
+    A released onebin carries it, and a folder that `onebin vendor` filled has it if onebin does not.
+    """
     carried = _carried_dir() / file_name(platform)
     if carried.is_file():
         return carried
+    if wheelhouse is not None and (wheelhouse / file_name(platform)).is_file():
+        return wheelhouse / file_name(platform)
+    offline = offline or wheelhouse is not None
 
     def make(partial: Path) -> None:
         compile_for(platform, partial, offline=offline)
@@ -159,6 +165,11 @@ def file_name(platform: str) -> str:
     """Return what the launcher of a platform is called: a name that changes with all that goes into the launcher."""
     inputs = [sha256_of_tree(_source_dir()), _COMPILER, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
     return f"{platform}-{sha256_of(inputs)[:16]}"
+
+
+def is_carried(platform: str) -> bool:
+    """Tell whether onebin itself has the compiled launcher of a platform, as a release does."""
+    return (_carried_dir() / file_name(platform)).is_file()
 
 
 def _carried_dir() -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from filelock import FileLock
 from packaging.utils import canonicalize_name
 
 from onebin import interpreter as interpreters
-from onebin import uv
+from onebin import lock_sources, uv
 from onebin.conflict import explain
 from onebin.digest import sha256_of, sha256_of_file
 from onebin.errors import LockError, os_errors
@@ -51,7 +52,7 @@ TOOLCHAIN_REQUIREMENTS = ("pyinstaller>=6.22.3", "pyinstaller-hooks-contrib")
 
 # PyInstaller depends on setuptools but runs without it; were it importable, PyInstaller would offer setuptools'
 # vendored copies to hosts that never asked for them.
-_TOOLCHAIN_LEFT_OUT = ("setuptools",)
+TOOLCHAIN_LEFT_OUT = ("setuptools",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,8 @@ class Lock:
     """A lock that fits its manifest and interpreter.
 
     `digest` is the SHA-256 of the file. `answers` maps each plugin row to the package that answers it, or None for a
-    row of modules only. `changes` says in lines for people what this run changed in the file.
+    row of modules only. `buildable` names the packages that may be built from source, None is for all. `changes` says
+    in lines for people what this run changed in the file.
     """
 
     file: Path
@@ -94,6 +96,7 @@ class Lock:
     host: str
     answers: Mapping[str, str | None]
     toolchain: tuple[Pin, ...]
+    buildable: frozenset[str] | None
     changes: tuple[str, ...] = ()
 
     @property
@@ -122,7 +125,7 @@ def resolve(
     _refuse_unknown_upgrades(upgrade, old, file)
     reasons = staleness(old, manifest, python)
     if not reasons and upgrade == ():
-        return _lock(file, old, python, changes=())
+        return _lock(file, old, manifest, python, changes=())
     if locked:
         raise LockError(
             f"{display(file)} does not fit the manifest: {'; '.join(reasons)}",
@@ -131,7 +134,7 @@ def resolve(
     _renew(manifest, workspace, file, old, python, upgrade=upgrade, offline=offline)
     new = read_data(file)
     # For a first lock, the list of what came would be the lock itself.
-    return _lock(file, new, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
+    return _lock(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
 
 
 def _refuse_unknown_upgrades(names: Sequence[str] | None, old: Mapping[str, Any], file: Path) -> None:
@@ -149,7 +152,7 @@ def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
     python = interpreters.find(manifest.bundle.python, manifest.directory)
     file = workspace.lock_file(manifest.bundle.name)
     data = read_data(file)
-    return None if staleness(data, manifest, python) else _lock(file, data, python, changes=())
+    return None if staleness(data, manifest, python) else _lock(file, data, manifest, python, changes=())
 
 
 def _renew(
@@ -170,15 +173,16 @@ def _renew(
         draft = directory / file.name
         if old and old is not NOT_OURS:  # uv prefers the versions that it finds at its output
             draft.write_text(file.read_text("utf-8"), "utf-8")
+        resolve_all = partial(
+            uv.compile_lock,
+            _requirements(manifest),
+            python=python.executable,
+            output=draft,
+            directory=workspace.directory,
+            upgrade=upgrade,
+        )
         try:
-            uv.compile_lock(
-                _requirements(manifest),
-                python=python.executable,
-                output=draft,
-                directory=workspace.directory,
-                upgrade=upgrade,
-                offline=offline,
-            )
+            lock_sources.resolve(manifest, resolve_all, Path(scratch), offline=offline)
         except uv.Failure as failure:
             raise explain(failure, manifest) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
@@ -226,8 +230,7 @@ def _resolve_toolchain(scratch: Path, python: Interpreter, *, offline: bool) -> 
             python=python.executable,
             output=draft,
             directory=scratch,
-            leave_out=_TOOLCHAIN_LEFT_OUT,
-            offline=offline,
+            limits=uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, offline=offline),
         )
     except uv.Failure as failure:
         raise failure.become(LockError, "the tool chain (PyInstaller) cannot be resolved") from failure
@@ -305,7 +308,9 @@ def _replace(file: Path, text: str, workspace: Workspace) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _lock(file: Path, data: Mapping[str, Any], python: Interpreter, *, changes: tuple[str, ...]) -> Lock:
+def _lock(
+    file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
+) -> Lock:
     own = data["tool"]["onebin"]
     text = file.read_text("utf-8")
     return Lock(
@@ -319,6 +324,7 @@ def _lock(file: Path, data: Mapping[str, Any], python: Interpreter, *, changes: 
         toolchain=tuple(
             Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"])) for pin in own["toolchain"]
         ),
+        buildable=lock_sources.buildable(manifest, data["packages"]),
         changes=changes,
     )
 

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict  # pydantic cannot read the standard lib
 from onebin.digest import sha256_of, sha256_of_file
 from onebin.errors import LockError
 from onebin.local_projects import PROJECT_FILES
+from onebin.lock_sources import refused
 from onebin.paths import display
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def staleness(data: Mapping[str, Any], manifest: Manifest, python: Interpreter) 
         *_differences("python", {"python": own.get("python-minor")}, {"python": python.minor}),
         *_differences("platform", {"platform": own.get("platform")}, {"platform": python.platform}),
         *_edits(data, own),
+        *(f"{name} has no wheel, and is not in [lock] allow-source" for name in refused(manifest, data["packages"])),
     ]
     return tuple(reasons)
 

@@ -19,7 +19,18 @@ from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSch
 
 from onebin.errors import ManifestError
 from onebin.manifest_lines import parse_toml, read
-from onebin.manifest_model import Bundle, Document, ExtensionPoint, Freeze, Host, PluginRow, PluginTable, Target, Verify
+from onebin.manifest_model import (
+    Bundle,
+    Document,
+    ExtensionPoint,
+    Freeze,
+    Host,
+    Locking,
+    PluginRow,
+    PluginTable,
+    Target,
+    Verify,
+)
 from onebin.manifest_problems import located, read_document
 from onebin.paths import display
 
@@ -28,6 +39,7 @@ __all__ = [
     "ExtensionPoint",
     "Freeze",
     "Host",
+    "Locking",
     "Manifest",
     "PluginRow",
     "Target",
@@ -49,6 +61,7 @@ class Manifest:
     plugins: tuple[PluginRow, ...]
     extension_points: Mapping[str, ExtensionPoint] = field(hash=False)
     freeze: Freeze = field(hash=False)
+    lock: Locking
     target: Target
     verify: Verify = field(hash=False)
 
@@ -79,6 +92,7 @@ def parse(text: str, *, file: Path) -> Manifest:
         plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
         extension_points=document.extension_points,
         freeze=document.freeze,
+        lock=document.lock,
         target=document.target,
         verify=document.verify,
     )

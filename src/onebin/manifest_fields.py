@@ -158,6 +158,9 @@ Interpreter = Annotated[
     ),
 ]
 Distribution = Annotated[str, _Text("a package's name", NAME, "as PyPI has it: letters, digits and . _ -")]
+SourceName = Annotated[
+    str, _Text('a package\'s name, or "*" for any', rf"\*|{NAME}", "as PyPI has it: letters, digits and . _ -")
+]
 RowName = Annotated[str, _Text("a plugin's name", ROW_NAME, "letters, digits and . _ -")]
 Extra = Annotated[str, _Text("an extra's name", NAME, "letters, digits and . _ -; without brackets")]
 Version = Annotated[
@@ -199,6 +202,7 @@ Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0
 Glibc = Annotated[str, _Text("a version of glibc", r"2\.[0-9]{1,3}", 'such as "2.28"')]
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
+SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]
 Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
 RowNames = Annotated[tuple[RowName, ...], Strict(strict=False)]
 CommandLine = Annotated[

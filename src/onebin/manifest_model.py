@@ -249,6 +249,15 @@ class Target(Table):
     )
 
 
+class Locking(Table):
+    """`[lock]`: what may be locked."""
+
+    allow_source: kinds.SourceNames = Field(
+        (),
+        description='Packages of an index that may be built from source, which runs their code; "*" is for all.',
+    )
+
+
 class Verify(Table):
     """`[verify]`: what proves the artifact, beside onebin's own questions."""
 
@@ -280,6 +289,7 @@ class Document(Table):
         default_factory=dict, description="How the plugins of one extension point are loaded."
     )
     freeze: Freeze = Field(default_factory=Freeze)
+    lock: Locking = Field(default_factory=Locking)
     target: Target = Field(default_factory=Target)
     verify: Verify = Field(default_factory=Verify)
 
@@ -290,6 +300,7 @@ TABLES: Mapping[str, type[Table]] = {
     "plugins": PluginTable,
     "extension-points": ExtensionPoint,
     "freeze": Freeze,
+    "lock": Locking,
     "target": Target,
     "verify": Verify,
 }

@@ -153,7 +153,7 @@ def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
     *above, key = map(str, path)
     written = key_path((key,))
     known = (TABLES[above[0]] if above else Document).known_keys()
-    elsewhere = [table for table in ("bundle", "host", "freeze", "target") if key in TABLES[table].known_keys()]
+    elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
     hint = f"known here: {', '.join(known)}"
     if elsewhere and len(above) < 2:
         hint = f"it belongs in [{elsewhere[0]}]"

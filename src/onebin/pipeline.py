@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin import contract, freeze, launcher, lock, receipt, registry, smoke, stage, survey, target, typecheck, verify
+from onebin import (
+    contract,
+    freeze,
+    launcher,
+    lock,
+    receipt,
+    registry,
+    smoke,
+    stage,
+    survey,
+    target,
+    typecheck,
+    verify,
+    wheelhouse,
+)
 from onebin.cache_contents import size_of
 from onebin.errors import FreezeError, PackError, os_errors
 from onebin.libc import wanted
@@ -34,12 +48,13 @@ if TYPE_CHECKING:
 class Settings:
     """How to build: `locked` never writes the lock, `offline` never asks an index, `full_probe` asks about all.
 
-    `release` takes the time to make the file small. `commands` are the caller's own checks, beside those of the
-    manifest.
+    `wheelhouse` is the folder that everything is to come from; the lock is as it is then. `release` takes the time to
+    make the file small. `commands` are the caller's own checks, beside those of the manifest.
     """
 
     locked: bool = False
     offline: bool = False
+    wheelhouse: Path | None = None
     full_probe: bool = False
     release: bool = False
     commands: tuple[str, ...] = ()
@@ -61,16 +76,19 @@ def plan(manifest: Manifest, workspace: Workspace, settings: Settings, progress:
 
 def _locked(manifest: Manifest, workspace: Workspace, settings: Settings, progress: Progress) -> Lock:
     with progress.step("lock") as step:
-        locked = lock.resolve(manifest, workspace, locked=settings.locked, offline=settings.offline)
+        as_it_is = settings.locked or settings.wheelhouse is not None
+        locked = lock.resolve(manifest, workspace, locked=as_it_is, offline=settings.offline)
         step.outcome = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         progress.detail(change)
+    if settings.wheelhouse is not None:
+        wheelhouse.check(settings.wheelhouse, locked)
     return locked
 
 
 def _plan(manifest: Manifest, locked: Lock, workspace: Workspace, settings: Settings, progress: Progress) -> Plan:
     with progress.step("stage") as step:
-        staged = stage.install(locked, workspace, offline=settings.offline)
+        staged = stage.install(locked, workspace, offline=settings.offline, wheelhouse=settings.wheelhouse)
         step.outcome = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
     with progress.step("check") as step:
         surveyed = survey.survey(staged, workspace)
@@ -104,7 +122,9 @@ def _generate(
     checked: Plan, workspace: Workspace, settings: Settings, progress: Progress
 ) -> tuple[Plan, Toolchain, Source]:
     with progress.step("generate") as step:
-        toolchain = install_toolchain(checked.survey.stage.lock, workspace, offline=settings.offline)
+        toolchain = install_toolchain(
+            checked.survey.stage.lock, workspace, offline=settings.offline, wheelhouse=settings.wheelhouse
+        )
         layout = checked.manifest.freeze.layout
         platform = checked.survey.stage.lock.interpreter.platform
         fallback = layout == "cached" and not launcher.exists_for(platform)
@@ -180,4 +200,5 @@ def _build(
 def _launcher(plan: Plan, source: Source, workspace: Workspace, settings: Settings) -> Path | None:
     if source.layout != "cached":
         return None
-    return launcher.find(plan.survey.stage.lock.interpreter.platform, workspace, offline=settings.offline)
+    platform = plan.survey.stage.lock.interpreter.platform
+    return launcher.find(platform, workspace, offline=settings.offline, wheelhouse=settings.wheelhouse)

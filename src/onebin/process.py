@@ -12,18 +12,27 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from onebin.credentials import redact
 from onebin.errors import ProcessError
+
+if sys.platform == "linux":
+    import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 TAIL_LINES = 20
+STILL_RUNNING = "still running after"
 _GRACE_SECONDS = 3.0
+
+# Of one process: more than any resolution or build wants, less than would take a machine down.
+_MEMORY_BYTES = 8 * 1024**3
+_FILE_BYTES = 16 * 1024**3
 
 # Variables that change what a Python program imports or how PyInstaller works; a build must not depend on them.
 _LEAKING = ("PYTHON", "PYINSTALLER", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER__", "_PYI_", "_MEIPASS")
@@ -58,18 +67,21 @@ def run(
     cwd: Path | None = None,
     stdin: str = "",
     timeout: float | None = None,
+    bounded: bool = False,
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    Raises ProcessError when the program cannot be started or is still running after `timeout` seconds; its exit code
-    is the caller's to judge.
+    A `bounded` program may not take memory or write files without an end. Raises ProcessError when the program cannot
+    be started or is still running after `timeout` seconds; its exit code is the caller's to judge.
     """
     command = [os.fspath(part) for part in argv]
     with _started(command, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        if bounded:
+            _bound(child.pid)
         try:
             stdout, stderr = child.communicate(stdin.encode(), timeout)
         except subprocess.TimeoutExpired as error:
-            raise ProcessError(command, -1, f"still running after {timeout:g} s") from error
+            raise ProcessError(command, -1, f"{STILL_RUNNING} {timeout:g} s") from error
     return Completed(code=child.returncode, stdout=_text(stdout), stderr=_text(stderr))
 
 
@@ -81,7 +93,7 @@ def stream(
     cwd: Path | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> None:
-    """Run a program, writing all it prints to `log` and line by line to `echo`.
+    """Run a program, writing all it prints to `log` and line by line to `echo`, without logins.
 
     Raises ProcessError with the last lines when it fails, and OSError when the log cannot be written.
     """
@@ -92,7 +104,7 @@ def stream(
         _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
     ):
         for raw in child.stdout or ():
-            line = _text(raw).rstrip("\r\n")
+            line = redact(_text(raw).rstrip("\r\n"))
             record.write(line + "\n")
             tail.append(line)
             if echo is not None:
@@ -137,6 +149,17 @@ def _started(
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def _bound(pid: int) -> None:
+    """Limit the memory of a process that runs, and the size of the files that it writes; only Linux can."""
+    if sys.platform != "linux":
+        return
+    for kind, most in ((resource.RLIMIT_DATA, _MEMORY_BYTES), (resource.RLIMIT_FSIZE, _FILE_BYTES)):
+        hard = resource.getrlimit(kind)[1]
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with suppress(OSError):  # it has ended
+            resource.prlimit(pid, kind, (least, hard))
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

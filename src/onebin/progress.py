@@ -17,6 +17,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from onebin.credentials import redact
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -58,15 +60,15 @@ class Progress:
     def note(self, line: str) -> None:
         """Show a line that people should read but that stops nothing."""
         if not self.quiet:
-            self.console.print(Text.assemble(("note: ", "bold yellow"), line))
+            self.console.print(Text.assemble(("note: ", "bold yellow"), redact(line)))
 
     def detail(self, line: str) -> None:
         """Show a line that belongs to the step before."""
         if not self.quiet:
-            self.console.print(Text(f"  {line}"))
+            self.console.print(Text(f"  {redact(line)}"))
 
     def _echo(self, line: str) -> None:
-        self.console.print(Text(f"  | {line}", style="dim"))
+        self.console.print(Text(f"  | {redact(line)}", style="dim"))
 
     def _show(self, step: Step, seconds: float) -> None:
         if self.console.is_terminal:

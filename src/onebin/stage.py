@@ -19,6 +19,7 @@ from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.errors import StageError, os_errors
+from onebin.wheelhouse import supplied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +53,11 @@ class Stage:
         return self.directory / "lib" / f"python{self.lock.interpreter.minor}" / "site-packages"
 
 
-def install(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Stage:
-    """Return the stage of a lock, making it if the cache has none; raises StageError."""
+def install(lock: Lock, workspace: Workspace, *, offline: bool = False, wheelhouse: Path | None = None) -> Stage:
+    """Return the stage of a lock, making it if the cache has none; raises StageError.
+
+    With a `wheelhouse`, a folder that `onebin vendor` made, everything comes from there.
+    """
     key = stage_key(lock)
 
     def make(partial: Path) -> None:
@@ -62,7 +66,15 @@ def install(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Stage
         try:
             uv.make_environment(environment, python=lock.interpreter.executable)
             rebuild = [package.name for package in lock.projects]
-            uv.install_lock(lock.file, python=stage.python, rebuild=rebuild, offline=offline)
+            with supplied(lock, wheelhouse, partial) as file:
+                uv.install_lock(
+                    file,
+                    python=stage.python,
+                    rebuild=rebuild,
+                    build=lock.buildable,
+                    offline=offline,
+                    wheelhouse=wheelhouse,
+                )
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:
             raise _explain(failure) from failure

@@ -66,7 +66,9 @@ def _imported_part(hook: Path, target: str) -> str | None:
     return None
 
 
-def install_toolchain(lock: Lock, workspace: Workspace, *, offline: bool = False) -> Toolchain:
+def install_toolchain(
+    lock: Lock, workspace: Workspace, *, offline: bool = False, wheelhouse: Path | None = None
+) -> Toolchain:
     """Return the tool chain that a lock pins, installing it if the cache has none; raises StageError."""
     requirements = "".join(
         f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
@@ -78,7 +80,13 @@ def install_toolchain(lock: Lock, workspace: Workspace, *, offline: bool = False
         wanted = partial / "requirements.txt"
         wanted.write_text(requirements, "utf-8")
         try:
-            uv.install_flat(wanted, python=lock.interpreter.executable, target=partial / "packages", offline=offline)
+            uv.install_flat(
+                wanted,
+                python=lock.interpreter.executable,
+                target=partial / "packages",
+                offline=offline,
+                wheelhouse=wheelhouse,
+            )
         except uv.Failure as failure:
             raise failure.become(StageError, "the tool chain (PyInstaller) cannot be installed") from failure
 

@@ -1,33 +1,56 @@
 """What onebin asks of uv: find interpreters, resolve, make environments and install.
 
-Every call goes through `_uv`, which knows where uv is and how its failures read. Index, credentials and proxies are
-uv's own settings (uv.toml and the UV_ variables), so that onebin never sees a credential.
+Every call goes through `_uv`, which knows where uv is and how its failures read. Index, credentials, proxies and
+timeouts are uv's own settings (uv.toml and the UV_ variables).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from onebin.errors import OnebinError
-from onebin.process import Completed, environment, run
+from onebin.errors import OnebinError, ProcessError
+from onebin.process import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
+_SECONDS = 3600.0
 
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
+_BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
+_LOGIN = re.compile(r"\b40[13] (?:Unauthorized|Forbidden)|lack of valid authentication", re.IGNORECASE)
+_NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
+_NOT_VENDORED = re.compile(r"not found in the provided package locations")
+_DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
 _REMEDIES = (
     (_NO_SPACE, "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"),
+    (_NOT_VENDORED, "the folder of --vendor has not got it: run `onebin vendor` again where there is a network"),
     (_OFFLINE, "this build is offline and something is not in uv's cache: run once without --offline"),
     (
         re.compile("Hash mismatch"),
         "if the lock was edited, delete it and run `onebin lock`; if not, do not trust this index",
+    ),
+    (
+        _BUSY,
+        "is the index slow, or does it send without an end? ONEBIN_UV_TIMEOUT is how many seconds uv may take",
+    ),
+    (
+        _NETWORK,
+        "check the index and network that uv is set to use (its patience: UV_HTTP_TIMEOUT, UV_HTTP_RETRIES), try again",
+    ),
+    (
+        _DAMAGED,
+        "the wheel is malformed, or was damaged on its way: check the index and try again, or lock another version",
     ),
     (
         re.compile(r"wheel|\.whl", re.IGNORECASE),
@@ -36,20 +59,56 @@ _REMEDIES = (
 )
 
 
-class Failure(Exception):  # noqa: N818  # not an error for the user yet: each stage words its own
-    """uv said no; `text` is what it said, without its prefix and its advice on its own flags."""
+_LOGIN_REMEDY = (
+    "the index wants a login, or refuses the one that it gets: uv takes it from UV_INDEX, uv.toml or a .netrc file"
+)
 
-    def __init__(self, text: str) -> None:
+
+class Failure(Exception):  # noqa: N818  # not an error for the user yet: each stage words its own
+    """uv said no; `text` is what it said, without its prefix and its advice on its own flags; `raw` is all of it."""
+
+    def __init__(self, text: str, *, raw: str | None = None) -> None:
         super().__init__(text)
         self.text = text
+        self.raw = text if raw is None else raw
+
+    @property
+    def wants_login(self) -> bool:
+        """Whether an index refused what it was asked for, for want of a login."""
+        return _LOGIN.search(self.raw) is not None
 
     def become(self, error: type[OnebinError], doing: str, hint: str | None = None) -> OnebinError:
         """Return the stage's error for this failure: with the remedy for what can be recognised, or with `hint`."""
         known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
+        if self.wants_login:
+            known = _LOGIN_REMEDY
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
         hint = hint or "check the versions in the manifest, and the index and network that uv is set to use"
         return error(f"{doing}\nuv says: {self.text}", hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a resolution may do: `offline` asks no index, `build` names what may be built from source (None: all).
+
+    The packages in `leave_out` are resolved and not written; those in the file `excludes` are not even resolved.
+    """
+
+    offline: bool = False
+    build: Collection[str] | None = ()
+    leave_out: Sequence[str] = ()
+    excludes: Path | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The same in uv's words."""
+        return [
+            *(f"--no-emit-package={name}" for name in self.leave_out),
+            *(["--excludes", str(self.excludes)] if self.excludes else []),
+            *_building(self.build),
+            *_supply(offline=self.offline),
+        ]
 
 
 def version() -> str:
@@ -77,8 +136,7 @@ def compile_lock(
     output: Path,
     directory: Path,
     upgrade: Sequence[str] | None = (),
-    leave_out: Sequence[str] = (),
-    offline: bool = False,
+    limits: Limits = Limits(),  # frozen
 ) -> None:
     """Resolve requirements into a PEP 751 lock at `output`, preferring the versions that are in it already.
 
@@ -99,8 +157,7 @@ def compile_lock(
         ],
         *["--python", str(python), "--output-file", str(output)],
         *upgrades,
-        *(f"--no-emit-package={name}" for name in leave_out),
-        *(["--offline"] if offline else []),
+        *limits.options,
     ]
     _uv(arguments, stdin="\n".join(requirements) + "\n", cwd=directory)
 
@@ -121,10 +178,19 @@ def make_environment(directory: Path, *, python: Path) -> None:
     )
 
 
-def install_lock(lock: Path, *, python: Path, rebuild: Sequence[str] = (), offline: bool = False) -> None:
+def install_lock(
+    lock: Path,
+    *,
+    python: Path,
+    rebuild: Sequence[str] = (),
+    build: Collection[str] | None = (),
+    offline: bool = False,
+    wheelhouse: Path | None = None,
+) -> None:
     """Install exactly a PEP 751 lock, every download checked against its hashes; raises Failure.
 
-    `rebuild` names the local projects: uv would otherwise reuse a wheel that it built from older sources.
+    `rebuild` names the local projects: uv would otherwise reuse a wheel that it built from older sources. `build` is
+    as in `Limits`. What builds need comes from `wheelhouse`, a folder of wheels, if one is given.
     """
     arguments = [
         "pip",
@@ -137,15 +203,34 @@ def install_lock(lock: Path, *, python: Path, rebuild: Sequence[str] = (), offli
         str(lock),
     ]
     anew = [f"--reinstall-package={name}" for name in rebuild]
-    _uv([*arguments, *anew, *(["--offline"] if offline else [])], cwd=lock.parent)
+    _uv([*arguments, *anew, *_building(build), *_supply(offline=offline, wheelhouse=wheelhouse)], cwd=lock.parent)
 
 
-def install_flat(requirements: Path, *, python: Path, target: Path, offline: bool = False) -> None:
-    """Install a hashed requirements file, without dependencies, into a plain directory, compiled; raises Failure."""
+def install_flat(
+    requirements: Path, *, python: Path, target: Path, offline: bool = False, wheelhouse: Path | None = None
+) -> None:
+    """Install a hashed requirements file, without dependencies, into a plain directory, compiled; raises Failure.
+
+    Only wheels are taken: from the index, or from a folder that holds them.
+    """
     arguments = ["pip", "install", "--quiet", "--no-python-downloads", "--no-deps", "--require-hashes"]
     arguments.append("--compile-bytecode")
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
-    _uv([*arguments, *where, *(["--offline"] if offline else [])])
+    _uv([*arguments, *where, *_building(()), *_supply(offline=offline, wheelhouse=wheelhouse)])
+
+
+def _building(names: Collection[str] | None) -> list[str]:
+    """Return the options that let uv build these packages and no others from source."""
+    if names is None:
+        return []
+    return ["--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(names))]
+
+
+def _supply(*, offline: bool, wheelhouse: Path | None = None) -> list[str]:
+    """Return the options that say where uv takes packages from; its own settings decide if there are none."""
+    if wheelhouse is not None:
+        return ["--offline", "--no-index", "--find-links", str(wheelhouse)]
+    return ["--offline"] if offline else []
 
 
 def _uv(
@@ -161,10 +246,24 @@ def _uv(
     except FileNotFoundError as error:
         raise OnebinError("uv is not installed beside onebin", "pip install uv") from error
     settings = environment(NO_COLOR="1", UV_NO_PROGRESS="1") if env is None else {**env, "NO_COLOR": "1"}
-    completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd)
+    try:
+        completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_longest(), bounded=True)
+    except ProcessError as error:
+        if check and error.tail.startswith(STILL_RUNNING):
+            raise Failure(f"uv is {error.tail}") from error
+        raise
     if check and completed.code != 0:
-        raise Failure(_plain(completed.stderr))
+        ended = f"uv was ended by signal {-completed.code}\n" if completed.code < 0 else ""
+        raise Failure(_plain(f"{ended}{completed.stderr}"), raw=completed.stderr)
     return completed
+
+
+def _longest() -> float:
+    """Return how many seconds one call of uv may take: what a slow index, or one without an end, can hold it for."""
+    try:
+        return float(os.environ.get(TIMEOUT_VARIABLE) or _SECONDS)
+    except ValueError:
+        return _SECONDS
 
 
 def _plain(stderr: str) -> str:

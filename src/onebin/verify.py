@@ -6,6 +6,8 @@ missing, extra, different or failing, by the plugin's name.
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, VerifyError
 from onebin.facts import comparable
+from onebin.lock_file import changed_packages, package_digests
+from onebin.paths import display
 from onebin.probe import MuteError, ask_artifact
 from onebin.progress import count
 
@@ -68,6 +72,30 @@ def verify(file: Path, facts: Facts) -> Verified:
         modules=len(said["modules"]),
         data=len(said["data"]),
     )
+
+
+def compare_lock(facts: Facts, file: Path) -> None:
+    """Compare the lock on an artifact's card with a lock's file; raises VerifyError with what differs, and OSError."""
+    found = file.read_bytes()
+    if hashlib.sha256(found).hexdigest() == facts["lock"]["sha256"]:
+        return
+    name = facts["bundle"]["name"]
+    try:
+        old, new = tomllib.loads(facts["lock"]["text"]), tomllib.loads(found.decode())
+        before, after = package_digests(old), package_digests(new)
+        moved = changed_packages(old, new)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VerifyError(f"{name} was not built from {display(file)}", [_not_its_lock(file, "is no lock")]) from error
+    told = {line.split()[1] for line in moved}
+    changed = [each for each in sorted(before) if each not in told and before[each] != after.get(each)]
+    lines = [*moved, *(f"! {each}: other hashes or places" for each in changed)]
+    findings = [_not_its_lock(file, line) for line in lines or ["same packages, but not the same text"]]
+    raise VerifyError(f"{name} was not built from {display(file)}", findings)
+
+
+def _not_its_lock(file: Path, what: str) -> Finding:
+    hint = "build it anew, or name the lock that it was built from: `onebin inspect --json` has it"
+    return Finding(display(file), what, hint)
 
 
 def compare(facts: Facts, found: Answers) -> Iterator[Finding]:

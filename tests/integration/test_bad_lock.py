@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomlkit
 
-from onebin.errors import LockError, StageError
+from onebin.errors import LockError, StageError, VerifyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,3 +250,24 @@ def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
         "lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=()
     )
     refusal.says("six", hint="without --offline")
+
+
+def test_an_artifact_of_another_lock_is_told_by_verify(bench: Bench, built: Path) -> None:
+    """`verify --lock` compares the lock on the card with the file: packages that differ, and edits that hide."""
+    lock = bench.directory / "pylock.other.toml"
+    text = built.parents[1].joinpath(bench.lock.name).read_text("utf-8")
+    lock.write_text(text, "utf-8")
+    bench.accepts("verify", "--probe", "quick", "--lock", lock, built)
+    package = '\n[[packages]]\nname = "six"\nversion = "1.17.0"\n\n[tool.onebin]'
+    for changed, words in {
+        text.replace("\n[tool.onebin]", package, 1): "+ six 1.17.0",
+        re.sub(r"(sha256 = \")[0-9a-f]{64}", rf"\g<1>{WRONG}", text, count=1): "other hashes",
+        f"{text}\n# more\n": "not the same text",
+        "nothing": "is no lock",
+    }.items():
+        lock.write_text(changed, "utf-8")
+        refusal = bench.refuses("verify", "--lock", lock, built, error=VerifyError, may_write=())
+        assert "was not built from" in refusal.summary
+        refusal.says(words, hint="build it anew")
+    lock.unlink()
+    bench.refuses("verify", "--lock", lock, built, error=VerifyError, may_write=())

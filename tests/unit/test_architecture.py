@@ -34,6 +34,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "elf",
             "signature",
             "sshsig",
+            "credentials",
+            "download",
+            "osv",
         }
     ),
     frozenset(
@@ -48,7 +51,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "conflict",
             "local_projects",
             "lock_file",
+            "lock_sources",
             "lock",
+            "wheelhouse",
             "stage",
             "toolchain",
         }
@@ -90,9 +95,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "receipt",
             "verify",
             "smoke",
+            "vendor",
         }
     ),
-    frozenset({"pipeline", "inspect", "difference"}),
+    frozenset({"pipeline", "inspect", "difference", "audit"}),
     frozenset({"cli", "__main__"}),
 )
 

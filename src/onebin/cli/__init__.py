@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from onebin import __version__
-from onebin.cli import build, edit, look, machine, prove
+from onebin.cli import build, edit, look, machine, prove, supply
 from onebin.cli.report import report
 from onebin.errors import InterruptedBuildError, OnebinError
 
@@ -53,7 +53,9 @@ def cli() -> None:
 for command in (
     *(edit.init, edit.add, edit.remove, edit.list_plugins),
     *(build.lock, build.check, build.generate, build.bundle, build.run),
+    supply.vendor,
     *(prove.verify, look.inspect, look.diff, prove.sign),
+    supply.audit,
     *(machine.doctor, machine.cache),
 ):
     cli.add_command(command)

@@ -103,6 +103,7 @@ def check(
     types: bool,
     locked: bool,
     offline: bool,
+    vendor: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -110,7 +111,7 @@ def check(
     """Find everything that is wrong before anything is frozen."""
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)
-    plan = pipeline.plan(loaded, workspace, Settings(locked=locked, offline=offline), progress)
+    plan = pipeline.plan(loaded, workspace, Settings(locked=locked, offline=offline, wheelhouse=vendor), progress)
     if types:
         pipeline.check_types(plan, workspace, progress)
     if as_json:
@@ -128,14 +129,24 @@ def check(
 )
 @options.with_settings
 @options.with_progress
-def generate(manifest: Path, *, output: Path | None, locked: bool, offline: bool, quiet: bool, verbose: bool) -> None:
+def generate(
+    manifest: Path,
+    *,
+    output: Path | None,
+    locked: bool,
+    offline: bool,
+    vendor: Path | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
     """Write the source that would be frozen.
 
     That is the registry of the plugins, the entry and PyInstaller's spec, to be read.
     """
     loaded, workspace = options.opened(manifest)
     progress = options.progress(quiet=quiet, verbose=verbose)
-    _, _, source = pipeline.generate(loaded, workspace, Settings(locked=locked, offline=offline), progress)
+    settings = Settings(locked=locked, offline=offline, wheelhouse=vendor)
+    _, _, source = pipeline.generate(loaded, workspace, settings, progress)
     directory = output or workspace.directory / "build" / source.name
     source.write(directory)
     for name in source.files:
@@ -170,6 +181,7 @@ def bundle(
     wanted: options.Wanted,
     locked: bool,
     offline: bool,
+    vendor: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -182,6 +194,8 @@ def bundle(
     """
     if wanted.is_given and manifest is not None:
         raise click.UsageError("Give a manifest or --host, not both.")
+    if wanted.is_given and vendor is not None:
+        raise click.UsageError("--vendor needs a manifest with its lock: there is none with --host.")
     progress = options.progress(quiet=quiet or as_json, verbose=verbose)
     with ExitStack() as stack:
         if wanted.is_given:
@@ -189,7 +203,9 @@ def bundle(
         else:
             loaded, workspace = options.opened(manifest or Path(), output)
         full = probe == "full"
-        settings = Settings(locked=locked, offline=offline, full_probe=full, release=release, commands=commands)
+        settings = Settings(
+            locked=locked, offline=offline, wheelhouse=vendor, full_probe=full, release=release, commands=commands
+        )
         built = pipeline.bundle(loaded, workspace, settings, progress, verified=not no_verify)
     bill = None
     if sbom:
@@ -212,15 +228,15 @@ def bundle(
     epilog="Example: onebin run -- serve data.db",
 )
 @options.with_manifest_option
-@click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
+@options.with_settings
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def run(manifest: Path, *, locked: bool, args: tuple[str, ...]) -> int:
+def run(manifest: Path, *, locked: bool, offline: bool, vendor: Path | None, args: tuple[str, ...]) -> int:
     """Run the host unfrozen, in its stage.
 
     With the same registry as the artifact has: the development loop.
     """
     loaded, workspace = options.opened(manifest)
-    settings = Settings(locked=locked)
+    settings = Settings(locked=locked, offline=offline, wheelhouse=vendor)
     plan, _, source = pipeline.generate(loaded, workspace, settings, options.progress(quiet=True, verbose=False))
     with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
         directory = Cache(workspace.cache_dir).ensure(smoke.KIND, source.digest, source.write)

@@ -13,7 +13,7 @@ import click
 
 from onebin import manifest as manifests
 from onebin import manifest_edit
-from onebin.paths import MANIFEST_NAME, Workspace
+from onebin.paths import MANIFEST_NAME, Workspace, absolute
 from onebin.progress import Progress
 from onebin.scratch import scratch
 
@@ -46,7 +46,14 @@ def with_settings(function: F) -> F:
     """Add the options that say how to lock and stage."""
     locked = click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
     offline = click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")
-    return locked(offline(function))
+    vendor = click.option(
+        "--vendor",
+        metavar="DIR",
+        type=click.Path(path_type=Path, readable=False, file_okay=False, resolve_path=False),
+        callback=lambda _context, _parameter, value: value and absolute(value),
+        help="Take every package from the folder that `onebin vendor` filled, and none from anywhere else.",
+    )
+    return locked(offline(vendor(function)))
 
 
 def with_probe(function: F) -> F:

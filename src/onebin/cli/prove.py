@@ -13,7 +13,7 @@ from onebin import card, signature
 from onebin import verify as verifying
 from onebin.cli import options
 from onebin.cli.report import print_json
-from onebin.errors import SignatureError
+from onebin.errors import SignatureError, VerifyError, os_errors
 from onebin.paths import display
 from onebin.probe import quick
 from onebin.process import PASSPHRASE_VARIABLE
@@ -29,9 +29,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, readable=False),
     help="A file of public keys of OpenSSH: FILE.sig must be by one of them, or FILE is not run.",
 )
+@click.option(
+    "--lock",
+    type=click.Path(path_type=Path, readable=False),
+    help="A lock: FILE must have been built from it, or FILE is not run.",
+)
 @options.with_probe
 @options.with_json
-def verify(file: Path, *, key: Path | None, probe: str, as_json: bool) -> None:
+def verify(file: Path, *, key: Path | None, lock: Path | None, probe: str, as_json: bool) -> None:
     """Prove an artifact.
 
     Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
@@ -39,6 +44,9 @@ def verify(file: Path, *, key: Path | None, probe: str, as_json: bool) -> None:
     file = file.absolute()
     signer = None if key is None else signature.check(file, signature.read_public_keys(key))
     facts = card.check(file)
+    if lock is not None:
+        with os_errors(VerifyError, "read the lock", lock.absolute()):
+            verifying.compare_lock(facts, lock.absolute())
     verified = verifying.verify(file, facts if probe == "full" else quick(facts))
     if as_json:
         print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"], "signed_by": signer})

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from onebin.credentials import redact
 from onebin.errors import FindingsError, OnebinError, ProcessError
 
 
@@ -28,8 +29,9 @@ def report(error: OnebinError) -> None:
 
 
 def plain(text: str) -> str:
-    """Return text from a file without the control characters that would command the terminal."""
-    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in text)
+    """Return text without logins, and without the control characters that would command the terminal."""
+    shown = redact(text)
+    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in shown)
 
 
 def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
@@ -43,5 +45,5 @@ def json_text(value: Any) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON document on standard output, without logins."""
+    click.echo(redact(json.dumps(value, indent=2, ensure_ascii=False)))

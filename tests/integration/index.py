@@ -1,0 +1,150 @@
+"""A package index on this machine (PEP 503) that can ask for a login, and do wrong whatever servers do wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from base64 import b64encode
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Literal
+
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# What happens to a download: the connection ends in its middle; its length is right for what is missing; other bytes of
+# the same length; bytes without an end; no answer at all; a byte now and then; or an HTTP status.
+Fault = Literal["cut", "short", "other", "endless", "silent", "slow"]
+
+
+@dataclass
+class Index:
+    """What the index serves and how; a test may change it at any time.
+
+    `fault` concerns downloads, `page_fault` the pages that list them. `seen` are the paths that were asked for.
+    """
+
+    url: str
+    login: str | None = None
+    fault: Fault | int | None = None
+    page_fault: Fault | int | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    stated: dict[str, str] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, file: Path) -> None:
+        """Serve a wheel or source distribution, with the digest that it has now."""
+        self.files[file.name] = file.read_bytes()
+        self.stated[file.name] = hashlib.sha256(self.files[file.name]).hexdigest()
+
+    def change(self, name: str, content: bytes) -> None:
+        """Serve other bytes under a name, with their own digest: what an index does that was broken into."""
+        self.files[name] = content
+        self.stated[name] = hashlib.sha256(content).hexdigest()
+
+    @property
+    def with_login(self) -> str:
+        """The address with the login in it."""
+        return self.url.replace("://", f"://{self.login}@")
+
+    def page(self, package: str) -> bytes | None:
+        """Return the page of a package, None if there is none."""
+        names = [name for name in self.files if canonicalize_name(name.partition("-")[0]) == package]
+        rows = "".join(f'<a href="../../files/{name}#sha256={self.stated[name]}">{name}</a>\n' for name in names)
+        return f"<!DOCTYPE html><html><body>{rows}</body></html>".encode() if names else None
+
+
+@contextmanager
+def serving() -> Iterator[Index]:
+    """Provide an index that serves nothing yet."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+        def do_HEAD(self) -> None:  # the library's name
+            _answer(self, index, with_body=False)
+
+        def do_GET(self) -> None:  # the library's name
+            _answer(self, index, with_body=True)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    index = Index(url=f"http://127.0.0.1:{server.server_address[1]}/simple")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield index
+    finally:
+        index.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _answer(handler: BaseHTTPRequestHandler, index: Index, *, with_body: bool) -> None:
+    index.seen.append(handler.path)
+    expected = b64encode((index.login or "").encode()).decode()
+    if index.login and handler.headers.get("Authorization") != f"Basic {expected}":
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", "Basic")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    *_, folder, name = handler.path.rstrip("/").split("/")
+    content, fault = (
+        (index.page(name), index.page_fault) if folder == "simple" else (index.files.get(name), index.fault)
+    )
+    try:
+        _send(handler, content, 404 if content is None else fault, index.over, with_body=with_body)
+    except (BrokenPipeError, ConnectionResetError):
+        handler.close_connection = True
+
+
+def _send(
+    handler: BaseHTTPRequestHandler,
+    content: bytes | None,
+    fault: Fault | int | None,
+    over: threading.Event,
+    *,
+    with_body: bool,
+) -> None:
+    if fault == "silent":
+        over.wait()
+        return
+    body = content or b""
+    if fault == "other":
+        body = bytes(byte ^ 0x55 for byte in body)
+    if fault == "short":
+        body = body[: len(body) // 2]
+    handler.send_response(fault if isinstance(fault, int) else 200)
+    handler.send_header("Content-Type", "text/html" if body.startswith(b"<!") else "application/octet-stream")
+    if fault != "endless":
+        handler.send_header("Content-Length", "0" if isinstance(fault, int) else str(len(body)))
+    else:
+        handler.send_header("Connection", "close")
+    handler.end_headers()
+    if with_body and not isinstance(fault, int):
+        _send_body(handler, body, fault, over)
+
+
+def _send_body(handler: BaseHTTPRequestHandler, body: bytes, fault: Fault | None, over: threading.Event) -> None:
+    if fault == "cut":
+        handler.wfile.write(body[: len(body) // 2])
+        handler.wfile.flush()
+        handler.close_connection = True
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        return
+    if fault == "slow":
+        for position in range(len(body)):  # ends with the test
+            handler.wfile.write(body[position : position + 1])
+            if over.wait(1):
+                return
+    handler.wfile.write(body)
+    while fault == "endless" and not over.is_set():
+        handler.wfile.write(bytes(65536))

@@ -1,0 +1,138 @@
+"""A package index that does wrong whatever servers do wrong: one error in bounded time, and the next build succeeds."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import LockError, StageError
+
+from .index import Fault, Index, serving
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .bench import Bench
+
+pytestmark = pytest.mark.network
+
+ROW = 'orbit = { version = "*", modules = ["orbit"] }'
+WHEEL = "orbit-1.0.0-py3-none-any.whl"
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """Return an index with one package, of which half is more than a network buffer."""
+    with serving() as made:
+        noise = "".join(f"{number * 7919 % 10007:x}" for number in range(200_000))
+        files = {"orbit/__init__.py": "", "orbit/data.txt": noise}
+        made.add(make_wheel(tmp_path_factory.mktemp("served"), "orbit", files=files))
+        yield made
+
+
+@pytest.fixture
+def index(served: Index) -> Iterator[Index]:
+    """Return the index, without any fault yet."""
+    good = served.files[WHEEL]
+    yield served
+    served.fault = served.page_fault = None
+    served.change(WHEEL, good)
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, str]:
+    """Return a place to keep the lock, so that it is resolved once."""
+    return {}
+
+
+@pytest.fixture
+def locked_bench(bench: Bench, index: Index, tmp_path: Path, kept: dict[str, str]) -> Bench:
+    """Return a bench whose lock has a package of that index."""
+    bench.manifest("greet-hello", ROW)
+    if not kept:
+        bench.accepts("lock", env=settings(index, tmp_path, "uv-lock"))
+        kept["text"] = bench.lock.read_text("utf-8")
+    bench.lock.write_text(kept["text"], "utf-8")
+    return bench
+
+
+def settings(index: Index, tmp_path: Path, cache: str) -> dict[str, str]:
+    """Return uv's settings for that index: impatient, and with a cache of its own."""
+    patience = {"UV_HTTP_TIMEOUT": "2", "UV_HTTP_RETRIES": "0"}
+    return {"UV_INDEX": index.url, "UV_CACHE_DIR": str(tmp_path / cache), **patience}
+
+
+FAULTS: dict[str, tuple[Fault | int, tuple[str, ...]]] = {
+    "connection-lost": ("cut", ("orbit",)),
+    "truncated": ("short", ("orbit",)),
+    "other-bytes": ("other", ("orbit",)),
+    "endless": ("endless", ("orbit",)),
+    "no-answer": ("silent", ("orbit",)),
+    "not-found": (404, ("orbit", "404")),
+    "server-error": (500, ("orbit", "500")),
+    "unauthorised": (401, ("orbit", "401")),
+    "forbidden": (403, ("orbit", "403")),
+}
+
+
+@pytest.mark.parametrize(("fault", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_download_that_fails_is_an_error_and_the_next_build_succeeds(
+    locked_bench: Bench, index: Index, tmp_path: Path, fault: Fault | int, words: tuple[str, ...]
+) -> None:
+    """Whatever happens to a download: an error that names it, in bounded time, with nothing left; then all is well."""
+    index.fault = fault
+    env = settings(index, tmp_path, "uv")
+    refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says(*words, hint="index")
+    assert refusal.steps == ["lock"]
+    index.fault = None
+    locked_bench.accepts("check", "--locked", env=env)
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
+    """The timeout of uv is for silence; one call of it has a limit of its own, which can be set."""
+    index.fault = "slow"
+    env = {**settings(index, tmp_path, "uv"), "ONEBIN_UV_TIMEOUT": "5"}
+    refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("still running after 5 s", hint="ONEBIN_UV_TIMEOUT")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_a_page_without_an_end_is_given_up(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """A page is kept in memory: how much that may become is limited (here to less than a build may take)."""
+    bench.manifest("greet-hello", ROW)
+    index.page_fault = "endless"
+    env = settings(index, tmp_path, "uv")
+    under = ["prlimit", f"--data={512 * 1024**2}"]
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS, under=under)
+    refusal.says("memory allocation", hint="without an end")
+
+
+PAGE_FAULTS: dict[str, Fault | int] = {"no-answer": "silent", "server-error": 500, "forbidden": 403, "cut": "cut"}
+
+
+@pytest.mark.parametrize("fault", PAGE_FAULTS.values(), ids=PAGE_FAULTS)
+def test_an_index_that_does_not_answer_is_an_error_of_the_lock(
+    bench: Bench, index: Index, tmp_path: Path, fault: Fault | int
+) -> None:
+    """Without the list of versions there is no lock; the previous one stays, and the next try succeeds."""
+    bench.manifest("greet-hello", ROW)
+    index.page_fault = fault
+    env = settings(index, tmp_path, "uv")
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("orbit", hint="index")
+    index.page_fault = None
+    bench.accepts("lock", env=env)
+
+
+def test_other_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
+    """An index that has other bytes than were locked, and states their digest, is not believed."""
+    evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})
+    index.change(WHEEL, evil.read_bytes())
+    refusal = locked_bench.refuses("check", error=StageError, env=settings(index, tmp_path, "uv"), may_write=())
+    refusal.says("a download is not what the lock says", "orbit", hint="do not trust this index")

@@ -1,0 +1,144 @@
+"""Source distributions run code when they are built: refused, unless the manifest names them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import LockError, ManifestError
+
+from .index import Index, serving
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .bench import Bench
+
+pytestmark = pytest.mark.network
+
+PROJECT = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "{backend}"\nbackend-path = ["."]\n'
+# A backend that leaves a mark whenever its code runs, and then does its work.
+BACKEND = """
+import pathlib
+pathlib.Path({mark!r}).touch()
+from hatchling.build import *
+"""
+
+
+def make_sdist(folder: Path, name: str, mark: Path) -> Path:
+    """Write a source distribution whose metadata only a build can tell; its build leaves a mark."""
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n",
+        "pyproject.toml": PROJECT.format(backend="marking")
+        + f'[project]\nname = "{name}"\nversion = "1.0.0"\ndynamic = ["dependencies"]\n'
+        + "[tool.hatch.metadata.hooks.custom]\n",
+        "hatch_build.py": "from hatchling.metadata.plugin.interface import MetadataHookInterface\n\n\n"
+        "class Hook(MetadataHookInterface):\n    def update(self, metadata):\n        metadata['dependencies'] = []\n",
+        "marking.py": BACKEND.format(mark=str(mark)),
+        f"{name}.py": "",
+    }
+    file = folder / f"{name}-1.0.0.tar.gz"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(file, "w:gz") as archive:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{name}-1.0.0/{path}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, BytesIO(text.encode()))
+    return file
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    """Return an index that has two packages without a wheel, and one with both."""
+    with serving() as made:
+        for name in ("meteor", "quasar"):
+            made.add(make_sdist(tmp_path / "served", name, tmp_path / "ran"))
+        made.add(make_wheel(tmp_path / "served", "orbit", files={"orbit.py": ""}, requires=["meteor"]))
+        yield made
+
+
+def settings(index: Index) -> dict[str, str]:
+    """Return uv's settings for that index."""
+    return {"UV_INDEX": index.url}
+
+
+def row(name: str) -> str:
+    """Return a row whose module is its name."""
+    return f'{name} = {{ version = "*", modules = ["{name}"] }}'
+
+
+def allow(*names: str) -> str:
+    """Return the table that allows packages."""
+    return f"[lock]\nallow-source = {json.dumps(names)}"
+
+
+def test_packages_without_a_wheel_are_refused_together(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """All of them come in one error, also the dependency of a dependency, with the key; and none of their code runs."""
+    bench.manifest(row("orbit"), row("quasar"))
+    refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
+    said = refusal.says("no wheel", hint='[lock] allow-source = ["meteor", "quasar"]')
+    assert "meteor" in said.text
+    assert "quasar" in said.text
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("allowed", [("Meteor",), ("*",)], ids=["by-name", "all"])
+def test_a_package_that_is_named_is_built(bench: Bench, index: Index, tmp_path: Path, allowed: tuple[str, ...]) -> None:
+    """What `allow-source` names is built and locked with its hash; names are compared as PEP 503 says."""
+    bench.manifest(row("orbit"), end=allow(*allowed))
+    bench.accepts("check", env=settings(index))
+    assert (tmp_path / "ran").exists()
+
+
+def test_who_is_not_named_is_still_refused(bench: Bench, index: Index) -> None:
+    """Trust in one package is no trust in another."""
+    bench.manifest(row("orbit"), row("quasar"), end=allow("meteor"))
+    refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
+    said = refusal.says("a package has no wheel", hint='allow-source = ["meteor", "quasar"]')
+    assert "\n  quasar" in said.text
+
+
+def test_a_lock_is_no_way_around(bench: Bench, index: Index) -> None:
+    """A lock that was made when a package was allowed does not fit any more when it is not."""
+    bench.manifest(row("orbit"), end=allow("meteor"))
+    bench.accepts("lock", env=settings(index))
+    bench.manifest(row("orbit"))
+    refusal = bench.refuses("check", "--locked", error=LockError, env=settings(index), may_write=())
+    refusal.says("meteor has no wheel", "allow-source", hint="onebin lock")
+
+
+def test_local_projects_are_built_without_being_named(bench: Bench) -> None:
+    """What the manifest names by its path is the user's own, even if only a build can tell its metadata."""
+    project = bench.project("greet-hello")
+    file = project / "pyproject.toml"
+    text = file.read_text("utf-8").replace('version = "1.0.0"', 'dynamic = ["version"]')
+    file.write_text(text + '\n[tool.hatch.version]\npath = "src/greet_hello/__init__.py"\n', "utf-8")
+    source = project / "src" / "greet_hello" / "__init__.py"
+    source.write_text(source.read_text("utf-8") + '\n__version__ = "7.0"\n', "utf-8")
+    bench.manifest('greet-hello = { path = "projects/greet-hello" }')
+    bench.accepts("check")
+
+
+def test_an_allowed_package_is_vendored_with_what_builds_it(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """A source distribution and the requirements of its build go into the wheelhouse; no index is asked afterwards."""
+    bench.manifest(row("orbit"), end=allow("meteor"))
+    bench.accepts("vendor", "house", env=settings(index))
+    names = {file.name.partition("-")[0] for file in bench.directory.joinpath("house").iterdir()}
+    assert names >= {"meteor", "orbit", "hatchling"}
+    index.seen.clear()
+    bench.accepts("check", "--vendor", "house", env={"UV_CACHE_DIR": str(tmp_path / "uv"), **settings(index)})
+    assert index.seen == []
+
+
+def test_a_wrong_name_is_an_error_of_the_manifest(bench: Bench) -> None:
+    """The table is checked as any other."""
+    bench.manifest(end='[lock]\nallow-source = ["a b", 3]\nallow-sources = []')
+    refusal = bench.refuses("check", error=ManifestError, may_write=())
+    refusal.says("lock.allow-source", "a b", hint="")
+    refusal.says("lock.allow-sources", "unknown", hint="allow-source")

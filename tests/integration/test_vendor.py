@@ -1,0 +1,228 @@
+"""`onebin vendor`: a folder from which a bundle is built where there is no network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from onebin.digest import sha256_of_file
+from onebin.errors import LockError, StageError, VendorError
+
+from .bench import Bench
+from .index import Fault, serving
+from .wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.network
+
+LOCAL = 'greet-hello = { path = "projects/greet-hello" }'
+REASONS: dict[Fault | int, str] = {"cut": "ended before", "other": "not what the lock", 403: "login", 404: "HTTP 404"}
+
+# A build backend that wants to be asked, and needs what it asked for.
+ASKING = """
+from hatchling.build import *
+
+_build = build_wheel
+
+def get_requires_for_build_wheel(settings=None):
+    return ["iniconfig"]
+
+def build_wheel(*args, **more):
+    import iniconfig
+    return _build(*args, **more)
+"""
+SIX = 'six = { version = "*", modules = ["six"] }'
+
+
+def without_network() -> Sequence[str]:
+    """Return a program that runs another where there is not a single network interface; or skip."""
+    command = ["unshare", "--net"]
+    if sys.platform != "linux" or shutil.which("unshare") is None:
+        pytest.skip("only Linux has network namespaces")
+    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
+        command = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this user may not make network namespaces")
+    return command
+
+
+def nowhere(tmp_path: Path) -> dict[str, str]:
+    """Return settings with which uv has nothing in its cache."""
+    return {"UV_CACHE_DIR": str(tmp_path / "empty-uv")}
+
+
+@pytest.fixture(scope="session")
+def vendored(shared: Path) -> Path:
+    """Return a folder with a lock and a wheelhouse that the workers of a session fill once; nobody changes it."""
+    folder = shared / "vendored"
+    bench = Bench(directory=folder / "here", cache=folder / "cache", temporary=folder / "temporary")
+    with FileLock(shared / "vendored.lock", timeout=300):
+        if not (folder / "done").exists():
+            bench.directory.mkdir(parents=True)
+            shutil.copytree(Path(__file__).parents[1] / "projects", bench.directory / "projects")
+            bench.temporary.mkdir()
+            bench.manifest(LOCAL, SIX)
+            bench.accepts("vendor", "wheels-here")
+            (folder / "done").touch()
+    return bench.directory
+
+
+@pytest.fixture
+def moved(bench: Bench, vendored: Path) -> Bench:
+    """Return a bench with that manifest, lock and wheelhouse, as they would be carried to another machine."""
+    bench.manifest(LOCAL, SIX)
+    shutil.copy2(vendored / bench.lock.name, bench.lock)
+    shutil.copytree(vendored / "wheels-here", bench.directory / "house")
+    return bench
+
+
+def test_a_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> None:
+    """With empty caches and no network interface: lock, stage, tool chain, a local plugin's build, freeze and all."""
+    done = moved.run("bundle", "--offline", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
+    assert done.code == 0, done.err
+    said = subprocess.run([moved.artifact, "greet", "you"], check=False, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    packages = json.loads(moved.accepts("inspect", "--json", "dist/tiny").out)["distributions"]
+    assert {"six", "greet-hello", "tinyhost"} <= {each["name"] for each in packages}
+
+
+def test_check_and_run_work_without_any_network(moved: Bench, tmp_path: Path) -> None:
+    """What comes before the freeze takes the same folder."""
+    env, under = nowhere(tmp_path), without_network()
+    assert moved.run("check", "--vendor", "house", env=env, under=under).code == 0
+    done = moved.run("run", "--vendor", "house", "--", "greet", "you", env=env, under=under)
+    assert done.code == 0, done.err
+
+
+def test_the_folder_can_be_checked_with_coreutils(vendored: Path) -> None:
+    """SHA256SUMS lists each file of the folder in the form that `sha256sum --check` reads."""
+    house = vendored / "wheels-here"
+    lines = [line.partition("  ") for line in (house / "SHA256SUMS").read_text("utf-8").splitlines()]
+    rows = {name: digest for digest, _, name in lines}
+    assert rows == {file.name: sha256_of_file(file) for file in house.iterdir() if file.name != "SHA256SUMS"}
+    assert {name.partition("-")[0] for name in rows} >= {"six", "pyinstaller", "altgraph", "hatchling", "pluggy"}
+
+
+def test_the_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) -> None:
+    """Nothing of an environment tells that its packages came from a folder."""
+    moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
+    other = Bench(directory=moved.directory, cache=tmp_path / "other", temporary=moved.temporary)
+    other.accepts("check", "--locked")
+    trees = []
+    for cache in (moved.cache, other.cache):
+        (stage,) = (cache / "stages").iterdir()
+        places = [place for place in sorted(stage.rglob("*")) if "site-packages" in place.parts and place.is_file()]
+        trees.append({place.relative_to(stage): place.read_bytes() for place in places if place.suffix != ".pyc"})
+    assert trees[0] == trees[1]
+
+
+def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -> None:
+    """Wheels of the lock, of the tool chain and of a build: all that is wrong comes at once, with what mends it."""
+    house = moved.directory / "house"
+    for pattern in ("altgraph-*.whl", "pluggy-*.whl"):
+        next(house.glob(pattern)).unlink()
+    for pattern in ("six-*.whl", "pyinstaller-*.whl", "hatchling-*.whl"):
+        file = next(house.glob(pattern))
+        file.write_bytes(file.read_bytes() + b"more")
+    refusal = moved.refuses("bundle", "--vendor", "house", error=VendorError, env=nowhere(tmp_path), may_write=())
+    assert len(refusal.findings) == 5
+    for name in ("altgraph", "pluggy"):
+        assert any(f"house/{name}-" in said.text and "missing" in said.text for said in refusal.findings), refusal.err
+    for name in ("six", "pyinstaller", "hatchling"):
+        assert any(f"house/{name}-" in said.text and "changed" in said.text for said in refusal.findings), refusal.err
+    assert "onebin vendor house" in refusal.hint
+    moved.accepts("vendor", "house")
+    moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
+
+
+def test_a_wheel_that_was_forged_with_its_digest_is_refused(moved: Bench, tmp_path: Path) -> None:
+    """Who changes a wheel and SHA256SUMS alike fails at the lock."""
+    house = moved.directory / "house"
+    (six,) = house.glob("six-*.whl")
+    forged = make_wheel(tmp_path / "forged", "six", files={"six.py": "raise SystemExit"}, version="1.17.0")
+    sums = house / "SHA256SUMS"
+    sums.write_text(sums.read_text("utf-8").replace(sha256_of_file(six), sha256_of_file(forged)), "utf-8")
+    shutil.copy2(forged, six)
+    refusal = moved.refuses("check", "--vendor", "house", error=VendorError, env=nowhere(tmp_path), may_write=())
+    refusal.says(six.name, "changed", hint="")
+
+
+def test_a_folder_that_was_not_filled_is_told(moved: Bench) -> None:
+    """An empty folder, one that is not there and one that was filled halfway are no wheelhouse."""
+    moved.directory.joinpath("empty").mkdir()
+    moved.directory.joinpath("house", "SHA256SUMS").unlink()
+    for name in ("empty", "gone", "house"):
+        refusal = moved.refuses("check", "--vendor", name, error=VendorError, may_write=())
+        refusal.says("SHA256SUMS", hint="")
+        assert f"onebin vendor {name}" in refusal.hint
+
+
+def test_a_lock_that_does_not_fit_is_not_renewed(moved: Bench) -> None:
+    """Where there is no network there is nothing to resolve with."""
+    moved.manifest(LOCAL, SIX, 'idna = "*"')
+    refusal = moved.refuses("check", "--vendor", "house", error=LockError, may_write=())
+    refusal.says("idna was added", hint="onebin lock")
+
+
+def test_what_a_backend_asks_for_when_it_runs_is_vendored(moved: Bench, tmp_path: Path) -> None:
+    """Build requirements that only `get_requires_for_build_wheel` tells are in the folder, too (PEP 517)."""
+    project = moved.project("greet-hello")
+    project.joinpath("asking.py").write_text(ASKING, "utf-8")
+    file = project / "pyproject.toml"
+    text = file.read_text("utf-8").replace('"hatchling.build"', '"asking"\nbackend-path = ["."]')
+    file.write_text(text, "utf-8")
+    moved.accepts("lock")
+    moved.accepts("vendor", "house", env={"UV_CACHE_DIR": str(tmp_path / "uv")})
+    assert list((moved.directory / "house").glob("iniconfig-*.whl"))
+    done = moved.run("check", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
+    assert done.code == 0, done.err
+
+
+def test_a_build_requirement_that_came_later_is_told(moved: Bench, tmp_path: Path) -> None:
+    """A local project that needs something else to be built than when the folder was filled does not build."""
+    file = moved.project("greet-hello") / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace('["hatchling"]', '["hatchling", "iniconfig"]'), "utf-8")
+    moved.accepts("lock")
+    refusal = moved.refuses("check", "--vendor", "house", error=StageError, env=nowhere(tmp_path), may_write=())
+    refusal.says("iniconfig", hint="onebin vendor")
+
+
+def test_files_that_are_no_longer_needed_go_and_foreign_ones_stay(moved: Bench) -> None:
+    """A second call leaves what it did not put there, and removes what it did put there and nobody needs."""
+    house = moved.directory / "house"
+    house.joinpath("README").write_text("mine")
+    moved.manifest(LOCAL)
+    moved.accepts("vendor", "house")
+    assert not list(house.glob("six-*"))
+    assert house.joinpath("README").exists()
+    assert "six" not in house.joinpath("SHA256SUMS").read_text("utf-8")
+
+
+def test_a_download_that_fails_leaves_no_half_file(bench: Bench, tmp_path: Path) -> None:
+    """Every file that cannot be had is named, with the reason; what could be had is whole, and no list is written."""
+    with serving() as index:
+        for name in ("orbit", "comet"):
+            index.add(make_wheel(tmp_path / "served", name, files={f"{name}.py": ""}))
+        bench.manifest(LOCAL, *(f'{name} = {{ version = "*", modules = ["{name}"] }}' for name in ("orbit", "comet")))
+        env = {"UV_INDEX": index.url, "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_TIMEOUT": "1"}
+        bench.accepts("lock", env=env)
+        house = bench.directory / "house"
+        for fault, words in REASONS.items():
+            index.fault = fault
+            done = bench.run("vendor", "house", env=env)
+            assert done.code == VendorError.exit_code, done.err
+            said = [line for line in done.err.splitlines() if line.startswith("  house/") and words in line]
+            assert {line.partition("-")[0].strip() for line in said} == {"house/orbit", "house/comet"}, done.err
+            assert not list(house.glob(".*.partial"))
+            assert not house.joinpath("SHA256SUMS").exists()
+        index.fault = None
+        bench.accepts("vendor", "house", env=env)
