@@ -182,7 +182,7 @@ def _renew(
             upgrade=upgrade,
         )
         try:
-            lock_sources.resolve(manifest, resolve_all, Path(scratch), offline=offline)
+            lock_sources.resolve(manifest, resolve_all, directory, offline=offline)
         except uv.Failure as failure:
             raise explain(failure, manifest) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
