@@ -186,6 +186,7 @@ def _renew(
         except uv.Failure as failure:
             raise explain(failure, manifest) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
+        lock_sources.refuse_unfit(manifest, document.unwrap()["packages"])
         _make_paths_relative(document, directory, file.parent)
         pins = _resolve_toolchain(directory, python, offline=offline)
         document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins, file.parent)}

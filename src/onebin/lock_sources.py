@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from onebin import uv
+from onebin.credentials import redact
 from onebin.errors import LockError
 from onebin.paths import absolute, display
 
@@ -36,16 +37,39 @@ def buildable(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> froz
     """
     if ANY in manifest.lock.allow_source:
         return None
-    allowed = _allowed(manifest)
-    named = [canonicalize_name(package["name"]) for package in packages if _is_built_for_manifest(package)]
-    return frozenset([*named, *(name for name in _source_only(packages) if name in allowed)])
+    built = {str(canonicalize_name(each["name"])) for each in packages if _is_local_source(each) or _is_source(each)}
+    return frozenset(built - set(refused(manifest, packages)))
 
 
 def refused(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the locked packages that have only a source distribution and are not allowed."""
+    """Return the locked packages that would be built from source and are neither allowed nor the manifest's own.
+
+    Folders are on this machine already. A repository or an archive may be a local project's dependency: that is not the
+    manifest's.
+    """
     if ANY in manifest.lock.allow_source:
         return []
-    return sorted(set(_source_only(packages)) - _allowed(manifest))
+    own = {row.distribution for row in _rows(manifest) if " @ " in (row.wanted or "")}
+    sources = {str(canonicalize_name(each["name"])) for each in packages if _is_source(each)}
+    return sorted(sources - own - _allowed(manifest))
+
+
+def refuse_unfit(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> None:
+    """Raise LockError for packages that may not be locked: foreign source, and addresses that hold a login."""
+    names = refused(manifest, packages)
+    if names:
+        raise refusal(manifest, names)
+    _refuse_logins(manifest, packages)
+
+
+def _refuse_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse what a local project may ask for, and a manifest may not."""
+    found = [str(each["name"]) for each in packages if redact(repr(each), {}) != repr(each)]
+    if found:
+        raise LockError(
+            f"{display(manifest.file)}: a requirement has a login in its address: {', '.join(found)}",
+            "leave it out there, and let git's credential helper or a .netrc file hold it: a lock is no place for it",
+        )
 
 
 def resolve(manifest: Manifest, attempt: Callable[..., None], scratch: Path, *, offline: bool) -> None:
@@ -97,15 +121,16 @@ def _allowed(manifest: Manifest) -> set[str]:
     return {str(canonicalize_name(name)) for name in manifest.lock.allow_source}
 
 
-def _source_only(packages: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [str(canonicalize_name(each["name"])) for each in packages if "sdist" in each and not each.get("wheels")]
+def _is_local_source(package: Mapping[str, Any]) -> bool:
+    return "directory" in package or not str(package.get("archive", {}).get("path", "x.whl")).endswith(".whl")
 
 
-def _is_built_for_manifest(package: Mapping[str, Any]) -> bool:
-    """Tell whether a locked package is of an address or path that the manifest names, and is no wheel."""
-    archive = package.get("archive", {})
-    place = str(archive.get("url", archive.get("path", "x.whl")))
-    return "directory" in package or "vcs" in package or not place.endswith(".whl")
+def _is_source(package: Mapping[str, Any]) -> bool:
+    """Tell whether a locked package is a repository, or an archive from elsewhere that is no wheel."""
+    if "vcs" in package:
+        return True
+    url = str(package.get("archive", {}).get("url", "x.whl"))
+    return ("sdist" in package and not package.get("wheels")) or not url.partition("#")[0].endswith(".whl")
 
 
 def _is_built(wanted: str) -> bool:

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from onebin import launcher, uv
-from onebin.digest import sha256_of_file
+from onebin.cache import Cache
+from onebin.digest import sha256_of, sha256_of_file
 from onebin.download import DownloadError, fetch
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
 from onebin.paths import display
 from onebin.process import environment, run
+from onebin.scratch import scratch
 from onebin.wheelhouse import Archived, archives, read_sums, relocate, write_sums
 
 if TYPE_CHECKING:
@@ -73,9 +75,16 @@ def fill(directory: Path, lock: Lock, workspace: Workspace) -> Filled:
     Files of an earlier call that are no longer needed are removed; other files in the folder are left alone. Raises
     VendorError.
     """
-    with os_errors(VendorError, "fill the folder", directory), tempfile.TemporaryDirectory(prefix="onebin-") as name:
+    key = sha256_of(str(directory))
+    with (
+        os_errors(VendorError, "fill the folder", directory),
+        Cache(workspace.cache_dir).lock("vendor", key),
+        scratch() as place,
+    ):
         directory.mkdir(parents=True, exist_ok=True)
-        house = _House(directory=directory, lock=lock, scratch=Path(name))
+        for leftover in directory.glob(".*.partial"):  # of a call that was killed
+            leftover.unlink()
+        house = _House(directory=directory, lock=lock, scratch=place)
         kept = archives(lock.text, lock.interpreter)
         sums = house.take([*kept.values(), *house.toolchain()])
         for project in house.projects(kept.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tarfile
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
+LOCAL = 'greet-hello = { path = "projects/greet-hello" }'
 PROJECT = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "{backend}"\nbackend-path = ["."]\n'
 # A backend that leaves a mark whenever its code runs, and then does its work.
 BACKEND = """
@@ -123,6 +125,39 @@ def test_local_projects_are_built_without_being_named(bench: Bench) -> None:
     source.write_text(source.read_text("utf-8") + '\n__version__ = "7.0"\n', "utf-8")
     bench.manifest('greet-hello = { path = "projects/greet-hello" }')
     bench.accepts("check")
+
+
+def depend(bench: Bench, requirement: str) -> None:
+    """Let the local plugin depend on something, wherever it is."""
+    file = bench.project("greet-hello") / "pyproject.toml"
+    text = file.read_text("utf-8").replace("dependencies = []", f'dependencies = ["{requirement}"]')
+    file.write_text(f"{text}\n[tool.hatch.metadata]\nallow-direct-references = true\n", "utf-8")
+    bench.manifest(LOCAL)
+
+
+def test_a_repository_that_a_local_project_asks_for_must_be_named(bench: Bench, tmp_path: Path) -> None:
+    """The manifest's own repositories are the user's choice; those of its projects' dependencies have to become so."""
+    repository = tmp_path / "repository"
+    bench.project("greet-servus").rename(repository)
+    for command in (["init"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all"]):
+        subprocess.run(["git", "-C", repository, *command], check=True, capture_output=True)
+    depend(bench, f"greet-servus @ git+{repository.as_uri()}")
+    bench.refuses("lock", error=LockError, may_write=()).says("greet-servus", hint='allow-source = ["greet-servus"]')
+    bench.manifest(LOCAL, end=allow("greet-servus"))
+    bench.accepts("check")
+    bench.manifest(LOCAL, f'greet-servus = {{ git = "{repository.as_uri()}" }}')
+    bench.accepts("check")
+
+
+def test_a_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
+    """A local project may have a login in a requirement's address; neither the lock nor the error gets it."""
+    index.login = "somebody:Hollyhock77"
+    address = f"{index.with_login.removesuffix('simple')}files/orbit-1.0.0-py3-none-any.whl"
+    index.add(make_wheel(bench.directory.parent / "served", "orbit", files={"orbit.py": ""}))
+    depend(bench, f"orbit @ {address}")
+    refusal = bench.refuses("lock", error=LockError, may_write=())
+    refusal.says("a login in its address", "orbit", hint=".netrc")
+    assert "Hollyhock77" not in refusal.err
 
 
 def test_an_allowed_package_is_vendored_with_what_builds_it(bench: Bench, index: Index, tmp_path: Path) -> None:
