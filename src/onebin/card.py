@@ -75,9 +75,9 @@ def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
 
 def located(place: Path) -> Path:
     """Return the file of an artifact: of a folder, the executable in it that has a card; raises ArtifactError."""
-    if not place.is_dir():
-        return place
     with _reading(place):
+        if not place.is_dir():
+            return place
         found = [file for file in sorted(place.iterdir()) if file.is_file() and _has_card(file)]
     if len(found) == 1:
         return found[0]

@@ -12,6 +12,8 @@ from typing_extensions import TypedDict  # pydantic cannot read the standard lib
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# A number of things or of bytes; what a card claims beyond that is no number that anybody could show.
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -222,9 +224,9 @@ class SizeRow(TypedDict):
 
     owner: str
     kind: str
-    files: int
-    bytes: int
-    in_file: int
+    files: _Count
+    bytes: _Count
+    in_file: _Count
 
 
 class FileFacts(TypedDict):
@@ -235,7 +237,7 @@ class FileFacts(TypedDict):
 
     path: str
     owner: str
-    bytes: int
+    bytes: _Count
     sha256: _Sha256
     link: NotRequired[str]
 
@@ -245,14 +247,14 @@ class ModuleFacts(TypedDict):
 
     name: str
     owner: str
-    bytes: int
+    bytes: _Count
     sha256: _Sha256
 
 
 class LauncherFacts(TypedDict):
     """The launcher before the payload: its size in bytes and its SHA-256."""
 
-    bytes: int
+    bytes: _Count
     sha256: _Sha256
 
 

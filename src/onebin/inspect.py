@@ -110,7 +110,9 @@ def inspect(place: Path) -> Inspected:
     """Return what an artifact, a file or a folder, says of itself; raises ArtifactError for what is none."""
     file = card.located(place)
     facts = card.read(file)
-    return Inspected(file=file, size=size_of(file.parent if facts["layout"] == "onedir" else file), facts=facts)
+    # Not by looking at the folder: somebody may have put the executable anywhere.
+    beside = sum(row["bytes"] for row in facts["files"] if "/" in row["path"]) if facts["layout"] == "onedir" else 0
+    return Inspected(file=file, size=size_of(file) + beside, facts=facts)
 
 
 def digest(inspected: Inspected) -> str:

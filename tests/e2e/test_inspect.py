@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -18,7 +19,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from conftest import Onebin
 
@@ -127,11 +127,41 @@ def test_an_artifact_differs_from_another(
 
 
 def test_a_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
-    """An artifact and its copy are the same, a folder, too: exit code 0. A byte more is a difference."""
+    """An artifact and its copy are the same, a folder, too, wherever they lie: exit code 0."""
     for layout, place in every_layout.items():
         copied = tmp_path / layout
         (shutil.copytree if place.is_dir() else shutil.copy2)(place, copied)
         assert "the same, byte for byte" in said(onebin, "diff", place, copied, folder=tmp_path)
+
+
+def test_a_folder_is_proven_as_a_whole(onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path) -> None:
+    """`verify` takes a folder and compares each file in it with the card: names what is changed, missing or added."""
+    folder = tmp_path / "moved"
+    shutil.copytree(layouts["onedir"].parent, folder, symlinks=True)
+    ran = onebin("verify", folder, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert onebin("verify", folder, cwd=tmp_path).code == 0  # a run leaves nothing behind
+
+    inside = folder / "_internal"
+    (inside / "greet_servus" / "words.txt").write_text("changed")
+    (inside / "base_library.zip").unlink()
+    (inside / "sitecustomize.py").write_text("import os")
+    ran = onebin("verify", folder, cwd=tmp_path)
+    assert (ran.code, ran.out) == (12, "")
+    words = " ".join(ran.err.split())
+    assert "_internal/base_library.zip is missing" in words
+    assert "_internal/greet_servus/words.txt was changed" in words
+    assert "_internal/sitecustomize.py is not of it" in words
+
+
+def test_the_executable_of_a_folder_may_lie_anywhere(
+    onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Without its folder, an executable still says what was there, and nothing else around it is counted."""
+    size = json.loads(said(onebin, "inspect", "--json", layouts["onedir"].parent, folder=tmp_path))["size"]
+    alone = Path(shutil.copy2(layouts["onedir"], tmp_path))
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    assert json.loads(said(onebin, "inspect", "--json", alone, folder=tmp_path))["size"] == size
 
 
 def test_what_is_no_artifact_is_no_difference(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:

@@ -181,6 +181,10 @@ WRONG_FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "files": lambda facts: facts.update(files={"x": 1}),
     "file-digest": lambda facts: facts["files"][0].update(sha256="x"),
     "modules": lambda facts: facts["modules"][0].pop("owner"),
+    "bytes-huge": lambda facts: facts["files"][0].update(bytes=10**400),
+    "bytes-below": lambda facts: facts["sizes"][0].update(in_file=-1),
+    "licences": lambda facts: facts["distributions"][0].update(licences="MIT"),
+    "sbom": lambda facts: facts.update(sbom=[]),
 }
 
 
@@ -202,9 +206,18 @@ def test_text_on_a_card_cannot_command_the_terminal(bench: Bench, built: Path) -
     executable, facts = read_card(built)
     facts["host"]["name"] = "evil\x1b[2J\x1b]0;owned\x07\r\nhost"
     facts["plugins"][0]["name"] = "pl\x1b[31mugin\x9b1m"
+    facts["distributions"][0]["licences"] = ["\x1b[2J\u202egpj.exe"]
+    facts["files"][0]["path"] = "\x1b[2J\u202egpj.exe"
+    facts["manifest"]["text"] = facts["lock"]["text"] = "one\n\x1b[2Jtwo\x07\u202e\n"
     write_card(bench.directory / "forged", executable[:100], json.dumps(facts).encode())
-    shown = bench.accepts("inspect", "forged").out
-    assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown)
+    for view in ((), ("--files",), ("--licences",), ("--sizes",), ("--lock",), ("--manifest",)):
+        shown = bench.accepts("inspect", *view, "forged").out
+        assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(shown)
+    shutil.copy2(built, bench.directory / "other")
+    for view in ((), ("--files",)):
+        differing = bench.run("diff", *view, "other", "forged")
+        assert differing.code == 1
+        assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(differing.out)
     assert json.loads(bench.accepts("inspect", "--json", "forged").out)["host"]["name"] == facts["host"]["name"]
 
 

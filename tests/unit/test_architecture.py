@@ -84,6 +84,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "target",
             "sizes",
             "inventory",
+            "folder",
             "components",
             "requirements",
             "sbom",

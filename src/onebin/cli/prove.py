@@ -14,6 +14,7 @@ from onebin import verify as verifying
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import SignatureError, VerifyError, os_errors
+from onebin.folder import check_folder
 from onebin.paths import display
 from onebin.probe import quick
 from onebin.process import PASSPHRASE_VARIABLE
@@ -41,9 +42,11 @@ def verify(file: Path, *, key: Path | None, lock: Path | None, probe: str, as_js
 
     Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
     """
-    file = file.absolute()
+    file = card.located(file.absolute())
     signer = None if key is None else signature.check(file, signature.read_public_keys(key))
     facts = card.check(file)
+    if facts["layout"] == "onedir":
+        check_folder(file, facts)
     if lock is not None:
         with os_errors(VerifyError, "read the lock", lock.absolute()):
             verifying.compare_lock(facts, lock.absolute())

@@ -14,6 +14,9 @@ from rich.text import Text
 from onebin.credentials import redact
 from onebin.errors import FindingsError, OnebinError, ProcessError
 
+# The characters that override the direction of what follows, so that a name could look like another one.
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
 
 def report(error: OnebinError) -> None:
     """Print an error: what is wrong and where, then what to do."""
@@ -29,9 +32,14 @@ def report(error: OnebinError) -> None:
 
 
 def plain(text: str) -> str:
-    """Return text without logins, and without the control characters that would command the terminal."""
+    """Return text without logins, and without characters that would command the terminal or turn words around."""
     shown = redact(text)
-    return "".join("?" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in shown)
+    return shown if shown.isascii() and shown.isprintable() else "".join(map(_shown, shown))
+
+
+def _shown(char: str) -> str:
+    is_command = unicodedata.category(char) == "Cc" and char not in "\n\t"
+    return "?" if is_command or unicodedata.bidirectional(char) in _TURNING else char
 
 
 def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:

@@ -1,0 +1,55 @@
+"""Compare the files of a folder with what the card of its executable says.
+
+Enters: an executable of the layout onedir and its facts. Refuses: files that are missing, changed, or not on the card;
+the executable itself is the card's business. No path from a card is ever opened: only what lies there is.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from onebin.digest import sha256_of_file
+from onebin.errors import ArtifactError
+from onebin.paths import display
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.facts import Facts
+
+_CONTENTS = "_internal"
+_SHOWN = 5
+
+
+def check_folder(file: Path, facts: Facts) -> None:
+    """Raise ArtifactError if the folder beside an executable does not hold what its card lists."""
+    listed = {row["path"]: row["sha256"] for row in facts["files"] if "/" in row["path"]}
+    try:
+        found = {path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent / _CONTENTS)}
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot read the files of {display(file.parent)}: {error.strerror}", "check their mode and owner"
+        ) from error
+    wrong = [
+        *(f"{path} is missing" for path in sorted(listed.keys() - found.keys())),
+        *(f"{path} was changed" for path in sorted(listed.keys() & found.keys()) if listed[path] != found[path]),
+        *(f"{path} is not of it" for path in sorted(found.keys() - listed.keys())),
+    ]
+    if wrong:
+        more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise ArtifactError(
+            f"{display(file.parent)} is damaged: {', '.join(wrong[:_SHOWN])}{more}",
+            "do not run it; fetch or build it anew",
+        )
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+
+def _digest(path: Path) -> str:
+    """Return a file's digest, a link's by the place that it leads to; what is neither has none."""
+    if path.is_symlink():
+        return sha256(path.readlink().as_posix().encode()).hexdigest()
+    return sha256_of_file(path) if path.is_file() else ""
