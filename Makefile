@@ -32,8 +32,12 @@ schema: .venv/installed
 	$(BIN)/python -m onebin.inspect > src/onebin/inspect.schema.json
 	$(BIN)/python -m onebin.difference > src/onebin/diff.schema.json
 
-# The figures of examples/logscan/README.md; the log of 1 GiB takes some minutes.
+# The long tests and their figures (docs/reliability.md), load, and the figures of examples/logscan/README.md: hours.
+# Without atheris, which has no wheel for every platform, its test is skipped.
 soak: .venv/installed
+	-$(BIN)/python -m pip install --quiet --editable '.[dev,fuzz]'
+	$(BIN)/pytest --soak -n $(JOBS) tests/soak
+	$(BIN)/python benchmarks/load.py
 	$(BIN)/onebin bundle
 	$(BIN)/onebin bundle bundle.lite.toml
 	$(BIN)/python benchmarks/logscan.py

@@ -62,6 +62,12 @@ def _plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the long tests (tests/soak) are told by `make soak`."""
+    parser.addoption("--soak", action="store_true", help="the long form of the long tests")
+    parser.addoption("--seed", type=int, default=6, help="of what the long tests choose at random")
+
+
 def pytest_configure() -> None:
     """Let SIGINT reach what tests start: a shell that starts them in the background has it ignored."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

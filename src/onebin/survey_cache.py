@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -48,9 +47,10 @@ class SurveyCache:
         found = distribution.read(info, self.library)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as draft:
-                json.dump(_to_json(found), draft)
-            Path(draft.name).replace(file)
+            # One name for all writers of it: they write the same, and what a killed one left is written over.
+            draft = file.with_name(f"{file.name}.partial")
+            draft.write_text(json.dumps(_to_json(found)), "utf-8")
+            draft.replace(file)
         return found
 
 

@@ -11,7 +11,6 @@ import ast
 import hashlib
 import marshal
 import os
-import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -77,8 +76,9 @@ class Scans:
         body = marshal.dumps((code, imports, sorted(module._global_attr_names)))  # noqa: SLF001  # as above
         with suppress(OSError):
             os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103  # as quick as it goes
-            handle, draft = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(handle, "wb") as stream:
+            # One name for all writers of it: they write the same, and what a killed one left is written over.
+            draft = os.path.join(self._folder, f"{digest}.partial")  # noqa: PTH118  # as above
+            with open(draft, "wb") as stream:  # noqa: PTH123  # as above
                 stream.write(hashlib.sha256(body).digest() + body)
             os.replace(draft, os.path.join(self._folder, digest))  # noqa: PTH105, PTH118  # as above
 

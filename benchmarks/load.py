@@ -1,0 +1,157 @@
+"""What many plugins cost: survey, check and generation for each of them, the start of their artifact, and look-ups.
+
+    python benchmarks/load.py [--stages N]... [--starts N]... [--rounds N]
+
+Prints three tables. `--stages` (1000 and 5000) are bundles that are only generated: seconds, and what the process grew
+by, over the number of plugins. `--starts` (1, 100, 1000) are frozen; their starts are interleaved, and the ratio of the
+medians to that with the fewest plugins is the growth. The last table is `entry_points(group=...)` in the artifact with
+100 plugins against its stage, each in a process of its own, and which plugins opening one imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from soak.many import write_many
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROWTH, LOOK_UP = 1.05, 0.2
+LOOKED_UP = 100
+
+# Run in a process of its own, so that its memory is that of one size alone.
+STAGES = """
+import json, resource, sys, time
+from pathlib import Path
+from onebin import contract, lock, registry, stage, survey
+from onebin.manifest import load
+from onebin.paths import Workspace
+from onebin.toolchain import install_toolchain
+
+def memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+workspace = Workspace.at(Path(sys.argv[1]))
+manifest = load(workspace.manifest_file)
+locked = lock.resolve(manifest, workspace)
+staged = stage.install(locked, workspace)
+toolchain = install_toolchain(locked, workspace)
+before, found = memory(), {}
+
+def timed(name, action):
+    began = time.perf_counter()
+    result = action()
+    found[name] = time.perf_counter() - began
+    return result
+
+surveyed = timed("survey", lambda: survey.survey(staged, workspace))
+plan = timed("check", lambda: contract.check(manifest, surveyed))
+timed("generate", lambda: registry.render(plan, toolchain, "cached"))
+print(json.dumps({**found, "KiB": memory() - before}))
+"""
+
+
+def run(command: Sequence[str | Path], *, cwd: Path, cache: Path) -> tuple[float, str]:
+    """Run a command to its end; return its seconds and what it printed."""
+    env = {**os.environ, "ONEBIN_CACHE_DIR": str(cache)}
+    began = time.perf_counter()
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    seconds = time.perf_counter() - began
+    if done.returncode != 0:
+        raise SystemExit(f"{words} failed:\n{done.stderr[-2000:]}")
+    return seconds, done.stdout
+
+
+def stages(counts: Sequence[int], work: Path) -> None:
+    """Print what survey, check and generation take for each plugin."""
+    print("| plugins | survey ms | check ms | generate ms | KiB | (each: for one plugin) |\n|---|---|---|---|---|---|")
+    for count in counts:
+        folder = work / f"stages-{count}"
+        manifest = write_many(folder, count)
+        # Once before, to install and to fill the survey's cache as little as a first build does.
+        _, said = run([sys.executable, "-c", STAGES, manifest], cwd=folder, cache=work / "cache")
+        found = dict(part.strip(' "{}\n').split('": ') for part in said.split(","))
+        numbers = [float(found[name]) / count * 1000 for name in ("survey", "check", "generate")]
+        cells = " | ".join(f"{number:.2f}" for number in numbers)
+        print(f"| {count} | {cells} | {float(found['KiB']) / count:.1f} | |", flush=True)
+
+
+def build(count: int, work: Path) -> Path:
+    """Build the artifact of so many plugins; it is verified by that."""
+    folder = work / f"starts-{count}"
+    write_many(folder, count)
+    seconds, _ = run([sys.executable, "-m", "onebin", "bundle", "-q"], cwd=folder, cache=work / "cache")
+    artifact = folder / "dist" / "many"
+    print(f"built and verified with {count} plugins in {seconds:.0f} s, {artifact.stat().st_size / 1e6:.1f} MB")
+    return artifact
+
+
+def starts(counts: Sequence[int], work: Path, rounds: int) -> float:
+    """Print how the start grows with the plugins; return the last ratio."""
+    artifacts = {count: build(count, work) for count in counts}
+    found: dict[int, list[float]] = {count: [] for count in counts}
+    for number in range(rounds + 2):
+        for count, artifact in artifacts.items():
+            seconds, _ = run([artifact], cwd=work, cache=work / "starts")
+            if number > 1:  # the first one unpacks, and the second one finds nothing in memory
+                found[count].append(seconds)
+    medians = {count: statistics.median(each) for count, each in found.items()}
+    fewest = medians[counts[0]]
+    print("\n| plugins | start ms | ratio |\n|---|---|---|")
+    for count, median in medians.items():
+        print(f"| {count} | {median * 1000:.1f} | {median / fewest:.3f} |")
+    names = run([artifacts[counts[-1]], "one", "plug00000"], cwd=work, cache=work / "starts")[1].splitlines()
+    print(f"\nOpening one of {counts[-1]} plugins: {names[-1]}")
+    return medians[counts[-1]] / fewest
+
+
+def look_up(work: Path, rounds: int) -> float:
+    """Print what the first look-up of a group takes in the artifact, beside the stage; return the ratio."""
+    artifact = build(LOOKED_UP, work)
+    folder = work / f"starts-{LOOKED_UP}"
+    staged = [sys.executable, "-m", "onebin", "run", "--", "time"]
+    found: dict[str, list[float]] = {"stage": [], "artifact": []}
+    for number in range(rounds + 1):
+        for name, command, cwd in (("stage", staged, folder), ("artifact", [str(artifact), "time"], work)):
+            said = run(command, cwd=cwd, cache=work / "cache" if name == "stage" else work / "starts")[1].split()
+            if int(said[0]) != LOOKED_UP:
+                raise SystemExit(f"{name} found {said[0]} entry points")
+            if number:
+                found[name].append(float(said[1]))
+    medians = {name: statistics.median(each) for name, each in found.items()}
+    print(f"\n| `entry_points(group=...)`, {LOOKED_UP} distributions | ms | ratio |\n|---|---|---|")
+    for name, median in medians.items():
+        print(f"| {name} | {median * 1000:.2f} | {median / medians['stage']:.2f} |")
+    return medians["artifact"] / medians["stage"]
+
+
+def main() -> int:
+    """Print the tables; the exit code is 1 if a budget is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stages", type=int, action="append")
+    parser.add_argument("--starts", type=int, action="append")
+    parser.add_argument("--rounds", type=int, default=21)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        stages(chosen.stages or [1000, 5000], work)
+        growth = starts(sorted(chosen.starts or [1, 100, 1000]), work, chosen.rounds)
+        ratio = look_up(work, chosen.rounds)
+    print(f"\ngrowth {growth:.3f} (budget {GROWTH}), look-up {ratio:.2f} (budget {LOOK_UP})")
+    return int(growth > GROWTH or ratio > LOOK_UP)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,227 @@
+"""Artifacts that were cut or of which a byte was changed: whoever reads or starts them says so and does no harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.launched import (
+    UNUSABLE,
+    Launched,
+    as_nobody,
+    find_launcher,
+    make_tree,
+    payload_of,
+    write_artifact,
+)
+from onebin import card
+from onebin.errors import ArtifactError
+from onebin.inspect import inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .conftest import Effort
+
+BLOCK = 4096
+_SECONDS = 60
+
+
+@pytest.fixture
+def artifact(built: Path, tmp_path: Path) -> Path:
+    """Return a copy of a real artifact, to be damaged."""
+    shutil.copy2(built, tmp_path / "real")
+    return tmp_path / "real"
+
+
+@pytest.fixture
+def launched(shared: Path, tmp_path: Path) -> Launched:
+    """Return a small artifact with the real launcher, which nobody started yet; its program is a shell."""
+    if sys.platform != "linux":
+        pytest.skip("a launcher for Linux")
+    tree = make_tree(tmp_path / "tree", "tiny", {"_internal/more": os.urandom(50_000)})
+    file = tmp_path / "file" / "tiny"
+    file.parent.mkdir()
+    write_artifact(file, tree, find_launcher(shared / "cache"), name="tiny")
+    shutil.rmtree(tmp_path / "tree")
+    home = tmp_path / "home"
+    for folder in ("cache", "temporary"):
+        (home / folder).mkdir(parents=True)
+    return Launched(file=file, cache=home / "cache", temporary=home / "temporary")
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """Return a directory that everybody may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def started(launched: Launched) -> tuple[int, str]:
+    """Start an artifact with empty directories around it; return its exit code and what it said.
+
+    It must end in time, and write nowhere but in its cache and among the temporary files.
+    """
+    home = launched.cache.parent
+    before = {path.name for path in home.parent.iterdir()}
+    done = subprocess.run(
+        launched.command("echo started"),
+        env={**launched.environment(), "HOME": str(home / "nowhere")},
+        cwd=home,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert {path.name for path in home.parent.iterdir()} == before
+    assert {path.name for path in home.iterdir()} == {"cache", "temporary"}
+    assert [path.name for path in launched.file.parent.iterdir()] == ["tiny"]
+    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def flips(file: Path, count: int, places: range, effort: Effort) -> Iterator[int]:
+    """Change one byte at a time, so often, at a place out of a range; yield where, and mend it again."""
+    dice = effort.dice()
+    content = bytearray(file.read_bytes())
+    for _ in range(count):
+        place, change = dice.choice(places), dice.randint(1, 255)
+        content[place] ^= change
+        put(file, content)
+        yield place
+        content[place] ^= change
+    put(file, content)
+
+
+def put(file: Path, content: bytearray) -> None:
+    """Put a new file in the place of one that may still run."""
+    draft = file.with_name("draft")
+    draft.write_bytes(content)
+    draft.chmod(0o755)
+    draft.replace(file)
+
+
+def test_a_cut_artifact_is_not_read(artifact: Path, effort: Effort, figure: Callable[[str], None]) -> None:
+    """Whatever is missing at its end, reading an artifact and checking it is one error."""
+    size = artifact.stat().st_size
+    step = BLOCK * effort.times(64, 1)
+    cuts = [*range(0, size, step)][::-1]
+    for length in cuts:
+        os.truncate(artifact, length)
+        for read in (inspect, card.check):
+            with pytest.raises(ArtifactError):
+                read(artifact)
+    figure(f"{len(cuts)} cuts of {size / 1e6:.1f} MB: an ArtifactError each time")
+
+
+def test_a_changed_byte_is_noticed_by_whoever_reads(
+    artifact: Path, effort: Effort, figure: Callable[[str], None]
+) -> None:
+    """Every changed byte is found by comparing digests; reading the card alone gives the facts or an error."""
+    facts, size = inspect(artifact).facts, artifact.stat().st_size
+    noticed = 0
+    count = effort.times(200, 10_000)
+    for _ in flips(artifact, count, range(size), effort):
+        with pytest.raises(ArtifactError):
+            card.check(artifact)
+        try:
+            assert inspect(artifact).facts == facts
+        except ArtifactError:
+            noticed += 1
+    # The end of the file is small, and is what `inspect` reads.
+    end = range(artifact.stat().st_size - 2000, size)
+    for _ in flips(artifact, count, end, effort):
+        with pytest.raises(ArtifactError):
+            inspect(artifact)
+    figure(f"{count} changed bytes: all found by verify, {noticed} of them by inspect; {count} of its last 2,000: all")
+
+
+def test_a_cut_artifact_does_not_start(launched: Launched, effort: Effort, figure: Callable[[str], None]) -> None:
+    """A launcher whose file is cut says so in two lines, whatever is missing; it unpacks nothing."""
+    offset, size = payload_of(launched.file)
+    whole = launched.file.stat().st_size
+    step = BLOCK * effort.times(8, 1)
+    cuts = sorted({*range(offset, whole, step), offset + size, whole - card.TRAILER.size, whole - 1}, reverse=True)
+    for length in cuts:
+        os.truncate(launched.file, length)
+        code, said = started(launched)
+        assert code == UNUSABLE, (length, code, said)
+        assert len(said.splitlines()) == 2, said
+        assert launched.unpacked() == []
+    headless = [*range(0, offset, step)][::-1]
+    for length in headless:  # the launcher itself is cut: what the system says to that is the system's
+        os.truncate(launched.file, length)
+        with suppress(OSError):
+            assert "started\n" not in started(launched)[1]
+        assert launched.unpacked() == []
+    figure(f"{len(cuts)} cuts behind the launcher: two lines and code 126; {len(headless)} in it: none started")
+
+
+def test_a_changed_byte_stops_the_start_or_does_not_matter(
+    launched: Launched, effort: Effort, figure: Callable[[str], None]
+) -> None:
+    """A change of payload or trailer is an error of the first start; one of the card, which it never reads, is none."""
+    offset, size = payload_of(launched.file)
+    whole = launched.file.stat().st_size
+    trailer = range(whole - card.TRAILER.size, whole)
+    text = range(offset + size, trailer.start)
+    unread = {*text, *not_read(trailer, "tiny")}
+    outcomes: Counter[str] = Counter()
+    for part, count in ((range(offset, offset + size), (60, 6_000)), (trailer, (60, 3_000)), (text, (10, 1_000))):
+        for place in flips(launched.file, effort.times(*count), part, effort):
+            shutil.rmtree(launched.entries, ignore_errors=True)
+            code, said = started(launched)
+            assert code in (0, UNUSABLE), (place, code, said)
+            if code == UNUSABLE:
+                assert len(said.splitlines()) == 2, said
+                assert launched.unpacked() == []
+            else:
+                assert place in unread, (place, said)
+                assert said == "started\n"
+            outcomes["refused" if code else "started, the byte being one that only inspect reads"] += 1
+    figure(", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())))
+
+
+def not_read(trailer: range, name: str) -> set[int]:
+    """Return the places in a trailer that the launcher does not read: docs/launcher.md, and what is behind a NUL."""
+    fields = (range(32, 96), range(112, 120), range(121, 184), range(184 + len(name) + 1, 440))
+    return {trailer.start + place for field in fields for place in field}
+
+
+def test_what_a_launcher_with_a_changed_byte_does(
+    launched: Launched, public: Path, effort: Effort, figure: Callable[[str], None]
+) -> None:
+    """No program can answer for its own changed code: what comes of it is counted, as a user who may do nothing.
+
+    Nothing is expected, but that whoever reads the file is told.
+    """
+    offset, _ = payload_of(launched.file)
+    for name in ("cache", "temporary"):
+        (public / name).mkdir(mode=0o777)
+        (public / name).chmod(0o777)
+    there = Launched(file=public / "tiny", cache=public / "cache", temporary=public / "temporary")
+    outcomes: Counter[str] = Counter()
+    for _ in flips(launched.file, effort.times(20, 2_000), range(offset), effort):
+        put(there.file, bytearray(launched.file.read_bytes()))
+        try:
+            done = there.start("echo started", under=[*as_nobody(), "timeout", "20"], cwd=public)
+        except UnicodeDecodeError:
+            outcomes["failed"] += 1
+            continue
+        if (done.code, done.out) == (0, "started\n"):
+            outcomes["started"] += 1
+        else:
+            kinds = {UNUSABLE: "refused", 124: "did not end", 127: "no program for the system"}
+            outcomes[kinds.get(done.code, "crashed" if done.code < 0 or done.code > 128 else "failed")] += 1
+        shutil.rmtree(there.cache)
+        there.cache.mkdir()
+        there.cache.chmod(0o777)
+    figure(", ".join(f"{outcome} {number}" for outcome, number in sorted(outcomes.items())))

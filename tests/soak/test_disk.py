@@ -1,0 +1,136 @@
+"""Disks that are full, other devices, and clocks that went back: one clear error, or the same artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.bench import PREVIOUS, Bench, namespaced
+from onebin import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Effort
+
+pytestmark = pytest.mark.network
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+FUTURE = 4_102_444_800  # the year 2100
+REFUSALS = {
+    each.exit_code: each.__name__
+    for each in (errors.LockError, errors.StageError, errors.FreezeError, errors.PackError, errors.VerifyError)
+} | {errors.OnebinError.exit_code: "OnebinError"}
+
+
+def full(bench: Bench, place: Path, size: int, *arguments: str) -> str:
+    """Build where a place is a disk of so many megabytes; return what came of it, the error's class or "built".
+
+    Nothing half-made may stay there, and an artifact that was there must be as it was.
+    """
+    listing = bench.directory.parent / "listing"
+    there, out, here = (shlex.quote(str(path)) for path in (place, listing, bench.directory))
+    shutil.rmtree(bench.cache / "receipts", ignore_errors=True)
+    under = namespaced(
+        f"mount -t tmpfs -o size={size}m none {there}\nprintf previous > {there}/tiny\ncd {here}",
+        after=f"find {there} -name '*.partial*' -o -name 'onebin-scratch-*' > {out}\n"
+        f"printf '%s' \"$(head -c 8 {there}/tiny)\" > {out}.tiny",
+    )
+    done = bench.run("bundle", *arguments, under=under)
+    assert "Traceback" not in done.err, done.err
+    assert done.code == 0 or ("space" in done.err and "hint: " in done.err), done.err
+    assert done.code == 0 or done.code in REFUSALS, done.err
+    assert listing.read_text() == "", (done.err, listing.read_text())
+    left = listing.with_name("listing.tiny").read_bytes()
+    assert left == b"previous" or (done.code == 0 and left[:4] == b"\x7fELF")
+    return REFUSALS[done.code] if done.code else "built"
+
+
+def told(outcomes: dict[int, str]) -> str:
+    """Return what came of each size in a line."""
+    return ", ".join(f"{size} MB: {outcome}" for size, outcome in outcomes.items())
+
+
+def test_a_full_cache(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+    """From nothing into a cache of each size: an error that says where space is missing, until there is enough.
+
+    That cache is on another device than uv's own, too, so nothing in it can be a hard link.
+    """
+    bench.manifest("greet-hello")
+    outcomes = {}
+    for size in (1, 8) if not effort.is_long else SIZES:
+        shutil.rmtree(bench.cache, ignore_errors=True)
+        bench.cache.mkdir()
+        outcomes[size] = full(bench, bench.cache, size)
+    assert "built" not in (outcomes[1], outcomes[8])
+    assert not effort.is_long or outcomes[SIZES[-1]] == "built"
+    figure(told(outcomes))
+
+
+def test_a_full_directory_for_temporary_files(warm_bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+    """With little space for temporary files a build fails clearly, or makes do without."""
+    sizes = (1,) if not effort.is_long else SIZES[:6]
+    figure(told({size: full(warm_bench, warm_bench.temporary, size) for size in sizes}))
+
+
+def test_a_full_output(warm_bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+    """The artifact that does not fit is not there, and the previous one is."""
+    out = warm_bench.directory / "out"
+    out.mkdir()
+    outcomes = {}
+    for size in (2,) if not effort.is_long else SIZES[:6]:
+        outcomes[size] = full(warm_bench, out, size, "-o", f"{out}/tiny")
+    assert outcomes[2] == "PackError"
+    assert not effort.is_long or outcomes[32] == "built"
+    figure(told(outcomes))
+
+
+def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+    """Whether uv copies, links or clones its files into the stage, the artifact is the same file."""
+    if not effort.is_long:
+        pytest.skip("a freeze for each: in the long form")
+    bench.manifest("greet-hello")
+    digests = {}
+    for mode in ("copy", "hardlink", "clone", "symlink"):
+        shutil.rmtree(bench.cache, ignore_errors=True)
+        done = bench.run("bundle", env={"UV_LINK_MODE": mode})
+        assert done.code == 0, done.err
+        digests[mode] = hashlib.sha256(bench.artifact.read_bytes()).hexdigest()
+    assert len(set(digests.values())) == 1, digests
+    figure(f"{', '.join(digests)}: one digest")
+
+
+@pytest.mark.parametrize("time", [FUTURE, 0], ids=["future", "1970"])
+def test_the_clock_does_not_matter(
+    warm_bench: Bench, built: Path, time: int, effort: Effort, figure: Callable[[str], None]
+) -> None:
+    """With all times of bundle and cache in the future, or long past, the same artifact is built."""
+    if not effort.is_long and time == 0:
+        pytest.skip("the other one is in the short form")
+    bench = warm_bench
+    if effort.is_long:
+        own = bench.directory.parent / "own-cache"
+        shutil.copytree(bench.cache, own, symlinks=True)
+        bench = Bench(directory=bench.directory, cache=own, temporary=bench.temporary)
+        shutil.rmtree(own / "frozen")
+        shutil.rmtree(own / "receipts")
+        set_times(own, time)
+    set_times(bench.directory, time)
+    bench.artifact.parent.mkdir(exist_ok=True)
+    bench.artifact.write_bytes(PREVIOUS)
+    os.utime(bench.artifact, (time, time))
+    bench.accepts("bundle")
+    assert bench.artifact.read_bytes() == built.read_bytes()
+    figure(f"all times at {time}: the same file")
+
+
+def set_times(top: Path, time: int) -> None:
+    """Give everything below a folder one time."""
+    for path in top.rglob("*"):
+        os.utime(path, (time, time), follow_symlinks=False)

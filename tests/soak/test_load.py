@@ -1,0 +1,44 @@
+"""Many plugins: a bundle of 200, built and verified, and what a start reads of them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.bench import Bench
+
+from .many import plugin_name, write_many
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Effort
+
+pytestmark = pytest.mark.network
+
+
+def test_a_bundle_of_many_plugins(tmp_path: Path, built: Path, effort: Effort, figure: Callable[[str], None]) -> None:
+    """Each of 200 plugins is registered, verified and found; opening one imports that one only."""
+    folder, temporary = tmp_path / "here", tmp_path / "temporary"
+    temporary.mkdir()
+    count = effort.times(40, 200)
+    bench = Bench(directory=folder, cache=built.parents[2] / "cache", temporary=temporary)
+    write_many(folder, count)
+    if not effort.is_long:
+        bench.accepts("generate", "-o", "generated")
+        text = (folder / "generated" / "onebin_registry.py").read_text("utf-8")
+        assert all(plugin_name(number) in text for number in range(count))
+        return
+    bench.accepts("bundle")
+
+    def run(*arguments: str) -> list[str]:
+        command = [str(folder / "dist" / "many"), *arguments]
+        env = {"ONEBIN_CACHE_DIR": str(bench.cache)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert run("all")[-1] == f"imported {count}"
+    assert run("one", "plug00007") == ["plug00007 7", "imported 1"]
+    figure(f"{count} plugins in one bundle: built, verified, all found; opening one imports one")

@@ -1,0 +1,234 @@
+"""Wheels that nobody's build tool makes: paths that leave the environment, links, collisions, records that lie.
+
+Most are refused by uv. Whatever happens, nothing is written or read outside of the environment, and the user gets a
+clear error or a bundle.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import ContractError, LockError, StageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.bench import Bench, Result
+
+    from .conftest import Effort
+
+pytestmark = pytest.mark.network
+
+INFO = "odd-1.0.0.dist-info"
+POINTS = "[tinyhost.greeters]\nodd = odd:greet\n"
+MODULE = b"def greet(name):\n    return name\n"
+_LINK = (stat.S_IFLNK | 0o777) << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """What is in a wheel called odd beside its module: entries in their order, links, and lines of RECORD.
+
+    `record` are lines behind those of the entries; `whole_record` is all of it. `without` are files left out.
+    """
+
+    entries: tuple[tuple[str, bytes], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    record: str = ""
+    whole_record: bytes | None = None
+    without: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> str:
+        """Write the wheel and return its row in a manifest."""
+        folder.mkdir(exist_ok=True)
+        own = {
+            "odd.py": MODULE,
+            f"{INFO}/METADATA": b"Metadata-Version: 2.1\nName: odd\nVersion: 1.0.0\n",
+            f"{INFO}/WHEEL": b"Wheel-Version: 1.0\nGenerator: odd\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{INFO}/entry_points.txt": POINTS.encode(),
+        }
+        entries = [*((name, content) for name, content in own.items() if name not in self.without), *self.entries]
+        lines = [f"{name},{_digest(content)},{len(content)}" for name, content in entries]
+        record = self.whole_record
+        if record is None:
+            record = "\n".join([*lines, f"{INFO}/RECORD,,", self.record]).encode()
+        file = folder / "odd-1.0.0-py3-none-any.whl"
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries:
+                archive.NameToInfo.pop(name, None)  # it would warn of a name that is there already
+                archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            for name, target in self.links:
+                link = zipfile.ZipInfo(name)
+                link.create_system, link.external_attr = 3, _LINK
+                archive.writestr(link, target)
+            if "RECORD" not in self.without:
+                archive.writestr(f"{INFO}/RECORD", record)
+        return f'odd = {{ path = "{folder.name}/{file.name}" }}'
+
+
+def _digest(content: bytes) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+
+
+def answered(bench: Bench, wheel: Wheel) -> Result:
+    """Check a bundle with the wheel; expect an answer, either that all is well or one clear error."""
+    bench.manifest(wheel.write(bench.directory / "odd-wheels"))
+    done = bench.run("check")
+    assert "Traceback" not in done.err, done.err
+    refusals = (LockError.exit_code, StageError.exit_code, ContractError.exit_code)
+    assert done.code == 0 or (done.code in refusals and "\nhint: " in done.err), done.err
+    assert bench.leftovers() == []
+    return done
+
+
+def escaped(bench: Bench) -> list[Path]:
+    """Return the files that only a wheel could have put anywhere near, outside of stages."""
+    top = bench.directory.parent
+    stages = [*bench.cache.glob("stages/*/env")]
+    found = [path for path in top.rglob("*canary*") if not any(path.is_relative_to(stage) for stage in stages)]
+    return [*found, *(path for path in [top.parent / "canary", *bench.cache.glob("*/canary")] if path.exists())]
+
+
+CLIMBING = (
+    "../../../../../canary",
+    "odd-1.0.0.data/data/../../../../canary",
+    "../canary",
+    "../../../../../../../../canary",
+    "odd/../../canary",
+    "..\\..\\canary",
+    f"{INFO}/../../canary",
+    "odd-1.0.0.data/scripts/../../canary",
+    "odd-1.0.0.data/purelib/../canary",
+)
+
+
+def test_an_entry_does_not_leave_the_environment(bench: Bench, effort: Effort) -> None:
+    """A path that climbs out is refused, or stays below the environment."""
+    for name in CLIMBING[: effort.times(2, len(CLIMBING))]:
+        answered(bench, Wheel(entries=((name, b"x"),)))
+        assert escaped(bench) == []
+
+
+def test_an_absolute_entry_does_not_leave_the_environment(bench: Bench) -> None:
+    """A path from the root is refused, or taken below the environment."""
+    target = bench.directory.parent / "canary"
+    answered(bench, Wheel(entries=((str(target), b"x"),)))
+    assert not target.exists()
+
+
+def test_a_link_leads_nowhere(bench: Bench) -> None:
+    """A symbolic link in a wheel gives nobody a way out: nothing is written through it."""
+    outside = bench.directory.parent / "outside"
+    outside.mkdir()
+    answered(bench, Wheel(links=(("odd_link", str(outside)),), entries=(("odd_link/canary", b"x"),)))
+    answered(bench, Wheel(links=(("odd_data", "/etc/passwd"),)))
+    assert list(outside.iterdir()) == []
+
+
+LINES = ("{up}etc/passwd,,", "{secret},,", "{up}{secret},,", "../../../../../{name},,", "../../../../share/{name},,")
+
+
+def test_a_record_names_no_file_of_others(bench: Bench, effort: Effort) -> None:
+    """A RECORD that names files of this machine gets none of them into the bundle."""
+    place = bench.cache / "share"
+    place.mkdir(parents=True)
+    secret = place / "secret.txt"
+    secret.write_text("of this machine")
+    for line in LINES[: effort.times(1, len(LINES))]:
+        up = "/".join([".."] * 40) + ("" if "{up}{" in line else "/")
+        done = answered(bench, Wheel(record=line.format(secret=secret, up=up, name=secret.name)))
+        if done.code == 0:
+            bench.accepts("generate", "-o", "generated")
+            collected = bench.directory.joinpath("generated/collect.json").read_text("utf-8")
+            assert "secret.txt" not in collected
+            assert "etc/passwd" not in collected
+
+
+RECORDS = (
+    b"odd.py,sha256=AAAA,1\n",
+    b"",
+    b"\xff\xfe\x00",
+    b'"',
+    b"odd.py\n",
+    b"a" * 100_000,
+    b"odd.py,,x\n",
+    b",,\n\n,,",
+)
+
+
+def test_a_record_that_is_none_is_an_answer(bench: Bench, effort: Effort) -> None:
+    """Whatever RECORD holds, there is a clear error, or a bundle of what it names."""
+    for record in RECORDS[: effort.times(2, len(RECORDS))]:
+        answered(bench, Wheel(whole_record=record))
+
+
+def test_a_wheel_without_its_files_is_refused(bench: Bench, effort: Effort) -> None:
+    """A wheel without METADATA, RECORD or WHEEL is an error that names it."""
+    for missing in (f"{INFO}/METADATA", "RECORD", f"{INFO}/WHEEL")[: effort.times(1, 3)]:
+        done = answered(bench, Wheel(without=(missing,)))
+        assert done.code != 0
+        assert "odd" in done.err
+
+
+COLLIDING = (
+    (("tinyhost/cli.py", b"raise SystemExit(0)"),),
+    (("twice.txt", b"1"), ("twice.txt", b"2")),
+    (("place", b"1"), ("place/below", b"2")),
+)
+
+
+def test_entries_that_collide_are_an_answer(bench: Bench, effort: Effort) -> None:
+    """A file of another distribution, two entries of one name, and a file where a folder must be."""
+    for entries in COLLIDING[: effort.times(1, len(COLLIDING))]:
+        answered(bench, Wheel(entries=entries))
+
+
+NAMES = (
+    *("-rf", "a\nb.txt", "{{ 7*7 }}.txt", "--help", "tab\there", "\u202egnp.py"),
+    *("%s.txt", "x" * 255, "x/" * 60 + "y", "'; raise SystemExit", '"""', "\\"),
+)
+
+
+def test_odd_names_of_files_stay_names(bench: Bench, effort: Effort) -> None:
+    """A file's name is no option, no template and no line of its own; all of them at once, and then each by itself."""
+    together = tuple((f"odd_data/{name}", b"x") for name in NAMES[:3])
+    for entries in (together, *(((f"odd_data/{name}", b"x"),) for name in NAMES[: effort.times(0, len(NAMES))])):
+        if answered(bench, Wheel(entries=entries)).code == 0:
+            bench.accepts("generate", "-o", "generated")
+
+
+def test_a_file_that_is_no_archive_is_refused(bench: Bench, effort: Effort) -> None:
+    """Cut, empty and foreign files with a wheel's name are errors that name them."""
+    row = Wheel().write(bench.directory / "odd-wheels")
+    file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
+    whole = file.read_bytes()
+    wrong = (whole[:-30], b"", b"PK\x05\x06", whole[: len(whole) // 2], os.urandom(1000))
+    for content in wrong[: effort.times(1, len(wrong))]:
+        file.write_bytes(content)
+        bench.manifest(row)
+        done = bench.run("check")
+        assert "Traceback" not in done.err
+        assert done.code in (LockError.exit_code, StageError.exit_code), done.err
+        assert "odd" in done.err
+
+
+def test_an_entry_that_says_a_wrong_size_is_refused(bench: Bench) -> None:
+    """An archive whose directory lies about a file's size is an error, or the file is what its bytes are."""
+    row = Wheel(entries=(("odd_data.txt", b"0" * 5000),)).write(bench.directory / "odd-wheels")
+    file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
+    content = file.read_bytes()
+    lied = content.replace((5000).to_bytes(4, "little"), (4_000_000_000).to_bytes(4, "little"))
+    assert lied != content
+    file.write_bytes(lied)
+    bench.manifest(row)
+    done = bench.run("check")
+    assert "Traceback" not in done.err
+    assert done.code in (0, LockError.exit_code, StageError.exit_code), done.err
