@@ -36,9 +36,15 @@ class Onebin:
 
     cache: Path
 
-    def __call__(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
-        """Run onebin with arguments, in a directory, with additions to the environment."""
-        command = [sys.executable, "-m", "onebin", *map(str, arguments)]
+    def __call__(
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        under: Sequence[str] = (),
+    ) -> Ran:
+        """Run onebin with arguments, in a directory, with additions to the environment, `under` another program."""
+        command = [*under, sys.executable, "-m", "onebin", *map(str, arguments)]
         return run(command, cwd=cwd, env={"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})})
 
 

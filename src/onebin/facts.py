@@ -251,6 +251,16 @@ class ModuleFacts(TypedDict):
     sha256: _Sha256
 
 
+class BuildFacts(TypedDict):
+    """What decides on the bytes and is in neither manifest nor lock.
+
+    `moment` is SOURCE_DATE_EPOCH or its default (seconds since 1970), `compression` the level of zstd.
+    """
+
+    moment: int
+    compression: int
+
+
 class LauncherFacts(TypedDict):
     """The launcher before the payload: its size in bytes and its SHA-256."""
 
@@ -271,6 +281,7 @@ class Facts(TypedDict):
     bundle: BundleFacts
     onebin: str
     layout: Literal["cached", "onefile", "onedir"]
+    build: BuildFacts
     host: HostFacts
     plugins: list[PluginFacts]
     distributions: list[DistributionFacts]

@@ -9,6 +9,7 @@ PyInstaller's own cache compares times, so it is not used: a freeze is kept unde
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from onebin import driver
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
+from onebin.epoch import source_date_epoch
 from onebin.errors import FreezeError, ProcessError, os_errors
 from onebin.paths import display
 from onebin.probe import MuteError, ask_stage
-from onebin.process import environment, stream
+from onebin.process import bare_environment, stream
 from onebin.provenance import C_LIBRARY, Places, attribute
 from onebin.registry import declared_modules
 from onebin.sizes import measure
@@ -120,7 +122,8 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain, libc: Libc | None) ->
         data = {
             place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
-    return sha256_of([FORMAT, source.digest, stage.key, toolchain.key, _driver_digest(), data, libc and libc.identity])
+    own = [FORMAT, _driver_digest(), source_date_epoch()]
+    return sha256_of([*own, source.digest, stage.key, toolchain.key, data, libc and libc.identity])
 
 
 def _run_pyinstaller(
@@ -133,7 +136,7 @@ def _run_pyinstaller(
 ) -> None:
     log = workspace.log_file(source.name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    env = environment(PYTHONHASHSEED="0", PYINSTALLER_CONFIG_DIR=str(partial / "config"))
+    env = _surroundings(partial / "config")
     if source.layout != "onefile":
         # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
         env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
@@ -160,6 +163,22 @@ def _scans(plan: Plan, toolchain: Toolchain, workspace: Workspace) -> Path:
     """Return the folder of what is known of sources, by all on which that depends but the sources themselves."""
     key = sha256_of([plan.survey.stage.lock.interpreter.identity, toolchain.key, _driver_digest()])
     return Cache(workspace.cache_dir).ensure(SCANS, key, lambda _: None)
+
+
+def _surroundings(home: Path) -> dict[str, str]:
+    """Return the environment of a freeze: nothing of the caller's but the way to the system's programs.
+
+    Whatever else is set there (a preloaded library, a backend of matplotlib, a locale) could get into the result.
+    """
+    return bare_environment(
+        PATH=os.environ.get("PATH", os.defpath),
+        HOME=str(home),
+        LC_ALL="C.UTF-8",
+        TZ="UTC",
+        PYTHONHASHSEED="0",
+        PYINSTALLER_CONFIG_DIR=str(home),
+        SOURCE_DATE_EPOCH=str(source_date_epoch()),
+    )
 
 
 def _refuse_missing_modules(plan: Plan, contents: Mapping[str, Any]) -> None:

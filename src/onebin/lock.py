@@ -313,7 +313,7 @@ def _lock(
     file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
 ) -> Lock:
     own = data["tool"]["onebin"]
-    text = file.read_text("utf-8")
+    text = file.read_bytes().decode("utf-8")  # line ends and all: its digest is that of the file
     return Lock(
         file=file,
         text=text,

@@ -25,6 +25,7 @@ from filelock import FileLock
 from onebin import card, components, inventory, payload, sizes, target
 from onebin.description import describe
 from onebin.digest import sha256_of, sha256_of_file
+from onebin.epoch import source_date_epoch
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.facts import portable
 from onebin.paths import display, is_there
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onebin.contract import Plan
-    from onebin.facts import Facts, SizeRow
+    from onebin.facts import BuildFacts, Facts, SizeRow
     from onebin.freeze import FrozenTree
     from onebin.paths import Workspace
 
@@ -180,17 +181,29 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
     with executable.open("rb") as source, file.open("w+b") as out:
         shutil.copyfileobj(source, out, _CHUNK)
         loader = frozen.libc.loader.name if frozen.libc else ""
-        where = card.Payload() if launcher is None else payload.write(frozen.directory, out, level=level, loader=loader)
+        where, moment = card.Payload(), source_date_epoch()
+        if launcher is not None:
+            where = payload.write(frozen.directory, out, level=level, moment=moment, loader=loader)
         shares = sizes.in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
-        facts = _facts(plan, frozen, shares, launcher)
+        facts = _facts(plan, frozen, shares, launcher, {"moment": moment, "compression": level})
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where)
     file.chmod(_EXECUTABLE)
+    if draft.is_dir():
+        _date(draft)
     return file, facts
 
 
-def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None) -> Facts:
+def _date(folder: Path) -> None:
+    """Give a folder and all in it the one time that a build knows, as the files in a payload have it."""
+    moment = source_date_epoch()
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            os.utime(path, (moment, moment))
+
+
+def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, build: BuildFacts) -> Facts:
     """Return what the card says: nothing that differs between two builds of one lock."""
     from onebin.sbom import sbom  # noqa: PLC0415  # 0.2 s, for which no other command should wait
 
@@ -199,6 +212,7 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "bundle": {"name": described["name"]},
         "onebin": described["onebin"],
         "layout": frozen.layout,
+        "build": build,
         "host": described["host"],
         "plugins": described["plugins"],
         "distributions": components.components(plan),

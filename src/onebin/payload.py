@@ -1,7 +1,7 @@
 """Write the files of a frozen tree as one compressed stream: tar (POSIX.1-2001, GNU long names) in zstd (RFC 8878).
 
-The same files give the same bytes: names are sorted, and owners, times and modes but for the executable bit are left
-out.
+The same files give the same bytes: names are sorted, one moment is the time of all, and owners and modes but for the
+executable bit are left out.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _RELEASE_WINDOW_LOG = 27
 _JOB_BYTES = 1 << 25
 
 
-def write(tree: Path, stream: BufferedRandom, *, level: int, loader: str = "") -> Payload:
+def write(tree: Path, stream: BufferedRandom, *, level: int, moment: int, loader: str = "") -> Payload:
     """Append the files below `tree` to a file that is open for writing and reading; say where they are in it.
 
+    `moment` (seconds since 1970) is the time of each of them.
     Above the fast levels, the compressor looks back further (long-range matching), and so does who unpacks it.
     """
     release = level >= RELEASE_LEVEL
@@ -46,7 +47,7 @@ def write(tree: Path, stream: BufferedRandom, *, level: int, loader: str = "") -
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.GNU_FORMAT) as archive,
     ):
         for path in _below(tree):
-            _add(archive, path, path.relative_to(tree).as_posix())
+            _add(archive, path, path.relative_to(tree).as_posix(), moment)
     size = stream.tell() - offset
     stream.seek(offset)
     return Payload(sha256=hashlib.file_digest(stream, "sha256").digest(), offset=offset, size=size, loader=loader)
@@ -60,8 +61,9 @@ def _below(tree: Path) -> Iterator[Path]:
             yield from _below(path)
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+def _add(archive: tarfile.TarFile, path: Path, name: str, moment: int) -> None:
     entry = tarfile.TarInfo(name)
+    entry.mtime = moment
     if path.is_symlink():
         entry.type, entry.linkname = tarfile.SYMTYPE, str(path.readlink())
         archive.addfile(entry)

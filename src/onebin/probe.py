@@ -7,14 +7,13 @@ Both run with an empty environment in an empty directory.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from onebin.errors import ProcessError, StageError
 from onebin.facts import read_answers
-from onebin.process import run
+from onebin.process import bare_environment, run
 from onebin.scratch import scratch
 from onebin.templates import runtime_dir
 
@@ -36,8 +35,6 @@ _SHOWN_LINES = 5
 # PyInstaller may strip or sign them: that they load is asked by importing what needs them.
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
-# Without it, Windows cannot start a program.
-_NEEDED = ("SYSTEMROOT",)
 _TEMPORARY = ("TEMP", "TMP") if sys.platform == "win32" else ("TMPDIR",)
 
 
@@ -121,12 +118,11 @@ def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Calla
 
     `read` makes the answers of their JSON, or raises ValueError.
     """
-    env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
     with scratch() as directory:
         empty, temporary = directory / "empty", directory / "temporary"
         empty.mkdir()
         temporary.mkdir()
-        env |= dict.fromkeys(_TEMPORARY, str(temporary))
+        env = {**bare_environment(**extra), **dict.fromkeys(_TEMPORARY, str(temporary))}
         try:
             completed = run(argv, env=env, cwd=empty, stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
         except ProcessError as error:

@@ -37,6 +37,9 @@ _FILE_BYTES = 16 * 1024**3
 # Variables that change what a Python program imports or how PyInstaller works; a build must not depend on them.
 _LEAKING = ("PYTHON", "PYINSTALLER", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER__", "_PYI_", "_MEIPASS")
 
+# Without these, Windows cannot start a program, nor find its temporary directory.
+_NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+
 # The passphrase of the key that signs: code of plugins runs in some of the programs that onebin starts.
 PASSPHRASE_VARIABLE = "ONEBIN_KEY_PASSPHRASE"  # noqa: S105  # a name
 
@@ -58,6 +61,11 @@ def environment(**extra: str) -> dict[str, str]:
         if not name.upper().startswith((*_LEAKING, PASSPHRASE_VARIABLE))
     }
     return {**kept, **extra}
+
+
+def bare_environment(**extra: str) -> dict[str, str]:
+    """Return what a system needs to start a program, and nothing else of this process's environment."""
+    return {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
 
 
 def run(

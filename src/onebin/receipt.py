@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from onebin import __version__, card, launcher
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
+from onebin.epoch import source_date_epoch
 from onebin.errors import ArtifactError
 from onebin.paths import is_there
 from onebin.stage import stage_key
@@ -55,7 +56,7 @@ def receipt_key(manifest: Manifest, lock: Lock, *, libc: str | None, options: Se
         if is_there(manifest.directory / path)  # the check says what is not
     }
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
-    own = [_own_digest(), launcher.file_name(lock.interpreter.platform)]
+    own = [_own_digest(), launcher.file_name(lock.interpreter.platform), source_date_epoch()]
     return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, libc, list(options)])
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
+from onebin.epoch import source_date_epoch
 from onebin.errors import StageError, os_errors
 from onebin.wheelhouse import supplied
 
@@ -88,9 +89,9 @@ def stage_key(lock: Lock) -> str:
     """Return the digest of everything that decides what is in a stage."""
     with os_errors(StageError, "read the local projects of", lock.file):
         projects = {package.name: sha256_of_tree(package.path) for package in lock.packages if package.path}
-    return sha256_of(
-        [FORMAT, {p.name: p.digest for p in lock.packages}, projects, lock.interpreter.identity, uv.version()]
-    )
+    moment = source_date_epoch() if projects else None  # which a project's build may take up
+    packages = {package.name: package.digest for package in lock.packages}
+    return sha256_of([FORMAT, packages, projects, moment, lock.interpreter.identity, uv.version()])
 
 
 def _forget_machine(site_packages: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
+from onebin.epoch import source_date_epoch
 from onebin.errors import OnebinError, ProcessError
 from onebin.process import STILL_RUNNING, Completed, environment, run
 
@@ -245,7 +246,9 @@ def _uv(
         binary = find_uv_bin()
     except FileNotFoundError as error:
         raise OnebinError("uv is not installed beside onebin", "pip install uv") from error
-    settings = environment(NO_COLOR="1", UV_NO_PROGRESS="1") if env is None else {**env, "NO_COLOR": "1"}
+    moment = str(source_date_epoch())  # for the projects that it builds
+    settings = environment(UV_NO_PROGRESS="1", SOURCE_DATE_EPOCH=moment) if env is None else env
+    settings = {**settings, "NO_COLOR": "1"}
     try:
         completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_longest(), bounded=True)
     except ProcessError as error:

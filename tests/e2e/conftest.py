@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from .bundles import EXE, PROJECTS, Alone, Bundle, write_project
+from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from conftest import Onebin
+
+HOSTS = ROOT / "examples" / "hosts"
+LEFT_BY_BUILDS = shutil.ignore_patterns("pylock.*.toml", "dist", "build", "__pycache__")
 
 # A plugin that says what its process sees; it imports the tool chain by names that a freezer would follow.
 INQUIRY = '''
@@ -111,6 +115,47 @@ def layouts(onebin: Onebin, shared: Path) -> Mapping[str, Path]:
                 draft.build(onebin)
                 draft.folder.rename(bundle.folder)
     return made
+
+
+@pytest.fixture(scope="session")
+def flagship(onebin: Onebin, shared: Path) -> Bundle:
+    """Return the built bundle of the manifest at the root; nobody changes it."""
+    bundle = Bundle(folder=shared / "flagship", name="logscan")
+    with FileLock(shared / "flagship.lock", timeout=600):
+        if not bundle.artifact.exists():
+            shutil.rmtree(bundle.folder, ignore_errors=True)
+            shutil.copytree(ROOT / "examples" / "logscan", bundle.folder / "examples" / "logscan")
+            for manifest in ("bundle.toml", "bundle.lite.toml"):
+                shutil.copy2(ROOT / manifest, bundle.folder)
+            assert "warning" not in bundle.build(onebin).err
+    return bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosts:
+    """Builds each example host once a session, whichever worker is first."""
+
+    onebin: Onebin
+    folder: Path
+
+    def __call__(self, name: str) -> Path:
+        """Return the artifact of a host, beside its manifest and lock."""
+        work = self.folder / name
+        artifact = work / f"{name}{EXE}"
+        with FileLock(self.folder / f"{name}.lock", timeout=600):
+            if not artifact.exists():
+                shutil.copytree(HOSTS / name, work, ignore=LEFT_BY_BUILDS, dirs_exist_ok=True)
+                ran = self.onebin("bundle", "-o", artifact, cwd=work)
+                assert ran.code == 0, ran.err
+        return artifact
+
+
+@pytest.fixture(scope="session")
+def hosts(onebin: Onebin, shared: Path) -> Hosts:
+    """Return what builds the artifacts of example hosts."""
+    folder = shared / "hosts"
+    folder.mkdir(exist_ok=True)
+    return Hosts(onebin=onebin, folder=folder)
 
 
 @pytest.fixture

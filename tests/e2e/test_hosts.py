@@ -6,61 +6,32 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 
-from .bundles import EXE, ROOT
+from .conftest import HOSTS, LEFT_BY_BUILDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Onebin
 
-HOSTS = ROOT / "examples" / "hosts"
+    from .conftest import Hosts
+
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
 LANDED = tuple(NAMES)
 MOST_LINES = 8
 CHECK_SECONDS = 300
-LEFT_BY_BUILDS = shutil.ignore_patterns("pylock.*.toml", "dist", "build", "__pycache__")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bundled:
-    """Builds each host once a session, whichever worker is first."""
-
-    onebin: Onebin
-    folder: Path
-
-    def __call__(self, name: str) -> Path:
-        """Return the artifact of a host."""
-        work = self.folder / name
-        artifact = work / f"{name}{EXE}"
-        with FileLock(self.folder / f"{name}.lock", timeout=600):
-            if not artifact.exists():
-                shutil.copytree(HOSTS / name, work, ignore=LEFT_BY_BUILDS, dirs_exist_ok=True)
-                ran = self.onebin("bundle", "-o", artifact, cwd=work)
-                assert ran.code == 0, ran.err
-        return artifact
-
-
-@pytest.fixture(scope="session")
-def bundled(onebin: Onebin, shared: Path) -> Bundled:
-    """Return what builds the artifacts of hosts."""
-    folder = shared / "hosts"
-    folder.mkdir(exist_ok=True)
-    return Bundled(onebin=onebin, folder=folder)
 
 
 @pytest.mark.network
 @pytest.mark.parametrize("name", LANDED)
-def test_artifact_passes_the_hosts_check(bundled: Bundled, tmp_path: Path, name: str) -> None:
+def test_artifact_passes_the_hosts_check(hosts: Hosts, tmp_path: Path, name: str) -> None:
     """The artifact alone, in another folder, with an empty environment and no Python on PATH, passes."""
     alone = tmp_path / "alone"
     alone.mkdir()
-    _check(name, shutil.copy2(bundled(name), alone))
+    _check(name, shutil.copy2(hosts(name), alone))
 
 
 @pytest.mark.network

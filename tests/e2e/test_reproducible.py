@@ -3,44 +3,162 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import Bundle
+from .bundles import EXE, Bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from conftest import Onebin
+    from conftest import Build, Onebin
+
+    from .conftest import Hosts
 
 pytestmark = pytest.mark.network
 
-SURROUNDINGS: Mapping[str, Mapping[str, str]] = {
-    "one": {"TZ": "UTC", "LC_ALL": "C.UTF-8"},
-    "another-place-with-a-longer-name": {
-        "TZ": "Asia/Tokyo",
-        "LC_ALL": "C",
-        "PYTHONHASHSEED": "77",
-        "SOURCE_DATE_EPOCH": "1",
-        "COLUMNS": "40",
-    },
+OTHER_SETTINGS: Mapping[str, str] = {
+    "TZ": "Asia/Tokyo",
+    "LC_ALL": "C",
+    "LANG": "de_DE.UTF-8",
+    "PYTHONHASHSEED": "77",
+    "COLUMNS": "40",
+    "LD_LIBRARY_PATH": "/usr/lib/nowhere",
+    "MPLBACKEND": "pdf",
+}
+NOBODY = 65534
+LONG_AGO = 1_000_000_000
+
+# A clock of some days later, for all that asks libc.
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+#include <time.h>
+
+static const time_t LATER = 3 * 86400 + 12345;
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*system_clock)(clockid_t, struct timespec *);
+    if (!system_clock) system_clock = dlsym(RTLD_NEXT, "clock_gettime");
+    int failed = system_clock(clock, now);
+    if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += LATER;
+    return failed;
 }
 
+int gettimeofday(struct timeval *now, void *zone) {
+    struct timespec exact;
+    if (now && clock_gettime(CLOCK_REALTIME, &exact)) return -1;
+    if (now) *now = (struct timeval){.tv_sec = exact.tv_sec, .tv_usec = exact.tv_nsec / 1000};
+    return 0;
+}
 
-def test_two_builds_of_one_lock_are_the_same_file(onebin: Onebin, tmp_path: Path) -> None:
-    """Folder, cache, time zone, locale, hash seed and clock leave no trace in the artifact."""
-    digests = {}
-    lock = None
-    for name, env in SURROUNDINGS.items():
-        bundle = Bundle.of(tmp_path / name, "tiny", "greet-hello", "greet-servus")
-        if lock is not None:
-            shutil.copy2(lock, bundle.lock)
-        lock = bundle.lock
-        cache = {"ONEBIN_CACHE_DIR": str(tmp_path / f"cache-of-{name}")}
-        ran = onebin("bundle", "--no-verify", cwd=bundle.folder, env={**env, **cache})
+time_t time(time_t *place) {
+    struct timespec exact;
+    clock_gettime(CLOCK_REALTIME, &exact);
+    if (place) *place = exact.tv_sec;
+    return exact.tv_sec;
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Builds what was built before once more, in another folder, with another cache and in other surroundings."""
+
+    onebin: Onebin
+    folder: Path
+
+    def __call__(self, built: Path, *, env: Mapping[str, str] = OTHER_SETTINGS, under: Sequence[str] = ()) -> bytes:
+        """Copy a bundle's folder with its lock, give all files another time, build there, and return the artifact."""
+        there, artifact = self.folder / "in another place", self.folder / f"artifact{EXE}"
+        shutil.copytree(built, there, ignore=shutil.ignore_patterns("dist", "build", "__pycache__"))
+        for path in there.rglob("*"):
+            os.utime(path, (LONG_AGO, LONG_AGO), follow_symlinks=False)
+        if under:
+            own(self.folder)
+        env = {"ONEBIN_CACHE_DIR": str(self.folder / "a cache with a longer name"), **env}
+        ran = self.onebin("bundle", "--locked", "--no-verify", "-o", artifact, cwd=there, env=env, under=under)
         assert ran.code == 0, ran.err
-        digests[name] = hashlib.sha256(bundle.artifact.read_bytes()).hexdigest()
-    assert len(set(digests.values())) == 1, digests
+        return artifact.read_bytes()
+
+
+@pytest.fixture
+def elsewhere(onebin: Onebin, tmp_path: Path) -> Elsewhere:
+    """Return what builds a second time."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return Elsewhere(onebin=onebin, folder=folder)
+
+
+def assert_same(first: Path, second: bytes) -> None:
+    """Compare by digest; nobody wants to read the difference of two executables."""
+    assert hashlib.sha256(first.read_bytes()).hexdigest() == hashlib.sha256(second).hexdigest()
+
+
+def test_place_and_settings_leave_no_trace(tiny: Bundle, elsewhere: Elsewhere) -> None:
+    """Folder, cache, time zone, locale, umask, hash seed, file times and library path leave nothing in the artifact."""
+    before = os.umask(0o077)
+    try:
+        made = elsewhere(tiny.folder)
+    finally:
+        os.umask(before)
+    assert_same(tiny.artifact, made)
+
+
+def test_user_and_clock_leave_no_trace(tiny: Bundle, elsewhere: Elsewhere, tmp_path: Path, build: Build) -> None:
+    """Somebody else, with another home and caches of their own, three days later, makes the same file."""
+    clock = build(tmp_path / "later.so", CLOCK, "-shared")
+    home = elsewhere.folder / "home"
+    home.mkdir()
+    env = {
+        "HOME": str(home),
+        "USER": "nobody",
+        "LOGNAME": "nobody",
+        "UV_CACHE_DIR": str(home / "uv"),
+        # Which index there is belongs to the machine, wherever its owner has written it down.
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
+        "LD_PRELOAD": str(clock),
+    }
+    assert_same(tiny.artifact, elsewhere(tiny.folder, env=env, under=somebody_else()))
+
+
+@pytest.mark.parametrize("name", ["flake8", "datasette"])
+def test_a_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhere, name: str) -> None:
+    """A host from the index with its plugins, built in another folder with another cache, is the same file."""
+    artifact = hosts(name)
+    assert_same(artifact, elsewhere(artifact.parent))
+
+
+def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
+    """The manifest at the root, with six local projects, is built again from its artifact, with no cache: the same."""
+    settings = {**OTHER_SETTINGS, "TMPDIR": str(tmp_path)}
+    ran = onebin("verify", "--rebuild", "--sources", flagship.folder, flagship.artifact, cwd=tmp_path, env=settings)
+    assert ran.code == 0, ran.err
+    assert "the same bytes when it is built again" in ran.out
+    assert not list(tmp_path.iterdir())
+
+
+def somebody_else() -> list[str]:
+    """Return a program that runs another as a user who owns nothing here but may read all; or skip the test."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root of Linux becomes somebody else, with setpriv")
+    # The interpreters of this machine may lie in a home that is closed to others.
+    reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *reading]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine lets nobody become somebody else")
+    return command
+
+
+def own(folder: Path) -> None:
+    """Give a folder and all in it to somebody else."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)

@@ -150,7 +150,7 @@ def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) ->
     """Write launcher, payload, card and trailer as a build does it."""
     with file.open("w+b") as out:
         out.write(launcher_file.read_bytes())
-        where = payload.write(tree, out, level=3)
+        where = payload.write(tree, out, level=3, moment=0)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         facts: Any = {"bundle": {"name": name}}  # the launcher reads none of them

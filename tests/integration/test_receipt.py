@@ -75,6 +75,7 @@ CHANGES: dict[str, Callable[[Bench, Path], object]] = {
     "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze.py"),
     "runtime": lambda _, checkout: add_line(checkout / "src" / "onebin_runtime" / "_start.py"),
     "template": lambda _, checkout: add_line(checkout / "templates" / "entry.py.j2"),
+    "moment": lambda bench, _: bench.env.update(SOURCE_DATE_EPOCH="1700000000"),
     "launcher": lambda _, checkout: add_line(checkout / "src" / "launcher" / "main.c"),
 }
 

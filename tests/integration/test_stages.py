@@ -125,6 +125,25 @@ def test_a_stage_holds_the_bytes_of_the_sources(workspace: Workspace) -> None:
     assert len(set(stages)) == 2
 
 
+def test_a_project_is_built_at_a_moment_that_can_be_chosen(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that asks for the time gets always the same, or that of SOURCE_DATE_EPOCH, and makes another stage."""
+    project = workspace.directory / "projects" / "slow-build"
+    backend = project / "backend" / "slow_backend.py"
+    stamp = '"slow_build/stamp.txt": os.environ["SOURCE_DATE_EPOCH"]'
+    backend.write_text(backend.read_text("utf-8").replace("files = {", f"files = {{{stamp}, "), encoding="utf-8")
+    with workspace.manifest_file.open("a", encoding="utf-8") as out:
+        out.write('slow-build = { path = "projects/slow-build" }\n')
+    locked, stamps = _locked(workspace), {}
+    for moment in (None, "1700000000"):
+        if moment is not None:
+            monkeypatch.setenv("SOURCE_DATE_EPOCH", moment)
+        staged = stage.install(locked, workspace)
+        stamps[moment] = (staged.site_packages / "slow_build" / "stamp.txt").read_text("utf-8")
+    assert stamps == {None: "1580601600", "1700000000": "1700000000"}
+
+
 def test_a_stage_is_found_again(workspace: Workspace) -> None:
     """The same lock and sources give the same stage, also from another directory."""
     staged = stage.install(_locked(workspace), workspace)

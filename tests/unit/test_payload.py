@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEVEL = 3
+MOMENT = 1_580_601_600
 LONG = "long-" * 40 + "name"
 NAMES = ("b", "a", "_internal/z", "_internal/ä", f"_internal/{LONG}/{LONG}/{LONG}", "_internal.txt", "run")
 
@@ -41,7 +42,7 @@ def packed(directory: Path, file: Path, *, level: int = LEVEL) -> bytes:
     """Return the payload of a tree."""
     with file.open("w+b") as stream:
         stream.write(b"before")
-        where = payload.write(directory, stream, level=level)
+        where = payload.write(directory, stream, level=level, moment=MOMENT)
         assert (where.offset, where.offset + where.size) == (6, stream.seek(0, 2))
     return file.read_bytes()[6:]
 
@@ -101,6 +102,6 @@ def test_any_tool_can_read_it(tmp_path: Path) -> None:
     assert {name for name, member in members.items() if member.isfile()} == set(NAMES)
     assert [members[name].mode for name in ("run", "a", "_internal")] == [0o755, 0o644, 0o755]
     assert members["_internal/link"].linkname == "../a"
-    assert {(member.uid, member.gid, member.uname, member.mtime) for member in members.values()} == {(0, 0, "", 0)}
+    assert {(member.uid, member.gid, member.uname, member.mtime) for member in members.values()} == {(0, 0, "", MOMENT)}
     order = list(members)
     assert all(order.index(name.rpartition("/")[0]) < order.index(name) for name in order if "/" in name)
