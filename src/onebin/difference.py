@@ -22,7 +22,16 @@ from onebin.schemas import schema_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from onebin.facts import FileFacts, LauncherFacts, ModuleFacts
     from onebin.inspect import Report
+
+
+class Contents(TypedDict):
+    """What a report, or a card, has about the files of an artifact."""
+
+    launcher: LauncherFacts | None
+    files: list[FileFacts]
+    modules: list[ModuleFacts]
 
 
 class Change(TypedDict):
@@ -91,7 +100,7 @@ def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
         "plugins": _changes(_plugins(old), _plugins(new)),
         "distributions": _changes(_distributions(old), _distributions(new)),
         "toolchain": _changes(*({each["name"]: each["version"] for each in side["toolchain"]} for side in (old, new))),
-        "files": _files(old, new),
+        "files": files(old, new),
         "manifest": _lines(old["manifest"], new["manifest"]),
         "lock": _lines(old["lock"], new["lock"]),
     }
@@ -144,7 +153,7 @@ def _distributions(report: Report) -> dict[str, str]:
     }
 
 
-def _files(old: Report, new: Report) -> list[FileChange]:
+def files(old: Contents, new: Contents) -> list[FileChange]:
     """Return the files and modules that came, went or changed, by owner and name."""
     sides = [_contents(old), _contents(new)]
     owners = {**sides[0], **sides[1]}
@@ -157,7 +166,7 @@ def _files(old: Report, new: Report) -> list[FileChange]:
     return sorted(changed, key=lambda row: (row["owner"], row["kind"], row["name"]))
 
 
-def _contents(report: Report) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
+def _contents(report: Contents) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
     """Return owner and digest of each file and module, by its place beside the others whatever the layout."""
     found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
     for file in report["files"]:

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # What version control, builds and tools leave in a project; none of it is source.
-_NOT_SOURCE_ANYWHERE = frozenset(
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
+_NOT_SOURCE_ANYWHERE = _VERSION_CONTROL | frozenset(
     {
         "__pycache__",
-        ".git",
-        ".hg",
-        ".svn",
         ".venv",
         ".tox",
         ".nox",
@@ -52,6 +50,22 @@ def sha256_of_tree(path: Path) -> str:
     return sha256_of([_entry(path, file) for file in _sources(path)])
 
 
+def ignored_below(top: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what tells `shutil.copytree` which names of a project are no sources.
+
+    Version control is copied all the same: a build may ask it for the version.
+    """
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name in _skipped(at_top=Path(folder) == top) - _VERSION_CONTROL}
+
+    return ignored
+
+
+def _skipped(*, at_top: bool) -> frozenset[str]:
+    return _NOT_SOURCE_ANYWHERE | (_NOT_SOURCE_AT_TOP if at_top else frozenset())
+
+
 def _entry(top: Path, file: Path) -> list[str | bool]:
     name = file.relative_to(top).as_posix()
     if file.is_symlink():
@@ -62,7 +76,7 @@ def _entry(top: Path, file: Path) -> list[str | bool]:
 def _sources(top: Path) -> Iterator[Path]:
     for name_of_folder, folders, files in os.walk(top):
         folder = Path(name_of_folder)
-        skipped = _NOT_SOURCE_ANYWHERE | (_NOT_SOURCE_AT_TOP if folder == top else frozenset())
+        skipped = _skipped(at_top=folder == top)
         linked = [name for name in folders if (folder / name).is_symlink()]
         folders[:] = sorted(name for name in folders if name not in skipped and not name.endswith(".egg-info"))
         for name in sorted([*files, *linked]):

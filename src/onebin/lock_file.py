@@ -77,15 +77,23 @@ NOT_OURS: dict[str, Any] = {"not": "ours"}
 def read_data(file: Path) -> dict[str, Any]:
     """Return the lock's data; empty if there is none, and `NOT_OURS` if it can only be made anew."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
-        _SHAPE.validate_python(data)
+        return parse(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError:  # not UTF-8, not TOML, or not what onebin writes
+    except UnicodeDecodeError:
         return NOT_OURS
     except OSError as error:
         message = f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}"
         raise LockError(message, "move it away, or mend its owner and mode") from error
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return the data in a lock's text, or `NOT_OURS` if it is not TOML or not what onebin writes."""
+    try:
+        data = tomllib.loads(text)
+        _SHAPE.validate_python(data)
+    except (ValueError, RecursionError):  # brackets can be nested deeper than the parser can go
+        return NOT_OURS
     return data
 
 

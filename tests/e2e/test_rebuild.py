@@ -1,65 +1,73 @@
-"""A build after a change uses what earlier builds found in sources, and makes what a build from nothing makes."""
+"""`onebin rebuild` and `onebin verify --rebuild`: an artifact leads back to what it was made of."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-
-from .bundles import Alone, Bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Onebin
 
+    from .bundles import Bundle
+
 pytestmark = pytest.mark.network
 
-# A line that is changed with the same imports, and one that brings in a module nothing else in the bundle needs.
-SAME_IMPORTS = "\n\ndef ciao(name):\n    return (b'\\n', f'ciao {name}', {'a', 'b', 'c', 'd', 'e'}, 1.5)\n"
-NEW_IMPORT = "\n\nimport sched\n"
 
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-@pytest.mark.parametrize("change", [SAME_IMPORTS, NEW_IMPORT])
-def test_a_build_after_a_changed_line_is_that_from_nothing(onebin: Onebin, tmp_path: Path, change: str) -> None:
-    """The artifact of a changed plugin has the same bytes with the findings of earlier builds as without any."""
-    bundle = Bundle.of(tmp_path / "changed", "mended", "greet-hello", "greet-servus")
-    bundle.build(onebin)
-    before = _digest(bundle.artifact)
-    with (bundle.project("greet-hello") / "src" / "greet_hello" / "__init__.py").open("a", encoding="utf-8") as stream:
-        stream.write(change)
-    bundle.build(onebin)
-    changed = _digest(bundle.artifact)
-    assert changed != before
-    bundle.artifact.unlink()
-    scratch = {"ONEBIN_CACHE_DIR": str(tmp_path / "nothing-in-it")}
-    ran = onebin("bundle", cwd=bundle.folder, env=scratch)
+def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """Manifest and lock come back as they were; with the projects in the places that are named, the lock fits."""
+    ran = onebin("rebuild", tiny.artifact, cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert _digest(bundle.artifact) == changed
-    said = Alone.copy(bundle.artifact, tmp_path / "alone")()
-    assert (said.code, said.err) == (0, "")
-
-
-def test_findings_that_are_damaged_are_found_again(onebin: Onebin, tmp_path: Path) -> None:
-    """Cut, flipped and empty files among the findings of earlier builds change nothing but the time it takes."""
-    cache = tmp_path / "cache"
-    bundle = Bundle.of(tmp_path / "damaged", "damaged", "greet-hello")
-    env = {"ONEBIN_CACHE_DIR": str(cache)}
-    assert onebin("bundle", cwd=bundle.folder, env=env).code == 0
-    whole = _digest(bundle.artifact)
-    found = sorted((cache / "scans").glob("*/*"))
-    assert len(found) > 100, "the standard library alone has more modules than that"
-    for number, file in enumerate(found):
-        kept = file.read_bytes()
-        file.write_bytes([kept[: len(kept) // 2], kept[:-1] + bytes([kept[-1] ^ 1]), b""][number % 3])
-    for kind in ("frozen", "receipts"):
-        shutil.rmtree(cache / kind)
-    ran = onebin("bundle", cwd=bundle.folder, env=env)
+    folder = tmp_path / "tiny.bundle"
+    assert {file.name for file in folder.iterdir()} == {"bundle.toml", "pylock.tiny.toml"}
+    assert (folder / "pylock.tiny.toml").read_bytes() == tiny.lock.read_bytes()
+    for what, name in (("host", "tinyhost"), ("plugin inquiry", "inquiry")):
+        assert f"put the {what} at tiny.bundle/projects/{name}\n" in ran.out
+    shutil.copytree(tiny.project(""), folder / "projects")
+    ran = onebin("check", "--locked", "tiny.bundle", cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert _digest(bundle.artifact) == whole
+
+    ran = onebin("rebuild", tiny.artifact, cwd=tmp_path)
+    assert ran.code == 1
+    assert "tiny.bundle/bundle.toml is there already, and stays as it is" in ran.err
+    ran = onebin("rebuild", "--json", tiny.artifact, "-o", folder / "projects", cwd=tmp_path)
+    assert {each["path"]: each["missing"] for each in json.loads(ran.out)["local"]}["projects/inquiry"]
+
+
+def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """With another line in a plugin's source the bytes differ: in that plugin's files, and nowhere else."""
+    shutil.copytree(tiny.project(""), tmp_path / "projects")
+    module = tmp_path / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
+    module.write_text(module.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
+    ran = onebin("verify", "--rebuild", tiny.artifact, cwd=tmp_path)
+    assert ran.code == 9, ran.err
+    assert "is not what its lock and these sources make here" in ran.err
+    differences = [line.strip() for line in ran.err.splitlines() if line.endswith(")") and line.startswith("  ")]
+    assert differences
+    assert {line.rpartition(" (of ")[2] for line in differences} == {"greet-hello)"}
+    assert any(line.startswith("greet_hello/__init__.py: differs") for line in differences)
+    assert {file.name for file in tmp_path.iterdir()} == {"projects"}
+
+
+def test_missing_and_other_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """Without the local projects, or with changed requirements, nothing is built, and the error says which they are."""
+    ran = onebin("verify", "--rebuild", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
+    assert ran.code == 9
+    assert f"plugin inquiry: there is nothing at {tmp_path / 'projects' / 'inquiry'}" in ran.err
+    assert "--sources" in ran.err
+    shutil.copytree(tiny.project(""), tmp_path / "projects")
+    with (tmp_path / "projects" / "inquiry" / "pyproject.toml").open("a", encoding="utf-8") as out:
+        out.write("\n# changed\n")
+    ran = onebin("verify", "--rebuild", tiny.artifact, cwd=tmp_path)
+    assert ran.code == 9
+    assert "project projects/inquiry changed" in ran.err
+
+
+def test_sources_are_for_rebuilding(onebin: Onebin, tiny: Bundle) -> None:
+    """The option alone is wrong usage."""
+    ran = onebin("verify", "--sources", ".", tiny.artifact, cwd=tiny.folder)
+    assert ran.code == 2

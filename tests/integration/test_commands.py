@@ -35,6 +35,8 @@ COMMANDS = (
     "verify",
     "inspect",
     "diff",
+    "sign",
+    "rebuild",
     "doctor",
 )
 

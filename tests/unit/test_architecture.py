@@ -32,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "card",
             "schemas",
             "elf",
+            "epoch",
             "signature",
             "sshsig",
             "credentials",
@@ -97,9 +98,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "verify",
             "smoke",
             "vendor",
+            "recovery",
         }
     ),
-    frozenset({"pipeline", "inspect", "difference", "audit"}),
+    frozenset({"pipeline", "inspect", "difference", "audit", "rebuild"}),
     frozenset({"cli", "__main__"}),
 )
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.findall(r"`(\S+\.py)::(\w+)`", (ROOT / "docs" / "drawbacks.md").read_text("utf-8"))
+NAMED = [
+    named
+    for document in ("drawbacks.md", "reproducible.md")
+    for named in re.findall(r"`(\S+\.py)::(\w+)`", (ROOT / "docs" / document).read_text("utf-8"))
+]
 
 
 def test_every_drawback_names_its_test() -> None:

@@ -54,7 +54,7 @@ for command in (
     *(edit.init, edit.add, edit.remove, edit.list_plugins),
     *(build.lock, build.check, build.generate, build.bundle, build.run),
     supply.vendor,
-    *(prove.verify, look.inspect, look.diff, prove.sign),
+    *(prove.verify, look.inspect, look.diff, prove.sign, prove.recover),
     supply.audit,
     *(machine.doctor, machine.cache),
 ):

@@ -1,4 +1,4 @@
-"""The commands that prove where an artifact is from: verify, sign."""
+"""The commands that prove where an artifact is from: verify, sign, rebuild."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin import card, signature
+from onebin import card, rebuild, recovery, signature
 from onebin import verify as verifying
 from onebin.cli import options
-from onebin.cli.report import print_json
+from onebin.cli.report import plain, print_json
 from onebin.errors import SignatureError, VerifyError, os_errors
 from onebin.folder import check_folder
-from onebin.paths import display
+from onebin.paths import absolute, display
 from onebin.probe import quick
 from onebin.process import PASSPHRASE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onebin.facts import Facts
+    from onebin.recovery import Recovered
 
 
 @click.command(epilog="Examples: onebin verify dist/ds   |   onebin verify --key release.pub ds")
@@ -35,13 +38,28 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, readable=False),
     help="A lock: FILE must have been built from it, or FILE is not run.",
 )
+@click.option(
+    "--rebuild",
+    "again",
+    is_flag=True,
+    help="Do not run FILE: build it again from the manifest and lock in it, and compare the bytes.",
+)
+@click.option(
+    "--sources",
+    type=click.Path(path_type=Path, readable=False),
+    help="With --rebuild: the folder from which the manifest's relative paths start.  [default: the current one]",
+)
 @options.with_probe
 @options.with_json
-def verify(file: Path, *, key: Path | None, lock: Path | None, probe: str, as_json: bool) -> None:
+def verify(
+    file: Path, *, key: Path | None, lock: Path | None, again: bool, sources: Path | None, probe: str, as_json: bool
+) -> None:
     """Prove an artifact.
 
     Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
     """
+    if sources is not None and not again:
+        raise click.UsageError("--sources goes with --rebuild.")
     file = card.located(file.absolute())
     signer = None if key is None else signature.check(file, signature.read_public_keys(key))
     facts = card.check(file)
@@ -50,13 +68,58 @@ def verify(file: Path, *, key: Path | None, lock: Path | None, probe: str, as_js
     if lock is not None:
         with os_errors(VerifyError, "read the lock", lock.absolute()):
             verifying.compare_lock(facts, lock.absolute())
-    verified = verifying.verify(file, facts if probe == "full" else quick(facts))
+    if again:
+        rebuild.rebuild(file, facts, sources or Path(), options.progress(quiet=as_json, verbose=False))
+        proof = "the same bytes when it is built again"
+    else:
+        proof = verifying.verify(file, facts if probe == "full" else quick(facts)).summary
     if as_json:
-        print_json({"file": str(file), "ok": True, "lock_sha256": facts["lock"]["sha256"], "signed_by": signer})
+        said = {"lock_sha256": facts["lock"]["sha256"], "signed_by": signer, "rebuilt": again}
+        print_json({"file": str(file), "ok": True, **said})
         return
     if signer is not None:
         click.echo(f"{display(file)}: signed by {signer}")
-    click.echo(f"{display(file)}: {verified.summary}")
+    click.echo(f"{display(file)}: {proof}")
+
+
+@click.command("rebuild", epilog="Example: onebin rebuild ds -o ds.bundle && onebin bundle --locked ds.bundle")
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, readable=False), help="The folder.  [default: NAME.bundle]"
+)
+@options.with_json
+def recover(file: Path, *, output: Path | None, as_json: bool) -> None:
+    """Recover the bundle's folder from an artifact.
+
+    Manifest and lock are written as they were, and nothing is replaced. Local projects are not in the file: what has to
+    be put where is said.
+    """
+    facts = card.check(card.located(file.absolute()))
+    recovered = recovery.recover(facts, output or Path(f"{facts['bundle']['name']}.bundle"))
+    if as_json:
+        local = [
+            {"what": each.what, "path": each.path, "missing": each in recovered.missing} for each in recovered.local
+        ]
+        files = {"manifest": str(recovered.manifest_file), "lock": str(recovered.lock_file)}
+        built_with = {"onebin": facts["onebin"], "python": facts["interpreter"]["version"], **facts["build"]}
+        print_json({**files, "local": local, "built_with": built_with})
+        return
+    for line in _next_steps(recovered, facts):
+        click.echo(plain(line).replace("\n", "?"))
+
+
+def _next_steps(recovered: Recovered, facts: Facts) -> Iterator[str]:
+    """Yield what was written, and in lines for people what they have to do until it can be built."""
+    folder = recovered.manifest_file.parent
+    yield f"wrote {display(recovered.manifest_file)} and {display(recovered.lock_file)}"
+    for each in recovered.missing:
+        yield f"put the {each.what} at {display(absolute(folder / each.path))}"
+    for each in recovered.local:
+        if not each.fits:
+            yield f"the lock has the {each.what} elsewhere: onebin lock -m {display(folder)} --upgrade {each.package}"
+    python = facts["interpreter"]
+    yield f"it was built with onebin {facts['onebin']} and Python {python['version']} for {python['platform']}"
+    yield f"next: onebin bundle --locked {display(folder)}"
 
 
 @click.command(epilog="Example: onebin sign --key ~/.ssh/id_ed25519 dist/ds")

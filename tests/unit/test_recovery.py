@@ -1,0 +1,199 @@
+"""A bundle's folder comes back from a card, nothing is replaced, and what is not on the card is named."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from onebin import manifest as manifests
+from onebin import rebuild, recovery
+from onebin.errors import ArtifactError, ManifestError, OnebinError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.facts import Facts
+
+MANIFEST = """\
+# a comment, which stays\r
+[bundle]
+name = "app"
+
+[host]
+path = "host"
+script = "app"
+
+[plugins]
+csv = { path = "../csv" }
+xml = { path = "/elsewhere/xml.whl" }
+web = "*"
+
+[freeze.data]
+"app/assets" = "assets"
+"""
+LOCK = """\
+lock-version = "1.0"
+
+[[packages]]
+name = "app-host"
+directory = { path = "host" }
+
+[[packages]]
+name = "csv-plugin"
+directory = { path = "../csv" }
+
+[[packages]]
+name = "helper"
+directory = { path = "host/helper" }
+
+[[packages]]
+name = "web"
+version = "1.0"
+
+[[packages]]
+name = "xml-plugin"
+archive = { path = "../../elsewhere/xml.whl" }
+
+[tool.onebin]
+format = 1
+host = "app-host"
+plugins = { csv = "csv-plugin", xml = "xml-plugin", web = "web" }
+plugins-wanted = { csv = "a", xml = "b", web = "web" }
+projects = {}
+digests = {}
+answers-digest = ""
+toolchain-digest = ""
+toolchain = []
+"""
+
+
+def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = None, **others: Any) -> Facts:
+    """Return as much of a card as is looked at."""
+    found: dict[str, Any] = {
+        "bundle": {"name": "app"},
+        "onebin": "1.0",
+        "layout": "cached",
+        "build": {"moment": 1_580_601_600, "compression": 3},
+        "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
+        "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
+        "launcher": {"bytes": 1, "sha256": "0" * 64},
+        "files": [{"path": "_internal/a", "owner": "x", "bytes": 1, "sha256": "1" * 64}],
+        "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],
+        "questions": {"modules": []},
+        "manifest": {"text": manifest},
+        "lock": {"text": lock, "sha256": sha256 or hashlib.sha256(lock.encode()).hexdigest()},
+    }
+    return cast("Facts", {**found, **others})
+
+
+def test_manifest_and_lock_come_back_to_the_last_byte(tmp_path: Path) -> None:
+    """What is on the card is written as it was, line ends and comments too, into a new folder."""
+    recovered = recovery.recover(facts(), tmp_path / "new" / "folder")
+    assert recovered.manifest_file.read_bytes() == MANIFEST.encode()
+    assert recovered.lock_file.read_bytes() == LOCK.encode()
+    assert recovered.lock_file.name == "pylock.app.toml"
+
+
+@pytest.mark.parametrize("name", ["bundle.toml", "pylock.app.toml"])
+def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
+    """If one of the two files is there already, it stays, and the other is not written."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(OnebinError, match=f"{name} is there already") as caught:
+        recovery.recover(facts(), tmp_path)
+    assert caught.value.hint
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
+    """Host, plugins, what a project itself asks for by a path, and data: all that is not there yet."""
+    (tmp_path / "assets").mkdir()
+    recovered = recovery.recover(facts(), tmp_path)
+    assert [(each.what, each.path) for each in recovered.missing] == [
+        ("host", "host"),
+        ("plugin csv", "../csv"),
+        ("plugin xml", "/elsewhere/xml.whl"),
+        ("package helper", "host/helper"),
+    ]
+    assert {each.what: each.fits for each in recovered.local} == {
+        "host": True,
+        "plugin csv": True,
+        "plugin xml": False,  # the lock has it relative to a folder that nobody knows any more
+        "package helper": True,
+        "data for app/assets": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        (facts(sha256="0" * 64), "does not have the digest"),
+        (facts(lock="lock = 1"), "not of the form"),
+        (facts(lock="["), "not of the form"),
+        (facts(lock="a = " + "[" * 100_000), "not of the form"),
+    ],
+)
+def test_a_lock_that_is_none_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
+    """A card may say anything: what is no lock of onebin's is an error in words."""
+    with pytest.raises(ArtifactError, match=words):
+        tuple(recovery.local_paths(manifests.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
+
+
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
+    """The same of the manifest; and nothing is written."""
+    with pytest.raises(ManifestError):
+        recovery.recover(facts(manifest="[bundle]"), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
+
+
+@pytest.mark.parametrize(
+    ("others", "where", "text"),
+    [
+        ({"files": [{**facts()["files"][0], "sha256": "4" * 64}]}, "a", "differs (of x)"),
+        ({"files": []}, "a", "only in the file (of x)"),
+        ({"files": [*facts()["files"], FILE]}, "b", "only in what was built here (of y)"),
+        ({"modules": []}, "module x.y", "only in the file (of x)"),
+        ({"launcher": {"bytes": 1, "sha256": "5" * 64}}, "launcher", "differs (of launcher)"),
+        ({"questions": {"modules": ["x"]}}, "card", "it has another 'questions'"),
+    ],
+)
+def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
+    """A file or module that is in one artifact only, or differs; if none does, what the cards say."""
+    (found,) = rebuild.differences(facts(), facts(**others))
+    assert (found.where, found.message) == (where, text)
+
+
+@pytest.mark.parametrize(
+    ("others", "where", "words"),
+    [
+        ({"onebin": "2.0"}, "onebin", "1.0 built it, and this is 2.0"),
+        ({"build": {"moment": 5, "compression": 3}}, "SOURCE_DATE_EPOCH", "it was 1580601600, and is 5 here"),
+        ({"interpreter": {**facts()["interpreter"], "version": "3.12.2"}}, "interpreter", "it has Python 3.12.1"),
+        ({"toolchain": []}, "tool chain", "not what its lock pins"),
+    ],
+)
+def test_other_circumstances_are_named(others: dict[str, Any], where: str, words: str) -> None:
+    """What explains a difference comes with what to do about it."""
+    (found,) = rebuild.circumstances(facts(), facts(**others))
+    assert found.where == where
+    assert words in found.message
+    assert found.hint
+
+
+def test_the_same_card_leaves_the_compression() -> None:
+    """If other bytes have equal cards, nothing explains that but how they were compressed."""
+    (found,) = rebuild.differences(facts(), facts())
+    assert "every file is the same" in found.message
+    assert not list(rebuild.circumstances(facts(), facts()))
+
+
+def test_many_differences_are_counted_by_owner() -> None:
+    """The first are listed, the others counted: a thousand lines would say no more."""
+    many = [{**FILE, "path": f"file-{number:03}"} for number in range(50)]
+    *listed, rest = rebuild.differences(facts(), facts(files=[*facts()["files"], *many]))
+    assert len(listed) == 20
+    assert (rest.where, rest.message) == ("and 30 more", "30 of y")
