@@ -15,7 +15,7 @@ from filelock import FileLock
 from onebin.digest import sha256_of_file
 from onebin.errors import LockError, StageError, VendorError
 
-from .bench import Bench
+from .bench import Bench, wait_until
 from .index import Fault, serving
 from .wheels import make_wheel
 
@@ -226,3 +226,25 @@ def test_a_download_that_fails_leaves_no_half_file(bench: Bench, tmp_path: Path)
             assert not house.joinpath("SHA256SUMS").exists()
         index.fault = None
         bench.accepts("vendor", "house", env=env)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_call_leaves_nothing_that_the_next_one_keeps(bench: Bench, tmp_path: Path) -> None:
+    """`kill -9` in the middle of a download: the folder is no wheelhouse, and the next call fills it as if new."""
+    with serving() as index:
+        index.add(make_wheel(tmp_path / "served", "orbit", files={"orbit.py": ""}))
+        bench.manifest(LOCAL, 'orbit = { version = "*", modules = ["orbit"] }')
+        env = {"UV_INDEX": index.url, "UV_CACHE_DIR": str(tmp_path / "uv")}
+        bench.accepts("lock", env=env)
+        index.fault = "silent"
+        house = bench.directory / "house"
+        with bench.started("vendor", "house", env=env) as running:
+            wait_until(lambda: any(house.glob(".orbit-*.partial")), what="the download", running=running)
+            running.process.kill()
+            running.process.wait(30)
+        done = bench.run("check", "--vendor", "house", env=env)
+        assert done.code == VendorError.exit_code
+        assert "SHA256SUMS: it is missing" in done.err
+        index.fault = None
+        bench.accepts("vendor", "house", env=env)
+        bench.accepts("check", "--vendor", "house", env=nowhere(tmp_path))

@@ -1,0 +1,127 @@
+"""Downloads by address and digest, from a server that does wrong whatever servers do wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import download
+from onebin.download import DownloadError, fetch
+
+from .index import Fault, Index, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTENT = bytes(range(256)) * 4096
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
+    """Return an index with one file, and settings that are impatient and know no login."""
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "0.5")
+    monkeypatch.setenv("NETRC", str(tmp_path / "nothing"))
+    with serving() as made:
+        made.files["x.whl"] = CONTENT
+        yield made
+
+
+def address(index: Index) -> str:
+    """Return where the file is."""
+    return f"{index.url.removesuffix('simple')}files/x.whl"
+
+
+def test_a_file_comes_whole_and_once(index: Index, tmp_path: Path) -> None:
+    """What is there already and has the digest is not asked for again."""
+    for _ in range(2):
+        fetch(address(index), tmp_path / "x.whl", sha256=DIGEST)
+    assert (tmp_path / "x.whl").read_bytes() == CONTENT
+    assert len(index.seen) == 1
+
+
+FAULTS: dict[str, tuple[Fault | int, str, int]] = {
+    "cut": ("cut", "ended before the file did", 3),
+    "short": ("short", "not what the lock says", 1),
+    "other": ("other", "not what the lock says", 1),
+    "silent": ("silent", "silent for 0.5 s", 3),
+    "not-found": (404, "HTTP 404", 1),
+    "server": (503, "HTTP 503", 3),
+    "login": (401, "wants a login", 1),
+}
+
+
+@pytest.mark.parametrize(("fault", "words", "tries"), FAULTS.values(), ids=FAULTS)
+def test_what_goes_wrong_is_told_and_leaves_nothing(
+    index: Index, tmp_path: Path, fault: Fault | int, words: str, tries: int
+) -> None:
+    """What may pass is tried three times; then the reason is told, what was there stays, and nothing else is left."""
+    (tmp_path / "x.whl").write_bytes(b"before")
+    index.fault = fault
+    with pytest.raises(DownloadError, match=words):
+        fetch(address(index), tmp_path / "x.whl", sha256=DIGEST)
+    assert [file.name for file in tmp_path.iterdir()] == ["x.whl"]
+    assert (tmp_path / "x.whl").read_bytes() == b"before"
+    assert len(index.seen) == tries
+
+
+@pytest.mark.parametrize(
+    ("fault", "limit"), [("endless", {"_LARGEST": 1 << 24}), ("slow", {"_LONGEST_SECONDS": 1.5})], ids=["bytes", "time"]
+)
+def test_a_download_without_an_end_is_given_up(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, limit: dict[str, float]
+) -> None:
+    """There are bounds for size and time (here smaller ones than for users)."""
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "5")
+    for name, value in limit.items():
+        monkeypatch.setattr(download, name, value)
+    index.fault = fault
+    with pytest.raises(DownloadError, match="does not come to an end"):
+        fetch(address(index), tmp_path / "x.whl", sha256=DIGEST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A refused connection is an error of one line."""
+    with pytest.raises(DownloadError, match="cannot be reached"):
+        fetch("http://127.0.0.1:9/x.whl", tmp_path / "x.whl", sha256=DIGEST)
+
+
+def test_other_kinds_of_addresses_are_not_opened(tmp_path: Path) -> None:
+    """Only what a lock can have: http, https and files of this machine."""
+    with pytest.raises(DownloadError, match="ftp"):
+        fetch("ftp://127.0.0.1/x.whl", tmp_path / "x.whl", sha256=DIGEST)
+
+
+def test_a_login_is_not_sent_on(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that redirects to another one does not make it a present of the login."""
+    seen: list[str | None] = []
+
+    class Redirect(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+        def do_GET(self) -> None:  # the library's name
+            seen.append(self.headers.get("Authorization"))
+            self.send_response(302)
+            self.send_header("Location", address(index))
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Redirect)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        place = f"127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setenv("UV_INDEX", f"http://joe:password@{place}/simple")
+        index.login = "joe:password"  # it would take it
+        with pytest.raises(DownloadError, match="wants a login"):
+            fetch(f"http://{place}/x.whl", tmp_path / "x.whl", sha256=DIGEST)
+        assert seen[0] is not None
+        index.login = None
+        fetch(f"http://{place}/x.whl", tmp_path / "x.whl", sha256=DIGEST)
+    finally:
+        server.shutdown()
+        server.server_close()
