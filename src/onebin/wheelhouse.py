@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import tomlkit
 from packaging.markers import default_environment
-from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError
+from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError, PylockValidationError
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
@@ -53,17 +53,15 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
 
     Local paths have no archive. Raises VendorError for what cannot be kept as a file: git repositories and addresses.
     """
-    lock = Pylock.from_dict(tomllib.loads(text))
     environment = default_environment()
     environment["python_version"] = python.minor
     environment["python_full_version"] = python.version
     try:
+        lock = Pylock.from_dict(tomllib.loads(text))
         chosen = list(lock.select(environment=environment, tags=_tags(python)))
-    except PylockSelectError as error:
-        raise VendorError(
-            "the lock has nothing for this machine",
-            [Finding("lock", str(error), "run `onebin lock` here")],
-        ) from error
+    except (PylockSelectError, PylockValidationError) as error:
+        finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
+        raise VendorError("the lock cannot be used on this machine", [finding]) from error
     beyond = [str(package.name) for package, _ in chosen if package.vcs or (package.archive and package.archive.url)]
     if beyond:
         hint = "clone or download it into the manifest's folder, and name that: { path = ... }"
