@@ -27,6 +27,7 @@ from onebin.description import describe
 from onebin.digest import sha256_of, sha256_of_file
 from onebin.epoch import source_date_epoch
 from onebin.errors import ArtifactError, PackError, os_errors
+from onebin.exchange import exchange
 from onebin.facts import portable
 from onebin.paths import display, is_there
 
@@ -57,13 +58,15 @@ class Artifact:
     def publish(self) -> None:
         """Put the artifact in its place; raises PackError.
 
-        A file replaces its predecessor in one move. A folder cannot: the old one goes aside first, and comes back if
-        the new one does not make it.
+        A file replaces its predecessor in one move, and so does a folder where the system can exchange two. Elsewhere
+        the old one goes aside first, and comes back if the new one does not make it.
         """
         with os_errors(PackError, "write the artifact", self.output):
             if not self.draft.is_dir() or not self.output.exists():
                 self.draft.replace(self.output)
                 return
+            if exchange(self.draft, self.output):
+                return  # what is at the draft's place is the old one, and goes as drafts do
             aside = Path(tempfile.mkdtemp(dir=self.output.parent, prefix=_draft_prefix(self.output), suffix=_DRAFT))
             previous = self.output.rename(aside / self.output.name)
             try:

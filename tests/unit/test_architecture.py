@@ -20,6 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "errors",
             "paths",
             "scratch",
+            "exchange",
             "process",
             "digest",
             "progress",
