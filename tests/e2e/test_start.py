@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Onebin
 
     from .bundles import Alone, Bundle
@@ -52,6 +55,20 @@ def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
     assert any("becoming " in line for line in lines)
     assert any("prepared for the host" in line for line in lines)
     assert alone().err == ""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what a start reads")
+def test_a_start_does_not_look_at_every_plugin(alone: Alone, tmp_path: Path) -> None:
+    """No start reads or looks for a file of a plugin that nobody has asked for, nor the registry of them all."""
+    log = tmp_path / "log"
+    env = {"HOME": str(alone.file.parent), "ONEBIN_CACHE_DIR": str(tmp_path / "cache")}
+    for _ in range(2):  # the first start unpacks
+        subprocess.run(["strace", "-f", "-o", log, alone.file, "modules"], env=env, capture_output=True, check=True)
+    said = log.read_text("utf-8", "replace")
+    assert "tinyhost" in said
+    assert "greet_hello" not in said
+    assert "greet_servus" not in said
+    assert "onebin_metadata" not in said
 
 
 def test_what_nothing_reaches_is_not_carried(tiny: Bundle, onebin: Onebin) -> None:
