@@ -14,16 +14,17 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from onebin import conformance, probe
+from onebin.contract_facts import read_conformance
 from onebin.contribution import unknown_module
 from onebin.errors import Finding
-from onebin.facts import read_conformance
 from onebin.paths import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from onebin.contract_facts import Conformance, ContractQuestion, SymbolAnswer, SymbolQuestion, ViolationAnswer
     from onebin.contribution import PlannedPlugin
-    from onebin.facts import Answers, Conformance, ContractQuestion, SymbolAnswer, SymbolQuestion, ViolationAnswer
+    from onebin.facts import Answers
     from onebin.manifest import Manifest
     from onebin.survey import Survey
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from onebin.inspect import Report
 
 
+# Comparing lines takes time by the square of their number; the lock of 1,000 plugins has some 6,000.
+_MOST_LINES = 20_000
+
+
 class Contents(TypedDict):
     """What a report, or a card, has about the files of an artifact."""
 
@@ -180,7 +184,10 @@ def _contents(report: Contents) -> dict[tuple[Literal["file", "module"], str], t
 
 def _lines(old: str, new: str) -> list[str]:
     """Return the lines of a unified diff without its heading, one line of context around each change."""
-    return list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1))[2:]
+    sides = old.splitlines(), new.splitlines()
+    if old != new and max(map(len, sides)) > _MOST_LINES:
+        return [f"@@ -1,{len(sides[0])} +1,{len(sides[1])} @@ too long to be compared line by line"]
+    return list(difflib.unified_diff(*sides, lineterm="", n=1))[2:]
 
 
 def schema() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,11 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.utils import canonicalize_name
+
+from onebin import card
 
 from .conftest import HOSTS, LEFT_BY_BUILDS
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
 LANDED = tuple(NAMES)
+OTHERS = {"interpreter", "boot loader", "system", "onebin"}
 MOST_LINES = 8
 CHECK_SECONDS = 300
 
@@ -44,6 +51,20 @@ def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name:
     ran = onebin("generate", "-q", "-o", tmp_path / "source", manifest, cwd=tmp_path)
     assert ran.code == 0, ran.err
     _check(name, sys.executable, "-m", "onebin", "run", "--locked", "-m", manifest, "--", options=("--env", cache))
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", LANDED)
+def test_the_card_knows_all_that_is_in_it(hosts: Hosts, name: str) -> None:
+    """The bill of materials is valid; of each package of the index one digest of the lock; every owner is known."""
+    facts = card.read(hosts(name))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(facts["sbom"])) is None
+    for row in facts["distributions"]:
+        if row["source"] == "index":
+            assert len(row["sha256"]) == 1, row
+            assert row["sha256"][0] in facts["lock"]["text"]
+    owners = {str(canonicalize_name(row["name"])) for row in facts["distributions"]}
+    assert {row["owner"] for row in [*facts["files"], *facts["modules"]]} <= owners | OTHERS
 
 
 @pytest.mark.parametrize("name", NAMES)

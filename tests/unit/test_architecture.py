@@ -30,6 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "uv",
             "interpreter",
             "facts",
+            "contract_facts",
             "card",
             "schemas",
             "elf",

@@ -37,7 +37,7 @@ def difference(found: Difference, names: tuple[str, str], *, with_files: bool) -
     lines += _changes("tool chain", found["toolchain"])
     lines += _each_file(found) if with_files else _files(found)
     lines += _text("manifest", found["manifest"])
-    lines += [field("lock", _counted(line[:1] for line in found["lock"]) + " lines")] if found["lock"] else []
+    lines += _text("lock", found["lock"])[:1]
     if len(lines) == 1 or (len(lines) == 2 and size):
         why = "the same; only the bytes differ (another compression, or damage: onebin verify)"
         lines.append(field("content", why))
@@ -100,9 +100,9 @@ def _each_file(found: Difference) -> list[str]:
 
 def _text(label: str, lines: Sequence[str]) -> list[str]:
     """Return a label and the lines that changed, of many the first."""
-    changed = [line for line in lines if not line.startswith("@@") and line[:1] in "+-"]
+    changed = [line for line in lines if line[:1] in "+-"]
     if not changed:
-        return []
+        return [field(label, "not the same")] if lines else []
     shown = [f"    {one_line(line)}" for line in changed[:_SHOWN_LINES]]
     if len(changed) > _SHOWN_LINES:
         shown.append(faint(f"    and {len(changed) - _SHOWN_LINES} more; --json has them all"))
