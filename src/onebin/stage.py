@@ -20,6 +20,7 @@ from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.epoch import source_date_epoch
 from onebin.errors import StageError, os_errors
+from onebin.repositories import redirected, repositories
 from onebin.wheelhouse import supplied
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def install(lock: Lock, workspace: Workspace, *, offline: bool = False, wheelhou
                     build=lock.buildable,
                     offline=offline,
                     wheelhouse=wheelhouse,
+                    git=redirected(wheelhouse, repositories(lock.text)) if wheelhouse else None,
                 )
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:

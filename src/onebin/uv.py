@@ -187,11 +187,13 @@ def install_lock(
     build: Collection[str] | None = (),
     offline: bool = False,
     wheelhouse: Path | None = None,
+    git: Mapping[str, str] | None = None,
 ) -> None:
     """Install exactly a PEP 751 lock, every download checked against its hashes; raises Failure.
 
     `rebuild` names the local projects: uv would otherwise reuse a wheel that it built from older sources. `build` is
-    as in `Limits`. What builds need comes from `wheelhouse`, a folder of wheels, if one is given.
+    as in `Limits`. What builds need comes from `wheelhouse`, a folder of wheels, if one is given. `git` has
+    variables for git.
     """
     arguments = [
         "pip",
@@ -204,7 +206,8 @@ def install_lock(
         str(lock),
     ]
     anew = [f"--reinstall-package={name}" for name in rebuild]
-    _uv([*arguments, *anew, *_building(build), *_supply(offline=offline, wheelhouse=wheelhouse)], cwd=lock.parent)
+    supply = _supply(offline=offline, wheelhouse=wheelhouse)
+    _uv([*arguments, *anew, *_building(build), *supply], cwd=lock.parent, extra=git or {})
 
 
 def install_flat(
@@ -241,6 +244,7 @@ def _uv(
     stdin: str = "",
     cwd: Path | None = None,
     check: bool = True,
+    extra: Mapping[str, str] | None = None,
 ) -> Completed:
     try:
         binary = find_uv_bin()
@@ -248,7 +252,7 @@ def _uv(
         raise OnebinError("uv is not installed beside onebin", "pip install uv") from error
     moment = str(source_date_epoch())  # for the projects that it builds
     settings = environment(UV_NO_PROGRESS="1", SOURCE_DATE_EPOCH=moment) if env is None else env
-    settings = {**settings, "NO_COLOR": "1"}
+    settings = {**settings, **(extra or {}), "NO_COLOR": "1"}
     try:
         completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_longest(), bounded=True)
     except ProcessError as error:

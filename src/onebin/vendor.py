@@ -29,6 +29,7 @@ from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
 from onebin.paths import display
 from onebin.process import environment, run
+from onebin.repositories import pack, repositories, unpack
 from onebin.scratch import scratch
 from onebin.wheelhouse import Archived, archives, read_sums, relocate, write_sums
 
@@ -87,6 +88,7 @@ def fill(directory: Path, lock: Lock, workspace: Workspace) -> Filled:
         house = _House(directory=directory, lock=lock, scratch=place)
         kept = archives(lock.text, lock.interpreter)
         sums = house.take([*kept.values(), *house.toolchain()])
+        sums |= house.take_repositories()
         for project in house.projects(kept.values()):
             sums |= house.take_build_requirements(project)
         sums |= house.take_launcher(workspace)
@@ -163,13 +165,27 @@ class _House:
             raise failure.become(VendorError, f"it is not known what to download for {', '.join(wanted)}") from failure
         return draft.read_text("utf-8")
 
+    def take_repositories(self) -> dict[str, str]:
+        """Put each git repository into a file, if there is none that is listed, and return their SHA-256 by name."""
+        known = read_sums(self.directory)
+        sums = {}
+        for each in repositories(self.lock.text):
+            file = self.directory / each.name
+            if file.is_file() and known.get(each.name) != sha256_of_file(file):
+                file.unlink()
+            pack(each, file, self.scratch)
+            sums[each.name] = sha256_of_file(file)
+        return sums
+
     def projects(self, kept: Iterable[Archived]) -> Iterator[Path]:
-        """Provide the folder of each project that a build builds: local ones, and source distributions unpacked."""
+        """Provide the folder of each project that a build builds: local ones, repositories, and unpacked archives."""
         for package in self.lock.packages:
             if package.is_project and package.path is not None:
                 yield package.path
             elif package.path is not None and not package.path.name.endswith(".whl"):
                 yield self._unpacked(package.path)
+        for each in repositories(self.lock.text):
+            yield unpack(each, self.directory / each.name, self.scratch)
         for file in kept:
             if not file.name.endswith(".whl"):
                 yield self._unpacked(self.directory / file.name)

@@ -25,6 +25,7 @@ from packaging.version import Version
 from onebin.digest import sha256_of_file
 from onebin.errors import Finding, VendorError, os_errors
 from onebin.paths import display
+from onebin.repositories import repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ class Archived:
 def archives(text: str, python: Interpreter) -> dict[str, Archived]:
     """Return by package what an interpreter of this machine installs of a lock's text (PEP 751).
 
-    Local paths have no archive. Raises VendorError for what cannot be kept as a file: git repositories and addresses.
+    Local paths and repositories have no archive. Raises VendorError for archives that no index has.
     """
     environment = default_environment()
     environment["python_version"] = python.minor
@@ -62,10 +63,10 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
     except (PylockSelectError, PylockValidationError) as error:
         finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
         raise VendorError("the lock cannot be used on this machine", [finding]) from error
-    beyond = [str(package.name) for package, _ in chosen if package.vcs or (package.archive and package.archive.url)]
+    beyond = [str(package.name) for package, _ in chosen if package.archive and package.archive.url]
     if beyond:
-        hint = "clone or download it into the manifest's folder, and name that: { path = ... }"
-        findings = [Finding(name, "it comes from a git repository or an address of its own", hint) for name in beyond]
+        hint = "download it into the manifest's folder, and name that: { path = ... }"
+        findings = [Finding(name, "it comes from an address of its own", hint) for name in beyond]
         raise VendorError("not everything can be kept in a folder", findings)
     kept = [(package, file) for package, file in chosen if isinstance(file, PackageWheel | PackageSdist)]
     return {str(package.name): _archived(str(package.name), file) for package, file in kept}
@@ -90,6 +91,8 @@ def check(directory: Path, lock: Lock) -> None:
         sums = _read_sums(directory)
         wanted = list(archives(lock.text, lock.interpreter).values())
         findings = [finding for each in wanted for finding in _compare(directory, each.name, each.sha256, each.package)]
+        clones = [each.name for each in repositories(lock.text) if not (directory / each.name).is_file()]
+        findings += [Finding(display(directory / name), "it is missing, and the lock needs it") for name in clones]
         findings += [finding for pin in lock.toolchain for finding in _pinned(directory, sums, pin)]
         told = {finding.where for finding in findings}
         others = [(name, digest) for name, digest in sums.items() if display(directory / name) not in told]

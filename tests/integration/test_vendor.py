@@ -248,3 +248,24 @@ def test_a_killed_call_leaves_nothing_that_the_next_one_keeps(bench: Bench, tmp_
         index.fault = None
         bench.accepts("vendor", "house", env=env)
         bench.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
+
+
+def test_a_git_repository_is_carried_as_a_file(bench: Bench, tmp_path: Path) -> None:
+    """A locked commit is built without the repository, and the environment does not tell; another bundle is refused."""
+    repository = tmp_path / "repository"
+    bench.project("greet-hello").rename(repository)
+    commit = ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all", "--allow-empty"]
+    for command in (["init"], ["add", "."], commit):
+        subprocess.run(["git", "-C", repository, *command], check=True, capture_output=True)
+    bench.manifest(f'greet-hello = {{ git = "{repository.as_uri()}" }}')
+    bench.accepts("lock")
+    subprocess.run(["git", "-C", repository, *commit], check=True, capture_output=True)  # it goes on
+    bench.accepts("vendor", "house")
+    (bundle,) = (bench.directory / "house").glob("greet-hello-*.bundle")
+    repository.rename(tmp_path / "gone")
+    done = bench.run("check", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
+    assert done.code == 0, done.err
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    bench.refuses("check", "--vendor", "house", error=VendorError, may_write=()).says(bundle.name, "changed", hint="")
+    bundle.unlink()
+    bench.refuses("check", "--vendor", "house", error=VendorError, may_write=()).says(bundle.name, "missing", hint="")

@@ -57,6 +57,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "lock_sources",
             "lock",
             "wheelhouse",
+            "repositories",
             "stage",
             "toolchain",
         }
