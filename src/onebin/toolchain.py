@@ -3,8 +3,9 @@
 It runs under the stage's interpreter but is no part of the stage, so that the host's own versions of shared packages
 win, and nothing of it is there to be collected.
 
-It is compiled when it is installed: the order of a set that stands in a source is another one if the source is compiled
-in the same run, and what PyInstaller collects follows such orders.
+It is compiled when it is installed, with a fixed hash seed: the order of a set that stands in a source is another one
+if the source is compiled in the same run, or was compiled with another seed, and what PyInstaller collects follows such
+orders.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of
 from onebin.errors import StageError, os_errors
+from onebin.process import environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from onebin.paths import Workspace
 
 KIND = "toolchains"
-FORMAT = 2
+FORMAT = 3
+
+_COMPILE = ("-m", "compileall", "-q")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,8 @@ def install_toolchain(
             )
         except uv.Failure as failure:
             raise failure.become(StageError, "the tool chain (PyInstaller) cannot be installed") from failure
+        # What cannot be compiled is for another Python, and is not imported.
+        run([lock.interpreter.executable, *_COMPILE, partial / "packages"], env=environment(PYTHONHASHSEED="0"))
 
     with os_errors(StageError, "install the tool chain in", workspace.cache_dir):
         entry = Cache(workspace.cache_dir).ensure(KIND, key, make)

@@ -218,7 +218,6 @@ def install_flat(
     Only wheels are taken: from the index, or from a folder that holds them.
     """
     arguments = ["pip", "install", "--quiet", "--no-python-downloads", "--no-deps", "--require-hashes"]
-    arguments.append("--compile-bytecode")
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
     _uv([*arguments, *where, *_building(()), *_supply(offline=offline, wheelhouse=wheelhouse)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +107,15 @@ class Bundle:
         ran = onebin("bundle", *options, cwd=self.folder)
         assert ran.code == 0, ran.err
         return ran
+
+
+def pythons(onebin: Onebin, folder: Path, version: str) -> list[str]:
+    """Return the versions of all usable Pythons; skips the test if none is of that minor version."""
+    examined = json.loads(onebin("doctor", "--json", cwd=folder).out)
+    usable = [each["name"].removeprefix("python ") for each in examined if each["ok"]]
+    if not any(each.startswith(f"{version}.") for each in usable):
+        pytest.skip(f"no Python {version} with a shared library on this machine")
+    return usable
 
 
 def write_project(

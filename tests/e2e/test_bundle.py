@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, write_project
+from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, pythons, write_project
 from .conftest import write_inquiry
 
 if TYPE_CHECKING:
@@ -168,10 +168,7 @@ def test_another_interpreter_is_frozen(onebin: Onebin, tmp_path: Path, version: 
     """`[bundle] python` names which Python is in the artifact, whichever runs onebin."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         pytest.skip("this is the Python that runs onebin; every other test freezes it")
-    examined = json.loads(onebin("doctor", "--json", cwd=tmp_path).out)
-    usable = [each["name"].removeprefix("python ") for each in examined if each["ok"]]
-    if not any(each.startswith(f"{version}.") for each in usable):
-        pytest.skip(f"no Python {version} with a shared library on this machine")
+    usable = pythons(onebin, tmp_path, version)
     bundle = Bundle.of(tmp_path / "here", "other", "greet-servus", "inquiry", python=version)
     write_inquiry(bundle)
     bundle.build(onebin)

@@ -41,9 +41,8 @@ class Scans:
                 tree = tree.parse()
             had_names = bool(module._global_attr_names)  # noqa: SLF001  # as above
             scanned = scan(self, module, code, tree)
-            digest = getattr(tree, "source_digest", None)
-            if digest is not None and not had_names:
-                keep(digest, code, module)
+            if hasattr(tree, "marshalled") and not had_names:
+                keep(tree, module)
             return scanned
 
         keep = self._keep
@@ -54,8 +53,10 @@ class Scans:
         if isinstance(source, _Known):
             return source.code
         if hasattr(source, "source_digest"):
-            # As it will be when it is read back: how an object is marshalled depends on who else refers to its parts.
-            return marshal.loads(marshal.dumps(compile(source, filename, mode, flags, dont_inherit)))  # noqa: S302  # ours
+            # As it will be when it is read back: how an object is marshalled depends on who else refers to its parts,
+            # and the order of a set (before Python 3.11) on how it was made.
+            source.marshalled = marshal.dumps(compile(source, filename, mode, flags, dont_inherit))
+            return marshal.loads(source.marshalled)  # noqa: S302  # of the line above
         if flags != ast.PyCF_ONLY_AST or isinstance(source, ast.AST):
             return compile(source, filename, mode, flags, dont_inherit)
         text = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
@@ -67,20 +68,20 @@ class Scans:
         tree.source_digest = digest
         return tree
 
-    def _keep(self, digest: str, code: CodeType, module: Any) -> None:
+    def _keep(self, tree: Any, module: Any) -> None:
         """Keep the compiled code of a source and what the graph found in it."""
         imports = [
             (star, name, fromlist, level, tuple(more["edge_attr"]))
             for star, (name, _, fromlist, level), more in module._deferred_imports  # noqa: SLF001  # as above
         ]
-        body = marshal.dumps((code, imports, sorted(module._global_attr_names)))  # noqa: SLF001  # as above
+        body = marshal.dumps((tree.marshalled, imports, sorted(module._global_attr_names)))  # noqa: SLF001  # as above
+        file = os.path.join(self._folder, tree.source_digest)  # noqa: PTH118  # as quick as it goes
+        # Two builds at once write the same; what a killed one leaves is written over.
         with suppress(OSError):
-            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103  # as quick as it goes
-            # One name for all writers of it: they write the same, and what a killed one left is written over.
-            draft = os.path.join(self._folder, f"{digest}.partial")  # noqa: PTH118  # as above
-            with open(draft, "wb") as stream:  # noqa: PTH123  # as above
+            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103  # as above
+            with open(f"{file}.partial", "wb") as stream:  # noqa: PTH123  # as above
                 stream.write(hashlib.sha256(body).digest() + body)
-            os.replace(draft, os.path.join(self._folder, digest))  # noqa: PTH105, PTH118  # as above
+            os.replace(f"{file}.partial", file)  # noqa: PTH105  # as above
 
     def _read(self, digest: str) -> Any:
         try:
@@ -98,7 +99,8 @@ class _Known(ast.Module):
 
     def __init__(self, found: Any, source: Any, filename: str) -> None:
         super().__init__(body=[], type_ignores=[])
-        self.code, self.imports, self.names = found
+        marshalled, self.imports, self.names = found
+        self.code = marshal.loads(marshalled)  # noqa: S302  # as above
         self._source, self._filename = source, filename
 
     def parse(self) -> ast.AST:
