@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.epoch import DEFAULT
+
 from .bundles import EXE, Bundle
 
 if TYPE_CHECKING:
@@ -144,6 +146,12 @@ def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundl
     assert ran.code == 0, ran.err
     assert "the same bytes when it is built again" in ran.out
     assert not list(tmp_path.iterdir())
+
+
+def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> None:
+    """An artifact that is a folder gives away by no file's time when it was built."""
+    folder = layouts["onedir"].parent
+    assert {path.stat().st_mtime for path in (folder, *folder.rglob("*")) if not path.is_symlink()} == {DEFAULT}
 
 
 def somebody_else() -> list[str]:

@@ -114,9 +114,9 @@ def _next_steps(recovered: Recovered, facts: Facts) -> Iterator[str]:
     yield f"wrote {display(recovered.manifest_file)} and {display(recovered.lock_file)}"
     for each in recovered.missing:
         yield f"put the {each.what} at {display(absolute(folder / each.path))}"
-    for each in recovered.local:
-        if not each.fits:
-            yield f"the lock has the {each.what} elsewhere: onebin lock -m {display(folder)} --upgrade {each.package}"
+    astray = [str(each.package) for each in recovered.local if not each.fits]
+    if astray:
+        yield f"the lock has other paths: mend it with onebin lock -m {display(folder)} --upgrade {' '.join(astray)}"
     python = facts["interpreter"]
     yield f"it was built with onebin {facts['onebin']} and Python {python['version']} for {python['platform']}"
     yield f"next: onebin bundle --locked {display(folder)}"
