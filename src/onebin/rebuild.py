@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from onebin import card, difference, interpreter, pipeline
 from onebin import manifest as manifests
 from onebin.digest import ignored_below, sha256_of_file
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from onebin.recovery import LocalPath
 
 _SHOWN = 20
+_MARSHALS_SETS_IN_ORDER = Version("3.11")  # bpo-37596
 
 
 def rebuild(file: Path, facts: Facts, sources: Path, progress: Progress) -> None:
@@ -168,6 +171,9 @@ def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
     then, now = (each["interpreter"]["version"] for each in (facts, here))
     if then != now:
         yield Finding("interpreter", f"it has Python {then}, and here is {now}", f"uv python install {then}")
+    if Version(then) < _MARSHALS_SETS_IN_ORDER:
+        hint = "freeze a newer Python, or see whether only modules with such sets differ"
+        yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
     if facts["toolchain"] != here["toolchain"]:
         yield Finding("tool chain", "what froze it is not what its lock pins", "do not trust the file")
     moments = facts["build"]["moment"], here["build"]["moment"]

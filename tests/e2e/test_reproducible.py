@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,6 +147,13 @@ def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundl
     assert ran.code == 0, ran.err
     assert "the same bytes when it is built again" in ran.out
     assert not list(tmp_path.iterdir())
+
+
+def test_the_interpreters_archive_is_in_order(layouts: Mapping[str, Path]) -> None:
+    """PyInstaller writes it in the order of a set of objects, which can be another in each process."""
+    with zipfile.ZipFile(layouts["onedir"].parent / "_internal" / "base_library.zip") as archive:
+        names = archive.namelist()
+    assert names == sorted(names)
 
 
 def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> None:

@@ -184,6 +184,13 @@ def test_other_circumstances_are_named(others: dict[str, Any], where: str, words
     assert found.hint
 
 
+def test_an_old_python_explains_a_difference() -> None:
+    """Before 3.11, a set of constants that holds None is written in an order that addresses decide."""
+    old = facts(interpreter={**facts()["interpreter"], "version": "3.10.13"})
+    (found,) = rebuild.circumstances(old, old)
+    assert "sets of constants" in found.message
+
+
 def test_the_same_card_leaves_the_compression() -> None:
     """If other bytes have equal cards, nothing explains that but how they were compressed."""
     (found,) = rebuild.differences(facts(), facts())
