@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onebin.exchange import exchange
+from onebin.pack import Artifact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,3 +33,15 @@ def test_nothing_is_exchanged_for_nothing(tmp_path: Path, missing: str) -> None:
     kept.mkdir()
     assert not exchange(tmp_path / "old", tmp_path / "new")
     assert kept.is_dir()
+
+
+def test_a_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> None:
+    """Publishing a folder puts it where the old one was, which lies at the draft's place then, or nowhere."""
+    draft, output = tmp_path / ".app.x.partial", tmp_path / "app"
+    for folder, name in ((draft, "new"), (output, "old")):
+        folder.mkdir()
+        (folder / name).touch()
+    facts: Any = {}
+    Artifact(draft=draft, output=output, file=draft / "new", facts=facts).publish()
+    assert [file.name for file in output.iterdir()] == ["new"]
+    assert not draft.exists() or [file.name for file in draft.iterdir()] == ["old"]
