@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
+    from typing import Any
 
     # (name, version, .dist-info folder, ((group, name, value), ...))
     Row = tuple[str, str, str, tuple[tuple[str, str, str], ...]]
@@ -47,6 +48,7 @@ class MetadataFinder:
         if not any(_absolute(place) == self._root for place in wanted if isinstance(place, str)):
             return ()
         if self._found is None:
+            _spare(self._root)
             self._found = dict(self._load())
         name = getattr(context, "name", None)
         if name is None:
@@ -65,6 +67,19 @@ class MetadataFinder:
         rows: dict[str, Row] = onebin_index.DISTRIBUTIONS
         for normalised, row in rows.items():
             yield normalised, FrozenDistribution(self._root, normalised, row)
+
+
+def _spare(root: str) -> None:
+    """Keep the standard library's own finder from searching the artifact's folder and archive: the index has it all.
+
+    Listing the archive would cost more than the whole answer. Where the library has no such part, it searches.
+    """
+    import importlib.metadata
+
+    searched: Any = getattr(importlib.metadata, "FastPath", None)
+    for place in map(str, sys.path):
+        if searched and _absolute(place) in (root, os.path.join(root, "base_library.zip")):  # noqa: PTH118  # as above
+            searched(place).children = tuple
 
 
 def _normalise(name: str) -> str:

@@ -27,9 +27,9 @@ def main():
     from importlib.metadata import entry_points
 
     if wanted[0] == "time":
-        began = time.perf_counter()
+        began = time.process_time()
         found = len(list(entry_points(group="{GROUP}")))
-        print(found, time.perf_counter() - began)
+        print(found, time.process_time() - began)
         return 0
     points = {{point.name: point for point in entry_points(group="{GROUP}")}}
     for name in wanted[1:] or sorted(points):

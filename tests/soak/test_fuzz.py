@@ -135,13 +135,13 @@ def damaged(lock: dict[str, Any], dice: random.Random) -> dict[str, Any]:
             at = at[key]
         kind = dice.random()
         if kind < 0.4:
-            at[key] = dice.choice(ODD)
+            at[key] = copy.deepcopy(dice.choice(ODD))
         elif kind < 0.6:
             del at[key]
         elif isinstance(at, dict):
-            at[dice.choice(["extra", "version", "path", "url", "\n", "index"])] = dice.choice(ODD)
+            at[dice.choice(["extra", "version", "path", "url", "\n", "index"])] = copy.deepcopy(dice.choice(ODD))
         else:
-            at.append(dice.choice(ODD))
+            at.append(copy.deepcopy(dice.choice(ODD)))
         if not changed:
             break
     return changed
