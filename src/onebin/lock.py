@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ from onebin.paths import absolute, display
 from onebin.scratch import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.interpreter import Interpreter
     from onebin.manifest import Host, Manifest, PluginRow
@@ -296,10 +297,8 @@ def _answer(row: Host | PluginRow, local: Mapping[str, str], directory: Path) ->
 
 def _replace(file: Path, text: str, workspace: Workspace) -> None:
     """Write a lock in one move; writers of one file wait for each other, so a draft that lies there is a dead one's."""
-    guards = workspace.cache_dir / "locks"
-    guards.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.partial")
-    with FileLock(guards / f"lock-{sha256_of(str(file))}.lock"):
+    with _guarded(file, workspace):
         try:
             draft.unlink(missing_ok=True)
             draft.write_text(text, "utf-8", newline="\n")
@@ -307,6 +306,17 @@ def _replace(file: Path, text: str, workspace: Workspace) -> None:
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _guarded(file: Path, workspace: Workspace) -> Iterator[None]:
+    """Keep other writers of a file out; a cache in which that cannot be done is for the stage to report."""
+    guards = workspace.cache_dir / "locks"
+    with ExitStack() as held:
+        with suppress(OSError):
+            guards.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(guards / f"lock-{sha256_of(str(file))}.lock"))
+        yield
 
 
 def _lock(

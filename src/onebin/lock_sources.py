@@ -90,8 +90,9 @@ def resolve(manifest: Manifest, attempt: Callable[..., None], scratch: Path, *, 
         try:
             attempt(limits=uv.Limits(build=build, excludes=excludes, offline=offline))
         except uv.Failure as failure:
-            found = _without_wheel(failure.raw)
-            own = {name for name in found if _is_own(name, failure.raw, manifest)} | (found & _allowed(manifest))
+            said = " ".join(failure.raw.split())  # uv wraps lines, wherever that is in a sentence
+            found = _without_wheel(said)
+            own = {name for name in found if _is_own(name, said, manifest)} | (found & _allowed(manifest))
             if found <= build | missing:  # nothing new: what failed is something else
                 raise
             build |= own

@@ -159,7 +159,8 @@ def test_the_values_of_entry_points_are_refused_unless_they_lead_somewhere(bench
     bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
     refusal = bench.refuses("generate", "-o", "out", error=ContractError)
     for index, name in enumerate(NAMES.values()):
-        refusal.says("plugins.odd", f"x{index} = {name}", hint="")
+        shown = name.replace("\u202e", "?")  # what turns the direction of a line is not printed
+        refusal.says("plugins.odd", f"x{index} = {shown}", hint="")
     assert not bench.directory.joinpath("out").exists()
     assert not list(canaries(bench))
 

@@ -115,16 +115,20 @@ def test_a_lock_is_no_way_around(bench: Bench, index: Index) -> None:
     refusal.says("meteor has no wheel", "allow-source", hint="onebin lock")
 
 
-def test_local_projects_are_built_without_being_named(bench: Bench) -> None:
-    """What the manifest names by its path is the user's own, even if only a build can tell its metadata."""
+@pytest.mark.parametrize("columns", ["40", "400"])
+def test_local_projects_are_built_without_being_named(bench: Bench, columns: str) -> None:
+    """What the manifest names by its path is the user's own, even if only a build can tell its metadata.
+
+    uv wraps what it says to the width that the environment names, between a project's name and its path as well.
+    """
     project = bench.project("greet-hello")
     file = project / "pyproject.toml"
     text = file.read_text("utf-8").replace('version = "1.0.0"', 'dynamic = ["version"]')
     file.write_text(text + '\n[tool.hatch.version]\npath = "src/greet_hello/__init__.py"\n', "utf-8")
     source = project / "src" / "greet_hello" / "__init__.py"
     source.write_text(source.read_text("utf-8") + '\n__version__ = "7.0"\n', "utf-8")
-    bench.manifest('greet-hello = { path = "projects/greet-hello" }')
-    bench.accepts("check")
+    bench.manifest(LOCAL)
+    bench.accepts("check", env={"COLUMNS": columns})
 
 
 def depend(bench: Bench, requirement: str) -> None:
