@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
-from filelock import FileLock
 from packaging.utils import canonicalize_name
 
 from onebin import interpreter as interpreters
@@ -37,12 +35,13 @@ from onebin.lock_file import (
     read_data,
     staleness,
     wanted,
+    write,
 )
 from onebin.paths import absolute, display
 from onebin.scratch import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from onebin.interpreter import Interpreter
     from onebin.manifest import Host, Manifest, PluginRow
@@ -191,7 +190,7 @@ def _renew(
         _make_paths_relative(document, directory, file.parent)
         pins = _resolve_toolchain(directory, python, offline=offline)
         document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins, file.parent)}
-        _replace(file, tomlkit.dumps(document), workspace)
+        write(file, tomlkit.dumps(document), workspace)
 
 
 def _requirements(manifest: Manifest) -> list[str]:
@@ -293,30 +292,6 @@ def _answer(row: Host | PluginRow, local: Mapping[str, str], directory: Path) ->
     if answer is None:
         raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
     return answer
-
-
-def _replace(file: Path, text: str, workspace: Workspace) -> None:
-    """Write a lock in one move; writers of one file wait for each other, so a draft that lies there is a dead one's."""
-    draft = file.with_name(f".{file.name}.partial")
-    with _guarded(file, workspace):
-        try:
-            draft.unlink(missing_ok=True)
-            draft.write_text(text, "utf-8", newline="\n")
-            draft.chmod(0o644)
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _guarded(file: Path, workspace: Workspace) -> Iterator[None]:
-    """Keep other writers of a file out; a cache in which that cannot be done is for the stage to report."""
-    guards = workspace.cache_dir / "locks"
-    with ExitStack() as held:
-        with suppress(OSError):
-            guards.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(guards / f"lock-{sha256_of(str(file))}.lock"))
-        yield
 
 
 def _lock(

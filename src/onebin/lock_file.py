@@ -1,4 +1,4 @@
-"""The lock's file: what onebin keeps in it beside PEP 751, how it is read, and whether it still fits.
+"""The lock's file: what onebin keeps in it beside PEP 751, how it is read and written, and whether it still fits.
 
 Everything in it may have been edited, merged or made by another tool, so it is checked for its shape as a whole, and
 compared with digests that were written with it: they betray a slip of the hand, the hashes guard against an attacker.
@@ -7,8 +7,10 @@ compared with digests that were written with it: they betray a slip of the hand,
 from __future__ import annotations
 
 import tomllib
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NotRequired
 
+from filelock import FileLock
 from packaging.utils import canonicalize_name
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from onebin.interpreter import Interpreter
     from onebin.manifest import Manifest
+    from onebin.paths import Workspace
 
 FORMAT = 1
 
@@ -193,3 +196,30 @@ def changed_packages(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
             if before.get(name, after[name]) != after[name]
         ),
     ]
+
+
+def write(file: Path, text: str, workspace: Workspace) -> None:
+    """Write a lock in one move; raises OSError.
+
+    Writers of one file wait for each other, so a draft that lies there is a dead one's.
+    """
+    draft = file.with_name(f".{file.name}.partial")
+    with _guarded(file, workspace):
+        try:
+            draft.unlink(missing_ok=True)
+            draft.write_text(text, "utf-8", newline="\n")
+            draft.chmod(0o644)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _guarded(file: Path, workspace: Workspace) -> Iterator[None]:
+    """Keep other writers of a file out; a cache in which that cannot be done is for the stage to report."""
+    guards = workspace.cache_dir / "locks"
+    with ExitStack() as held:
+        with suppress(OSError):
+            guards.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(guards / f"lock-{sha256_of(str(file))}.lock"))
+        yield
