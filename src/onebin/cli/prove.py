@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin import card, rebuild, recovery, signature
+from onebin import card, rebuild, recovery
 from onebin import verify as verifying
 from onebin.cli import options
 from onebin.cli.report import plain, print_json
@@ -61,7 +61,7 @@ def verify(
     if sources is not None and not again:
         raise click.UsageError("--sources goes with --rebuild.")
     file = card.located(file.absolute())
-    signer = None if key is None else signature.check(file, signature.read_public_keys(key))
+    signer = None if key is None else _signer(file, key)
     facts = card.check(file)
     if facts["layout"] == "onedir":
         check_folder(file, facts)
@@ -137,6 +137,8 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
     The signature is FILE.sig; `onebin verify --key` and `ssh-keygen -Y verify -n file` check it. FILE itself stays as
     it is, and is not run. A key's passphrase is asked for, or taken from ONEBIN_KEY_PASSPHRASE.
     """
+    from onebin import signature  # noqa: PLC0415  # cryptography, for which no other command should wait
+
     file = file.absolute()
     _refuse_folder(file, card.check(file))
     private = signature.read_private_key(key, lambda: _passphrase(key))
@@ -145,6 +147,12 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
         print_json({"file": str(file), "signature": str(made), "signed_by": signer})
     else:
         click.echo(f"{display(made)}: signed by {signer}")
+
+
+def _signer(file: Path, key: Path) -> str:
+    from onebin import signature  # noqa: PLC0415  # as above
+
+    return signature.check(file, signature.read_public_keys(key))
 
 
 def _refuse_folder(file: Path, facts: Facts) -> None:
