@@ -84,7 +84,7 @@ def answered(bench: Bench, wheel: Wheel) -> Result:
     done = bench.run("check")
     assert "Traceback" not in done.err, done.err
     refusals = (LockError.exit_code, StageError.exit_code, ContractError.exit_code)
-    assert done.code == 0 or (done.code in refusals and "\nhint: " in done.err), done.err
+    assert done.code == 0 or (done.code in refusals and "hint: " in done.err), done.err
     assert bench.leftovers() == []
     return done
 
