@@ -152,13 +152,11 @@ def _merged(found: Sequence[Vulnerability]) -> Iterator[Vulnerability]:
     waiting = list(found)
     while waiting:
         group = [waiting.pop(0)]
-        names = set(group[0].names)
-        while same := [
-            each for each in waiting if each.package == group[0].package and names & {each.id, *each.aliases}
-        ]:
+        names = group[0].names
+        while same := [each for each in waiting if each.package == group[0].package and names & each.names]:
             waiting = [each for each in waiting if each not in same]
             group += same
-            names.update(name for each in same for name in (each.id, *each.aliases))
+            names = names.union(*(each.names for each in same))
         first = next((each for each in group if each.severity), group[0])
         yield replace(
             first,

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
-from onebin.inventory import CONTENTS
+from onebin.inventory import BESIDE
 from onebin.schemas import schema_of
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _contents(report: Contents) -> dict[tuple[Literal["file", "module"], str], t
     """Return owner and digest of each file and module, by its place beside the others whatever the layout."""
     found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
     for file in report["files"]:
-        found["file", file["path"].removeprefix(CONTENTS)] = file["owner"], file["sha256"]
+        found["file", file["path"].removeprefix(BESIDE)] = file["owner"], file["sha256"]
     for module in report["modules"]:
         found["module", module["name"]] = module["owner"], module["sha256"]
     if report["launcher"]:

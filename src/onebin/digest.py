@@ -39,6 +39,13 @@ def sha256_of_file(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_of_entry(path: Path) -> str:
+    """Return the digest of a file's bytes, or of a symbolic link's text; raises OSError."""
+    if path.is_symlink():
+        return hashlib.sha256(path.readlink().as_posix().encode()).hexdigest()
+    return sha256_of_file(path)
+
+
 def sha256_of_tree(path: Path) -> str:
     """Return the digest of a project's sources (names, modes' executable bit and bytes), or of a single file.
 

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,7 +26,6 @@ from onebin.digest import sha256_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import IO
 
 _CHUNK = 1024 * 1024
@@ -51,10 +51,10 @@ def fetch(url: str, file: Path, *, sha256: str) -> None:
         try:
             _retried(url, out.file, sha256)
             out.close()
-            os.chmod(out.name, 0o644)  # noqa: PTH101  # a name, not a path
-            os.replace(out.name, file)  # noqa: PTH105
+            Path(out.name).chmod(0o644)
+            Path(out.name).replace(file)
         except BaseException:
-            os.unlink(out.name)  # noqa: PTH108
+            Path(out.name).unlink()
             raise
 
 
@@ -95,7 +95,7 @@ def _received(url: str, out: IO[bytes]) -> str:
     if login:  # not sent on to wherever the server may point
         request.add_unredirected_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
     digest = hashlib.sha256()
-    with urllib.request.urlopen(request, timeout=timeout_seconds()) as answer:  # noqa: S310  # as above
+    with urllib.request.urlopen(request, timeout=timeout_seconds()) as answer:  # noqa: S310  # the scheme was looked at
         for chunk in _chunks(answer):
             digest.update(chunk)
             out.write(chunk)

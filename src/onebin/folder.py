@@ -6,19 +6,18 @@ the executable itself is the card's business. No path from a card is ever opened
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from onebin.digest import sha256_of_file
+from onebin.digest import sha256_of_entry
 from onebin.errors import ArtifactError
 from onebin.paths import display
+from onebin.provenance import CONTENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.facts import Facts
 
-_CONTENTS = "_internal"
 _SHOWN = 5
 
 
@@ -26,7 +25,7 @@ def check_folder(file: Path, facts: Facts) -> None:
     """Raise ArtifactError if the folder beside an executable does not hold what its card lists."""
     listed = {row["path"]: row["sha256"] for row in facts["files"] if "/" in row["path"]}
     try:
-        found = {path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent / _CONTENTS)}
+        found = {path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent / CONTENTS)}
     except OSError as error:
         raise ArtifactError(
             f"cannot read the files of {display(file.parent)}: {error.strerror}", "check their mode and owner"
@@ -49,7 +48,5 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    """Return a file's digest, a link's by the place that it leads to; what is neither has none."""
-    if path.is_symlink():
-        return sha256(path.readlink().as_posix().encode()).hexdigest()
-    return sha256_of_file(path) if path.is_file() else ""
+    """Return the digest of a file or link; what is neither has none."""
+    return sha256_of_entry(path) if path.is_symlink() or path.is_file() else ""

@@ -6,12 +6,11 @@ Refuses: a file that came into the tree without having been asked for its owner.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from onebin.digest import sha256_of_file
+from onebin.digest import sha256_of_entry
 from onebin.errors import PackError
-from onebin.provenance import BOOT_LOADER
+from onebin.provenance import BOOT_LOADER, CONTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from onebin.facts import FileFacts, ModuleFacts
     from onebin.freeze import FrozenTree
 
-# What PyInstaller calls the folder beside the executable.
-CONTENTS = "_internal/"
+# Before the paths of all that lies beside the executable.
+BESIDE = f"{CONTENTS}/"
 
 
 def files(frozen: FrozenTree) -> list[FileFacts]:
@@ -68,9 +67,9 @@ def _is_file(path: Path) -> bool:
 
 
 def _file(path: Path, name: str, owners: Mapping[str, str]) -> FileFacts:
-    owner = owners.get(name.removeprefix(CONTENTS), "") if name.startswith(CONTENTS) else BOOT_LOADER
+    owner = owners.get(name.removeprefix(BESIDE), "") if name.startswith(BESIDE) else BOOT_LOADER
     if path.is_symlink():
         target = path.readlink().as_posix()
-        digest = sha256(target.encode()).hexdigest()
-        return {"path": name, "owner": owner, "bytes": len(target.encode()), "sha256": digest, "link": target}
-    return {"path": name, "owner": owner, "bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
+        size = len(target.encode())
+        return {"path": name, "owner": owner, "bytes": size, "sha256": sha256_of_entry(path), "link": target}
+    return {"path": name, "owner": owner, "bytes": path.stat().st_size, "sha256": sha256_of_entry(path)}

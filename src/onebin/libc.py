@@ -18,6 +18,7 @@ from onebin import elf, launcher
 from onebin.digest import sha256_of, sha256_of_file
 from onebin.errors import Finding, FreezeError, ProcessError, TargetError
 from onebin.process import environment, run
+from onebin.provenance import CONTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,7 +75,7 @@ class Libc:
         added = {self.loader.name: self.loader}
         added |= {name: path for name, path in self.libraries.items() if name in _ALWAYS or name in needed}
         for name, path in added.items():
-            target = tree / "_internal" / name
+            target = tree / CONTENTS / name
             shutil.copyfile(path, target)
             target.chmod(0o755 if name == self.loader.name else 0o644)
         return sorted(added)

@@ -20,6 +20,7 @@ from onebin.errors import LockError
 from onebin.local_projects import PROJECT_FILES
 from onebin.lock_sources import refused
 from onebin.paths import display
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -199,19 +200,9 @@ def changed_packages(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
 
 
 def write(file: Path, text: str, workspace: Workspace) -> None:
-    """Write a lock in one move; raises OSError.
-
-    Writers of one file wait for each other, so a draft that lies there is a dead one's.
-    """
-    draft = file.with_name(f".{file.name}.partial")
+    """Write a lock in one move, after other writers of that file; raises OSError."""
     with _guarded(file, workspace):
-        try:
-            draft.unlink(missing_ok=True)
-            draft.write_text(text, "utf-8", newline="\n")
-            draft.chmod(0o644)
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(file, text, mode=0o644)
 
 
 @contextmanager

@@ -194,13 +194,12 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
         card.append(out, digest, facts, where)
     file.chmod(_EXECUTABLE)
     if draft.is_dir():
-        _date(draft)
+        _date(draft, moment)
     return file, facts
 
 
-def _date(folder: Path) -> None:
-    """Give a folder and all in it the one time that a build knows, as the files in a payload have it."""
-    moment = source_date_epoch()
+def _date(folder: Path, moment: int) -> None:
+    """Give a folder and all in it one time (seconds since 1970), as the files in a payload have it."""
     for path in (*folder.rglob("*"), folder):
         if not path.is_symlink():
             os.utime(path, (moment, moment))

@@ -28,6 +28,9 @@ BOOT_LOADER = "boot loader"
 MANIFEST = "manifest"
 C_LIBRARY = "C library"
 
+# What PyInstaller calls the folder beside the executable.
+CONTENTS = "_internal"
+
 # What PyInstaller puts into every frozen program is no part of the tool chain but of the boot loader.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
 # Where PyInstaller puts the scripts of Tcl and Tk, which the standard library needs for tkinter: they belong to the

@@ -23,6 +23,7 @@ from onebin.errors import ArtifactError
 from onebin.paths import is_there
 from onebin.stage import stage_key
 from onebin.templates import runtime_dir, templates_dir
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +81,7 @@ def leave(key: str, output: Path, notices: Sequence[str], workspace: Workspace) 
     cache = Cache(workspace.cache_dir)
     entry = cache.ensure(KIND, key, lambda _: None)
     with cache.lock(KIND, key):
-        draft = entry / f"{_FILE}.partial"
-        draft.write_text(text, "utf-8")
-        draft.replace(entry / _FILE)
+        write_whole(entry / _FILE, text)
 
 
 @cache

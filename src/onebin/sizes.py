@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
-from onebin.provenance import BOOT_LOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
+from onebin.provenance import BOOT_LOADER, C_LIBRARY, CONTENTS, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ def in_artifact(rows: Iterable[SizeRow], payload: Payload, size: int) -> list[Si
 
 def _frozen(place: str, source: Path | None, executable: Path) -> Path:
     """Return the file at a place of the tree, which may have been stripped; a one-file executable has its source's."""
-    file = executable.parent / "_internal" / place
+    file = executable.parent / CONTENTS / place
     return source if source is not None and not file.exists() else file
 
 

@@ -22,6 +22,7 @@ from onebin.epoch import source_date_epoch
 from onebin.errors import StageError, os_errors
 from onebin.repositories import redirected, repositories
 from onebin.wheelhouse import supplied
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ class Stage:
     @property
     def python(self) -> Path:
         """The environment's interpreter."""
-        return self.directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        return uv.python_of(self.directory)
 
     @property
     def site_packages(self) -> Path:
@@ -112,9 +113,8 @@ def _forget_machine(site_packages: Path) -> None:
         record = info / "RECORD"
         if gone and record.exists():
             lines = record.read_text("utf-8").splitlines(keepends=True)
-            draft = info / "RECORD.draft"  # uv may have linked the file from its cache: that one must stay as it is
-            draft.write_text("".join(line for line in lines if next(csv.reader([line]))[0] not in gone), "utf-8")
-            draft.replace(record)
+            # A new file: uv may have linked this one from its cache, where it must stay as it is.
+            write_whole(record, "".join(line for line in lines if next(csv.reader([line]))[0] not in gone))
 
 
 def _names_this_machine(direct_url: Path) -> bool:

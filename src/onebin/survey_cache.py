@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from onebin import distribution, syntax
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.distribution import Distribution, EntryPoint
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from onebin.lock import LockedPackage
@@ -47,10 +48,7 @@ class SurveyCache:
         found = distribution.read(info, self.library)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # One name for all writers of it: they write the same, and what a killed one left is written over.
-            draft = file.with_name(f"{file.name}.partial")
-            draft.write_text(json.dumps(_to_json(found)), "utf-8")
-            draft.replace(file)
+            write_whole(file, json.dumps(_to_json(found)))
         return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,6 +162,11 @@ def compile_lock(
         *limits.options,
     ]
     _uv(arguments, stdin="\n".join(requirements) + "\n", cwd=directory)
+
+
+def python_of(environment: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def make_environment(directory: Path, *, python: Path) -> None:

@@ -227,7 +227,7 @@ class _House:
         """Provide the Python of an environment that has a build's requirements, from the folder."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as name:
             env = Path(name) / "env"
-            python = env / ("Scripts/python.exe" if (env / "Scripts").is_dir() else "bin/python")
+            python = uv.python_of(env)
             try:
                 uv.make_environment(env, python=self.python.executable)
                 if text:

@@ -26,6 +26,7 @@ from onebin.digest import sha256_of_file
 from onebin.errors import Finding, VendorError, os_errors
 from onebin.paths import display
 from onebin.repositories import repositories
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -150,9 +151,7 @@ def read_sums(directory: Path) -> dict[str, str]:
 
 def write_sums(directory: Path, sums: dict[str, str]) -> None:
     """Write the list of files and their SHA-256, in the form of coreutils, in one move; raises OSError."""
-    draft = directory / f".{SUMS}.partial"
-    draft.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())), "utf-8")
-    draft.replace(directory / SUMS)
+    write_whole(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
 
 
 def _read_sums(directory: Path) -> dict[str, str]:

@@ -49,7 +49,7 @@ class PluginCrashed(PluginCallError):  # noqa: N818  # it reads as what happened
     __module__ = "onebin_runtime.isolation"
 
 
-class PluginTimeout(PluginCallError, TimeoutError):  # noqa: N818  # as above
+class PluginTimeout(PluginCallError, TimeoutError):  # noqa: N818  # it reads as what happened
     """An isolated plugin did not answer in time, and its process was ended; the next call starts another one."""
 
     __module__ = "onebin_runtime.isolation"

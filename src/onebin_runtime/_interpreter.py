@@ -125,7 +125,7 @@ def _is_own_child(mark: str) -> bool:
 def _parent_of(process: int) -> int | None:
     """Return the parent of a process, where the system says it in /proc; elsewhere ask `ps`."""
     try:
-        with open(f"/proc/{process}/stat", "rb") as stream:  # noqa: PTH123  # as above
+        with open(f"/proc/{process}/stat", "rb") as stream:  # noqa: PTH123  # pathlib is not imported at a start
             return int(stream.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         pass
@@ -152,7 +152,7 @@ def _run(command: Command) -> NoReturn:
 
         sys.argv = [command.what, *command.arguments]
         if not isolated:
-            sys.path.insert(0, os.path.dirname(os.path.abspath(command.what)))  # noqa: PTH100, PTH120  # as above
+            sys.path.insert(0, os.path.dirname(os.path.abspath(command.what)))  # noqa: PTH100, PTH120  # sys.path holds text
         runpy.run_path(command.what, run_name="__main__")
     else:
         sys.argv = ["-c" if command.kind == "c" else command.what, *command.arguments]

@@ -36,8 +36,8 @@ class MetadataFinder:
     def find_spec(
         self,
         fullname: str,  # noqa: ARG002  # the protocol of meta_path
-        path: Sequence[str] | None = None,  # noqa: ARG002  # as above
-        target: ModuleType | None = None,  # noqa: ARG002  # as above
+        path: Sequence[str] | None = None,  # noqa: ARG002  # the protocol of meta_path
+        target: ModuleType | None = None,  # noqa: ARG002  # the protocol of meta_path
     ) -> ModuleSpec | None:
         """Find no module: this finder knows distributions only."""
         return None
@@ -78,7 +78,7 @@ def _spare(root: str) -> None:
 
     searched: Any = getattr(importlib.metadata, "FastPath", None)
     for place in map(str, sys.path):
-        if searched and _absolute(place) in (root, os.path.join(root, "base_library.zip")):  # noqa: PTH118  # as above
+        if searched and _absolute(place) in (root, os.path.join(root, "base_library.zip")):  # noqa: PTH118  # sys.path holds text
             searched(place).children = tuple
 
 

@@ -157,7 +157,7 @@ def _add_builtins() -> None:
         ("credits", "See https://www.python.org for more information."),
         ("license", "See https://www.python.org/psf/license/"),
     ):
-        setattr(builtins, name, _sitebuiltins._Printer(name, text))  # noqa: SLF001  # as above
+        setattr(builtins, name, _sitebuiltins._Printer(name, text))  # noqa: SLF001  # as `site` does
 
 
 def _install_late_hooks(frozen_root: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import shutil
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 from uv import find_uv_bin
 
 from onebin import interpreter
 from onebin.errors import InterpreterError
 
 from .bundles import EXE, PROJECTS, ROOT, Bundle
+from .suites import MODES, checks_in, make_once, outcomes_in, python_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 SUITE = PROJECTS / "brittle" / "src" / "brittle" / "suite.py"
-CHECKS = [
-    node.name
-    for node in ast.parse(SUITE.read_text("utf-8")).body
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
-]
-MODES = ("installed", "run", "artifact")
+CHECKS = checks_in(SUITE)
 MANIFEST = """
 [bundle]
 name = "brittle"
@@ -58,7 +52,7 @@ class Brittle:
     @property
     def python(self) -> Path:
         """The interpreter of the environment."""
-        return self.folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
+        return python_in(self.folder)
 
     def make(self) -> None:
         """Install host, plugin and runtime as anybody would, and bundle the first two."""
@@ -100,25 +94,14 @@ class Brittle:
 def brittle(onebin: Onebin, shared: Path) -> Brittle:
     """Return the host with its plugin, which the workers of a session make once; nobody changes it."""
     made = Brittle(shared / "brittle", onebin)
-    with FileLock(shared / "brittle.lock", timeout=600):
-        if not (made.folder / "suite.json").exists():
-            shutil.rmtree(made.folder, ignore_errors=True)
-            made.folder.mkdir()
-            made.make()
-            outcomes = {}
-            for mode in MODES:
-                code, out, err = made.says(mode, "suite")
-                assert code == 0, err
-                outcomes[mode] = json.loads(out)
-            (made.folder / "suite.json").write_text(json.dumps(outcomes), "utf-8")
+    make_once(made.folder, made.make, lambda mode: made.says(mode, "suite"))
     return made
 
 
 @pytest.fixture(scope="session")
 def outcomes(brittle: Brittle) -> dict[str, Any]:
     """Return what became of each check in each mode."""
-    found: dict[str, Any] = json.loads((brittle.folder / "suite.json").read_text("utf-8"))
-    return found
+    return outcomes_in(brittle.folder)
 
 
 @pytest.mark.parametrize("mode", MODES)

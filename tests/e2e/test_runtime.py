@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 from uv import find_uv_bin
 
 from onebin import __version__, interpreter
 from onebin.errors import InterpreterError
 
 from .bundles import EXE, PROJECTS, ROOT, Alone, Said
+from .suites import MODES, checks_in, make_once, outcomes_in, python_in
 
 if TYPE_CHECKING:
     from conftest import Onebin
@@ -27,12 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 SUITE = PROJECTS / "orchard" / "src" / "orchard" / "suite.py"
-CHECKS = [
-    node.name
-    for node in ast.parse(SUITE.read_text("utf-8")).body
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
-]
-MODES = ("installed", "run", "artifact")
+CHECKS = checks_in(SUITE)
 FROST = {"ORCHARD_FROST": "1"}
 
 MANIFEST = """
@@ -65,7 +59,7 @@ class Orchard:
     @property
     def python(self) -> Path:
         """The interpreter of the environment."""
-        return self.folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
+        return python_in(self.folder)
 
     def make(self) -> None:
         """Build the runtime's wheel, install host and plugins as anybody would, and bundle them."""
@@ -115,25 +109,19 @@ class Orchard:
 def orchard(onebin: Onebin, shared: Path) -> Orchard:
     """Return the orchard, which the workers of a session make once; nobody changes it."""
     made = Orchard(shared / "orchard", onebin)
-    with FileLock(shared / "orchard.lock", timeout=600):
-        if not (made.folder / "suite.json").exists():
-            shutil.rmtree(made.folder, ignore_errors=True)
-            made.folder.mkdir()
-            made.make()
-            outcomes = {}
-            for mode in MODES:
-                said = made(mode, "suite")
-                assert said.code == 0, said.err
-                outcomes[mode] = json.loads(said.out)
-            (made.folder / "suite.json").write_text(json.dumps(outcomes), "utf-8")
+
+    def run(mode: str) -> tuple[int, str, str]:
+        said = made(mode, "suite")
+        return said.code, said.out, said.err
+
+    make_once(made.folder, made.make, run)
     return made
 
 
 @pytest.fixture(scope="session")
 def outcomes(orchard: Orchard) -> dict[str, Any]:
     """Return what became of each check in each mode."""
-    found: dict[str, Any] = json.loads((orchard.folder / "suite.json").read_text("utf-8"))
-    return found
+    return outcomes_in(orchard.folder)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.network
 BUNDLED = '\n[freeze]\nlibc = "bundled"\n'
 RUN_SECONDS = 120
 
-# Enters a root directory that has nothing but the artifact, /proc, /tmp and /work; sh's $0 is that directory.
+# Enters a root directory that has nothing but the artifact, /proc, /tmp and /data; sh's $0 is that directory.
 ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
 # What a program may want of its machine, one answer for each.
@@ -131,11 +131,11 @@ def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path)
     """The flagship says its version, lists its plugins and reads a log there."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     shutil.copy2(ROOT / "examples/logscan/samples/app.jsonl", root.directory / "work")
-    assert root("--version", HOME="/work").out.startswith("logscan ")
+    assert root("--version", HOME="/data").out.startswith("logscan ")
     formats = root("formats")  # without a home, it unpacks itself for this one run
     assert (formats.code, formats.err) == (0, "")
     assert all(f"logscan-{name}" in formats.out for name in ("jsonl", "text", "csv", "xml", "binary"))
-    scanned = root("scan", "/work/app.jsonl", HOME="/work", LANG="de_AT.UTF-8")
+    scanned = root("scan", "/data/app.jsonl", HOME="/data", LANG="de_AT.UTF-8")
     assert scanned.code == 0, scanned.err
     assert "records   147" in scanned.out
 
@@ -144,7 +144,7 @@ def test_what_an_empty_root_directory_has(logscan: Path, tmp_path: Path) -> None
     """Children, threads, TLS, numeric addresses and Unicode are there; names of users, hosts and locales are not."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     (root.directory / "work" / "inquiry.py").write_text(INQUIRY, "utf-8")
-    said = root("/work/inquiry.py", HOME="/work", LANG="de_AT.UTF-8")
+    said = root("/data/inquiry.py", HOME="/data", LANG="de_AT.UTF-8")
     assert said.code == 0, said.err
     assert json.loads(said.out) == {
         "executable": "/app",
@@ -191,12 +191,12 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
         database.execute("create table places (name text, latitude real, longitude real)")
         database.execute("insert into places values ('Graz', 47.0707, 15.4395)")
         database.commit()
-    home = {"HOME": "/work"}
+    home = {"HOME": "/data"}
     version = root("--version", **home)
     assert (version.code, version.err) == (0, "")
     listed = root("plugins", **home)
     assert {"datasette-vega", "datasette-cluster-map"} <= {each["name"] for each in json.loads(listed.out)}
-    answer = root("/work/places.db", "--get", "/places/places.json?_shape=array", **home)
+    answer = root("/data/places.db", "--get", "/places/places.json?_shape=array", **home)
     assert [row["name"] for row in json.loads(answer.out)] == ["Graz"], answer.err
-    page = root("/work/places.db", "--get", "/places/places", **home)
+    page = root("/data/places.db", "--get", "/places/places", **home)
     assert "datasette-cluster-map" in page.out.replace("_", "-")

@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "exchange",
             "process",
             "digest",
+            "whole_file",
             "progress",
             "templates",
             "cache",

@@ -56,14 +56,14 @@ class Good:
     def __init__(self) -> None:
         self.name = "good"
 
-    def sniff(self, head, more=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D102
+    def sniff(self, head, more=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D102  # without annotations on purpose
         return head or more
 
-    def parse(self, stream: Any, limit: float = 1, **_more: Any) -> Generator[str, None, None]:  # type: ignore[empty-body]  # noqa: D102
+    def parse(self, stream: Any, limit: float = 1, **_more: Any) -> Generator[str, None, None]:  # type: ignore[empty-body]  # noqa: D102  # only its signature counts
         ...
 
     @staticmethod
-    async def close() -> None:  # noqa: D102
+    async def close() -> None:  # noqa: D102  # the contract says what it does
         ...
 
 
@@ -73,13 +73,13 @@ class Bad:
     name = 5
     close = None
 
-    def size(self) -> int:  # noqa: D102
+    def size(self) -> int:  # noqa: D102  # the contract says what it does
         return 1
 
-    def sniff(self, heads: str) -> str:  # noqa: D102
+    def sniff(self, heads: str) -> str:  # noqa: D102  # the contract says what it does
         return heads
 
-    async def parse(self, stream: IO[bytes], *, limit: int, must: int) -> Iterator[str]:  # type: ignore[empty-body]  # noqa: D102
+    async def parse(self, stream: IO[bytes], *, limit: int, must: int) -> Iterator[str]:  # type: ignore[empty-body]  # noqa: D102  # only its signature counts
         ...
 
 
@@ -88,7 +88,7 @@ def make() -> Bad:
     return Bad()
 
 
-def make_unknown():  # type: ignore[no-untyped-def]  # noqa: ANN201
+def make_unknown():  # type: ignore[no-untyped-def]  # noqa: ANN201  # without annotations on purpose
     """Make nobody knows what."""
 
 
@@ -137,7 +137,7 @@ def test_a_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: s
 def test_a_factory_that_says_nothing_is_believed() -> None:
     """A function without a return type, or one that returns the contract itself, is for the static check to judge."""
 
-    def promised() -> Parser: ...  # type: ignore[empty-body]
+    def promised() -> Parser: ...  # type: ignore[empty-body]  # only its signature counts
 
     assert violations(Parser, make_unknown) == []
     assert violations(Parser, promised) == []
@@ -148,7 +148,7 @@ def test_what_a_subclass_has_from_the_protocol_it_does_not_have() -> None:
     """Who inherits from a protocol and forgets a member has only its empty announcement."""
 
     class Forgetful(Parser):
-        def close(self) -> Awaitable[None]: ...  # type: ignore[override, empty-body]
+        def close(self) -> Awaitable[None]: ...  # type: ignore[override, empty-body]  # its signature differs on purpose
 
     assert [line.partition(":")[0] for line in violations(Parser, Forgetful)] == ["name", "size", "sniff", "parse"]
     assert {line.partition(": ")[2] for line in violations(Parser, Forgetful)} == {"nothing"}
@@ -174,15 +174,15 @@ def test_an_abstract_class_is_inherited_from() -> None:
     """A contract that is a class wants subclasses, all of its abstract members, and overrides that fit."""
 
     class Other:
-        def run(self, number: int) -> str: ...  # type: ignore[empty-body]
+        def run(self, number: int) -> str: ...  # type: ignore[empty-body]  # only its signature counts
 
     class Partly(Base):
-        def hook(self, more: int) -> None: ...  # type: ignore[override]
+        def hook(self, more: int) -> None: ...  # type: ignore[override]  # its signature differs on purpose
 
-        def _own(self, more: int) -> None: ...  # type: ignore[override]
+        def _own(self, more: int) -> None: ...  # type: ignore[override]  # its signature differs on purpose
 
     class Whole(Base):
-        def run(self, number: int) -> str: ...  # type: ignore[empty-body]
+        def run(self, number: int) -> str: ...  # type: ignore[empty-body]  # only its signature counts
 
     assert violations(Base, Other) == [": the class Other"]
     assert violations(Base, Partly) == ["run: nothing", "hook: it requires `more`, which the contract does not pass"]
@@ -329,16 +329,16 @@ def test_each_call_that_a_contract_allows_must_be_taken(wanted: str, found: str,
 def test_waiting_is_judged_by_what_is_returned() -> None:
     """A plain function may be awaited if it says so; an async generator is what an async iterator is made by."""
 
-    def contract() -> AsyncIterator[int]: ...  # type: ignore[empty-body]
+    def contract() -> AsyncIterator[int]: ...  # type: ignore[empty-body]  # only its signature counts
 
     async def generator() -> AsyncIterator[int]:
         yield 1
 
-    async def coroutine() -> int: ...  # type: ignore[empty-body]
+    async def coroutine() -> int: ...  # type: ignore[empty-body]  # only its signature counts
 
-    def future() -> Awaitable[int]: ...  # type: ignore[empty-body]
+    def future() -> Awaitable[int]: ...  # type: ignore[empty-body]  # only its signature counts
 
-    def plain() -> int: ...  # type: ignore[empty-body]
+    def plain() -> int: ...  # type: ignore[empty-body]  # only its signature counts
 
     def reasons(wanted: object, found: object) -> list[str]:
         one, other = call_of(wanted, bound=False), call_of(found, bound=False)

@@ -17,6 +17,7 @@ from onebin.cli.report import print_json
 from onebin.errors import Finding, ManifestError, OnebinError, os_errors
 from onebin.paths import Workspace, display, is_there
 from onebin.survey import survey
+from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,11 +117,9 @@ def _edit(manifest: Path, change: Callable[[str, Path], Edited]) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a manifest in one move, so that an interrupted edit loses nothing."""
-    draft = file.with_name(f".{file.name}.partial")
+    """Write a manifest so that an interrupted edit loses nothing."""
     with os_errors(OnebinError, "write", file):
-        draft.write_bytes(text.encode())
-        draft.replace(file)
+        write_whole(file, text)
 
 
 def _rows(manifest: Manifest, workspace: Workspace) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
 
 
 def _signer(file: Path, key: Path) -> str:
-    from onebin import signature  # noqa: PLC0415  # as above
+    from onebin import signature  # noqa: PLC0415  # cryptography, for which no other command should wait
 
     return signature.check(file, signature.read_public_keys(key))
 

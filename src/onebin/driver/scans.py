@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import marshal
-import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,26 +27,27 @@ class Scans:
     """
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
+        self._folder = Path(folder)
 
     def remember_for(self, modulegraph: Any) -> None:
         """Make PyInstaller's module `modulegraph` take findings from here where there are any, and add the others."""
         graph = modulegraph.ModuleGraph
-        scan = graph._scan_code  # noqa: SLF001  # the one place where all sources are searched
+        scan, keep = graph._scan_code, self._keep  # noqa: SLF001  # the one place where all sources are searched
 
         def remembering(self: Any, module: Any, code: CodeType, tree: ast.AST | None = None) -> Any:
-            if isinstance(tree, _Known) and not module._global_attr_names:  # noqa: SLF001  # as above
-                return _replay(tree, module, modulegraph.DependencyInfo)
+            node = _Node(module)
+            had_names = bool(node.names)
             if isinstance(tree, _Known):
+                if not had_names:
+                    node.replay(tree, modulegraph.DependencyInfo)
+                    return module
                 tree = tree.parse()
-            had_names = bool(module._global_attr_names)  # noqa: SLF001  # as above
             scanned = scan(self, module, code, tree)
             if hasattr(tree, "marshalled") and not had_names:
-                keep(tree, module)
+                keep(tree, node)
             return scanned
 
-        keep = self._keep
-        graph._scan_code = remembering  # noqa: SLF001  # as above
+        graph._scan_code = remembering  # noqa: SLF001  # the one place where all sources are searched
         modulegraph.compile = self._compile
 
     def _compile(self, source: Any, filename: str, mode: str, flags: int = 0, dont_inherit: bool = False) -> Any:  # noqa: FBT001, FBT002  # as the built-in function
@@ -56,7 +57,7 @@ class Scans:
             # As it will be when it is read back: how an object is marshalled depends on who else refers to its parts,
             # and the order of a set (before Python 3.11) on how it was made.
             source.marshalled = marshal.dumps(compile(source, filename, mode, flags, dont_inherit))
-            return marshal.loads(source.marshalled)  # noqa: S302  # of the line above
+            return _loads(source.marshalled)
         if flags != ast.PyCF_ONLY_AST or isinstance(source, ast.AST):
             return compile(source, filename, mode, flags, dont_inherit)
         text = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
@@ -68,30 +69,58 @@ class Scans:
         tree.source_digest = digest
         return tree
 
-    def _keep(self, tree: Any, module: Any) -> None:
+    def _keep(self, tree: Any, node: _Node) -> None:
         """Keep the compiled code of a source and what the graph found in it."""
-        imports = [
-            (star, name, fromlist, level, tuple(more["edge_attr"]))
-            for star, (name, _, fromlist, level), more in module._deferred_imports  # noqa: SLF001  # as above
-        ]
-        body = marshal.dumps((tree.marshalled, imports, sorted(module._global_attr_names)))  # noqa: SLF001  # as above
-        file = os.path.join(self._folder, tree.source_digest)  # noqa: PTH118  # as quick as it goes
+        body = marshal.dumps((tree.marshalled, node.imports, sorted(node.names)))
+        file = self._folder / tree.source_digest
+        draft = file.with_name(f"{file.name}.partial")
         # Two builds at once write the same; what a killed one leaves is written over.
         with suppress(OSError):
-            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103  # as above
-            with open(f"{file}.partial", "wb") as stream:  # noqa: PTH123  # as above
-                stream.write(hashlib.sha256(body).digest() + body)
-            os.replace(f"{file}.partial", file)  # noqa: PTH105  # as above
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(hashlib.sha256(body).digest() + body)
+            draft.replace(file)
 
     def _read(self, digest: str) -> Any:
         try:
-            with open(os.path.join(self._folder, digest), "rb") as stream:  # noqa: PTH118, PTH123  # as above
-                kept = stream.read()
+            kept = (self._folder / digest).read_bytes()
         except OSError:
             return None
         body = kept[_DIGEST_BYTES:]
         # What is damaged must not be given to marshal, which trusts its input.
-        return marshal.loads(body) if hashlib.sha256(body).digest() == kept[:_DIGEST_BYTES] else None  # noqa: S302  # ours
+        return _loads(body) if hashlib.sha256(body).digest() == kept[:_DIGEST_BYTES] else None
+
+
+def _loads(body: bytes) -> Any:
+    return marshal.loads(body)  # noqa: S302  # bytes of this process, or with a digest
+
+
+class _Node:
+    """A node of PyInstaller's graph: what a scan finds out about it has no public name there."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    @property
+    def names(self) -> set[str]:
+        """The global names that the module binds."""
+        found: set[str] = self._module._global_attr_names  # noqa: SLF001  # it has no public name
+        return found
+
+    @property
+    def imports(self) -> list[tuple[Any, ...]]:
+        """The import statements of a node that was just scanned, without references to the graph."""
+        return [
+            (star, name, fromlist, level, tuple(more["edge_attr"]))
+            for star, (name, _, fromlist, level), more in self._module._deferred_imports  # noqa: SLF001  # it has no public name
+        ]
+
+    def replay(self, known: _Known, dependency_info: Any) -> None:
+        """Do to the node what scanning its source did."""
+        self._module._deferred_imports = [  # noqa: SLF001  # it has no public name
+            (star, (name, self._module, fromlist, level), {"edge_attr": dependency_info(*edge)})
+            for star, name, fromlist, level, edge in known.imports
+        ]
+        self.names.update(known.names)
 
 
 class _Known(ast.Module):
@@ -100,20 +129,10 @@ class _Known(ast.Module):
     def __init__(self, found: Any, source: Any, filename: str) -> None:
         super().__init__(body=[], type_ignores=[])
         marshalled, self.imports, self.names = found
-        self.code = marshal.loads(marshalled)  # noqa: S302  # as above
+        self.code = _loads(marshalled)
         self._source, self._filename = source, filename
 
     def parse(self) -> ast.AST:
         """Return the tree itself."""
         tree: ast.AST = compile(self._source, self._filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         return tree
-
-
-def _replay(known: _Known, module: Any, dependency_info: Any) -> Any:
-    """Do to a node of the graph what scanning its source did."""
-    module._deferred_imports = [  # noqa: SLF001  # as above
-        (star, (name, module, fromlist, level), {"edge_attr": dependency_info(*edge)})
-        for star, name, fromlist, level, edge in known.imports
-    ]
-    module._global_attr_names.update(known.names)  # noqa: SLF001  # as above
-    return module

@@ -18,7 +18,7 @@ _NAMES: Final[dict[str, Level]] = {
 # RFC 5424, section 6.2.1: emergency, alert, critical, error, warning, notice, informational, debug.
 _SEVERITIES: Final[tuple[Level, ...]] = (
     "critical", "critical", "critical", "error", "warning", "info", "info", "debug",
-)  # fmt: skip
+)  # fmt: skip  # their places are their numbers: one line
 
 _BUNYAN: Final[tuple[tuple[int, Level], ...]] = (
     (60, "critical"),

@@ -51,8 +51,8 @@ class ProgressBar:
 
 def _start(title: str) -> tuple[Progress, TaskID]:
     from rich.console import Console  # noqa: PLC0415  # `rich` takes longer to import than most files to read
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415  # of `rich`, which is slow to import
+    from rich.progress import (  # noqa: PLC0415  # of `rich`, which is slow to import
         BarColumn,
         DownloadColumn,
         Progress,

@@ -1,0 +1,56 @@
+"""Suites of checks that a host runs on itself: installed, under `onebin run`, and as an artifact."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from .bundles import EXE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MODES = ("installed", "run", "artifact")
+_OUTCOMES = "suite.json"
+
+
+def checks_in(suite: Path) -> list[str]:
+    """Return the names of a suite's checks: its functions that begin with `check_`."""
+    functions = [node for node in ast.parse(suite.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    return [function.name for function in functions if function.name.startswith("check_")]
+
+
+def python_in(folder: Path) -> Path:
+    """Return the interpreter of the environment `env` in a folder."""
+    return folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
+
+
+def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], tuple[int, str, str]]) -> None:
+    """Fill a folder unless another worker of the session has, and keep what became of each check in each mode.
+
+    `run` runs the suite in one mode, and returns exit code, output (JSON) and error output.
+    """
+    with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=600):
+        if (folder / _OUTCOMES).exists():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        make()
+        outcomes = {}
+        for mode in MODES:
+            code, out, err = run(mode)
+            assert code == 0, err
+            outcomes[mode] = json.loads(out)
+        (folder / _OUTCOMES).write_text(json.dumps(outcomes), "utf-8")
+
+
+def outcomes_in(folder: Path) -> dict[str, Any]:
+    """Return what became of each check in each mode."""
+    found: dict[str, Any] = json.loads((folder / _OUTCOMES).read_text("utf-8"))
+    return found
