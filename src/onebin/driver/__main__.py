@@ -32,12 +32,16 @@ def main(toolchain: str, dist: str, work: str, spec: str, scans: str) -> None:
     `scans` is the folder of what earlier builds with this interpreter and tool chain found in sources.
     """
     # Run and not imported: the analysis must not see a module that is not the stage's.
-    kept = runpy.run_path(str(Path(__file__).with_name("scans.py")))["Scans"](scans)
+    here = Path(__file__).parent
+    hasten = runpy.run_path(str(here / "search.py"))["hasten"]
+    kept = runpy.run_path(str(here / "scans.py"))["Scans"](scans)
     stage_path = sys.path[1:]  # the first is this script's directory
     sys.path[:] = [toolchain, *stage_path]
     for name in _FIRST:
         importlib.import_module(name)
-    kept.remember_for(importlib.import_module("PyInstaller.lib.modulegraph.modulegraph"))
+    modulegraph = importlib.import_module("PyInstaller.lib.modulegraph.modulegraph")
+    hasten(modulegraph)
+    kept.remember_for(modulegraph)
     sys.path[:] = [*stage_path, toolchain]
     sys.modules["PyInstaller.__main__"].run(["--noconfirm", "--distpath", dist, "--workpath", work, spec])
 

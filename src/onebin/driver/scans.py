@@ -75,10 +75,13 @@ class Scans:
         file = self._folder / tree.source_digest
         draft = file.with_name(f"{file.name}.partial")
         # Two builds at once write the same; what a killed one leaves is written over.
-        with suppress(OSError):
+        try:
             self._folder.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(hashlib.sha256(body).digest() + body)
             draft.replace(file)
+        except OSError:  # no space, say: it will be found again
+            with suppress(OSError):
+                draft.unlink()
 
     def _read(self, digest: str) -> Any:
         try:

@@ -1,0 +1,60 @@
+"""The quick search of sources finds what PyInstaller's own does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from onebin.interpreter import installed, is_new_enough
+
+pytestmark = pytest.mark.network
+
+# Both searches of every 24th source of a Python's library: how many there were, how many imports, which differ.
+COMPARISON = """
+import ast, json, pathlib, runpy, sys, sysconfig
+
+sys.path.insert(0, sys.argv[1])
+from PyInstaller.lib.modulegraph import modulegraph
+
+graph = modulegraph.ModuleGraph(path=[])
+
+def searched():
+    found = {}
+    for file in sorted(pathlib.Path(sysconfig.get_path("stdlib")).rglob("*.py"))[::24]:
+        try:
+            tree = ast.parse(file.read_bytes())
+            code = compile(tree, str(file), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            continue
+        node = modulegraph.SourceModule("a.b")
+        graph._scan_code(node, code, tree)
+        imports = [(star, *named[:1], *named[2:], repr(more)) for star, named, more in node._deferred_imports]
+        without_tree = modulegraph.SourceModule("a.b")
+        graph._scan_code(without_tree, code)
+        found[str(file)] = imports, sorted(node._global_attr_names), len(without_tree._deferred_imports)
+    return found
+
+ours = runpy.run_path(sys.argv[2])["hasten"]
+before = searched()
+ours(modulegraph)
+after = searched()
+imports = sum(len(found[0]) for found in before.values())
+print(json.dumps([len(before), imports, [file for file in before if before[file] != after[file]]]))
+"""
+
+
+def test_the_quick_search_finds_what_pyinstaller_finds(built: Path) -> None:
+    """In sources of each Python's library: the same imports in the same order, the same global names."""
+    (tools,) = (built.parents[2] / "cache" / "toolchains").glob("*/packages")
+    search = Path(str(files("onebin.driver"))) / "search.py"
+    for minor, python in {each.minor: each.executable for each in installed() if is_new_enough(each)}.items():
+        command = [python, "-s", "-c", COMPARISON, tools, search]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        sources, imports, different = json.loads(done.stdout)
+        assert sources > 20, minor
+        assert imports > 100, minor
+        assert different == [], minor
