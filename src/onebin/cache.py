@@ -2,7 +2,7 @@
 
 An entry is made in a directory beside its place and renamed into it, under a lock of the operating system that ends
 with its process. So several builds may want the same entry at once (one makes it, the others wait and use it), and a
-build that is killed leaves at most a `.partial` directory, which the next maker of an entry of its kind removes.
+build that is killed leaves at most a `.partial` directory, which the next build that needs an entry of its kind removes.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ class Cache:
         if entry.is_dir():
             with suppress(OSError):  # a cache that may only be read
                 os.utime(entry)  # used last now
+                self._sweep(kind)
             return entry
         with self.lock(kind, key):
             # Whoever held the lock before has finished the entry, or died: what it left is nobody's.
             if entry.is_dir():
                 return entry
-            self._sweep(kind, key)
+            self._sweep(kind, held=key)
             partial = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=_PARTIAL, dir=entry.parent))
             try:
                 make(partial)
@@ -57,14 +58,17 @@ class Cache:
                 _remove(partial)
         return entry
 
-    def _sweep(self, kind: str, key: str) -> None:
-        """Remove what dead makers left of this kind; the lock of `key` is held, those of others must be free."""
+    def _sweep(self, kind: str, *, held: str | None = None) -> None:
+        """Remove what dead makers left of this kind, under the lock of its key: one that is held, or must be free.
+
+        A dead maker's children may run on for a while, and make anew what is removed; so every build does this.
+        """
         for leftover in (self.directory / kind).glob(f"*{_PARTIAL}"):
-            other = leftover.name.split(".", 1)[0]
-            if other == key:
+            key = leftover.name.split(".", 1)[0]
+            if key == held:
                 _remove(leftover)
                 continue
-            with suppress(Timeout), self.lock(kind, other, blocking=False):
+            with suppress(Timeout), self.lock(kind, key, blocking=False):
                 _remove(leftover)
 
     def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:

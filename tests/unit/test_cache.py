@@ -58,6 +58,18 @@ def test_leftovers_of_other_entries_go_unless_they_are_being_made(tmp_path: Path
     assert not living.exists()
 
 
+def test_a_build_that_finds_its_entry_removes_leftovers_too(tmp_path: Path) -> None:
+    """What a killed build's children make after the next build has tidied up does not stay until something is made."""
+    cache = Cache(tmp_path)
+    cache.ensure("kind", "key", lambda partial: None)
+    mine, other = tmp_path / "kind" / "key.x.partial", tmp_path / "kind" / "other.x.partial"
+    mine.mkdir()
+    other.mkdir()
+    with cache.lock("kind", "other"):
+        cache.ensure("kind", "key", lambda partial: None)
+    assert (mine.exists(), other.exists()) == (False, True)
+
+
 MAKER = """
 import sys, time
 from pathlib import Path
