@@ -257,7 +257,7 @@ def _uv(
         raise OnebinError("uv is not installed beside onebin", "pip install uv") from error
     moment = str(source_date_epoch())  # for the projects that it builds
     settings = environment(UV_NO_PROGRESS="1", SOURCE_DATE_EPOCH=moment) if env is None else env
-    settings = {**settings, **(extra or {}), "NO_COLOR": "1"}
+    settings = {**settings, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
     try:
         completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_longest(), bounded=True)
     except ProcessError as error:
@@ -268,6 +268,15 @@ def _uv(
         ended = f"uv was ended by signal {-completed.code}\n" if completed.code < 0 else ""
         raise Failure(_plain(f"{ended}{completed.stderr}"), raw=completed.stderr)
     return completed
+
+
+def _link_mode() -> str:
+    """Return how uv is to take files from its cache: as it is told, but not by symbolic links.
+
+    A stage outlives uv's cache, and what is in it is known by where it lies.
+    """
+    told = os.environ.get("UV_LINK_MODE", "")
+    return told if told in {"clone", "copy", "hardlink"} else "clone"
 
 
 def _longest() -> float:

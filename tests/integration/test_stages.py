@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +62,14 @@ def test_the_lock_answers_each_row(workspace: Workspace) -> None:
     assert "pyinstaller" in {pin.name for pin in locked.toolchain}
     assert "setuptools" not in {pin.name for pin in locked.toolchain}
     assert all(pin.hashes for pin in locked.toolchain)
+
+
+def test_a_stage_does_not_point_into_uvs_cache(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where uv is told to install by symbolic links, a stage has files: `uv cache clean` would empty it."""
+    monkeypatch.setenv("UV_LINK_MODE", "symlink")
+    private = replace(workspace, cache_dir=workspace.directory / "cache")
+    files = stage.install(_locked(private), private).site_packages.rglob("*")
+    assert [file for file in files if file.is_symlink()] == []
 
 
 def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
