@@ -2,7 +2,7 @@
 
 An entry is made in a directory beside its place and renamed into it, under a lock of the operating system that ends
 with its process. So several builds may want the same entry at once (one makes it, the others wait and use it), and a
-build that is killed leaves at most a `.partial` directory, which the next build that needs an entry of its kind removes.
+build that is killed leaves at most a `.partial` directory, which the next one that needs an entry of its kind removes.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from onebin.errors import ProcessError, StageError
 from onebin.facts import read_answers
 from onebin.process import bare_environment, run
 from onebin.scratch import scratch
-from onebin.templates import runtime_dir
+from onebin.shipped import runtime_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -21,8 +21,8 @@ from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.epoch import source_date_epoch
 from onebin.errors import ArtifactError
 from onebin.paths import is_there
+from onebin.shipped import runtime_dir, templates_dir
 from onebin.stage import stage_key
-from onebin.templates import runtime_dir, templates_dir
 from onebin.whole_file import write_whole
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from onebin.fits import fits_of
 from onebin.graph import graph
 from onebin.isolation import isolated
 from onebin.native import named_in
-from onebin.templates import render_python, runtime_dir
+from onebin.shipped import runtime_dir
+from onebin.templates import render_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import pprint
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from onebin.errors import OnebinError
+from onebin.shipped import templates_dir
 
 
 def render_python(template: str, **values: Any) -> str:
@@ -53,21 +52,3 @@ def comment(value: object) -> str:
 def pretty(value: object) -> str:
     """Return the literal of plain data over several lines, to be read."""
     return pprint.pformat(value, width=110, sort_dicts=False)
-
-
-def templates_dir() -> Path:
-    """Return the folder of the templates: inside the wheel, or at the root of a source checkout."""
-    return _shipped("_templates", "templates")
-
-
-def runtime_dir() -> Path:
-    """Return the folder of the runtime's modules, which are to onebin what templates are: text that it writes.
-
-    onebin does not import them, so that a host's own `onebin-runtime` may be installed beside it.
-    """
-    return _shipped("_runtime", "src/onebin_runtime")
-
-
-def _shipped(inside: str, in_checkout: str) -> Path:
-    shipped = Path(str(files("onebin"))) / inside
-    return shipped if shipped.is_dir() else Path(__file__).resolve().parents[2] / in_checkout

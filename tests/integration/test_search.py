@@ -52,7 +52,7 @@ def test_the_quick_search_finds_what_pyinstaller_finds(built: Path) -> None:
     (tools,) = (built.parents[2] / "cache" / "toolchains").glob("*/packages")
     search = Path(str(files("onebin.driver"))) / "search.py"
     for minor, python in {each.minor: each.executable for each in installed() if is_new_enough(each)}.items():
-        command = [python, "-s", "-c", COMPARISON, tools, search]
+        command: list[str | Path] = [python, "-s", "-c", COMPARISON, tools, search]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         sources, imports, different = json.loads(done.stdout)
         assert sources > 20, minor

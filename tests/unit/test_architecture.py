@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "digest",
             "whole_file",
             "progress",
+            "shipped",
             "templates",
             "cache",
             "cache_contents",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from onebin import __version__
-from onebin.cli import build, edit, look, machine, prove, supply
 from onebin.cli.report import report
 from onebin.errors import InterruptedBuildError, OnebinError
 
@@ -19,20 +19,51 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+# Each command, in the order of their use, and where it is: only the module of the one that is asked for is imported.
+_COMMANDS = {
+    "init": "edit:init",
+    "add": "edit:add",
+    "remove": "edit:remove",
+    "list": "edit:list_plugins",
+    "lock": "build:lock",
+    "check": "build:check",
+    "generate": "build:generate",
+    "bundle": "build:bundle",
+    "run": "build:run",
+    "vendor": "supply:vendor",
+    "verify": "prove:verify",
+    "inspect": "look:inspect",
+    "diff": "look:diff",
+    "sign": "prove:sign",
+    "rebuild": "prove:recover",
+    "audit": "supply:audit",
+    "doctor": "machine:doctor",
+    "cache": "machine:cache",
+}
+
+
 class Commands(click.Group):
     """A group that lists its commands in the order of their use and suggests one for a typo."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Return the commands in the order in which they were added."""
-        return list(self.commands)
+        """Return the commands in the order of their use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Return a command, from its module; None if there is no such command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, function = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"onebin.cli.{module}"), function)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is asked for; a wrong name fails with the nearest right one."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], list(self.commands), 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(self.commands)}."
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], list(_COMMANDS), 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(_COMMANDS)}."
             ctx.fail(f"No such command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)
 
@@ -48,17 +79,6 @@ def cli() -> None:
 
     A manifest, bundle.toml, names the host and its plugins; `onebin bundle` makes the file.
     """
-
-
-for command in (
-    *(edit.init, edit.add, edit.remove, edit.list_plugins),
-    *(build.lock, build.check, build.generate, build.bundle, build.run),
-    supply.vendor,
-    *(prove.verify, look.inspect, look.diff, prove.sign, prove.recover),
-    supply.audit,
-    *(machine.doctor, machine.cache),
-):
-    cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
