@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
 from filelock import FileLock
 
 from .bundles import ROOT, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from elftools.elf.dynamic import DynamicTag
 
     from conftest import Onebin
 
@@ -200,3 +204,23 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
     assert [row["name"] for row in json.loads(answer.out)] == ["Graz"], answer.err
     page = root("/data/places.db", "--get", "/places/places", **home)
     assert "datasette-cluster-map" in page.out.replace("_", "-")
+
+
+def test_no_library_looks_in_a_folder_of_the_build_machine(layouts: Mapping[str, Path]) -> None:
+    """Where another user may own a folder of that name, the libraries in it would be his."""
+    if sys.platform != "linux":
+        pytest.skip("ELF files")
+    searched = {}
+    for file in layouts["onedir"].parent.rglob("*"):
+        with file.open("rb") if file.is_file() else contextlib.nullcontext() as stream:
+            if stream is not None and stream.read(4) == b"\x7fELF":
+                tags = {tag.entry.d_tag for tag in _dynamic_tags(ELFFile(stream))}
+                searched[file.name] = tags & {"DT_RPATH", "DT_RUNPATH"}
+    assert len(searched) > 20, "the interpreter's extension modules alone are more"
+    assert {name: tags for name, tags in searched.items() if tags} == {}
+
+
+def _dynamic_tags(elf: ELFFile) -> Iterator[DynamicTag]:
+    section = elf.get_section_by_name(".dynamic")
+    assert isinstance(section, DynamicSection)
+    return section.iter_tags()

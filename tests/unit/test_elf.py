@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
 
 from onebin import elf
+from onebin.driver import runpath
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +57,41 @@ def test_a_library_of_nothing_needs_nothing(build: Build, tmp_path: Path) -> Non
     assert found is not None
     assert (found.glibc, found.libraries) == ({}, ())
     assert elf.newest(found.glibc) is None
+
+
+@pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
+def test_a_library_forgets_where_its_builder_had_others(build: Build, tmp_path: Path, tags: str) -> None:
+    """DT_RUNPATH and DT_RPATH go, all else that the loader reads stays, and the library loads."""
+    options = ("-shared", "-Wl,-rpath,/home/builder/lib", f"-Wl,{tags}", "-lm")
+    file = build(tmp_path / "used.so", "#include <math.h>\ndouble half(double x) { return fabs(x) / 2; }", *options)
+    before = _dynamic(file)
+    runpath.forget(str(file))
+    after = _dynamic(file)
+    assert {"DT_RUNPATH", "DT_RPATH"} & before.keys()
+    assert after == {tag: value for tag, value in before.items() if tag not in {"DT_RUNPATH", "DT_RPATH"}}
+    half = ctypes.CDLL(str(file)).half
+    half.restype, half.argtypes = ctypes.c_double, [ctypes.c_double]
+    assert half(-3.0) == 1.5
+    once = file.read_bytes()
+    runpath.forget(str(file))
+    assert file.read_bytes() == once
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF" + bytes(60)])
+def test_what_has_no_dynamic_section_stays(tmp_path: Path, content: bytes) -> None:
+    """A file that is no library is not touched."""
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    runpath.forget(str(file))
+    assert file.read_bytes() == content
+
+
+def _dynamic(file: Path) -> dict[str, int]:
+    """Return the entries of a library's dynamic section by their tag."""
+    with file.open("rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".dynamic")
+        assert isinstance(section, DynamicSection)
+        return {tag.entry.d_tag: tag.entry.d_val for tag in section.iter_tags()}
 
 
 @pytest.mark.parametrize(
