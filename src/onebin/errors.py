@@ -6,6 +6,7 @@ Nothing else in onebin decides on exit codes, and nothing but the command line t
 from __future__ import annotations
 
 import errno
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -151,6 +152,9 @@ class InterruptedBuildError(OnebinError):
 
     exit_code = 130
 
+
+# How other programs say that a disk is full, or a quota.
+NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
 
 _CAUSES = {
     errno.ENOSPC: "no space is left",

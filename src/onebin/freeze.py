@@ -20,7 +20,7 @@ from onebin import driver
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.epoch import source_date_epoch
-from onebin.errors import FreezeError, ProcessError, os_errors
+from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
 from onebin.paths import display
 from onebin.probe import MuteError, ask_stage
 from onebin.process import bare_environment, stream
@@ -148,7 +148,7 @@ def _run_pyinstaller(
     try:
         stream([*python, *places, _scans(plan, toolchain, workspace)], env=env, cwd=partial, log=log, echo=echo)
     except ProcessError as error:
-        full = "No space left on device" in error.tail
+        full = NO_SPACE.search(error.tail)
         hint = (
             "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
             if full

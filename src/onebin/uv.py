@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from uv import find_uv_bin
 
 from onebin.epoch import source_date_epoch
-from onebin.errors import OnebinError, ProcessError
+from onebin.errors import NO_SPACE, OnebinError, ProcessError
 from onebin.process import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
 
-_NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
 _BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
 _LOGIN = re.compile(r"\b40[13] (?:Unauthorized|Forbidden)|lack of valid authentication", re.IGNORECASE)
 _NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
@@ -35,7 +34,7 @@ _DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
 _REMEDIES = (
-    (_NO_SPACE, "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"),
+    (NO_SPACE, "no space is left: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"),
     (_NOT_VENDORED, "the folder of --vendor has not got it: run `onebin vendor` again where there is a network"),
     (_OFFLINE, "this build is offline and something is not in uv's cache: run once without --offline"),
     (

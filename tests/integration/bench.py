@@ -277,14 +277,15 @@ def wait_until(
         time.sleep(0.02)
 
 
-def namespaced(before: str, *, after: str = "") -> list[str]:
+def namespaced(before: str, *, after: str = "", privileged: bool = False) -> list[str]:
     """Return a shell's arguments that run "$@" in a mount namespace of its own, between two scripts; or skip the test.
 
-    What `before` mounts is seen by nobody else and is gone at the end; `after` can still look at it.
+    What `before` mounts is seen by nobody else and is gone at the end; `after` can still look at it. Where it needs to
+    be `privileged`, who runs the tests has to be.
     """
     if sys.platform != "linux" or shutil.which("unshare") is None:
         pytest.skip("this machine has no unshare, with which a test gets file systems of its own")
-    own = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    own = ["unshare", "--mount", *([] if privileged else ["--map-root-user"]), "sh", "-c"]
     probe = subprocess.run(
         [*own, "mount -t tmpfs -o size=64k none /mnt"], capture_output=True, text=True, timeout=30, check=False
     )

@@ -6,6 +6,8 @@ import hashlib
 import os
 import shlex
 import shutil
+import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,28 +25,38 @@ pytestmark = pytest.mark.network
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 FUTURE = 4_102_444_800  # the year 2100
+TMPFS = "mount -t tmpfs -o size={size}m none {there}"
+# A large disk of which nobody gets more than a quota.
+QUOTA = """truncate -s 512M {image}
+mkfs.btrfs -q -f {image} > {image}.log 2>&1
+mount -o loop {image} {there}
+btrfs quota enable {there}
+btrfs qgroup limit {size}M {there}
+"""
 REFUSALS = {
     each.exit_code: each.__name__
     for each in (errors.LockError, errors.StageError, errors.FreezeError, errors.PackError, errors.VerifyError)
 } | {errors.OnebinError.exit_code: "OnebinError"}
 
 
-def full(bench: Bench, place: Path, size: int, *arguments: str) -> str:
+def full(bench: Bench, place: Path, size: int, *arguments: str, disk: str = TMPFS) -> str:
     """Build where a place is a disk of so many megabytes; return what came of it, the error's class or "built".
 
     Nothing half-made may stay there, and an artifact that was there must be as it was.
     """
+    mount = disk.format(there=shlex.quote(str(place)), size=size, image=shlex.quote(f"{place}.image"))
     listing = bench.directory.parent / "listing"
     there, out, here = (shlex.quote(str(path)) for path in (place, listing, bench.directory))
     shutil.rmtree(bench.cache / "receipts", ignore_errors=True)
     under = namespaced(
-        f"mount -t tmpfs -o size={size}m none {there}\nprintf previous > {there}/tiny\ncd {here}",
+        f"{mount}\nprintf previous > {there}/tiny\ncd {here}",
         after=f"find {there} -name '*.partial*' -o -name 'onebin-scratch-*' > {out}\n"
         f"printf '%s' \"$(head -c 8 {there}/tiny)\" > {out}.tiny",
+        privileged=disk != TMPFS,
     )
     done = bench.run("bundle", *arguments, under=under)
     assert "Traceback" not in done.err, done.err
-    assert done.code == 0 or ("space" in done.err and "hint: " in done.err), done.err
+    assert done.code == 0 or (("space" in done.err or "quota" in done.err) and "hint: " in done.err), done.err
     assert done.code == 0 or done.code in REFUSALS, done.err
     assert listing.read_text() == "", (done.err, listing.read_text())
     left = listing.with_name("listing.tiny").read_bytes()
@@ -89,6 +101,30 @@ def test_a_full_output(warm_bench: Bench, effort: Effort, figure: Callable[[str]
     assert outcomes[2] == "PackError"
     assert not effort.is_long or outcomes[32] == "built"
     figure(told(outcomes))
+
+
+@pytest.mark.parametrize("place", ["cache", "temporary", "out"])
+def test_a_quota_that_is_used_up(
+    warm_bench: Bench, place: str, tmp_path: Path, effort: Effort, figure: Callable[[str], None]
+) -> None:
+    """A quota on the cache, the temporary files or the output ends in the same way as a full disk."""
+    if shutil.which("mkfs.btrfs") is None or subprocess.run(quota_disk(tmp_path / "probe"), check=False).returncode:
+        pytest.skip("this machine has no disk with a quota to give: btrfs-progs, and the right to mount a file")
+    sizes = (2,) if not effort.is_long else SIZES[1:7]
+    own = replace(warm_bench, cache=tmp_path / "own") if place == "cache" else warm_bench
+    there = {"cache": own.cache, "temporary": own.temporary, "out": own.directory / "out"}[place]
+    there.mkdir(exist_ok=True)
+    output = ("-o", f"{there}/tiny") if place == "out" else ()
+    outcomes = {size: full(own, there, size, *output, disk=QUOTA) for size in sizes}
+    assert place == "temporary" or outcomes[sizes[0]] != "built"
+    figure(f"{place}: {told(outcomes)}")
+
+
+def quota_disk(there: Path) -> list[str]:
+    """Return a command that mounts a disk with a quota, for nobody to see; it fails where that cannot be had."""
+    there.mkdir()
+    disk = QUOTA.format(there=there, size=16, image=f"{there}.image")
+    return [*namespaced(disk, privileged=True), "true"]
 
 
 def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
