@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -103,16 +104,24 @@ class Made:
     first: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     memory: int = 0
+    said: str = ""
 
 
 def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> float:
     """Run a command to its end and return its seconds; what it printed is shown if it fails."""
+    return printed(command, cwd=cwd, env=env)[0]
+
+
+def printed(
+    command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> tuple[float, str]:
+    """Do the same, and return what it printed, too."""
     started = time.perf_counter()
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=env)  # noqa: S603  # our own
     if done.returncode != 0:
         raise SystemExit(f"{command} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return time.perf_counter() - started
+    return time.perf_counter() - started, done.stdout
 
 
 def size_of(path: Path) -> int:
@@ -166,8 +175,9 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
     """Build with PyInstaller, told what a user would tell it: where metadata and plugins are."""
     folder = bench / f"pyinstaller{mode}"
     folder.mkdir()
-    tops = [Path(name).name.replace("-", "_") for name in program.requirements]
-    told = [f"--collect-all={top}" for top in tops] if len(tops) > 1 else []
+    names = [_distribution(each) for each in program.requirements]
+    told = [f"--collect-all={name.replace('-', '_')}" for name in names] if len(names) > 1 else []
+    told += [f"--copy-metadata={name}" for name in names] if len(names) > 1 else []
     command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "-n", "app", *told, _script(program, folder)]
     made = folder / "dist" / "app" / ("app" if mode == "--onedir" else "")
     env = {"PYINSTALLER_CONFIG_DIR": str(folder / "config")}
@@ -179,7 +189,7 @@ def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
     """Build with Nuitka's one-file mode, told what a user would tell it: which plugins to compile, with metadata."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
-    names = [Path(name).name for name in program.requirements[1:]]
+    names = [_distribution(each) for each in program.requirements[1:]]
     told = [f"--include-package={name.replace('-', '_')}" for name in names]
     told += [f"--include-distribution-metadata={name}" for name in names]
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
@@ -202,6 +212,13 @@ def shiv(program: Program, bench: Path, python: Path) -> Tool:
     made = bench / "app.pyz"
     command: list[str | Path] = [python.parent / "shiv", "-c", program.script, "-o", made]
     return Tool(command=[*command, *program.requirements], folder=bench, made=made)
+
+
+def _distribution(requirement: str) -> str:
+    """Return the name of what a requirement asks for: a project's own one, if it is a folder."""
+    project = Path(requirement) / "pyproject.toml"
+    found = tomllib.loads(project.read_text("utf-8")) if project.is_file() else {}
+    return str(found.get("project", {}).get("name", Path(requirement).name))
 
 
 def _script(program: Program, folder: Path) -> Path:
@@ -249,9 +266,10 @@ def _changed(tool: Tool, program: Program, python: Path) -> float:
 
 
 def start(made: Made, arguments: Sequence[str], home: Path) -> float:
-    """Start an artifact with caches of its own, and return its seconds."""
+    """Start an artifact with caches of its own, and return its seconds; what it says is noted."""
     own = {"HOME": str(home), "PEX_ROOT": str(home / "pex"), "SHIV_ROOT": str(home / "shiv")}
-    return run([*made.command, *arguments], env={"PATH": os.environ["PATH"], **own}, cwd=home)
+    seconds, made.said = printed([*made.command, *arguments], env={"PATH": os.environ["PATH"], **own}, cwd=home)
+    return seconds
 
 
 def measure(made: Mapping[str, Made], program: Program, bench: Path, rounds: int) -> None:
@@ -291,7 +309,8 @@ def table(name: str, made: Mapping[str, Made]) -> str:
         size = f"{each.size / 1e6:.1f}" if each.size else "-"
         builds_of = (each.build, each.new, each.again, each.changed)
         seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in builds_of)
-        lines.append(f"| {tool} | {times} | {each.memory >> 20} | {size} | {seconds} |")
+        odd = "" if each.said == made[ENVIRONMENT].said else " (says something else)"
+        lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
 
 
