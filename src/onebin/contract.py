@@ -24,6 +24,7 @@ from onebin.errors import ContractError, Finding
 from onebin.failures import failures
 from onebin.isolation import unfit
 from onebin.order import Order, order
+from onebin.overlap import overwritten
 from onebin.paths import display, is_there
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
             *_unused_extension_points(manifest, plugins),
             *judged.notices,
             *_other_runtime(surveyed),
+            *overwritten(surveyed.stage.site_packages),
         ),
     )
 

@@ -13,6 +13,7 @@ import csv
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial as partially
 from typing import TYPE_CHECKING
 
 from onebin import uv
@@ -20,6 +21,7 @@ from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.epoch import source_date_epoch
 from onebin.errors import StageError, os_errors
+from onebin.overlap import overlaps
 from onebin.repositories import redirected, repositories
 from onebin.wheelhouse import supplied
 from onebin.whole_file import write_whole
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 KIND = "stages"
 _NOTES = ("uv_cache.json", "uv_build.json")
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +70,20 @@ def install(lock: Lock, workspace: Workspace, *, offline: bool = False, wheelhou
         stage = Stage(key=key, directory=environment, lock=lock)
         try:
             uv.make_environment(environment, python=lock.interpreter.executable)
-            rebuild = [package.name for package in lock.projects]
             with supplied(lock, wheelhouse, partial) as file:
-                uv.install_lock(
+                sync = partially(
+                    uv.install_lock,
                     file,
                     python=stage.python,
-                    rebuild=rebuild,
                     build=lock.buildable,
                     offline=offline,
                     wheelhouse=wheelhouse,
                     git=redirected(wheelhouse, repositories(lock.text)) if wheelhouse else None,
                 )
+                sync(anew=[package.name for package in lock.projects])
+                # uv installs side by side, so who came last need not be the same one twice.
+                for name in sorted({name for each in overlaps(stage.site_packages) for name in each.distributions[1:]}):
+                    sync(anew=[name])
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:
             raise _explain(failure) from failure

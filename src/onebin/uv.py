@@ -188,7 +188,7 @@ def install_lock(
     lock: Path,
     *,
     python: Path,
-    rebuild: Sequence[str] = (),
+    anew: Sequence[str] = (),
     build: Collection[str] | None = (),
     offline: bool = False,
     wheelhouse: Path | None = None,
@@ -196,9 +196,9 @@ def install_lock(
 ) -> None:
     """Install exactly a PEP 751 lock, every download checked against its hashes; raises Failure.
 
-    `rebuild` names the local projects: uv would otherwise reuse a wheel that it built from older sources. `build` is
-    as in `Limits`. What builds need comes from `wheelhouse`, a folder of wheels, if one is given. `git` has
-    variables for git.
+    `anew` names what is installed though it is there, such as local projects: uv would otherwise reuse a wheel that it
+    built from older sources. `build` is as in `Limits`. What builds need comes from `wheelhouse`, a folder of wheels,
+    if one is given. `git` has variables for git.
     """
     arguments = [
         "pip",
@@ -210,9 +210,9 @@ def install_lock(
         "--strict",
         str(lock),
     ]
-    anew = [f"--reinstall-package={name}" for name in rebuild]
+    again = [f"--reinstall-package={name}" for name in anew]
     supply = _supply(offline=offline, wheelhouse=wheelhouse)
-    _uv([*arguments, *anew, *_building(build), *supply], cwd=lock.parent, extra=git or {})
+    _uv([*arguments, *again, *_building(build), *supply], cwd=lock.parent, extra=git or {})
 
 
 def install_flat(

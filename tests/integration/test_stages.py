@@ -13,10 +13,14 @@ from onebin import lock, manifest, stage, survey
 from onebin.errors import LockError, ManifestError, StageError
 from onebin.paths import Workspace
 
+from .wheels import make_wheel
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Onebin
+
+    from .bench import Bench
 
 MANIFEST = """\
 [bundle]
@@ -62,6 +66,22 @@ def test_the_lock_answers_each_row(workspace: Workspace) -> None:
     assert "pyinstaller" in {pin.name for pin in locked.toolchain}
     assert "setuptools" not in {pin.name for pin in locked.toolchain}
     assert all(pin.hashes for pin in locked.toolchain)
+
+
+def test_of_two_who_bring_a_file_the_last_by_name_has_it(bench: Bench) -> None:
+    """Whoever is installed first: the same content is in each stage, and somebody is told that his file is not."""
+    wheels = bench.directory / "wheels"
+    for name in ("alpha", "beta", "gamma"):
+        files = {f"{name}.py": "", "shared/__init__.py": "", "shared/who.py": f"NAME = {name!r}\n"}
+        make_wheel(wheels, name, files=files, entry_points=f"[tinyhost.greetings]\n{name} = shared.who:NAME\n")
+    rows = (f'{name} = {{ path = "wheels/{name}-1.0.0-py3-none-any.whl" }}' for name in ("gamma", "alpha", "beta"))
+    bench.manifest(*rows)
+    said = bench.accepts("check").err
+    assert "alpha and gamma both have shared/who.py, with different content: gamma's is in the bundle" in said
+    assert "beta and gamma both have shared/who.py" in said
+    assert "shared/__init__.py" not in said
+    (there,) = bench.cache.glob("stages/*/env/lib/*/site-packages/shared/who.py")
+    assert there.read_text() == "NAME = 'gamma'\n"
 
 
 def test_a_stage_does_not_point_into_uvs_cache(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

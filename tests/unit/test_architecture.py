@@ -67,6 +67,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     | frozenset(
         {
             "distribution",
+            "overlap",
             "survey_cache",
             "survey",
             "syntax",
