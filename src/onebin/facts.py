@@ -191,11 +191,13 @@ class ModuleFacts(TypedDict):
 class BuildFacts(TypedDict):
     """What decides on the bytes and is in neither manifest nor lock.
 
-    `moment` is SOURCE_DATE_EPOCH or its default (seconds since 1970), `compression` the level of zstd.
+    `moment` is SOURCE_DATE_EPOCH or its default (seconds since 1970), `compression` the level of zstd; `tools` are the
+    libraries beside onebin that wrote parts of the file.
     """
 
     moment: int
     compression: int
+    tools: list[Release]
 
 
 class LauncherFacts(TypedDict):

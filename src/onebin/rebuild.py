@@ -176,6 +176,11 @@ def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
         yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
     if facts["toolchain"] != here["toolchain"]:
         yield Finding("tool chain", "what froze it is not what its lock pins", "do not trust the file")
+    tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
+    for tool in facts["build"]["tools"]:
+        if (version := tools.get(tool["name"])) != tool["version"]:
+            hint = f"pip install {tool['name']}=={tool['version']}"
+            yield Finding(tool["name"], f"{tool['version']} wrote a part of it, and this is {version}", hint)
     moments = facts["build"]["moment"], here["build"]["moment"]
     if moments[0] != moments[1]:
         hint = f"unset {VARIABLE}" if moments[0] == DEFAULT else f"set {VARIABLE}={moments[0]}"
@@ -194,8 +199,7 @@ def differences(facts: Facts, here: Facts) -> Iterator[Finding]:
     for key in others:
         yield Finding("card", f"it has another {key!r}")
     if not rows and not others:
-        hint = "another version of zstandard may compress otherwise"
-        yield Finding("payload", "every file is the same, and yet the bytes differ", hint)
+        yield Finding("payload", "every file is the same, and yet the bytes differ", "was zstandard built otherwise?")
 
 
 def _change(row: FileChange) -> Finding:

@@ -44,7 +44,7 @@ FACTS: Facts = {
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
     "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
     "layout": "cached",
-    "build": {"moment": 0, "compression": 3},
+    "build": {"moment": 0, "compression": 3, "tools": [{"name": "zstandard", "version": "0.25.0"}]},
     "launcher": {"bytes": 1, "sha256": "0" * 64},
     "files": [{"path": "x", "owner": "boot loader", "bytes": 1, "sha256": "1" * 64}],
     "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],

@@ -67,6 +67,7 @@ answers-digest = ""
 toolchain-digest = ""
 toolchain = []
 """
+BUILD = {"moment": 1_580_601_600, "compression": 3, "tools": [{"name": "zstandard", "version": "0.25.0"}]}
 
 
 def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = None, **others: Any) -> Facts:
@@ -75,7 +76,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
         "bundle": {"name": "app"},
         "onebin": "1.0",
         "layout": "cached",
-        "build": {"moment": 1_580_601_600, "compression": 3},
+        "build": BUILD,
         "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
         "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
         "launcher": {"bytes": 1, "sha256": "0" * 64},
@@ -171,7 +172,12 @@ def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: 
     ("others", "where", "words"),
     [
         ({"onebin": "2.0"}, "onebin", "1.0 built it, and this is 2.0"),
-        ({"build": {"moment": 5, "compression": 3}}, "SOURCE_DATE_EPOCH", "it was 1580601600, and is 5 here"),
+        ({"build": BUILD | {"moment": 5}}, "SOURCE_DATE_EPOCH", "it was 1580601600, and is 5 here"),
+        (
+            {"build": BUILD | {"tools": [{"name": "zstandard", "version": "0.99"}]}},
+            "zstandard",
+            "0.25.0 wrote a part of it, and this is 0.99",
+        ),
         ({"interpreter": {**facts()["interpreter"], "version": "3.12.2"}}, "interpreter", "it has Python 3.12.1"),
         ({"toolchain": []}, "tool chain", "not what its lock pins"),
     ],
