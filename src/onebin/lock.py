@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
 import tomlkit
 from packaging.utils import canonicalize_name
 
@@ -189,8 +190,9 @@ def _renew(
         lock_sources.refuse_unfit(manifest, document.unwrap()["packages"])
         _make_paths_relative(document, directory, file.parent)
         pins = _resolve_toolchain(directory, python, offline=offline)
-        document["tool"] = {"onebin": _own_table(manifest, document.unwrap(), python, pins, file.parent)}
-        write(file, tomlkit.dumps(document), workspace)
+        own = _own_table(manifest, document.unwrap(), python, pins, file.parent)
+        # uv's part as uv writes it; ours by another library, for a table takes tomlkit the square of its rows.
+        write(file, f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", workspace)
 
 
 def _requirements(manifest: Manifest) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from shutil import copy2
 from typing import TYPE_CHECKING, Any
 
-import tomlkit
+import tomli_w
 
 from onebin import launcher, uv
 from onebin.cache import Cache
@@ -231,10 +231,10 @@ class _House:
             try:
                 uv.make_environment(env, python=self.python.executable)
                 if text:
-                    document = tomlkit.parse(text).unwrap()
+                    document = tomllib.loads(text)
                     relocate(document, files, self.directory)
                     lock = Path(name) / "pylock.build.toml"
-                    lock.write_text(tomlkit.dumps(document), "utf-8")
+                    lock.write_text(tomli_w.dumps(document), "utf-8")
                     uv.install_lock(lock, python=python, wheelhouse=self.directory)
             except uv.Failure as failure:
                 raise failure.become(VendorError, "what a build requires cannot be installed") from failure

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import tomlkit
+import tomli_w
 from packaging.markers import default_environment
 from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError, PylockValidationError
 from packaging.tags import compatible_tags, cpython_tags
@@ -168,7 +168,7 @@ def supplied(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path
     if directory is None:
         yield lock.file
         return
-    document = tomlkit.parse(lock.text).unwrap()
+    document = tomllib.loads(lock.text)
     document.pop("tool", None)
     relocate(document, archives(lock.text, lock.interpreter), directory)
     for package in document["packages"]:
@@ -176,7 +176,7 @@ def supplied(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path
             if "path" in package.get(kind, {}):
                 package[kind]["path"] = str(lock.file.parent / package[kind]["path"])
     copy = scratch / "pylock.vendored.toml"
-    copy.write_text(tomlkit.dumps(document), "utf-8")
+    copy.write_text(tomli_w.dumps(document), "utf-8")
     yield copy
     copy.unlink()
 
