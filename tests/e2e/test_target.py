@@ -81,7 +81,7 @@ class EmptyRoot:
     @classmethod
     def around(cls, artifact: Path, directory: Path) -> EmptyRoot:
         """Make a root directory for a copy of an artifact."""
-        for name in ("proc", "tmp", "work"):
+        for name in ("proc", "tmp", "data"):
             (directory / name).mkdir(parents=True)
         shutil.copy2(artifact, directory / "app")
         return cls(directory=directory)
@@ -134,7 +134,7 @@ def logscan(bundled: Callable[[str, str], Path]) -> Path:
 def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
     """The flagship says its version, lists its plugins and reads a log there."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
-    shutil.copy2(ROOT / "examples/logscan/samples/app.jsonl", root.directory / "work")
+    shutil.copy2(ROOT / "examples/logscan/samples/app.jsonl", root.directory / "data")
     assert root("--version", HOME="/data").out.startswith("logscan ")
     formats = root("formats")  # without a home, it unpacks itself for this one run
     assert (formats.code, formats.err) == (0, "")
@@ -147,7 +147,7 @@ def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path)
 def test_what_an_empty_root_directory_has(logscan: Path, tmp_path: Path) -> None:
     """Children, threads, TLS, numeric addresses and Unicode are there; names of users, hosts and locales are not."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
-    (root.directory / "work" / "inquiry.py").write_text(INQUIRY, "utf-8")
+    (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
     said = root("/data/inquiry.py", HOME="/data", LANG="de_AT.UTF-8")
     assert said.code == 0, said.err
     assert json.loads(said.out) == {
@@ -191,7 +191,7 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
     """A real host with compiled dependencies lists its plugins there, and answers for a database."""
     manifest = (ROOT / "examples/hosts/datasette/bundle.toml").read_text("utf-8") + BUNDLED
     root = EmptyRoot.around(bundled("datasette", manifest), tmp_path / "root")
-    with contextlib.closing(sqlite3.connect(root.directory / "work" / "places.db")) as database:
+    with contextlib.closing(sqlite3.connect(root.directory / "data" / "places.db")) as database:
         database.execute("create table places (name text, latitude real, longitude real)")
         database.execute("insert into places values ('Graz', 47.0707, 15.4395)")
         database.commit()
