@@ -17,6 +17,8 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from filelock import FileLock
 
+from onebin import elf
+
 from .bundles import ROOT, Said
 
 if TYPE_CHECKING:
@@ -178,6 +180,25 @@ def test_a_whole_machine_is_used_as_by_any_program(logscan: Path, tmp_path: Path
     said = json.loads(done.stdout)
     assert (said["user"], said["name"] in {"127.0.0.1", "::1"}) == ("root", True)
     assert (said["system"], said["path"], said["child"]) == (0, "/nowhere", str(logscan))
+
+
+def test_a_machine_of_another_c_library_is_used_as_by_any_program(logscan: Path, tmp_path: Path) -> None:
+    """On a system of musl, where no program of glibc runs, the artifact does, and so do that system's programs."""
+    root = EmptyRoot.around(logscan, tmp_path / "root")
+    for name in ("bin", "lib"):
+        (root.directory / name).mkdir()
+    source = '#include <stdlib.h>\nint main(void) { return getenv("LD_LIBRARY_PATH") != 0; }'
+    program = root.directory / "bin" / "true"
+    subprocess.run([_found("musl-gcc"), "-x", "c", "-", "-o", program], input=source.encode(), check=True)
+    loader = elf.read(program)
+    assert loader is not None
+    assert "ld-musl" in str(loader.loader)
+    shutil.copy(str(loader.loader), root.directory / "lib")
+    (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
+    said = root("/data/inquiry.py", HOME="/data")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert (found["system"], found["path"], found["libraries"], found["child"]) == (0, None, [], "/app")
 
 
 def test_inspect_says_whose_c_library_it_is(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
