@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
 _LOGIN = re.compile(r"\b40[13] (?:Unauthorized|Forbidden)|lack of valid authentication", re.IGNORECASE)
 _NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
 _NOT_VENDORED = re.compile(r"not found in the provided package locations")
+_HUGE = re.compile(r"SIGXFSZ|File too large")
 _DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
@@ -45,6 +47,7 @@ _REMEDIES = (
         _BUSY,
         "is the index slow, or does it send without an end? ONEBIN_UV_TIMEOUT is how many seconds uv may take",
     ),
+    (_HUGE, "a package has a file that unpacks to more than 16 GiB: leave it out, or lock another version"),
     (
         _NETWORK,
         "check the index and network that uv is set to use (its patience: UV_HTTP_TIMEOUT, UV_HTTP_RETRIES), try again",
@@ -264,7 +267,7 @@ def _uv(
             raise Failure(f"uv is {error.tail}") from error
         raise
     if check and completed.code != 0:
-        ended = f"uv was ended by signal {-completed.code}\n" if completed.code < 0 else ""
+        ended = f"uv was ended by {signal.Signals(-completed.code).name}\n" if completed.code < 0 else ""
         raise Failure(_plain(f"{ended}{completed.stderr}"), raw=completed.stderr)
     return completed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,6 +59,18 @@ def test_the_card_lists_what_the_payload_holds(tiny: Bundle) -> None:
     owners = {row["path"]: row["owner"] for row in facts["files"]}
     assert owners["_internal/greet_servus/words.txt"] == "greet-servus"
     assert owners["_internal/base_library.zip"] == "interpreter"
+
+
+def test_nothing_is_carried_twice(tiny: Bundle, flagship: Bundle) -> None:
+    """No library, module or other file lies in two places, but for those of which distributions bring copies."""
+    for bundle in (tiny, flagship):
+        facts = card.read(bundle.artifact)
+        names = {row["name"] for row in facts["distributions"]}
+        places = Counter(row["sha256"] for row in facts["files"] if row["owner"] not in names and row["bytes"])
+        assert {digest: count for digest, count in places.items() if count > 1} == {}
+        modules = {row["name"] for row in facts["modules"]}
+        files = {row["path"].removeprefix("_internal/").removesuffix(".py").replace("/", ".") for row in facts["files"]}
+        assert modules & {file.removesuffix(".__init__") for file in files} == set()
 
 
 def test_the_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:

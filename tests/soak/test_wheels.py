@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import stat
+import sys
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -232,3 +234,20 @@ def test_an_entry_that_says_a_wrong_size_is_refused(bench: Bench) -> None:
     done = bench.run("check")
     assert "Traceback" not in done.err
     assert done.code in (0, LockError.exit_code, StageError.exit_code), done.err
+
+
+def test_a_huge_entry_is_refused(bench: Bench) -> None:
+    """An entry that unpacks to more than a file may have is one error that says so; nothing of it stays.
+
+    The limit is 16 GiB; here it is less. uv unpacks the local archive to lock it.
+    """
+    if sys.platform != "linux" or shutil.which("prlimit") is None:
+        pytest.skip("only Linux limits the files of a process that runs")
+    bench.manifest(
+        "greet-hello", Wheel(entries=(("odd_data.bin", bytes(60_000_000)),)).write(bench.directory / "wheels")
+    )
+    done = bench.run("check", under=["prlimit", "--fsize=50000000"])
+    assert "Traceback" not in done.err
+    assert done.code == LockError.exit_code, done.err
+    assert "hint: a package has a file that unpacks to more than 16 GiB" in done.err
+    assert bench.leftovers() == []
