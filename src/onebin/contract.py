@@ -110,7 +110,7 @@ def check(manifest: Manifest, surveyed: Survey, *, full: bool = False) -> Plan:
             *_unused_extension_points(manifest, plugins),
             *judged.notices,
             *_other_runtime(surveyed),
-            *overwritten(surveyed.stage.site_packages),
+            *overwritten(surveyed.overlaps),
         ),
     )
 

@@ -13,10 +13,8 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onebin import driver
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
 from onebin.epoch import source_date_epoch
@@ -26,11 +24,13 @@ from onebin.probe import MuteError, ask_stage
 from onebin.process import bare_environment, stream
 from onebin.provenance import C_LIBRARY, Places, attribute
 from onebin.registry import declared_modules
+from onebin.shipped import driver_dir
 from onebin.sizes import measure
 from onebin.target import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.facts import GlibcNeed, SizeRow
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 KIND = "frozen"
 SCANS = "scans"
 FORMAT = 7
-
-_DRIVER = Path(driver.__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +141,7 @@ def _run_pyinstaller(
     # PyInstaller puts a folder of that name there, but a single executable by itself.
     dist = partial / "dist" / source.name if source.layout == "onefile" else partial / "dist"
     # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
-    python: list[str | Path] = [plan.survey.stage.python, "-s", _DRIVER / "__main__.py", toolchain.directory]
+    python: list[str | Path] = [plan.survey.stage.python, "-s", driver_dir() / "__main__.py", toolchain.directory]
     places = [dist, partial / "work", partial / "source" / source.spec]
     try:
         stream([*python, *places, _scans(plan, toolchain, workspace)], env=env, cwd=partial, log=log, echo=echo)
@@ -213,4 +211,4 @@ def _contents(entry: Path) -> dict[str, Any]:
 
 
 def _driver_digest() -> str:
-    return sha256_of_tree(_DRIVER)
+    return sha256_of_tree(driver_dir())

@@ -1,7 +1,8 @@
 """Find files that two distributions of a stage both bring, with different content.
 
 Whichever is installed last has its file there; so the stage installs those again, in the order of their names, and
-the same one is the last each time. RECORD (PEP 376) has the path and the digest of each file.
+the same one is the last each time. RECORD (packaging specification "Recording installed projects") has the path and the
+digest of each file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from packaging.utils import canonicalize_name
 from onebin.progress import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -42,10 +43,10 @@ def overlaps(site_packages: Path) -> list[Overlap]:
     ]
 
 
-def overwritten(site_packages: Path) -> Iterator[str]:
-    """Tell of each two distributions that overlap, in words; raises OSError."""
+def overwritten(found: Sequence[Overlap]) -> Iterator[str]:
+    """Tell of each two distributions that overlap, in words."""
     files: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for each in overlaps(site_packages):
+    for each in found:
         for loser in each.distributions[:-1]:
             files[loser, each.distributions[-1]].append(each.file)
     for (loser, winner), lost in files.items():

@@ -10,10 +10,9 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onebin import __version__, driver
+from onebin import __version__
 from onebin.contribution import PlannedPlugin
 from onebin.description import describe
 from onebin.digest import sha256_of
@@ -23,11 +22,12 @@ from onebin.fits import fits_of
 from onebin.graph import graph
 from onebin.isolation import isolated
 from onebin.native import named_in
-from onebin.shipped import runtime_dir
+from onebin.shipped import driver_dir, runtime_dir
 from onebin.templates import render_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.contract import Plan
     from onebin.distribution import Distribution
@@ -74,7 +74,7 @@ def render(plan: Plan, toolchain: Toolchain, layout: Layout) -> Source:
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
         "no_ctypes.py": '"""What the boot loader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
-        "onebin_runpath.py": Path(driver.__file__).with_name("runpath.py").read_text("utf-8"),
+        "onebin_runpath.py": driver_dir().joinpath("runpath.py").read_text("utf-8"),
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
             "bundle.spec.j2",

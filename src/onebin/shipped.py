@@ -19,6 +19,11 @@ def runtime_dir() -> Path:
     return _shipped("_runtime", "src/onebin_runtime")
 
 
+def driver_dir() -> Path:
+    """Return the folder of what runs under the stage's interpreter when a bundle is frozen."""
+    return Path(str(files("onebin"))) / "driver"
+
+
 def _shipped(inside: str, in_checkout: str) -> Path:
     shipped = Path(str(files("onebin"))) / inside
     return shipped if shipped.is_dir() else Path(__file__).resolve().parents[2] / in_checkout

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from onebin import distribution
 from onebin.errors import StageError
+from onebin.overlap import overlaps
 from onebin.survey_cache import SurveyCache
 from onebin.words import is_odd
 
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from onebin.distribution import Distribution
+    from onebin.overlap import Overlap
     from onebin.paths import Workspace
     from onebin.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """All distributions of a stage by canonical name, and which one owns each module."""
+    """All distributions of a stage by canonical name, which one owns each module, and on which files they disagree."""
 
     stage: Stage
     distributions: Mapping[str, Distribution]
     owners: Mapping[str, str] = field(repr=False)
+    overlaps: tuple[Overlap, ...]
 
     @cached_property
     def recorded(self) -> dict[str, str]:
@@ -105,6 +108,7 @@ def survey(stage: Stage, workspace: Workspace) -> Survey:
     """
     try:
         found = {each.name: each for each in _distributions(stage, workspace)}
+        shared = tuple(overlaps(stage.site_packages))
     except OSError as error:
         raise StageError(
             f"the stage {stage.directory} is damaged: {error}", "run `onebin cache clean stages` and build again"
@@ -117,7 +121,7 @@ def survey(stage: Stage, workspace: Workspace) -> Survey:
             "run `onebin cache clean stages` and build again",
         )
     owners = {module: each.name for each in found.values() for module in each.modules}
-    return Survey(stage=stage, distributions=dict(sorted(found.items())), owners=owners)
+    return Survey(stage=stage, distributions=dict(sorted(found.items())), owners=owners, overlaps=shared)
 
 
 def _distributions(stage: Stage, workspace: Workspace) -> Iterator[Distribution]:

@@ -267,9 +267,16 @@ def _uv(
             raise Failure(f"uv is {error.tail}") from error
         raise
     if check and completed.code != 0:
-        ended = f"uv was ended by {signal.Signals(-completed.code).name}\n" if completed.code < 0 else ""
+        ended = f"uv was ended by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         raise Failure(_plain(f"{ended}{completed.stderr}"), raw=completed.stderr)
     return completed
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 def _link_mode() -> str:

@@ -48,7 +48,7 @@ def _bindings(code: CodeType) -> Iterator[tuple[int, str]]:
     operations = words[::2]
     if not _BINDING.isdisjoint(operations):
         above = 0
-        for operation, low in zip(operations, words[1::2]):  # noqa: B905  # both are halves of one string
+        for operation, low in zip(operations, words[1::2], strict=True):
             argument = above | low
             above = argument << 8 if operation == dis.EXTENDED_ARG else 0
             if operation in _BINDING:
