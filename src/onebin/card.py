@@ -17,12 +17,13 @@ import stat
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import zstandard
 
 from onebin.errors import ArtifactError, PackError
-from onebin.facts import Facts, read_facts
+from onebin.facts import Facts, Release, read_facts
 from onebin.paths import display
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
 # A card may claim to unpack to any size; a host with 20,000 files has one of 4 MB.
 _LARGEST = 64 * 1024 * 1024
 _LEVEL = 15
+# Another version of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
+_TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")
 _CHUNK = 1024 * 1024
 
 
@@ -52,6 +55,11 @@ class Payload:
     offset: int = 0
     size: int = 0
     loader: str = ""
+
+
+def tools() -> list[Release]:
+    """Return the libraries beside onebin that write parts of an artifact, as they are installed."""
+    return [Release(name=name, version=version(name)) for name in _TOOLS]
 
 
 def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:

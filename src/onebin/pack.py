@@ -17,7 +17,6 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from onebin.digest import sha256_of, sha256_of_file
 from onebin.epoch import source_date_epoch
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.exchange import exchange
-from onebin.facts import Release, portable
+from onebin.facts import portable
 from onebin.paths import display, is_there
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from onebin.freeze import FrozenTree
     from onebin.paths import Workspace
 
-# Another version of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
-_TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")
 _EXECUTABLE = 0o755
 _READABLE = 0o644
 _CHUNK = 1024 * 1024
@@ -191,8 +188,8 @@ def _fill(draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, le
         if launcher is not None:
             where = payload.write(frozen.directory, out, level=level, moment=moment, loader=loader)
         shares = sizes.in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
-        tools = [Release(name=name, version=version(name)) for name in _TOOLS]
-        facts = _facts(plan, frozen, shares, launcher, {"moment": moment, "compression": level, "tools": tools})
+        build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}
+        facts = _facts(plan, frozen, shares, launcher, build)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where)

@@ -57,7 +57,7 @@ def receipt_key(manifest: Manifest, lock: Lock, *, libc: str | None, options: Se
         if is_there(manifest.directory / path)  # the check says what is not
     }
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
-    own = [_own_digest(), launcher.file_name(lock.interpreter.platform), source_date_epoch()]
+    own = [_own_digest(), card.tools(), launcher.file_name(lock.interpreter.platform), source_date_epoch()]
     return sha256_of([own, manifest.text, data, lock.digest, stage_key(lock), pins, libc, list(options)])
 
 

@@ -66,6 +66,13 @@ def add_line(file: Path) -> None:
         stream.write("\n# one more line\n")
 
 
+def install_other(folder: Path, name: str) -> None:
+    """Have another version of a library come first on the path, as far as its metadata goes."""
+    info = folder / f"{name}-99.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.0\n", "utf-8")
+
+
 CHANGES: dict[str, Callable[[Bench, Path], object]] = {
     "manifest": lambda bench, _: add_line(bench.directory / "bundle.toml"),
     "added data": lambda bench, _: add_line(bench.directory / "extra" / "file.txt"),
@@ -77,6 +84,7 @@ CHANGES: dict[str, Callable[[Bench, Path], object]] = {
     "template": lambda _, checkout: add_line(checkout / "templates" / "entry.py.j2"),
     "moment": lambda bench, _: bench.env.update(SOURCE_DATE_EPOCH="1700000000"),
     "launcher": lambda _, checkout: add_line(checkout / "src" / "launcher" / "main.c"),
+    "library that packs": lambda _, checkout: install_other(checkout / "src", "zstandard"),
 }
 
 
