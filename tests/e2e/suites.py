@@ -5,12 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-
-from .bundles import EXE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +21,6 @@ def checks_in(suite: Path) -> list[str]:
     """Return the names of a suite's checks: its functions that begin with `check_`."""
     functions = [node for node in ast.parse(suite.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
     return [function.name for function in functions if function.name.startswith("check_")]
-
-
-def python_in(folder: Path) -> Path:
-    """Return the interpreter of the environment `env` in a folder."""
-    return folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / f"python{EXE}"
 
 
 def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], tuple[int, str, str]]) -> None:

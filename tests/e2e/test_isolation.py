@@ -16,9 +16,10 @@ from uv import find_uv_bin
 
 from onebin import interpreter
 from onebin.errors import InterpreterError
+from onebin.uv import python_of
 
 from .bundles import EXE, PROJECTS, ROOT, Bundle
-from .suites import MODES, checks_in, make_once, outcomes_in, python_in
+from .suites import MODES, checks_in, make_once, outcomes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ class Brittle:
     @property
     def python(self) -> Path:
         """The interpreter of the environment."""
-        return python_in(self.folder)
+        return python_of(self.folder / "env")
 
     def make(self) -> None:
         """Install host, plugin and runtime as anybody would, and bundle the first two."""

@@ -16,9 +16,10 @@ from uv import find_uv_bin
 
 from onebin import __version__, interpreter
 from onebin.errors import InterpreterError
+from onebin.uv import python_of
 
 from .bundles import EXE, PROJECTS, ROOT, Alone, Said
-from .suites import MODES, checks_in, make_once, outcomes_in, python_in
+from .suites import MODES, checks_in, make_once, outcomes_in
 
 if TYPE_CHECKING:
     from conftest import Onebin
@@ -59,7 +60,7 @@ class Orchard:
     @property
     def python(self) -> Path:
         """The interpreter of the environment."""
-        return python_in(self.folder)
+        return python_of(self.folder / "env")
 
     def make(self) -> None:
         """Build the runtime's wheel, install host and plugins as anybody would, and bundle them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -86,7 +87,7 @@ def answered(bench: Bench, wheel: Wheel) -> Result:
     done = bench.run("check")
     assert "Traceback" not in done.err, done.err
     refusals = (LockError.exit_code, StageError.exit_code, ContractError.exit_code)
-    assert done.code == 0 or (done.code in refusals and "hint: " in done.err), done.err
+    assert done.code == 0 or (done.code in refusals and re.search(r"^ *hint: ", done.err, re.MULTILINE)), done.err
     assert bench.leftovers() == []
     return done
 
