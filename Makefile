@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: demo test lint types unit format schema soak launcher-check clean
+.PHONY: demo test lint types unit format schema soak bench launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -41,6 +41,10 @@ soak: .venv/installed
 	$(BIN)/onebin bundle
 	$(BIN)/onebin bundle bundle.lite.toml
 	$(BIN)/python benchmarks/logscan.py
+
+# onebin beside its peers (benchmarks/README.md): hours, most of them Nuitka's. PROGRAM="hello flake8" are some of it.
+bench: .venv/installed
+	$(BIN)/python benchmarks/start.py $(PROGRAM)
 
 # The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
 launcher-check: .venv/installed
