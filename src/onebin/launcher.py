@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
-from onebin.errors import PackError, ProcessError, os_errors
+from onebin.errors import OnebinError, PackError, ProcessError, os_errors
 from onebin.process import environment, run
 
 if TYPE_CHECKING:
@@ -219,7 +219,18 @@ def _check() -> None:
             tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
 
 
-if __name__ == "__main__" and sys.argv[1:] == ["--check"]:
-    _check()
-elif __name__ == "__main__":
-    _carry(sys.argv[1:] or [platform for platform in (sysconfig.get_platform(),) if exists_for(platform)])
+def _main(arguments: Sequence[str]) -> None:
+    """Compile launchers or check them; an error is told in its own words, as the command line does."""
+    own = [platform for platform in (sysconfig.get_platform(),) if exists_for(platform)]
+    try:
+        if arguments == ["--check"]:
+            _check()
+        else:
+            _carry(arguments or own)
+    except OnebinError as error:
+        sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,3 +104,14 @@ def test_a_source_that_does_not_compile_is_an_error(
     with pytest.raises(PackError, match="no such thing") as caught:
         launcher.find(PLATFORM, workspace)
     assert 'layout = "onefile"' in str(caught.value.hint)
+
+
+def test_compiling_from_the_shell_fails_in_words(tmp_path: Path) -> None:
+    """Without a network and a cache, whoever makes a checkout ready is told what is missing and what to do."""
+    env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
+    command = [sys.executable, "-m", "onebin.launcher", "linux-aarch64"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == PackError.exit_code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "\nhint: " in done.stderr
+    assert "Traceback" not in done.stderr
