@@ -48,12 +48,12 @@ bench: .venv/installed
 
 # The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
 launcher-check: .venv/installed
-	$(BIN)/python -m onebin.launcher --check
+	$(BIN)/python -m onebin.cli.launchers --check
 
 .venv/installed: pyproject.toml $(wildcard src/launcher/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m onebin.launcher
+	$(BIN)/python -m onebin.cli.launchers
 	touch $@
 
 clean:

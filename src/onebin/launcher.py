@@ -3,8 +3,7 @@
 Enters: a platform. Leaves: the file of a compiled launcher. A released onebin carries it; a source checkout compiles
 it once, into the cache, with the Zig compiler that is pinned here.
 
-    python -m onebin.launcher [PLATFORM ...]    compiles launchers into the package, as a release carries them
-    python -m onebin.launcher --check           tests the part in Zig, compiles for every platform, keeps nothing
+`python -m onebin.cli.launchers` compiles launchers into the package, as a release carries them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import sysconfig
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from typing import TYPE_CHECKING
 from onebin import uv
 from onebin.cache import Cache
 from onebin.digest import sha256_of, sha256_of_tree
-from onebin.errors import OnebinError, PackError, ProcessError, os_errors
+from onebin.errors import PackError, ProcessError, os_errors
 from onebin.process import environment, run
 
 if TYPE_CHECKING:
@@ -182,7 +180,7 @@ def _source_dir() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "launcher"
 
 
-def _carry(platforms: Sequence[str]) -> None:
+def carry(platforms: Sequence[str]) -> None:
     """Compile launchers into the package, in place of those of older sources."""
     carried = _carried_dir()
     carried.mkdir(exist_ok=True)
@@ -197,7 +195,7 @@ def _carry(platforms: Sequence[str]) -> None:
                 shutil.copy2(Path(directory) / file_name(platform), carried)
 
 
-def _check() -> None:
+def check() -> None:
     """Test the part in Zig, compile for every platform, and for macOS as far as that goes without its SDK."""
     source = _source_dir()
     with tempfile.TemporaryDirectory() as name:
@@ -217,20 +215,3 @@ def _check() -> None:
             _compile(platform, tools, directory / platform)
         for file in source.glob("*.c"):
             tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
-
-
-def _main(arguments: Sequence[str]) -> None:
-    """Compile launchers or check them; an error is told in its own words, as the command line does."""
-    own = [platform for platform in (sysconfig.get_platform(),) if exists_for(platform)]
-    try:
-        if arguments == ["--check"]:
-            _check()
-        else:
-            _carry(arguments or own)
-    except OnebinError as error:
-        sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1:])

@@ -1,0 +1,35 @@
+"""Compile launchers into the package, as a release carries them: for whoever makes a checkout or a release ready.
+
+python -m onebin.cli.launchers [PLATFORM ...]    compiles; for this machine if none is named
+python -m onebin.cli.launchers --check           tests the part in Zig, compiles for every platform, keeps nothing
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from typing import TYPE_CHECKING
+
+from onebin import launcher
+from onebin.cli.report import report
+from onebin.errors import OnebinError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compile or check launchers; exits with the code of an error's class."""
+    here = sysconfig.get_platform()
+    try:
+        if arguments == ["--check"]:
+            launcher.check()
+        else:
+            launcher.carry(arguments or ([here] if launcher.exists_for(here) else []))
+    except OnebinError as error:
+        report(error)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
