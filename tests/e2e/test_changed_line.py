@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import Alone, Bundle, pythons
+from .bundles import Alone, Bundle, pythons, write_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,19 +18,48 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# A line that is changed with the same imports, and one that brings in a module nothing else in the bundle needs.
 SAME_IMPORTS = "\n\ndef ciao(name):\n    return (b'\\n', f'ciao {name}', {'a', 'b', 'c', 'd', 'e'}, 1.5)\n"
-NEW_IMPORT = "\n\nimport sched\n"
+IT_HOLDS = "The analysis of an earlier build holds"
+
+# A plugin that brings a hook of its own for PyInstaller, which imports it and asks for a list.
+TOLD = """
+import ctypes
+
+WANTED = []
+
+
+def hooks():
+    from pathlib import Path
+
+    return [str(Path(__file__).parent)]
+
+
+def greet(name):
+    return f"told {name}"
+"""
+HOOK = """
+from PyInstaller.utils.hooks import get_module_attribute
+
+hiddenimports = get_module_attribute("greet_told", "WANTED")
+"""
+POINTS = {"tinyhost.greeters": {"told": "greet_told:greet"}, "pyinstaller40": {"hook-dirs": "greet_told:hooks"}}
+
+# What is added to such a plugin in turn, to a file of it; whether the analysis holds; a module that must come in.
+CHANGES = [
+    ("__init__.py", "WANTED = ['sched']\n", False, "sched"),
+    ("_more.py", SAME_IMPORTS, True, None),
+    ("_more.py", "\n\nimport colorsys\n", False, "colorsys"),
+    ("_more.py", "\n\nimport ctypes\n", False, None),
+    ("_more.py", "\n\ndef unpacker():\n    return ctypes.CDLL('libz.so.1')\n", False, None),
+]
 
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("change", "python"), [(SAME_IMPORTS, None), (NEW_IMPORT, None), (SAME_IMPORTS, "3.10")])
-def test_a_build_after_a_changed_line_is_that_from_nothing(
-    onebin: Onebin, tmp_path: Path, change: str, python: str | None
-) -> None:
+@pytest.mark.parametrize("python", [None, "3.10"])
+def test_a_build_after_a_changed_line_is_that_from_nothing(onebin: Onebin, tmp_path: Path, python: str | None) -> None:
     """The artifact of a changed plugin has the same bytes with the findings of earlier builds as without any.
 
     Before Python 3.11, code that is marshalled twice may differ from code that is marshalled once.
@@ -40,8 +70,8 @@ def test_a_build_after_a_changed_line_is_that_from_nothing(
     bundle.build(onebin)
     before = _digest(bundle.artifact)
     with (bundle.project("greet-hello") / "src" / "greet_hello" / "__init__.py").open("a", encoding="utf-8") as stream:
-        stream.write(change)
-    bundle.build(onebin)
+        stream.write(SAME_IMPORTS)
+    assert IT_HOLDS in bundle.build(onebin, "-v").err
     changed = _digest(bundle.artifact)
     assert changed != before
     bundle.artifact.unlink()
@@ -51,6 +81,38 @@ def test_a_build_after_a_changed_line_is_that_from_nothing(
     assert _digest(bundle.artifact) == changed
     said = Alone.copy(bundle.artifact, tmp_path / "alone")()
     assert (said.code, said.err) == (0, "")
+
+
+def test_whatever_an_analysis_has_read_is_compared(onebin: Onebin, tmp_path: Path) -> None:
+    """It is made anew where a hook imports the changed source, or a module with other imports or libraries has changed.
+
+    Each time the artifact has the bytes of a build that knows of no analysis.
+    """
+    bundle = Bundle.of(tmp_path / "told", "told", "greet-told")
+    project = bundle.project("greet-told")
+    write_project(project, TOLD, points=POINTS)
+    package = project / "src" / "greet_told"
+    (package / "hook-greet_told.py").write_text(HOOK, "utf-8")
+    (package / "_more.py").write_text("", "utf-8")
+    cache = tmp_path / "cache"
+
+    def built() -> tuple[bool, str]:
+        ran = onebin("bundle", "-v", cwd=bundle.folder, env={"ONEBIN_CACHE_DIR": str(cache)})
+        assert ran.code == 0, ran.err
+        return IT_HOLDS in ran.err, _digest(bundle.artifact)
+
+    built()
+    for file, added, is_as_it_was, module in CHANGES:
+        with (package / file).open("a", encoding="utf-8") as stream:
+            stream.write(added)
+        holds, digest = built()
+        assert holds is is_as_it_was, added
+        modules = json.loads(onebin("inspect", bundle.artifact, "--files", "--json", cwd=bundle.folder).out)
+        assert module is None or module in str(modules), added
+        bundle.artifact.unlink()
+        for kind in ("frozen", "receipts", "scans"):
+            shutil.rmtree(cache / kind)
+        assert built() == (False, digest), added
 
 
 def test_findings_that_are_damaged_are_found_again(onebin: Onebin, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import marshal
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,16 +25,19 @@ _DIGEST_BYTES = 32
 class Scans:
     """The findings kept in one folder, a file for each source; who asks must use one interpreter and PyInstaller.
 
-    A file that cannot be read is as none, and one that cannot be written is not needed.
+    A file that cannot be read is as none, and one that cannot be written is not needed. `searched` has how often each
+    source was asked for.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
+        self.searched: Counter[str] = Counter()
 
     def remember_for(self, modulegraph: Any) -> None:
         """Make PyInstaller's module `modulegraph` take findings from here where there are any, and add the others."""
+        self._modulegraph = modulegraph
         graph = modulegraph.ModuleGraph
-        scan, keep = graph._scan_code, self._keep  # noqa: SLF001  # the one place where all sources are searched
+        scan, note = graph._scan_code, self._note  # noqa: SLF001  # the one place where all sources are searched
 
         def remembering(self: Any, module: Any, code: CodeType, tree: ast.AST | None = None) -> Any:
             node = _Node(module)
@@ -44,7 +49,7 @@ class Scans:
                 tree = tree.parse()
             scanned = scan(self, module, code, tree)
             if hasattr(tree, "marshalled") and not had_names:
-                keep(tree, node)
+                note(tree, node)
             return scanned
 
         graph._scan_code = remembering  # noqa: SLF001  # the one place where all sources are searched
@@ -54,25 +59,51 @@ class Scans:
         if isinstance(source, _Known):
             return source.code
         if hasattr(source, "source_digest"):
-            # As it will be when it is read back: how an object is marshalled depends on who else refers to its parts,
-            # and the order of a set (before Python 3.11) on how it was made.
+            # As it will be when it is read back: which equal parts are one object may have changed by then, and before
+            # Python 3.11 the order of a set, too.
             source.marshalled = marshal.dumps(compile(source, filename, mode, flags, dont_inherit))
             return _loads(source.marshalled)
         if flags != ast.PyCF_ONLY_AST or isinstance(source, ast.AST):
             return compile(source, filename, mode, flags, dont_inherit)
-        text = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        digest = hashlib.sha256(text).hexdigest()
-        found = self._read(digest)
+        self.searched[filename] += 1
+        digest = _digest_of(source)
+        found = self.read(digest)
         if found is not None:
             return _Known(found, source, filename)
         tree = compile(source, filename, mode, flags, dont_inherit)
         tree.source_digest = digest
         return tree
 
-    def _keep(self, tree: Any, node: _Node) -> None:
+    def _note(self, tree: Any, node: _Node) -> None:
         """Keep the compiled code of a source and what the graph found in it."""
-        body = marshal.dumps((tree.marshalled, node.imports, sorted(node.names)))
-        file = self._folder / tree.source_digest
+        self.keep(tree.source_digest, (tree.marshalled, node.imports, sorted(node.names)))
+
+    def findings_in(self, file: str) -> Any:
+        """Return what is found in a source, searching it if need be; None if it is none."""
+        try:
+            text = importlib.util.decode_source(Path(file).read_bytes())
+            tree = self._compile(text, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            if not isinstance(tree, _Known):
+                node = self._modulegraph.SourceModule("searched")
+                code = self._compile(tree, file, "exec", 0, dont_inherit=True)
+                self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # see above
+        except (OSError, SyntaxError, ValueError):
+            return None
+        known = self.read(_digest_of(text))
+        return known and known[1:]
+
+    def code_of(self, file: str) -> CodeType | None:
+        """Return the kept code of a source, or None."""
+        try:
+            known = self.read(_digest_of(importlib.util.decode_source(Path(file).read_bytes())))
+        except (OSError, SyntaxError, ValueError):
+            return None
+        return _loads(known[0]) if known else None
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep what marshal knows under a name."""
+        body = marshal.dumps(value)
+        file = self._folder / name
         draft = file.with_name(f"{file.name}.partial")
         # Two builds at once write the same; what a killed one leaves is written over.
         try:
@@ -83,14 +114,20 @@ class Scans:
             with suppress(OSError):
                 draft.unlink()
 
-    def _read(self, digest: str) -> Any:
+    def read(self, name: str) -> Any:
+        """Return what is kept under a name, or None."""
         try:
-            kept = (self._folder / digest).read_bytes()
+            kept = (self._folder / name).read_bytes()
         except OSError:
             return None
         body = kept[_DIGEST_BYTES:]
         # What is damaged must not be given to marshal, which trusts its input.
         return _loads(body) if hashlib.sha256(body).digest() == kept[:_DIGEST_BYTES] else None
+
+
+def _digest_of(source: str | bytes) -> str:
+    text = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
+    return hashlib.sha256(text).hexdigest()
 
 
 def _loads(body: bytes) -> Any:

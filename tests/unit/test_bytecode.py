@@ -1,0 +1,45 @@
+"""Code is marshalled the same whatever else is in memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+from onebin.interpreter import installed, is_new_enough
+from onebin.shipped import driver_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The digests of a module's code, read back: alone, and while another module has names and constants in common with it.
+BOTH = """
+import hashlib, json, marshal, runpy, sys
+
+if sys.argv[1:]:
+    runpy.run_path(sys.argv[1])["steady"]()
+
+SOURCE = '''
+def orchard(apple, pear=("quince", frozenset(("medlar", "plum")))):
+    return {"apple_tree": apple.pear_tree, "rows": [lambda damson: damson + apple]}
+'''
+code = marshal.loads(marshal.dumps(compile(SOURCE, "orchard.py", "exec")))
+alone = hashlib.sha256(marshal.dumps(code)).hexdigest()
+other = marshal.loads(marshal.dumps(compile(SOURCE.replace("rows", "columns"), "other.py", "exec")))
+print(json.dumps([alone, hashlib.sha256(marshal.dumps(code)).hexdigest()]))
+"""
+
+
+def _marshalled(python: Path, *arguments: str) -> list[str]:
+    done = subprocess.run([python, "-c", BOTH, *arguments], capture_output=True, text=True, check=True)
+    digests: list[str] = json.loads(done.stdout)
+    return digests
+
+
+def test_other_code_in_memory_does_not_show_in_the_bytes_of_code() -> None:
+    """Under each Python; before 3.11 it does show in the bytes of Python's own `marshal`."""
+    for minor, python in {each.minor: each.executable for each in installed() if is_new_enough(each)}.items():
+        alone, beside = _marshalled(python, str(driver_dir() / "bytecode.py"))
+        assert alone == beside, minor
+        alone, beside = _marshalled(python)
+        assert (alone == beside) is (minor != "3.10"), minor
