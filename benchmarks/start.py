@@ -334,7 +334,7 @@ def table(name: str, made: Mapping[str, Made]) -> str:
         builds_of = (each.build, each.new, each.again, each.changed)
         seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in builds_of)
         odd = " (fails)" if each.fails else "" if each.said == made[ENVIRONMENT].said else " (says something else)"
-        lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20 or "-"} | {size} | {seconds} |")
+        lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20 or '-'} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
 
 
