@@ -69,8 +69,9 @@ def _plain_environment() -> dict[str, str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what the long tests (tests/soak) are told by `make soak`."""
+    """Add what tests are told by `make soak` (tests/soak) and `make launcher-check` (those of the launcher)."""
     parser.addoption("--soak", action="store_true", help="the long form of the long tests")
+    parser.addoption("--launcher", metavar="PLATFORM", help="test another platform's launcher: the kernel emulates it")
     parser.addoption("--seed", type=int, default=6, help="of what the long tests choose at random")
 
 

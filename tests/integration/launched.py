@@ -127,9 +127,9 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def find_launcher(cache: Path) -> Path:
-    """Return this platform's launcher, or skip."""
-    platform = sysconfig.get_platform()
+def find_launcher(cache: Path, platform: str | None = None) -> Path:
+    """Return the launcher of a platform, by default this one, or skip."""
+    platform = platform or sysconfig.get_platform()
     if not launcher.exists_for(platform):
         pytest.skip(f"there is no launcher for {platform}")
     workspace = Workspace(manifest_file=cache / "bundle.toml", cache_dir=cache, lock_dir=cache)
