@@ -49,7 +49,6 @@ bench: .venv/installed
 # The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
 launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.launchers --check
-	$(BIN)/python -m onebin.cli.launchers linux-aarch64
 	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py
 
 .venv/installed: pyproject.toml $(wildcard src/launcher/*)

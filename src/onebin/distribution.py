@@ -12,7 +12,6 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,12 +20,11 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
 from onebin.syntax import read_code
-from onebin.words import is_odd, words_of
+from onebin.words import Words, is_odd, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from onebin.words import Words
 
 # The distribution of `onebin_runtime`, of which onebin brings its own copy.
 RUNTIME = "onebin-runtime"
@@ -72,7 +70,7 @@ class Distribution:
     it may run code that nobody has seen (a user's script or setting). `run_as_main` are the modules that it starts
     with `-m`. `start_lines` are the
     lines of its .pth files that the interpreter runs at start (the `site` module's rule: those that begin with
-    "import").
+    "import"), `words` those of its Python source.
     """
 
     name: str
@@ -95,6 +93,7 @@ class Distribution:
     runs_foreign_code: bool
     run_as_main: tuple[str, ...]
     start_lines: tuple[str, ...]
+    words: Words
 
     @property
     def top_level(self) -> tuple[str, ...]:
@@ -119,13 +118,7 @@ class Distribution:
     @property
     def text(self) -> str:
         """All its Python source."""
-        sources = (file for file in self.modules.values() if file.suffix == ".py")
-        return "\n".join(file.read_text("utf-8", "replace") for file in sources)
-
-    @cached_property
-    def words(self) -> Words:
-        """The words of its Python source."""
-        return words_of(self.text)
+        return _text(self.modules.values())
 
     def imports(self, name: str) -> bool:
         """Tell whether an import statement for a module, or for what lies in it, stands in its source."""
@@ -203,7 +196,12 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
         runs_foreign_code=any(code.runs_foreign_code for code in codes),
         run_as_main=tuple(dict.fromkeys(name for code in codes for name in code.run_as_main)),
         start_lines=tuple(_start_lines(site_packages / file for file in kept if len(file.parts) == 1)),
+        words=words_of(_text(modules.values())),
     )
+
+
+def _text(modules: Iterable[Path]) -> str:
+    return "\n".join(file.read_text("utf-8", "replace") for file in modules if file.suffix == ".py")
 
 
 def _start_lines(files: Iterable[Path]) -> Iterator[str]:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
-from onebin import distribution, syntax
+from onebin import distribution, syntax, words
 from onebin.digest import sha256_of, sha256_of_file, sha256_of_tree
 from onebin.distribution import Distribution, EntryPoint
 from onebin.whole_file import write_whole
+from onebin.words import Words
 
 if TYPE_CHECKING:
     from onebin.lock import LockedPackage
@@ -48,7 +49,7 @@ class SurveyCache:
         found = distribution.read(info, self.library)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps(_to_json(found)))
+            write_whole(file, json.dumps(_to_json(found), default=sorted))  # of sets
         return found
 
 
@@ -60,7 +61,7 @@ def _key(info: Path, package: LockedPackage) -> str:
 
 @cache
 def _survey_digest() -> str:
-    return sha256_of([sha256_of_file(Path(str(module.__file__))) for module in (distribution, syntax)])
+    return sha256_of([sha256_of_file(Path(str(module.__file__))) for module in (distribution, syntax, words)])
 
 
 def _to_json(found: Distribution) -> dict[str, Any]:
@@ -69,15 +70,18 @@ def _to_json(found: Distribution) -> dict[str, Any]:
         **values,
         "site_packages": None,
         "modules": {name: file.relative_to(found.site_packages).as_posix() for name, file in found.modules.items()},
-        "recorded": sorted(found.recorded),
         "entry_points": [[each.group, each.name, each.value] for each in found.entry_points],
         "requires": [str(each) for each in found.requires],
+        "words": vars(found.words),
     }
 
 
 def _from_json(values: dict[str, Any], site_packages: Path) -> Distribution:
     listed: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    sets: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value for name, value in values["words"].items()
     }
     points = [EntryPoint(group=group, name=name, value=value) for group, name, value in values["entry_points"]]
     return replace(
@@ -87,4 +91,5 @@ def _from_json(values: dict[str, Any], site_packages: Path) -> Distribution:
         recorded=frozenset(values["recorded"]),
         entry_points=tuple(points),
         requires=tuple(map(Requirement, values["requires"])),
+        words=Words(**sets),
     )
