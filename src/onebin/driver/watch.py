@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _LOG, _SCRIPT = "ONEBIN_WATCH_LOG", "ONEBIN_WATCH_SCRIPT"
-_STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.startfile")
+_STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.startfile")
+_WRITING = os.O_WRONLY | os.O_RDWR
 # They look into binaries and for the system's libraries, as `ctypes.util` and `platform` have them do: at no source.
 _UNDERSTOOD = ("ldd", "ldconfig", "objdump", "ld", "cc", "gcc", "file", "uname")
 
@@ -55,19 +56,21 @@ class Watch:
         path = _read(event, given)
         if path is not None:
             self.opened[path] += 1
-        elif _starts(event, given) and str(Path(__file__)) not in given[1]:
+        elif _starts(event, given) and not any(str(Path(__file__)) in words for words in given[1:2]):
             self.is_blind = True
 
 
 def _read(event: str, given: tuple[Any, ...]) -> str | None:
     """Return the path of a file that is opened to be read."""
-    if event != "open" or not isinstance(given[0], (str, bytes)) or given[2] & (os.O_WRONLY | os.O_RDWR):
+    if event != "open" or not isinstance(given[0], (str, bytes)) or (given[2] or 0) & _WRITING:
         return None
     return os.path.abspath(os.fsdecode(given[0]))  # noqa: PTH100  # not resolved, and called often
 
 
 def _starts(event: str, given: tuple[Any, ...]) -> bool:
     """Tell whether a program is started that may read anything."""
+    if event == "os.system":
+        return True
     return event in _STARTS and Path(os.fsdecode(given[0])).name not in _UNDERSTOOD
 
 
