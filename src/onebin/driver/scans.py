@@ -2,7 +2,7 @@
 
 Two thirds of an analysis go into parsing, compiling and searching sources for imports, which depends on nothing but
 their text, the interpreter and PyInstaller: most are the same in every build, the standard library's always. What the
-graph makes of the findings (which file a name means, what hooks say of it) is worked out anew each time.
+graph makes of the findings (which file a name means, what hooks say of it) is kept elsewhere: see `analyses.py`.
 """
 
 from __future__ import annotations
@@ -81,21 +81,25 @@ class Scans:
     def findings_in(self, file: str) -> Any:
         """Return what is found in a source, searching it if need be; None if it is none."""
         try:
-            text = importlib.util.decode_source(Path(file).read_bytes())
-            tree = self._compile(text, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-            if not isinstance(tree, _Known):
-                node = self._modulegraph.SourceModule("searched")
-                code = self._compile(tree, file, "exec", 0, dont_inherit=True)
-                self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # see above
+            text = _text_of(file)
+            known = self.read(_digest_of(text))
+            if known is None:
+                self._search(text, file)
+                known = self.read(_digest_of(text))
         except (OSError, SyntaxError, ValueError):
             return None
-        known = self.read(_digest_of(text))
         return known and known[1:]
+
+    def _search(self, text: str, file: str) -> None:
+        tree = self._compile(text, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        code = self._compile(tree, file, "exec", 0, dont_inherit=True)
+        node = self._modulegraph.SourceModule("searched")
+        self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # see above
 
     def code_of(self, file: str) -> CodeType | None:
         """Return the kept code of a source, or None."""
         try:
-            known = self.read(_digest_of(importlib.util.decode_source(Path(file).read_bytes())))
+            known = self.read(_digest_of(_text_of(file)))
         except (OSError, SyntaxError, ValueError):
             return None
         return _loads(known[0]) if known else None
@@ -123,6 +127,11 @@ class Scans:
         body = kept[_DIGEST_BYTES:]
         # What is damaged must not be given to marshal, which trusts its input.
         return _loads(body) if hashlib.sha256(body).digest() == kept[:_DIGEST_BYTES] else None
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a source as the graph has it (PEP 263)."""
+    return importlib.util.decode_source(Path(file).read_bytes())
 
 
 def _digest_of(source: str | bytes) -> str:
