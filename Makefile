@@ -46,7 +46,7 @@ soak: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/start.py $(PROGRAM)
 
-# The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
+# The tests of the launcher's Zig part, whether it compiles for other platforms, and its tests as aarch64: some minutes.
 launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.launchers --check
 	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from onebin.interpreter import installed, is_new_enough
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -100,6 +102,12 @@ def build() -> Build:
         return file
 
     return compiled
+
+
+@pytest.fixture(scope="session")
+def interpreters() -> Mapping[str, Path]:
+    """Return an interpreter of each minor version that can be frozen, by that version."""
+    return {each.minor: each.executable for each in installed() if is_new_enough(each)}
 
 
 @pytest.fixture(scope="session")

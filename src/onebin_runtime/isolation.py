@@ -89,9 +89,9 @@ def _is_method(found: object) -> bool:
 class _Held:
     """An object in a plugin's process, made there anew if that process is another one than before."""
 
-    def __init__(self, worker: Worker, *recipe: object) -> None:
+    def __init__(self, worker: Worker, operation: str, *arguments: object) -> None:
         self._worker = worker
-        self._recipe = recipe
+        self._operation, self._arguments = operation, arguments
         self._generation = 0
         self._number = 0
         with worker.lock:
@@ -106,7 +106,7 @@ class _Held:
     def _ensure(self) -> None:
         generation = self._worker.start()
         if generation != self._generation:
-            self._number = self._worker.ask(*self._recipe, generation=generation)  # type: ignore[arg-type]  # see above
+            self._number = self._worker.ask(self._operation, *self._arguments, generation=generation)
             self._generation = generation
 
     def __del__(self) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from importlib.resources import files
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.interpreter import installed, is_new_enough
+from onebin.shipped import driver_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = pytest.mark.network
 
@@ -47,11 +50,11 @@ print(json.dumps([len(before), imports, [file for file in before if before[file]
 """
 
 
-def test_the_quick_search_finds_what_pyinstaller_finds(built: Path) -> None:
+def test_the_quick_search_finds_what_pyinstaller_finds(built: Path, interpreters: Mapping[str, Path]) -> None:
     """In sources of each Python's library: the same imports in the same order, the same global names."""
     (tools,) = (built.parents[2] / "cache" / "toolchains").glob("*/packages")
-    search = Path(str(files("onebin.driver"))) / "search.py"
-    for minor, python in {each.minor: each.executable for each in installed() if is_new_enough(each)}.items():
+    search = driver_dir() / "search.py"
+    for minor, python in interpreters.items():
         command: list[str | Path] = [python, "-s", "-c", COMPARISON, tools, search]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         sources, imports, different = json.loads(done.stdout)

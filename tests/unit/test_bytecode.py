@@ -6,10 +6,10 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from onebin.interpreter import installed, is_new_enough
 from onebin.shipped import driver_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # The digests of a module's code, read back: alone, and while another module has names and constants in common with it.
@@ -36,9 +36,9 @@ def _marshalled(python: Path, *arguments: str) -> list[str]:
     return digests
 
 
-def test_other_code_in_memory_does_not_show_in_the_bytes_of_code() -> None:
+def test_other_code_in_memory_does_not_show_in_the_bytes_of_code(interpreters: Mapping[str, Path]) -> None:
     """Under each Python; before 3.11 it does show in the bytes of Python's own `marshal`."""
-    for minor, python in {each.minor: each.executable for each in installed() if is_new_enough(each)}.items():
+    for minor, python in interpreters.items():
         alone, beside = _marshalled(python, str(driver_dir() / "bytecode.py"))
         assert alone == beside, minor
         alone, beside = _marshalled(python)

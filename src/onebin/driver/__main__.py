@@ -12,7 +12,7 @@ import importlib
 import runpy
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 # All that PyInstaller imports at its own top level from outside the standard library and itself.
 _FIRST = (
@@ -32,28 +32,29 @@ def main(toolchain: str, dist: str, work: str, spec: str, scans: str) -> None:
 
     `scans` is the folder of what earlier builds with this interpreter and tool chain found in sources.
     """
-    _part("bytecode", "steady")()
+    _part("bytecode").steady()
     stage_path = sys.path[1:]  # the first is this script's directory
     sys.path[:] = [toolchain, *stage_path]
     for name in _FIRST:
         importlib.import_module(name)
     modulegraph = importlib.import_module("PyInstaller.lib.modulegraph.modulegraph")
-    _part("search", "hasten")(modulegraph)
-    known = _part("scans", "Scans")(scans)
+    _part("search").hasten(modulegraph)
+    known = _part("scans").Scans(scans)
     known.remember_for(modulegraph)
     moving = {"stage": sys.prefix, "source": str(Path(spec).parent), "work": work}
-    places = _part("analyses", "Places")(moving, (toolchain, scans, str(Path(__file__).parent)))
-    watch = _part("watch", "Watch")(Path(work) / "read-by-children")
+    analyses = _part("analyses")
+    places = analyses.Places(moving, (toolchain, scans, str(Path(__file__).parent)))
+    watch = _part("watch").Watch(Path(work) / "read-by-children")
     analysis = importlib.import_module("PyInstaller.building.build_main").Analysis
     graph = importlib.import_module("PyInstaller.depend.analysis").PyiModuleGraph
-    _part("analyses", "Analyses")(known, watch, places).remember_for(analysis, graph, modulegraph.Node)
+    analyses.Analyses(known, watch, places).remember_for(analysis, graph, modulegraph.Node)
     sys.path[:] = [*stage_path, toolchain]
     sys.modules["PyInstaller.__main__"].run(["--noconfirm", "--distpath", dist, "--workpath", work, spec])
 
 
-def _part(file: str, name: str) -> Any:
+def _part(name: str) -> SimpleNamespace:
     """Return what a file beside this one defines. It is not imported: the analysis must see no module of ours."""
-    return runpy.run_path(str(Path(__file__).with_name(f"{file}.py")))[name]
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(f"{name}.py"))))
 
 
 if __name__ == "__main__":

@@ -57,8 +57,18 @@ class Places:
             if not value.startswith("\0"):
                 return value
             word, _, below = value[1:].partition(os.sep)
-            return os.path.join(self._moving[word], below) if below else self._moving[word]  # noqa: PTH118  # text
+            return os.path.join(self._moving[word], below) if below else self._moving[word]  # noqa: PTH118  # paths are text here
         return _within(self.actual, value)
+
+    def names(self, word: str) -> list[str]:
+        """Return the names of all files below one of the folders but those of bytecode, which comes and goes."""
+        folder = self._moving[word]
+        return sorted(
+            os.path.join(os.path.relpath(place, folder), name)  # noqa: PTH118  # paths are text here, and thousands
+            for place, _, names in os.walk(folder)
+            if not place.endswith("__pycache__")
+            for name in names
+        )
 
     def is_made(self, path: str) -> bool:
         """Tell whether a file is in the folder `work`: this build makes it."""
@@ -140,14 +150,14 @@ class Analyses:
         graph.get_code_objects = taken
 
     def _key(self, asked: Any) -> str:
-        names = [_names(self._places.actual(f"\0{word}")) for word in ("stage", "source")]
+        names = [self._places.names(word) for word in ("stage", "source")]
         variables = sorted((name, value) for name, value in os.environ.items() if name not in _OWN_VARIABLES)
         questions = [getattr(asked, name) for name in _ASKED]
         return _digest(repr(self._places.portable([questions, names, variables, sys.path])).encode())
 
     def _outcome(self, asked: Any) -> Any:
         """Return what is to be kept: what was read, what was found, what was made, and where each code comes from."""
-        if self._watch.is_blind or any(self._scans.code_of(file) is None for file in self._sources.values()):
+        if self._watch.is_blind or not all(map(self._scans.knows, self._sources.values())):
             return None
         found = {name: getattr(asked, name) for name in _FOUND}
         files = [source for _, source, kind in (*asked.binaries, *asked.datas) if kind != "SYMLINK"]
@@ -167,7 +177,7 @@ class Analyses:
 
     def _is_constant(self, path: str) -> bool:
         """Tell whether a path is of no file, or of one that cannot change or that this very build makes."""
-        is_no_file = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113  # text, and thousands
+        is_no_file = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113  # paths are text here, and thousands
         return is_no_file or self._places.is_fixed(path) or self._places.is_made(path)
 
     def _state(self, file: str, names: list[str] | None) -> str | None:
@@ -200,16 +210,6 @@ class Analyses:
         config.CONF["code_cache"][id(asked.pure)] = codes if is_same_level else None
         sys.modules["PyInstaller.log"].getLogger("onebin").info("The analysis of an earlier build holds")
         return True
-
-
-def _names(folder: str) -> list[str]:
-    """Return the names of all files below a folder but those of bytecode, which comes and goes."""
-    return sorted(
-        os.path.join(os.path.relpath(place, folder), name)  # noqa: PTH118  # text, and thousands
-        for place, _, names in os.walk(folder)
-        if not place.endswith("__pycache__")
-        for name in names
-    )
 
 
 def _source_of(path: str) -> str:

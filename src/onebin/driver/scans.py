@@ -94,15 +94,22 @@ class Scans:
         tree = self._compile(text, file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         code = self._compile(tree, file, "exec", 0, dont_inherit=True)
         node = self._modulegraph.SourceModule("searched")
-        self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # see above
+        self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # as the graph searches it
+
+    def knows(self, file: str) -> bool:
+        """Tell whether the code of a source is kept."""
+        return self._known(file) is not None
 
     def code_of(self, file: str) -> CodeType | None:
         """Return the kept code of a source, or None."""
+        known = self._known(file)
+        return _loads(known[0]) if known else None
+
+    def _known(self, file: str) -> Any:
         try:
-            known = self.read(_digest_of(_text_of(file)))
+            return self.read(_digest_of(_text_of(file)))
         except (OSError, SyntaxError, ValueError):
             return None
-        return _loads(known[0]) if known else None
 
     def keep(self, name: str, value: Any) -> None:
         """Keep what marshal knows under a name."""
