@@ -1,0 +1,67 @@
+"""GitHub's workflows are valid, and run only the actions that were reviewed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.y*ml"))
+ACTIONLINT = Path(sysconfig.get_path("scripts"), f"actionlint{sysconfig.get_config_var('EXE')}")
+USES = re.compile(r"""\buses["']?\s*:""")
+PINNED = re.compile(r"\s*(?:- )?uses: [\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def lint(*workflows: Path) -> subprocess.CompletedProcess[str]:
+    """Run actionlint without the linters of scripts that it finds on some machines and not on others."""
+    command: list[str | Path] = [ACTIONLINT, "-no-color", "-shellcheck=", "-pyflakes=", *workflows]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def unpinned(text: str) -> list[str]:
+    """Return the lines that use an action without a commit's digest and the version that it belongs to."""
+    return [line for line in text.splitlines() if USES.search(line) and not PINNED.fullmatch(line)]
+
+
+def test_actionlint_accepts_every_workflow() -> None:
+    """There are workflows, and actionlint reports no error in them."""
+    assert WORKFLOWS
+    done = lint(*WORKFLOWS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_actionlint_rejects_a_job_that_needs_an_unknown_one(tmp_path: Path) -> None:
+    """An error in a workflow makes the check fail."""
+    workflow = tmp_path / "broken.yml"
+    job = "{runs-on: ubuntu-latest, needs: missing, steps: [{run: 'true'}]}"
+    workflow.write_text(f"on: push\njobs:\n  build: {job}\n", "utf-8")
+    done = lint(workflow)
+    assert done.returncode == 1
+    assert '"missing"' in done.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_every_action_is_pinned(workflow: Path) -> None:
+    """A workflow names each action by the full digest of a commit, with its version in a comment."""
+    text = workflow.read_text("utf-8")
+    assert USES.search(text)
+    assert not unpinned(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "      - uses: actions/checkout@v7",
+        f"      - uses: actions/checkout@{'a' * 40}",
+        f"      - uses: actions/checkout@{'a' * 39} # v7.0.1",
+        f"      - uses: actions/checkout@{'a' * 40} # main",
+        "      - {uses: actions/checkout@v7}",
+        "        'uses' : actions/checkout@v7",
+    ],
+)
+def test_action_without_digest_or_version_is_found(line: str) -> None:
+    """A tag, a short digest or a missing version does not count as pinned, however the line is written."""
+    assert unpinned(line) == [line]
