@@ -14,7 +14,7 @@ test: lint types
 	$(BIN)/pytest -n $(JOBS)
 
 unit: .venv/installed
-	$(BIN)/pytest -n $(JOBS) tests/unit
+	$(BIN)/pytest -n $(JOBS) tests/unit examples/logscan/tests
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,1 +1,0 @@
-"""The flagship example: logscan, its plugins, and its command."""
