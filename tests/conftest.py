@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from onebin.interpreter import installed, is_new_enough
+from onebin.python.interpreter import installed, is_new_enough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 
 class OnebinError(Exception):
@@ -46,6 +46,35 @@ class Finding:
     hint: str | None = None
 
 
+class Findings:
+    """Collects what is wrong with a bundle, so that everything is reported together."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[type[FindingsError], str, Finding]] = []
+
+    def add(self, error: type[FindingsError], summary: str, findings: Iterable[Finding]) -> None:
+        """Note findings, with the error and the summary that they would have if they were the only ones."""
+        self._found.extend((error, summary, finding) for finding in findings)
+
+    def __enter__(self) -> None:
+        """Begin a block whose findings are noted instead of being raised."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        """Note the findings of an error that the block raised; any other exception goes on."""
+        if not isinstance(error, FindingsError):
+            return False
+        self.add(type(error), error.message, error.findings)
+        return True
+
+    def check(self, summary: str) -> None:
+        """Raise what was noted: the one kind of error, or PlanError with this summary for findings of several kinds."""
+        kinds = {(error, own) for error, own, _ in self._found}
+        if not kinds:
+            return
+        error, summary = kinds.pop() if len(kinds) == 1 else (PlanError, summary)
+        raise error(summary, [finding for _, _, finding in self._found])
+
+
 class ManifestError(FindingsError):
     """The manifest is missing, is not TOML, or does not say what a manifest says."""
 
@@ -66,10 +95,14 @@ class StageError(OnebinError):
     elsewhere = "set ONEBIN_CACHE_DIR to another place"
 
 
-class ContractError(FindingsError):
-    """A plugin does not do what its host expects; holds every violation."""
+class PlanError(FindingsError):
+    """Host and plugins do not fit together; holds everything that was found before the freeze."""
 
     exit_code = 6
+
+
+class ContractError(PlanError):
+    """Plugins do not fit their contracts, and nothing else is wrong; holds every violation."""
 
 
 class FreezeError(OnebinError):

@@ -2,7 +2,7 @@
 
 Reads questions as JSON from standard input:
 
-    {"host": "module:attribute",                        what the artifact calls
+    {"host": "module:attribute",                        what the artifact calls, "" for nothing
      "distributions": [name, ...],                      whose entry points are loaded
      "plugins": [{"name": ..., "distribution": ..., "modules": [...]}, ...],
      "modules": [name, ...],                            that are imported
@@ -72,7 +72,10 @@ class Probe:
         ]
         wanted = {_normalise(name) for name in asked["distributions"]}
         return {
-            "host": [{"name": asked["host"], **self._outcome("host", partial(_load, "", "", asked["host"]))}],
+            "host": [
+                {"name": called, **self._outcome("host", partial(_load, "", "", called))}
+                for called in filter(None, [asked["host"]])
+            ],
             "distributions": {name: each.version for name, each in sorted(found.items())},
             "entry_points": sorted(map(list, points)),
             "groups": sorted({point.group for point in _all_entry_points()}),

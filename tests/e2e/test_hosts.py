@@ -14,12 +14,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
-from onebin import card
+from onebin.card import file as card
 
 from .conftest import HOSTS, LEFT_BY_BUILDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from conftest import Onebin
 

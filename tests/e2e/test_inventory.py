@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
-from onebin import card
+from onebin.card import file as card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.facts import Facts
+    from onebin.card.facts import Facts
 
     from .bundles import Bundle
 

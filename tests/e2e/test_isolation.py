@@ -8,15 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from uv import find_uv_bin
 
-from onebin import interpreter
 from onebin.errors import InterpreterError
-from onebin.uv import python_of
+from onebin.python import interpreter
+from onebin.python.uv import python_of
 
 from .bundles import EXE, PROJECTS, ROOT, Bundle
 from .suites import MODES, checks_in, make_once, outcomes_in

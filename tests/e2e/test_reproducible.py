@@ -9,12 +9,12 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.epoch import DEFAULT
+from onebin.system.epoch import DEFAULT
 
 from .bundles import EXE, Bundle
 

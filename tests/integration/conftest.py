@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 from filelock import FileLock

@@ -12,13 +12,15 @@ import subprocess
 import sysconfig
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin import card, launcher, payload
-from onebin.paths import Workspace
+from onebin.card import file as card
+from onebin.launcher import compile as launcher
+from onebin.pack import payload
+from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

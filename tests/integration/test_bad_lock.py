@@ -14,7 +14,7 @@ from onebin.errors import LockError, StageError, VerifyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from .bench import Bench
 
@@ -26,7 +26,7 @@ WRONG = "0" * 64
 
 def digest_of(package: dict[str, object]) -> str:
     """Return what the lock's own table says of a package, as an attacker would work it out: see `onebin.lock`."""
-    from onebin.digest import sha256_of
+    from onebin.system.digest import sha256_of
 
     def plain(value: object) -> object:
         if isinstance(value, dict):
@@ -130,7 +130,7 @@ def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, 
 
 def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
     """The tool chain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
-    from onebin.digest import sha256_of
+    from onebin.system.digest import sha256_of
 
     bench.manifest("greet-hello")
     bench.accepts("lock")

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import pytest

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ContractError, LockError, ManifestError
-from onebin.interpreter import installed
+from onebin.python.interpreter import installed
 
 from .wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from .bench import Bench
 

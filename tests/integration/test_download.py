@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin import download
-from onebin.download import DownloadError, fetch
+from onebin.wheelhouse import download
+from onebin.wheelhouse.download import DownloadError, fetch
 
 from .index import Fault, Index, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

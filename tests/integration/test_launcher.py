@@ -15,14 +15,14 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onebin.card import TRAILER
+from onebin.card.file import TRAILER
 
 from .bench import namespaced, unprivileged
 from .launched import (

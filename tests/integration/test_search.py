@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.shipped import driver_dir
+from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 pytestmark = pytest.mark.network
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin import lock, manifest, stage, survey
 from onebin.errors import LockError, ManifestError, StageError
-from onebin.paths import Workspace
+from onebin.lock import resolve as lock
+from onebin.manifest import load as manifest
+from onebin.stage import install as stage
+from onebin.survey import survey
+from onebin.workspace import Workspace
 
 from .wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from conftest import Onebin
 

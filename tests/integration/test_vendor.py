@@ -6,14 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from onebin.digest import sha256_of_file
 from onebin.errors import LockError, StageError, VendorError
+from onebin.system.digest import sha256_of_file
 
 from .bench import Bench, wait_until
 from .index import Fault, serving

@@ -9,13 +9,13 @@ may take, and for an input that takes longer than `-timeout`.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import atheris
 
 with atheris.instrument_imports(include=["onebin", "tomllib"]):
     from onebin.errors import ManifestError
-    from onebin.manifest import parse
+    from onebin.manifest.load import parse
 
 FILE = Path("bundle.toml")
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +23,9 @@ from integration.launched import (
     payload_of,
     write_artifact,
 )
-from onebin import card
+from onebin.card import file as card
+from onebin.card.report import inspect
 from onebin.errors import ArtifactError
-from onebin.inspect import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from onebin.errors import LockError, ManifestError
-from onebin.interpreter import find
-from onebin.lock import resolve
-from onebin.manifest import load, parse
-from onebin.paths import Workspace
-from onebin.stage import stage_key
+from onebin.lock.resolve import resolve
+from onebin.manifest.load import load, parse
+from onebin.python.interpreter import find
+from onebin.stage.install import stage_key
+from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     import random

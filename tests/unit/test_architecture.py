@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 
-from onebin.registry import METADATA_FOLDER
+from onebin.source.collection import METADATA_FOLDER
 from onebin_runtime._metadata import FOLDER
 
 SOURCE = Path(__file__).parents[2] / "src"

@@ -6,11 +6,11 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from onebin.shipped import driver_dir
+from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 # The digests of a module's code, read back: alone, and while another module has names and constants in common with it.
 BOTH = """

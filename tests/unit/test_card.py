@@ -12,13 +12,13 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onebin import card
+from onebin.card import file as card
 from onebin.errors import ArtifactError, PackError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.facts import Facts
+    from onebin.card.facts import Facts
 
 BODY = b"\x7fELF" + bytes(range(256)) * 40
 FACTS: Facts = {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.requirements import Requirement
 
-from onebin.components import _digests, _licences, _source
-from onebin.interpreter import Interpreter
-from onebin.requirements import edges
+from onebin.pack.components import _digests, _licences, _source
+from onebin.python.interpreter import Interpreter
+from onebin.survey.requirements import edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

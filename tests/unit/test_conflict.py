@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 
-from onebin.conflict import explain
-from onebin.manifest import parse
-from onebin.uv import Failure
+from onebin.lock.conflict import explain
+from onebin.manifest.load import parse
+from onebin.python.uv import Failure
 
 MANIFEST = """
 [bundle]

@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NewTyp
 
 import pytest
 
-from onebin.conformance.annotations import agrees
-from onebin.conformance.judgement import Contract
-from onebin.conformance.signatures import call_of, mismatches
+from onebin.check.conformance.annotations import agrees
+from onebin.check.conformance.contract import Contract
+from onebin.check.conformance.signatures import call_of, mismatches
 
 if TYPE_CHECKING:
     from decimal import Decimal

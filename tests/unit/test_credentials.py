@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.credentials import login_for, redact
+from onebin.system.credentials import login_for, redact
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 
 @pytest.mark.parametrize(

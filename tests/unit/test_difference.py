@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from onebin.card.diff import compare, schema
 from onebin.cli.differences import difference
-from onebin.difference import compare, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onebin.difference import Difference
-    from onebin.inspect import Report
+    from onebin.card.diff import Difference
+    from onebin.card.report import Report
 
 REPORT: dict[str, Any] = {
     "size": 5_000_000,

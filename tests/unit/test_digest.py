@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.digest import sha256_of, sha256_of_tree
+from onebin.system.digest import sha256_of, sha256_of_tree
 
 if TYPE_CHECKING:
     from pathlib import Path

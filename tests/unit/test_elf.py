@@ -10,11 +10,11 @@ import pytest
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
-from onebin import elf
-from onebin.driver import runpath
+from onebin.freeze.driver import runpath
+from onebin.target import elf
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from conftest import Build
 

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from onebin import epoch
 from onebin.errors import OnebinError
+from onebin.system import epoch
 
 
 def test_the_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.exchange import exchange
-from onebin.pack import Artifact
+from onebin.pack.artifact import Artifact
+from onebin.system.atomic import exchange
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 
 def test_folders_exchange_their_places(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin import card, difference
-from onebin import inspect as inspecting
+from onebin.card import diff as difference
+from onebin.card import file as card
+from onebin.card import report as inspecting
 from onebin.cli import page, views
 from onebin.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 LONG = "word " * 40
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin import inventory
 from onebin.errors import PackError
-from onebin.freeze import FrozenTree
+from onebin.freeze.tree import FrozenTree
+from onebin.pack import inventory
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.manifest_model import Layout
+    from onebin.manifest.model import Layout
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin import launcher, uv
 from onebin.errors import PackError
-from onebin.paths import Workspace
+from onebin.launcher import compile as launcher
+from onebin.python import uv
+from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 PLATFORM = "linux-x86_64"
 

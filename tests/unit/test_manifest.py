@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest import Host, Manifest, PluginRow, load, parse, schema
+from onebin.manifest.load import Host, Manifest, PluginRow, load, parse, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

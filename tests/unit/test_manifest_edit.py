@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest import parse
-from onebin.manifest_edit import Edited, add, create, remove
+from onebin.manifest.edit import Edited, add, create, remove
+from onebin.manifest.load import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

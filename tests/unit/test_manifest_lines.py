@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onebin.errors import ManifestError
-from onebin.manifest_lines import MAX_BYTES, key_path, lines, parse_toml, read, shown, similar
+from onebin.manifest.toml import MAX_BYTES, key_path, lines, parse_toml, read, shown
+from onebin.system.wording import similar
 
 FILE = Path("bundle.toml")
 

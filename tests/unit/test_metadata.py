@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 
 from onebin.errors import InterpreterError
-from onebin.interpreter import find
+from onebin.python.interpreter import find
 
 SOURCE = Path(__file__).parents[2] / "src"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onebin.order import Precedence, ranked
+from onebin.check.order import Precedence, ranked
 
 NAMES = ["a", "b", "c", "d", "e"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.version import InvalidVersion
 
-from onebin import osv
 from onebin.errors import AdvisoryError
+from onebin.trust import osv
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 
 def record(**changed: Any) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from onebin import payload
+from onebin.pack import payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 LEVEL = 3
 MOMENT = 1_580_601_600

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import pytest
 
 from onebin.errors import ProcessError
-from onebin.process import environment, run, stream
+from onebin.system.process import environment, run, stream
 
 ROOT = Path(__file__).parents[2]
 

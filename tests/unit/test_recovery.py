@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from onebin import manifest as manifests
-from onebin import rebuild, recovery
 from onebin.errors import ArtifactError, ManifestError, OnebinError
+from onebin.manifest import load as manifests
+from onebin.rebuild import recover as recovery
+from onebin.rebuild import reproduce as rebuild
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.facts import Facts
+    from onebin.card.facts import Facts
 
 MANIFEST = """\
 # a comment, which stays\r

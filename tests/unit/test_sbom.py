@@ -9,10 +9,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from onebin.sbom import sbom
+from onebin.pack.sbom import sbom
 
 if TYPE_CHECKING:
-    from onebin.facts import DistributionFacts, Facts
+    from onebin.card.facts import DistributionFacts, Facts
 
 HASH = "a1" * 32
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.scratch import scratch
+from onebin.system.scratch import scratch
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 HOLDER = """
 import sys, time

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onebin import signature, sshsig
 from onebin.errors import SignatureError
+from onebin.trust import signature, sshsig
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 # The key pair of RFC 8032, 7.1, TEST 1; and what `ssh-keygen -Y sign -n file` of OpenSSH 9.2 made with it of MESSAGE.
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin import sizes
-from onebin.card import Payload
+from onebin.card.file import Payload
+from onebin.freeze import sizes
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.facts import SizeRow
+    from onebin.card.facts import SizeRow
 
 NOISE = random.Random(7).randbytes(200_000)  # noqa: S311  # the same in every run, and no secret
 OWNERS = {

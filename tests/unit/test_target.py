@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from onebin import elf, libc, target
 from onebin.errors import TargetError
-from onebin.interpreter import ask
+from onebin.python.interpreter import ask
+from onebin.target import elf, libc
+from onebin.target import glibc as target
 
 if TYPE_CHECKING:
     from conftest import Build
-    from onebin.contract import Plan
-    from onebin.facts import GlibcNeed
+    from onebin.card.facts import GlibcNeed
+    from onebin.check.plan import Plan
 
 NEEDS: list[GlibcNeed] = [
     {"file": "libold.so", "owner": "system", "symbols": {"2.2.5": ["puts"]}},

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onebin.distribution import EntryPoint, importable
-from onebin.fits import Fit
-from onebin.templates import comment, render_python
+from onebin.source.fits import Fit
+from onebin.source.templates import comment, render_python
+from onebin.survey.distribution import EntryPoint, importable
 
 FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}
 HOSTILE = ['x"); import os #', "'''\nimport os\n'''", "\\", '"""', "{{ 7 * 7 }}", "\x00", "\u2028import os", "a\rb"]

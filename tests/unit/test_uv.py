@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin import uv
+from onebin.python import uv
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])

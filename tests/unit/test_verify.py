@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from onebin.verify import compare
+from onebin.verify.compare import compare
 
 if TYPE_CHECKING:
+    from onebin.card.answers import Answers
+    from onebin.card.facts import Facts
     from onebin.errors import Finding
-    from onebin.facts import Answers, Facts
 
 STAGED: dict[str, Any] = {
     "distributions": {"host": "1.0", "plug": "2.0"},

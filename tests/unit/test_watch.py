@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.shipped import driver_dir
+from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 # Watch some lines with a stand-in for the one module of PyInstaller that is asked; print what was seen.
 WATCHED = """

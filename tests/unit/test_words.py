@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onebin.words import is_odd, words_of
+from onebin.survey.words import is_odd, words_of
 
 SOURCES = st.text(alphabet="ab.\"' \\\n_", max_size=60)
 WORDS = st.text(alphabet="ab._", min_size=1, max_size=4)

@@ -6,28 +6,26 @@ import os
 import shlex
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import click
 from packaging.utils import canonicalize_name
 
+from onebin import build as pipeline
 from onebin import lock as locks
-from onebin import pipeline, smoke
+from onebin.build import Settings
 from onebin.cache import Cache
+from onebin.check import graph
 from onebin.cli import options
 from onebin.cli.report import json_text, print_json
 from onebin.errors import FreezeError, os_errors
-from onebin.graph import graph
 from onebin.pack import write_beside
-from onebin.paths import display
-from onebin.pipeline import Settings
-from onebin.process import become
-from onebin.progress import count
+from onebin.system import become, count, display
 
 if TYPE_CHECKING:
-    from onebin.contract import Plan
-    from onebin.facts import PluginFacts
+    from onebin.card import PluginFacts
+    from onebin.check import Plan
 
 
 _TEST_HELP = "A command with {artifact} in it, to be run with the staged host and with the file; may be repeated."
@@ -241,7 +239,7 @@ def run(manifest: Path, *, locked: bool, offline: bool, vendor: Path | None, arg
     with os_errors(FreezeError, "write the generated source to", workspace.cache_dir):
         directory = Cache(workspace.cache_dir).ensure(smoke.KIND, source.digest, source.write)
     # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.
-    return become([plan.survey.stage.python, "-E", "-s", "-B", directory / "entry.py", *args], env=os.environ)
+    return become([plan.stage.python, "-E", "-s", "-B", directory / "entry.py", *args], env=os.environ)
 
 
 def _host(plan: Plan) -> dict[str, str]:

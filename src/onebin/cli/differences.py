@@ -11,7 +11,7 @@ from onebin.cli.views import megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from onebin.difference import Change, Difference
+    from onebin.card import Change, Difference
 
 _SIDES = ("name", "host", "layout", "interpreter", "libc", "onebin")
 _LABELS = {"libc": "C library"}

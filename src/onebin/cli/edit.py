@@ -10,21 +10,20 @@ from rich.table import Table
 
 from onebin import lock as locks
 from onebin import manifest as manifests
-from onebin import manifest_edit, stage
+from onebin import stage
 from onebin.cache import Cache
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import Finding, ManifestError, OnebinError, os_errors
-from onebin.paths import Workspace, display, is_there
 from onebin.survey import survey
-from onebin.whole_file import write_whole
+from onebin.system import display, is_there, write_atomic
+from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.manifest import Manifest
-    from onebin.manifest_edit import Edited
+    from onebin.manifest import Edited, Manifest
 
 
 @click.command(epilog="Example: onebin init --host datasette --script datasette --with datasette-vega")
@@ -64,7 +63,7 @@ def add(manifest: Path, items: tuple[str, ...]) -> None:
 
     Plugins that are in it already get the new version.
     """
-    _edit(manifest, lambda text, directory: manifest_edit.add(text, items, directory=directory))
+    _edit(manifest, lambda text, directory: manifests.add(text, items, directory=directory))
 
 
 @click.command(epilog="Example: onebin remove datasette-vega")
@@ -72,7 +71,7 @@ def add(manifest: Path, items: tuple[str, ...]) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def remove(manifest: Path, names: tuple[str, ...]) -> None:
     """Remove plugins from the manifest."""
-    _edit(manifest, lambda text, _: manifest_edit.remove(text, names))
+    _edit(manifest, lambda text, _: manifests.remove(text, names))
 
 
 @click.command("list", epilog="Example: onebin list --json")
@@ -119,7 +118,7 @@ def _edit(manifest: Path, change: Callable[[str, Path], Edited]) -> None:
 def _write(file: Path, text: str) -> None:
     """Write a manifest so that an interrupted edit loses nothing."""
     with os_errors(OnebinError, "write", file):
-        write_whole(file, text)
+        write_atomic(file, text)
 
 
 def _rows(manifest: Manifest, workspace: Workspace) -> list[dict[str, Any]]:

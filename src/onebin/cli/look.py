@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import click
 
-from onebin import inspect as inspecting
+from onebin import card
+from onebin.card import compare
 from onebin.cli import options, views
 from onebin.cli.differences import difference
 from onebin.cli.page import show
 from onebin.cli.report import json_text, print_json
-from onebin.difference import compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onebin.inspect import Report
+    from onebin.card import Report
 
 _SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
     "files": (views.files, "List every file and module by its owner, with its size."),
@@ -42,7 +42,7 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
 
     Read from the file, or from the folder of the layout onedir, without running it.
     """
-    inspected = inspecting.inspect(file.absolute())
+    inspected = card.inspect(file.absolute())
     if sbom:
         click.echo(json_text(inspected.facts["sbom"]), nl=False)
     elif as_json:
@@ -64,8 +64,8 @@ def diff(context: click.Context, old: Path, new: Path, *, with_files: bool, as_j
     Plugins, distributions, files, sizes, interpreter, tool chain, manifest and lock; neither is run. The exit code is 0
     if they are the same, byte for byte, and 1 if not.
     """
-    sides = [inspecting.inspect(place.absolute()) for place in (old, new)]
-    digests = [inspecting.digest(each) for each in sides]
+    sides = [card.inspect(place.absolute()) for place in (old, new)]
+    digests = [card.digest(each) for each in sides]
     found = compare(sides[0].as_json(), sides[1].as_json(), sha256=(digests[0], digests[1]))
     if as_json:
         print_json(found)

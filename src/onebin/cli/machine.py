@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onebin import cache_contents, uv
-from onebin import interpreter as interpreters
+from onebin import cache as caches
+from onebin import python
 from onebin.cli import options
 from onebin.cli.report import plain, print_json
 from onebin.errors import OnebinError, os_errors
-from onebin.paths import default_cache_dir
+from onebin.python import uv
+from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-    from onebin.cache_contents import Entry
+    from onebin.cache import Entry
 
 _ENOUGH_BYTES = 2_000_000_000
 
@@ -73,7 +74,7 @@ def list_cache(*, as_json: bool) -> None:
     """
     directory = default_cache_dir()
     with os_errors(OnebinError, "read", directory):
-        rows = [_row(entry) for entry in cache_contents.entries(directory)]
+        rows = [_row(entry) for entry in caches.cache_entries(directory)]
     if as_json:
         print_json({"directory": str(directory), "entries": rows})
         return
@@ -96,7 +97,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
     directory = default_cache_dir()
     freed = 0
     with os_errors(OnebinError, "clean", directory):
-        found = cache_contents.entries(directory)
+        found = caches.cache_entries(directory)
         for word in what:
             if not (directory / word).is_dir() and not any(entry.answers_to(word) for entry in found):
                 raise OnebinError(f"nothing in {directory} is called {word!r}", "see `onebin cache list`")
@@ -109,7 +110,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
             else:
                 click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
         if not what:
-            cache_contents.remove_logs(directory)
+            caches.remove_logs(directory)
     click.echo(f"freed {freed / 1e6:.1f} MB in {directory}")
 
 
@@ -143,12 +144,12 @@ def _examine() -> Iterator[Examined]:
 def _examine_interpreters() -> Iterator[Examined]:
     """Examine every interpreter that can be found; a build needs one of them."""
     fit = False
-    for each in interpreters.installed():
+    for each in python.installed():
         remedy = None
-        if not interpreters.is_new_enough(each):
+        if not python.is_new_enough(each):
             remedy = "too old to be frozen"
         elif each.library is None:
-            remedy = f"no shared library: {interpreters.missing_library_hint(each)}"
+            remedy = f"no shared library: {python.missing_library_hint(each)}"
         fit = fit or remedy is None
         found = str(each.executable)
         yield Examined(name=f"python {each.version}", ok=remedy is None, found=found, remedy=remedy, needed=False)

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from onebin import manifest as manifests
-from onebin import manifest_edit
-from onebin.paths import MANIFEST_NAME, Workspace, absolute
-from onebin.progress import Progress
-from onebin.scratch import scratch
+from onebin.cli.progress import Progress
+from onebin.system import absolute, scratch
+from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
     from onebin.manifest import Manifest
@@ -104,7 +103,7 @@ class Wanted:
         if (self.script is None) == (self.entry is None):
             raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
         name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
-        return manifest_edit.create(
+        return manifests.create(
             name=name,
             host=self.host,
             script=self.script,

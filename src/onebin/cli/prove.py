@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import click
 
-from onebin import card, rebuild, recovery
-from onebin import verify as verifying
+from onebin import card
+from onebin.card import verify_onedir
 from onebin.cli import options
 from onebin.cli.report import plain, print_json
 from onebin.errors import SignatureError, VerifyError, os_errors
-from onebin.folder import check_folder
-from onebin.paths import absolute, display
-from onebin.probe import quick
-from onebin.process import PASSPHRASE_VARIABLE
+from onebin.rebuild import recover as recover_folder
+from onebin.rebuild import reproduce
+from onebin.system import PASSPHRASE_VARIABLE, absolute, display
+from onebin.verify import compare_lock, quick
+from onebin.verify import verify as verify_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onebin.facts import Facts
-    from onebin.recovery import Recovered
+    from onebin.card import Facts
+    from onebin.rebuild import Recovered
 
 
 @click.command(epilog="Examples: onebin verify dist/ds   |   onebin verify --key release.pub ds")
@@ -64,15 +65,15 @@ def verify(
     signer = None if key is None else _signer(file, key)
     facts = card.check(file)
     if facts["layout"] == "onedir":
-        check_folder(file, facts)
+        verify_onedir(file, facts)
     if lock is not None:
         with os_errors(VerifyError, "read the lock", lock.absolute()):
-            verifying.compare_lock(facts, lock.absolute())
+            compare_lock(facts, lock.absolute())
     if again:
-        rebuild.rebuild(file, facts, sources or Path(), options.progress(quiet=as_json, verbose=False))
+        reproduce(file, facts, sources or Path(), options.progress(quiet=as_json, verbose=False))
         proof = "the same bytes when it is built again"
     else:
-        proof = verifying.verify(file, facts if probe == "full" else quick(facts)).summary
+        proof = verify_artifact(file, facts if probe == "full" else quick(facts)).summary
     if as_json:
         said = {"lock_sha256": facts["lock"]["sha256"], "signed_by": signer, "rebuilt": again}
         print_json({"file": str(file), "ok": True, **said})
@@ -95,7 +96,7 @@ def recover(file: Path, *, output: Path | None, as_json: bool) -> None:
     be put where is said.
     """
     facts = card.check(card.located(file.absolute()))
-    recovered = recovery.recover(facts, output or Path(f"{facts['bundle']['name']}.bundle"))
+    recovered = recover_folder(facts, output or Path(f"{facts['bundle']['name']}.bundle"))
     if as_json:
         local = [
             {"what": each.what, "path": each.path, "missing": each in recovered.missing} for each in recovered.local
@@ -137,12 +138,12 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
     The signature is FILE.sig; `onebin verify --key` and `ssh-keygen -Y verify -n file` check it. FILE itself stays as
     it is, and is not run. A key's passphrase is asked for, or taken from ONEBIN_KEY_PASSPHRASE.
     """
-    from onebin import signature  # noqa: PLC0415  # cryptography, for which no other command should wait
+    from onebin import trust  # cryptography, for which no other command should wait
 
     file = file.absolute()
-    _refuse_folder(file, card.check(file))
-    private = signature.read_private_key(key, lambda: _passphrase(key))
-    made, signer = signature.sign(file, private), signature.fingerprint(private.public_key().public_bytes_raw())
+    _check_single_file(file, card.check(file))
+    private = trust.read_private_key(key, lambda: _passphrase(key))
+    made, signer = trust.sign(file, private), trust.fingerprint(private.public_key().public_bytes_raw())
     if as_json:
         print_json({"file": str(file), "signature": str(made), "signed_by": signer})
     else:
@@ -150,12 +151,12 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
 
 
 def _signer(file: Path, key: Path) -> str:
-    from onebin import signature  # noqa: PLC0415  # cryptography, for which no other command should wait
+    from onebin import trust  # cryptography, for which no other command should wait
 
-    return signature.check(file, signature.read_public_keys(key))
+    return trust.check_signature(file, trust.read_public_keys(key))
 
 
-def _refuse_folder(file: Path, facts: Facts) -> None:
+def _check_single_file(file: Path, facts: Facts) -> None:
     """Refuse the executable of a folder: who trusts its signature would trust the other files, too."""
     if facts["layout"] == "onedir":
         raise SignatureError(

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from onebin.credentials import redact
 from onebin.errors import FindingsError, OnebinError, ProcessError
+from onebin.system import redact
 
 # The characters that override the direction of what follows, so that a name could look like another one.
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import click
 
-from onebin import audit as auditing
 from onebin import lock as locks
-from onebin import osv
-from onebin import vendor as vendoring
+from onebin import trust as auditing
+from onebin import wheelhouse as vendoring
 from onebin.cli import options
 from onebin.cli.report import plain, print_json
 from onebin.errors import AuditError
-from onebin.paths import absolute, display
-from onebin.progress import count
+from onebin.system import absolute, count, display
 
 
 @click.command(epilog="Example: onebin vendor wheels && onebin bundle --vendor wheels")
@@ -64,7 +62,7 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
     if (file is None) == (lock is None):
         raise click.UsageError("Give either an artifact or --lock.")
     subject = auditing.of_lock(absolute(lock)) if lock else auditing.of_artifact(absolute(file or Path()))
-    audited = auditing.audit(subject, osv.read([absolute(path) for path in databases]))
+    audited = auditing.audit(subject, auditing.read_advisories([absolute(path) for path in databases]))
     found = audited.vulnerabilities
     if as_json:
         print_json(_as_json(audited))

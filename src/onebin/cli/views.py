@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from onebin.card import BOOT_LOADER, INTERPRETER, ONEBIN
 from onebin.cli.page import faint, field, heading, one_line, table, width
 from onebin.cli.report import plain
-from onebin.components import OTHER_LICENCES
-from onebin.progress import count
-from onebin.provenance import BOOT_LOADER, INTERPRETER, ONEBIN
+from onebin.pack import OTHER_LICENCES
+from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin.facts import LibcFacts, PluginFacts
-    from onebin.inspect import Report
+    from onebin.card import LibcFacts, PluginFacts, Report
 
 _SHOWN_LICENCES = 4
 _LAYOUTS = {

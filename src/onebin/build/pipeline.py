@@ -1,0 +1,203 @@
+"""The recipe: each stage takes what the earlier ones made, and a bundle that was not checked cannot be frozen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onebin import launcher, wheelhouse
+from onebin.build import receipt
+from onebin.build.events import Detail, Note, ignore, output, step
+from onebin.build.request import BuildResult, PlanResult
+from onebin.check import check, check_needs, graph
+from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
+from onebin.freeze import freeze
+from onebin.lock import LockOptions, resolve
+from onebin.pack import RELEASE_LEVEL, check_writable, pack
+from onebin.source import check_types, describe, render
+from onebin.stage import install, install_toolchain
+from onebin.survey import survey
+from onebin.system import count, display, size_of
+from onebin.target import libc_of
+from onebin.verify import compare_commands, staged_command
+from onebin.verify import verify as verify_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.build.events import Events
+    from onebin.build.request import BuildRequest
+    from onebin.card import Facts
+    from onebin.check import Plan
+    from onebin.lock import Lock
+    from onebin.source import Source
+    from onebin.stage import Toolchain
+    from onebin.target import Libc
+
+
+def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False) -> PlanResult:
+    """Lock, stage, survey and check a bundle: everything that can be known before the freeze.
+
+    With `types`, mypy checks the plugins against their contracts, too. Raises OnebinError; PlanError has all findings.
+    """
+    planned = _planned(request, _locked(request, events), events)
+    notices = planned.notices
+    if types:
+        with step(events, "types") as outcome:
+            typed = check_types(planned, request.workspace.cache)
+            symbols, contracts = count(typed.checked, "symbol"), count(len(planned.contracts), "contract")
+            outcome.text = f"{symbols} for {contracts}"
+        _tell(events, typed.notices)
+        notices += typed.notices
+    facts = describe(planned)
+    return PlanResult(
+        name=facts["name"],
+        host=facts["host"],
+        plugins=tuple(facts["plugins"]),
+        precedences=planned.order.precedences,
+        graph=tuple(graph(planned)),
+        notices=notices,
+        lock_sha256=facts["lock_sha256"],
+    )
+
+
+def generate(request: BuildRequest, directory: Path, events: Events = ignore) -> tuple[Path, ...]:
+    """Write the source that would be frozen into a directory, and return its files; raises OnebinError."""
+    _, _, source = _generated(_planned(request, _locked(request, events), events), request, events)
+    source.write(directory)
+    return tuple(directory / name for name in source.files)
+
+
+def prepare_run(request: BuildRequest, events: Events = ignore) -> tuple[str, ...]:
+    """Return the command that runs the host unfrozen in its stage, with the artifact's registry; raises OnebinError."""
+    planned, _, source = _generated(_planned(request, _locked(request, events), events), request, events)
+    with os_errors(FreezeError, "write the generated source to", request.workspace.cache_dir):
+        return tuple(staged_command(source, planned, request.workspace.cache))
+
+
+def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
+    """Build the artifact, verify it unless the request says otherwise, and publish it; raises OnebinError.
+
+    If the file at the output is what this very request made before, nothing is built.
+    """
+    manifest = request.manifest
+    file = request.workspace.output_file(manifest.bundle.name)
+    check_writable(file, manifest.bundle.name, folder=manifest.freeze.layout == "onedir")
+    locked = _locked(request, events)
+    findings = Findings()
+    libc = _libc(request, locked, findings)
+    with os_errors(FreezeError, "read the files of", manifest.file):
+        key = receipt.receipt_key(request, locked, libc)
+    before = receipt.find(key, file, request.workspace.cache)
+    if before is not None:
+        _tell(events, before.notices)
+        events(Detail(text=f"{display(file)} is up to date"))
+        return _result(request, file, before.facts, before.notices, is_new=False)
+    planned = _planned(request, locked, events, libc=libc, findings=findings)
+    facts = _built(planned, request, file, events)
+    with os_errors(PackError, "keep a receipt in", request.workspace.cache_dir):
+        receipt.leave(key, file, planned.notices, request.workspace.cache)
+    return _result(request, file, facts, planned.notices, is_new=True)
+
+
+def _result(request: BuildRequest, file: Path, facts: Facts, notices: tuple[str, ...], *, is_new: bool) -> BuildResult:
+    return BuildResult(file=file, facts=facts, is_verified=request.verify, is_new=is_new, notices=notices)
+
+
+def _locked(request: BuildRequest, events: Events) -> Lock:
+    with step(events, "lock") as outcome:
+        locked = resolve(
+            request.manifest,
+            request.workspace,
+            LockOptions(source=request.source, locked=request.locked, python=request.python, moment=request.moment),
+        )
+        outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
+    for change in locked.changes:
+        events(Detail(text=change))
+    if request.source.wheelhouse is not None:
+        wheelhouse.check(request.source.wheelhouse, locked)
+    return locked
+
+
+def _libc(request: BuildRequest, locked: Lock, findings: Findings) -> Libc | None:
+    """Return the C library that the artifact is to carry, if any; that there is none becomes a finding."""
+    if request.manifest.freeze.libc == "bundled":
+        try:
+            return libc_of(locked.interpreter)
+        except TargetError as error:
+            findings.add(TargetError, error.message, error.findings)
+    return None
+
+
+def _planned(
+    request: BuildRequest,
+    locked: Lock,
+    events: Events,
+    *,
+    libc: Libc | None = None,
+    findings: Findings | None = None,
+) -> Plan:
+    """Stage, survey and check a lock; `libc` and `findings` are what `bundle` knows already."""
+    manifest, cache = request.manifest, request.workspace.cache
+    if findings is None:
+        findings = Findings()
+        libc = _libc(request, locked, findings)
+    with step(events, "stage") as outcome:
+        staged = install(locked, cache, source=request.source, moment=request.moment)
+        outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
+    has_launcher = launcher.exists_for(locked.interpreter.platform)
+    layout = manifest.freeze.layout
+    if layout == "cached" and not has_launcher:
+        layout = "onefile"
+    with step(events, "check") as outcome:
+        planned = check(
+            manifest, survey(staged, cache), layout=layout, libc=libc, findings=findings, full=request.full_probe
+        )
+        points = sum(len(plugin.entry_points) for plugin in planned.plugins)
+        plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"
+        outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
+    _tell(events, planned.notices)
+    return planned
+
+
+def _tell(events: Events, notices: tuple[str, ...]) -> None:
+    for notice in notices:
+        events(Note(text=notice))
+
+
+def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Plan, Toolchain, Source]:
+    with step(events, "generate") as outcome:
+        toolchain = install_toolchain(planned.lock, request.workspace.cache, source=request.source)
+        source = render(planned, toolchain)
+        outcome.text = f"{len(source.files)} files"
+    if planned.layout != planned.manifest.freeze.layout:
+        platform = planned.interpreter.platform
+        events(Note(text=f"there is no launcher for {platform} yet: the file will unpack itself at every start"))
+    return planned, toolchain, source
+
+
+def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> Facts:
+    """Generate, freeze, pack, verify and publish; return what is on the artifact's card."""
+    cache, moment = request.workspace.cache, request.moment
+    planned, toolchain, source = _generated(planned, request, events)
+    head = None
+    if planned.layout == "cached":
+        head = launcher.find(planned.interpreter.platform, cache, source=request.source)
+    with step(events, "freeze") as outcome:
+        frozen = freeze(source, planned, toolchain, cache, moment=moment, echo=output(events))
+        check_needs(frozen.glibc, planned.manifest, planned.survey)
+        contents = frozen.contents
+        binaries, data = len(contents.binaries), len(contents.data)
+        outcome.text = f"{len(contents.modules)} modules, {binaries} libraries, {data} data files"
+    level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
+    with pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment) as artifact:
+        if request.verify:
+            with step(events, "verify") as outcome:
+                outcome.text = verify_artifact(artifact.file, artifact.facts).summary
+        if request.all_commands:
+            with step(events, "smoke") as outcome:
+                passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)
+                outcome.text = f"{count(passed, 'command')} as in the stage"
+        with step(events, "publish") as outcome:
+            artifact.publish()
+            outcome.text = f"{display(artifact.output)}, {size_of(artifact.output) / 1e6:.1f} MB"
+        return artifact.facts

@@ -1,0 +1,94 @@
+"""What a finished build leaves behind, so that the same build need not be made twice.
+
+Enters: a Lock and all else that decides what an artifact is. Leaves: whether the file at the output is that very
+artifact. A receipt is kept in the cache under a key of every input: the manifest with the files that it adds, the lock,
+local projects by content, the interpreter, the tool chain, the launcher, a bundled C library, how it was to be packed
+and proven, and onebin itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+from onebin import __version__, card, launcher
+from onebin.cache import Cache
+from onebin.errors import ArtifactError
+from onebin.stage import stage_key
+from onebin.system import (
+    is_there,
+    runtime_dir,
+    sha256_of,
+    sha256_of_file,
+    sha256_of_tree,
+    templates_dir,
+    write_atomic,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onebin.build.request import BuildRequest
+    from onebin.cache import Cache
+    from onebin.card import Facts
+    from onebin.lock import Lock
+    from onebin.target import Libc
+
+KIND = "receipts"
+_FILE = "receipt.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """An artifact that was built and proven before: its facts, and the notices of that build."""
+
+    file: Path
+    facts: Facts
+    notices: tuple[str, ...]
+
+
+def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
+    """Return the digest of every input of a build; raises OSError. `libc` is the C library that is to be carried."""
+    manifest = request.manifest
+    data = {
+        place: sha256_of_tree(manifest.directory / path)
+        for place, path in manifest.freeze.data.items()
+        if is_there(manifest.directory / path)  # the check reports the others
+    }
+    pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
+    own = [_own_digest(), card.tools(), launcher.file_name(lock.interpreter.platform)]
+    asked = [request.identity, request.all_commands, manifest.text, data]
+    return sha256_of([own, asked, lock.digest, stage_key(lock, request.moment), pins, libc and libc.identity])
+
+
+def find(key: str, output: Path, cache: Cache) -> Receipt | None:
+    """Return the receipt of a build if the file at its output is what that build made, to the last byte."""
+    entry = cache.find(KIND, key)
+    try:
+        noted = json.loads((entry / _FILE).read_text("utf-8")) if entry else None
+        if noted is None or not output.is_file() or sha256_of_file(output) != noted["sha256"]:
+            return None
+        return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
+    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
+        return None  # a receipt that cannot be read is none
+
+
+def leave(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:
+    """Note that a build made the file at its output; raises OSError. A folder gets no receipt."""
+    if not output.is_file():
+        return
+    text = json.dumps({"sha256": sha256_of_file(output), "notices": list(notices)})
+    entry = cache.ensure(KIND, key, lambda _: None)
+    with cache.lock(KIND, key):
+        write_atomic(entry / _FILE, text)
+
+
+@functools.cache
+def _own_digest() -> str:
+    """Return the digest of onebin: a version alone would not tell apart two states of a checkout."""
+    parts = (Path(str(files("onebin"))), runtime_dir(), templates_dir())
+    return sha256_of([__version__, *(sha256_of_tree(part) for part in parts)])

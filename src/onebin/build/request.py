@@ -1,0 +1,78 @@
+"""What to build, and what came of it: plain data, so that both can be stored or sent to another machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+
+from onebin.card import Facts, HostFacts, PluginFacts  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.manifest import Manifest  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.python import INDEXES, PackageSource
+from onebin.system import sha256_of, source_date_epoch
+from onebin.system.plain import to_json
+from onebin.workspace import Workspace  # noqa: TC001  # pydantic reads the types of these fields
+
+# These say where and with what means to build, and not what: they are not part of a request's identity.
+_MEANS = frozenset({"manifest", "workspace", "source", "locked", "python"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """Which bundle to build, and how.
+
+    `source` is where packages come from. `locked` never writes the lock. `python` is an interpreter to freeze in place
+    of the manifest's. `full_probe` compares every module and data file of host and plugins, and not only what loads.
+    `release` takes the time to make the file small. `verify` runs the artifact before it is published, and so do
+    `commands`, checks beside those of the manifest. `moment` stands for "now" (seconds since 1970); the default is
+    SOURCE_DATE_EPOCH, or one fixed moment.
+    """
+
+    manifest: Manifest
+    workspace: Workspace
+    source: PackageSource = INDEXES
+    locked: bool = False
+    python: Path | None = None
+    full_probe: bool = False
+    release: bool = False
+    verify: bool = True
+    commands: tuple[str, ...] = ()
+    moment: int = field(default_factory=source_date_epoch)
+
+    @property
+    def all_commands(self) -> tuple[str, ...]:
+        """The checks to run with staged host and artifact: those of the manifest, then those of the request."""
+        return (*self.manifest.verify.commands, *self.commands) if self.verify else ()
+
+    @property
+    def identity(self) -> str:
+        """The digest of every option that decides what is built; the manifest and all that it names are not in it."""
+        chosen = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _MEANS}
+        return sha256_of({name: to_json(value) for name, value in chosen.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanResult:
+    """A bundle that passed every check before the freeze.
+
+    `plugins` are in the order of registration; `precedences` and `graph` (lines for people) say what decided on it.
+    """
+
+    name: str
+    host: HostFacts
+    plugins: tuple[PluginFacts, ...]
+    precedences: tuple[Precedence, ...]
+    graph: tuple[str, ...]
+    notices: tuple[str, ...]
+    lock_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """A published artifact and the facts on its card; `is_new` is false if it was there and up to date."""
+
+    file: Path
+    facts: Facts
+    is_verified: bool
+    is_new: bool
+    notices: tuple[str, ...] = ()

@@ -1,0 +1,141 @@
+"""What is in the cache: builds' entries, and the artifacts that their launchers unpacked there.
+
+Nothing in use is removed: no entry that a build is making now, and no unpacked artifact that runs. A launcher holds a
+shared lock (flock) on the directory that its program runs in, from the start to the program's end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+from filelock import Timeout
+
+from onebin.cache.store import Cache
+from onebin.system import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ARTIFACTS = "artifacts"
+_NOT_ENTRIES = ("locks", "logs")
+_DIGITS = 32  # of the payload's digest, in the name of an unpacked artifact: <bundle>-<digest>
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One directory in the cache."""
+
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        """What it is: `stages`, `frozen`, ..., or `artifacts`."""
+        return self.path.parent.name
+
+    @property
+    def name(self) -> str:
+        """The directory's name: a key, or <bundle>-<digest>."""
+        return self.path.name
+
+    @property
+    def is_leftover(self) -> bool:
+        """Whether it was never finished, or never quite removed."""
+        return self.name.startswith(".") or self.name.endswith(".partial")
+
+    @property
+    def used(self) -> float:
+        """When it was used last, in seconds since the epoch; 0 if it is gone."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    @property
+    def size(self) -> int:  # the contract says what it does
+        """Its size in bytes."""
+        return size_of(self.path)
+
+    def answers_to(self, word: str) -> bool:
+        """Tell whether a word means this entry: its kind, its name, or its bundle's."""
+        bundle = self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
+        return word in (self.kind, self.name, bundle)
+
+    @contextmanager
+    def unused(self) -> Iterator[bool]:
+        """Provide whether nobody uses the entry, and let nobody begin to while the block runs."""
+        if self.kind == ARTIFACTS:
+            with _unheld(self.path) as free:
+                yield free
+            return
+        lock = Cache(self.path.parents[1]).lock(self.kind, self.name.split(".", 1)[0], blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def remove(self) -> bool:
+        """Remove the entry; false if it is in use."""
+        with self.unused() as free:
+            if free:
+                # Away from its name first, as the launcher does it: nobody must take half of it for the whole.
+                aside = self.path if self.is_leftover else self.path.with_name(f".{self.name}.old")
+                with suppress(OSError):
+                    self.path.replace(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+        return free
+
+
+def cache_entries(directory: Path) -> list[Entry]:
+    """Return all that is in a cache, by kind and name, leftovers included."""
+    if not directory.is_dir():
+        return []
+    kinds = (path for path in sorted(directory.iterdir()) if path.is_dir() and path.name not in _NOT_ENTRIES)
+    return [Entry(path=path) for kind in kinds for path in sorted(kind.iterdir()) if _is_directory(path)]
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def remove_logs(directory: Path) -> None:
+    """Remove the logs of freezes."""
+    for log in (directory / "logs").glob("*"):
+        log.unlink(missing_ok=True)
+    # Lock files stay: they are empty, and removing one that somebody waits for would let two makers in.
+
+
+@contextmanager
+def _unheld(directory: Path) -> Iterator[bool]:
+    """Provide whether no launcher holds a directory; a draft is held by whoever has its bundle's lock."""
+    if sys.platform == "win32":
+        yield True  # no launcher for it yet
+        return
+    import fcntl  # noqa: PLC0415  # not on Windows
+
+    handles = []
+    try:
+        draft = directory.name.startswith(".") and not directory.name.endswith(".old")
+        stem = directory.name.rpartition(".")[0][:-_DIGITS] if draft else ""
+        lock = directory.with_name(f"{stem}lock")
+        for path in (directory, *([lock] if draft and lock.exists() else [])):
+            handles.append(os.open(path, os.O_RDONLY))
+            fcntl.flock(handles[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except OSError:
+        free = False
+    try:
+        yield free
+    finally:
+        for handle in handles:
+            os.close(handle)

@@ -1,0 +1,86 @@
+"""What a process is asked by a probe, and what it answers."""
+
+from __future__ import annotations
+
+from typing import NotRequired
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
+
+_STRICT = ConfigDict(strict=True, extra="ignore")
+
+
+class PluginQuestion(TypedDict):
+    """A plugin that is to be opened, and what that imports where there is no registry."""
+
+    name: str
+    distribution: str
+    modules: list[str]
+
+
+class Questions(TypedDict):
+    """What a process is asked; see `onebin_runtime._probe`."""
+
+    host: str
+    distributions: list[str]
+    plugins: list[PluginQuestion]
+    modules: list[str]
+    data: list[tuple[str, str, str, str]]
+    skip: dict[str, str]
+
+
+class Outcome(TypedDict):
+    """What came of one question: a result, or an error with its message, the missing module and the place."""
+
+    name: str
+    distribution: NotRequired[str]
+    group: NotRequired[str]
+    value: NotRequired[str]
+    result: NotRequired[list[str]]
+    error: NotRequired[str]
+    message: NotRequired[str]
+    module: NotRequired[str | None]
+    where: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class Answers(TypedDict):
+    """What a process said; `registered` has (name, distribution, version) of each plugin, in an artifact only."""
+
+    host: list[Outcome]
+    distributions: dict[str, str]
+    entry_points: list[tuple[str, str, str, str]]
+    groups: list[str]
+    loads: list[Outcome]
+    plugins: list[Outcome]
+    modules: list[Outcome]
+    data: list[Outcome]
+    registered: NotRequired[list[tuple[str, str, str]]]
+
+
+_ANSWERS: TypeAdapter[Answers] = TypeAdapter(Answers)
+
+
+def read_answers(text: str) -> Answers:
+    """Return a probe's answers from its JSON; raises ValueError for anything else."""
+    return _ANSWERS.validate_json(text)
+
+
+def comparable(outcome: Outcome) -> Outcome:
+    """Return an outcome without what names a path of one machine: only the kind of an error is kept."""
+    kept = outcome.copy()
+    kept.pop("where", None)
+    kept.pop("message", None)
+    return kept
+
+
+def portable(answers: Answers) -> Answers:
+    """Return answers that name no path of the machine on which they were given."""
+    return {
+        **answers,
+        "host": list(map(comparable, answers["host"])),
+        "loads": list(map(comparable, answers["loads"])),
+        "plugins": list(map(comparable, answers["plugins"])),
+        "modules": list(map(comparable, answers["modules"])),
+        "data": list(map(comparable, answers["data"])),
+    }

@@ -1,0 +1,199 @@
+"""Compare two artifacts by what is on their cards; neither is run.
+
+    python -m onebin.difference > src/onebin/diff.schema.json
+
+Enters: two reports. Leaves: a Difference, in which everything that is equal is empty or null.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from packaging.utils import canonicalize_name
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
+
+from onebin.card.owners import BESIDE
+from onebin.card.schemas import schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from onebin.card.facts import FileFacts, LauncherFacts, ModuleFacts
+    from onebin.card.report import Report
+
+
+# Comparing lines takes time by the square of their number; the lock of 1,000 plugins has some 6,000.
+_MOST_LINES = 20_000
+
+
+class Contents(TypedDict):
+    """What a report, or a card, has about the files of an artifact."""
+
+    launcher: LauncherFacts | None
+    files: list[FileFacts]
+    modules: list[ModuleFacts]
+
+
+class Change(TypedDict):
+    """Something that is in the first artifact only (`new` is null), in the second only, or not the same in both."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+class FileChange(Change):
+    """A file or a module of one owner; `old` and `new` are its SHA-256."""
+
+    owner: str
+    kind: Literal["file", "module"]
+
+
+class Sides(TypedDict):
+    """What both artifacts have, and not the same."""
+
+    old: str
+    new: str
+
+
+class Sizes(TypedDict):
+    """The sizes of both artifacts in bytes."""
+
+    old: int
+    new: int
+
+
+class Difference(TypedDict):
+    """What `onebin diff --json` prints; `manifest` and `lock` are lines of a unified diff."""
+
+    schema: Literal[1]
+    same: bool
+    bytes: Sides | None
+    size: Sizes | None
+    name: Sides | None
+    layout: Sides | None
+    host: Sides | None
+    onebin: Sides | None
+    interpreter: Sides | None
+    libc: Sides | None
+    plugins: list[Change]
+    distributions: list[Change]
+    toolchain: list[Change]
+    files: list[FileChange]
+    manifest: list[str]
+    lock: list[str]
+
+
+def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
+    """Return what differs between two artifacts with these reports; `sha256` are the digests of their files."""
+    found: Difference = {
+        "schema": 1,
+        "same": sha256[0] == sha256[1],
+        "bytes": _sides(*sha256),
+        "size": None if old["size"] == new["size"] else {"old": old["size"], "new": new["size"]},
+        "name": _sides(old["name"], new["name"]),
+        "layout": _sides(old["layout"], new["layout"]),
+        "host": _sides(_host(old), _host(new)),
+        "onebin": _sides(old["onebin"], new["onebin"]),
+        "interpreter": _sides(" ".join(_python(old)), " ".join(_python(new))),
+        "libc": _sides(_libc(old), _libc(new)),
+        "plugins": _changes(_plugins(old), _plugins(new)),
+        "distributions": _changes(_distributions(old), _distributions(new)),
+        "toolchain": _changes(*({each["name"]: each["version"] for each in side["toolchain"]} for side in (old, new))),
+        "files": changed_files(old, new),
+        "manifest": _lines(old["manifest"], new["manifest"]),
+        "lock": _lines(old["lock"], new["lock"]),
+    }
+    # An executable in a folder may be the same while a file beside it is not.
+    return {**found, "same": not any(value for key, value in found.items() if key not in {"schema", "same"})}
+
+
+def _sides(old: str, new: str) -> Sides | None:
+    return None if old == new else {"old": old, "new": new}
+
+
+def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    """Return what came, went or changed, by name."""
+    names = sorted({*old, *new}, key=lambda name: (name.lower(), name))
+    return [
+        {"name": name, "old": old.get(name), "new": new.get(name)} for name in names if old.get(name) != new.get(name)
+    ]
+
+
+def _host(report: Report) -> str:
+    host = report["host"]
+    return f"{host['name']} {host['version']} ({host['entry']})"
+
+
+def _python(report: Report) -> Sequence[str]:
+    python = report["interpreter"]
+    return python["implementation"], python["version"], python["platform"]
+
+
+def _libc(report: Report) -> str:
+    return f"{report['libc']['kind']} {report['libc']['glibc'] or ''}".strip()
+
+
+def _plugins(report: Report) -> dict[str, str]:
+    """Return what each plugin is: its distribution's name and version, and what it registers and imports."""
+    described = {}
+    for plugin in report["plugins"]:
+        points = [f"{group}:{name}={value}" for group, name, value in sorted(plugin["entry_points"])]
+        same_name = canonicalize_name(plugin["name"]) == canonicalize_name(plugin["distribution"])
+        release = plugin["version"] if same_name else f"{plugin['distribution']} {plugin['version']}"
+        described[plugin["name"]] = " ".join([release, *(points or plugin["modules"])])
+    return described
+
+
+def _distributions(report: Report) -> dict[str, str]:
+    """Return each distribution's version, with the digest of its archive if that is known."""
+    return {
+        each["name"]: " ".join([each["version"], *(f"sha256:{digest}" for digest in each["sha256"])])
+        for each in report["distributions"]
+    }
+
+
+def changed_files(old: Contents, new: Contents) -> list[FileChange]:
+    """Return the files and modules that came, went or changed, by owner and name."""
+    sides = [_contents(old), _contents(new)]
+    owners = {**sides[0], **sides[1]}
+    changed: list[FileChange] = []
+    for key, (owner, _) in owners.items():
+        before, after = (side[key][1] if key in side else None for side in sides)
+        if before != after:
+            kind, name = key
+            changed.append({"name": name, "old": before, "new": after, "owner": owner, "kind": kind})
+    return sorted(changed, key=lambda row: (row["owner"], row["kind"], row["name"]))
+
+
+def _contents(report: Contents) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
+    """Return owner and digest of each file and module, by its place beside the others whatever the layout."""
+    found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
+    for file in report["files"]:
+        found["file", file["path"].removeprefix(BESIDE)] = file["owner"], file["sha256"]
+    for module in report["modules"]:
+        found["module", module["name"]] = module["owner"], module["sha256"]
+    if report["launcher"]:
+        found["file", "launcher"] = "launcher", report["launcher"]["sha256"]
+    return found
+
+
+def _lines(old: str, new: str) -> list[str]:
+    """Return the lines of a unified diff without its heading, one line of context around each change."""
+    sides = old.splitlines(), new.splitlines()
+    if old != new and max(map(len, sides)) > _MOST_LINES:
+        return [f"@@ -1,{len(sides[0])} +1,{len(sides[1])} @@ too long to be compared line by line"]
+    return list(difflib.unified_diff(*sides, lineterm="", n=1))[2:]
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a difference."""
+    return schema_of(TypeAdapter(Difference))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

@@ -1,0 +1,195 @@
+r"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
+
+    executable | card (JSON, UTF-8; as one zstd frame) | trailer
+
+The executable is the launcher with its payload, or what PyInstaller made. The trailer is what the launcher reads, too
+(src/launcher/launcher.h has the same structure): digests, places and sizes, the names that the launcher needs, and
+the magic `onebin\x00` with the format's number. Reading it needs the last bytes of the file only; a damaged or
+foreign file is an ArtifactError and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import struct
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import zstandard
+
+from onebin.card.facts import Facts, Release, read_facts
+from onebin.errors import ArtifactError, PackError
+from onebin.system import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from typing import IO, BinaryIO
+
+FORMAT = 3
+MAGIC = b"onebin\x00" + bytes([FORMAT])
+# SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
+# bytes; the file names of the bundled loader and of the program.
+TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
+# A card may claim to unpack to any size; a host with 20,000 files has one of 4 MB.
+_LARGEST = 64 * 1024 * 1024
+_LEVEL = 15
+# Another version of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
+_TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """Where the payload is in an artifact's file, in bytes; all zero if there is none.
+
+    `loader` is the file name of the bundled dynamic loader, if it has one.
+    """
+
+    sha256: bytes = bytes(32)
+    offset: int = 0
+    size: int = 0
+    loader: str = ""
+
+
+def tools() -> list[Release]:
+    """Return the libraries beside onebin that write parts of an artifact, as they are installed."""
+    return [Release(name=name, version=version(name)) for name in _TOOLS]
+
+
+def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:
+    """Write card and trailer behind an executable whose digest is given; raises OSError and PackError."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    if len(text) > _LARGEST:
+        what = f"the card would have {len(text):,} bytes, and nobody reads more than {_LARGEST:,}"
+        raise PackError(what, "put large data into an archive of its own, and leave files out")
+    card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
+    stream.write(card)
+    numbers = payload.offset, payload.size, len(card)
+    names = payload.loader.encode(), os.fsencode(facts["bundle"]["name"])
+    fields = payload.sha256, executable_sha256, bytes(32), *numbers, *names, MAGIC
+    stream.write(TRAILER.pack(*fields[:2], _digest(card, fields), *fields[3:]))
+
+
+def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
+    """Return the digest of a card and of all that the trailer says beside it."""
+    return hashlib.sha256(card + TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
+
+
+def located(place: Path) -> Path:
+    """Return the file of an artifact: of a folder, the executable in it that has a card; raises ArtifactError."""
+    with _reading(place):
+        if not place.is_dir():
+            return place
+        found = [file for file in sorted(place.iterdir()) if file.is_file() and _has_card(file)]
+    if len(found) == 1:
+        return found[0]
+    raise ArtifactError(
+        f"{display(place)} is a folder with {'no' if not found else 'more than one'} artifact in it",
+        'name the artifact\'s file, or the folder that was built with layout = "onedir"',
+    )
+
+
+def _has_card(file: Path) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(max(stream.seek(0, 2) - len(MAGIC), 0))
+        return stream.read(len(MAGIC))[:7] == MAGIC[:7]
+
+
+def read(file: Path) -> Facts:
+    """Return the facts on an artifact's card; raises ArtifactError."""
+    with _opened(file) as stream:
+        return _read(stream, file)[0]
+
+
+def check(file: Path) -> Facts:
+    """Return the facts on an artifact's card after comparing every byte with its digest; raises ArtifactError."""
+    with _opened(file) as stream:
+        facts, expected, length = _read(stream, file)
+        stream.seek(0)
+        found = hashlib.sha256()
+        while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
+            found.update(chunk)
+            length -= len(chunk)
+    if found.digest() != expected:
+        raise _damaged(file, "its bytes do not have the digest on its card")
+    return facts
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what the system says against reading a file into an ArtifactError."""
+    try:
+        yield
+    except OSError as error:
+        hint = "check its mode and owner" if isinstance(error, PermissionError) else "name the artifact's file"
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", hint) from error
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """Open a regular file; anything else might never end."""
+    with _reading(file):
+        if not stat.S_ISREG(file.stat().st_mode):
+            kind = "a directory" if file.is_dir() else "not a regular file"
+            raise ArtifactError(f"cannot read {display(file)}: it is {kind}", "name the artifact's file")
+        with file.open("rb") as stream:
+            yield stream
+
+
+def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
+    """Return the facts, the executable's digest and its length in bytes."""
+    size = stream.seek(0, 2)
+    if size < TRAILER.size:
+        raise _foreign(file)
+    stream.seek(size - TRAILER.size)
+    fields = TRAILER.unpack(stream.read(TRAILER.size))
+    _, executable_sha256, card_sha256, _, _, length, *_, magic = fields
+    if magic[:7] != MAGIC[:7]:
+        raise _foreign(file)
+    if magic != MAGIC:
+        raise _of_another_version(file, magic[7])
+    start = size - TRAILER.size - length
+    if start < 0 or length > _LARGEST:
+        raise _damaged(file, "its card is longer than the file")
+    stream.seek(start)
+    card = stream.read(length)
+    if _digest(card, fields) != card_sha256:
+        raise _damaged(file, "its card does not have its digest")
+    try:
+        facts = read_facts(_unpacked(card))
+    except (ValueError, zstandard.ZstdError) as error:
+        raise _damaged(file, "what is on its card is not what onebin writes there") from error
+    return facts, executable_sha256, start
+
+
+def _unpacked(card: bytes) -> bytes:
+    """Return a card's text; raises ValueError or ZstdError for what is no single frame of known and sane size."""
+    size = zstandard.frame_content_size(card)
+    if not 0 <= size <= _LARGEST:
+        raise ValueError(size)
+    return zstandard.ZstdDecompressor().decompress(card, max_output_size=_LARGEST, allow_extra_data=False)
+
+
+def _of_another_version(file: Path, number: int) -> ArtifactError:
+    age = "a newer" if number > FORMAT else "an older"
+    remedy = "update onebin" if number > FORMAT else "build it anew"
+    return ArtifactError(
+        f"{display(file)} was made by {age} onebin: its card has format {number}, this one reads {FORMAT}",
+        f"{remedy}, or use the onebin that made it",
+    )
+
+
+def _foreign(file: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{display(file)} is not an artifact of onebin, or its end is cut off", "fetch or build it anew"
+    )
+
+
+def _damaged(file: Path, how: str) -> ArtifactError:
+    return ArtifactError(f"{display(file)} is damaged: {how}", "do not run it; fetch or build it anew")

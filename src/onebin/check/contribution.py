@@ -1,0 +1,144 @@
+"""What one row of `[plugins]` contributes: entry points of groups that the host uses, or modules that it finds.
+
+Nothing is imported: the survey knows the names, and the sources of host and dependencies are searched for the words
+by which plugins are looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.errors import Finding, PlanError
+from onebin.system import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onebin.manifest import Manifest, PluginRow
+    from onebin.survey import Distribution, EntryPoint, Survey
+
+SUMMARY = "host and plugins do not fit together"
+
+# Shorter parts of a group's name ("ext", "io") stand in any source.
+_SHORTEST_WORD = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPlugin:
+    """One plugin as it will be registered: its row's name, its distribution, the modules that opening it imports."""
+
+    name: str
+    distribution: str
+    version: str
+    modules: tuple[str, ...]
+    entry_points: tuple[EntryPoint, ...]
+
+
+def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str) -> PlannedPlugin:
+    """Return what a row contributes; `key` says where the row is. Raises PlanError if that is nothing."""
+    unknown = [name for name in row.modules if not surveyed.has_module(name)]
+    if unknown:
+        raise PlanError(SUMMARY, [unknown_module(key, name, surveyed) for name in unknown])
+    answer = surveyed.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
+    distribution = surveyed.distributions[answer]
+    points = distribution.plugs if surveyed.lock.answers.get(row.name) else ()
+    used = [point for point in points if _is_looked_up(point.group, manifest, surveyed, distribution)]
+    modules = row.modules or _modules_of(distribution, used, surveyed)
+    if not modules and points:
+        groups = ", ".join(sorted({point.group for point in points}))
+        message = f"{_title(distribution)} extends {groups}, which nothing else in the bundle mentions"
+        hint = f'if the host looks it up under a computed name, say so: [extension-points."{points[0].group}"]'
+        raise PlanError(SUMMARY, [Finding(key, message, hint)])
+    if not modules:
+        finding = Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))
+        raise PlanError(SUMMARY, [finding])
+    return PlannedPlugin(
+        name=row.name,
+        distribution=distribution.name,
+        version=distribution.version,
+        modules=tuple(modules),
+        entry_points=points,
+    )
+
+
+def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
+    """Return the finding for a module that the manifest names and no locked distribution has."""
+    near = did_you_mean(name, surveyed.owners)
+    return Finding(key, f"no locked distribution has a module {name!r}", f"check the spelling{near}")
+
+
+def _title(distribution: Distribution) -> str:
+    return f"{distribution.title} {distribution.version}"
+
+
+def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed: Survey) -> tuple[str, ...]:
+    """Return what opening a plugin imports: the modules of entry points in use, or those that others find by name."""
+    if used:
+        return tuple(dict.fromkeys(point.module for point in used))
+    own = {distribution.name}
+    scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, surveyed))
+    if scanned or surveyed.host.name == distribution.name:
+        return scanned
+    # Who imports by computed names imports what its user names; otherwise somebody must import it outright, and so it
+    # must if the distribution has entry points: those that nobody looks up are more likely a mistake.
+    is_named_by_user = bool(surveyed.importing_by_name - own) and not distribution.plugs
+    return tuple(
+        name
+        for name in distribution.top_level
+        if name in distribution.modules
+        and not name.startswith("_")
+        and (is_named_by_user or surveyed.importing(name) - own)
+    )
+
+
+def _is_found_by_name(module: str, distribution: Distribution, surveyed: Survey) -> bool:
+    """Tell whether a module is one that others find by scanning: in a package of theirs, or by a prefix.
+
+    The package may be a namespace at any depth, and the scan a dependency's of the host.
+    """
+    top, own = module.partition(".")[0], {distribution.name}
+    if "." in module:
+        is_portion = not any(package in distribution.modules for package in _packages(module))
+        return is_portion and bool((surveyed.naming(top) | surveyed.mentioning(top)) - own)
+    prefixes = [top[: place + 1] for place, letter in enumerate(top) if letter == "_" and 0 < place < len(top) - 1]
+    spellings = {spelling for prefix in prefixes for spelling in (prefix, prefix.replace("_", "-"))}
+    return any(surveyed.mentioning(prefix) - own for prefix in spellings)
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Yield the packages that a module lies in, innermost first."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def _nothing_hint(distribution: Distribution) -> str:
+    if not distribution.modules:
+        return "it holds no Python module: remove the row, or name the distribution that has the code"
+    return (
+        "it has no entry point and no module that the host would find by name; if the host imports it another way, "
+        f'say which module it is: {{ modules = ["{distribution.top_level[0]}"] }}'
+    )
+
+
+def is_mentioned(group: str, owner: Distribution, surveyed: Survey) -> bool:
+    """Tell whether anything but its owner has the whole name of a group as a string."""
+    return bool(surveyed.mentioning(group) - {owner.name})
+
+
+def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
+    """Tell whether anything but the plugin itself mentions a group, or the manifest declares it.
+
+    A host may put a group's name together from parts, so the part before or after its last dot counts too.
+    """
+    if group in manifest.extension_points:
+        return True
+    return any(surveyed.mentioning(word) - {owner.name} for word in _words(group))
+
+
+def _words(group: str) -> Iterator[str]:
+    yield group
+    head, dot, tail = group.rpartition(".")
+    if dot:
+        yield from (word for word in (head, f"{head}.", tail, f".{tail}") if len(word) >= _SHORTEST_WORD)

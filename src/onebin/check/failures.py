@@ -1,0 +1,107 @@
+"""What does not load in the stage: which of it is an error, and which was not asked for and fails installed, too.
+
+Enters: a probe's answers. Leaves: each failing module once, with its remedy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.check.contribution import is_mentioned
+from onebin.errors import Finding
+from onebin.survey import SCRIPT_GROUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onebin.card import Answers, Outcome
+    from onebin.check.contribution import PlannedPlugin
+    from onebin.survey import Survey
+
+# A module that is found by name may want to be imported by its running host, and raise anything when it is imported
+# alone. These errors it would raise there, too.
+_NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Something that does not load in the stage: where it is declared, what failed, and the probe's outcome.
+
+    It is needed if it is what the artifact calls or what a row of the manifest asks for. Anything else (a second
+    script, an optional part of the host) fails installed, too, and is only worth a notice. `lacks` is the module for
+    want of which it fails, if no locked distribution has it.
+    """
+
+    key: str
+    what: str
+    outcome: Outcome
+    is_needed: bool
+    lacks: str | None
+
+    @property
+    def message(self) -> str:
+        """What failed and why, and where."""
+        place = f" ({self.outcome['where']})" if self.outcome.get("where") else ""
+        return f"{self.what}: {self.outcome['error']}: {self.outcome['message']}{place}"
+
+    @property
+    def finding(self) -> Finding:
+        """The finding with the remedy for its kind."""
+        if self.lacks:
+            hint = f"it needs {self.lacks}, which nothing in the lock has: add the distribution or the extra"
+        elif self.outcome["error"] in {"ModuleNotFoundError", "AttributeError"}:
+            hint = "the distribution promises what it does not have: ask its author, or lock another version"
+        else:
+            hint = "mend it at that line, or leave it out"
+        return Finding(self.key, self.message, hint)
+
+
+def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Survey, where: str) -> Iterator[Failure]:
+    """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
+    rows = {plugin.distribution: plugin for plugin in reversed(plugins)}
+    seen: set[tuple[str, str, str]] = set()
+    for called in answers["host"]:
+        if "error" in called:
+            seen.add((f"{where}: host", _module(called["name"]), called.get("message", "")))
+            what = f"{called['name']} cannot be called"
+            yield _failure(f"{where}: host", what, called, surveyed, is_needed=True)
+    for load in answers["loads"]:
+        row = rows.get(load.get("distribution", ""))
+        key = f"{where}: plugins.{row.name}" if row else f"{where}: host"
+        fault = (key, _module(load.get("value", "")), load.get("message", ""))
+        if "error" in load and fault not in seen:
+            seen.add(fault)
+            what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
+            yield _failure(key, what, load, surveyed, is_needed=row is not None and _is_needed(load, row, surveyed))
+    told = {key for key, _, _ in seen}
+    plugs = {plugin.name for plugin in plugins if plugin.entry_points}
+    for plugin in answers["plugins"]:
+        key = f"{where}: plugins.{plugin['name']}"
+        if "error" in plugin and key not in told:
+            is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
+            yield _failure(key, "it cannot be imported", plugin, surveyed, is_needed=is_needed)
+
+
+def _failure(key: str, what: str, outcome: Outcome, surveyed: Survey, *, is_needed: bool) -> Failure:
+    missing = outcome.get("module") if outcome["error"] == "ModuleNotFoundError" else None
+    lacks = missing if missing and surveyed.of_module(missing) is None else None
+    return Failure(key=key, what=what, outcome=outcome, is_needed=is_needed, lacks=lacks)
+
+
+def _is_needed(load: Outcome, row: PlannedPlugin, surveyed: Survey) -> bool:
+    """Tell whether a row's entry point must load: one that the host looks up.
+
+    A group of which others only mention a part may be one for an older host. So it is if what is missing is a module
+    of another locked distribution's package.
+    """
+    if load["group"] in SCRIPT_GROUPS or _module(load["value"]) not in row.modules:
+        return False
+    owner = surveyed.distributions[row.distribution]
+    missing = surveyed.of_module(str(load.get("module"))) if load["error"] == "ModuleNotFoundError" else None
+    is_for_another = missing is not None and missing.name != owner.name
+    return is_mentioned(load["group"], owner, surveyed) or not is_for_another
+
+
+def _module(reference: str) -> str:
+    return reference.partition(":")[0].partition("[")[0].strip()

@@ -1,0 +1,128 @@
+"""The order of the plugins: that of the manifest, as far as nothing says that one comes after another.
+
+Enter: the plugins in the manifest's order, their rows and the survey. Leaves: an Order. What says otherwise is
+`after` and `before` of a row, and a plugin's distribution that depends on another plugin's. Refuses: a cycle in which
+a row has a part. Distributions that depend on each other say nothing of their order: nobody could mend that.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import heapq
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from onebin.check.contribution import SUMMARY
+from onebin.errors import Finding, PlanError
+from onebin.survey import targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onebin.check.contribution import PlannedPlugin
+    from onebin.manifest import PluginRow
+    from onebin.survey import Survey, Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """One plugin comes before another, both by their rows' names; `reason` says why, in words for people."""
+
+    first: str
+    then: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """The plugins in their final order, and all that decided on it beside the manifest's order."""
+
+    plugins: tuple[PlannedPlugin, ...]
+    precedences: tuple[Precedence, ...]
+
+
+def order(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey, where: str) -> Order:
+    """Return the order of the plugins; `where` names the manifest. Raises PlanError with the path of a cycle.
+
+    Of the plugins that may come next, the one that stands first in the manifest does.
+    """
+    precedences = [*_of_rows(plugins, rows), *_of_dependencies(plugins, rows, survey)]
+    names = [plugin.name for plugin in plugins]
+    try:
+        in_order = ranked(names, precedences)
+    except graphlib.CycleError as error:
+        raise PlanError(SUMMARY, [_cycle(error.args[1], precedences, where)]) from error
+    by_name = {plugin.name: plugin for plugin in plugins}
+    return Order(plugins=tuple(by_name[name] for name in in_order), precedences=tuple(precedences))
+
+
+def ranked(names: Sequence[str], precedences: Iterable[Precedence]) -> list[str]:
+    """Sort names by what precedes what, else by their given order; raises CycleError."""
+    sorter = graphlib.TopologicalSorter(dict.fromkeys(names, ()))
+    for each in precedences:
+        sorter.add(each.then, each.first)
+    sorter.prepare()
+    rank = {name: number for number, name in enumerate(names)}
+    ready: list[int] = []
+    done: list[str] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, rank[name])
+        done.append(names[heapq.heappop(ready)])
+        sorter.done(done[-1])
+    return done
+
+
+def _cycle(path: Sequence[str], precedences: Sequence[Precedence], where: str) -> Finding:
+    """Report a cycle: its path, each step with its reason; graphlib's path has each before the one that follows."""
+    steps = [next(p for p in precedences if (p.first, p.then) == (first, then)) for first, then in pairwise(path)]
+    reasons = "; ".join(dict.fromkeys(step.reason for step in steps))
+    message = f"the order of the plugins is a cycle: {' -> '.join(path)} ({reasons})"
+    return Finding(f"{where}: plugins.{path[0]}", message, "remove one of these `after` or `before`")
+
+
+def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Iterator[Precedence]:
+    """Yield what the rows' `after` and `before` say of plugins that are there."""
+    known = {canonicalize_name(plugin.name): plugin.name for plugin in plugins}
+    for row in rows:
+        if canonicalize_name(row.name) not in known:
+            continue
+        for other in map(canonicalize_name, row.after):
+            if other in known:
+                yield Precedence(known[other], row.name, f"{row.name} has after {known[other]}")
+        for other in map(canonicalize_name, row.before):
+            if other in known:
+                yield Precedence(row.name, known[other], f"{row.name} has before {known[other]}")
+
+
+def _of_dependencies(
+    plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey
+) -> Iterator[Precedence]:
+    """Yield which plugin comes after which because its distribution needs the other's, straight or by others."""
+    extras = {row.name: row.extras for row in rows}
+    targets = targets_of(survey)
+    needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
+    ranks: dict[str, list[int]] = defaultdict(list)
+    for rank, plugin in enumerate(plugins):
+        ranks[plugin.distribution].append(rank)
+    for plugin in plugins:
+        for rank in sorted(rank for name in needs[plugin.name] for rank in ranks.get(name, ())):
+            other = plugins[rank]
+            if plugin.distribution not in needs[other.name]:
+                yield Precedence(other.name, plugin.name, f"{plugin.name} depends on {other.name}")
+
+
+def _needed(distribution: str, extras: Iterable[str], targets: Targets) -> frozenset[str]:
+    """Return the canonical names of all that a distribution with these extras needs, itself left out."""
+    found: set[tuple[str, str]] = set()
+    waiting = deque([(distribution, extra) for extra in ("", *extras)])
+    while waiting:
+        step = waiting.popleft()
+        if step not in found:
+            found.add(step)
+            waiting.extend(targets(*step))
+    return frozenset(name for name, _ in found if name != distribution)

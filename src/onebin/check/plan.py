@@ -1,0 +1,207 @@
+"""Check, before anything is frozen, that host and plugins fit together.
+
+Enters: a Manifest and the Survey of its stage. Leaves: a Plan, the only thing that can be frozen. Refuses, all
+findings together: a host without that script, a plugin that contributes nothing, an entry point that does not lead
+to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle, a plugin
+that does not fit its contract, one that cannot be isolated.
+
+Whether an entry point resolves is asked in the stage, in a process of its own; those answers are what the artifact's
+are compared with later.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin import __version__
+from onebin.check.contracts import ContractSpec, check_contracts
+from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution, unknown_module
+from onebin.check.failures import failures
+from onebin.check.isolation import unfit
+from onebin.check.order import Order, order
+from onebin.check.questions import questions_for
+from onebin.check.target import check_staged
+from onebin.errors import ContractError, Finding, PlanError
+from onebin.probe import ask_stage, retry_skipping
+from onebin.stage import overwritten
+from onebin.survey import RUNTIME, SCRIPT_GROUPS
+from onebin.system import did_you_mean, display, is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from onebin.card import Answers, Questions
+    from onebin.errors import Findings
+    from onebin.lock import Lock
+    from onebin.manifest import Layout, Manifest
+    from onebin.python import Interpreter
+    from onebin.stage import Stage
+    from onebin.survey import Distribution, Survey
+    from onebin.target import Libc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A bundle that passed every check that can be made before the freeze.
+
+    `layout` is what will be made, `libc` the C library that it carries. `entry` is the host's (module, attribute).
+    `order` has the plugins in their order, and why. `questions` and `answers` are what the stage was asked and what it
+    answered. `contracts` are those of the extension points. `notices` are lines for people about what is odd but works.
+    """
+
+    manifest: Manifest
+    survey: Survey
+    layout: Layout
+    libc: Libc | None
+    entry: tuple[str, str]
+    order: Order
+    questions: Questions
+    answers: Answers
+    contracts: Mapping[str, ContractSpec]
+    notices: tuple[str, ...]
+
+    @property
+    def stage(self) -> Stage:
+        """The environment that was surveyed."""
+        return self.survey.stage
+
+    @property
+    def lock(self) -> Lock:
+        """What the stage was installed from."""
+        return self.survey.lock
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The Python that will be frozen."""
+        return self.survey.interpreter
+
+    @property
+    def host(self) -> Distribution:
+        """The host's distribution."""
+        return self.survey.host
+
+    @property
+    def plugins(self) -> tuple[PlannedPlugin, ...]:
+        """The plugins in the order in which they are registered, and imported where they are eager."""
+        return self.order.plugins
+
+    @property
+    def eager(self) -> tuple[str, ...]:
+        """The extension points whose plugins are imported at start."""
+        return tuple(group for group, point in self.manifest.extension_points.items() if point.load == "eager")
+
+
+def check(
+    manifest: Manifest, surveyed: Survey, *, layout: Layout, libc: Libc | None, findings: Findings, full: bool = False
+) -> Plan:
+    """Return the plan of a bundle; raises PlanError, ContractError or TargetError with every finding.
+
+    `layout` is the one that can be made for this platform, `libc` the C library that the artifact is to carry,
+    `findings` what is known to be wrong already. `full` asks the stage about every module and data file of host and
+    plugins, so that the artifact can be asked, too. Raises StageError if the stage does not answer.
+    """
+    where = display(manifest.file)
+    entry: tuple[str, str] | None = None
+    planned: list[PlannedPlugin] = []
+    with findings:
+        entry = _host_entry(manifest, surveyed.host, f"{where}: host")
+    for row in manifest.plugins:
+        with findings:
+            planned.append(contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}"))
+    findings.add(PlanError, SUMMARY, _same_names(planned, where))
+    ordered = Order(plugins=tuple(planned), precedences=())
+    with findings:
+        ordered = order(planned, manifest.plugins, surveyed, where)
+    questions = questions_for(entry, ordered.plugins, surveyed, full=full)
+    skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
+    failed = list(failures(answers, ordered.plugins, surveyed, where))
+    findings.add(PlanError, SUMMARY, _unknown_modules(manifest, surveyed, where))
+    findings.add(PlanError, SUMMARY, _missing_data(manifest, where))
+    findings.add(PlanError, SUMMARY, (failure.finding for failure in failed if failure.is_needed))
+    report = check_contracts(manifest, ordered.plugins, surveyed, answers)
+    findings.add(ContractError, "plugins do not fit their contracts", report.findings)
+    findings.add(PlanError, SUMMARY, unfit(manifest, ordered.plugins, surveyed, where))
+    with findings:
+        check_staged(manifest, surveyed, ordered.plugins)
+    findings.check(SUMMARY)
+    return Plan(
+        manifest=manifest,
+        survey=surveyed,
+        layout=layout,
+        libc=libc,
+        entry=entry or ("", ""),  # without an entry there was a finding
+        order=ordered,
+        questions={**questions, "skip": skip},
+        contracts=report.contracts,
+        answers=answers,
+        notices=(
+            *(failure.message for failure in failed if not failure.is_needed),
+            *_unused_extension_points(manifest, ordered.plugins),
+            *report.notices,
+            *_other_runtime(surveyed),
+            *overwritten(surveyed.overlaps),
+        ),
+    )
+
+
+def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str]:
+    """Return the host's module and attribute, from its script or from the manifest; raises PlanError."""
+    if manifest.host.entry is not None:
+        module, _, attribute = manifest.host.entry.partition(":")
+        return module, attribute
+    scripts = {point.name: point for point in host.entry_points if point.group in SCRIPT_GROUPS}
+    wanted = str(manifest.host.script)
+    if wanted in scripts:
+        return scripts[wanted].module, scripts[wanted].attribute
+    if scripts:
+        hint = f"it has: {', '.join(sorted(scripts))}{did_you_mean(wanted, scripts)}"
+    else:
+        hint = 'it has no console script at all: name a function instead, [host] entry = "module:function"'
+    finding = Finding(f"{where}.script", f"{host.title} {host.version} has no script {wanted!r}", hint)
+    raise PlanError(SUMMARY, [finding])
+
+
+def _same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding]:
+    """Report entry-point names of one group that two plugins claim: the host would see one of them only."""
+    claimed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for plugin in plugins:
+        for point in plugin.entry_points:
+            if plugin.name not in claimed[point.group, point.name]:
+                claimed[point.group, point.name].append(plugin.name)
+    for (group, name), names in claimed.items():
+        if len(names) > 1:
+            message = f"plugins {' and '.join(names)} both register {name!r} in {group}"
+            yield Finding(f"{where}: plugins.{names[1]}", message, "keep one of them: the host would see only one")
+
+
+def _unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:
+    """Say which extension points of the manifest no plugin extends: a slip of the pen, perhaps."""
+    groups = {point.group for plugin in plugins for point in plugin.entry_points}
+    for name in manifest.extension_points:
+        if name not in groups:
+            yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, groups)}"
+
+
+def _other_runtime(surveyed: Survey) -> Iterator[str]:
+    """Say if the host was installed with another runtime than the one that onebin puts into the bundle."""
+    locked = surveyed.distributions.get(RUNTIME)
+    if locked is not None and locked.version != __version__:
+        yield f"the bundle gets {RUNTIME} {__version__} from onebin, and not {locked.version} as locked"
+
+
+def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:
+    """Report names in [freeze] that no locked distribution has."""
+    for key, names in (("include", manifest.freeze.include), ("keep-source", manifest.freeze.keep_source)):
+        for name in names:
+            if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
+                yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
+
+
+def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Report files and folders in [freeze.data] that are not there."""
+    for place, source in manifest.freeze.data.items():
+        if not is_there(manifest.directory / source):
+            hint = "paths are relative to the manifest"
+            yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)

@@ -1,0 +1,51 @@
+"""What stage and artifact are to be asked about a bundle."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onebin.card import Questions
+    from onebin.check.contribution import PlannedPlugin
+    from onebin.survey import Distribution, Survey
+
+# PyInstaller may strip or sign them: that they load is asked by importing what needs them.
+_SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
+
+
+def questions_for(
+    entry: tuple[str, str] | None, plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool
+) -> Questions:
+    """Return what a process is to be asked; in full, also about each module and data file of host and plugins."""
+    names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
+    asked = [survey.distributions[name] for name in names] if full else []
+    return {
+        "host": ":".join(entry or ()),
+        "distributions": names,
+        "plugins": [
+            {"name": plugin.name, "distribution": plugin.distribution, "modules": list(plugin.modules)}
+            for plugin in plugins
+        ],
+        # A __main__ module does its work when it is imported.
+        "modules": [name for each in asked for name in each.modules if not name.endswith("__main__")],
+        "data": [
+            (each.name, file, *_package_of(file, each))
+            for each in asked
+            for file in (*each.data, *each.for_tools, *each.shared)
+            if not _SHARED_LIBRARY.search(file)
+        ],
+        "skip": {},
+    }
+
+
+def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
+    """Return the package that a data file lies in and the file's path below it; both empty if there is none."""
+    folders = file.split("/")[:-1]
+    for length in range(len(folders), 0, -1):
+        package = ".".join(folders[:length])
+        if package in distribution.modules:
+            return package, file.removeprefix("/".join(folders[:length]) + "/")
+    return "", ""

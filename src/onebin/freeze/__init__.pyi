@@ -1,0 +1,4 @@
+from .freeze import freeze as freeze
+from .sizes import in_artifact as in_artifact
+from .tree import Contents as Contents
+from .tree import FrozenTree as FrozenTree

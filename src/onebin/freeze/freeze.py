@@ -1,0 +1,180 @@
+"""Freeze a generated source with PyInstaller.
+
+Enters: a Source and its Plan. Leaves: a FrozenTree in the cache. Refuses: a declared module that did not get in, and
+a file that comes from nowhere that is accounted for.
+
+PyInstaller's own cache compares times, so it is not used: a freeze is kept under a key that covers every input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from onebin.cache import Cache
+from onebin.card import C_LIBRARY
+from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
+from onebin.freeze.provenance import Places, attribute
+from onebin.freeze.sizes import measure
+from onebin.freeze.tree import Contents, FrozenTree
+from onebin.probe import ProbeError, ask_stage
+from onebin.source import declared_modules
+from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_tree, stream
+from onebin.target import needs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.cache import Cache
+    from onebin.check import Plan
+    from onebin.source import Source
+    from onebin.stage import Toolchain
+
+KIND = "frozen"
+SCANS = "scans"
+_CONTENTS = "contents.json"
+FORMAT = 7
+
+
+def freeze(
+    source: Source,
+    plan: Plan,
+    toolchain: Toolchain,
+    cache: Cache,
+    *,
+    moment: int,
+    echo: Callable[[str], None] | None = None,
+) -> FrozenTree:
+    """Return the frozen tree of a source, freezing it if the cache has none; raises FreezeError.
+
+    `moment` (seconds since 1970) stands for "now". `echo` is called with each line that PyInstaller prints; all of them
+    are kept in the log.
+    """
+    key = _key(source, plan, toolchain, moment)
+    name = f"{source.name}.exe" if sys.platform == "win32" else source.name
+
+    def make(partial: Path) -> None:
+        source.write(partial / "source")
+        _run_pyinstaller(source, plan, toolchain, cache, partial, moment, echo)
+        contents = Contents.read(partial / _CONTENTS)
+        _check_modules(plan, contents)
+        places = Places(plan=plan, toolchain=toolchain, source_dir=partial / "source", work_dir=partial / "work")
+        owners = attribute(contents, places)
+        executable = partial / "dist" / source.name / name
+        glibc = needs(contents.sources, owners, executable)
+        if plan.libc is not None:
+            owners[C_LIBRARY] = plan.libc.add_to(executable.parent)
+        facts = {"owners": owners, "glibc": glibc, "sizes": measure(contents, owners, executable)}
+        (partial / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
+        for leftover in ("work", "config"):
+            shutil.rmtree(partial / leftover, ignore_errors=True)
+
+    with os_errors(FreezeError, "freeze in", cache.directory):
+        entry = cache.ensure(KIND, key, make)
+        facts = json.loads((entry / "facts.json").read_text("utf-8"))
+        return FrozenTree(
+            key=key,
+            executable=entry / "dist" / source.name / name,
+            contents=Contents.read(entry / _CONTENTS),
+            **facts,
+        )
+
+
+def _key(source: Source, plan: Plan, toolchain: Toolchain, moment: int) -> str:
+    """Return the digest of every input of a freeze."""
+    with os_errors(FreezeError, "read the data files of", plan.manifest.file):
+        data = {
+            place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
+        }
+    own = [FORMAT, _driver_digest(), moment]
+    return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])
+
+
+def _run_pyinstaller(
+    source: Source,
+    plan: Plan,
+    toolchain: Toolchain,
+    cache: Cache,
+    partial: Path,
+    moment: int,
+    echo: Callable[[str], None] | None,
+) -> None:
+    log = cache.log_file(source.name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    env = _surroundings(partial / "config", moment)
+    if plan.layout != "onefile":
+        # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
+        env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
+    # PyInstaller puts a folder of that name there, but a single executable by itself.
+    dist = partial / "dist" / source.name if plan.layout == "onefile" else partial / "dist"
+    # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
+    python: list[str | Path] = [plan.stage.python, "-s", driver_dir() / "__main__.py", toolchain.directory]
+    places = [dist, partial / "work", partial / "source" / source.spec]
+    try:
+        stream([*python, *places, _scans(plan, toolchain, cache)], env=env, cwd=partial, log=log, echo=echo)
+    except ProcessError as error:
+        full = NO_SPACE.search(error.tail)
+        hint = (
+            "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+            if full
+            else f"the whole log: {display(log)}"
+        )
+        raise FreezeError(
+            f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint
+        ) from error
+
+
+def _scans(plan: Plan, toolchain: Toolchain, cache: Cache) -> Path:
+    """Return the folder of what is known of sources, by all on which that depends but the sources themselves."""
+    key = sha256_of([plan.interpreter.identity, toolchain.key, _driver_digest()])
+    return cache.ensure(SCANS, key, lambda _: None)
+
+
+def _surroundings(home: Path, moment: int) -> dict[str, str]:
+    """Return the environment of a freeze: nothing of the caller's but the way to the system's programs.
+
+    Whatever else is set there (a preloaded library, a backend of matplotlib, a locale) could get into the result.
+    """
+    return bare_environment(
+        PATH=os.environ.get("PATH", os.defpath),
+        HOME=str(home),
+        LC_ALL="C.UTF-8",
+        TZ="UTC",
+        PYTHONHASHSEED="0",
+        PYINSTALLER_CONFIG_DIR=str(home),
+        SOURCE_DATE_EPOCH=str(moment),
+    )
+
+
+def _check_modules(plan: Plan, contents: Contents) -> None:
+    """Compare what was declared with what got in: PyInstaller only logs what it does not find.
+
+    Modules that do not import in the stage either (for another platform or an older Python) are no loss.
+    """
+    sources = {row.source for row in contents.files}
+    found = {row.place for row in contents.modules}
+    files_of = {
+        module: str(file) for each in plan.survey.distributions.values() for module, file in each.modules.items()
+    }
+    missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
+    if not missing:
+        return
+    try:
+        answers = ask_stage(plan.stage, {**plan.questions, "modules": missing, "data": []})
+        lost = [row["name"] for row in answers["modules"] if "error" not in row]
+    except ProbeError:
+        lost = missing
+    if lost:
+        owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})
+        raise FreezeError(
+            f"PyInstaller left out {', '.join(lost)} of {', '.join(owners)}",
+            "if the bundle works without, say so: [freeze] exclude = [...]",
+        )
+
+
+def _driver_digest() -> str:
+    return sha256_of_tree(driver_dir())

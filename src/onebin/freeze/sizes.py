@@ -1,0 +1,82 @@
+"""How many bytes of an artifact are whose: raw, and in the file.
+
+Enters: the rows of what was frozen, by owner. Leaves: a row for each owner. A payload is compressed as a whole, so what
+one owner takes in it is an estimate: its share by what the owner's files take when they are compressed by themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from onebin.card import BOOT_LOADER, C_LIBRARY, CONTENTS, DISTRIBUTION, INTERPRETER, LAUNCHER, MANIFEST, ONEBIN, SYSTEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from onebin.card import Payload, SizeRow
+    from onebin.freeze.tree import Contents
+
+_KINDS = frozenset({BOOT_LOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM})
+_LEVEL = 3
+_CHUNK = 1 << 20
+
+
+def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable: Path) -> list[SizeRow]:
+    """Return a row for each owner; `in_file` is what its files take compressed by themselves. Raises OSError.
+
+    A module in PyInstaller's archive has its part of the executable; the rest of that is the boot loader's.
+    """
+    files = contents.sources
+    modules = {name: packed.size for name, packed in contents.archive.items()}
+    whole, packed = executable.stat().st_size, _compressed([executable])
+    found = []
+    for owner, places in owners.items():
+        paths = [_frozen(each, files.get(each), executable) for each in places if each in files or owner == C_LIBRARY]
+        in_archive = [modules[each] for each in places if each in modules and each not in files]
+        size = sum(in_archive) + (max(whole - sum(modules.values()), 0) if owner == BOOT_LOADER else 0)
+        found.append(
+            _row(
+                owner,
+                files=len(paths) + len(in_archive),
+                size=size + sum(path.stat().st_size for path in paths),
+                in_file=_compressed(paths) + packed * size // max(whole, 1),
+            )
+        )
+    return found
+
+
+def in_artifact(rows: Iterable[SizeRow], payload: Payload, size: int) -> list[SizeRow]:
+    """Return the rows with their shares of the executable part of an artifact, whose size in bytes is given.
+
+    In a folder nothing is compressed: `size` is 0 there.
+    """
+    rows = list(rows)
+    if not size:
+        return [{**row, "in_file": row["bytes"]} for row in rows]
+    room, taken = payload.size or size, max(sum(row["in_file"] for row in rows), 1)
+    shared: list[SizeRow] = [{**row, "in_file": round(row["in_file"] * room / taken)} for row in rows]
+    return [*shared, *([_row(LAUNCHER, files=1, size=payload.offset, in_file=payload.offset)] if payload.size else [])]
+
+
+def _frozen(place: str, source: Path | None, executable: Path) -> Path:
+    """Return the file at a place of the tree, which may have been stripped; a one-file executable has its source's."""
+    file = executable.parent / CONTENTS / place
+    return source if source is not None and not file.exists() else file
+
+
+def _row(owner: str, *, files: int, size: int, in_file: int) -> SizeRow:
+    kind = owner if owner in {*_KINDS, LAUNCHER} else DISTRIBUTION
+    return {"owner": owner, "kind": kind, "files": files, "bytes": size, "in_file": in_file}
+
+
+def _compressed(files: Iterable[Path]) -> int:
+    """Return how many bytes some files take together, one after the other."""
+    compressor, size = zstandard.ZstdCompressor(level=_LEVEL).compressobj(), 0
+    for file in files:
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                size += len(compressor.compress(chunk))
+    return size + len(compressor.flush())

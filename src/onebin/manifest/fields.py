@@ -1,0 +1,225 @@
+"""The kinds of strings that the manifest's keys hold: names, versions, paths, URLs, modules, commands.
+
+A string enters as TOML has it, and leaves checked; what is wrong with it leaves as pydantic's error, in the
+manifest's own words. Each kind is part of the JSON Schema, too.
+"""
+
+import keyword
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from onebin.manifest.toml import shown
+
+
+def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
+    """Make the error that a check of a value raises; `hint` says what to do."""
+    return PydanticCustomError("onebin", "{message}", {"message": message, "hint": hint})
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A kind of string: what it is called, its pattern, a remedy, and a check for what no pattern can say.
+
+    None takes a leading "-", since these strings become arguments of other programs.
+    """
+
+    expected: str
+    pattern: str
+    hint: str | None = None
+    check: Callable[[str], None] = lambda _: None
+
+    def read(self, value: str) -> str:
+        if len(value) > _MAX_LENGTH:
+            raise wrong(f"{shown(value)} is longer than {_MAX_LENGTH} characters", self.hint)
+        if value.startswith("-"):
+            raise wrong(f'{shown(value)} starts with "-": other tools would take it for an option', self.hint)
+        if not re.fullmatch(self.pattern, value) or value != value.strip() or _CONTROL.search(value):
+            raise wrong(f"expected {self.expected}, found {shown(value)}", self.hint)
+        self.check(value)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(self, inner: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(inner) | {"pattern": f"^(?!-)({self.pattern})$"}
+
+
+_MAX_LENGTH = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
+_SCHEMES = ("https", "ssh", "git", "http", "file")
+
+
+def _check_device(value: str) -> None:
+    if _DEVICE.fullmatch(value):
+        raise wrong(f"{shown(value)} is a device on Windows, no file name", "choose another name")
+
+
+def _check_importable(value: str) -> None:
+    for part in re.split("[.:]", value):
+        if not part.isidentifier() or keyword.iskeyword(part):
+            hint = "a name has letters, digits and _, no digit first, and is no keyword of Python"
+            raise wrong(f"{shown(value)} cannot be imported because of {shown(part)}", hint)
+
+
+def _check_inside(value: str) -> None:
+    if {".", ".."} & set(value.split("/")):
+        raise wrong(f'{shown(value)} has "." or ".." as a part', _PARTS)
+
+
+def _check_words(value: str) -> None:
+    try:
+        shlex.split(value)
+    except ValueError:
+        raise wrong(f"{shown(value)} has a quote that is not closed") from None
+
+
+def _check_version(value: str) -> None:
+    try:
+        sound = value == "*" or all(len(SpecifierSet(part)) for part in value.split(","))
+    except ValueError:
+        sound = False
+    if not sound:
+        raise wrong(f"expected a version specifier, found {shown(value)}", _VERSION_HINT)
+
+
+def _check_requirement(value: str) -> None:
+    try:
+        requirement = Requirement(value)
+    except (ValueError, RecursionError):
+        raise wrong(f"expected a requirement, found {shown(value)}", _REQUIREMENT_HINT) from None
+    if requirement.marker:
+        raise wrong(f"{shown(value)} has a marker, and so is not always wanted", "leave the marker out")
+    if requirement.url:
+        _check_url(requirement.url, ("https", "http", "file", *(f"git+{scheme}" for scheme in _SCHEMES)))
+
+
+def _check_git(value: str) -> None:
+    if SCP.fullmatch(value):
+        return
+    if value.startswith("git+"):
+        raise wrong(f'{shown(value)} starts with "git+"', 'leave the "git+" out')
+    _check_url(value, _SCHEMES)
+    if re.search(r"[@#]", urlsplit(value).path + value.partition("#")[1]):
+        hint = 'write them as rev = "..." and subdirectory = "..."'
+        raise wrong(f"{shown(value)} has a revision or a fragment in it", hint)
+
+
+def _check_url(value: str, schemes: tuple[str, ...]) -> None:
+    """Refuse what git and package tools would not take for a URL with a host, and any secret in it."""
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        raise wrong(f"{shown(value)} is no URL", _GIT_HINT) from None
+    if url.scheme not in schemes:
+        hint = f"write one that starts with {', '.join(schemes[:-1])} or {schemes[-1]}, and then ://"
+        raise wrong(f"{shown(value)} is no URL of a kind that onebin fetches", hint)
+    login, _, host = url.netloc.rpartition("@")
+    if ":" in login or (login and "ssh" not in url.scheme):
+        hint = "leave it out, and let git's credential helper or a .netrc file hold it"
+        raise wrong(f"{shown(value)} holds a login, which would end up in the lock and in logs", hint)
+    if not (url.path.startswith("/") if "file" in url.scheme else host) or "-" in (login[:1], host[:1]):
+        raise wrong(f"{shown(value)} names no host or no absolute path", _GIT_HINT)
+
+
+NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+ROW_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_DOTTED = r"[^\s.:/-]+(\.[^\s.:/-]+)*"
+_INSIDE = r"[^/\\:]+(/[^/\\:]+)*"
+_VERSION_HINT = 'write ">=1.2", "==1.2" (PEP 440) or "*" for any; a directory goes in { path = "..." }'
+_REQUIREMENT_HINT = 'write one such as "datasette>=0.65" (PEP 508); a directory goes in path = "..."'
+_GIT_HINT = 'write one such as "https://host/path" or "git@host:path"'
+_PLAIN = "letters, digits and . _ -; 64 at most; a letter or digit first, no dot last"
+_PARTS = 'write plain names with "/" between them, such as "assets/icons"'
+_SLASHES = 'write it relative to the manifest, and with "/" also for Windows, such as "./plugins/csv"'
+
+FileName = Annotated[
+    str,
+    _Text("a plain file name", r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", _PLAIN, _check_device),
+]
+Interpreter = Annotated[
+    str,
+    _Text(
+        "a Python version from 3.10 on, or the path of an interpreter",
+        r"3\.[1-9][0-9](\.[0-9]{1,3})?|[^\\/]*/[^\\]*",
+        'write one such as "3.12", "3.12.1" or "/opt/python/bin/python3"',
+    ),
+]
+Distribution = Annotated[str, _Text("a package's name", NAME, "as PyPI has it: letters, digits and . _ -")]
+SourceName = Annotated[
+    str, _Text('a package\'s name, or "*" for any', rf"\*|{NAME}", "as PyPI has it: letters, digits and . _ -")
+]
+RowName = Annotated[str, _Text("a plugin's name", ROW_NAME, "letters, digits and . _ -")]
+Extra = Annotated[str, _Text("an extra's name", NAME, "letters, digits and . _ -; without brackets")]
+Version = Annotated[
+    str,
+    _Text("a version specifier", r"[^@;]+", _VERSION_HINT, _check_version),
+    AfterValidator(lambda value: "" if value == "*" else "".join(value.split())),
+]
+RequirementText = Annotated[
+    str,
+    _Text("a requirement", r"[A-Za-z0-9][^;]*(;.*)?", _REQUIREMENT_HINT, _check_requirement),
+]
+LocalPath = Annotated[str, _Text("a path", r"[^\\]+", _SLASHES)]
+InnerPath = Annotated[str, _Text("a relative path", _INSIDE, _PARTS, _check_inside)]
+GitUrl = Annotated[
+    str,
+    _Text("the URL of a git repository", r"[^\s]+", _GIT_HINT, _check_git),
+]
+Revision = Annotated[
+    str,
+    _Text("a branch, a tag or a commit", r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", "letters, digits and . _ / + -"),
+]
+Script = Annotated[
+    str,
+    _Text("a console script's name", r"[A-Za-z0-9_][A-Za-z0-9._+-]*", 'a function goes in entry = "mod:func"'),
+]
+Entry = Annotated[
+    str,
+    _Text("module:attribute", rf"{_DOTTED}:{_DOTTED}", 'write one such as "pkg.cli:main"', _check_importable),
+]
+Module = Annotated[
+    str, _Text("a module's name", _DOTTED, 'write it as in an import, such as "pkg.mod"', _check_importable)
+]
+TopLevel = Annotated[
+    str,
+    _Text("a top-level package's name", r"[^\s.:/-]+", "write the part before the first dot", _check_importable),
+]
+Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0-9._-]*", 'such as "logscan.parsers"')]
+
+Glibc = Annotated[str, _Text("a version of glibc", r"2\.[0-9]{1,3}", 'such as "2.28"')]
+
+Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
+SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]
+Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
+RowNames = Annotated[tuple[RowName, ...], Strict(strict=False)]
+CommandLine = Annotated[
+    str,
+    _Text(
+        'a command line with "{artifact}" in it',
+        r"[^\n]*\{artifact\}[^\n]*",
+        'such as "{artifact} --version"',
+        _check_words,
+    ),
+]
+CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
+TopLevels = Annotated[tuple[TopLevel, ...], Strict(strict=False)]
+
+
+# What makes a folder a project (uv asks for one of them), and all that may hold its requirements.
+PROJECT_MARKS = ("pyproject.toml", "setup.py")
+
+
+PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")

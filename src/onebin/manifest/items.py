@@ -1,0 +1,160 @@
+"""What `onebin add` takes: a requirement (PEP 508), or the path of a project, a wheel or a source archive.
+
+A word of the command line enters, an `Item` leaves: a name and the row of `[plugins]` that it becomes. All that is
+wrong with several of them leaves together, as the findings of one `ManifestError`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from packaging.requirements import Requirement
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
+
+from onebin.errors import Finding, ManifestError
+from onebin.manifest.fields import PROJECT_MARKS
+from onebin.manifest.problems import problems_of
+from onebin.manifest.toml import shown
+from onebin.system import absolute, is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@")
+_BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
+_TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one item asks for: a row's name, and the keys that the row is to have."""
+
+    name: str
+    row: Mapping[str, Any]
+
+
+class BadItemError(Exception):
+    """A word that is no item: what is wrong with it, and what to do."""
+
+    def __init__(self, message: str, hint: str | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def read_items(items: Sequence[str], directory: Path) -> list[Item]:
+    """Return what the words of a command line add, or raise ManifestError with all that is wrong with them."""
+    read: list[Item] = []
+    findings: list[Finding] = []
+    for item in items:
+        try:
+            read.append(_read_path(item, directory) if is_path(item) else _read_requirement(item))
+        except BadItemError as error:
+            findings.append(Finding(shown(item), error.message, error.hint))
+    if findings:
+        raise ManifestError("these are no plugins", findings)
+    return read
+
+
+def is_path(item: str) -> bool:
+    """Whether an item is a path: by its look, or because a project is there. A mere directory is not enough."""
+    if _NAMED_URL.match(item) or "://" in item:
+        return False
+    looks = item.startswith(".") or "/" in item or os.sep in item or item.endswith((".whl", ".tar.gz"))
+    return looks or any(is_there(Path(item, file)) for file in PROJECT_MARKS)
+
+
+def _refuse(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
+    """Raise what the manifest would say against the value at `path` of these tables."""
+    for problem in problems_of(table):
+        if problem.path[: len(path)] == path:
+            raise BadItemError(problem.message, problem.hint)
+
+
+def _read_requirement(item: str) -> Item:
+    if "://" in item and not _NAMED_URL.match(item):
+        raise BadItemError("a URL needs the name of what is there", 'write "NAME @ git+https://host/path"')
+    _refuse(("host", "package"), {"host": {"package": item}})
+    requirement = Requirement(item)
+    row: dict[str, Any] = _read_url(requirement.url) if requirement.url else {}
+    before = _BEFORE_VERSION.match(item)
+    version = "".join(item[before.end() :].split()).strip("()") if before and not row else ""
+    if version:
+        row["version"] = version
+    if requirement.extras:
+        row["extras"] = sorted(requirement.extras)
+    return _item(requirement.name, row)
+
+
+def _read_url(url: str) -> dict[str, Any]:
+    if not url.startswith("git+"):
+        raise BadItemError("only git repositories can be given as a URL", "download the file and give its path")
+    location, _, fragment = url.removeprefix("git+").partition("#")
+    row = {"git": location}
+    if "@" in urlsplit(location).path:
+        row["git"], _, row["rev"] = location.rpartition("@")
+    return row | {key: value for key, value in parse_qsl(fragment) if key == "subdirectory"}
+
+
+def _read_path(item: str, directory: Path) -> Item:
+    location, extras = split_extras(item)
+    path = Path(location)
+    if not is_there(path):
+        raise BadItemError("there is no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
+    if path.is_file():
+        read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+        try:
+            name = str(read_name(path.name)[0])
+        except ValueError:
+            hint = "name a project's directory, or a .whl or .tar.gz file with name and version in its own name"
+            raise BadItemError("it is no project, no wheel and no source archive", hint) from None
+    else:
+        name = _project_name(path)
+    return _item(name, {"path": stored_path(location, directory), **({"extras": extras} if extras else {})})
+
+
+def _project_name(project: Path) -> str:
+    """Return the name in pyproject.toml (PEP 621), or else the directory's."""
+    if not any((project / file).is_file() for file in PROJECT_MARKS):
+        raise BadItemError("it is no Python project", f"it has no {PROJECT_MARKS[0]}: name the project's own directory")
+    try:
+        data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        data = {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadItemError("its pyproject.toml cannot be read as TOML", str(error)) from None
+    table = data.get("project")
+    name = table.get("name") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else project.resolve().name
+
+
+def _item(name: str, row: dict[str, Any]) -> Item:
+    _refuse(("plugins", name), {"plugins": {name: row or "*"}})
+    return Item(name, row)
+
+
+def split_extras(item: str) -> tuple[str, list[str]]:
+    """Split "./plugin[a,b]" into the path and its extras, unless there is a path of just that name."""
+    found = _TRAILING_EXTRAS.search(item)
+    if not found or is_there(Path(item)):
+        return item, []
+    return item[: found.start()], [extra.strip() for extra in found[1].split(",")]
+
+
+def stored_path(location: str, directory: Path) -> str:
+    """Return a path as the manifest has it: relative to `directory` where it can be, with "/"."""
+    target, start = absolute(Path(location)), absolute(directory)
+    if not target.is_relative_to(start):  # ".." leads through what a link points to, not through the link
+        target, start = target.resolve(), start.resolve()
+    try:
+        path = Path(os.path.relpath(target, start)).as_posix()
+    except ValueError:  # another drive of Windows
+        return target.as_posix()
+    return f"./{path}" if path.startswith("-") else path

@@ -1,0 +1,311 @@
+"""The tables of the manifest and the rules on which of their keys go together, as pydantic models.
+
+The models say what one table holds; `manifest_problems` says in words what a file has wrong, and `manifest` reads one.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import quote
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from onebin.manifest import fields as kinds
+from onebin.manifest.fields import wrong
+from onebin.manifest.toml import shown
+
+
+class Table(BaseModel):
+    """A table of the manifest: its keys, and the rules on which of them go together.
+
+    The fields say what one key holds. The rules are data, because both `_broken_rules` and the JSON Schema are
+    made from them.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=lambda name: name.replace("_", "-")
+    )
+    exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    at_most_one: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # a key, and those of which one must stand beside it
+    only_with: ClassVar[Mapping[tuple[str, str], tuple[str, str]]] = {}  # a value, and what another key must be then
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """Return the keys of this table, as the manifest spells them."""
+        return [entry.alias or name for name, entry in cls.model_fields.items()]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        json_schema = handler.resolve_ref_schema(handler(core))
+        rules: list[JsonSchemaValue] = [{"oneOf": _required(keys)} for keys in cls.exactly_one]
+        rules += [{"not": {"required": list(pair)}} for pair in combinations(cls.at_most_one, 2)]
+        rules += [{"if": _has(*when, required=True), "then": _has(*then)} for when, then in cls.only_with.items()]
+        if rules:
+            json_schema["allOf"] = rules
+        if cls.needs:
+            json_schema["dependentSchemas"] = {key: {"anyOf": _required(others)} for key, others in cls.needs.items()}
+        return json_schema
+
+
+def _required(keys: tuple[str, ...]) -> list[JsonSchemaValue]:
+    return [{"required": [key]} for key in keys]
+
+
+def _has(key: str, value: str, *, required: bool = False) -> JsonSchemaValue:
+    return {"properties": {key: {"const": value}}} | ({"required": [key]} if required else {})
+
+
+class _Source(Table):
+    """Where host or plugin comes from, if not by its version from an index."""
+
+    path: kinds.LocalPath | None = Field(
+        None, description="Project directory, wheel or .tar.gz, relative to the manifest."
+    )
+    git: kinds.GitUrl | None = Field(None, description="Git repository: https://, ssh://, file:// or git@host:path.")
+    rev: kinds.Revision | None = Field(None, description="Branch, tag or commit of the git repository.")
+    subdirectory: kinds.InnerPath | None = Field(None, description="Where the project is in the git repository.")
+    extras: kinds.Extras = Field((), description="Extras of the distribution (PEP 508).")
+
+    def _suffix(self) -> str:
+        return f"[{','.join(self.extras)}]" if self.extras else ""
+
+    def _wanted_from(self, name: str) -> str | None:
+        if self.path:
+            explicit = self.path.startswith(("./", "../", "/")) or self.path[1:2] == ":"
+            return f"{'' if explicit else './'}{self.path}{self._suffix()}"
+        if self.git:
+            scp = kinds.SCP.fullmatch(self.git)
+            url = f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp else self.git
+            rev = f"@{self.rev}" if self.rev else ""
+            inside = f"#subdirectory={quote(self.subdirectory)}" if self.subdirectory else ""
+            return f"{name}{self._suffix()} @ git+{url}{rev}{inside}"
+        return None
+
+
+class Bundle(Table):
+    """`[bundle]`: the executable."""
+
+    name: kinds.FileName = Field(description="File name of the executable.")
+    python: kinds.Interpreter | None = Field(
+        None, description="Interpreter to freeze: a version from 3.10 on, or a path. Default: the one onebin runs on."
+    )
+
+
+class Host(_Source):
+    """`[host]`: the application that the plugins extend, and how it is started."""
+
+    exactly_one = (("package", "path", "git"), ("script", "entry"))
+    needs = {
+        "rev": ("git",),
+        "subdirectory": ("git",),
+        "extras": ("path", "git"),
+        "name": ("path", "git"),
+        "git": ("name",),
+    }
+
+    package: kinds.RequirementText | None = Field(
+        None, description="Requirement (PEP 508) of the host, without a marker."
+    )
+    name: kinds.Distribution | None = Field(None, description="Name of the distribution that git or path holds.")
+    script: kinds.Script | None = Field(None, description="Console script of the host that the executable runs.")
+    entry: kinds.Entry | None = Field(None, description="Object that the executable calls, as module:attribute.")
+    interpreter: bool = Field(
+        False, description="Whether users may run the executable as a Python: -m, -c, - or a script."
+    )
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution's name, normalised (PEP 503), or None where only a build can tell."""
+        name = Requirement(self.package).name if self.package else self.name
+        return canonicalize_name(name) if name else None
+
+    @property
+    def wanted(self) -> str:
+        """The host as a requirement (PEP 508), or as a path that starts with "./", "../", "/" or a drive."""
+        return self._wanted_from(self.name or "") or self.package or ""
+
+
+class PluginTable(_Source):
+    """A row of `[plugins]` that says more than a version."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    at_most_one = ("version", "path", "git")
+    needs = {"rev": ("git",), "subdirectory": ("git",), "timeout": ("isolate",)}
+
+    version: kinds.Version | None = Field(None, description='Version specifier (PEP 440), or "*" for any version.')
+    package: kinds.Distribution | None = Field(None, description="The distribution's name, where the row has another.")
+    modules: kinds.Modules = Field(
+        (), description="Modules that are the plugin. Alone, they are expected in something else that is locked."
+    )
+    after: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come before this one.")
+    before: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come after this one.")
+
+    isolate: bool = Field(
+        False, description="Whether the plugin runs in a process of its own; its extension points need a contract."
+    )
+    timeout: Annotated[float, Field(gt=0, le=86400)] | None = Field(
+        None, description="How many seconds a call of an isolated plugin may take. Default: 60."
+    )
+
+
+class PluginRow(PluginTable):
+    """One row of `[plugins]`; its `version` is "" for "*", and None if the row has none."""
+
+    name: kinds.RowName
+
+    @property
+    def modules_only(self) -> bool:
+        """Whether the row adds no requirement: its modules are expected in something else that is locked."""
+        return (
+            bool(self.modules) and self.version is None and not (self.path or self.git or self.package or self.extras)
+        )
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution's name, normalised (PEP 503), or None if it has none or only a build can tell."""
+        if self.modules_only or (self.path and not self.package):
+            return None
+        return canonicalize_name(self.package or self.name)
+
+    @property
+    def wanted(self) -> str | None:
+        """The plugin as a requirement (PEP 508) or a path (as `Host.wanted`), or None if it adds neither."""
+        if self.modules_only:
+            return None
+        name = self.package or self.name
+        return self._wanted_from(name) or f"{name}{self._suffix()}{self.version or ''}"
+
+
+class ExtensionPoint(Table):
+    """`[extension-points."NAME"]`: a name under which the host looks plugins up."""
+
+    needs = {"provides": ("contract",)}
+
+    contract: kinds.Entry | None = Field(
+        None, description="What the plugins must fit: a Protocol, ABC, class or callable type, as module:attribute."
+    )
+    provides: Literal["factory", "instance"] | None = Field(
+        None, description="What the plugins' symbols are: factories (classes, too), or instances of the contract."
+    )
+    load: Literal["lazy", "eager"] = Field(
+        "lazy", description="lazy: imported when the host asks for it; eager: imported at start, in order."
+    )
+    on_error: Literal["fail", "skip"] = Field(
+        "fail", description="fail: the error of a plugin's import is the host's; skip: warn, and leave the plugin out."
+    )
+
+
+Layout = Literal["cached", "onefile", "onedir"]
+
+
+class Freeze(Table):
+    """`[freeze]`: ways out, for what onebin cannot find by itself."""
+
+    only_with = {("libc", "bundled"): ("layout", "cached")}
+
+    include: kinds.Modules = Field((), description="Modules to freeze in addition.")
+    exclude: kinds.Modules = Field((), description="Modules to leave out.")
+    data: Mapping[kinds.InnerPath, kinds.LocalPath] = Field(
+        default_factory=dict,
+        description="Files to add: folder in the bundle = a file, or a directory whose content goes there.",
+    )
+    keep_source: kinds.TopLevels = Field(
+        (), description="Top-level packages that lie as files in the bundle, source beside bytecode."
+    )
+    optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Level of optimisation, as of python -O.")
+    strip: bool = Field(
+        default=True, description="Whether symbols are stripped from the interpreter's and the system's libraries."
+    )
+    layout: Layout = Field(
+        "cached",
+        description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",
+    )
+
+    compression: Annotated[int, Field(ge=1, le=22)] = Field(
+        3, description="Level at which the file is compressed (zstd): higher ones take longer and make it smaller."
+    )
+    libc: Literal["system", "bundled"] = Field(
+        "system",
+        description="system: the C library of the machine it runs on; bundled: one that the artifact carries.",
+    )
+
+
+class Target(Table):
+    """`[target]`: the machines on which the artifact is to run."""
+
+    glibc: kinds.Glibc | None = Field(
+        None, description="The oldest glibc on them: a build that needs a newer one is an error."
+    )
+
+
+class Locking(Table):
+    """`[lock]`: what may be locked."""
+
+    allow_source: kinds.SourceNames = Field(
+        (),
+        description='Packages of an index that may be built from source, which runs their code; "*" is for all.',
+    )
+
+
+class Verify(Table):
+    """`[verify]`: what proves the artifact, beside onebin's own questions."""
+
+    commands: kinds.CommandLines = Field(
+        (), description="Command lines with {artifact} in them, run with the staged host and with the artifact alike."
+    )
+
+
+def _row(value: object) -> object:
+    if isinstance(value, str):
+        return {"version": value}
+    if isinstance(value, dict) and value:
+        return value
+    hint = 'write a version such as ">=1.2", "*" for any, or a table such as { path = "plugins/x" }'
+    raise wrong(f"expected a version or a table, found {'an empty table' if value == {} else shown(value)}", hint)
+
+
+class Document(Table):
+    """The manifest of onebin: a host and its plugins, to become one executable."""
+
+    model_config = ConfigDict(title="bundle.toml")
+
+    bundle: Bundle
+    host: Host
+    plugins: Mapping[
+        kinds.RowName, Annotated[PluginTable, BeforeValidator(_row, json_schema_input_type=kinds.Version | PluginTable)]
+    ] = Field(default_factory=dict, description="The plugins, in the order in which they are registered.")
+    extension_points: Mapping[kinds.Group, ExtensionPoint] = Field(
+        default_factory=dict, description="How the plugins of one extension point are loaded."
+    )
+    freeze: Freeze = Field(default_factory=Freeze)
+    lock: Locking = Field(default_factory=Locking)
+    target: Target = Field(default_factory=Target)
+    verify: Verify = Field(default_factory=Verify)
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "bundle": Bundle,
+    "host": Host,
+    "plugins": PluginTable,
+    "extension-points": ExtensionPoint,
+    "freeze": Freeze,
+    "lock": Locking,
+    "target": Target,
+    "verify": Verify,
+}
+
+
+def is_excluded(module: str, excluded: Iterable[str]) -> bool:
+    """Tell whether a module is, or lies in, one that the manifest leaves out."""
+    return any(module == name or module.startswith(f"{name}.") for name in excluded)

@@ -1,0 +1,177 @@
+"""What is wrong with a manifest: pydantic's findings and broken rules, in the manifest's own words and by its lines."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import Any, NamedTuple
+
+from packaging.utils import canonicalize_name
+from pydantic import (
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from onebin.errors import Finding
+from onebin.manifest import fields as kinds
+from onebin.manifest.model import TABLES, Document, ExtensionPoint, Freeze, Host, PluginTable, Table
+from onebin.manifest.toml import key_path, lines, shown
+from onebin.system import display, either, similar
+
+# The keys of a plugin's row that name other rows.
+ORDER_KEYS = frozenset({"after", "before"})
+
+# The keys of a plugin's row that say nothing of where it comes from.
+_NOT_SOURCES = ORDER_KEYS | {"isolate", "timeout"}
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a manifest, at a path of keys; its line is not known yet."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str | None
+
+
+def problems_of(document: Mapping[str, Any]) -> list[Problem]:
+    """Say everything that is wrong with a manifest that is given as its tables, as `tomllib` reads them."""
+    return read_document(document)[1]
+
+
+def read_document(document: Mapping[str, Any]) -> tuple[Document | None, list[Problem]]:
+    """Return the tables of a manifest as models, None if they are not sound, and everything that is wrong."""
+    broken = list(_broken_rules(document))
+    try:
+        return Document.model_validate(document), broken
+    except ValidationError as error:
+        return None, [*map(_problem, error.errors(include_url=False)), *broken]
+
+
+def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check which keys stand beside each other; from the keys alone, whatever is wrong with their values."""
+    if isinstance(host := document.get("host"), dict):
+        yield from _broken_in(host, Host, ("host",))
+    freeze = document.get("freeze")
+    yield from _broken_in(freeze if isinstance(freeze, dict) else {}, Freeze, ("freeze",))
+    points = document.get("extension-points")
+    for name, point in points.items() if isinstance(points, dict) else ():
+        yield from _broken_in(point if isinstance(point, dict) else {}, ExtensionPoint, ("extension-points", name))
+    rows = document.get("plugins")
+    seen: dict[str, str] = {}
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        path = ("plugins", name)
+        first = seen.setdefault(canonicalize_name(name), name)
+        if first != name:
+            yield Problem(path, f"the same name as {key_path(('plugins', first))} (PEP 503)", "remove one of the two")
+        table = row if isinstance(row, dict) else {}
+        yield from _broken_in(table, PluginTable, path)
+        modules_only = table.keys() - _NOT_SOURCES == {"modules"} and table["modules"]
+        elsewhere = table.keys() & {"path", "package"} or modules_only
+        if not elsewhere and re.fullmatch(kinds.ROW_NAME, name) and not re.fullmatch(kinds.NAME, name):
+            yield Problem(path, f"{shown(name)} is no package's name (PEP 508)", 'add package = "NAME" to the row')
+    yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
+
+
+def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
+    """Report names in `after` and `before` that no other row has."""
+    known = {canonicalize_name(name): name for name in rows}
+    for name, row in rows.items():
+        for key in sorted(ORDER_KEYS & row.keys()) if isinstance(row, dict) else ():
+            for other in row[key] if isinstance(row[key], list) else ():
+                if not isinstance(other, str) or not re.fullmatch(kinds.ROW_NAME, other):
+                    continue  # a finding of its own
+                meant = known.get(canonicalize_name(other))
+                if meant is None:
+                    near = similar(other, rows)
+                    hint = f"did you mean {near}?" if near else f"the plugins are {', '.join(rows)}"
+                    yield Problem(("plugins", name, key), f"there is no plugin {shown(other)}", hint)
+                elif meant == name:
+                    yield Problem(("plugins", name, key), f"{shown(other)} is the plugin itself", "name another one")
+
+
+def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ...]) -> Iterator[Problem]:
+    meant = {similar(key, model.known_keys()) or key: key for key in table}  # a typo is one finding, not two
+    for group in model.exactly_one:
+        if not meant.keys() & set(group):
+            yield Problem(path, f"expected {either(group)}, found none of them", f'add one, such as {group[0]} = "..."')
+    for group in (*model.exactly_one, model.at_most_one):
+        present = [key for key in meant if key in group]
+        for other in present[1:]:
+            message = f"`{present[0]}` and `{other}` exclude each other"
+            yield Problem((*path, meant[other]), message, "keep one of them")
+    for key, others in model.needs.items():
+        if key in meant and not meant.keys() & set(others):
+            hint = f"add {either(others)}" + ("" if key == "git" else f", or remove `{key}`")
+            if (key, "package" in meant) == ("extras", True):
+                hint = 'write them in the requirement: package = "NAME[EXTRA]"'
+            yield Problem((*path, meant[key]), f"`{key}` needs {either(others)} beside it", hint)
+    for (key, value), (other, only) in model.only_with.items():
+        if key in meant and table[meant[key]] == value and table.get(meant.get(other, ""), only) != only:
+            message = f'{key} = "{value}" needs {other} = "{only}"'
+            yield Problem((*path, meant[key]), message, f"remove `{other}`, or remove `{key}`")
+
+
+_EXPECTED = {
+    "string_type": ("a string", 'write it in quotes: "..."'),
+    "bool_type": ("true or false", "write it without quotes"),
+    "float_type": ("a number", "write it without quotes"),
+    "int_type": ("an integer", "write it without quotes"),
+    "tuple_type": ("a list", 'write it in brackets: {key} = ["..."]'),
+    "model_type": ("a table", "write its keys below a line of their own: [{path}]"),
+    "dict_type": ("a table", "write its keys below a line of their own: [{path}]"),
+}
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    """Say in the manifest's own words what pydantic found."""
+    path = error["loc"][:-1] if error["loc"][-1] == "[key]" else error["loc"]
+    key = key_path(tuple(part for part in path if isinstance(part, str))[-1:])
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "onebin":
+            return Problem(path, context["message"], context["hint"])
+        case "missing" if len(path) == 1:
+            return Problem(path, f"there is no table [{key}], and every manifest needs it", f"add [{key}]")
+        case "missing":
+            return Problem(path, f"there is no `{key}`, and [{path[0]}] needs it", f'add {key} = "..."')
+        case "extra_forbidden":
+            return _unknown(path, error["input"])
+        case "literal_error" | "greater_than" | "greater_than_equal" | "less_than_equal" as kind:
+            bound = {
+                "greater_than": "more than {gt}",
+                "greater_than_equal": "from {ge} on",
+                "less_than_equal": "up to {le}",
+            }.get(kind, "{expected}")
+            expected, hint = bound.format(**context).replace("'", '"'), None
+        case kind:
+            expected, hint = _EXPECTED.get(kind, (error["msg"], None))
+    hint = hint and hint.format(key=key, path=key_path(path))
+    return Problem(path, f"expected {expected}, found {shown(error['input'])}", hint)
+
+
+def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
+    """Guess what an unknown key was meant to be: a typo, the key of another table, or a name that needs quotes."""
+    *above, key = map(str, path)
+    written = key_path((key,))
+    known = (TABLES[above[0]] if above else Document).known_keys()
+    elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
+    hint = f"known here: {', '.join(known)}"
+    if elsewhere and len(above) < 2:
+        hint = f"it belongs in [{elsewhere[0]}]"
+    elif meant := similar(key, known):
+        hint = f"did you mean `{meant}`?"
+    elif len(above) == 2 and (isinstance(value, dict) or above[0] == "plugins"):
+        hint = f"a name with a dot needs quotes: {key_path((f'{above[1]}.{key}',))}; {hint}"
+    return Problem(path, f"unknown {'key' if above else 'table or key'} `{written}`", hint)
+
+
+def located(found: list[Problem], text: str, file: Path) -> list[Finding]:
+    """Return problems as findings in the order of the file's lines."""
+    positions = lines(text)
+    findings: list[tuple[int, Finding]] = []
+    for path, message, hint in found:
+        names = tuple(map(str, path))
+        ancestors = (positions.get(names[:length], 0) for length in range(len(path), 0, -1))
+        line = next(filter(None, ancestors), 0)
+        where = f"{display(file)}:{line}: {key_path(path)}" if line else f"{display(file)}: {key_path(path)}"
+        findings.append((line, Finding(where, message, hint)))
+    return [finding for _, finding in sorted(findings, key=lambda item: item[0])]

@@ -1,0 +1,62 @@
+"""Local projects of a manifest: whether they are there, and whether a tool could read their metadata."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+from onebin.errors import Finding, ManifestError
+from onebin.manifest.fields import PROJECT_MARKS
+from onebin.system import display, is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.manifest.load import Manifest
+
+
+def check_projects(manifest: Manifest) -> None:
+    """Report every local path that is not there or cannot be installed."""
+    rows = [("host", manifest.host), *((f"plugins.{row.name}", row) for row in manifest.plugins)]
+    findings = [
+        Finding(f"{display(manifest.file)}: {key}.path", message, hint)
+        for key, row in rows
+        if row.path is not None
+        for message, hint in _path_problem(manifest.directory, row.path)
+    ]
+    if findings:
+        raise ManifestError("a local path of the manifest cannot be installed", findings)
+
+
+def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
+    target = directory / path
+    if not is_there(target):
+        yield (
+            f"there is nothing at {path}",
+            f"it is looked for at {display(target)}; paths are relative to the manifest",
+        )
+    elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_MARKS):
+        yield (
+            f"{path} is not a Python project",
+            "it has neither pyproject.toml nor setup.py; name the project's own folder",
+        )
+    elif target.is_dir() and (problem := _project_problem(target)):
+        yield f"{path}: {problem}", "mend its pyproject.toml"
+    elif target.is_file() and not target.name.endswith((".whl", ".tar.gz")):
+        yield (
+            f"{path} is a file, but no wheel or source archive",
+            "name a project's folder, a .whl or a .tar.gz",
+        )
+
+
+def _project_problem(project: Path) -> str | None:
+    """Say why no tool could read a project's metadata (PEP 621), as far as its pyproject.toml tells."""
+    file = project / "pyproject.toml"
+    try:
+        table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        return f"its pyproject.toml cannot be read: {error}"
+    if table and not (isinstance(table, dict) and table.get("name")):
+        return "its pyproject.toml has a [project] without a name"
+    return None

@@ -1,0 +1,236 @@
+"""Pack a frozen tree beside the place where it belongs.
+
+Enters: a FrozenTree, and a launcher for the cached layout. Leaves: an Artifact, whole but not yet under its name, so
+that it can be verified first while the previous one stays. Refuses: an output that cannot be written, or that is
+something which no artifact may replace.
+
+Each layout ends with the card (see `onebin.card`): a launcher with its payload, PyInstaller's one-file executable, or
+the executable in a folder.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+from onebin import card
+from onebin.card import portable
+from onebin.errors import ArtifactError, PackError, os_errors
+from onebin.freeze import in_artifact
+from onebin.pack import components, inventory, payload
+from onebin.source import describe
+from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
+from onebin.target import libc_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onebin.cache import Cache
+    from onebin.card import BuildFacts, Facts, SizeRow
+    from onebin.check import Plan
+    from onebin.freeze import FrozenTree
+
+_EXECUTABLE = 0o755
+_READABLE = 0o644
+_CHUNK = 1024 * 1024
+_LONGEST_NAME = 200
+_DRAFT = ".partial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """An artifact on its way: `draft` is complete, `output` is where `publish` puts it, `file` is what can be run."""
+
+    draft: Path
+    output: Path
+    file: Path
+    facts: Facts
+
+    def publish(self) -> None:
+        """Put the artifact in its place; raises PackError.
+
+        A file replaces its predecessor in one move, and so does a folder where the system can exchange two. Elsewhere
+        the old one goes aside first, and comes back if the new one does not make it.
+        """
+        with os_errors(PackError, "write the artifact", self.output):
+            if not self.draft.is_dir() or not self.output.exists():
+                self.draft.replace(self.output)
+                return
+            if exchange(self.draft, self.output):
+                return  # what is at the draft's place is the old one, and goes as drafts do
+            aside = Path(tempfile.mkdtemp(dir=self.output.parent, prefix=_draft_prefix(self.output), suffix=_DRAFT))
+            previous = self.output.rename(aside / self.output.name)
+            try:
+                self.draft.rename(self.output)
+            except OSError:
+                previous.rename(self.output)
+                raise
+            finally:
+                _remove(aside)
+
+
+def write_beside(output: Path, suffix: str, text: str) -> Path:
+    """Write a text file beside an artifact, under its name with a suffix, in one move; raises PackError."""
+    file = output.with_name(output.name + suffix)
+    with os_errors(PackError, "write", file):
+        draft = _draft(file, folder=False)
+        try:
+            draft.write_text(text, "utf-8")
+            draft.chmod(_READABLE)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    return file
+
+
+def check_writable(output: Path, name: str, *, folder: bool) -> None:
+    """Raise PackError if an artifact could not be written there: better now than after the freeze.
+
+    `folder` says that it will be a folder with an executable called `name` in it.
+    """
+    if is_there(output):
+        kind = _obstacle(output, name, folder=folder)
+        if kind:
+            raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
+    with os_errors(PackError, "write the artifact", output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            output.lstat()  # the system says if it does not take the name
+        _remove(_draft(output, folder=folder))
+
+
+def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
+    """Say what is in the way of an artifact, if it may not be replaced: a folder only goes if it is an artifact."""
+    if not output.is_dir():
+        return None if output.is_file() and not folder else "not a directory" if folder else "not a regular file"
+    if not folder:
+        return "a directory"
+    if not any(output.iterdir()):
+        return None
+    try:
+        card.read(output / name)
+    except ArtifactError:
+        return "a directory with other things in it"
+    return None
+
+
+def _draft(output: Path, *, folder: bool) -> Path:
+    """Make a new file or folder beside the output, under a name that says whose draft it is."""
+    suffix = f"{_DRAFT}{output.suffix}" if output.suffix == ".exe" else _DRAFT
+    if folder:
+        return Path(tempfile.mkdtemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix))
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix)
+    os.close(handle)
+    return Path(name)
+
+
+def _draft_prefix(output: Path) -> str:
+    """Return how drafts of an output are called; a long name gives way to its digest, so that the draft's fits."""
+    name = output.name if len(os.fsencode(output.name)) <= _LONGEST_NAME else sha256_of(output.name)[:32]
+    return f".{name}."
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def pack(
+    frozen: FrozenTree, plan: Plan, output: Path, cache: Cache, *, launcher: Path | None, level: int, moment: int
+) -> Iterator[Artifact]:
+    """Provide the artifact while the block runs; what the block does not publish is removed.
+
+    `launcher` is wanted for the cached layout only, and so is the `level` of compression (1 to 22, as zstd has them).
+    `moment` (seconds since 1970) is the time of every file.
+    Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
+    """
+    folder = plan.layout == "onedir"
+    check_writable(output, plan.manifest.bundle.name, folder=folder)
+    with os_errors(PackError, "write the artifact", output):
+        guard = cache.guard(f"output-{sha256_of(str(output))}")
+    with guard:
+        with os_errors(PackError, "write the artifact", output):
+            for leftover in output.parent.glob(f"{glob.escape(_draft_prefix(output))}*{_DRAFT}*"):
+                _remove(leftover)
+            draft = _draft(output, folder=folder)
+        try:
+            with os_errors(PackError, "write the artifact", output):
+                file, facts = _fill(draft, frozen, plan, launcher, level, moment)
+            yield Artifact(draft=draft, output=output, file=file, facts=facts)
+        finally:
+            _remove(draft)
+
+
+def _fill(
+    draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, level: int, moment: int
+) -> tuple[Path, Facts]:
+    """Write the artifact into its draft; return the executable file and what is on its card."""
+    file = draft
+    if draft.is_dir():
+        shutil.copytree(frozen.directory, draft, symlinks=True, dirs_exist_ok=True)
+        file = draft / frozen.executable.name
+    executable = frozen.executable if launcher is None else launcher
+    with executable.open("rb") as source, file.open("w+b") as out:
+        shutil.copyfileobj(source, out, _CHUNK)
+        loader = plan.libc.loader.name if plan.libc else ""
+        where = card.Payload()
+        if launcher is not None:
+            where = payload.write(frozen.directory, out, level=level, moment=moment, loader=loader)
+        shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
+        build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}
+        facts = _facts(plan, frozen, shares, launcher, build)
+        out.seek(0)
+        digest = hashlib.file_digest(out, "sha256").digest()
+        card.append(out, digest, facts, where)
+    file.chmod(_EXECUTABLE)
+    if draft.is_dir():
+        _date(draft, moment)
+    return file, facts
+
+
+def _date(folder: Path, moment: int) -> None:
+    """Give a folder and all in it one time (seconds since 1970), as the files in a payload have it."""
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            os.utime(path, (moment, moment))
+
+
+def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, build: BuildFacts) -> Facts:
+    """Return what the card says: nothing that differs between two builds of one lock."""
+    from onebin.pack.sbom import sbom  # noqa: PLC0415  # 0.2 s, for which no other command should wait
+
+    described = describe(plan)
+    facts: Facts = {
+        "bundle": {"name": described["name"]},
+        "onebin": described["onebin"],
+        "layout": plan.layout,
+        "build": build,
+        "host": described["host"],
+        "plugins": described["plugins"],
+        "distributions": components.components(plan),
+        "interpreter": described["interpreter"],
+        "toolchain": described["toolchain"],
+        "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
+        "sizes": shares,
+        "launcher": None
+        if launcher is None
+        else {"bytes": launcher.stat().st_size, "sha256": sha256_of_file(launcher)},
+        "files": inventory.files(frozen),
+        "modules": inventory.modules(frozen),
+        "lock": {"sha256": described["lock_sha256"], "text": plan.lock.text},
+        "manifest": {"text": described["manifest"]},
+        "questions": plan.questions,
+        "answers": portable(plan.answers),
+        "sbom": {},
+    }
+    return {**facts, "sbom": sbom(facts)}

@@ -1,0 +1,100 @@
+"""Ask the stage and the artifact the same questions, in processes of their own.
+
+The asking itself is `onebin_runtime._probe`, which is frozen into every artifact and runs as a script in the stage.
+Both run with an empty environment in an empty directory.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from onebin.card import read_answers
+from onebin.errors import ProcessError, StageError
+from onebin.system import bare_environment, run, runtime_dir, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.card import Answers, Questions
+    from onebin.stage import Stage
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 300.0
+_SHOWN_LINES = 5
+
+
+_TEMPORARY = ("TEMP", "TMP") if sys.platform == "win32" else ("TMPDIR",)
+
+
+class ProbeError(Exception):
+    """A process did not answer; the text says how it ended and what it printed last, `step` what it did then."""
+
+    def __init__(self, text: str, *, hint: str | None = None, step: str | None = None) -> None:
+        super().__init__(text)
+        self.hint = hint
+        self.step = step
+
+
+def ask_stage(stage: Stage, questions: Questions) -> Answers:
+    """Ask the unfrozen host's environment; raises ProbeError."""
+    return ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions, read_answers)
+
+
+def ask_artifact(file: Path, questions: Questions) -> Answers:
+    """Ask an artifact by its self-test switch; raises ProbeError."""
+    return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1")
+
+
+def retry_skipping(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:
+    """Ask the stage until it answers, and return what was skipped with the answers; raises StageError.
+
+    `asking` gets the steps to skip, each with the reason: those that end the process.
+    """
+    skip: dict[str, str] = {}
+    while True:
+        try:
+            return skip, asking(skip)
+        except ProbeError as error:
+            if error.step is None or error.step in skip:
+                hint = "`onebin run` starts the host there; `onebin cache clean stages` makes the stage anew"
+                raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
+            skip[error.step] = f"it ends the process, {error}"
+
+
+def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Callable[[str], T], **extra: str) -> T:
+    """Ask a process that answers as `onebin_runtime._probe` does; raises ProbeError.
+
+    `read` makes the answers of their JSON, or raises ValueError.
+    """
+    with scratch() as directory:
+        empty, temporary = directory / "empty", directory / "temporary"
+        empty.mkdir()
+        temporary.mkdir()
+        env = {**bare_environment(**extra), **dict.fromkeys(_TEMPORARY, str(temporary))}
+        try:
+            completed = run(argv, env=env, cwd=empty, stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
+        except ProcessError as error:
+            raise ProbeError(error.tail, hint=error.hint) from error
+    lines = completed.stdout.splitlines()
+    answers = next((line[1:] for line in lines if line.startswith("=")), "")
+    try:
+        return read(answers)
+    except ValueError as error:
+        printed = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
+        tail = "\n".join(printed[-_SHOWN_LINES:])
+        raise ProbeError(
+            f"exit code {completed.code}{': ' + tail if tail else ''}", step=None if answers else _last_step(lines)
+        ) from error
+
+
+def _last_step(lines: Sequence[str]) -> str | None:
+    """Return the step that a process had begun when it ended."""
+    steps = [line[1:] for line in lines if line.startswith("?")]
+    try:
+        return str(json.loads(steps[-1])) if steps else None
+    except ValueError:
+        return None

@@ -1,0 +1,240 @@
+"""Find the Python to freeze and read its facts, by asking it.
+
+uv does the search (its managed interpreters, PATH, the Windows registry); the versions that pyenv keeps are offered
+to it, because pyenv's shims answer for the active version only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from onebin.errors import InterpreterError, ProcessError
+from onebin.python import uv
+from onebin.system import environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OLDEST = (3, 10)
+
+# Parts of the standard library that no program of a user imports, or that need Tcl and Tk on the machine.
+_NOT_LIBRARY = frozenset(
+    {"test", "tests", "idlelib", "turtledemo", "tkinter", "turtle", "ensurepip", "lib2to3", "pydoc_data"}
+    | {"__phello__", "__hello__", "antigravity", "this", "_tkinter", "_ctypes_test"}
+)
+
+# Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
+_QUESTION = """
+import json, os, platform, sys, sysconfig
+var = sysconfig.get_config_var
+names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".a" not in n[-2:]]
+places = [var("LIBDIR"), os.path.join(var("LIBDIR") or "", var("MULTIARCH") or ""), sys.base_prefix,
+          os.path.join(sys.base_prefix, "lib"), var("PYTHONFRAMEWORKPREFIX")]
+files = [os.path.join(p, n) for p in places if p for n in names]
+shared = var("Py_ENABLE_SHARED") or var("PYTHONFRAMEWORK")
+library = next((f for f in files if shared and os.path.exists(f)), None)
+if sys.platform == "win32":
+    library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
+print(json.dumps({
+    "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
+    "version": platform.python_version().rstrip("+"),
+    "implementation": platform.python_implementation(),
+    "build": sys.version,
+    "platform": sysconfig.get_platform(),
+    "library": library,
+    "prefix": os.path.realpath(sys.base_prefix),
+    "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
+}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library."""
+
+    executable: Path
+    version: str
+    implementation: str
+    build: str
+    platform: str
+    library: Path | None
+    prefix: Path
+    stdlib: tuple[Path, ...]
+
+    @cached_property
+    def standard_library(self) -> tuple[str, ...]:
+        """The names of the standard library's modules, but for its tests, its demos and what needs Tcl."""
+        found = {_module_name(file) for top in self.stdlib for file in _library_files(top)}
+        return tuple(sorted(name for name in found if name is not None))
+
+    @cached_property
+    def library_names(self) -> frozenset[str]:
+        """The top-level names that the standard library answers, so that no distribution's module can."""
+        return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
+
+    @cached_property
+    def library_sources(self) -> dict[str, Path]:
+        """The source files of those modules, by their POSIX paths in the library."""
+        files = ((top, file) for top in self.stdlib for file in _library_files(top))
+        return {file.as_posix(): top / file for top, file in files if file.suffix == ".py" and _module_name(file)}
+
+    @property
+    def minor(self) -> str:
+        """The feature version, such as "3.12": what wheels and bytecode depend on."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """All that makes two interpreters produce different artifacts."""
+        return {
+            "executable": str(self.executable),
+            "version": self.version,
+            "implementation": self.implementation,
+            "build": self.build,
+            "platform": self.platform,
+        }
+
+
+def find(wanted: str | None, directory: Path) -> Interpreter:
+    """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
+
+    A relative path refers to `directory`, the manifest's.
+
+    Raises InterpreterError when there is none, when it is too old, or when it cannot be frozen.
+    """
+    executable = _search(wanted, directory) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
+    found = ask(executable)
+    _check_usable(found, wanted)
+    return found
+
+
+def ask(executable: Path) -> Interpreter:
+    """Return the facts of one interpreter; raises InterpreterError if it does not answer."""
+    try:
+        completed = run([executable, "-I", "-c", _QUESTION], env=environment(), timeout=60)
+    except ProcessError as error:
+        raise InterpreterError(f"cannot run the interpreter {executable}: {error.tail}", error.hint) from error
+    try:
+        facts = json.loads(completed.stdout)
+        library = facts["library"]
+        return Interpreter(
+            executable=Path(facts["executable"]),
+            version=facts["version"],
+            implementation=facts["implementation"],
+            build=facts["build"],
+            platform=facts["platform"],
+            library=Path(library) if library else None,
+            prefix=Path(facts["prefix"]),
+            stdlib=tuple(Path(place) for place in facts["stdlib"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        hint = "name a Python in [bundle] python; `onebin doctor` lists those found"
+        raise InterpreterError(f"{executable} does not answer as a Python does", hint) from error
+
+
+def installed() -> list[Interpreter]:
+    """Return every interpreter on this machine that answers, newest first, each once."""
+    found: dict[Path, Interpreter] = {}
+    for executable in [*_pyenv_executables(), *uv.list_pythons(_search_environment())]:
+        try:
+            interpreter = ask(executable)
+        except InterpreterError:
+            continue
+        found.setdefault(interpreter.executable, interpreter)
+    return sorted(found.values(), key=lambda each: Version(each.version), reverse=True)
+
+
+def is_new_enough(interpreter: Interpreter) -> bool:
+    """Tell whether PyInstaller and the runtime support this version."""
+    return Version(interpreter.version).release >= OLDEST
+
+
+def missing_library_hint(interpreter: Interpreter) -> str:
+    """Say how to get a Python with a shared library, for the ways in which people install Python."""
+    return (
+        f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: "
+        f"PYTHON_CONFIGURE_OPTS=--enable-shared), or take one that uv keeps: uv python install {interpreter.minor}"
+    )
+
+
+def _module_name(file: PurePath) -> str | None:
+    """Return the dotted name of a file of the standard library, or None if it is no module."""
+    stem, _, suffix = file.name.partition(".")
+    if suffix != "py" and not suffix.endswith(("so", "pyd")):
+        return None
+    parts = [*file.parts[:-1], *(() if stem == "__init__" else (stem,))]
+    if not parts or _NOT_LIBRARY & set(parts) or parts[0].startswith(("_test", "_xx")):
+        return None
+    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+
+
+def _library_files(top: Path) -> Iterator[PurePath]:
+    """Yield the files below a folder, relative to it, leaving out what holds no modules (site-packages is one)."""
+    for folder, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_LIBRARY]
+        yield from (
+            PurePath(os.path.relpath(os.path.join(folder, name), top))  # noqa: PTH118  # plain text is much faster
+            for name in files
+        )
+
+
+def _check_usable(found: Interpreter, wanted: str | None) -> None:
+    asked = f"[bundle] python = {wanted!r}" if wanted else "the Python that runs onebin"
+    if found.implementation != "CPython":
+        raise InterpreterError(
+            f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",
+            "name a CPython in [bundle] python",
+        )
+    if not is_new_enough(found):
+        oldest = ".".join(map(str, OLDEST))
+        raise InterpreterError(
+            f"{asked} is Python {found.version}: too old to be frozen",
+            f"name {oldest} or newer in [bundle] python",
+        )
+    if found.library is None:
+        raise InterpreterError(
+            f"{found.executable} (Python {found.version}) has no shared libpython, which freezing needs",
+            missing_library_hint(found),
+        )
+
+
+def _search(wanted: str, directory: Path) -> Path:
+    if os.sep in wanted or "/" in wanted:
+        path = directory / Path(wanted).expanduser()
+        if not path.is_file():
+            raise InterpreterError(
+                f"[bundle] python: there is no file {wanted}", "run `onebin doctor` to list those found"
+            )
+        return path
+    found = uv.find_python(wanted, _search_environment())
+    if found is None:
+        raise InterpreterError(
+            f"[bundle] python: no Python {wanted} was found on this machine",
+            f"install it (uv python install {wanted}), or run `onebin doctor` to list those found",
+        )
+    return found
+
+
+def _search_environment() -> dict[str, str]:
+    """Return an environment whose PATH has pyenv's versions in place of its shims."""
+    shims = str(_pyenv_root() / "shims")
+    inherited = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part != shims]
+    versions = [str(executable.parent) for executable in _pyenv_executables()]
+    return environment(PATH=os.pathsep.join([*inherited, *versions]))
+
+
+def _pyenv_root() -> Path:
+    return Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+
+
+def _pyenv_executables() -> list[Path]:
+    name = "python.exe" if sys.platform == "win32" else "bin/python3"
+    return sorted((file for file in _pyenv_root().glob(f"versions/*/{name}") if file.is_file()), reverse=True)

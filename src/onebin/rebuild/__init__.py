@@ -1,0 +1,5 @@
+"""From an artifact back: build the same bytes again, or recover its manifest and lock."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,120 @@
+"""Recover a bundle's folder from the card of its artifact.
+
+Enters: the facts on a card. Leaves: manifest and lock in a folder. Local projects and data files are not on a card, so
+it is said which of them have to be put where. Refuses: to replace a file that is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from onebin import lock as locks
+from onebin import manifest as manifests
+from onebin.errors import ArtifactError, OnebinError, os_errors
+from onebin.system import absolute, display, is_there
+from onebin.workspace import MANIFEST_NAME, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.card import Facts
+    from onebin.manifest import Manifest
+
+_ANEW = "fetch the file anew, or build it anew"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalPath:
+    """A path of the manifest (or of the lock alone) that starts in its folder, and what is expected there.
+
+    `package` is the name of the locked package that was built from it, if there is one, and `locked_as` the path
+    under which the lock has it.
+    """
+
+    what: str
+    path: str
+    package: str | None = None
+    locked_as: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether manifest and lock mean the same place, wherever their folder is."""
+        return self.locked_as is None or os.path.normpath(self.locked_as) == os.path.normpath(self.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovered:
+    """A folder with manifest and lock, and what has to be put into it."""
+
+    manifest_file: Path
+    lock_file: Path
+    local: tuple[LocalPath, ...]
+
+    @property
+    def missing(self) -> tuple[LocalPath, ...]:
+        """What is not there yet."""
+        return tuple(each for each in self.local if not is_there(self.manifest_file.parent / each.path))
+
+
+def recover(facts: Facts, directory: Path) -> Recovered:
+    """Write manifest and lock of an artifact into a folder; raises OnebinError if one of them is there already."""
+    workspace = Workspace.at(absolute(directory) / MANIFEST_NAME)
+    lock = workspace.lock_file(facts["bundle"]["name"])
+    files = {workspace.manifest_file: facts["manifest"]["text"], lock: lock_text(facts)}
+    manifest = manifests.parse(facts["manifest"]["text"], file=workspace.manifest_file)
+    for file in files:
+        if is_there(file):
+            raise OnebinError(f"{display(file)} is there already, and stays as it is", "choose another folder with -o")
+    for file, text in files.items():
+        with os_errors(OnebinError, "write", file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8", newline="") as out:
+                out.write(text)
+    local = tuple(local_paths(manifest, facts))
+    return Recovered(manifest_file=workspace.manifest_file, lock_file=lock, local=local)
+
+
+def lock_text(facts: Facts) -> str:
+    """Return the lock on a card; raises ArtifactError if it is not the one that the card means."""
+    text = facts["lock"]["text"]
+    if hashlib.sha256(text.encode()).hexdigest() != facts["lock"]["sha256"]:
+        raise ArtifactError("the lock on the card does not have the digest beside it", _ANEW)
+    return text
+
+
+def lock_data(facts: Facts) -> Mapping[str, Any]:
+    """Return the data of the lock on a card; raises ArtifactError if it is not of the form that this onebin writes."""
+    data = locks.parse(lock_text(facts))
+    if data is locks.NOT_OURS:
+        raise ArtifactError("the lock on the card is not of the form that this onebin writes", _ANEW)
+    return data
+
+
+def local_paths(manifest: Manifest, facts: Facts) -> Iterator[LocalPath]:
+    """Yield what the manifest and the lock of an artifact want to find on the disk."""
+    lock = lock_data(facts)
+    own = lock["tool"]["onebin"]
+    locked = {package["name"]: path for package in lock["packages"] if (path := _path(package)) is not None}
+    if manifest.host.path is not None:
+        yield _project("host", manifest.host.path, own["host"], locked)
+    for row in manifest.plugins:
+        if row.path is not None:
+            yield _project(f"plugin {row.name}", row.path, own["plugins"].get(row.name, ""), locked)
+    for package, path in locked.items():  # what a local project itself asks for by a path
+        yield LocalPath(what=f"package {package}", path=path, locked_as=path)
+    for place, path in manifest.freeze.data.items():
+        yield LocalPath(what=f"data for {place}", path=str(path))
+
+
+def _project(what: str, path: str, package: str, locked: dict[str, str]) -> LocalPath:
+    return LocalPath(what=what, path=path, package=package, locked_as=locked.pop(package, None))
+
+
+def _path(package: Mapping[str, Any]) -> str | None:
+    source = package.get("directory") or package.get("archive") or {}
+    path = source.get("path")
+    return None if path is None else str(path)

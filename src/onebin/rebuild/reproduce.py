@@ -1,0 +1,211 @@
+"""Build an artifact again from what is on its card, and compare: the same lock makes the same bytes.
+
+Enters: an artifact's file and facts, and the folder from which its manifest's relative paths start. Leaves: whether the
+bytes are the same; if not, what of this machine is not as on the card, and every file that differs. The artifact is not
+run. Nothing that an earlier build left in the cache is taken.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from onebin import card
+from onebin import manifest as manifests
+from onebin.build import BuildRequest, bundle, ignore, step
+from onebin.errors import Finding, InterpreterError, OnebinError, VerifyError, os_errors
+from onebin.lock import staleness
+from onebin.python import find
+from onebin.rebuild.recover import local_paths, lock_data, recover
+from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, is_there, scratch, sha256_of_file
+from onebin.workspace import MANIFEST_NAME, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onebin.build import Events
+    from onebin.card import Facts, FileChange
+    from onebin.manifest import Manifest
+    from onebin.python import Interpreter
+    from onebin.rebuild.recover import LocalPath
+
+_SHOWN = 20
+_MARSHALS_SETS_IN_ORDER = Version("3.11")  # bpo-37596
+
+
+def reproduce(file: Path, facts: Facts, sources: Path, events: Events = ignore) -> None:
+    """Build an artifact again and compare the bytes; raises VerifyError with each difference.
+
+    `sources` is the folder of the local projects that the manifest names by relative paths.
+    """
+    sources = absolute(sources)
+    manifest = manifests.parse(facts["manifest"]["text"], file=sources / MANIFEST_NAME)
+    local = tuple(local_paths(manifest, facts))
+    _check_sources(local, sources)
+    python = _interpreter(manifest, facts)
+    _check_lock(manifest, facts, python, sources)
+    with scratch() as directory:
+        made = _build(facts, local, sources, python, directory, events)
+        with step(events, "compare") as outcome:
+            _compare(file, facts, made)
+            outcome.text = "the same bytes"
+
+
+def _check_sources(local: Iterable[LocalPath], sources: Path) -> None:
+    findings = [
+        Finding(each.what, f"there is nothing at {display(sources / each.path)}")
+        for each in local
+        if not is_there(sources / each.path)
+    ]
+    if findings:
+        hint = "name the folder of its manifest with --sources: what is local is not in the file"
+        findings[-1] = replace(findings[-1], hint=hint)
+        raise VerifyError("the file cannot be built again: local sources are missing", findings)
+
+
+def _interpreter(manifest: Manifest, facts: Facts) -> Interpreter:
+    """Return the interpreter of the version on the card, else the one that the manifest means; raises InterpreterError.
+
+    Of another feature version, or of another platform, it would not fit the lock.
+    """
+    wanted, version = manifest.bundle.python, facts["interpreter"]["version"]
+    found = None
+    for candidate in (wanted, version):
+        try:
+            found = find(candidate, manifest.directory)
+        except InterpreterError:
+            continue
+        if found.version == version:
+            break
+    minor = version.rpartition(".")[0]
+    if found is None or (found.minor, found.platform) != (minor, facts["interpreter"]["platform"]):
+        raise InterpreterError(
+            f"the file was built with CPython {version} for {facts['interpreter']['platform']}, which is not here",
+            f"install it (uv python install {version}), on such a machine",
+        )
+    return found
+
+
+def _check_lock(manifest: Manifest, facts: Facts, python: Interpreter, sources: Path) -> None:
+    reasons = staleness(lock_data(facts), manifest, python)
+    if reasons:
+        where = display(sources)
+        raise VerifyError(
+            "the file cannot be built again: its lock does not fit the local sources",
+            [
+                *(Finding(where, reason) for reason in reasons[:-1]),
+                Finding(where, reasons[-1], "fetch the sources as they were, or name their folder with --sources"),
+            ],
+        )
+
+
+def _build(
+    facts: Facts, local: Sequence[LocalPath], sources: Path, python: Interpreter, directory: Path, events: Events
+) -> Path:
+    """Lay the bundle's folder out below `directory`, build it there with a cache of its own, and return the file."""
+    place = _place(local, directory)
+    workspace = replace(Workspace.at(place / MANIFEST_NAME), cache_dir=directory / "cache", output=directory / "output")
+    with os_errors(OnebinError, "copy the local sources to", place):
+        for path, source in _copies(local, sources).items():
+            _copy(source, place / path)
+        for file in (workspace.manifest_file, workspace.lock_file(facts["bundle"]["name"])):
+            file.unlink(missing_ok=True)  # of a project that is the bundle's own folder
+    manifest = manifests.load(recover(facts, place).manifest_file)
+    request = BuildRequest(
+        manifest=manifest,
+        workspace=workspace,
+        locked=True,
+        python=python.executable,
+        verify=False,
+        full_probe=bool(facts["questions"]["modules"] or facts["questions"]["data"]),
+        release=facts["build"]["compression"] > manifest.freeze.compression,
+    )
+    output = bundle(request, events).file
+    return output / manifest.bundle.name if output.is_dir() else output
+
+
+def _copies(local: Iterable[LocalPath], sources: Path) -> dict[str, Path]:
+    """Return what is to lie where, relative to the bundle's folder, so that manifest and lock both find it."""
+    copies = {}
+    for each in local:
+        for path in (each.path, each.locked_as or each.path):
+            if not Path(path).is_absolute():
+                copies[os.path.normpath(path)] = absolute(sources / each.path)
+    return copies
+
+
+def _place(local: Sequence[LocalPath], directory: Path) -> Path:
+    """Return a folder that is deep enough below `directory` for every path that leads out of the bundle's folder."""
+    paths = [os.path.normpath(path) for each in local for path in (each.path, each.locked_as or each.path)]
+    depth = max((Path(path).parts.count("..") for path in paths), default=0)
+    return directory.joinpath("sources", *["folder"] * depth, "bundle")
+
+
+def _copy(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, place, symlinks=True, ignore=ignored_below(source), dirs_exist_ok=True)
+    else:
+        shutil.copy2(source, place)
+
+
+def _compare(file: Path, facts: Facts, made: Path) -> None:
+    """Raise VerifyError with what differs between two artifacts, unless they have the same bytes."""
+    with os_errors(OnebinError, "read", file):
+        if sha256_of_file(file) == sha256_of_file(made):
+            return
+    here = card.read(made)
+    findings = [*circumstances(facts, here), *differences(facts, here)]
+    raise VerifyError(f"{display(file)} is not what its lock and these sources make here", findings)
+
+
+def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
+    """Yield what is not as it was when the file was built, so that a difference is no wonder."""
+    if facts["onebin"] != here["onebin"]:
+        yield Finding("onebin", f"{facts['onebin']} built it, and this is {here['onebin']}", "use that version")
+    then, now = (each["interpreter"]["version"] for each in (facts, here))
+    if then != now:
+        yield Finding("interpreter", f"it has Python {then}, and here is {now}", f"uv python install {then}")
+    if Version(then) < _MARSHALS_SETS_IN_ORDER:
+        hint = "freeze a newer Python, or see whether only modules with such sets differ"
+        yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
+    if facts["toolchain"] != here["toolchain"]:
+        yield Finding("tool chain", "what froze it is not what its lock pins", "do not trust the file")
+    tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
+    for tool in facts["build"]["tools"]:
+        if (version := tools.get(tool["name"])) != tool["version"]:
+            hint = f"pip install {tool['name']}=={tool['version']}"
+            yield Finding(tool["name"], f"{tool['version']} wrote a part of it, and this is {version}", hint)
+    moments = facts["build"]["moment"], here["build"]["moment"]
+    if moments[0] != moments[1]:
+        hint = f"unset {VARIABLE}" if moments[0] == DEFAULT else f"set {VARIABLE}={moments[0]}"
+        yield Finding(VARIABLE, f"it was {moments[0]}, and is {moments[1]} here", hint)
+
+
+def differences(facts: Facts, here: Facts) -> Iterator[Finding]:
+    """Yield each file and module that differs, with its owner; if none does, what the cards say."""
+    rows = card.changed_files(facts, here)
+    yield from map(_change, rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        owners = Counter(row["owner"] for row in rows[_SHOWN:])
+        more = ", ".join(f"{number} of {owner}" for owner, number in owners.most_common())
+        yield Finding(f"and {len(rows) - _SHOWN} more", more)
+    others = [key for key in sorted(facts) if facts.get(key) != here.get(key)] if not rows else []
+    for key in others:
+        yield Finding("card", f"it has another {key!r}")
+    if not rows and not others:
+        yield Finding("payload", "every file is the same, and yet the bytes differ", "was zstandard built otherwise?")
+
+
+def _change(row: FileChange) -> Finding:
+    how = (
+        "only in what was built here" if row["old"] is None else "only in the file" if row["new"] is None else "differs"
+    )
+    name = row["name"] if row["kind"] == "file" else f"module {row['name']}"
+    return Finding(name, f"{how} (of {row['owner']})")

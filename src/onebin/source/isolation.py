@@ -1,0 +1,50 @@
+"""What the registry declares about plugins that run in a process of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.check import isolated_rows
+from onebin.survey import roots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from onebin.check import ContractSpec, Plan, PlannedPlugin
+
+DEFAULT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsolatedPlugin:
+    """An isolated plugin as the registry declares it; `timeout` is how many seconds one call may take.
+
+    `roots` are its modules that no other of its modules contains, `symbols` (value, contract, provides) rows.
+    """
+
+    title: str
+    roots: tuple[str, ...]
+    symbols: tuple[tuple[str, str, str], ...]
+    timeout: float
+
+
+def isolated(plan: Plan) -> Iterator[IsolatedPlugin]:
+    """Yield the isolated plugins of a plan, in their order."""
+    rows = isolated_rows(plan.manifest)
+    for plugin in plan.plugins:
+        if plugin.name in rows:
+            distribution = plan.survey.distributions[plugin.distribution]
+            timeout = rows[plugin.name].timeout
+            yield IsolatedPlugin(
+                title=f"{plugin.name} ({distribution.title} {plugin.version})",
+                roots=roots(distribution),
+                symbols=tuple(dict.fromkeys(_symbols(plugin, plan.contracts))),
+                timeout=DEFAULT_SECONDS if timeout is None else float(timeout),
+            )
+
+
+def _symbols(plugin: PlannedPlugin, contracts: Mapping[str, ContractSpec]) -> Iterator[tuple[str, str, str]]:
+    for point in plugin.entry_points:
+        held = contracts[point.group]
+        yield ":".join(filter(None, (point.module, point.attribute))), held.value, held.provides

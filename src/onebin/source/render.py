@@ -1,0 +1,166 @@
+"""Generate the source that is frozen: the registry of the plugins, the metadata index, the entry and the spec.
+
+Enters: a Plan. Leaves: a Source, all files as text. Nothing that comes from a manifest or a package can become code:
+every literal goes through `repr`, and a name stands in an import statement only if it is a dotted identifier.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from onebin import __version__
+from onebin.check import PlannedPlugin, graph
+from onebin.errors import FreezeError, os_errors
+from onebin.source.collection import collect
+from onebin.source.description import describe
+from onebin.source.fits import fits_of
+from onebin.source.isolation import isolated
+from onebin.source.templates import render_python
+from onebin.survey import importable
+from onebin.system import driver_dir, runtime_dir, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.check import Plan
+    from onebin.stage import Toolchain
+
+
+REGISTRY = "onebin_registry.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The generated files by name, and the digest of them all."""
+
+    name: str
+    files: Mapping[str, str]
+    digest: str
+
+    @property
+    def spec(self) -> str:
+        """The file that PyInstaller reads."""
+        return f"{self.name}.spec"
+
+    def write(self, directory: Path) -> None:
+        """Write all files below a directory; raises FreezeError."""
+        with os_errors(FreezeError, "write the generated source to", directory):
+            for name, text in self.files.items():
+                file = directory / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, "utf-8", newline="\n")
+
+
+def render(plan: Plan, toolchain: Toolchain) -> Source:
+    """Return the source of a plan."""
+    name = plan.manifest.bundle.name
+    facts = _facts(plan)
+    freeze = plan.manifest.freeze
+    generated = {
+        REGISTRY: render_registry(plan),
+        "onebin_facts.py": render_python("facts.py.j2", facts=json.loads(json.dumps(describe(plan))), **facts),
+        "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
+        "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
+        "no_ctypes.py": '"""What the boot loader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
+        "onebin_runpath.py": driver_dir().joinpath("runpath.py").read_text("utf-8"),
+        "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
+        f"{name}.spec": render_python(
+            "bundle.spec.j2",
+            layout=plan.layout,
+            optimize=freeze.optimize,
+            strip=freeze.strip,
+            **facts,
+        ),
+        "collect.json": json.dumps(collect(plan, toolchain), indent=1) + "\n",
+        **runtime_modules(),
+    }
+    return Source(name=name, files=generated, digest=sha256_of(generated))
+
+
+def render_registry(plan: Plan) -> str:
+    """Return the registry alone: the module that imports every plugin, and that a type checker can judge."""
+    fits = [fit for fit in fits_of(plan) if fit.is_checkable]
+    return render_python(
+        "registry.py.j2",
+        **_registry(plan),
+        fits=fits,
+        contract_modules=list(dict.fromkeys(fit.contract_module for fit in fits)),
+        **_facts(plan),
+    )
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "lock_digest": plan.lock.digest,
+        "name": plan.manifest.bundle.name,
+    }
+
+
+def _registry(plan: Plan) -> dict[str, Any]:
+    return {
+        "graph": graph(plan),
+        "plugins": [_row(plan, plugin, f"_open_{number}") for number, plugin in enumerate(plan.plugins, 1)],
+        "built_in": [_row(plan, each, f"_open_built_in_{number}") for number, each in enumerate(_built_in(plan), 1)],
+        "isolated": list(isolated(plan)),
+        "extension_points": {
+            group: (point.load, point.on_error) for group, point in plan.manifest.extension_points.items()
+        },
+    }
+
+
+def _row(plan: Plan, plugin: PlannedPlugin, function: str) -> dict[str, Any]:
+    return {
+        "function": f"{function}_{re.sub(r'[^a-z0-9]+', '_', plugin.name.lower()).strip('_')}",
+        "name": plugin.name,
+        "distribution": plan.survey.distributions[plugin.distribution].title,
+        "version": plugin.version,
+        "modules": [{"name": module, "importable": importable(module)} for module in plugin.modules],
+        "entry_points": plugin.entry_points,
+    }
+
+
+def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
+    """Yield what else extends a group that the host looks up: the host itself, then its dependencies."""
+    rows = {plugin.distribution for plugin in plan.plugins}
+    groups = {point.group for plugin in plan.plugins for point in plugin.entry_points}
+    groups |= {*plan.manifest.extension_points, *(point.group for point in plan.host.plugs)}
+    others = (each for each in plan.survey.distributions.values() if each.name != plan.host.name)
+    for each in (plan.host, *others):
+        points = tuple(point for point in each.plugs if point.group in groups or plan.host.mentions(point.group))
+        if points and each.name not in rows:
+            yield PlannedPlugin(
+                name=each.title,
+                distribution=each.name,
+                version=each.version,
+                modules=tuple(dict.fromkeys(point.module for point in points)),
+                entry_points=points,
+            )
+
+
+def _entry(plan: Plan) -> dict[str, Any]:
+    module, attribute = plan.entry
+    first, *rest = attribute.split(".")
+    return {
+        "module": module,
+        "attribute": attribute,
+        "first": first,
+        "rest": "".join(f".{part}" for part in rest),
+        "importable": importable(f"{module}.{attribute}"),
+        "interpreter": plan.manifest.host.interpreter,
+        "plugins_at_start": bool(plan.eager or any(isolated(plan))),
+    }
+
+
+def _start_lines(plan: Plan) -> list[str]:
+    return [line for each in plan.survey.distributions.values() for line in each.start_lines]
+
+
+def runtime_modules() -> dict[str, str]:
+    """Return the runtime's modules, to be frozen from the generated source and not from where onebin is installed."""
+    modules = sorted(runtime_dir().glob("*.py"))
+    return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}

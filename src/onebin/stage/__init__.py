@@ -1,0 +1,5 @@
+"""Install a lock into a stage, and PyInstaller into a directory of its own."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

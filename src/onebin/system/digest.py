@@ -1,0 +1,92 @@
+"""Digests: SHA-256 of values, files and source trees, always as lower-case hexadecimal text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# What version control, builds and tools leave in a project; none of it is source.
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
+_NOT_SOURCE_ANYWHERE = _VERSION_CONTROL | frozenset(
+    {
+        "__pycache__",
+        ".venv",
+        ".tox",
+        ".nox",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+    }
+)
+_NOT_SOURCE_AT_TOP = frozenset({"build", "dist", "venv", "node_modules"})
+
+
+def sha256_of(value: Any) -> str:
+    """Return the digest of a JSON-like value, the same for equal values whatever their key order."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def sha256_of_file(file: Path) -> str:
+    """Return the digest of a file's bytes; raises OSError."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_entry(path: Path) -> str:
+    """Return the digest of a file's bytes, or of a symbolic link's text; raises OSError."""
+    if path.is_symlink():
+        return hashlib.sha256(path.readlink().as_posix().encode()).hexdigest()
+    return sha256_of_file(path)
+
+
+def sha256_of_tree(path: Path) -> str:
+    """Return the digest of a project's sources (names, modes' executable bit and bytes), or of a single file.
+
+    Build output, caches and version control are left out, so that building a project does not change its digest.
+    Raises OSError.
+    """
+    if path.is_file():
+        return sha256_of_file(path)
+    return sha256_of([_entry(path, file) for file in _sources(path)])
+
+
+def ignored_below(top: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what tells `shutil.copytree` which names of a project are no sources.
+
+    Version control is copied all the same: a build may ask it for the version.
+    """
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name in _skipped(at_top=Path(folder) == top) - _VERSION_CONTROL}
+
+    return ignored
+
+
+def _skipped(*, at_top: bool) -> frozenset[str]:
+    return _NOT_SOURCE_ANYWHERE | (_NOT_SOURCE_AT_TOP if at_top else frozenset())
+
+
+def _entry(top: Path, file: Path) -> list[str | bool]:
+    name = file.relative_to(top).as_posix()
+    if file.is_symlink():
+        return [name, "link", str(file.readlink())]
+    return [name, os.access(file, os.X_OK), sha256_of_file(file)]
+
+
+def _sources(top: Path) -> Iterator[Path]:
+    for name_of_folder, folders, files in os.walk(top):
+        folder = Path(name_of_folder)
+        skipped = _skipped(at_top=folder == top)
+        linked = [name for name in folders if (folder / name).is_symlink()]
+        folders[:] = sorted(name for name in folders if name not in skipped and not name.endswith(".egg-info"))
+        for name in sorted([*files, *linked]):
+            file = folder / name
+            if file.is_symlink() or file.is_file():
+                yield file

@@ -1,0 +1,34 @@
+"""Words for messages: counts, choices, and the nearest known name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+from typing import TYPE_CHECKING
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def count(number: int, word: str) -> str:
+    """Return "1 plugin", "2 plugins"."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def either(keys: Sequence[str]) -> str:
+    """Write keys as a choice: `a`, `b` or `c`."""
+    *most, last = [f"`{key}`" for key in keys]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def similar(key: str, known: Iterable[str]) -> str | None:
+    """Return the one of the `known` keys that `key` may have been meant to be, or None."""
+    return next(iter(difflib.get_close_matches(key.lower().replace("_", "-"), known, n=1)), None)

@@ -1,0 +1,167 @@
+"""Hold what an artifact or a lock has against known vulnerabilities, without asking anybody.
+
+Enters: an artifact's card or a lock, and advisories (see `osv`). Leaves: an Audit: what is affected, and what could not
+be checked, such as the interpreter and its libraries, of which these advisories say nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from onebin import card
+from onebin.errors import Finding, LockError
+from onebin.system import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.trust.osv import Advisory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is audited: packages and tool chain with their versions, and in words what no advisory of PyPI is about."""
+
+    name: str
+    packages: Mapping[str, str]
+    tools: Mapping[str, str]
+    unchecked: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vulnerability:
+    """A package that is affected. `aliases` are all other names of the advisory; `unclear` says why it may not be.
+
+    `is_tool` says that it is of the tool chain, of which an artifact has the boot loader only.
+    """
+
+    package: str
+    version: str
+    id: str
+    aliases: tuple[str, ...]
+    summary: str
+    severity: str | None
+    fixed: str | None
+    unclear: str | None
+    is_tool: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names of the advisory."""
+        return frozenset((self.id, *self.aliases))
+
+    @property
+    def finding(self) -> Finding:
+        """The same in words."""
+        names = f"{self.id} ({', '.join(self.aliases)})" if self.aliases else self.id
+        parts = [names, self.severity, self.summary, self.unclear]
+        command = "onebin lock --upgrade" + ("" if self.is_tool else f" {self.package}")
+        hint = f"fixed in {self.fixed}: {command}" if self.fixed else "read the advisory: no fixed version is known"
+        return Finding(f"{self.package} {self.version}", ": ".join(part for part in parts if part), hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The result: how many advisories were held against how many packages, and what came of it."""
+
+    subject: Subject
+    advisories: int
+    vulnerabilities: tuple[Vulnerability, ...]
+
+
+def of_artifact(file: Path) -> Subject:
+    """Return what is in an artifact, read from its card without running it; raises ArtifactError."""
+    facts = card.read(file)
+    python = facts["interpreter"]
+    packages = {str(canonicalize_name(each["name"])): each["version"] for each in facts["distributions"]}
+    tools = {str(canonicalize_name(each["name"])): each["version"] for each in facts["toolchain"]}
+    return Subject(
+        name=facts["bundle"]["name"],
+        packages=packages,
+        tools=tools,
+        unchecked=(_interpreter(f"{python['implementation']} {python['version']}"),),
+    )
+
+
+def of_lock(file: Path) -> Subject:
+    """Return what is in a lock (PEP 751), with the tool chain if it is onebin's; raises LockError."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+        rows = [(str(canonicalize_name(row["name"])), row.get("version")) for row in data["packages"]]
+        own = data.get("tool", {}).get("onebin", {})
+        tools = {str(canonicalize_name(pin["name"])): str(pin["version"]) for pin in own.get("toolchain", ())}
+    except OSError as error:
+        raise LockError(
+            f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}", "name a pylock.*.toml"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LockError(f"{display(file)} is no lock (PEP 751)", "name a pylock.*.toml") from error
+    local = [f"{name}: the lock has no version of it" for name, version in rows if not isinstance(version, str)]
+    return Subject(
+        name=display(file),
+        packages={name: version for name, version in rows if isinstance(version, str)},
+        tools=tools,
+        unchecked=(*local, _interpreter(f"CPython {own['python']}" if "python" in own else "the interpreter")),
+    )
+
+
+def _interpreter(name: str) -> str:
+    return f"{name}, its libraries (OpenSSL, SQLite, ...) and the C library: they are no packages of PyPI"
+
+
+def audit(subject: Subject, advisories: Sequence[Advisory]) -> Audit:
+    """Hold each package against the advisories on it; those with a name in common count as one."""
+    found = sorted(_affected(subject, advisories), key=lambda each: (each.package, each.id))
+    return Audit(subject=subject, advisories=len(advisories), vulnerabilities=tuple(_merged(found)))
+
+
+def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vulnerability]:
+    for advisory in advisories:
+        own = subject.packages.get(advisory.package)
+        version = own or subject.tools.get(advisory.package)
+        if version is None:
+            continue
+        unclear = None
+        try:
+            if not advisory.affects(version):
+                continue
+            fixed = advisory.fixed_after(version)
+        except InvalidVersion as error:
+            fixed, unclear = None, f"it cannot be told whether this version is affected ({error})"
+        yield Vulnerability(
+            package=advisory.package,
+            version=version,
+            id=advisory.id,
+            aliases=advisory.aliases,
+            summary=advisory.summary,
+            severity=advisory.severity,
+            fixed=fixed,
+            unclear=unclear,
+            is_tool=own is None,
+        )
+
+
+def _merged(found: Sequence[Vulnerability]) -> Iterator[Vulnerability]:
+    """Yield one vulnerability for those of a package whose names overlap: databases copy from each other."""
+    waiting = list(found)
+    while waiting:
+        group = [waiting.pop(0)]
+        names = group[0].names
+        while same := [each for each in waiting if each.package == group[0].package and names & each.names]:
+            waiting = [each for each in waiting if each not in same]
+            group += same
+            names = names.union(*(each.names for each in same))
+        first = next((each for each in group if each.severity), group[0])
+        yield replace(
+            first,
+            aliases=tuple(sorted(names - {first.id})),
+            summary=next((each.summary for each in group if each.summary), ""),
+            fixed=next((each.fixed for each in group if each.fixed), None),
+            unclear=first.unclear if all(each.unclear for each in group) else None,
+        )

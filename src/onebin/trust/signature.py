@@ -1,0 +1,165 @@
+"""Sign a file with an Ed25519 key, and check such a signature.
+
+The signature lies beside the file, as `<file>.sig`, in the form of OpenSSH under the namespace "file":
+`ssh-keygen -Y sign -n file` makes the same, and `ssh-keygen -Y verify -n file` checks it. Keys are files of OpenSSH.
+Whatever is wrong with a key or a signature is a SignatureError and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import tempfile
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+from onebin.errors import SignatureError, os_errors
+from onebin.system import display
+from onebin.trust import sshsig
+from onebin.trust.sshsig import ED25519, HASHES, Signature, packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+NAMESPACE = "file"
+_PUBLIC = re.compile(rb"((?:ssh|ecdsa|sk)-[\w.@-]+)[ \t]+([A-Za-z0-9+/=]+)(?:\s|\Z)")
+_LARGEST = 64 * 1024
+_KEY_BYTES = 32
+_MAKE_ONE = "make a key: ssh-keygen -t ed25519 -f KEY"
+
+
+def signature_file(file: Path) -> Path:
+    """Return where the signature of a file lies."""
+    return file.with_name(f"{file.name}.sig")
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what `ssh-keygen -l` shows of a public key, given as its 32 bytes."""
+    digest = hashlib.sha256(packed(ED25519.encode(), key)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def sign(file: Path, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> Path:
+    """Write the signature of a file beside it, in place of an older one, and return where; raises SignatureError."""
+    hashed, target = HASHES[0], signature_file(file)
+    value = key.sign(sshsig.signed(namespace, hashed, _digest(file, hashed)))
+    made = Signature(key=key.public_key().public_bytes_raw(), namespace=namespace, hash=hashed, value=value)
+    with (
+        os_errors(SignatureError, "write the signature", target),
+        tempfile.TemporaryDirectory(dir=file.parent, prefix=".signature-") as scratch,
+    ):
+        draft = Path(scratch) / "sig"
+        draft.write_text(made.text(), "ascii", newline="\n")
+        draft.replace(target)
+    return target
+
+
+def check_signature(file: Path, trusted: Iterable[bytes], *, namespace: str = NAMESPACE) -> str:
+    """Return the fingerprint of that trusted key which signed a file; raises SignatureError if none did."""
+    beside = signature_file(file)
+    made = _signature(beside)
+    if made.kind != ED25519:
+        raise SignatureError(f"{display(beside)} is by a key of the kind {made.kind}, not {ED25519}", _MAKE_ONE)
+    if made.namespace != namespace:
+        raise SignatureError(
+            f"{display(beside)} was made for {made.namespace!r}, not for {namespace!r}",
+            f"sign the file itself: onebin sign, or ssh-keygen -Y sign -n {namespace}",
+        )
+    if made.key not in set(trusted):
+        raise SignatureError(
+            f"{display(file)} is signed with another key: {fingerprint(made.key)}",
+            "if you trust that key, name its public key; else do not run the file",
+        )
+    try:
+        message = sshsig.signed(made.namespace, made.hash, _digest(file, made.hash))
+        Ed25519PublicKey.from_public_bytes(made.key).verify(made.value, message)
+    except InvalidSignature as error:
+        raise SignatureError(
+            f"{display(file)} is not the file that was signed: {display(beside)} does not fit it",
+            "if you built it anew, sign it anew; else do not run it, and fetch both again",
+        ) from error
+    return fingerprint(made.key)
+
+
+def read_private_key(file: Path, ask: Callable[[], str]) -> Ed25519PrivateKey:
+    """Return the key in a file of OpenSSH; `ask` is called for its passphrase if it has one. Raises SignatureError."""
+    text = _read(file, "the key", _MAKE_ONE)
+    if _PUBLIC.match(text):
+        raise SignatureError(f"{display(file)} is a public key", "sign with the private one: the file without .pub")
+    try:
+        key = _load(text, file, ask)
+    except UnsupportedAlgorithm as error:
+        raise SignatureError(f"{display(file)} is a key of a kind that onebin does not know", _MAKE_ONE) from error
+    except ValueError as error:
+        raise SignatureError(f"{display(file)} is not a private key of OpenSSH, or is damaged", _MAKE_ONE) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SignatureError(f"{display(file)} is a key of another kind than Ed25519", _MAKE_ONE)
+    return key
+
+
+def _load(text: bytes, file: Path, ask: Callable[[], str]) -> object:
+    try:
+        return load_ssh_private_key(text, None)
+    except TypeError:  # how the library says that there is a passphrase
+        passphrase = ask()
+    try:
+        return load_ssh_private_key(text, passphrase.encode())
+    except (ValueError, TypeError, InvalidTag) as error:
+        raise SignatureError(f"the passphrase is not that of {display(file)}", "try again") from error
+
+
+def read_public_keys(file: Path) -> tuple[bytes, ...]:
+    """Return the Ed25519 keys, of 32 bytes each, in a file with a public key of OpenSSH in each line.
+
+    Lines with keys of other kinds are left out, so that the list of all keys of a person will do. Raises
+    SignatureError if no line has one.
+    """
+    text = _read(file, "the key", "name a public key, such as ~/.ssh/id_ed25519.pub")
+    if b"PRIVATE KEY-----" in text:
+        raise SignatureError(f"{display(file)} is a private key", f"check with the public one: {display(file)}.pub")
+    rows = [found for line in text.splitlines() if (found := _PUBLIC.match(line))]
+    keys = [key for _, text in (row.groups() for row in rows) if (key := _public_key(text)) is not None]
+    if not keys:
+        kinds = ", ".join(sorted({row[1].decode() for row in rows} - {ED25519}))
+        what = f"has no Ed25519 key, only {kinds}" if kinds else "is not a file of public keys of OpenSSH"
+        raise SignatureError(f"{display(file)} {what}", _MAKE_ONE)
+    return tuple(keys)
+
+
+def _public_key(text: bytes) -> bytes | None:
+    """Return the bytes of a public key, or None if it is damaged or of another kind."""
+    try:
+        kind, key = unpacked(base64.b64decode(text, validate=True))
+    except ValueError:
+        return None
+    return key if kind == ED25519.encode() and len(key) == _KEY_BYTES else None
+
+
+def _signature(file: Path) -> Signature:
+    text = _read(file, "the signature", "sign the file (onebin sign), or fetch its .sig with it")
+    try:
+        return sshsig.parse(text.decode("ascii"))
+    except ValueError as error:
+        message = f"{display(file)} is not a signature as `onebin sign` and `ssh-keygen -Y sign` make it"
+        raise SignatureError(message, "fetch or make it anew") from error
+
+
+def _read(file: Path, what: str, hint: str) -> bytes:
+    """Return what is in a small file; what is larger than any key is cut, and then is none."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_LARGEST)
+    except FileNotFoundError as error:
+        raise SignatureError(f"cannot read {what} {display(file)}: there is no such file", hint) from error
+    except OSError as error:
+        raise SignatureError(f"cannot read {what} {display(file)}: {error.strerror}", hint) from error
+
+
+def _digest(file: Path, name: str) -> bytes:
+    with os_errors(SignatureError, "read", file), file.open("rb") as stream:
+        return hashlib.file_digest(stream, name).digest()

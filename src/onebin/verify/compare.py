@@ -1,0 +1,191 @@
+"""Prove that an artifact behaves as its stage does: ask both the same questions and compare.
+
+Enters: an artifact's file and the facts on its card. Leaves: a Verified. Refuses, all findings together: whatever is
+missing, extra, different or failing, by the plugin's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from onebin.card import comparable
+from onebin.errors import Finding, VerifyError
+from onebin.lock import changed_packages, package_digests
+from onebin.probe import ProbeError, ask_artifact
+from onebin.system import count, display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.card import Answers, Facts, Outcome
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.card import Answers, Facts, Questions
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What was asked of an artifact that answered as its stage does."""
+
+    file: Path
+    plugins: int
+    entry_points: int
+    distributions: int
+    modules: int
+    data: int
+
+    @property
+    def summary(self) -> str:
+        """What was proven, in a few words."""
+        counts = (
+            (self.plugins, "plugin"),
+            (self.entry_points, "entry point"),
+            (self.distributions, "distribution"),
+            (self.modules, "module"),
+            (self.data, "data file"),
+        )
+        return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
+
+
+def verify(file: Path, facts: Facts) -> Verified:
+    """Run an artifact's self-test and compare it with the stage's answers on its card; raises VerifyError."""
+    name = facts["bundle"]["name"]
+    try:
+        said = ask_artifact(file, facts["questions"])
+    except ProbeError as error:
+        hint = error.hint or "build with -v, or try `onebin run`"
+        raise VerifyError(f"{name} does not run", [Finding(name, str(error), hint)]) from error
+    findings = list(compare(facts, said))
+    if findings:
+        raise VerifyError(f"{name} does not behave as its stage does", findings)
+    return Verified(
+        file=file,
+        plugins=len(facts["plugins"]),
+        entry_points=len(said["loads"]),
+        distributions=len(said["distributions"]),
+        modules=len(said["modules"]),
+        data=len(said["data"]),
+    )
+
+
+def compare_lock(facts: Facts, file: Path) -> None:
+    """Compare the lock on an artifact's card with a lock's file; raises VerifyError with what differs, and OSError."""
+    found = file.read_bytes()
+    if hashlib.sha256(found).hexdigest() == facts["lock"]["sha256"]:
+        return
+    name = facts["bundle"]["name"]
+    try:
+        old, new = tomllib.loads(facts["lock"]["text"]), tomllib.loads(found.decode())
+        before, after = package_digests(old), package_digests(new)
+        moved = changed_packages(old, new)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VerifyError(f"{name} was not built from {display(file)}", [_not_its_lock(file, "is no lock")]) from error
+    told = {line.split()[1] for line in moved}
+    changed = [each for each in sorted(before) if each not in told and before[each] != after.get(each)]
+    lines = [*moved, *(f"! {each}: other hashes or places" for each in changed)]
+    findings = [_not_its_lock(file, line) for line in lines or ["same packages, but not the same text"]]
+    raise VerifyError(f"{name} was not built from {display(file)}", findings)
+
+
+def _not_its_lock(file: Path, what: str) -> Finding:
+    hint = "build it anew, or name the lock that it was built from: `onebin inspect --json` has it"
+    return Finding(display(file), what, hint)
+
+
+def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
+    """Yield each difference between the stage's answers on a card and what an artifact said."""
+    staged = facts["answers"]
+    registered = [(plugin["name"], plugin["distribution"], plugin["version"]) for plugin in facts["plugins"]]
+    if found.get("registered") != registered:
+        yield Finding("registry", f"it lists {found.get('registered')}, the lock says {registered}")
+    yield from _distributions(staged["distributions"], found["distributions"])
+    yield from _sets("entry point", staged["entry_points"], found["entry_points"])
+    yield from _sets("group of entry points", staged["groups"], found["groups"])
+    rows = {str(canonicalize_name(plugin["distribution"])): plugin["name"] for plugin in facts["plugins"]}
+    for expected, said in (
+        (staged["host"], found["host"]),
+        (staged["loads"], found["loads"]),
+        (staged["plugins"], found["plugins"]),
+        (staged["modules"], found["modules"]),
+        (staged["data"], found["data"]),
+    ):
+        yield from _outcomes(expected, said, rows)
+
+
+def _outcomes(staged: Sequence[Outcome], found: Sequence[Outcome], rows: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the questions that were answered otherwise or not at all, by the name of the plugin that they concern."""
+    said = {_identity(row): row for row in found}
+    for expected in staged:
+        distribution = expected.get("distribution", "")
+        where = rows.get(distribution, distribution or expected["name"])
+        answer = said.get(_identity(expected))
+        if answer is None:
+            yield Finding(where, f"the artifact does not say what came of {expected['name']}")
+        elif comparable(answer) != comparable(expected):
+            yield Finding(where, _difference(answer, expected), _remedy(answer))
+
+
+def _identity(row: Outcome) -> tuple[str, ...]:
+    """Return what was asked, without the outcome."""
+    return row.get("distribution", ""), row.get("group", ""), row["name"], row.get("value", "")
+
+
+def _distributions(staged: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Finding]:
+    for name in sorted({*staged, *found}):
+        if staged.get(name) != found.get(name):
+            versions = f"{found.get(name, 'missing')} in the artifact, {staged.get(name, 'missing')} in the stage"
+            yield Finding(name, f"its version is {versions}")
+
+
+def _sets(label: str, staged: Sequence[Any], found: Sequence[Any]) -> Iterator[Finding]:
+    known, wanted = set(map(tuple, found)), set(map(tuple, staged))
+    for missing in [row for row in staged if tuple(row) not in known][:_SHOWN]:
+        yield Finding(_text(missing), f"this {label} is missing in the artifact")
+    for extra in [row for row in found if tuple(row) not in wanted][:_SHOWN]:
+        yield Finding(_text(extra), f"this {label} is in the artifact but not in the stage")
+
+
+def _text(row: Any) -> str:
+    return row if isinstance(row, str) else " ".join(map(str, row))
+
+
+def _difference(found: Outcome, staged: Outcome) -> str:
+    what = found["name"]
+    if found.get("group"):
+        what = f"entry point {found['name']} = {found.get('value')} [{found['group']}]"
+    if "error" in found:
+        place = f" ({found['where']})" if found.get("where") else ""
+        return f"{what} fails in the artifact: {found['error']}: {found.get('message', '')}{place}"
+    return f"{what} is {found.get('result')} in the artifact, {staged.get('result', staged.get('error'))} in the stage"
+
+
+def _remedy(found: Outcome) -> str:
+    """Return the likely cause of a difference and the manifest key that mends it."""
+    missing = found.get("module")
+    if missing:
+        return f'the freezer did not see this import; add it: [freeze] include = ["{missing}"]'
+    if found.get("error") in {"FileNotFoundError", "NotADirectoryError"}:
+        return 'a file is looked for that is no package data; add it: [freeze] data = { "folder" = "file" }'
+    if found.get("error") == "OSError" and "source" in found.get("message", ""):
+        return f'it reads Python source; keep that: [freeze] keep-source = ["{found["name"].partition(".")[0]}"]'
+    return "see docs/when-something-is-missing.md"
+
+
+def quick(facts: Facts) -> Facts:
+    """Return an artifact's facts without the questions about each module and data file, and without their answers."""
+    asked: Questions = {**facts["questions"], "modules": [], "data": []}
+    said: Answers = {**facts["answers"], "modules": [], "data": []}
+    return {**facts, "questions": asked, "answers": said}

@@ -1,0 +1,97 @@
+"""Run the user's own checks with the staged host and with the artifact, and compare what they say.
+
+Enters: command lines with `{artifact}` in them. Leaves: how many were the same. Refuses, all findings together:
+commands whose exit code or output differs. What cannot be the same in two places (their paths, addresses of objects)
+is made the same before the comparison.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from onebin.cache import Cache
+from onebin.errors import Finding, ProcessError, VerifyError
+from onebin.system import Completed, run, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from onebin.cache import Cache
+    from onebin.check import Plan
+    from onebin.source import Source
+
+KIND = "sources"
+TIMEOUT_SECONDS = 600.0
+_SHOWN_LINES = 12
+# Where an artifact lies unpacked: in a cache, in a private folder of the launcher's or of PyInstaller's.
+_UNPACKED = re.compile(r"[^\s'\"]*[/\\](?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-\w{6}|_MEI\w+)(?:/_internal)?")
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+
+
+def compare_commands(commands: Sequence[str], artifact: Path, source: Source, plan: Plan, cache: Cache) -> int:
+    """Return how many commands gave the same with the staged host and the artifact; raises VerifyError."""
+    with scratch() as folder:
+        staged = _staged_script(source, plan, cache, folder / plan.manifest.bundle.name)
+        findings = [finding for command in commands for finding in _compare(command, staged, artifact, plan)]
+    if findings:
+        raise VerifyError(f"{plan.manifest.bundle.name} does not pass its own checks", findings)
+    return len(commands)
+
+
+def staged_command(source: Source, plan: Plan, cache: Cache) -> list[str]:
+    """Return the command that starts the staged host, with the registry and entry of a generated source."""
+    directory = cache.ensure(KIND, source.digest, source.write)
+    return [str(plan.stage.python), "-E", "-s", "-B", str(directory / "entry.py")]
+
+
+def _staged_script(source: Source, plan: Plan, cache: Cache, file: Path) -> Path:
+    """Write a script that starts the staged host, so that it can stand where the artifact's file stands."""
+    words = staged_command(source, plan, cache)
+    if sys.platform == "win32":
+        file = file.with_suffix(".cmd")
+        quoted = " ".join(f'"{word}"' for word in words)
+        file.write_text(f"@{quoted} %*\n", "utf-8")
+    else:
+        file.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', "utf-8")
+        file.chmod(0o755)
+    return file
+
+
+def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Iterator[Finding]:
+    """Yield what differs between a command with the staged host and with the artifact."""
+    try:
+        expected, found = (_run(command, file) for file in (staged, artifact))
+    except ProcessError as error:
+        yield Finding(command, error.tail or error.message, error.hint)
+        return
+    if expected.code != found.code:
+        tail = "\n    ".join((found.stderr or found.stdout).strip().splitlines()[-_SHOWN_LINES:])
+        message = f"exit code {found.code} with the artifact, {expected.code} with the staged host\n    {tail}"
+        yield Finding(command, message, "see docs/when-something-is-missing.md")
+        return
+    for name in ("stdout", "stderr"):
+        before = _normalise(getattr(expected, name), staged, plan)
+        after = _normalise(getattr(found, name), artifact, plan)
+        if before != after:
+            lines = list(difflib.unified_diff(before, after, "staged", "artifact", lineterm="", n=0))[:_SHOWN_LINES]
+            yield Finding(command, f"its {name} differs\n    " + "\n    ".join(lines))
+
+
+def _run(command: str, file: Path) -> Completed:
+    """Run a command in an empty folder, with the caller's environment."""
+    words = [word.replace("{artifact}", str(file)) for word in shlex.split(command)]
+    with scratch() as folder:
+        return run(words, env=os.environ, cwd=folder, timeout=TIMEOUT_SECONDS)
+
+
+def _normalise(text: str, file: Path, plan: Plan) -> list[str]:
+    """Return lines in which the file, the place of its packages and addresses have the same names everywhere."""
+    text = text.replace(str(file), "{artifact}").replace(file.name, plan.manifest.bundle.name)
+    text = text.replace(str(plan.stage.site_packages), "{packages}")
+    return _ADDRESS.sub("0x", _UNPACKED.sub("{packages}", text)).splitlines()

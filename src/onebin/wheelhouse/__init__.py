@@ -1,0 +1,5 @@
+"""The folder of `onebin vendor`: fill it, check it, install from it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

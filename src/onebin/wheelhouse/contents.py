@@ -1,0 +1,190 @@
+"""A wheelhouse: the folder that `onebin vendor` fills with all that a lock needs, to build from without a network.
+
+Enters: a lock. Leaves: which files the folder must have, with their SHA-256, and the lock as it reads when they are
+there. Refuses, all findings together: files that are missing or changed.
+
+The folder is flat, as `--find-links` of uv and pip has it: wheels, source distributions that the manifest allows, what
+local projects need to be built, and `SHA256SUMS`, which `sha256sum --check` understands.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import tomli_w
+from packaging.markers import default_environment
+from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError, PylockValidationError
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from onebin.errors import Finding, VendorError, os_errors
+from onebin.system import display, sha256_of_file, write_atomic
+from onebin.wheelhouse.git import repositories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+    from packaging.tags import Tag
+
+    from onebin.lock import Lock, Pin
+    from onebin.python import Interpreter
+
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archived:
+    """A file that a package is installed from: its name, its SHA-256, and where it can be downloaded."""
+
+    package: str
+    name: str
+    url: str
+    sha256: str
+
+
+def archives(text: str, python: Interpreter) -> dict[str, Archived]:
+    """Return by package what an interpreter of this machine installs of a lock's text (PEP 751).
+
+    Local paths and repositories have no archive. Raises VendorError for archives that no index has.
+    """
+    environment = default_environment()
+    environment["python_version"] = python.minor
+    environment["python_full_version"] = python.version
+    try:
+        lock = Pylock.from_dict(tomllib.loads(text))
+        chosen = list(lock.select(environment=environment, tags=_tags(python)))
+    except (PylockSelectError, PylockValidationError) as error:
+        finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
+        raise VendorError("the lock cannot be used on this machine", [finding]) from error
+    beyond = [str(package.name) for package, _ in chosen if package.archive and package.archive.url]
+    if beyond:
+        hint = "download it into the manifest's folder, and name that: { path = ... }"
+        findings = [Finding(name, "it comes from an address of its own", hint) for name in beyond]
+        raise VendorError("not everything can be kept in a folder", findings)
+    kept = [(package, file) for package, file in chosen if isinstance(file, PackageWheel | PackageSdist)]
+    return {str(package.name): _archived(str(package.name), file) for package, file in kept}
+
+
+def _archived(package: str, file: PackageWheel | PackageSdist) -> Archived:
+    url = file.url or ""
+    name = unquote(urlsplit(url).path).rpartition("/")[2]
+    return Archived(package=package, name=name, url=url, sha256=file.hashes.get("sha256", ""))
+
+
+def _tags(python: Interpreter) -> list[Tag]:
+    """Return the tags of wheels that an interpreter takes, the best first (PEP 425)."""
+    version = Version(python.version).release[:2]
+    short = "".join(map(str, version))
+    return [*cpython_tags(version, [f"cp{short}"]), *compatible_tags(version, f"cp{short}")]
+
+
+def check(directory: Path, lock: Lock) -> None:
+    """Compare a wheelhouse with a lock: raises VendorError with every file that is missing or changed."""
+    with os_errors(VendorError, "read the folder", directory):
+        sums = _read_sums(directory)
+        wanted = list(archives(lock.text, lock.interpreter).values())
+        findings = [finding for each in wanted for finding in _compare(directory, each.name, each.sha256, each.package)]
+        clones = [each.name for each in repositories(lock.text) if not (directory / each.name).is_file()]
+        findings += [Finding(display(directory / name), "it is missing, and the lock needs it") for name in clones]
+        findings += [finding for pin in lock.toolchain for finding in _pinned(directory, sums, pin)]
+        told = {finding.where for finding in findings}
+        others = [(name, digest) for name, digest in sums.items() if display(directory / name) not in told]
+        findings += [finding for name, digest in others for finding in _compare(directory, name, digest, "a build")]
+    if findings:
+        raise VendorError(
+            f"{display(directory)} does not hold what {display(lock.file)} needs", findings, _remedy(directory)
+        )
+
+
+def _remedy(directory: Path) -> str:
+    return f"run `onebin vendor {display(directory)}` where there is a network"
+
+
+def _compare(directory: Path, name: str, sha256: str, package: str) -> Iterator[Finding]:
+    file = directory / name
+    if not file.is_file():
+        yield Finding(display(file), f"it is missing, and {package} needs it")
+    elif sha256_of_file(file) != sha256:
+        yield Finding(display(file), "its bytes changed: they do not have the SHA-256 that was locked")
+
+
+def _pinned(directory: Path, sums: Iterable[str], pin: Pin) -> Iterator[Finding]:
+    """Yield what is wrong with the file of a package of the tool chain, whose name the lock does not have."""
+    names = {*sums, *(file.name for file in directory.glob("*.whl"))}
+    known = sorted(name for name in names if _identity(name) == (pin.name, pin.version))
+    there = [directory / name for name in known if (directory / name).is_file()]
+    if not there:
+        name = known[0] if known else f"{canonicalize_name(pin.name).replace('-', '_')}-{pin.version}-*.whl"
+        yield Finding(display(directory / name), "it is missing, and the tool chain needs it")
+    elif not any(sha256_of_file(file) in pin.hashes for file in there):
+        yield Finding(display(there[0]), "its bytes changed: they do not have a SHA-256 that was locked")
+
+
+def _identity(file_name: str) -> tuple[str, str]:
+    try:
+        name, version, *_ = parse_wheel_filename(file_name)
+    except InvalidWheelFilename:
+        return "", ""
+    return str(name), str(version)
+
+
+def read_sums(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that `onebin vendor` put into a folder; empty for a folder that it has not seen.
+
+    Raises OSError.
+    """
+    try:
+        lines = (directory / SUMS).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    rows = [line.partition("  ") for line in lines]
+    return {name: digest for digest, _, name in rows if name and "/" not in name}
+
+
+def write_sums(directory: Path, sums: dict[str, str]) -> None:
+    """Write the list of files and their SHA-256, in the form of coreutils, in one move; raises OSError."""
+    write_atomic(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+
+
+def _read_sums(directory: Path) -> dict[str, str]:
+    sums = read_sums(directory)
+    if not sums:
+        finding = Finding(display(directory / SUMS), "it is missing: the folder was not filled, or not to the end")
+        raise VendorError(f"{display(directory)} is not a folder of `onebin vendor`", [finding], _remedy(directory))
+    return sums
+
+
+@contextmanager
+def supplied(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path]:
+    """Provide the lock's file to install from: the lock itself, or a copy that finds each archive in a wheelhouse."""
+    if directory is None:
+        yield lock.file
+        return
+    document = tomllib.loads(lock.text)
+    document.pop("tool", None)
+    relocate(document, archives(lock.text, lock.interpreter), directory)
+    for package in document["packages"]:
+        for kind in ("directory", "archive"):
+            if "path" in package.get(kind, {}):
+                package[kind]["path"] = str(lock.file.parent / package[kind]["path"])
+    copy = scratch / "pylock.vendored.toml"
+    copy.write_text(tomli_w.dumps(document), "utf-8")
+    yield copy
+    copy.unlink()
+
+
+def relocate(document: dict[str, Any], files: dict[str, Archived], directory: Path) -> None:
+    """Let each package of a lock's data have the one file of it that lies in a folder."""
+    for package in document["packages"]:
+        file = files.get(canonicalize_name(package["name"]))
+        if file is not None:
+            for kind in ("index", "wheels", "sdist"):
+                package.pop(kind, None)
+            entry = {"path": str(directory / file.name), "hashes": {"sha256": file.sha256}}
+            package.update({"wheels": [entry]} if file.name.endswith(".whl") else {"sdist": entry})

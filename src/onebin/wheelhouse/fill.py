@@ -1,0 +1,266 @@
+"""Fill a wheelhouse: a folder with all that a lock needs, so that it can be built where there is no network.
+
+Enters: a lock and a folder. Leaves: in the folder every archive of the lock, the tool chain, what local projects and
+allowed source distributions need to be built, and the launcher if onebin does not carry it; each with its SHA-256 in
+`SHA256SUMS`. Refuses, all together: what cannot be downloaded, or is not what the lock says.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import tempfile
+import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+from shutil import copy2
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+from onebin import launcher
+from onebin.cache import Cache
+from onebin.errors import Finding, ProcessError, VendorError, os_errors
+from onebin.lock import TOOLCHAIN_LEFT_OUT
+from onebin.python import PackageSource, uv
+from onebin.system import display, environment, run, scratch, sha256_of, sha256_of_file
+from onebin.wheelhouse.contents import Archived, archives, read_sums, relocate, write_sums
+from onebin.wheelhouse.download import DownloadError, fetch
+from onebin.wheelhouse.git import pack, repositories, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from onebin.cache import Cache
+    from onebin.lock import Lock
+    from onebin.python import Interpreter
+
+_DOWNLOADS_AT_ONCE = 4
+_BACKEND_SECONDS = 300
+
+# What a project without a [build-system] is built with (PEP 517).
+_LEGACY = {"requires": ["setuptools>=40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
+
+# Asked of a build backend in an environment that has what it requires; the last line is the answer (PEP 517).
+_QUESTION = """
+import importlib, json, sys
+name, *paths = sys.argv[1:]
+sys.path[:0] = paths
+module, _, attributes = name.partition(":")
+backend = importlib.import_module(module)
+for attribute in filter(None, attributes.split(".")):
+    backend = getattr(backend, attribute)
+ask = getattr(backend, "get_requires_for_build_wheel", None)
+print()
+print(json.dumps(list(ask(None)) if ask else []))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VendorResult:
+    """A wheelhouse that is complete: how many files it has, and their size in bytes."""
+
+    directory: Path
+    files: int
+    size: int
+
+
+def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorResult:
+    """Make a folder hold all that a lock needs; what it has already is not downloaded again.
+
+    Files of an earlier call that are no longer needed are removed; other files in the folder are left alone. Raises
+    VendorError.
+    """
+    key = sha256_of(str(directory))
+    with (
+        os_errors(VendorError, "fill the folder", directory),
+        cache.lock("vendor", key),
+        scratch() as place,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)
+        for leftover in directory.glob(".*.partial"):  # of a call that was killed
+            leftover.unlink()
+        house = _House(directory=directory, lock=lock, scratch=place, moment=moment)
+        kept = archives(lock.text, lock.interpreter)
+        sums = house.take([*kept.values(), *house.toolchain()])
+        sums |= house.take_repositories()
+        for project in house.projects(kept.values()):
+            sums |= house.take_build_requirements(project)
+        sums |= house.take_launcher(cache)
+        for stale in read_sums(directory).keys() - sums.keys():
+            (directory / stale).unlink(missing_ok=True)
+        write_sums(directory, sums)
+        return VendorResult(
+            directory=directory, files=len(sums), size=sum((directory / each).stat().st_size for each in sums)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _House:
+    """A folder that is being filled, for a lock, with a scratch directory."""
+
+    directory: Path
+    lock: Lock
+    scratch: Path
+    moment: int
+
+    @property
+    def python(self) -> Interpreter:
+        return self.lock.interpreter
+
+    def take(self, wanted: Iterable[Archived]) -> dict[str, str]:
+        """Download files that are not there and return their SHA-256 by name; raises VendorError with all failures."""
+        each = list(wanted)
+        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+            outcomes = list(pool.map(self._fetched, each))
+        findings = [
+            Finding(display(self.directory / file.name), said)
+            for file, said in zip(each, outcomes, strict=True)
+            if said
+        ]
+        if findings:
+            hint = "check the index, the network and the logins that uv is set to use, and run it again"
+            raise VendorError(f"{display(self.directory)} is not complete", findings, hint)
+        return {file.name: file.sha256 for file in each}
+
+    def _fetched(self, wanted: Archived) -> str | None:
+        try:
+            fetch(wanted.url, self.directory / wanted.name, sha256=wanted.sha256)
+        except DownloadError as error:
+            return str(error)
+        return None
+
+    def toolchain(self) -> Sequence[Archived]:
+        """Return the files of the tool chain that the lock pins; raises VendorError."""
+        pins = {pin.name: pin for pin in self.lock.toolchain}
+        wanted = [f"{pin.name}=={pin.version}" for pin in pins.values()]
+        found = self._resolved(wanted, "toolchain", leave_out=TOOLCHAIN_LEFT_OUT)
+        changed = [each for each in found.values() if each.sha256 not in pins[each.package].hashes]
+        if changed:
+            findings = [Finding(each.name, "the index has other bytes than the lock says") for each in changed]
+            raise VendorError(
+                "the tool chain is not what the lock says", findings, "do not trust this index, or lock anew"
+            )
+        return list(found.values())
+
+    def _resolved(self, wanted: Sequence[str], name: str, *, leave_out: Sequence[str] = ()) -> dict[str, Archived]:
+        return archives(self._compiled(wanted, name, leave_out=leave_out), self.python)
+
+    def _compiled(self, wanted: Sequence[str], name: str, *, leave_out: Sequence[str] = ()) -> str:
+        draft = self.scratch / f"pylock.{name}.toml"
+        draft.unlink(missing_ok=True)
+        try:
+            uv.compile_lock(
+                wanted,
+                python=self.python.executable,
+                output=draft,
+                directory=self.scratch,
+                moment=self.moment,
+                limits=uv.Limits(leave_out=leave_out),
+            )
+        except uv.Failure as failure:
+            raise failure.become(VendorError, f"it is not known what to download for {', '.join(wanted)}") from failure
+        return draft.read_text("utf-8")
+
+    def take_repositories(self) -> dict[str, str]:
+        """Put each git repository into a file, if there is none that is listed, and return their SHA-256 by name."""
+        known = read_sums(self.directory)
+        sums = {}
+        for each in repositories(self.lock.text):
+            file = self.directory / each.name
+            if file.is_file() and known.get(each.name) != sha256_of_file(file):
+                file.unlink()
+            pack(each, file, self.scratch)
+            sums[each.name] = sha256_of_file(file)
+        return sums
+
+    def projects(self, kept: Iterable[Archived]) -> Iterator[Path]:
+        """Provide the folder of each project that a build builds: local ones, repositories, and unpacked archives."""
+        for package in self.lock.packages:
+            if package.is_project and package.path is not None:
+                yield package.path
+            elif package.path is not None and not package.path.name.endswith(".whl"):
+                yield self._unpacked(package.path)
+        for each in repositories(self.lock.text):
+            yield unpack(each, self.directory / each.name, self.scratch)
+        for file in kept:
+            if not file.name.endswith(".whl"):
+                yield self._unpacked(self.directory / file.name)
+
+    def _unpacked(self, archive: Path) -> Path:
+        target = self.scratch / f"{archive.name}.unpacked"
+        target.mkdir()
+        try:
+            if archive.name.endswith(".zip"):
+                with zipfile.ZipFile(archive) as zipped:
+                    zipped.extractall(target)  # noqa: S202  # zipfile leaves out what would leave the folder
+            else:
+                with tarfile.open(archive) as tar:
+                    tar.extractall(target, filter="data")
+            return next(target.glob("*/"))
+        except (tarfile.TarError, zipfile.BadZipFile, StopIteration) as error:
+            finding = Finding(display(archive), f"it is no source distribution: {error}", "lock another version")
+            raise VendorError("a source distribution cannot be read", [finding]) from error
+
+    def take_build_requirements(self, project: Path) -> dict[str, str]:
+        """Download what a project's [build-system] requires, and what its backend asks for beside that."""
+        file = project / "pyproject.toml"
+        table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        system: dict[str, Any] = {**_LEGACY, **table.get("build-system", {})}
+        wanted: list[str] = list(system["requires"])
+        sums: dict[str, str] = {}
+        while True:
+            text = self._compiled(wanted, "build") if wanted else ""
+            files = archives(text, self.python) if text else {}
+            sums |= self.take(files.values())
+            with self._environment(text, files) as python:
+                asked = self._asked(project, system, python)
+            if set(asked) <= set(wanted):
+                return sums
+            wanted += [each for each in asked if each not in wanted]
+
+    @contextmanager
+    def _environment(self, text: str, files: dict[str, Archived]) -> Iterator[Path]:
+        """Provide the Python of an environment that has a build's requirements, from the folder."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            env = Path(name) / "env"
+            python = uv.python_of(env)
+            try:
+                uv.make_environment(env, python=self.python.executable)
+                if text:
+                    document = tomllib.loads(text)
+                    relocate(document, files, self.directory)
+                    lock = Path(name) / "pylock.build.toml"
+                    lock.write_text(tomli_w.dumps(document), "utf-8")
+                    source = PackageSource(wheelhouse=self.directory)
+                    uv.install_lock(lock, python=python, source=source, moment=self.moment)
+            except uv.Failure as failure:
+                raise failure.become(VendorError, "what a build requires cannot be installed") from failure
+            yield python
+
+    def _asked(self, project: Path, system: dict[str, Any], python: Path) -> list[str]:
+        """Return what a build backend asks for when it is run."""
+        paths = [str(project / each) for each in system.get("backend-path", ())]
+        try:
+            said = run(
+                [python, "-c", _QUESTION, str(system["build-backend"]), *paths],
+                env=environment(),
+                cwd=project,
+                timeout=_BACKEND_SECONDS,
+            )
+            return [str(each) for each in json.loads(said.stdout.splitlines()[-1])]
+        except (ProcessError, ValueError, IndexError, TypeError) as error:
+            finding = Finding(display(project), "its build backend does not say what it requires", "does it build?")
+            raise VendorError("a local project cannot be prepared", [finding]) from error
+
+    def take_launcher(self, cache: Cache) -> dict[str, str]:
+        """Copy the compiled launcher into the folder, unless onebin carries it or there is none."""
+        platform = self.python.platform
+        if not launcher.exists_for(platform) or launcher.is_carried(platform):
+            return {}
+        file = launcher.find(platform, cache, source=PackageSource())
+        copy2(file, self.directory / file.name)
+        return {file.name: sha256_of_file(file)}

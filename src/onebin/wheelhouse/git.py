@@ -1,0 +1,97 @@
+"""Git repositories of a lock, as files: a bundle of git's own (`git bundle`) for each locked commit.
+
+Enters: a lock's text. Leaves: bundles, and the settings with which git takes them in place of the repositories. The
+commit's name is the digest of its content, and git checks it: a changed bundle has no such commit.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from onebin.errors import Finding, ProcessError, VendorError
+from onebin.system import environment, redact, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+_SECONDS = 1800.0
+_REF = "refs/heads/onebin-locked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A locked commit of a git repository, and where in it the project is."""
+
+    package: str
+    url: str
+    commit: str
+    subdirectory: str
+
+    @property
+    def name(self) -> str:
+        """The name of the file that holds it."""
+        return f"{self.package}-{self.commit}.bundle"
+
+
+def repositories(text: str) -> list[Repository]:
+    """Return the git repositories of a lock's text (PEP 751)."""
+    rows = [(package, package["vcs"]) for package in tomllib.loads(text)["packages"] if "vcs" in package]
+    return [
+        Repository(
+            package=str(canonicalize_name(package["name"])),
+            url=str(vcs["url"]),
+            commit=str(vcs["commit-id"]),
+            subdirectory=str(vcs.get("subdirectory", "")),
+        )
+        for package, vcs in rows
+        if vcs.get("type") == "git"
+    ]
+
+
+def redirected(directory: Path, found: Iterable[Repository]) -> dict[str, str]:
+    """Return the variables with which git takes the bundles in a folder in place of the repositories."""
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    settings = {"GIT_CONFIG_COUNT": str(first)}
+    for number, each in enumerate(found, first):
+        settings[f"GIT_CONFIG_KEY_{number}"] = f"url.{directory / each.name}.insteadOf"
+        settings[f"GIT_CONFIG_VALUE_{number}"] = each.url
+        settings["GIT_CONFIG_COUNT"] = str(number + 1)
+    return settings
+
+
+def pack(repository: Repository, file: Path, scratch: Path) -> None:
+    """Write the bundle of a repository, unless it is there; raises VendorError."""
+    if file.is_file():
+        return
+    mirror, draft = scratch / f"{repository.name}.git", file.with_name(f".{file.name}.partial")
+    _git("clone", "--quiet", "--mirror", "--", repository.url, mirror, of=repository)
+    _git("-C", mirror, "update-ref", _REF, repository.commit, of=repository)
+    _git("-C", mirror, "bundle", "create", "--quiet", draft, "--all", of=repository)
+    draft.replace(file)
+
+
+def unpack(repository: Repository, file: Path, scratch: Path) -> Path:
+    """Check the locked commit out of its bundle, and return the project's folder; raises VendorError."""
+    tree = scratch / f"{repository.name}.tree"
+    _git("clone", "--quiet", "--no-checkout", "--", file, tree, of=repository)
+    _git("-C", tree, "checkout", "--quiet", repository.commit, of=repository)
+    return tree / repository.subdirectory
+
+
+def _git(*arguments: str | Path, of: Repository) -> None:
+    try:
+        done = run(["git", *arguments], env=environment(GIT_TERMINAL_PROMPT="0"), timeout=_SECONDS)
+    except ProcessError as error:
+        said, hint = error.tail, error.hint
+    else:
+        said, hint = done.stderr.strip(), None
+        if done.code == 0:
+            return
+    finding = Finding(of.package, f"git does not fetch {redact(of.url)}: {said}", hint or "does `git clone` do it?")
+    raise VendorError("a repository cannot be kept in the folder", [finding])

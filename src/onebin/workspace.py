@@ -1,0 +1,68 @@
+"""Every location that onebin reads or writes, in one frozen value."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path  # pydantic reads the shapes below when the program runs
+
+import platformdirs
+
+from onebin.cache import Cache
+from onebin.system import absolute, is_there
+
+MANIFEST_NAME = "bundle.toml"
+CACHE_VARIABLE = "ONEBIN_CACHE_DIR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where one bundle is built: its manifest, the cache, and the output; all paths absolute.
+
+    `output` is None for the default, `dist/<name>` beside the manifest. `lock_dir` is the manifest's directory, or a
+    private one for a bundle that has no manifest file.
+    """
+
+    manifest_file: Path
+    cache_dir: Path
+    lock_dir: Path
+    output: Path | None = None
+
+    @classmethod
+    def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
+        """Return the workspace of a manifest file, or of the `bundle.toml` in a directory."""
+        is_folder = is_there(manifest) and manifest.is_dir()
+        file = absolute(manifest / MANIFEST_NAME if is_folder else manifest)
+        return cls(
+            manifest_file=file,
+            cache_dir=default_cache_dir(),
+            lock_dir=lock_dir or file.parent,
+            output=None if output is None else absolute(output),
+        )
+
+    @property
+    def directory(self) -> Path:
+        """The manifest's directory, to which its relative paths refer."""
+        return self.manifest_file.parent
+
+    def lock_file(self, name: str) -> Path:
+        """Return the lock's file; PEP 751 allows no dot inside the name."""
+        return self.lock_dir / f"pylock.{name.replace('.', '-')}.toml"
+
+    def output_file(self, name: str) -> Path:
+        """Return where the artifact goes."""
+        if self.output is not None:
+            return self.output
+        return self.directory / "dist" / (f"{name}.exe" if sys.platform == "win32" else name)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache that this workspace's builds share."""
+        return Cache(self.cache_dir)
+
+
+def default_cache_dir() -> Path:
+    """Return `ONEBIN_CACHE_DIR`, or the platform's directory for caches of this user."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("onebin", appauthor=False))
