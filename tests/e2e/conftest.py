@@ -13,7 +13,7 @@ from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Onebin
 

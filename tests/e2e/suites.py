@@ -11,7 +11,7 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 MODES = ("installed", "run", "artifact")
 _OUTCOMES = "suite.json"

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +30,7 @@ HOMESICK = '''
 """A plugin that works where it is installed, and nowhere else."""
 
 import sys
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 HOME = Path(sys.prefix, "pyvenv.cfg").read_text()
 

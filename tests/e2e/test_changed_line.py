@@ -12,7 +12,7 @@ import pytest
 from .bundles import Alone, Bundle, pythons, write_project
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Onebin
 
@@ -29,7 +29,7 @@ WANTED = []
 
 
 def hooks():
-    from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     return [str(Path(__file__).parent)]
 

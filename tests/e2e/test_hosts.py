@@ -19,7 +19,7 @@ from onebin.card import file as card
 from .conftest import HOSTS, LEFT_BY_BUILDS
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Onebin
 

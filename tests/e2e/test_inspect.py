@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from importlib.resources import files
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema

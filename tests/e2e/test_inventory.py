@@ -15,7 +15,7 @@ from onebin.card import file as card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card.facts import Facts
 

@@ -9,7 +9,7 @@ import pytest
 from .bundles import PROJECTS
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Onebin
 

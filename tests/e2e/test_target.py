@@ -23,7 +23,7 @@ from .bundles import ROOT, Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from elftools.elf.dynamic import DynamicTag
 
@@ -44,7 +44,7 @@ import concurrent.futures, ctypes, json, locale, multiprocessing, os, pwd, socke
 def answer(question):
     try:
         return question()
-    except Exception as error:  # noqa: BLE001  # `site` reports it and goes on, too
+    except Exception as error:
         return type(error).__name__
 
 def ask_child():

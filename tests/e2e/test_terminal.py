@@ -9,7 +9,7 @@ import select
 import signal
 import struct
 import time
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +40,7 @@ class Terminal:
 
     def resize(self, columns: int) -> None:
         """Give the terminal a width."""
-        import fcntl  # not on Windows
+        import fcntl
         import termios
 
         fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))

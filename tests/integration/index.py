@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 # What happens to a download: the connection ends in its middle; its length is right for what is missing; other bytes of
 # the same length; bytes without an end; no answer at all; a byte now and then; or an HTTP status.

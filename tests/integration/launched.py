@@ -12,7 +12,7 @@ import subprocess
 import sysconfig
 import time
 from dataclasses import dataclass, field
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest

@@ -10,7 +10,7 @@ import pytest
 from onebin.errors import AdvisoryError, ArtifactError, AuditError, LockError
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 

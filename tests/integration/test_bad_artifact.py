@@ -20,7 +20,7 @@ from .bench import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 

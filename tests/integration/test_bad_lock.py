@@ -14,7 +14,7 @@ from onebin.errors import LockError, StageError, VerifyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 

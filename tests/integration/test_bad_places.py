@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest

@@ -14,7 +14,7 @@ from onebin.python.interpreter import installed
 from .wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 

@@ -16,7 +16,7 @@ from .index import Fault, Index, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

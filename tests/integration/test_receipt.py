@@ -15,7 +15,7 @@ from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 
@@ -26,7 +26,7 @@ PACKAGES = ("onebin", "onebin_runtime")
 # Prints the key of the build in this folder, as `onebin bundle` finds it.
 KEY = """
 import sys
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from onebin import lock, manifest, receipt
 from onebin.paths import Workspace
 workspace = Workspace.at(Path())

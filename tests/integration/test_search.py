@@ -12,7 +12,7 @@ from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 pytestmark = pytest.mark.network
 

@@ -25,7 +25,7 @@ from onebin.errors import ArtifactError, SignatureError
 from .test_bad_artifact import read_card, telltale, write_card
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .bench import Bench
 

@@ -19,7 +19,7 @@ from onebin.workspace import Workspace
 from .wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Onebin
 

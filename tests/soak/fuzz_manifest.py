@@ -9,7 +9,7 @@ may take, and for an input that takes longer than `-timeout`.
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 import atheris
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from integration.wheels import make_wheel
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 GROUP = "load.plugins"
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest

@@ -17,7 +17,7 @@ from onebin import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .conftest import Effort
 

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest

@@ -22,7 +22,7 @@ from integration.bench import wait_until
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from integration.bench import Bench, Running
 

@@ -13,7 +13,7 @@ from .many import plugin_name, write_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from .conftest import Effort
 

@@ -22,7 +22,7 @@ import pytest
 from onebin.errors import ContractError, LockError, StageError
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from integration.bench import Bench, Result
 

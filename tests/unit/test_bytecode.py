@@ -10,7 +10,7 @@ from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 # The digests of a module's code, read back: alone, and while another module has names and constants in common with it.
 BOTH = """

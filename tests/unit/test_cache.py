@@ -14,7 +14,7 @@ from onebin.cache.contents import Entry, entries
 from onebin.cache.store import Cache
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 def test_an_entry_is_made_once(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_build_that_finds_its_entry_removes_leftovers_too(tmp_path: Path) -> N
 
 MAKER = """
 import sys, time
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from onebin.cache import Cache
 from onebin.cache_contents import Entry, entries
 

@@ -16,7 +16,7 @@ from onebin.card import file as card
 from onebin.errors import ArtifactError, PackError
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card.facts import Facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 import pytest
 

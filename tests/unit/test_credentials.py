@@ -10,7 +10,7 @@ import pytest
 from onebin.system.credentials import login_for, redact
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(

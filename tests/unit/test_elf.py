@@ -14,7 +14,7 @@ from onebin.freeze.driver import runpath
 from onebin.target import elf
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from conftest import Build
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 import pytest
 

@@ -11,7 +11,7 @@ from onebin.pack.artifact import Artifact
 from onebin.system.atomic import exchange
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 def test_folders_exchange_their_places(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from onebin.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 LONG = "word " * 40
 

@@ -13,7 +13,7 @@ from onebin.freeze.tree import FrozenTree
 from onebin.pack import inventory
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.manifest.model import Layout
 

@@ -16,7 +16,7 @@ from onebin_runtime import _worker
 from onebin_runtime.isolation import PluginCrashed, isolated, members_of
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 PLUGIN = '''
 """A plugin of the tests."""

@@ -15,7 +15,7 @@ from onebin.python import uv
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 PLATFORM = "linux-x86_64"
 

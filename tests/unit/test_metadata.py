@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 import pytest
 

@@ -13,7 +13,7 @@ from onebin.errors import AdvisoryError
 from onebin.trust import osv
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 def record(**changed: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from onebin.pack import payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 LEVEL = 3
 MOMENT = 1_580_601_600

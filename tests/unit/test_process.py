@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 import pytest
 

@@ -13,7 +13,7 @@ from onebin.rebuild import recover as recovery
 from onebin.rebuild import reproduce as rebuild
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card.facts import Facts
 

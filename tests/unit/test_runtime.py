@@ -13,7 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest

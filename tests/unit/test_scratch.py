@@ -14,7 +14,7 @@ import pytest
 from onebin.system.scratch import scratch
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 HOLDER = """
 import sys, time

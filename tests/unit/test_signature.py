@@ -16,7 +16,7 @@ from onebin.errors import SignatureError
 from onebin.trust import signature, sshsig
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 # The key pair of RFC 8032, 7.1, TEST 1; and what `ssh-keygen -Y sign -n file` of OpenSSH 9.2 made with it of MESSAGE.
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")

@@ -11,7 +11,7 @@ from onebin.card.file import Payload
 from onebin.freeze import sizes
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card.facts import SizeRow
 

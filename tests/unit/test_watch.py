@@ -12,7 +12,7 @@ import pytest
 from onebin.system.resources import driver_dir
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 # Watch some lines with a stand-in for the one module of PyInstaller that is asked; print what was seen.
 WATCHED = """
