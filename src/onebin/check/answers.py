@@ -1,4 +1,4 @@
-"""The shapes of what is asked about contracts in the stage, and of what comes back; see `onebin.conformance`."""
+"""The shapes of what is asked about contracts in the stage, and of what comes back; see `onebin.check.conformance`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SymbolQuestion(TypedDict):
 
 
 class ConformanceQuestions(TypedDict):
-    """What the stage is asked about contracts; see `onebin.conformance`."""
+    """What the stage is asked about contracts; see `onebin.check.conformance`."""
 
     contracts: list[ContractQuestion]
     symbols: list[SymbolQuestion]

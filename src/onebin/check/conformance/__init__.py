@@ -1,5 +1,5 @@
-"""Hold plugins against their contract, with the objects at hand.
+"""Hold plugins against their contracts, with the objects themselves.
 
-This package runs in the stage, with the stage's interpreter, as a script: standard library only, Python 3.10 and newer.
-It is not frozen. `onebin.agreement` asks, and makes findings of the answers.
+This package runs as a script in the stage, with the stage's interpreter: standard library only, Python 3.10 and newer,
+and relative imports only. It is not frozen. `onebin.check.contracts` asks, and makes findings of the answers.
 """

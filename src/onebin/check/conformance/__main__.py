@@ -1,122 +1,21 @@
-"""Answer, in the stage, how plugins fit their contracts.
+"""Run this folder as a script: `python -I <this file>`, with the interpreter of the stage.
 
-Reads from standard input, as JSON:
-
-    {"contracts": [{"group": ..., "value": "module:Name", "provides": "factory" | "instance" | null}, ...],
-     "symbols": [{"plugin": ..., "group": ..., "name": ..., "value": "module:attribute"}, ...],
-     "skip": {step: reason, ...}}        that are left out, for they end the process
-
-Writes to standard output a line `?step` before each step, so that whoever asks knows which one ended the process, and
-at last, in a line that begins with `=`, as JSON:
-
-    {"contracts": [{"group", "provides", "members", "error"}, ...],
-     "symbols": [{"plugin", "group", "name", "where", "error", "violations": [...]}, ...]}
-
-What imported code prints goes to standard error.
+The package is imported by the name of its folder, without `onebin`: the stage does not have what `onebin` imports.
 """
 
-from __future__ import annotations
-
 import importlib
-import json
-import os
 import sys
-from functools import partial, reduce
-from pathlib import Path  # pydantic reads the shapes below when the program runs
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+FOLDER = Path(__file__).parent
 
-# It lies where the stage does not look.
-from onebin.check.conformance.contract import Contract
-from onebin.check.conformance.sources import place_of, place_of_member
+sys.path.insert(0, str(FOLDER.parent))
+main = importlib.import_module(f"{FOLDER.name}.answer").main
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# The stage may have a onebin of its own, and must not have what is installed beside this one.
+# A distribution in the stage may have a package of the same name, and must not find the modules beside this folder.
 del sys.path[0]
-for _name in [name for name in sys.modules if name.partition(".")[0] == "onebin"]:
-    del sys.modules[_name]
-
-
-def main() -> int:
-    """Answer the questions on standard input."""
-    asked = json.load(sys.stdin)
-    sys.argv[1:] = []
-    write = _divert_output()
-    contracts: dict[str, Contract] = {}
-    answers: dict[str, list[dict[str, Any]]] = {"contracts": [], "symbols": []}
-    for each in asked["contracts"]:
-        step = f"contract {each['group']}"
-        error = _step(step, asked["skip"], write, partial(_read_contract, each, contracts))
-        read = contracts.get(each["group"])
-        answers["contracts"].append(
-            {
-                "group": each["group"],
-                "provides": read and read.provides,
-                "members": [member.name for member in read.members] if read else [],
-                "error": error,
-            }
-        )
-    for each in asked["symbols"]:
-        if each["group"] in contracts:
-            answer = {**{key: each[key] for key in ("plugin", "group", "name")}, "where": None, "violations": []}
-            step = f"symbol {each['plugin']} {each['group']} {each['name']}"
-            error = _step(step, asked["skip"], write, partial(_judge, each, answer, contracts))
-            answers["symbols"].append({**answer, "error": error})
-    write("=" + json.dumps(answers))
-    return 0
-
-
-def _step(step: str, skip: dict[str, str], write: Callable[[str], None], action: Callable[[], None]) -> str | None:
-    """Take a step, and return why it failed, or None."""
-    if step in skip:
-        return skip[step]
-    write("?" + json.dumps(step))
-    try:
-        action()
-    except BaseException as error:  # noqa: BLE001  # plugins call sys.exit and worse while they are imported
-        try:
-            return f"{type(error).__name__}: {error}"
-        except Exception:  # noqa: BLE001  # an exception of a plugin's own may not even have words
-            return type(error).__name__
-    return None
-
-
-def _read_contract(each: dict[str, Any], contracts: dict[str, Contract]) -> None:
-    contracts[each["group"]] = Contract(_load(each["value"]), each["provides"])
-
-
-def _judge(each: dict[str, Any], answer: dict[str, Any], contracts: dict[str, Contract]) -> None:
-    symbol = _load(each["value"])
-    module, _, attribute = each["value"].partition("[")[0].partition(":")
-    holder = importlib.import_module(module.strip())
-    where = place_of(symbol) or place_of_member(holder, attribute.strip()) or place_of(holder)
-    violations = list(contracts[each["group"]].violations(symbol))
-    answer["where"] = where
-    answer["violations"] = [{**each._asdict(), "where": each.where or where} for each in violations]
-
-
-def _load(value: str) -> Any:
-    """Return what "module:attribute" names (the specification on entry points; extras are left out)."""
-    module, _, attribute = value.partition("[")[0].partition(":")
-    return reduce(getattr, filter(None, attribute.strip().split(".")), importlib.import_module(module.strip()))
-
-
-def _divert_output() -> Callable[[str], None]:
-    """Keep the standard output for answers: what imported code prints, even from C, goes to standard error."""
-    sys.stdout.flush()
-    answers = os.dup(1)
-    os.dup2(2, 1)
-
-    def write(line: str) -> None:
-        content = line.encode() + b"\n"
-        while content:  # a pipe may take less at once
-            content = content[os.write(answers, content) :]
-
-    return write
-
+for name in [name for name in sys.modules if name.partition(".")[0] == FOLDER.name]:
+    del sys.modules[name]
 
 if __name__ == "__main__":
     raise SystemExit(main())

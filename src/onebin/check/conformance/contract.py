@@ -9,10 +9,10 @@ import types
 import typing
 from inspect import Parameter, Signature
 
-from onebin.check.conformance.annotations import EMPTY, agrees, written
-from onebin.check.conformance.members import Member, member_of_class, member_of_object, wanted_members
-from onebin.check.conformance.signatures import Call, call_of, mismatches
-from onebin.check.conformance.sources import place_of, place_of_member
+from .annotations import EMPTY, agrees, written
+from .members import Member, member_of_class, member_of_object, wanted_members
+from .signatures import Call, call_of, mismatches
+from .sources import place_of, place_of_member
 
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator

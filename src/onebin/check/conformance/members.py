@@ -13,9 +13,9 @@ import inspect
 import types
 import typing
 
-from onebin.check.conformance.annotations import EMPTY, annotations_of
-from onebin.check.conformance.signatures import Call, call_of
-from onebin.check.conformance.sources import Source
+from .annotations import EMPTY, annotations_of
+from .signatures import Call, call_of
+from .sources import Source
 
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import re
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
-from onebin.check.conformance.annotations import EMPTY, UNRESOLVED, agrees, annotations_of, is_awaitable, written
+from .annotations import EMPTY, UNRESOLVED, agrees, annotations_of, is_awaitable, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
