@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.cache import Cache
 from onebin.errors import PackError
 from onebin.launcher import compile as launcher
-from onebin.python import uv
-from onebin.workspace import Workspace
+from onebin.python import INDEXES, PackageSource, uv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,9 @@ PLATFORM = "linux-x86_64"
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """Return a workspace with a cache of its own."""
-    return Workspace(manifest_file=tmp_path / "bundle.toml", cache_dir=tmp_path / "cache", lock_dir=tmp_path)
+def cache(tmp_path: Path) -> Cache:
+    """Return a cache of the test's own."""
+    return Cache(tmp_path / "cache")
 
 
 @pytest.fixture
@@ -48,51 +48,51 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return platforms
 
 
-def test_a_carried_launcher_is_taken(carried: Path, workspace: Workspace, compiled: list[str]) -> None:
+def test_a_carried_launcher_is_taken(carried: Path, cache: Cache, compiled: list[str]) -> None:
     """A released onebin compiles nothing."""
     (carried / launcher.file_name(PLATFORM)).write_text("carried")
-    assert launcher.find(PLATFORM, workspace).read_text() == "carried"
+    assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "carried"
     assert compiled == []
 
 
 def test_a_carried_launcher_of_other_sources_is_not_taken(
-    carried: Path, workspace: Workspace, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+    carried: Path, cache: Cache, tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever changed the launcher's source gets what he wrote, not what was compiled before."""
     name = launcher.file_name(PLATFORM)
     (carried / name).write_text("carried")
-    source = workspace.lock_dir / "source"
+    source = tmp_path / "source"
     source.mkdir()
     (source / "main.c").write_text("int main(void) { return 0; }")
     monkeypatch.setattr(launcher, "_source_dir", lambda: source)
     assert launcher.file_name(PLATFORM) != name
-    assert launcher.find(PLATFORM, workspace).read_text() == "compiled"
+    assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "compiled"
 
 
-def test_a_launcher_is_compiled_once(carried: Path, workspace: Workspace, compiled: list[str]) -> None:
+def test_a_launcher_is_compiled_once(carried: Path, cache: Cache, compiled: list[str]) -> None:
     """Without one in the package, the first build compiles it into the cache and the next ones find it there."""
-    first = launcher.find(PLATFORM, workspace)
-    assert launcher.find(PLATFORM, workspace) == first
-    assert first.is_relative_to(workspace.cache_dir / launcher.KIND)
+    first = launcher.find(PLATFORM, cache, source=INDEXES)
+    assert launcher.find(PLATFORM, cache, source=INDEXES) == first
+    assert first.is_relative_to(cache.directory / launcher.KIND)
     assert compiled == [PLATFORM]
 
 
 def test_no_compiler_is_an_error_with_its_remedy(
-    carried: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    carried: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the compiler cannot be had, the build says so, and names the layout that needs none."""
-    monkeypatch.setenv("UV_CACHE_DIR", str(workspace.lock_dir / "nothing-cached"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "nothing-cached"))
     with pytest.raises(PackError, match="compiler") as caught:
-        launcher.find(PLATFORM, workspace, offline=True)
+        launcher.find(PLATFORM, cache, source=PackageSource(offline=True))
     assert 'layout = "onefile"' in f"{caught.value.hint}{caught.value}"
-    assert list((workspace.cache_dir / launcher.KIND).iterdir()) == []
+    assert list((cache.directory / launcher.KIND).iterdir()) == []
 
 
 def test_a_source_that_does_not_compile_is_an_error(
-    carried: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    carried: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiler's own words come through, with the remedy."""
-    tool = workspace.lock_dir / "zig"
+    tool = tmp_path / "zig"
     tool.write_text("#!/bin/sh\necho 'main.c:1: error: no such thing' >&2\nexit 1\n")
     tool.chmod(0o755)
 
@@ -103,7 +103,7 @@ def test_a_source_that_does_not_compile_is_an_error(
     monkeypatch.setattr(uv, "install_flat", install_flat)
     monkeypatch.setattr(launcher, "_fetch_library", lambda directory, tools: directory)
     with pytest.raises(PackError, match="no such thing") as caught:
-        launcher.find(PLATFORM, workspace)
+        launcher.find(PLATFORM, cache, source=INDEXES)
     assert 'layout = "onefile"' in str(caught.value.hint)
 
 
