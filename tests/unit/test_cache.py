@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.cache.contents import Entry, entries
+from onebin.cache.contents import Entry, cache_entries
 from onebin.cache.store import Cache
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ MAKER = """
 import sys, time
 from pathlib import Path
 from onebin.cache import Cache
-from onebin.cache_contents import Entry, entries
 
 def make(partial):
     (partial / "half").write_text("x")
@@ -123,22 +122,22 @@ def test_what_is_in_the_cache_is_listed_and_removed(tmp_path: Path) -> None:
     Cache(tmp_path).ensure("kind", "key", _fill)
     (tmp_path / "kind" / "other.abc.partial").mkdir()
     (tmp_path / "logs").mkdir()
-    whole, leftover = entries(tmp_path)
+    whole, leftover = cache_entries(tmp_path)
     assert (whole.kind, whole.name, whole.size, whole.is_leftover) == ("kind", "key", 1000, False)
     assert (leftover.size, leftover.is_leftover) == (0, True)
     assert whole.remove()
     assert leftover.remove()
     assert list((tmp_path / "kind").iterdir()) == []
-    assert entries(tmp_path) == []
+    assert cache_entries(tmp_path) == []
 
 
 def test_an_entry_that_is_wanted_again_was_used_last_now(tmp_path: Path) -> None:
     """Its time is that of its last use, not of its making."""
     entry = Cache(tmp_path).ensure("kind", "key", _fill)
     os.utime(entry, (1000, 1000))
-    assert entries(tmp_path)[0].used == 1000
+    assert cache_entries(tmp_path)[0].used == 1000
     Cache(tmp_path).ensure("kind", "key", _fill)
-    assert entries(tmp_path)[0].used > 1000
+    assert cache_entries(tmp_path)[0].used > 1000
 
 
 def test_what_is_being_made_is_not_removed(tmp_path: Path) -> None:
@@ -148,7 +147,7 @@ def test_what_is_being_made_is_not_removed(tmp_path: Path) -> None:
     deadline = time.monotonic() + 30
     while not log.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    (partial,) = entries(tmp_path / "cache")
+    (partial,) = cache_entries(tmp_path / "cache")
     assert not partial.remove()
     assert partial.path.is_dir()
     maker.kill()

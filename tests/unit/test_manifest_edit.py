@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.edit import Edited, add, create, remove
-from onebin.manifest.load import parse
+from onebin.manifest.edit import Edited, add_plugins, create_manifest, remove_plugins
+from onebin.manifest.load import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ def findings(act: Callable[[], object]) -> tuple[Finding, ...]:
 
 def added(text: str, *items: str) -> Edited:
     """Add items to a manifest in the working directory."""
-    return add(text, items, directory=Path.cwd())
+    return add_plugins(text, items, directory=Path.cwd())
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
@@ -122,7 +122,7 @@ def test_a_row_changes_its_source_in_every_layout(text: str) -> None:
 @pytest.mark.parametrize("names", [("a",), ("B",), ("a", "b"), ("b", "A", "a")])
 def test_rows_are_removed_in_every_layout(text: str, names: Sequence[str]) -> None:
     """Removed rows are gone, and with them only the comments on their own lines."""
-    edited = remove(text, names)
+    edited = remove_plugins(text, names)
     gone = {name.lower() for name in names}
     assert rows(edited.text) == {name: row for name, row in rows(text).items() if name not in gone}
     assert rest(edited.text) == rest(text)
@@ -133,7 +133,7 @@ def test_rows_are_removed_in_every_layout(text: str, names: Sequence[str]) -> No
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("edit", [lambda text: added(text, "new", "b>=2"), lambda text: remove(text, ["b"])])
+@pytest.mark.parametrize("edit", [lambda text: added(text, "new", "b>=2"), lambda text: remove_plugins(text, ["b"])])
 def test_line_ends_stay(text: str, edit: Callable[[str], Edited]) -> None:
     """Carriage returns and a missing newline at the end are kept."""
     after = edit(text).text
@@ -146,7 +146,7 @@ def test_an_edit_leaves_the_other_lines_alone() -> None:
     """Comments, spacing and blank lines are as they were, to the byte."""
     assert added(TEXT, "new").text == TEXT.replace("# why b\n", '# why b\nnew = "*"\n')
     assert added(TEXT, "b>=2").text == TEXT.replace('b   = ">=1"', 'b   = ">=2"')
-    assert remove(TEXT, ["a"]).text == TEXT.replace('a = "*"      # why a\n', "")
+    assert remove_plugins(TEXT, ["a"]).text == TEXT.replace('a = "*"      # why a\n', "")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_requirements_become_rows(item: str, line: str) -> None:
     edited = added(TEXT, item)
     assert edited.changes == (f"added {line}",)
     assert f"\n{line}\n" in edited.text
-    parse(edited.text, file=FILE)
+    Manifest.parse(edited.text, file=FILE)
 
 
 @pytest.fixture
@@ -233,12 +233,12 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_paths_become_rows(projects: Path, item: str, line: str) -> None:
     """A project is named by its pyproject.toml or its directory, an archive by its file name."""
-    assert add(TEXT, [item], directory=projects).changes == (f"added {line}",)
+    assert add_plugins(TEXT, [item], directory=projects).changes == (f"added {line}",)
 
 
 def test_paths_are_written_relative_to_the_manifest(projects: Path) -> None:
     """Items start in the working directory, rows in the manifest's."""
-    edited = add(TEXT, ["plugins/csv", str(projects / "local")], directory=projects / "nested" / "app")
+    edited = add_plugins(TEXT, ["plugins/csv", str(projects / "local")], directory=projects / "nested" / "app")
     assert rows(edited.text)["Parser-CSV"] == {"path": "../../plugins/csv"}
     assert rows(edited.text)["local"] == {"path": "../../local"}
 
@@ -251,7 +251,7 @@ def test_paths_through_a_link_lead_where_they_should(projects: Path) -> None:
     except OSError:
         pytest.skip("this user may not make links")
     directory = projects / "link"
-    path = rows(add(TEXT, ["plugins/csv"], directory=directory).text)["Parser-CSV"]["path"]
+    path = rows(add_plugins(TEXT, ["plugins/csv"], directory=directory).text)["Parser-CSV"]["path"]
     assert (directory / path / "pyproject.toml").is_file()
 
 
@@ -278,7 +278,7 @@ def test_paths_through_a_link_lead_where_they_should(projects: Path) -> None:
 )
 def test_all_bad_items_are_reported_together(projects: Path, items: list[str], messages: list[str]) -> None:
     """Each bad item has its finding, which names it and hides its secrets, and nothing is edited."""
-    found = findings(lambda: add(TEXT, [*items, "fine", "y>>2"], directory=projects))
+    found = findings(lambda: add_plugins(TEXT, [*items, "fine", "y>>2"], directory=projects))
     assert len(found) == len(messages) + 1
     for finding, message in zip(found, messages, strict=False):
         assert message in finding.message
@@ -331,7 +331,7 @@ def test_an_edit_keeps_the_order_that_a_row_asks_for() -> None:
 
 def test_a_plugin_that_is_removed_is_no_longer_named() -> None:
     """Rows that named it in their order lose the name and say so, so that the manifest is still sound."""
-    edited = remove(ORDERED, ["c.c"])
+    edited = remove_plugins(ORDERED, ["c.c"])
     assert (
         edited.text
         == """\
@@ -351,13 +351,13 @@ d = { after = ["a"] }
 def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
     """All unknown names are reported, with what may have been meant, and nothing is removed."""
     text = '[plugins]\ndatasette-vega = "*"\n'
-    typo, other = findings(lambda: remove(text, ["datasette-vga", "datasette-vega", "zzz"]))
+    typo, other = findings(lambda: remove_plugins(text, ["datasette-vga", "datasette-vega", "zzz"]))
     assert typo.hint == "did you mean datasette-vega?"
     assert other.hint == "the plugins are datasette-vega"
-    assert findings(lambda: remove("", ["x"]))[0].hint == "there are no plugins"
+    assert findings(lambda: remove_plugins("", ["x"]))[0].hint == "there are no plugins"
 
 
-@pytest.mark.parametrize("edit", [lambda text: added(text, "x"), lambda text: remove(text, ["x"])])
+@pytest.mark.parametrize("edit", [lambda text: added(text, "x"), lambda text: remove_plugins(text, ["x"])])
 @pytest.mark.parametrize("text", ["[", "plugins = 3", "[[plugins]]\n", "a = 1\na = 2"])
 def test_what_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edited]) -> None:
     """A text that is no TOML, or whose plugins are no table, is left alone."""
@@ -366,19 +366,21 @@ def test_what_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edite
 
 def test_a_manifest_with_other_errors_can_be_edited() -> None:
     """A wrong key elsewhere does not keep a plugin from being removed."""
-    assert remove('[wrong]\n[plugins]\nx = { wat = 1 }\ny = "*"\n', ["x"]).text == '[wrong]\n[plugins]\ny = "*"\n'
+    assert (
+        remove_plugins('[wrong]\n[plugins]\nx = { wat = 1 }\ny = "*"\n', ["x"]).text == '[wrong]\n[plugins]\ny = "*"\n'
+    )
 
 
 def test_a_new_manifest_is_one() -> None:
     """What `create` writes says what was asked for, with comments for those who read it."""
-    text = create(
+    text = create_manifest(
         name="ds",
         host="datasette>=0.65",
         script="datasette",
         plugins=["datasette-vega", "x[a]>=1"],
         python="3.12",
     )
-    manifest = parse(text, file=FILE)
+    manifest = Manifest.parse(text, file=FILE)
     assert (manifest.bundle.name, manifest.bundle.python) == ("ds", "3.12")
     assert (manifest.host.wanted, manifest.host.script) == ("datasette>=0.65", "datasette")
     assert [row.wanted for row in manifest.plugins] == ["datasette-vega", "x[a]>=1"]
@@ -387,8 +389,8 @@ def test_a_new_manifest_is_one() -> None:
 
 def test_a_new_manifest_may_have_no_plugins() -> None:
     """A host alone has an empty table, ready for `onebin add`."""
-    text = create(name="x", host="x", entry="x.cli:main")
-    assert parse(text, file=FILE).plugins == ()
+    text = create_manifest(name="x", host="x", entry="x.cli:main")
+    assert Manifest.parse(text, file=FILE).plugins == ()
     assert added(text, "y").text == f'{text}y = "*"\n'
 
 
@@ -404,13 +406,15 @@ def test_a_new_manifest_may_have_no_plugins() -> None:
 )
 def test_a_new_host_is_a_path_or_a_requirement(projects: Path, host: str, wanted: str) -> None:
     """A host is a path if it looks like one, or if a project is there."""
-    text = create(name="x", host=host, script="x", directory=projects)
-    assert parse(text, file=FILE).host.wanted == wanted
+    text = create_manifest(name="x", host=host, script="x", directory=projects)
+    assert Manifest.parse(text, file=FILE).host.wanted == wanted
 
 
 def test_a_new_manifest_with_errors_is_not_written() -> None:
     """Everything that is wrong with the options is reported together."""
-    found = findings(lambda: create(name="a/b", host="-x", script="x", entry="x:y", plugins=["y>>1"], python="2.7"))
+    found = findings(
+        lambda: create_manifest(name="a/b", host="-x", script="x", entry="x:y", plugins=["y>>1"], python="2.7")
+    )
     assert [finding.where for finding in found] == [
         *("bundle.name", "bundle.python", "host.package", "host.entry", '"y>>1"')
     ]
@@ -423,8 +427,8 @@ def test_odd_directory_names_are_quoted(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
     (tmp_path / name / "pyproject.toml").write_text('[project]\nname = "odd"\n', "utf-8")
-    text = add(TEXT, [f"./{name}"], directory=tmp_path).text
-    (path,) = [row.path for row in parse(text, file=FILE).plugins if row.name == "odd"]
+    text = add_plugins(TEXT, [f"./{name}"], directory=tmp_path).text
+    (path,) = [row.path for row in Manifest.parse(text, file=FILE).plugins if row.name == "odd"]
     assert (tmp_path / str(path) / "pyproject.toml").is_file()
 
 
@@ -442,7 +446,7 @@ def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> N
             text = added(text, edit).text
             names |= set(re.findall(r"^[\w.-]+", edit))
         elif edit[1:] in names:
-            text = remove(text, [edit[1:]]).text
+            text = remove_plugins(text, [edit[1:]]).text
             names.remove(edit[1:])
     assert rest(text) == before
     assert set(rows(text)) == names

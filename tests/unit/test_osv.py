@@ -83,14 +83,14 @@ def test_ranges_are_evaluated_in_the_order_of_versions(
     tmp_path: Path, ranges: list[dict[str, Any]], inside: list[str], outside: list[str]
 ) -> None:
     """Events open and close a range as PEP 440 orders them: 2.10 is after 2.9, and a pre-release before its release."""
-    (advisory,) = osv.read([written(tmp_path / "db", record(affected=affected(ranges=ranges)))])
+    (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=affected(ranges=ranges)))])
     assert [version for version in [*inside, *outside] if advisory.affects(version)] == inside
 
 
 def test_listed_versions_are_affected_however_they_are_written(tmp_path: Path) -> None:
     """`versions` counts beside the ranges; 1.0 is 1.0.0, and an entry that is no version is nobody's."""
     listed = affected(versions=["1.0.0", "v2.1-rc1", "2004d"], ranges=FROM_2_TO_3)
-    (advisory,) = osv.read([written(tmp_path / "db", record(affected=listed))])
+    (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=listed))])
     versions = ("1.0", "1.0.1", "2.1rc1", "2.5", "3.0")
     assert [each for each in versions if advisory.affects(each)] == ["1.0", "2.1rc1", "2.5"]
 
@@ -98,7 +98,7 @@ def test_listed_versions_are_affected_however_they_are_written(tmp_path: Path) -
 def test_names_and_severity_are_read(tmp_path: Path) -> None:
     """Names are normalised (PEP 503), the database's word comes before a CVSS vector, and the next fix is told."""
     vector_only = record(id="PYSEC-0000-1", database_specific={"source": "x"})
-    named, plain = osv.read([written(tmp_path / "db", record(), vector_only)])
+    named, plain = osv.read_advisories([written(tmp_path / "db", record(), vector_only)])
     assert (named.package, named.severity, named.aliases) == ("jinja2", "MODERATE", ("CVE-2025-27516",))
     assert plain.severity == "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H"
     assert named.fixed_after("3.1.2") == "3.1.6"
@@ -111,7 +111,7 @@ def test_withdrawn_advisories_and_other_ecosystems_are_passed_over(tmp_path: Pat
     gone = record(id="GHSA-aaaa-aaaa-aaaa", withdrawn="2025-04-01T00:00:00Z")
     bare = record(id="GHSA-bbbb-bbbb-bbbb", affected=None)
     db = written(tmp_path / "db", gone, bare, record(id="GHSA-cccc-cccc-cccc", affected=npm))
-    assert osv.read([db]) == []
+    assert osv.read_advisories([db]) == []
 
 
 def test_files_folders_and_exports_are_read_alike(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_files_folders_and_exports_are_read_alike(tmp_path: Path) -> None:
         for file in folder.rglob("*.json"):
             archive.write(file, file.name)
         archive.writestr("README.txt", "not an advisory")
-    assert len(osv.read([folder])) == len(osv.read([export])) == 2
-    assert [each.id for each in osv.read([folder / "GHSA-cpwx-vrp4-4pq7.json"])] == ["GHSA-cpwx-vrp4-4pq7"]
+    assert len(osv.read_advisories([folder])) == len(osv.read_advisories([export])) == 2
+    assert [each.id for each in osv.read_advisories([folder / "GHSA-cpwx-vrp4-4pq7.json"])] == ["GHSA-cpwx-vrp4-4pq7"]
 
 
 def test_everything_that_is_no_advisory_is_reported_at_once(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_everything_that_is_no_advisory_is_reported_at_once(tmp_path: Path) -> N
         folder.joinpath(name).write_text(text, "utf-8")
     tmp_path.joinpath("bad.zip").write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(AdvisoryError) as caught:
-        osv.read([folder, tmp_path / "bad.zip", tmp_path / "gone.json"])
+        osv.read_advisories([folder, tmp_path / "bad.zip", tmp_path / "gone.json"])
     told = [finding.where.rpartition("/")[2] for finding in caught.value.findings]
     assert sorted(told) == sorted([*bad, "bad.zip", "gone.json"])
     assert all(finding.hint for finding in caught.value.findings)
@@ -150,12 +150,12 @@ def test_everything_that_is_no_advisory_is_reported_at_once(tmp_path: Path) -> N
 def test_a_folder_without_advisories_is_an_error(tmp_path: Path) -> None:
     """An empty database would find nothing, and say that all is well."""
     with pytest.raises(AdvisoryError):
-        osv.read([tmp_path])
+        osv.read_advisories([tmp_path])
 
 
 def test_a_range_that_nobody_can_order_is_not_passed_over(tmp_path: Path) -> None:
     """An event that is no version (PEP 440) leaves open whether a version is affected."""
     odd = affected(ranges=ecosystem({"introduced": "0"}, {"fixed": "not-a-version"}))
-    (advisory,) = osv.read([written(tmp_path / "db", record(affected=odd))])
+    (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=odd))])
     with pytest.raises(InvalidVersion):
         advisory.affects("1.0")

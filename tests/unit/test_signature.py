@@ -72,7 +72,7 @@ def test_a_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed2
     """Ed25519 leaves no choice: the same key and message give what ssh-keygen wrote, and that is accepted."""
     assert key.public_key().public_bytes_raw() == PUBLIC
     assert signature.sign(message, key).read_text("ascii") == SIGNED
-    assert signature.check(message, [PUBLIC]) == signature.fingerprint(PUBLIC)
+    assert signature.check_signature(message, [PUBLIC]) == signature.fingerprint(PUBLIC)
 
 
 @needs_openssh
@@ -83,7 +83,7 @@ def test_what_ssh_keygen_signed_is_accepted(message: Path, tmp_path: Path, key: 
     made = _keygen("-Y", "sign", "-f", _private(tmp_path, key), *options, message)
     assert made.returncode == 0, made.stderr
     trusted = signature.read_public_keys(_public(tmp_path, key))
-    assert signature.check(message, trusted).encode() in _keygen("-l", "-f", _public(tmp_path, key)).stdout
+    assert signature.check_signature(message, trusted).encode() in _keygen("-l", "-f", _public(tmp_path, key)).stdout
 
 
 @needs_openssh
@@ -124,7 +124,7 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
         signature.read_public_keys(file.with_suffix(".pub"))
     assert _keygen("-Y", "sign", "-f", file, "-n", "file", message).returncode == 0
     with pytest.raises(SignatureError, match=f"by a key of the kind [a-z]*-?.*{kind}"):
-        signature.check(message, [PUBLIC])
+        signature.check_signature(message, [PUBLIC])
 
 
 def test_a_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
@@ -132,7 +132,7 @@ def test_a_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> Non
     signature.sign(message, key)
     message.write_bytes(MESSAGE + b"x")
     with pytest.raises(SignatureError, match="not the file that was signed"):
-        signature.check(message, [PUBLIC])
+        signature.check_signature(message, [PUBLIC])
 
 
 def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
@@ -140,22 +140,22 @@ def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
     signature.sign(message, key)
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     with pytest.raises(SignatureError) as caught:
-        signature.check(message, [stranger])
+        signature.check_signature(message, [stranger])
     assert signature.fingerprint(PUBLIC) in caught.value.message
-    assert signature.check(message, [stranger, PUBLIC])
+    assert signature.check_signature(message, [stranger, PUBLIC])
 
 
 def test_a_signature_for_something_else_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
     """What a key signed as a commit of git, say, does not pass for a signed file."""
     signature.sign(message, key, namespace="git")
     with pytest.raises(SignatureError, match="made for 'git', not for 'file'"):
-        signature.check(message, [PUBLIC])
+        signature.check_signature(message, [PUBLIC])
 
 
 def test_a_missing_signature_is_said_to_be_missing(message: Path) -> None:
     """Nothing beside the file: the error says which file is looked for, and what to do."""
     with pytest.raises(SignatureError, match=r"message\.sig: there is no such file") as caught:
-        signature.check(message, [PUBLIC])
+        signature.check_signature(message, [PUBLIC])
     assert caught.value.hint
 
 
@@ -213,7 +213,7 @@ def test_a_changed_signature_is_refused(message: Path, data: st.DataObject) -> N
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
     signature.signature_file(message).write_bytes(text)
     try:
-        signature.check(message, [PUBLIC])
+        signature.check_signature(message, [PUBLIC])
     except SignatureError:
         return
     assert sshsig.parse(text.decode("ascii")) == sshsig.parse(SIGNED)
