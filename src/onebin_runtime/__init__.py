@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from onebin_runtime._api import describe, extension_point, failures, open, plugins  # noqa: A004  # Go's name for it
 from onebin_runtime._errors import PluginLoadError, PluginNotFound, SymbolNotFound
-from onebin_runtime._registry import Plugin
+from onebin_runtime._plugin import Plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 
     from onebin_runtime._errors import PluginLoadError
     from onebin_runtime._extension_point import ExtensionPoint
-    from onebin_runtime._registry import Plugin, Registry
+    from onebin_runtime._plugin import Plugin
+    from onebin_runtime._registry import Registry
 
 # One entry. Several threads may make a registry at once, but `setdefault` lets one of them win for all.
 _current: dict[str, Registry] = {}

@@ -6,13 +6,15 @@ import csv
 from importlib.metadata import Distribution, EntryPoint, EntryPoints, FileHash, PackagePath
 from pathlib import Path
 
-from onebin_runtime._metadata import FOLDER
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-    from onebin_runtime._metadata import Row
+    # (name, version, .dist-info folder, ((group, name, value), ...))
+    Row = tuple[str, str, str, tuple[tuple[str, str, str], ...]]
+
+# Where the .dist-info folders lie, below the root of the artifact's files; not on `sys.path`.
+FOLDER = "onebin_metadata"
 
 
 class FrozenDistribution(Distribution):

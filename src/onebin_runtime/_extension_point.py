@@ -9,10 +9,10 @@ from onebin_runtime._errors import PluginLoadError, PluginNotFound, did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
-    from onebin_runtime._registry import Plugin, Registry
+    from onebin_runtime._plugin import Plugin
 
     Objects = Mapping[str, Any]
 else:
@@ -23,13 +23,16 @@ class ExtensionPoint(Objects):
     """The objects of one group of entry points by name, in the order of the plugins; each is imported when asked for.
 
     A plugin that fails raises PluginLoadError, or is left out if the manifest says `on-error = "skip"`. To know what
-    is left out, iterating and counting then import all plugins of the group; otherwise they import none.
+    is left out, iterating and counting then import all plugins of the group; otherwise they import none. `skip` is
+    what notes the error of a plugin that is left out, or None where none is.
     """
 
-    def __init__(self, name: str, registry: Registry) -> None:
+    def __init__(
+        self, name: str, plugins: tuple[Plugin, ...], *, skip: Callable[[PluginLoadError], object] | None
+    ) -> None:
         self.name = name
-        self.plugins: tuple[Plugin, ...] = registry.extending(name)
-        self._registry = registry
+        self.plugins = plugins
+        self._skip = skip
         self._entries: dict[str, tuple[Plugin, str]] = {}
         for plugin in self.plugins:
             for group, key, value in plugin.entry_points:
@@ -47,20 +50,20 @@ class ExtensionPoint(Objects):
         try:
             return _resolve(plugin, value)
         except PluginLoadError as error:
-            if not self._registry.skips(self.name):
+            if self._skip is None:
                 raise
             self._skipped[name] = error
-            self._registry.skip(error)
+            self._skip(error)
             raise self._left_out(name) from error
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._entries if not self._registry.skips(self.name) or self._loads(name))
+        return (name for name in self._entries if self._skip is None or self._loads(name))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries and (not self._registry.skips(self.name) or self._loads(str(name)))
+        return name in self._entries and (self._skip is None or self._loads(str(name)))
 
     # Comparing contents would import them all.
     __eq__ = object.__eq__

@@ -10,7 +10,8 @@ import re
 from importlib import import_module
 from importlib.metadata import distributions
 
-from onebin_runtime._registry import Plugin, Registry
+from onebin_runtime._plugin import Plugin
+from onebin_runtime._registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

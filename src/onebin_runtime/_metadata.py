@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # (name, version, .dist-info folder, ((group, name, value), ...))
-    Row = tuple[str, str, str, tuple[tuple[str, str, str], ...]]
-
-FOLDER = "onebin_metadata"
+    from onebin_runtime._distribution import Row
 
 
 class MetadataFinder:

@@ -1,108 +1,18 @@
 """The plugins of a bundle: listed without importing any, opened one by one.
 
-Plain classes instead of dataclasses: `dataclasses` imports `inspect`, which costs more than a small start.
+A plain class instead of a dataclass: `dataclasses` imports `inspect`, which costs more than a small start.
 """
 
 from __future__ import annotations
 
 from onebin_runtime._errors import PluginLoadError, PluginNotFound, did_you_mean
-from onebin_runtime._trace import now, trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` would cost a start more than this module does
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import ModuleType
 
     from onebin_runtime._extension_point import ExtensionPoint
-    from onebin_runtime._symbol import Symbol
-
-
-class Plugin:
-    """One plugin, listed or open: its row's name, its distribution and version, and what it extends.
-
-    `entry_points` holds (group, name, value) triples, `modules` the dotted names of what opening it imports.
-    """
-
-    __slots__ = ("_import", "_imported", "distribution", "entry_points", "modules", "name", "version")
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        distribution: str,
-        version: str,
-        modules: tuple[str, ...],
-        entry_points: tuple[tuple[str, str, str], ...],
-        load: Callable[[], tuple[ModuleType, ...]],
-    ) -> None:
-        self.name = name
-        self.distribution = distribution
-        self.version = version
-        self.modules = modules
-        self.entry_points = entry_points
-        self._import = load
-        self._imported: dict[str, tuple[ModuleType, ...]] = {}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the plugin was imported by opening it."""
-        return bool(self._imported)
-
-    def open(self) -> Plugin:
-        """Import the plugin and return it; raises PluginLoadError, and tries anew after a failure."""
-        self.load()
-        return self
-
-    def load(self) -> tuple[ModuleType, ...]:
-        """Import the plugin's modules once and return them; raises PluginLoadError, and tries anew after a failure.
-
-        That they are executed once is the work of Python's own import locks, which know of deadlocks; a lock of ours
-        around them would not.
-        """
-        known = self._imported.get("")
-        if known is not None:
-            return known
-        since = now()
-        try:
-            modules = self._import()
-        except (Exception, SystemExit) as error:
-            trace(f"failed to import plugin {self}", since)
-            raise self.error(f"{type(error).__name__}: {error}") from error
-        if any(_is_being_imported(module) for module in modules):
-            return modules  # the plugin opens itself while it is imported, which may still fail
-        kept = self._imported.setdefault("", modules)
-        if kept is modules:
-            trace(f"import plugin {self}", since)
-        return kept
-
-    def lookup(self, symbol: str) -> Symbol:
-        """Return a public variable or callable of the plugin's modules, opening it if need be.
-
-        The first module that has it counts; "module:name" names one. Public is what `__all__` lists, or without one
-        every name that has no leading underscore and is no module. Raises SymbolNotFound, with near matches.
-        """
-        from onebin_runtime._symbol import find
-
-        return find(self, symbol)
-
-    def extends(self, group: str) -> bool:
-        """Tell whether the plugin has entry points in a group."""
-        return any(point[0] == group for point in self.entry_points)
-
-    def error(self, reason: str) -> PluginLoadError:
-        """Return the error that says why this plugin cannot be imported."""
-        return PluginLoadError(
-            f"plugin {self} cannot be imported: {reason}",
-            name=self.name,
-            distribution=self.distribution,
-            version=self.version,
-        )
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version})"
-
-    def __repr__(self) -> str:
-        return f"<Plugin {self}>"
+    from onebin_runtime._plugin import Plugin
 
 
 class Registry:
@@ -159,7 +69,8 @@ class Registry:
         """Return a group's extension point; the same one each time."""
         from onebin_runtime._extension_point import ExtensionPoint
 
-        return self._points.setdefault(group, ExtensionPoint(group, self))
+        skip = self.skip if self.skips(group) else None
+        return self._points.setdefault(group, ExtensionPoint(group, self.extending(group), skip=skip))
 
     def skips(self, group: str) -> bool:
         """Tell whether plugins of a group that fail are skipped."""
@@ -197,10 +108,6 @@ def _depth() -> int:
         depth += 1
         frame = frame.f_back
     return depth
-
-
-def _is_being_imported(module: ModuleType) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _normalise(name: str) -> str:

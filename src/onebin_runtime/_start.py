@@ -196,7 +196,7 @@ def _patch_ctypes() -> None:
 
 def _show_to_pkg_resources(frozen_root: str) -> None:
     """Let pkg_resources find the metadata, which it looks for in the folders of `sys.path` when it is imported."""
-    from onebin_runtime._metadata import FOLDER
+    from onebin_runtime._distribution import FOLDER
 
     folder = os.path.join(frozen_root, FOLDER)  # noqa: PTH118  # sys.path holds text
     sys.path.insert(sys.path.index(frozen_root) + 1 if frozen_root in sys.path else 0, folder)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from onebin_runtime._errors import SymbolNotFound, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onebin_runtime._registry import Plugin
-
 T = TypeVar("T")
+
+
+class Owner(Protocol):
+    """The plugin that a symbol belongs to, as far as symbols need to know it."""
+
+    name: str
+    distribution: str
+    version: str
+
+    def load(self) -> tuple[ModuleType, ...]:
+        """Import the plugin's modules once and return them."""
 
 
 class Symbol:
@@ -20,7 +29,7 @@ class Symbol:
 
     __slots__ = ("_module", "name", "plugin")
 
-    def __init__(self, plugin: Plugin, module: ModuleType, name: str) -> None:
+    def __init__(self, plugin: Owner, module: ModuleType, name: str) -> None:
         self.plugin = plugin
         self.name = name
         self._module = module
@@ -65,7 +74,7 @@ class Symbol:
         return f"<Symbol {self}>"
 
 
-def find(plugin: Plugin, symbol: str) -> Symbol:
+def find(plugin: Owner, symbol: str) -> Symbol:
     """Return a public symbol of a plugin; raises SymbolNotFound with near matches."""
     place, colon, name = symbol.rpartition(":")
     modules = plugin.load()

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.network
 EXPLAINED = {
     r"pyimod0[1-4]_\w+": "PyInstaller's importers, without which nothing else can be imported",
     r"_?struct|zlib": "with which those read the archive of modules",
-    r"onebin_runtime(\._(start|interpreter|metadata|late|registry|trace|errors|api))?": "what prepares the process",
+    r"onebin_runtime(\._(start|interpreter|metadata|late|plugin|trace|errors|api))?": "what prepares the process",
     r"onebin_late": "what is to be patched when; data, generated",
     r"importlib(\._bootstrap(_external)?)?": "names for what the interpreter has anyway",
     r"__future__": "that the runtime's annotations are not evaluated",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from onebin_runtime._registry import Plugin, Registry
+from onebin_runtime._plugin import Plugin
+from onebin_runtime._registry import Registry
 
 
 def _open_1_greet_hello():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onebin.source.collection import METADATA_FOLDER
-from onebin_runtime._metadata import FOLDER
+from onebin_runtime._distribution import FOLDER
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -199,7 +199,7 @@ def test_only_the_command_line_exits() -> None:
 
 def test_the_runtime_is_imported_without_dear_modules() -> None:
     """Starting an artifact imports none of the modules that cost more than the start itself."""
-    for name in ("__init__", "_api", "_errors", "_trace", "_registry", "_start", "_metadata"):
+    for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start", "_metadata"):
         tree = ast.parse((SOURCE / "onebin_runtime" / f"{name}.py").read_text("utf-8"))
         at_import = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         at_import |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}

@@ -32,7 +32,7 @@ OWN_MODULES = {
     "onebin_runtime",
     "onebin_runtime._api",
     "onebin_runtime._errors",
-    "onebin_runtime._registry",
+    "onebin_runtime._plugin",
     "onebin_runtime._trace",
 }
 

@@ -44,12 +44,12 @@ def _registry(text: str, fits: tuple[Fit, ...] = ()) -> ast.Module:
 def _check_inert(tree: ast.Module) -> None:
     """Nothing is imported, called or run at the top but what the template writes."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    modules = ["__future__", "importlib", "onebin_runtime._registry"]
+    modules = ["__future__", "importlib", "onebin_runtime._plugin", "onebin_runtime._registry"]
     assert [node.module for node in imported] == [*modules, "onebin_runtime._stand_in"]  # in a function
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert called <= {"Registry", "Plugin", "import_module", "Isolated", "install"}
     functions = ["FunctionDef"] * 2
-    assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 3, *functions, "Assign"]
+    assert [type(node).__name__ for node in tree.body] == ["Expr", *["ImportFrom"] * 4, *functions, "Assign"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onebin.stage import Toolchain
     from onebin.survey import Distribution
 
-# Where onebin_runtime._metadata looks for .dist-info files in the artifact.
+# Where onebin_runtime._distribution looks for .dist-info files in the artifact.
 METADATA_FOLDER = "onebin_metadata"
 
 
