@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import PackError
-from onebin.freeze.tree import FrozenTree
+from onebin.freeze.tree import Contents, FrozenTree, Packed, Row
 from onebin.pack import inventory
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from onebin.manifest.model import Layout
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
 
@@ -33,31 +31,38 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def frozen(folder: Path, layout: Layout, program: dict[str, tuple[int, str]]) -> FrozenTree:
+def frozen(folder: Path, program: dict[str, Packed]) -> FrozenTree:
     """Return a tree with one executable, whose archive has two modules of the interpreter."""
     (folder / "_internal").mkdir(parents=True)
     (folder / "tiny").write_text("program")
     return FrozenTree(
         key="",
-        layout=layout,
         executable=folder / "tiny",
-        contents={
-            "modules": [[name, "", ""] for name in ("json", "json.decoder", "entry", "pyiboot01_bootstrap", "gone")],
-            "binaries": [["pkg/deep/noise.so", "noise.so", "EXTENSION"], ["link.so", "pkg/deep/noise.so", "SYMLINK"]],
-            "data": [["pkg/words.txt", "words.txt", "DATA"]],
-            "archive": {"json.decoder": (3, digest("two")), "json": (3, digest("one"))},
-            "program": {"entry": (5, digest("entry")), "pyiboot01_bootstrap": (4, digest("boot")), **program},
-        },
+        contents=Contents(
+            modules=tuple(
+                Row(name, "", "") for name in ("json", "json.decoder", "entry", "pyiboot01_bootstrap", "gone")
+            ),
+            binaries=(
+                Row("pkg/deep/noise.so", "noise.so", "EXTENSION"),
+                Row("link.so", "pkg/deep/noise.so", "SYMLINK"),
+            ),
+            data=(Row("pkg/words.txt", "words.txt", "DATA"),),
+            archive={"json.decoder": Packed(3, digest("two")), "json": Packed(3, digest("one"))},
+            program={
+                "entry": Packed(5, digest("entry")),
+                "pyiboot01_bootstrap": Packed(4, digest("boot")),
+                **program,
+            },
+        ),
         owners=OWNERS,
         glibc=[],
         sizes=[],
-        libc=None,
     )
 
 
 def test_files_of_a_tree(tmp_path: Path) -> None:
     """Files at any depth are listed by name, a link with the place that it leads to, the program as the loader's."""
-    tree = frozen(tmp_path / "dist", "cached", {})
+    tree = frozen(tmp_path / "dist", {})
     (tree.directory / "_internal/pkg/deep").mkdir(parents=True)
     (tree.directory / "_internal/pkg/words.txt").write_text("words")
     (tree.directory / "_internal/pkg/deep/noise.so").write_text("noise")
@@ -78,7 +83,7 @@ def test_files_of_a_tree(tmp_path: Path) -> None:
 
 def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
     """What a one-file executable will unpack is listed beside itself, as it lies in there."""
-    tree = frozen(tmp_path / "dist", "onefile", {"pkg/words.txt": (5, digest("words"))})
+    tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
     assert [(row["path"], row["owner"], row["sha256"]) for row in inventory.files(tree)] == [
         ("pkg/words.txt", "pkg", digest("words")),
         ("tiny", "boot loader", digest("program")),
@@ -87,7 +92,7 @@ def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
 
 def test_modules_of_the_executable(tmp_path: Path) -> None:
     """Modules of the archive and those that the program starts with are listed by name, files are not."""
-    tree = frozen(tmp_path / "dist", "cached", {"pkg/words.txt": (5, digest("words"))})
+    tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
     assert [(row["name"], row["owner"], row["bytes"], row["sha256"]) for row in inventory.modules(tree)] == [
         ("entry", "onebin", 5, digest("entry")),
         ("json", "interpreter", 3, digest("one")),
@@ -98,7 +103,7 @@ def test_modules_of_the_executable(tmp_path: Path) -> None:
 
 def test_a_file_from_nowhere_is_refused(tmp_path: Path) -> None:
     """A file that was put into the tree after its files had been attributed does not get into an artifact."""
-    tree = frozen(tmp_path / "dist", "cached", {})
+    tree = frozen(tmp_path / "dist", {})
     (tree.directory / "_internal/smuggled").write_text("x")
     with pytest.raises(PackError, match="_internal/smuggled came into the frozen tree from nowhere"):
         inventory.files(tree)

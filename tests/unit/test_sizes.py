@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.card.file import Payload
 from onebin.freeze import sizes
+from onebin.freeze.tree import Contents, Packed, Row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ OWNERS = {
 
 
 @pytest.fixture
-def frozen(tmp_path: Path) -> tuple[dict[str, Any], Path]:
+def frozen(tmp_path: Path) -> tuple[Contents, Path]:
     """Return the contents of a tree with two modules in its archive, a stripped library, text, and a link."""
     internal = tmp_path / "dist" / "_internal"
     (internal / "pkg").mkdir(parents=True)
@@ -36,13 +37,14 @@ def frozen(tmp_path: Path) -> tuple[dict[str, Any], Path]:
     whole.write_bytes(NOISE * 3)
     executable = tmp_path / "dist" / "tiny"
     executable.write_bytes(NOISE[:10_000])
-    rows = {
-        "modules": [["json", "json.py", "PYMODULE"], ["pkg", "pkg.py", "PYMODULE"]],
-        "binaries": [["pkg/noise.so", str(whole), "EXTENSION"], ["link.so", "pkg/noise.so", "SYMLINK"]],
-        "data": [["pkg/words.txt", str(internal / "pkg" / "words.txt"), "DATA"]],
-        "archive": {"json": [3000, ""], "pkg": [1000, ""]},
-    }
-    return rows, executable
+    contents = Contents(
+        modules=(Row("json", "json.py", "PYMODULE"), Row("pkg", "pkg.py", "PYMODULE")),
+        binaries=(Row("pkg/noise.so", str(whole), "EXTENSION"), Row("link.so", "pkg/noise.so", "SYMLINK")),
+        data=(Row("pkg/words.txt", str(internal / "pkg" / "words.txt"), "DATA"),),
+        archive={"json": Packed(3000, ""), "pkg": Packed(1000, "")},
+        program={},
+    )
+    return contents, executable
 
 
 def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
@@ -50,7 +52,7 @@ def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
     return {row["owner"]: row for row in rows}
 
 
-def test_every_byte_is_somebodys(frozen: tuple[dict[str, Any], Path]) -> None:
+def test_every_byte_is_somebodys(frozen: tuple[Contents, Path]) -> None:
     """Files count as they lie in the tree, modules as in the archive, and the rest of it is the boot loader's."""
     contents, executable = frozen
     found = by_owner(sizes.measure(contents, OWNERS, executable))
@@ -67,7 +69,7 @@ def test_every_byte_is_somebodys(frozen: tuple[dict[str, Any], Path]) -> None:
     assert found["pkg"]["in_file"] < 205_000  # the words are nothing much when they are compressed
 
 
-def test_shares_add_up_to_the_file(frozen: tuple[dict[str, Any], Path]) -> None:
+def test_shares_add_up_to_the_file(frozen: tuple[Contents, Path]) -> None:
     """Launcher and shares are as large as both are in the artifact; who has more to compress has more of it."""
     contents, executable = frozen
     rows = sizes.measure(contents, OWNERS, executable)
@@ -77,7 +79,7 @@ def test_shares_add_up_to_the_file(frozen: tuple[dict[str, Any], Path]) -> None:
     assert by_owner(shared)["pkg"]["in_file"] > by_owner(shared)["C library"]["in_file"]
 
 
-def test_other_layouts_have_no_launcher(frozen: tuple[dict[str, Any], Path]) -> None:
+def test_other_layouts_have_no_launcher(frozen: tuple[Contents, Path]) -> None:
     """In a folder nothing is compressed; a one-file executable is shared out as a whole."""
     contents, executable = frozen
     rows = sizes.measure(contents, OWNERS, executable)

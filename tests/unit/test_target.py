@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from onebin.check.target import check_needs
 from onebin.errors import TargetError
+from onebin.freeze.tree import Contents, Row
 from onebin.python.interpreter import ask
-from onebin.target import elf, libc
-from onebin.target import glibc as target
+from onebin.target import elf
+from onebin.target.glibc import libc_facts, needs
+from onebin.target.libc import libc_of
 
 if TYPE_CHECKING:
     from conftest import Build
     from onebin.card.facts import GlibcNeed
-    from onebin.check.plan import Plan
+    from onebin.manifest import Manifest
+    from onebin.survey import Survey
 
 NEEDS: list[GlibcNeed] = [
     {"file": "libold.so", "owner": "system", "symbols": {"2.2.5": ["puts"]}},
@@ -27,23 +31,21 @@ NEEDS: list[GlibcNeed] = [
 ]
 
 
-def plan(glibc: str | None, *, kind: str = "system") -> Plan:
-    """Return as much of a plan as is looked at here."""
+def bundle(glibc: str | None, *, kind: str = "system") -> tuple[Manifest, Survey]:
+    """Return as much of a manifest and its survey as is looked at here."""
     manifest = SimpleNamespace(
         bundle=SimpleNamespace(name="tiny"), target=SimpleNamespace(glibc=glibc), freeze=SimpleNamespace(libc=kind)
     )
     interpreter = SimpleNamespace(implementation="CPython", version="3.12.1", minor="3.12")
-    stage = SimpleNamespace(lock=SimpleNamespace(interpreter=interpreter))
     distributions = {"pkg": SimpleNamespace(title="Pkg", version="1.0")}
-    return cast(
-        "Plan", SimpleNamespace(manifest=manifest, survey=SimpleNamespace(stage=stage, distributions=distributions))
-    )
+    surveyed = SimpleNamespace(interpreter=interpreter, distributions=distributions)
+    return cast("Manifest", manifest), cast("Survey", surveyed)
 
 
 def test_every_file_is_named_at_once() -> None:
     """One error names each file above the limit with all its newer versions and their symbols, by distribution."""
     with pytest.raises(TargetError) as caught:
-        target.refuse(NEEDS, plan("2.28"))
+        check_needs(NEEDS, *bundle("2.28"))
     assert caught.value.message == "tiny needs glibc 2.36, and [target] glibc is 2.28"
     python, package = caught.value.findings
     assert (python.where, package.where) == ("CPython 3.12.1", "Pkg 1.0")
@@ -61,18 +63,18 @@ def test_every_file_is_named_at_once() -> None:
 )
 def test_what_is_old_enough_passes(glibc: str | None, kind: str) -> None:
     """Nothing is refused without a limit, at it, or where the artifact has a C library of its own."""
-    target.refuse(NEEDS, plan(glibc, kind=kind))
+    check_needs(NEEDS, *bundle(glibc, kind=kind))
 
 
 def test_a_card_names_the_oldest_glibc_that_will_do() -> None:
     """The card has the highest version of all, and only the files and symbols that ask for it."""
-    assert target.facts(NEEDS, plan(None)) == {
+    assert libc_facts(NEEDS, "system") == {
         "kind": "system",
         "glibc": "2.36",
         "because": [{"file": "pkg/a.so", "owner": "pkg", "symbols": {"2.36": []}}],
     }
-    assert target.facts(NEEDS, plan(None, kind="bundled")) == {"kind": "bundled", "glibc": None, "because": []}
-    assert target.facts([], plan(None))["glibc"] is None
+    assert libc_facts(NEEDS, "bundled") == {"kind": "bundled", "glibc": None, "because": []}
+    assert libc_facts([], "system")["glibc"] is None
 
 
 def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> None:
@@ -81,12 +83,15 @@ def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> No
     library = build(tmp_path / "draw.so", source)
     program = build(tmp_path / "program", "int main(void) { return 0; }", "-pie")
     (tmp_path / "text").write_text("text")
-    contents = {
-        "binaries": [["draw.so", str(library), "EXTENSION"], ["link.so", "draw.so", "SYMLINK"]],
-        "data": [["pkg/text", str(tmp_path / "text"), "DATA"], ["pkg/draw.so", str(library), "DATA"]],
-    }
+    contents = Contents(
+        modules=(),
+        binaries=(Row("draw.so", str(library), "EXTENSION"), Row("link.so", "draw.so", "SYMLINK")),
+        data=(Row("pkg/text", str(tmp_path / "text"), "DATA"), Row("pkg/draw.so", str(library), "DATA")),
+        archive={},
+        program={},
+    )
     owners = {"pkg": ["pkg/draw.so", "pkg/text", "draw.so"], "system": ["link.so"]}
-    found = target.needs(contents, owners, program)
+    found = needs(contents.sources, owners, program)
     assert [(need["file"], need["owner"]) for need in found] == [
         ("draw.so", "pkg"),
         ("pkg/draw.so", "pkg"),
@@ -97,7 +102,7 @@ def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> No
 
 def test_the_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
     """The loader, the C library and what it opens by itself are copied; the rest of it only where a file needs it."""
-    found = libc.find(ask(Path(sys.executable)))
+    found = libc_of(ask(Path(sys.executable)))
     assert found.loader.is_file()
     assert {"libc.so.6", "libm.so.6", "libresolv.so.2"} <= found.libraries.keys()
     (tmp_path / "_internal").mkdir()
@@ -117,6 +122,6 @@ def test_a_program_without_a_loader_has_no_c_library_to_bundle() -> None:
     """A Python of another system is refused before anything is frozen, with what to do."""
     interpreter = SimpleNamespace(platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
     with pytest.raises(TargetError) as caught:
-        libc.find(interpreter)  # type: ignore[arg-type]  # as much of an interpreter as is looked at
+        libc_of(interpreter)  # type: ignore[arg-type]  # as much of an interpreter as is looked at
     assert "macosx-14.0-arm64" in caught.value.findings[0].message
     assert caught.value.findings[0].hint
