@@ -34,7 +34,7 @@ def questions_for(
         "data": [
             (each.name, file, *_package_of(file, each))
             for each in asked
-            for file in (*each.data, *each.for_tools, *each.shared)
+            for file in (*each.files.data, *each.files.for_tools, *each.files.shared)
             if not _SHARED_LIBRARY.search(file)
         ],
         "skip": {},

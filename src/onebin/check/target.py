@@ -88,7 +88,7 @@ def _of_interpreter(python: Interpreter) -> Iterator[GlibcNeed]:
 def _of_distribution(each: Distribution, excluded: Sequence[str]) -> Iterator[GlibcNeed]:
     """Yield what the files of a distribution need, but for modules that the manifest leaves out."""
     left_out = {file for name, file in each.modules.items() if is_excluded(name, excluded)}
-    for name in sorted(each.recorded):
+    for name in sorted(each.files.recorded):
         file = each.site_packages / name
         # What lies elsewhere, such as scripts, is not frozen.
         if (
@@ -103,4 +103,4 @@ def _of_distribution(each: Distribution, excluded: Sequence[str]) -> Iterator[Gl
 def _is_imported(each: Distribution, surveyed: Survey) -> bool:
     """Return whether another distribution imports this one, or may import any by computed names."""
     others = [other for other in surveyed.distributions.values() if other is not each]
-    return any(other.imports_by_name or any(map(other.imports, each.top_level)) for other in others)
+    return any(other.behaviour.imports_by_name or any(map(other.imports, each.top_level)) for other in others)

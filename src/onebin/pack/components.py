@@ -80,7 +80,7 @@ def _licences(metadata: Any) -> tuple[list[str], Any]:
 
 def _licence_files(distribution: Distribution) -> list[str]:
     """Return the files of its .dist-info that hold licences, by their paths in there (PEP 639 and before)."""
-    inside = [PurePosixPath(file).relative_to(distribution.info) for file in distribution.metadata]
+    inside = [PurePosixPath(file).relative_to(distribution.info) for file in distribution.files.metadata]
     return sorted(str(file) for file in inside if file.parts[0] == "licenses" or _LICENCE_FILE.match(file.name))
 
 

@@ -41,7 +41,7 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     on_disk = list(_on_disk(plan))
     modules = {*declared_modules(plan), *_found_at_run_time(plan)}
     others = {*survey.owners, *survey.interpreter.standard_library} - modules
-    modules |= named_in([file for each in distributions for file in each.extensions], others)
+    modules |= named_in([file for each in distributions for file in each.files.extensions], others)
     return {
         "site_packages": str(survey.stage.site_packages),
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
@@ -78,10 +78,12 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
         for point in each.plugs:
             if point.module in plan.survey.owners and point.group in used:
                 yield point.module
-        yield from each.run_as_main
-        if each.extensions:
+        yield from each.behaviour.run_as_main
+        if each.files.extensions:
             yield from each.modules
-    if plan.manifest.host.interpreter or any(plan.survey.distributions[name].runs_foreign_code for name in hosts):
+    if plan.manifest.host.interpreter or any(
+        plan.survey.distributions[name].behaviour.runs_foreign_code for name in hosts
+    ):
         yield from plan.interpreter.standard_library
     for each in plan.survey.distributions.values():
         for line in each.start_lines:
@@ -96,7 +98,7 @@ def _unreached(plan: Plan) -> Iterator[str]:
     `help` needs pydoc, and with that a web server, in programs that call it.
     """
     distributions = plan.survey.distributions.values()
-    by_name = any(each.imports_by_name or each.runs_foreign_code for each in distributions)
+    by_name = any(each.behaviour.imports_by_name or each.behaviour.runs_foreign_code for each in distributions)
     if by_name or plan.manifest.host.interpreter:
         return
     if not any(map(plan.survey.importing, ("hashlib", "hmac", "ssl", "_hashlib"))):
@@ -108,7 +110,7 @@ def _unreached(plan: Plan) -> Iterator[str]:
 
 def _sources(distribution: Distribution, excluded: Sequence[str]) -> Iterator[list[str]]:
     left_out = {str(file) for name, file in distribution.modules.items() if is_excluded(name, excluded)}
-    for file in distribution.sources:
+    for file in distribution.files.sources:
         source = str(distribution.site_packages / file)
         if source not in left_out:
             yield [file, source]
@@ -126,7 +128,7 @@ def _on_disk(plan: Plan) -> Iterator[Distribution]:
     owners |= {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     for each in survey.distributions.values():
         # The runtime is frozen from the generated source; the host's own copy would be a second one.
-        if each.name != RUNTIME and (each.name in owners or each.reads_itself or each.is_part_of_namespace):
+        if each.name != RUNTIME and (each.name in owners or each.behaviour.reads_itself or each.is_part_of_namespace):
             yield each
 
 
@@ -139,19 +141,19 @@ def _data(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     stubs_are_read = any(each.words.reads_stubs for each in plan.survey.distributions.values())
     for each in plan.survey.distributions.values():
         for_tools = [
-            file for file in each.for_tools if each.name in names or (stubs_are_read and file.endswith(".pyi"))
+            file for file in each.files.for_tools if each.name in names or (stubs_are_read and file.endswith(".pyi"))
         ]
-        yield each.name, [*each.data, *each.shared, *for_tools]
+        yield each.name, [*each.files.data, *each.files.shared, *for_tools]
 
 
 def _metadata(distribution: Distribution) -> Iterator[list[str]]:
-    for file in distribution.metadata:
+    for file in distribution.files.metadata:
         yield [f"{METADATA_FOLDER}/{file}", str(distribution.site_packages / file)]
 
 
 def _library_sources(plan: Plan) -> Iterator[list[str]]:
     """Yield the standard library's source files if anybody may look for the source of any module: linters do."""
-    if any(each.reads_others for each in plan.survey.distributions.values()):
+    if any(each.behaviour.reads_others for each in plan.survey.distributions.values()):
         sources = plan.interpreter.library_sources
         yield from ([place, str(file)] for place, file in sources.items())
 

@@ -1,7 +1,7 @@
-"""Find in native code the names of the modules that it may import: no syntax tree shows what C, Cython or Rust import.
+"""Find the names of modules in compiled code: no syntax tree shows what C, Cython or Rust code imports.
 
-A compiled module holds such names as text. Some compilers put them end to end without anything between, so a name
-counts wherever it stands; a name too many costs a module that nobody needs.
+A compiled module holds these names as text. Some compilers join them without a separator, so a name counts wherever it
+occurs; a false match only adds a module that nobody needs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path  # pydantic reads the shapes below when the program runs
 
-# A shorter name stands in any text, so it must stand alone.
+# Shorter names occur in any text, so they count only as whole words.
 _LONG = 6
 _WORDS = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]{2,}")
 

@@ -1,11 +1,11 @@
 """Survey the stage: what each distribution contributes, read from its files; nothing is imported.
 
-Enters: a Stage. Leaves: a Survey. Refuses: a stage that does not hold exactly the lock.
+Takes a Stage and returns a Survey. Refuses a stage that does not hold exactly what is locked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,17 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """All distributions of a stage by canonical name, which one owns each module, and on which files they disagree."""
+    """All distributions of a stage by canonical name, in the order of these names, and the files they disagree on."""
 
     stage: Stage
     distributions: Mapping[str, Distribution]
-    owners: Mapping[str, str] = field(repr=False)
     overlaps: tuple[Overlap, ...]
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """The distribution that owns each module: of two that both have one, the last, as in the stage."""
+        return {module: each.name for each in self.distributions.values() for module in each.modules}
 
     @cached_property
     def recorded(self) -> dict[str, str]:
         """The distribution that owns each file, by the file's POSIX path relative to site-packages."""
-        return {file: each.name for each in self.distributions.values() for file in sorted(each.recorded)}
+        return {file: each.name for each in self.distributions.values() for file in sorted(each.files.recorded)}
 
     @cached_property
     def _mentions(self) -> Mapping[str, frozenset[str]]:
@@ -56,11 +60,11 @@ class Survey:
 
     @cached_property
     def importing_by_name(self) -> frozenset[str]:
-        """The distributions that import modules whose names only a run can tell."""
-        return frozenset(each.name for each in self.distributions.values() if each.imports_by_name)
+        """The distributions that import modules whose names are known only when they run."""
+        return frozenset(each.name for each in self.distributions.values() if each.behaviour.imports_by_name)
 
     def mentioning(self, word: str) -> frozenset[str]:
-        """Return the distributions in whose source the word stands as a string of its own."""
+        """Return the distributions whose source has the word as a whole string."""
         if is_odd(word):
             return frozenset(each.name for each in self.distributions.values() if each.mentions(word))
         return self._mentions.get(word, frozenset())
@@ -70,7 +74,7 @@ class Survey:
         return self._beginnings.get(top, frozenset())
 
     def importing(self, name: str) -> frozenset[str]:
-        """Return the distributions that import a module, or what lies in it, by a statement."""
+        """Return the distributions that have an import statement for a module or for something in it."""
         return self._imports.get(name, frozenset())
 
     @property
@@ -85,15 +89,15 @@ class Survey:
 
     @property
     def host(self) -> Distribution:
-        """The distribution that answers the manifest's host."""
+        """The distribution that the manifest calls the host."""
         return self.distributions[self.lock.host]
 
     def has_module(self, name: str) -> bool:
-        """Tell whether there is a module, a package or a namespace package of that very name."""
+        """Return whether there is a module, a package or a namespace package of exactly that name."""
         return name in self.owners or any(module.startswith(f"{name}.") for module in self.owners)
 
     def of_module(self, name: str) -> Distribution | None:
-        """Return the distribution that has a module, or the package that it lies in."""
+        """Return the distribution that has a module, or else the closest package around it."""
         while name:
             if name in self.owners:
                 return self.distributions[self.owners[name]]
@@ -101,7 +105,7 @@ class Survey:
         return None
 
     def owner_name(self, module: str) -> str:
-        """Return the canonical name of the distribution that has a module, or a part of it; raises KeyError."""
+        """Return the canonical name of the distribution that has a module or a part of it; raises KeyError."""
         owner = self.of_module(module)
         if owner is not None:
             return owner.name
@@ -113,9 +117,9 @@ class Survey:
 
 
 def survey(stage: Stage, cache: Cache) -> Survey:
-    """Return what the stage's distributions contribute; raises StageError if they are not the lock's.
+    """Return what the stage's distributions contribute; raises StageError if they are not those of the lock.
 
-    Findings of earlier surveys are read from the cache, and new ones are kept there.
+    The results of earlier surveys are read from the cache, and new ones are kept there.
     """
     try:
         found = {each.name: each for each in _distributions(stage, cache)}
@@ -131,8 +135,7 @@ def survey(stage: Stage, cache: Cache) -> Survey:
             f"the stage {stage.directory} does not hold the lock: {odd}",
             "run `onebin cache clean stages` and build again",
         )
-    owners = {module: each.name for each in found.values() for module in each.modules}
-    return Survey(stage=stage, distributions=dict(sorted(found.items())), owners=owners, overlaps=shared)
+    return Survey(stage=stage, distributions=dict(sorted(found.items())), overlaps=shared)
 
 
 def _distributions(stage: Stage, cache: Cache) -> Iterator[Distribution]:
@@ -145,7 +148,7 @@ def _distributions(stage: Stage, cache: Cache) -> Iterator[Distribution]:
 
 
 def _inverted(words: Mapping[str, Iterable[str]]) -> Mapping[str, frozenset[str]]:
-    """Return who has each word; most words have one owner, and share its set."""
+    """Return the owners of each word. Most words have one owner, and share one set for it."""
     alone = {name: frozenset({name}) for name in words}
     found: dict[str, frozenset[str] | set[str]] = {}
     for name, own in words.items():

@@ -1,6 +1,7 @@
-"""Read from a module's syntax tree what it may do when it runs; nothing is imported.
+"""Read from syntax trees what the modules of a distribution may do when they run; nothing is imported.
 
-All of it is suspicion: who seems to look for files or to import by computed names gets what that takes.
+This errs on the side of caution: code that seems to look for files or to import by computed names gets what it would
+need for that.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
-# A module that uses one name of each looks at the files beside it, and may want to see source there.
+# A module that uses a name from each of these looks at the files beside it, and may expect source files there.
 _ANCHORS = frozenset({"__file__", "__path__", "files"})
 _LISTERS = frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob", "walk"})
 _CODE_RUNNERS = frozenset({"run_path", "run_module", "spec_from_file_location", "SourceFileLoader", "execfile"})
 _SOURCE_READERS = frozenset({"getsource", "getsourcelines", "getsourcefile", "findsource", "get_source"})
-# Who knows what files of source are called and reads a syntax may look for the source of any module: a linter, say.
+# Code that knows the names of source files and parses Python may look for the source of any module: a linter, say.
 _SOURCE_FINDERS = frozenset({"SOURCE_SUFFIXES", "all_suffixes", "ModuleFinder", "FileFinder"})
 _PARSERS = frozenset({"generate_tokens", "parso"})
 
@@ -32,7 +33,7 @@ def _any_of(*names: frozenset[str], others: str = "") -> re.Pattern[bytes]:
     return re.compile(rf"\b(?:{words})\b{others}".encode())
 
 
-# A module need not be parsed if none of these stands in its bytes, nor a lister together with an anchor.
+# A module need not be parsed if its bytes contain none of these, and no lister together with an anchor.
 _TELLING = _any_of(
     _IMPORTERS,
     _SOURCE_READERS,
@@ -46,12 +47,12 @@ _LISTING, _ANCHORED = _any_of(_LISTERS), _any_of(_ANCHORS)
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """What a module's syntax tree tells of it.
+    """What the syntax tree of one module shows.
 
-    `imports_by_name`: it imports modules whose names only a run can tell. `reads_itself`: it may look for its own
-    source.
-    `finds_sources` and `parses`: it knows what files of source are called, and reads a syntax. `runs_foreign_code`: it
-    may run what nobody has seen. `run_as_main`: the modules that it starts with `-m`.
+    `imports_by_name`: it imports modules whose names are known only when it runs. `reads_itself`: it may look for its
+    own source. `finds_sources`: it knows how source files are named. `parses`: it parses Python. `runs_foreign_code`:
+    it may run code that nobody has seen yet (a user's script or setting). `run_as_main`: the modules that it starts
+    with `-m`.
     """
 
     imports_by_name: bool = False
@@ -62,15 +63,41 @@ class Code:
     run_as_main: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """What a distribution may do when it runs: what the syntax trees of its modules show together.
+
+    `reads_others`: it may look for the source of any module. For the others see `Code`.
+    """
+
+    imports_by_name: bool = False
+    reads_itself: bool = False
+    reads_others: bool = False
+    runs_foreign_code: bool = False
+    run_as_main: tuple[str, ...] = ()
+
+
+def behaviour_of(modules: Iterable[Code]) -> Behaviour:
+    """Return what modules may do together."""
+    codes = list(modules)
+    return Behaviour(
+        imports_by_name=any(code.imports_by_name for code in codes),
+        reads_itself=any(code.reads_itself for code in codes),
+        reads_others=any(code.finds_sources for code in codes) and any(code.parses for code in codes),
+        runs_foreign_code=any(code.runs_foreign_code for code in codes),
+        run_as_main=tuple(dict.fromkeys(name for code in codes for name in code.run_as_main)),
+    )
+
+
 def read_code(file: Path) -> Code:
-    """Return what a module's syntax tree tells, if a search of its bytes says that this can tell anything."""
+    """Return what a module's syntax tree shows; raises OSError. A file is parsed only if its bytes give reason to."""
     source = file.read_bytes()
     if not (_TELLING.search(source) or (_LISTING.search(source) and _ANCHORED.search(source))):
         return Code()
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
-        return Code()  # for another Python, or a template: it is not imported either
+        return Code()  # it is for another Python, or a template, so it is not imported either
     names: set[str] = set()
     calls: list[ast.Call] = []
     run_as_main: list[str] = []
@@ -97,7 +124,7 @@ def read_code(file: Path) -> Code:
 
 
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes, in no order, at half the cost of `ast.walk`: the survey reads all source of a bundle."""
+    """Yield all nodes in any order, in half the time of `ast.walk`: the survey reads all source of a bundle."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -111,7 +138,7 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_computed_import(call: ast.Call) -> bool:
-    """Tell whether an import function is called with anything but a literal."""
+    """Return whether an import function is called with anything but a literal."""
     return _name(call.func) in _IMPORTERS and not (call.args and isinstance(call.args[0], ast.Constant))
 
 
@@ -120,7 +147,7 @@ def _is_exec(call: ast.Call) -> bool:
 
 
 def _run_as_main(words: ast.List | ast.Tuple) -> Iterator[str]:
-    """Yield the modules of argument lists such as [sys.executable, "-m", "pip", ...]."""
+    """Yield the modules in argument lists such as [sys.executable, "-m", "pip", ...]."""
     texts = [item.value if isinstance(item, ast.Constant) else None for item in words.elts]
     for flag, name in pairwise(texts):
         if flag == "-m" and isinstance(name, str) and all(part.isidentifier() for part in name.split(".")):

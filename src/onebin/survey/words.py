@@ -1,6 +1,6 @@
-"""Which words stand in Python source: the strings by which plugins are looked up, and the names that it imports.
+"""Find the words in Python source: the strings by which plugins may be looked up, and the names that it imports.
 
-A text is read once; what is asked later of a bundle with thousands of plugins is a look into a set.
+Each text is read once. Later questions about a bundle with thousands of plugins are look-ups in sets.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The lookahead leaves a closing quote to be the next opening one: no grammar tells here which of them is which.
+# A closing quote is only looked ahead at, since it may be the next opening one: without a grammar nobody can say.
 _STRING = re.compile(r""""([^"'\s\\]+)(?=")|'([^"'\s\\]+)(?=')""")
 _BEGINNING = re.compile(r"""["'](\w+)\.""")
 _IMPORT = re.compile(r"^[ \t\f]*(?:import|from)[ \t]+([\w.]+)", re.MULTILINE)
@@ -23,11 +23,11 @@ _ODD = re.compile(r"""["'\s\\]""")
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What stands in some source.
+    """The words in some source.
 
-    `strings` are whole strings without white space, `beginnings` what stands before the first dot of a string,
-    `imported` the modules of import statements with the packages that they lie in. `reads_stubs` tells that the
-    suffix of stubs ends a string, `calls_help` that it calls the builtin `help`.
+    `strings` are whole strings without white space, `beginnings` the parts of strings before their first dot,
+    `imported` the modules of import statements and the packages that contain them. `reads_stubs`: a string ends with
+    the suffix of stubs. `calls_help`: the source calls the builtin `help`.
     """
 
     strings: frozenset[str]
@@ -49,7 +49,7 @@ def words_of(text: str) -> Words:
 
 
 def is_odd(word: str) -> bool:
-    """Tell whether a word has characters that no word of `Words.strings` has."""
+    """Return whether a word has characters that no word in `Words.strings` has."""
     return _ODD.search(word) is not None
 
 
