@@ -1,0 +1,115 @@
+"""Sort the files of a distribution by what they are for: modules, data, metadata and files that only tools read.
+
+The files are those that RECORD names (packaging specification "Recording installed projects"). Nothing is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
+_NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
+# Compilers and type checkers read these. `lazy_loader` and similar libraries read stubs at run time, too.
+_FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|pyx|[ch](?:pp|xx)?)$")
+_TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistributionFiles:
+    """The files of one distribution.
+
+    `modules` maps dotted names to files. The others are POSIX paths relative to site-packages: `sources` (every .py
+    file), `data`, `for_tools` (stubs and headers beside its modules), `shared` (data below the environment's prefix;
+    these paths begin with ".."), `metadata` (the files of its .dist-info), `start` (its .pth files), and `recorded`
+    (everything that RECORD names in these places).
+    """
+
+    modules: Mapping[str, Path] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    for_tools: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    recorded: frozenset[str] = frozenset()
+
+    @property
+    def python(self) -> tuple[Path, ...]:
+        """The source files of its modules."""
+        return tuple(file for file in self.modules.values() if file.suffix == ".py")
+
+    @property
+    def extensions(self) -> tuple[Path, ...]:
+        """The compiled files of its modules."""
+        return tuple(file for file in self.modules.values() if file.suffix != ".py")
+
+
+def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: frozenset[str]) -> DistributionFiles:
+    """Sort the paths that RECORD names; `info` is the name of the .dist-info folder.
+
+    `library` are the top-level names of the standard library, which no distribution can replace.
+    """
+    files = [PurePosixPath(file) for file in recorded]
+    inside = [
+        file for file in files if ".." not in file.parts and not file.is_absolute() and "__pycache__" not in file.parts
+    ]
+    tests = _test_folders(inside)
+    kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)] if tests else inside
+    named = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    packages = {file.parent for file in kept if file.name == "__init__.py"}
+    shared = tuple(str(file) for file in files if _is_shared(file) and (site_packages / file).is_file())
+    data = [str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()]
+    for_tools = tuple(file for file in data if _FOR_TOOLS.search(file) and PurePosixPath(file).parent in packages)
+    return DistributionFiles(
+        modules={name: file for name, file in named.items() if name.partition(".")[0] not in library},
+        sources=tuple(str(file) for file in kept if file.suffix == ".py"),
+        data=tuple(file for file in data if file not in for_tools),
+        for_tools=for_tools,
+        shared=shared,
+        metadata=tuple(str(file) for file in kept if file.parts[0] == info),
+        start=tuple(str(file) for file in kept if len(file.parts) == 1 and file.suffix == ".pth"),
+        recorded=frozenset([*map(str, inside), *shared]),
+    )
+
+
+def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:
+    """Return the folders that hold a test suite: they are named so, and a test runner would collect a file in them."""
+    return {
+        str(folder)
+        for file in files
+        if _TEST_FILE.match(file.name)
+        for folder in file.parents
+        if folder.name in {"test", "tests"} and len(folder.parts) > 1
+    }
+
+
+def _module_name(file: PurePosixPath) -> str | None:
+    stem = file.name[:-3] if file.suffix == ".py" else _EXTENSION_MODULE.sub("", file.name)
+    if stem == file.name:
+        return None
+    parts = [*file.parts[:-1], *(() if stem == "__init__" and len(file.parts) > 1 else (stem,))]
+    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+
+
+def _is_shared(file: PurePosixPath) -> bool:
+    """Return whether a file is in the "data" scheme of a wheel: below the environment's prefix, outside its library.
+
+    Scripts, headers and manuals are there, too, but no program reads them.
+    """
+    below = [part for part in file.parts if part != ".."]
+    return file.parts[0] == ".." and below[0] in {"share", "etc"} and below[1:2] not in (["man"], ["doc"])
+
+
+def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bool:
+    """Return whether a file is data. A .py file is, if its folder is not a package but lies in one: a template."""
+    if file.parts[0] == info:
+        return False
+    if file.suffix == ".py":
+        return file.parent not in packages and any(folder in packages for folder in file.parents)
+    return not _NEVER_DATA.search(str(file)) and _module_name(file) is None
