@@ -34,10 +34,16 @@ LOOKED_UP = 100
 STAGES = """
 import json, resource, sys
 from pathlib import Path
-from onebin import contract, lock, registry, stage, survey
-from onebin.manifest import load
-from onebin.paths import Workspace
-from onebin.toolchain import install_toolchain
+from onebin.check import check
+from onebin.errors import Findings
+from onebin.lock import LockOptions, resolve
+from onebin.manifest import Manifest
+from onebin.python import INDEXES
+from onebin.source import render
+from onebin.stage import install, install_toolchain
+from onebin.survey import survey
+from onebin.system import DEFAULT
+from onebin.workspace import Workspace
 
 def cpu():
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -47,10 +53,11 @@ def memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 workspace = Workspace.at(Path(sys.argv[1]))
-manifest = load(workspace.manifest_file)
-locked = lock.resolve(manifest, workspace)
-staged = stage.install(locked, workspace)
-toolchain = install_toolchain(locked, workspace)
+cache = workspace.cache
+manifest = Manifest.load(workspace.manifest_file)
+locked = resolve(manifest, workspace, LockOptions(moment=DEFAULT))
+staged = install(locked, cache, source=INDEXES, moment=DEFAULT)
+toolchain = install_toolchain(locked, cache, source=INDEXES)
 before, found = memory(), {}
 
 def timed(name, action):
@@ -59,9 +66,9 @@ def timed(name, action):
     found[name] = cpu() - began
     return result
 
-surveyed = timed("survey", lambda: survey.survey(staged, workspace))
-plan = timed("check", lambda: contract.check(manifest, surveyed))
-timed("generate", lambda: registry.render(plan, toolchain, "cached"))
+surveyed = timed("survey", lambda: survey(staged, cache))
+plan = timed("check", lambda: check(manifest, surveyed, layout="cached", libc=None, findings=Findings()))
+timed("generate", lambda: render(plan, toolchain))
 print(json.dumps({**found, "KiB": memory() - before}))
 """
 

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from onebin.cache import Cache
 from onebin.card import file as card
 from onebin.launcher import compile as launcher
 from onebin.pack import payload
-from onebin.workspace import Workspace
+from onebin.python import INDEXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,8 +135,7 @@ def find_launcher(cache: Path, platform: str | None = None) -> Path:
     platform = platform or sysconfig.get_platform()
     if not launcher.exists_for(platform):
         pytest.skip(f"there is no launcher for {platform}")
-    workspace = Workspace(manifest_file=cache / "bundle.toml", cache_dir=cache, lock_dir=cache)
-    return launcher.find(platform, workspace)
+    return launcher.find(platform, Cache(cache), source=INDEXES)
 
 
 def make_tree(tree: Path, name: str, files: Mapping[str, bytes]) -> Path:

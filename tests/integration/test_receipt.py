@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.build import receipt
+from onebin.cache import Cache
 from onebin.launcher import compile as launcher
-from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +27,15 @@ PACKAGES = ("onebin", "onebin_runtime")
 KEY = """
 import sys
 from pathlib import Path
-from onebin import lock, manifest, receipt
-from onebin.paths import Workspace
+from onebin.build import BuildRequest
+from onebin.build.receipt import receipt_key
+from onebin.lock import LockOptions, resolve
+from onebin.manifest import Manifest
+from onebin.workspace import Workspace
 workspace = Workspace.at(Path())
-wanted = manifest.load(workspace.manifest_file)
-print(receipt.receipt_key(wanted, lock.resolve(wanted, workspace), libc=None, options=sys.argv[1:]))
+manifest = Manifest.load(workspace.manifest_file)
+request = BuildRequest(manifest=manifest, workspace=workspace, full_probe="full" in sys.argv)
+print(receipt_key(request, resolve(manifest, workspace, LockOptions(moment=request.moment)), libc=None))
 """
 
 
@@ -42,8 +46,7 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "checkout"
     for package in PACKAGES:
         shutil.copytree(f"{sources}{package}", copy / "src" / package)
-    for folder in ("templates", "src/launcher"):
-        shutil.copytree(f"{sources}../{folder}", copy / folder)
+    shutil.copytree(f"{sources}../templates", copy / "templates")
     return copy
 
 
@@ -80,11 +83,11 @@ CHANGES: dict[str, Callable[[Bench, Path], object]] = {
     "host's source": lambda bench, _: add_line(bench.project("tinyhost") / "src" / "tinyhost" / "__init__.py"),
     "plugin's source": lambda bench, _: add_line(bench.project("greet-hello") / "src" / "greet_hello" / "__init__.py"),
     "lock": lambda bench, _: add_line(bench.lock),
-    "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze.py"),
+    "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze" / "freeze.py"),
     "runtime": lambda _, checkout: add_line(checkout / "src" / "onebin_runtime" / "_start.py"),
     "template": lambda _, checkout: add_line(checkout / "templates" / "entry.py.j2"),
     "moment": lambda bench, _: bench.env.update(SOURCE_DATE_EPOCH="1700000000"),
-    "launcher": lambda _, checkout: add_line(checkout / "src" / "launcher" / "main.c"),
+    "launcher": lambda _, checkout: add_line(checkout / "src" / "onebin" / "launcher" / "native" / "main.c"),
     "library that packs": lambda _, checkout: install_other(checkout / "src", "zstandard"),
 }
 
@@ -136,11 +139,11 @@ def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"sha256": 5}', '{"sha256": "x", "notices": 1}'])
 def test_a_broken_receipt_is_none(built: Path, tmp_path: Path, content: str) -> None:
     """A receipt that cannot be read costs a build and no more."""
-    workspace = Workspace(manifest_file=tmp_path / "bundle.toml", cache_dir=tmp_path / "cache", lock_dir=tmp_path)
-    receipt.leave("key", built, ["a notice"], workspace)
-    found = receipt.find("key", built, workspace)
+    cache = Cache(tmp_path / "cache")
+    receipt.leave("key", built, ["a notice"], cache)
+    found = receipt.find("key", built, cache)
     assert found is not None
     assert found.notices == ("a notice",)
-    assert receipt.find("other", built, workspace) is None
+    assert receipt.find("other", built, cache) is None
     (tmp_path / "cache" / receipt.KIND / "key" / "receipt.json").write_text(content, "utf-8")
-    assert receipt.find("key", built, workspace) is None
+    assert receipt.find("key", built, cache) is None

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import LockError, ManifestError, StageError
-from onebin.lock import resolve as lock
-from onebin.manifest import load as manifest
-from onebin.stage import install as stage
+from onebin.lock import Lock, LockOptions, resolve
+from onebin.manifest import Manifest
+from onebin.python import INDEXES
+from onebin.stage import Stage, install
 from onebin.survey import survey
+from onebin.system import source_date_epoch
 from onebin.workspace import Workspace
 
 from .wheels import make_wheel
@@ -47,8 +49,13 @@ def workspace(tmp_path: Path, projects: Path, onebin: Onebin) -> Workspace:
     return Workspace(manifest_file=tmp_path / "bundle.toml", cache_dir=onebin.cache, lock_dir=tmp_path)
 
 
-def _locked(workspace: Workspace) -> lock.Lock:
-    return lock.resolve(manifest.load(workspace.manifest_file), workspace)
+def _locked(workspace: Workspace, *, locked: bool = False) -> Lock:
+    options = LockOptions(locked=locked, moment=source_date_epoch())
+    return resolve(Manifest.load(workspace.manifest_file), workspace, options)
+
+
+def _staged(lock: Lock, workspace: Workspace) -> Stage:
+    return install(lock, workspace.cache, source=INDEXES, moment=source_date_epoch())
 
 
 def test_a_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
@@ -91,7 +98,7 @@ def test_a_stage_does_not_point_into_uvs_cache(workspace: Workspace, monkeypatch
     """Where uv is told to install by symbolic links, a stage has files: `uv cache clean` would empty it."""
     monkeypatch.setenv("UV_LINK_MODE", "symlink")
     private = replace(workspace, cache_dir=workspace.directory / "cache")
-    files = stage.install(_locked(private), private).site_packages.rglob("*")
+    files = _staged(_locked(private), private).site_packages.rglob("*")
     assert [file for file in files if file.is_symlink()] == []
 
 
@@ -113,7 +120,7 @@ def test_a_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str,
     _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST.replace(old, new), encoding="utf-8")
     with pytest.raises(LockError, match=said):
-        lock.resolve(manifest.load(workspace.manifest_file), workspace, locked=True)
+        _locked(workspace, locked=True)
 
 
 def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
@@ -125,7 +132,7 @@ def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace
     project = plugin / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace('"1.0.0"', '"1.1.0"'), encoding="utf-8")
     with pytest.raises(LockError, match="project projects/greet-hello changed"):
-        lock.resolve(manifest.load(workspace.manifest_file), workspace, locked=True)
+        _locked(workspace, locked=True)
 
 
 def test_a_folder_that_no_tool_would_build_is_refused(workspace: Workspace) -> None:
@@ -151,7 +158,7 @@ def test_a_stage_holds_the_bytes_of_the_sources(workspace: Workspace) -> None:
     stages = []
     for word in ("first", "second"):
         module.write_text(f"def greet(name): return {word!r}\n", encoding="utf-8")
-        staged = stage.install(_locked(workspace), workspace)
+        staged = _staged(_locked(workspace), workspace)
         assert word in (staged.site_packages / "greet_hello" / "__init__.py").read_text("utf-8")
         stages.append(staged.directory)
     assert len(set(stages)) == 2
@@ -171,29 +178,29 @@ def test_a_project_is_built_at_a_moment_that_can_be_chosen(
     for moment in (None, "1700000000"):
         if moment is not None:
             monkeypatch.setenv("SOURCE_DATE_EPOCH", moment)
-        staged = stage.install(locked, workspace)
+        staged = _staged(locked, workspace)
         stamps[moment] = (staged.site_packages / "slow_build" / "stamp.txt").read_text("utf-8")
     assert stamps == {None: "1580601600", "1700000000": "1700000000"}
 
 
 def test_a_stage_is_found_again(workspace: Workspace) -> None:
     """The same lock and sources give the same stage, also from another directory."""
-    staged = stage.install(_locked(workspace), workspace)
+    staged = _staged(_locked(workspace), workspace)
     elsewhere = workspace.directory / "elsewhere"
     shutil.copytree(workspace.directory / "projects", elsewhere / "projects")
     shutil.copy(workspace.manifest_file, elsewhere)
     shutil.copy(_locked(workspace).file, elsewhere)
     other = Workspace(manifest_file=elsewhere / "bundle.toml", cache_dir=workspace.cache_dir, lock_dir=elsewhere)
-    assert stage.install(_locked(other), other).directory == staged.directory
+    assert _staged(_locked(other), other).directory == staged.directory
 
 
 def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) -> None:
     """Modules, data, entry points and scripts are known, and nothing was imported."""
-    surveyed = survey.survey(stage.install(_locked(workspace), workspace), workspace)
+    surveyed = survey(_staged(_locked(workspace), workspace), workspace.cache)
     assert set(surveyed.distributions) == {"tinyhost", "greet-hello", "greet-servus"}
     host = surveyed.host
     assert set(host.modules) == {"tinyhost", "tinyhost.cli"}
-    assert host.data == ("tinyhost/banner.txt",)
+    assert host.files.data == ("tinyhost/banner.txt",)
     assert [point.name for point in host.entry_points] == ["tinyhost", "tinyhost-admin"]
     assert host.plugs == ()
     servus = surveyed.distributions["greet-servus"]
@@ -209,14 +216,14 @@ def test_a_survey_finds_again_what_it_found(workspace: Workspace, tmp_path: Path
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )
-    staged = stage.install(_locked(workspace), workspace)
-    first = survey.survey(staged, private)
+    staged = _staged(_locked(workspace), workspace)
+    first = survey(staged, private.cache)
     kept = sorted((private.cache_dir / "surveys").glob("*/*"))
     assert len(kept) == len(first.distributions)
     for file in kept:
         if damage is not None:
             file.write_text(damage, "utf-8")
-    assert survey.survey(staged, private) == first
+    assert survey(staged, private.cache) == first
 
 
 def test_a_module_that_is_gone_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
@@ -224,11 +231,11 @@ def test_a_module_that_is_gone_is_noticed(workspace: Workspace, tmp_path: Path) 
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )
-    staged = stage.install(_locked(private), private)
-    survey.survey(staged, private)
+    staged = _staged(_locked(private), private)
+    survey(staged, private.cache)
     (staged.site_packages / "greet_hello" / "__init__.py").unlink()
     with pytest.raises(StageError, match="is damaged") as caught:
-        survey.survey(staged, private)
+        survey(staged, private.cache)
     assert "onebin cache clean stages" in str(caught.value.hint)
 
 
@@ -237,8 +244,8 @@ def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> Non
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )
-    staged = stage.install(_locked(private), private)
+    staged = _staged(_locked(private), private)
     shutil.rmtree(next(staged.site_packages.glob("greet_hello*.dist-info")))
     with pytest.raises(StageError, match="greet-hello") as caught:
-        survey.survey(staged, workspace)
+        survey(staged, workspace.cache)
     assert "onebin cache clean stages" in str(caught.value.hint)

@@ -15,7 +15,7 @@ import atheris
 
 with atheris.instrument_imports(include=["onebin", "tomllib"]):
     from onebin.errors import ManifestError
-    from onebin.manifest.load import parse
+    from onebin.manifest.load import Manifest
 
 FILE = Path("bundle.toml")
 
@@ -23,7 +23,7 @@ FILE = Path("bundle.toml")
 def read(content: bytes) -> None:
     """Read a manifest as a file with these bytes would be read."""
     try:
-        parse(content.decode("utf-8", "surrogateescape"), file=FILE)
+        Manifest.parse(content.decode("utf-8", "surrogateescape"), file=FILE)
     except ManifestError:
         return
 

@@ -7,20 +7,21 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomlkit
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from onebin.errors import LockError, ManifestError
-from onebin.lock.resolve import resolve
-from onebin.manifest.load import load, parse
-from onebin.python.interpreter import find
-from onebin.stage.install import stage_key
+from onebin.lock import LockOptions, resolve
+from onebin.manifest import Manifest
+from onebin.python import find
+from onebin.stage import stage_key
+from onebin.system import DEFAULT
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_manifests_are_read_or_refused(effort: Effort, figure: Callable[[str], N
     @given(text=TEXTS)
     def read(text: str) -> None:
         try:
-            parse(text, file=Path("bundle.toml"))
+            Manifest.parse(text, file=Path("bundle.toml"))
         except ManifestError as error:
             outcomes["refused"] += 1
             findings = error.findings
@@ -163,9 +164,10 @@ def test_locks_are_read_or_refused(
     """
     folder = built.parents[1]
     text = folder.joinpath("pylock.tiny.toml").read_text("utf-8")
-    manifest = load(folder / "bundle.toml")
+    manifest = Manifest.load(folder / "bundle.toml")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("onebin.interpreter.find", cache(find))  # the same answer each time, without a process
+    # The same answer each time, without a process; the face's name is that of the function.
+    monkeypatch.setattr(import_module("onebin.lock.resolve"), "find", cache(find))
     workspace = Workspace(manifest_file=manifest.file, cache_dir=tmp_path / "cache", lock_dir=folder / "fuzzed")
     workspace.lock_dir.mkdir(exist_ok=True)
     file = workspace.lock_file("tiny")
@@ -182,8 +184,8 @@ def test_locks_are_read_or_refused(
                 raw[dice.randrange(len(raw))] = dice.randrange(256)
             file.write_bytes(raw[: dice.choice([len(raw), dice.randrange(len(raw))])])
         try:
-            taken = resolve(manifest, workspace, locked=True)
-            stage_key(taken)
+            taken = resolve(manifest, workspace, LockOptions(locked=True, moment=DEFAULT))
+            stage_key(taken, DEFAULT)
         except LockError:
             outcomes["refused"] += 1
         else:
