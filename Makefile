@@ -48,13 +48,13 @@ bench: .venv/installed
 
 # The tests of the launcher's Zig part, whether it compiles for other platforms, and its tests as aarch64: some minutes.
 launcher-check: .venv/installed
-	$(BIN)/python -m onebin.cli.launchers --check
+	$(BIN)/python -m onebin.cli.machine.launchers --check
 	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py
 
-.venv/installed: pyproject.toml $(wildcard src/launcher/*)
+.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m onebin.cli.launchers
+	$(BIN)/python -m onebin.cli.machine.launchers
 	touch $@
 
 clean:

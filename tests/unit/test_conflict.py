@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onebin.lock.conflict import explain
-from onebin.manifest.load import parse
+from onebin.manifest.load import Manifest
 from onebin.python.uv import Failure
 
 MANIFEST = """
@@ -32,7 +32,7 @@ TWO_PLUGINS = (
 
 
 def _explained(text: str) -> str:
-    error = explain(Failure(text), parse(MANIFEST, file=Path("bundle.toml")))
+    error = explain(Failure(text), Manifest.parse(MANIFEST, file=Path("bundle.toml")))
     assert error.hint
     return error.message
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.load import Host, Manifest, PluginRow, load, parse, schema
+from onebin.manifest.load import Host, Manifest, PluginRow, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,13 +73,13 @@ strip = true
 def findings(text: str) -> list[tuple[str, str, str | None]]:
     """Parse a text that is wrong, and return what is said about it."""
     with pytest.raises(ManifestError) as caught:
-        parse(text, file=FILE)
+        Manifest.parse(text, file=FILE)
     return [(finding.where, finding.message, finding.hint) for finding in caught.value.findings]
 
 
 def row(text: str) -> PluginRow:
     """Parse a manifest with one row, and return the row."""
-    (only,) = parse(f"{HEAD}[plugins]\n{text}\n", file=FILE).plugins
+    (only,) = Manifest.parse(f"{HEAD}[plugins]\n{text}\n", file=FILE).plugins
     return only
 
 
@@ -90,7 +90,7 @@ def accepted_by_schema(text: str) -> bool:
 
 def test_everything_that_can_be_said_is_read() -> None:
     """Each key arrives in its model, under Python's name and in the file's order."""
-    manifest = parse(FULL, file=FILE)
+    manifest = Manifest.parse(FULL, file=FILE)
     assert manifest.bundle.name == "ds"
     assert manifest.bundle.python == "3.12.1"
     assert manifest.host.entry == "app.cli:cli.main"
@@ -108,7 +108,7 @@ def test_everything_that_can_be_said_is_read() -> None:
 
 def test_the_least_manifest_has_defaults() -> None:
     """A host alone is a manifest: no plugins, no extension points, nothing special about the freeze."""
-    manifest = parse(HEAD, file=FILE)
+    manifest = Manifest.parse(HEAD, file=FILE)
     assert manifest.plugins == ()
     assert not manifest.extension_points
     assert manifest.bundle.python is None
@@ -119,7 +119,7 @@ def test_a_file_is_read_verbatim(tmp_path: Path) -> None:
     """The manifest keeps its text, line ends included, and knows its directory."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(HEAD.replace("\n", "\r\n").encode())
-    manifest = load(file)
+    manifest = Manifest.load(file)
     assert manifest.text == HEAD.replace("\n", "\r\n")
     assert manifest.file == file
     assert manifest.directory == tmp_path
@@ -128,12 +128,12 @@ def test_a_file_is_read_verbatim(tmp_path: Path) -> None:
 def test_the_directory_of_a_relative_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later stages never depend on how the file was named."""
     monkeypatch.chdir(tmp_path)
-    assert parse(HEAD, file=FILE).directory == Path.cwd()
+    assert Manifest.parse(HEAD, file=FILE).directory == Path.cwd()
 
 
 def test_a_manifest_cannot_be_changed_and_can_be_a_key() -> None:
     """Equal manifests are equal keys, and none changes after the checks."""
-    first, second = parse(FULL, file=FILE), parse(FULL, file=FILE)
+    first, second = Manifest.parse(FULL, file=FILE), Manifest.parse(FULL, file=FILE)
     assert (first, hash(first)) == (second, hash(second))
     with pytest.raises(ValidationError, match="frozen"):
         first.bundle.name = "other"  # type: ignore[misc]  # the point of this test
@@ -189,7 +189,7 @@ def test_any_version_differs_from_no_version() -> None:
 )
 def test_a_host_says_what_is_wanted(text: str, wanted: str, distribution: str | None) -> None:
     """A host comes from an index, a path or git, as a plugin does."""
-    host = parse(f'bundle.name = "x"\n[host]\n{text}\nscript = "x"\n', file=FILE).host
+    host = Manifest.parse(f'bundle.name = "x"\n[host]\n{text}\nscript = "x"\n', file=FILE).host
     assert isinstance(host, Host)
     assert (host.wanted, host.distribution) == (wanted, distribution)
 
@@ -207,7 +207,7 @@ GOOD = [
 @pytest.mark.parametrize("text", GOOD)
 def test_editors_accept_what_onebin_accepts(text: str) -> None:
     """A good manifest is good for the JSON Schema too."""
-    parse(text, file=FILE)
+    Manifest.parse(text, file=FILE)
     assert accepted_by_schema(text)
 
 
@@ -430,7 +430,7 @@ def of_values(which: int) -> list[Any]:
 @pytest.mark.parametrize(("key", "text"), of_values(0))
 def test_good_values_are_taken(key: str, text: str) -> None:
     """What people write in good faith is accepted, by onebin and by editors."""
-    parse(text, file=FILE)
+    Manifest.parse(text, file=FILE)
     assert accepted_by_schema(text)
 
 
@@ -512,7 +512,7 @@ name = "con"
 def test_findings_name_the_file_as_it_was_given() -> None:
     """The path in a finding can be clicked where it was typed."""
     with pytest.raises(ManifestError) as caught:
-        parse("[bundle]\n", file=Path("some") / "where.toml")
+        Manifest.parse("[bundle]\n", file=Path("some") / "where.toml")
     assert caught.value.findings[-1].where == f"{Path('some') / 'where.toml'}:1: bundle.name"
 
 
@@ -544,7 +544,7 @@ def outcome_of_bytes(content: bytes, directory: Path) -> Manifest | tuple[Findin
     """Load these bytes as a manifest."""
     file = directory / "bundle.toml"
     file.write_bytes(content)
-    return outcome(lambda: load(file))
+    return outcome(lambda: Manifest.load(file))
 
 
 BASES = [FULL, HEAD, *GOOD, *(wrong[0] for wrong in WRONG)]
@@ -585,7 +585,7 @@ def test_no_bytes_raise_anything_else(tmp_path: Path, content: bytes) -> None:
 @given(text=st.text(max_size=100))
 def test_no_text_raises_anything_else(text: str) -> None:
     """Whatever text is parsed, lone surrogates included, it is a manifest or a ManifestError."""
-    assert outcome(lambda: parse(text, file=FILE))
+    assert outcome(lambda: Manifest.parse(text, file=FILE))
 
 
 @ANY
@@ -618,7 +618,7 @@ def test_no_value_of_any_key_raises_anything_else(data: st.DataObject) -> None:
     depth = data.draw(st.integers(0, 2))
     path = [key, inner, "version"][: depth + 1]
     text = f"{'.'.join(path)} = {_toml(value)}\n"
-    assert outcome(lambda: parse(text, file=FILE))
+    assert outcome(lambda: Manifest.parse(text, file=FILE))
 
 
 def _toml(value: object) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.build import receipt
 from onebin.build.events import Detail, Note, ignore, output, step
-from onebin.build.request import BuildResult, PlanResult
-from onebin.check import check, check_needs, graph
+from onebin.build.request import BuildResult, LockResult, PlanResult
+from onebin.check import check, check_needs, graph_lines
 from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
@@ -18,8 +18,7 @@ from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, size_of
 from onebin.target import libc_of
-from onebin.verify import compare_commands, staged_command
-from onebin.verify import verify as verify_artifact
+from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
     from pathlib import Path  # pydantic reads the shapes below when the program runs
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from onebin.source import Source
     from onebin.stage import Toolchain
     from onebin.target import Libc
+    from onebin.wheelhouse import VendorResult
 
 
 def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False) -> PlanResult:
@@ -54,10 +54,43 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
         host=facts["host"],
         plugins=tuple(facts["plugins"]),
         precedences=planned.order.precedences,
-        graph=tuple(graph(planned)),
+        graph=tuple(graph_lines(planned)),
         notices=notices,
         lock_sha256=facts["lock_sha256"],
     )
+
+
+def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:
+    """Resolve the manifest and write the lock if it does not fit; raises OnebinError.
+
+    `upgrade` names packages that may move to newer versions; None means all.
+    """
+    with step(events, "lock") as outcome:
+        locked = _resolved(request, upgrade=upgrade)
+        packages = count(len(locked.packages), "package")
+        outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
+    for change in locked.changes or ("nothing changed",):
+        events(Detail(text=change))
+    return LockResult(
+        file=locked.file,
+        sha256=locked.digest,
+        packages=tuple({"name": package.name, "version": package.version} for package in locked.packages),
+        changes=locked.changes,
+    )
+
+
+def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> VendorResult:
+    """Download everything that a build of this request needs into a folder; raises OnebinError."""
+    with step(events, "lock") as outcome:
+        locked = _resolved(request)
+        outcome.text = f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
+    for change in locked.changes:
+        events(Detail(text=change))
+    with step(events, "vendor") as outcome:
+        filled = wheelhouse.fill(directory, locked, request.workspace.cache, moment=request.moment)
+        files = count(filled.files, "file")
+        outcome.text = f"{display(filled.directory)}: {files}, {filled.size / 1e6:.1f} MB"
+    return filled
 
 
 def generate(request: BuildRequest, directory: Path, events: Events = ignore) -> tuple[Path, ...]:
@@ -105,17 +138,24 @@ def _result(request: BuildRequest, file: Path, facts: Facts, notices: tuple[str,
 
 def _locked(request: BuildRequest, events: Events) -> Lock:
     with step(events, "lock") as outcome:
-        locked = resolve(
-            request.manifest,
-            request.workspace,
-            LockOptions(source=request.source, locked=request.locked, python=request.python, moment=request.moment),
-        )
+        locked = _resolved(request)
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         events(Detail(text=change))
     if request.source.wheelhouse is not None:
         wheelhouse.check(request.source.wheelhouse, locked)
     return locked
+
+
+def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) -> Lock:
+    options = LockOptions(
+        source=request.source,
+        locked=request.locked,
+        upgrade=upgrade,
+        python=request.python,
+        moment=request.moment,
+    )
+    return resolve(request.manifest, request.workspace, options)
 
 
 def _libc(request: BuildRequest, locked: Lock, findings: Findings) -> Libc | None:
@@ -192,7 +232,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     with pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment) as artifact:
         if request.verify:
             with step(events, "verify") as outcome:
-                outcome.text = verify_artifact(artifact.file, artifact.facts).summary
+                outcome.text = compare_with_stage(artifact.file, artifact.facts).summary
         if request.all_commands:
             with step(events, "smoke") as outcome:
                 passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)

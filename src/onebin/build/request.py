@@ -9,8 +9,7 @@ from onebin.card import Facts, HostFacts, PluginFacts  # noqa: TC001  # pydantic
 from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.manifest import Manifest  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.python import INDEXES, PackageSource
-from onebin.system import sha256_of, source_date_epoch
-from onebin.system.plain import to_json
+from onebin.system import sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace  # noqa: TC001  # pydantic reads the types of these fields
 
 # These say where and with what means to build, and not what: they are not part of a request's identity.
@@ -65,6 +64,19 @@ class PlanResult:
     graph: tuple[str, ...]
     notices: tuple[str, ...]
     lock_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockResult:
+    """A lock that fits its manifest: its file, the SHA-256 of that, its packages, and what this run changed.
+
+    A local project has no version; `changes` are lines for people.
+    """
+
+    file: Path
+    sha256: str
+    packages: tuple[dict[str, str | None], ...]
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

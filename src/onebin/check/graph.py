@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from onebin.check.plan import Plan
 
 
-def graph(plan: Plan) -> list[str]:
+def graph_lines(plan: Plan) -> list[str]:
     """Return a line for each plugin in its order: what opening it imports, when, and why it comes after which."""
     width = len(str(len(plan.plugins)))
     apart_rows = isolated_rows(plan.manifest)

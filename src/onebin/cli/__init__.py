@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-# Each command, in the order of their use, and where it is: only the module of the one that is asked for is imported.
+# Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
-    "init": "edit:init",
-    "add": "edit:add",
-    "remove": "edit:remove",
-    "list": "edit:list_plugins",
-    "lock": "build:lock",
-    "check": "build:check",
-    "generate": "build:generate",
-    "bundle": "build:bundle",
-    "run": "build:run",
-    "vendor": "supply:vendor",
-    "verify": "prove:verify",
-    "inspect": "look:inspect",
-    "diff": "look:diff",
-    "sign": "prove:sign",
-    "rebuild": "prove:recover",
-    "audit": "supply:audit",
-    "doctor": "machine:doctor",
-    "cache": "machine:cache",
+    "init": "manifest.init:init",
+    "add": "manifest.add:add",
+    "remove": "manifest.remove:remove",
+    "list": "manifest.list:list_command",
+    "lock": "build.lock:lock",
+    "check": "build.check:check",
+    "generate": "build.generate:generate",
+    "bundle": "build.bundle:bundle",
+    "run": "build.run:run",
+    "vendor": "build.vendor:vendor",
+    "verify": "artifact.verify:verify",
+    "inspect": "artifact.inspect:inspect",
+    "diff": "artifact.diff:diff",
+    "sign": "artifact.sign:sign",
+    "recover": "artifact.recover:recover",
+    "audit": "artifact.audit:audit",
+    "doctor": "machine.doctor:doctor",
+    "cache": "machine.cache:cache",
 }
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become values of the pipeline."""
+"""Options that several commands share, and how they become requests."""
 
 from __future__ import annotations
 
@@ -6,45 +6,68 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
-from pathlib import Path  # pydantic reads the shapes below when the program runs
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from onebin import manifest as manifests
-from onebin.cli.progress import Progress
+import onebin
 from onebin.system import absolute, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
-    from onebin.manifest import Manifest
+    from onebin import BuildRequest, Events
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def with_manifest(function: F) -> F:
-    """Add the argument MANIFEST: a file, or a folder with a bundle.toml."""
-    return click.argument(
-        "manifest", type=click.Path(path_type=Path, readable=False), default=Path(MANIFEST_NAME), required=False
-    )(function)
+Function = Callable[..., Any]
+_PATH = click.Path(path_type=Path, readable=False)
 
 
-def with_manifest_option(function: F) -> F:
-    """Add -m/--manifest, for commands whose arguments are something else."""
-    return click.option(
-        "-m",
-        "--manifest",
-        type=click.Path(path_type=Path, readable=False),
-        default=Path(MANIFEST_NAME),
-        help="The manifest.",
-        show_default=True,
-    )(function)
+def with_manifest(function: Function) -> Function:
+    """Add the manifest, as an argument or as -m: a file, or a folder with a bundle.toml; the default is this folder."""
+
+    @wraps(function)
+    def choosing(*, manifest_argument: Path | None, manifest: Path | None, **given: Any) -> Any:
+        return function(manifest=_one(manifest_argument, manifest), **given)
+
+    argument = click.argument("manifest_argument", metavar="[MANIFEST]", type=_PATH, required=False)
+    return argument(_manifest_option(choosing))
 
 
-def with_settings(function: F) -> F:
-    """Add the options that say how to lock and stage."""
+def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -> Callable[[Function], Function]:
+    """Add the manifest, as -m or as a first argument that ends in .toml, and other arguments behind it."""
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def splitting(*, manifest: Path | None, words: tuple[str, ...], **given: Any) -> Any:
+            first = Path(words[0]) if words and words[0].endswith(".toml") else None
+            rest = words if first is None else words[1:]
+            if required and not rest:
+                raise click.UsageError(f"Missing argument '{metavar}'.")
+            return function(manifest=_one(first, manifest), **{arguments: rest}, **given)
+
+        return click.argument("words", nargs=-1, metavar=f"[MANIFEST] {metavar}")(_manifest_option(splitting))
+
+    return decorate
+
+
+def _manifest_option(function: Function) -> Function:
+    return click.option("-m", "--manifest", type=_PATH, help=f"The manifest.  [default: {MANIFEST_NAME}]")(function)
+
+
+def _one(argument: Path | None, option: Path | None) -> Path | None:
+    if argument is not None and option is not None:
+        raise click.UsageError("Give the manifest once: as an argument or with -m.")
+    return argument or option
+
+
+def with_build(function: Function) -> Function:
+    """Add the options that say how to lock and stage; the function gets them as `locked` and `source`."""
+
+    @wraps(function)
+    def gathering(*, offline: bool, vendor: Path | None, **given: Any) -> Any:
+        return function(source=onebin.PackageSource(offline=offline, wheelhouse=vendor), **given)
+
     locked = click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
-    offline = click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")
     vendor = click.option(
         "--vendor",
         metavar="DIR",
@@ -52,28 +75,51 @@ def with_settings(function: F) -> F:
         callback=lambda _context, _parameter, value: value and absolute(value),
         help="Take every package from the folder that `onebin vendor` filled, and none from anywhere else.",
     )
-    return locked(offline(vendor(function)))
+    return locked(with_offline(vendor(gathering)))
 
 
-def with_probe(function: F) -> F:
-    """Add --probe: how much an artifact is asked."""
+def with_offline(function: Function) -> Function:
+    """Add --offline."""
+    return click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")(function)
+
+
+def with_probe(function: Function) -> Function:
+    """Add --probe: how much an artifact is asked; the function gets whether that is everything, as `full`."""
+
+    @wraps(function)
+    def choosing(*, probe: str, **given: Any) -> Any:
+        return function(full=probe == "full", **given)
+
     return click.option(
         "--probe",
         type=click.Choice(["full", "quick"]),
         default="full",
         show_default=True,
-        help="Ask about every module and data file of host and plugins, or about entry points only.",
-    )(function)
+        help="Compare every module and data file of host and plugins, or only what entry points load.",
+    )(choosing)
 
 
-def with_progress(function: F) -> F:
-    """Add -q and -v."""
+def with_progress(function: Function) -> Function:
+    """Add -q and -v; the function gets where to send events, as `events`."""
+
+    @wraps(function)
+    def showing(*, quiet: bool, verbose: bool, **given: Any) -> Any:
+        return function(events=progress(quiet=quiet or given.get("as_json", False), verbose=verbose), **given)
+
     quiet = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
     verbose = click.option("-v", "--verbose", is_flag=True, help="Show what the tools print.")
-    return quiet(verbose(function))
+    return quiet(verbose(showing))
 
 
-def with_json(function: F) -> F:
+def progress(*, quiet: bool = False, verbose: bool = False) -> Events:
+    """Return what shows events until the command ends."""
+    from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
+
+    shown: Events = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
+    return shown
+
+
+def with_json(function: Function) -> Function:
     """Add --json."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there."
@@ -103,7 +149,7 @@ class Wanted:
         if (self.script is None) == (self.entry is None):
             raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
         name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
-        return manifests.create(
+        return onebin.create_manifest(
             name=name,
             host=self.host,
             script=self.script,
@@ -114,7 +160,7 @@ class Wanted:
         )
 
 
-def with_host(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_host(function: Function) -> Function:
     """Add the options that describe a bundle without a manifest; the function gets them as one `wanted`."""
 
     @wraps(function)
@@ -122,20 +168,14 @@ def with_host(function: Callable[..., Any]) -> Callable[..., Any]:
         own = {each.name: given.pop(each.name) for each in fields(Wanted)}
         return function(wanted=Wanted(**own), **given)
 
-    decorated: Callable[..., Any] = gathering
+    decorated: Function = gathering
     options = [
         click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
         click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
         click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
-        click.option(
-            "--with",
-            "plugins",
-            metavar="REQ|PATH",
-            multiple=True,
-            help="A plugin; may be given several times.",
-        ),
+        click.option("--with", "plugins", metavar="REQ|PATH", multiple=True, help="A plugin; may be repeated."),
         click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
-        click.option("--name", help="The file's name; the script's name if left out."),
+        click.option("--name", help="The file's name.  [default: the script's name]"),
     ]
     for option in reversed(options):
         decorated = option(decorated)
@@ -143,19 +183,21 @@ def with_host(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def described(wanted: Wanted, output: Path | None) -> Iterator[tuple[Manifest, Workspace]]:
-    """Provide the manifest and workspace of a bundle without files: its lock is made anew and thrown away."""
+def described(wanted: Wanted, output: Path | None, **options: Any) -> Iterator[BuildRequest]:
+    """Provide the request for a bundle without files: its lock is made for this one build and thrown away."""
     with scratch() as directory:
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
-        yield manifests.parse(wanted.manifest_text(workspace.directory), file=workspace.manifest_file), workspace
+        text = wanted.manifest_text(workspace.directory)
+        manifest = onebin.Manifest.parse(text, file=workspace.manifest_file)
+        yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
 
 
-def opened(file: Path, output: Path | None = None) -> tuple[Manifest, Workspace]:
-    """Return the manifest and workspace of a manifest file; raises ManifestError."""
-    workspace = Workspace.at(file, output=output)
-    return manifests.load(workspace.manifest_file), workspace
+def workspace_of(manifest: Path | None, *, output: Path | None = None) -> Workspace:
+    """Return the workspace of a manifest file or of a folder's bundle.toml; the default is this folder's."""
+    return Workspace.at(Path() if manifest is None else manifest, output=output)
 
 
-def progress(*, quiet: bool, verbose: bool) -> Progress:
-    """Return where progress is shown."""
-    return Progress(quiet=quiet, verbose=verbose and not quiet)
+def request(manifest: Path | None, *, output: Path | None = None, **options: Any) -> BuildRequest:
+    """Return the request for a manifest file, with these fields of it; raises ManifestError."""
+    workspace = workspace_of(manifest, output=output)
+    return onebin.BuildRequest(manifest=onebin.Manifest.load(workspace.manifest_file), workspace=workspace, **options)

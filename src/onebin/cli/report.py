@@ -1,25 +1,29 @@
-"""Words for the terminal: errors with their remedies, and results as text or JSON."""
+"""Errors as text with their hints, and results as text or JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from onebin.errors import FindingsError, OnebinError, ProcessError
 from onebin.system import redact
 
-# The characters that override the direction of what follows, so that a name could look like another one.
-_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# The characters that override the direction of what follows: with them, a name could look like another one.
+_DIRECTION_OVERRIDES = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def report(error: OnebinError) -> None:
-    """Print an error: what is wrong and where, then what to do."""
+    """Print an error to standard error: what is wrong and where, then what to do."""
+    from rich.console import Console  # noqa: PLC0415  # commands that succeed start faster without it
+    from rich.text import Text  # noqa: PLC0415  # as above
+
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     console.print(Text.assemble(("error: ", "bold red"), plain(error.message)))
     if isinstance(error, ProcessError) and error.tail:
@@ -31,20 +35,22 @@ def report(error: OnebinError) -> None:
     _hint(console, error.hint)
 
 
+def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
+    from rich.text import Text  # noqa: PLC0415  # commands that succeed start faster without it
+
+    if hint:
+        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+
+
 def plain(text: str) -> str:
-    """Return text without logins, and without characters that would command the terminal or turn words around."""
+    """Return text without credentials, and without characters that would control the terminal or reorder words."""
     shown = redact(text)
     return shown if shown.isascii() and shown.isprintable() else "".join(map(_shown, shown))
 
 
 def _shown(char: str) -> str:
-    is_command = unicodedata.category(char) == "Cc" and char not in "\n\t"
-    return "?" if is_command or unicodedata.bidirectional(char) in _TURNING else char
-
-
-def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
-    if hint:
-        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+    is_control = unicodedata.category(char) == "Cc" and char not in "\n\t"
+    return "?" if is_control or unicodedata.bidirectional(char) in _DIRECTION_OVERRIDES else char
 
 
 def json_text(value: Any) -> str:
@@ -53,5 +59,5 @@ def json_text(value: Any) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output, without logins."""
+    """Print one JSON document to standard output, without credentials."""
     click.echo(redact(json.dumps(value, indent=2, ensure_ascii=False)))

@@ -1,4 +1,3 @@
 from .freeze import freeze as freeze
 from .sizes import in_artifact as in_artifact
-from .tree import Contents as Contents
-from .tree import FrozenTree as FrozenTree
+from .tree import Contents as Contents, FrozenTree as FrozenTree

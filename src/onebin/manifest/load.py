@@ -7,15 +7,16 @@ and modules it names exist is for later stages to say.
 `python -m onebin.manifest` prints the JSON Schema that is shipped as bundle.schema.json.
 """
 
+from __future__ import annotations
+
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path  # pydantic reads the shapes below when the program runs
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
+from pydantic_core import core_schema
 
 from onebin.errors import ManifestError
 from onebin.manifest.model import (
@@ -34,6 +35,11 @@ from onebin.manifest.problems import located, read_document
 from onebin.manifest.toml import parse_toml, read
 from onebin.system import display
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core.core_schema import CoreSchema, DictSchema, NullableSchema, WithDefaultSchema
+
 __all__ = [
     "Bundle",
     "ExtensionPoint",
@@ -44,8 +50,6 @@ __all__ = [
     "PluginRow",
     "Target",
     "Verify",
-    "load",
-    "parse",
     "schema",
 ]
 
@@ -65,37 +69,60 @@ class Manifest:
     target: Target
     verify: Verify = field(hash=False)
 
+    @classmethod
+    def load(cls, file: Path) -> Manifest:
+        """Read the manifest in a file; raises ManifestError with everything that is wrong with it."""
+        return cls.parse(read(file), file=file)
+
+    @classmethod
+    def parse(cls, text: str, *, file: Path) -> Manifest:
+        """Read a manifest's text (TOML 1.0); raises ManifestError with everything that is wrong with it.
+
+        `file` is where the text is from: findings name it, and relative paths start in its directory.
+        """
+        document, problems = read_document(parse_toml(text, file=file))
+        if document is None or problems:
+            raise ManifestError(f"the manifest {display(file)} cannot be used as it is", located(problems, text, file))
+        return cls(
+            file=file,
+            text=text,
+            bundle=document.bundle,
+            host=document.host,
+            plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
+            extension_points=document.extension_points,
+            freeze=document.freeze,
+            lock=document.lock,
+            target=document.target,
+            verify=document.verify,
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        """Describe its JSON form, {"file": ..., "text": ...}, to pydantic."""
+        form = core_schema.typed_dict_schema(
+            {name: core_schema.typed_dict_field(core_schema.str_schema()) for name in ("file", "text")}
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.no_info_after_validator_function(cls._from_form, form),
+            python_schema=core_schema.union_schema(
+                [
+                    core_schema.is_instance_schema(cls),
+                    core_schema.no_info_after_validator_function(cls._from_form, form),
+                ]
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda manifest: {"file": str(manifest.file), "text": manifest.text}
+            ),
+        )
+
+    @classmethod
+    def _from_form(cls, form: dict[str, str]) -> Manifest:
+        return cls.parse(form["text"], file=Path(form["file"]))
+
     @property
     def directory(self) -> Path:
         """The manifest's directory, absolute: relative paths in the manifest start here."""
         return self.file.absolute().parent
-
-
-def load(file: Path) -> Manifest:
-    """Read the manifest in `file`, or raise ManifestError with everything that is wrong with it."""
-    return parse(read(file), file=file)
-
-
-def parse(text: str, *, file: Path) -> Manifest:
-    """Read a manifest's text (TOML 1.0), or raise ManifestError with everything that is wrong with it.
-
-    `file` is where the text is from: findings name it, and relative paths start in its directory.
-    """
-    document, problems = read_document(parse_toml(text, file=file))
-    if document is None or problems:
-        raise ManifestError(f"the manifest {display(file)} cannot be used as it is", located(problems, text, file))
-    return Manifest(
-        file=file,
-        text=text,
-        bundle=document.bundle,
-        host=document.host,
-        plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
-        extension_points=document.extension_points,
-        freeze=document.freeze,
-        lock=document.lock,
-        target=document.target,
-        verify=document.verify,
-    )
 
 
 def _named(name: str, table: PluginTable) -> PluginRow:

@@ -1,3 +1,2 @@
-from .recover import Recovered as Recovered
-from .recover import recover as recover
+from .recover import LocalPath as LocalPath, Recovered as Recovered, recover as recover
 from .reproduce import reproduce as reproduce

@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onebin import lock as locks
-from onebin import manifest as manifests
+from onebin import card, lock as locks
 from onebin.errors import ArtifactError, OnebinError, os_errors
+from onebin.manifest import Manifest
 from onebin.system import absolute, display, is_there
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from onebin.card import Facts
-    from onebin.manifest import Manifest
 
 _ANEW = "fetch the file anew, or build it anew"
 
@@ -48,11 +47,12 @@ class LocalPath:
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
-    """A folder with manifest and lock, and what has to be put into it."""
+    """A folder with manifest and lock, what has to be put into it, and what else the card says."""
 
     manifest_file: Path
     lock_file: Path
     local: tuple[LocalPath, ...]
+    facts: Facts
 
     @property
     def missing(self) -> tuple[LocalPath, ...]:
@@ -60,12 +60,21 @@ class Recovered:
         return tuple(each for each in self.local if not is_there(self.manifest_file.parent / each.path))
 
 
-def recover(facts: Facts, directory: Path) -> Recovered:
+def recover(file: Path, directory: Path | None = None) -> Recovered:
+    """Write manifest and lock of an artifact into a folder, by default NAME.bundle; the artifact is not run.
+
+    Nothing is replaced. Raises ArtifactError, and OnebinError if manifest or lock is there already.
+    """
+    facts = card.check(card.located(file.absolute()))
+    return recover_facts(facts, directory or Path(f"{facts['bundle']['name']}.bundle"))
+
+
+def recover_facts(facts: Facts, directory: Path) -> Recovered:
     """Write manifest and lock of an artifact into a folder; raises OnebinError if one of them is there already."""
     workspace = Workspace.at(absolute(directory) / MANIFEST_NAME)
     lock = workspace.lock_file(facts["bundle"]["name"])
     files = {workspace.manifest_file: facts["manifest"]["text"], lock: lock_text(facts)}
-    manifest = manifests.parse(facts["manifest"]["text"], file=workspace.manifest_file)
+    manifest = Manifest.parse(facts["manifest"]["text"], file=workspace.manifest_file)
     for file in files:
         if is_there(file):
             raise OnebinError(f"{display(file)} is there already, and stays as it is", "choose another folder with -o")
@@ -75,7 +84,7 @@ def recover(facts: Facts, directory: Path) -> Recovered:
             with file.open("x", encoding="utf-8", newline="") as out:
                 out.write(text)
     local = tuple(local_paths(manifest, facts))
-    return Recovered(manifest_file=workspace.manifest_file, lock_file=lock, local=local)
+    return Recovered(manifest_file=workspace.manifest_file, lock_file=lock, local=local, facts=facts)
 
 
 def lock_text(facts: Facts) -> str:

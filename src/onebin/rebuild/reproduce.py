@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from onebin import card
-from onebin import manifest as manifests
 from onebin.build import BuildRequest, bundle, ignore, step
 from onebin.errors import Finding, InterpreterError, OnebinError, VerifyError, os_errors
 from onebin.lock import staleness
+from onebin.manifest import Manifest
 from onebin.python import find
-from onebin.rebuild.recover import local_paths, lock_data, recover
+from onebin.rebuild.recover import local_paths, lock_data, recover_facts
 from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, is_there, scratch, sha256_of_file
+from onebin.verify import Verified, check_origin
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from onebin.build import Events
     from onebin.card import Facts, FileChange
-    from onebin.manifest import Manifest
     from onebin.python import Interpreter
     from onebin.rebuild.recover import LocalPath
 
@@ -39,13 +39,32 @@ _SHOWN = 20
 _MARSHALS_SETS_IN_ORDER = Version("3.11")  # bpo-37596
 
 
-def reproduce(file: Path, facts: Facts, sources: Path, events: Events = ignore) -> None:
-    """Build an artifact again and compare the bytes; raises VerifyError with each difference.
+def reproduce(
+    file: Path,
+    sources: Path,
+    events: Events = ignore,
+    *,
+    key: Path | None = None,
+    lock: Path | None = None,
+) -> Verified:
+    """Build an artifact again from its manifest and lock, and compare the bytes; it is not run.
 
-    `sources` is the folder of the local projects that the manifest names by relative paths.
+    `sources` is the folder from which the manifest's relative paths start; `key` and `lock` are as for `verify`. Raises
+    VerifyError with each difference.
     """
+    origin = check_origin(file, key=key, lock=lock)
+    _reproduce(origin.file, origin.facts, sources, events)
+    return Verified(
+        file=origin.file,
+        summary="the same bytes when it is built again",
+        signed_by=origin.signed_by,
+        lock_sha256=origin.facts["lock"]["sha256"],
+    )
+
+
+def _reproduce(file: Path, facts: Facts, sources: Path, events: Events) -> None:
     sources = absolute(sources)
-    manifest = manifests.parse(facts["manifest"]["text"], file=sources / MANIFEST_NAME)
+    manifest = Manifest.parse(facts["manifest"]["text"], file=sources / MANIFEST_NAME)
     local = tuple(local_paths(manifest, facts))
     _check_sources(local, sources)
     python = _interpreter(manifest, facts)
@@ -116,7 +135,7 @@ def _build(
             _copy(source, place / path)
         for file in (workspace.manifest_file, workspace.lock_file(facts["bundle"]["name"])):
             file.unlink(missing_ok=True)  # of a project that is the bundle's own folder
-    manifest = manifests.load(recover(facts, place).manifest_file)
+    manifest = Manifest.load(recover_facts(facts, place).manifest_file)
     request = BuildRequest(
         manifest=manifest,
         workspace=workspace,

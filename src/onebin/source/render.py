@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
-from onebin.check import PlannedPlugin, graph
+from onebin.check import PlannedPlugin, graph_lines
 from onebin.errors import FreezeError, os_errors
 from onebin.source.collection import collect
 from onebin.source.description import describe
@@ -103,7 +103,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 def _registry(plan: Plan) -> dict[str, Any]:
     return {
-        "graph": graph(plan),
+        "graph": graph_lines(plan),
         "plugins": [_row(plan, plugin, f"_open_{number}") for number, plugin in enumerate(plan.plugins, 1)],
         "built_in": [_row(plan, each, f"_open_built_in_{number}") for number, each in enumerate(_built_in(plan), 1)],
         "isolated": list(isolated(plan)),

@@ -1,9 +1,3 @@
-from .install import Stage as Stage
-from .install import find as find
-from .install import install as install
-from .install import stage_key as stage_key
-from .overlap import Overlap as Overlap
-from .overlap import overlaps as overlaps
-from .overlap import overwritten as overwritten
-from .toolchain import Toolchain as Toolchain
-from .toolchain import install_toolchain as install_toolchain
+from .install import Stage as Stage, find as find, install as install, stage_key as stage_key
+from .overlap import Overlap as Overlap, overlaps as overlaps, overwritten as overwritten
+from .toolchain import Toolchain as Toolchain, install_toolchain as install_toolchain

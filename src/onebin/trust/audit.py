@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -15,11 +16,11 @@ from packaging.version import InvalidVersion
 
 from onebin import card
 from onebin.errors import Finding, LockError
-from onebin.system import display
+from onebin.system import absolute, display
+from onebin.trust.osv import read_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
     from onebin.trust.osv import Advisory
 
@@ -115,7 +116,17 @@ def _interpreter(name: str) -> str:
     return f"{name}, its libraries (OpenSSL, SQLite, ...) and the C library: they are no packages of PyPI"
 
 
-def audit(subject: Subject, advisories: Sequence[Advisory]) -> Audit:
+def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path | None = None) -> Audit:
+    """Look for known vulnerabilities in an artifact, which is not run, or in a lock (PEP 751).
+
+    `databases` are files, folders or archives of advisories in OSV format. Raises ArtifactError, LockError and
+    AdvisoryError.
+    """
+    subject = of_lock(absolute(lock)) if lock is not None else of_artifact(absolute(artifact or Path()))
+    return compare(subject, read_advisories([absolute(path) for path in databases]))
+
+
+def compare(subject: Subject, advisories: Sequence[Advisory]) -> Audit:
     """Hold each package against the advisories on it; those with a name in common count as one."""
     found = sorted(_affected(subject, advisories), key=lambda each: (each.package, each.id))
     return Audit(subject=subject, advisories=len(advisories), vulnerabilities=tuple(_merged(found)))

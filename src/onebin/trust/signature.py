@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+from onebin import card
 from onebin.errors import SignatureError, os_errors
 from onebin.system import display
 from onebin.trust import sshsig
@@ -25,6 +27,8 @@ from onebin.trust.sshsig import ED25519, HASHES, Signature, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from onebin.card import Facts
 
 NAMESPACE = "file"
 _PUBLIC = re.compile(rb"((?:ssh|ecdsa|sk)-[\w.@-]+)[ \t]+([A-Za-z0-9+/=]+)(?:\s|\Z)")
@@ -163,3 +167,33 @@ def _read(file: Path, what: str, hint: str) -> bytes:
 def _digest(file: Path, name: str) -> bytes:
     with os_errors(SignatureError, "read", file), file.open("rb") as stream:
         return hashlib.file_digest(stream, name).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """A file that was signed: where its signature is, and the fingerprint of the key."""
+
+    file: Path
+    signature: Path
+    signed_by: str
+
+
+def sign_artifact(file: Path, key: Path, ask_passphrase: Callable[[], str]) -> Signed:
+    """Sign an artifact with a private Ed25519 key of OpenSSH; the artifact stays as it is and is not run.
+
+    `ask_passphrase` is called if the key has one. Raises ArtifactError and SignatureError.
+    """
+    file = file.absolute()
+    _check_single_file(file, card.check(file))
+    private = read_private_key(key, ask_passphrase)
+    made = sign(file, private)
+    return Signed(file=file, signature=made, signed_by=fingerprint(private.public_key().public_bytes_raw()))
+
+
+def _check_single_file(file: Path, facts: Facts) -> None:
+    """Refuse the executable of a folder: whoever trusts its signature would trust the other files, too."""
+    if facts["layout"] == "onedir":
+        raise SignatureError(
+            f"{display(file)} is one file of a folder, and the others would not be signed",
+            "pack the folder into an archive, and sign that: ssh-keygen -Y sign -n file -f KEY ARCHIVE",
+        )

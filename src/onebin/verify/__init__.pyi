@@ -1,6 +1,3 @@
-from .compare import Verified as Verified
-from .compare import compare_lock as compare_lock
-from .compare import quick as quick
-from .compare import verify as verify
-from .smoke import compare_commands as compare_commands
-from .smoke import staged_command as staged_command
+from .artifact import Verified as Verified, check_origin as check_origin, verify as verify
+from .compare import compare_with_stage as compare_with_stage
+from .smoke import compare_commands as compare_commands, staged_command as staged_command

@@ -1,6 +1,6 @@
 """Prove that an artifact behaves as its stage does: ask both the same questions and compare.
 
-Enters: an artifact's file and the facts on its card. Leaves: a Verified. Refuses, all findings together: whatever is
+Enters: an artifact's file and the facts on its card. Leaves: an Agreement. Refuses, all findings together: whatever is
 missing, extra, different or failing, by the plugin's name.
 """
 
@@ -37,10 +37,9 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verified:
-    """What was asked of an artifact that answered as its stage does."""
+class Agreement:
+    """What an artifact was asked that it answered as its stage does, in numbers."""
 
-    file: Path
     plugins: int
     entry_points: int
     distributions: int
@@ -60,7 +59,7 @@ class Verified:
         return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 
 
-def verify(file: Path, facts: Facts) -> Verified:
+def compare_with_stage(file: Path, facts: Facts) -> Agreement:
     """Run an artifact's self-test and compare it with the stage's answers on its card; raises VerifyError."""
     name = facts["bundle"]["name"]
     try:
@@ -71,8 +70,7 @@ def verify(file: Path, facts: Facts) -> Verified:
     findings = list(compare(facts, said))
     if findings:
         raise VerifyError(f"{name} does not behave as its stage does", findings)
-    return Verified(
-        file=file,
+    return Agreement(
         plugins=len(facts["plugins"]),
         entry_points=len(said["loads"]),
         distributions=len(said["distributions"]),

@@ -1,28 +1,27 @@
-"""The commands that look at artifacts without running them: inspect, diff."""
+"""`onebin inspect`: show what an artifact holds, without running it."""
 
 from __future__ import annotations
 
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from onebin import card
-from onebin.card import compare
-from onebin.cli import options, views
-from onebin.cli.differences import difference
+import onebin
+from onebin.cli import options
+from onebin.cli.artifact import views
 from onebin.cli.page import show
 from onebin.cli.report import json_text, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onebin.card import Report
+    from onebin import Report
 
 _SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
     "files": (views.files, "List every file and module by its owner, with its size."),
     "licences": (views.licences, "List each distribution's licences, and the files that hold them."),
-    "sizes": (views.sizes, "List how many bytes are whose: raw, and about how many in the file."),
+    "sizes": (views.sizes, "List how many bytes each owner takes: raw, and about how many in the file."),
     "lock": (views.lock, "Print the lock."),
     "manifest": (views.manifest, "Print the manifest."),
 }
@@ -40,9 +39,9 @@ _SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
 def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> None:
     """Show what an artifact holds.
 
-    Read from the file, or from the folder of the layout onedir, without running it.
+    It is read from the file, or from the folder of the layout onedir, without running it.
     """
-    inspected = card.inspect(file.absolute())
+    inspected = onebin.inspect(file.absolute())
     if sbom:
         click.echo(json_text(inspected.facts["sbom"]), nl=False)
     elif as_json:
@@ -50,25 +49,3 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
     else:
         view = _SECTIONS[section][0] if section else views.summary
         show(view(inspected.as_json()))
-
-
-@click.command(epilog="Example: onebin diff dist/ds-1.0 dist/ds-1.1")
-@click.argument("old", type=click.Path(path_type=Path, readable=False))
-@click.argument("new", type=click.Path(path_type=Path, readable=False))
-@click.option("--files", "with_files", is_flag=True, help="Name each file and module that differs.")
-@options.with_json
-@click.pass_context
-def diff(context: click.Context, old: Path, new: Path, *, with_files: bool, as_json: bool) -> None:
-    """Show what differs between two artifacts.
-
-    Plugins, distributions, files, sizes, interpreter, tool chain, manifest and lock; neither is run. The exit code is 0
-    if they are the same, byte for byte, and 1 if not.
-    """
-    sides = [card.inspect(place.absolute()) for place in (old, new)]
-    digests = [card.digest(each) for each in sides]
-    found = compare(sides[0].as_json(), sides[1].as_json(), sha256=(digests[0], digests[1]))
-    if as_json:
-        print_json(found)
-    else:
-        show(difference(found, (str(old), str(new)), with_files=with_files))
-    context.exit(0 if found["same"] else 1)

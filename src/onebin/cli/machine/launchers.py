@@ -1,7 +1,7 @@
-"""Compile launchers into the package, as a release carries them: for whoever makes a checkout or a release ready.
+"""Compile launchers into the package, as a release carries them; a script for checkouts and releases.
 
-python -m onebin.cli.launchers [PLATFORM ...]    compiles; for this machine if none is named
-python -m onebin.cli.launchers --check           tests the part in Zig, compiles for every platform, keeps nothing
+python -m onebin.cli.machine.launchers [PLATFORM ...]    compile, for this machine if none is named
+python -m onebin.cli.machine.launchers --check           test the Zig part, compile for every platform, keep nothing
 """
 
 from __future__ import annotations

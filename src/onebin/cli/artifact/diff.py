@@ -1,17 +1,23 @@
-"""What `onebin diff` shows: the changes by kind, short; files by owner, or one by one."""
+"""`onebin diff`: show what differs between two artifacts, without running them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin.cli.page import faint, field, heading, one_line, table
-from onebin.cli.views import megabytes
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.artifact.views import megabytes
+from onebin.cli.page import faint, field, heading, one_line, show, table
+from onebin.cli.report import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from onebin.card import Change, Difference
+    from onebin import Change, Difference
 
 _SIDES = ("name", "host", "layout", "interpreter", "libc", "onebin")
 _LABELS = {"libc": "C library"}
@@ -19,7 +25,27 @@ _SHOWN_LINES = 12
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
 
 
-def difference(found: Difference, names: tuple[str, str], *, with_files: bool) -> list[str]:
+@click.command(epilog="Example: onebin diff dist/ds-1.0 dist/ds-1.1")
+@click.argument("old", type=click.Path(path_type=Path, readable=False))
+@click.argument("new", type=click.Path(path_type=Path, readable=False))
+@click.option("--files", "with_files", is_flag=True, help="Name each file and module that differs.")
+@options.with_json
+@click.pass_context
+def diff(context: click.Context, old: Path, new: Path, *, with_files: bool, as_json: bool) -> None:
+    """Show what differs between two artifacts.
+
+    Plugins, distributions, files, sizes, interpreter, toolchain, manifest and lock are compared; neither file is run.
+    The exit code is 0 if they are the same, byte for byte, and 1 if not.
+    """
+    found = onebin.diff(old, new)
+    if as_json:
+        print_json(found)
+    else:
+        show(_lines(found, (str(old), str(new)), with_files=with_files))
+    context.exit(0 if found["same"] else 1)
+
+
+def _lines(found: Difference, names: tuple[str, str], *, with_files: bool) -> list[str]:
     """Return a difference as lines; `names` are those of the two artifacts."""
     if found["same"]:
         return [f"{one_line(names[0])} and {one_line(names[1])} are the same, byte for byte"]

@@ -1,0 +1,51 @@
+from .build import (
+    BuildRequest as BuildRequest,
+    BuildResult as BuildResult,
+    Detail as Detail,
+    Event as Event,
+    Events as Events,
+    Examined as Examined,
+    LockResult as LockResult,
+    Note as Note,
+    Output as Output,
+    PlanResult as PlanResult,
+    PluginStatus as PluginStatus,
+    StepFinished as StepFinished,
+    StepStarted as StepStarted,
+    bundle as bundle,
+    examine as examine,
+    generate as generate,
+    list_plugins as list_plugins,
+    plan as plan,
+    prepare_run as prepare_run,
+    update_lock as update_lock,
+    vendor as vendor,
+)
+from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
+from .card import (
+    Change as Change,
+    Difference as Difference,
+    Facts as Facts,
+    Inspected as Inspected,
+    PluginFacts as PluginFacts,
+    Report as Report,
+    diff as diff,
+    inspect as inspect,
+)
+from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
+from .manifest import (
+    Edited as Edited,
+    Manifest as Manifest,
+    add_plugins as add_plugins,
+    create_manifest as create_manifest,
+    remove_plugins as remove_plugins,
+)
+from .python import PackageSource as PackageSource
+from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
+from .system import from_json as from_json, to_json as to_json
+from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
+from .verify import Verified as Verified, verify as verify
+from .wheelhouse import VendorResult as VendorResult
+from .workspace import Workspace as Workspace
+
+__version__: str

@@ -1,0 +1,73 @@
+"""Examine this machine: what a build needs of it, or could use."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.errors import OnebinError
+from onebin.python import installed, is_new_enough, missing_library_hint, uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ENOUGH_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """One thing that a build needs (or, if not `needed`, could use): whether it is fit, and if not, what to do."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str | None = None
+    needed: bool = True
+
+
+def examine(cache_dir: Path) -> tuple[Examined, ...]:
+    """Examine interpreters, uv, binutils, and the disk of a cache; nothing is changed."""
+    return (*_interpreters(), _uv(), *_binutils(), _disk(cache_dir))
+
+
+def _interpreters() -> Iterator[Examined]:
+    """Examine every interpreter that can be found; a build needs one of them."""
+    any_fit = False
+    for each in installed():
+        remedy = None
+        if not is_new_enough(each):
+            remedy = "too old to be frozen"
+        elif each.library is None:
+            remedy = f"no shared library: {missing_library_hint(each)}"
+        any_fit = any_fit or remedy is None
+        name, found = f"python {each.version}", str(each.executable)
+        yield Examined(name=name, ok=remedy is None, found=found, remedy=remedy, needed=False)
+    if not any_fit:
+        remedy = "install one: uv python install 3.12"
+        yield Examined(name="python", ok=False, found="none that can be frozen", remedy=remedy)
+
+
+def _uv() -> Examined:
+    try:
+        return Examined(name="uv", ok=True, found=uv.version())
+    except OnebinError as error:
+        return Examined(name="uv", ok=False, found=error.message, remedy=error.hint)
+
+
+def _binutils() -> Iterator[Examined]:
+    if sys.platform.startswith("linux"):
+        objdump = shutil.which("objdump")
+        remedy = None if objdump else "install binutils, with which PyInstaller reads shared libraries"
+        found = objdump or "no objdump on PATH"
+        yield Examined(name="binutils", ok=objdump is not None, found=found, remedy=remedy)
+
+
+def _disk(directory: Path) -> Examined:
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    ok = free >= _ENOUGH_BYTES
+    remedy = None if ok else "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+    return Examined(name="disk", ok=ok, found=f"{free / 1e9:.1f} GB free in {directory}", remedy=remedy)

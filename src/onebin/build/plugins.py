@@ -1,0 +1,62 @@
+"""What is known of a manifest's plugins before anything is built: wanted, locked, and contributed if it is staged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.lock import read
+from onebin.stage import find
+from onebin.survey import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onebin.build.request import BuildRequest
+    from onebin.survey import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginStatus:
+    """One row of `[plugins]`: what it asks for, and what the lock and the stage have for it.
+
+    `distribution` and `locked` are None without a lock that fits. `contributes` has names of entry points by their
+    group; it is empty while the lock is not staged.
+    """
+
+    name: str
+    wanted: str
+    distribution: str | None
+    locked: str | None
+    contributes: Mapping[str, tuple[str, ...]]
+    modules: tuple[str, ...]
+
+
+def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
+    """Return the status of each plugin, in the manifest's order; nothing is resolved or installed."""
+    lock = read(request.manifest, request.workspace)
+    versions = {package.name: package.version or "local" for package in lock.packages} if lock else {}
+    stage = find(lock, request.workspace.cache, moment=request.moment) if lock else None
+    staged = survey(stage, request.workspace.cache).distributions if stage else {}
+    rows = []
+    for row in request.manifest.plugins:
+        answer = lock.answers.get(row.name) if lock else None
+        distribution = staged.get(answer) if answer else None
+        rows.append(
+            PluginStatus(
+                name=row.name,
+                wanted=row.wanted or "modules only",
+                distribution=answer,
+                locked=distribution.version if distribution else versions.get(answer or ""),
+                contributes=_groups(distribution) if distribution else {},
+                modules=tuple(row.modules),
+            )
+        )
+    return tuple(rows)
+
+
+def _groups(distribution: Distribution) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for point in distribution.plugs:
+        groups[point.group] = (*groups.get(point.group, ()), point.name)
+    return groups

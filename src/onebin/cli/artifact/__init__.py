@@ -1,0 +1,1 @@
+"""The commands about an artifact: verify, inspect, diff, sign, recover, audit."""

@@ -1,0 +1,62 @@
+"""`onebin verify`: prove that an artifact is what it says, and behaves as its stage does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.system import display
+
+_PATH = click.Path(path_type=Path, readable=False)
+
+
+@click.command(epilog="Examples: onebin verify dist/ds   |   onebin verify --key release.pub ds")
+@click.argument("file", type=_PATH)
+@click.option(
+    "--key", type=_PATH, help="A file of OpenSSH public keys: FILE.sig must be by one of them, or FILE is not run."
+)
+@click.option("--lock", type=_PATH, help="A lock: FILE must have been built from it, or FILE is not run.")
+@click.option(
+    "--reproduce",
+    is_flag=True,
+    help="Do not run FILE: build it again from the manifest and lock in it, and compare the bytes.",
+)
+@click.option(
+    "--sources",
+    type=_PATH,
+    help="With --reproduce: the folder that the manifest's relative paths refer to.  [default: this one]",
+)
+@options.with_probe
+@options.with_json
+def verify(
+    file: Path,
+    *,
+    key: Path | None,
+    lock: Path | None,
+    reproduce: bool,
+    sources: Path | None,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Verify an artifact.
+
+    Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
+    """
+    if sources is not None and not reproduce:
+        raise click.UsageError("--sources goes with --reproduce.")
+    if reproduce:
+        events = options.progress(quiet=as_json)
+        verified = onebin.reproduce(file, sources or Path(), events, key=key, lock=lock)
+    else:
+        verified = onebin.verify(file, key=key, lock=lock, full=full)
+    if as_json:
+        signer = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by}
+        print_json({"file": str(verified.file), "ok": True, **signer, "reproduced": reproduce})
+        return
+    if verified.signed_by is not None:
+        click.echo(f"{display(verified.file)}: signed by {verified.signed_by}")
+    click.echo(f"{display(verified.file)}: {verified.summary}")

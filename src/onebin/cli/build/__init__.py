@@ -1,0 +1,1 @@
+"""The commands that build: lock, check, generate, bundle, run, vendor."""

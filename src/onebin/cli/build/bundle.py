@@ -1,0 +1,107 @@
+"""`onebin bundle`: build the executable."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.build.plugins import plugin_row
+from onebin.cli.report import json_text, print_json
+from onebin.errors import PackError, os_errors
+from onebin.system import display, write_atomic
+
+if TYPE_CHECKING:
+    from onebin import Events, PackageSource
+
+_TEST_HELP = "A command with {artifact} in it, to be run with the staged host and with the file; may be repeated."
+
+
+def _checked_commands(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a command that would not run the artifact."""
+    for value in values:
+        if "{artifact}" not in value:
+            raise click.BadParameter(f"{value!r} has no {{artifact}} in it.", context, parameter)
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}.", context, parameter) from error
+    return values
+
+
+@click.command(
+    epilog="Examples: onebin bundle   |   onebin bundle --host datasette --script datasette --with datasette-vega -o ds"
+)
+@options.with_manifest
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, readable=False), help="The file to write.  [default: dist/NAME]"
+)
+@click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
+@click.option("--release", is_flag=True, help="Take the time to make the file small: the highest compression.")
+@click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
+@options.with_probe
+@click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
+@options.with_host
+@options.with_build
+@options.with_json
+@options.with_progress
+def bundle(
+    manifest: Path | None,
+    *,
+    output: Path | None,
+    no_verify: bool,
+    release: bool,
+    sbom: bool,
+    full: bool,
+    commands: tuple[str, ...],
+    wanted: options.Wanted,
+    locked: bool,
+    source: PackageSource,
+    as_json: bool,
+    events: Events,
+) -> None:
+    """Build the executable.
+
+    The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the default
+    is the bundle.toml of this folder. With --host there is no manifest at all, and versions are resolved anew each
+    time.
+    """
+    if wanted.is_given and manifest is not None:
+        raise click.UsageError("Give a manifest or --host, not both.")
+    if wanted.is_given and source.wheelhouse is not None:
+        raise click.UsageError("--vendor needs a manifest with its lock: there is none with --host.")
+    how = {
+        "locked": locked,
+        "source": source,
+        "full_probe": full,
+        "release": release,
+        "commands": commands,
+        "verify": not no_verify,
+    }
+    with ExitStack() as stack:
+        if wanted.is_given:
+            request = stack.enter_context(options.described(wanted, output, **how))
+        else:
+            request = options.request(manifest, output=output, **how)
+        built = onebin.bundle(request, events)
+    bill = None
+    if sbom:
+        bill = built.file.with_name(f"{built.file.name}.cdx.json")
+        with os_errors(PackError, "write", bill):
+            write_atomic(bill, json_text(built.facts["sbom"]), mode=0o644)
+        events(onebin.Detail(text=f"the bill of materials is {display(bill)}"))
+    if as_json:
+        print_json(
+            {
+                "file": str(built.file),
+                "verified": built.is_verified,
+                "sbom": None if bill is None else str(bill),
+                "host": built.facts["host"],
+                "plugins": [plugin_row(plugin) for plugin in built.facts["plugins"]],
+            }
+        )

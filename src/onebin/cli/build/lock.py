@@ -1,0 +1,44 @@
+"""`onebin lock`: resolve the manifest and write the lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin import Events
+
+
+@click.command(epilog="Example: onebin lock --upgrade datasette-vega")
+@options.with_manifest_and("names", metavar="[NAME]...")
+@click.option("--upgrade", is_flag=True, help="Move to newer versions: of the packages named, or of all.")
+@options.with_offline
+@options.with_json
+@options.with_progress
+def lock(
+    manifest: Path | None, *, names: tuple[str, ...], upgrade: bool, offline: bool, as_json: bool, events: Events
+) -> None:
+    """Resolve the manifest and write the lock.
+
+    The lock is pylock.<name>.toml beside the manifest (PEP 751).
+    """
+    if names and not upgrade:
+        raise click.UsageError("Names go with --upgrade.")
+    request = options.request(manifest, source=onebin.PackageSource(offline=offline))
+    locked = onebin.update_lock(request, events, upgrade=(names or None) if upgrade else ())
+    if as_json:
+        print_json(
+            {
+                "file": str(locked.file),
+                "sha256": locked.sha256,
+                "packages": locked.packages,
+                "changes": locked.changes,
+            }
+        )

@@ -1,0 +1,34 @@
+"""`onebin vendor`: download everything that a build needs into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.system import absolute
+
+if TYPE_CHECKING:
+    from onebin import Events
+
+
+@click.command(epilog="Example: onebin vendor wheels && onebin bundle --vendor wheels")
+@options.with_manifest_and("directories", metavar="DIR", required=True)
+@click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
+@options.with_json
+@options.with_progress
+def vendor(manifest: Path | None, *, directories: tuple[str, ...], locked: bool, as_json: bool, events: Events) -> None:
+    """Download everything that a build needs into a folder.
+
+    That is every package of the lock, the toolchain, and what local projects need to be built, each checked against its
+    SHA-256. `onebin bundle --vendor DIR` builds from it without a network.
+    """
+    if len(directories) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({directories[1]})")
+    filled = onebin.vendor(options.request(manifest, locked=locked), absolute(Path(directories[0])), events)
+    if as_json:
+        print_json({"directory": str(filled.directory), "files": filled.files, "bytes": filled.size})

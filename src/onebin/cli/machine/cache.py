@@ -1,0 +1,87 @@
+"""`onebin cache`: list or clean the cache."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import plain, print_json
+from onebin.errors import OnebinError, os_errors
+from onebin.workspace import default_cache_dir
+
+if TYPE_CHECKING:
+    from onebin import Entry
+
+
+@click.group(epilog="Example: onebin cache list")
+def cache() -> None:
+    """List or clean the cache.
+
+    Builds keep stages, toolchains and frozen trees there; artifacts unpack themselves into it at their first start.
+    """
+
+
+@cache.command("list", epilog="Example: onebin cache list --json")
+@options.with_json
+def list_cache(*, as_json: bool) -> None:
+    """Show what is in the cache.
+
+    For each entry: kind, size, last use, and whether a build or a running artifact uses it now.
+    """
+    directory = default_cache_dir()
+    with os_errors(OnebinError, "read", directory):
+        rows = [_row(entry) for entry in onebin.cache_entries(directory)]
+    if as_json:
+        print_json({"directory": str(directory), "entries": rows})
+        return
+    for row in rows:
+        used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+        state = "  in use" if row["in_use"] else ""
+        click.echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
+    entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
+    click.echo(f"{entries}, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
+
+
+@cache.command("clean", epilog="Example: onebin cache clean artifacts")
+@click.argument("what", nargs=-1, metavar="[KIND|NAME]...")
+def clean_cache(what: tuple[str, ...]) -> None:
+    """Remove what is not in use.
+
+    Everything, or the entries of a kind, of a name, or of a bundle's name; `onebin cache list` shows them. What is
+    removed is made anew when it is needed again.
+    """
+    directory = default_cache_dir()
+    freed = 0
+    with os_errors(OnebinError, "clean", directory):
+        found = onebin.cache_entries(directory)
+        for word in what:
+            if not (directory / word).is_dir() and not any(entry.answers_to(word) for entry in found):
+                raise OnebinError(f"nothing in {directory} is called {word!r}", "see `onebin cache list`")
+        for entry in found:
+            if what and not any(map(entry.answers_to, what)):
+                continue
+            size = entry.size
+            if entry.remove():
+                freed += size
+            else:
+                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
+        if not what:
+            onebin.remove_logs(directory)
+    click.echo(f"freed {freed / 1e6:.1f} MB in {directory}")
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    with entry.unused() as free:
+        return {
+            "kind": entry.kind,
+            "name": entry.name,
+            "path": str(entry.path),
+            "size": entry.size,
+            "used": entry.used,
+            "in_use": not free,
+            "leftover": entry.is_leftover,
+        }

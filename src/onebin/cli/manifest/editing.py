@@ -1,0 +1,29 @@
+"""Edit a manifest's file: nothing is written unless the result is a manifest, and then in one move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.errors import OnebinError, os_errors
+from onebin.system import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from onebin import Edited
+
+
+def edit(manifest: Path | None, change: Callable[[str, Path], Edited]) -> None:
+    """Apply a change of a manifest's text, given its directory, and print what it did; raises ManifestError."""
+    file = options.workspace_of(manifest).manifest_file
+    edited = change(onebin.Manifest.load(file).text, file.parent)
+    onebin.Manifest.parse(edited.text, file=file)
+    with os_errors(OnebinError, "write", file):
+        write_atomic(file, edited.text)
+    for line in edited.changes:
+        click.echo(line)

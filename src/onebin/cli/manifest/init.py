@@ -1,0 +1,33 @@
+"""`onebin init`: write a new manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.errors import Finding, ManifestError, OnebinError, os_errors
+from onebin.system import display, is_there, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(epilog="Example: onebin init --host datasette --script datasette --with datasette-vega")
+@options.with_manifest
+@options.with_host
+@click.option("--force", is_flag=True, help="Replace a manifest that is there.")
+def init(manifest: Path | None, *, wanted: options.Wanted, force: bool) -> None:
+    """Write a new manifest."""
+    file = options.workspace_of(manifest).manifest_file
+    if is_there(file) and not force:
+        hint = "change it with `onebin add`, or replace it with --force"
+        finding = Finding(display(file), "it was left as it is", hint)
+        raise ManifestError(f"{display(file)} already exists", [finding])
+    text = wanted.manifest_text(file.parent)
+    onebin.Manifest.parse(text, file=file)
+    with os_errors(OnebinError, "write", file):
+        write_atomic(file, text)
+    click.echo(f"wrote {display(file)}; next: onebin bundle")

@@ -1,0 +1,52 @@
+"""`onebin list`: show each plugin as the manifest wants it, as it is locked, and what it contributes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.system import display
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from onebin import PluginStatus
+
+
+@click.command("list", epilog="Example: onebin list --json")
+@options.with_manifest
+@options.with_json
+def list_command(manifest: Path | None, *, as_json: bool) -> None:
+    """Show each plugin: wanted, locked, contributes.
+
+    Nothing is resolved or installed: what a plugin contributes to which extension point is known once the bundle was
+    checked or built.
+    """
+    request = options.request(manifest)
+    plugins = onebin.list_plugins(request)
+    if as_json:
+        print_json([asdict(each) for each in plugins])
+    elif plugins:
+        _show(plugins)
+    else:
+        click.echo(f"{display(request.manifest.file)} has no plugins; add one with: onebin add NAME")
+
+
+def _show(plugins: Sequence[PluginStatus]) -> None:
+    from rich.console import Console  # noqa: PLC0415  # with --json the command starts faster without it
+    from rich.table import Table  # noqa: PLC0415  # as above
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("plugin", "wanted", "locked", "contributes"):
+        table.add_column(title, overflow="fold")
+    for each in plugins:
+        points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
+        contributes = "\n".join([*points, *each.modules]) or "not staged"
+        table.add_row(each.name, each.wanted, each.locked or "not locked", contributes)
+    Console(highlight=False).print(table)

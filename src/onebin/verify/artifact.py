@@ -1,0 +1,67 @@
+"""Verify an artifact: who signed it, which lock it was built from, whether it is whole, and how it behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
+from typing import TYPE_CHECKING
+
+from onebin import card
+from onebin.errors import VerifyError, os_errors
+from onebin.trust import check_signature, read_public_keys
+from onebin.verify.compare import compare_lock, compare_with_stage, quick
+
+if TYPE_CHECKING:
+    from onebin.card import Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """A whole artifact: its executable file, what is on its card, and the fingerprint of the key that signed it."""
+
+    file: Path
+    facts: Facts
+    signed_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """An artifact that was verified; `summary` says in a few words what was shown.
+
+    `signed_by` is the fingerprint of the trusted key that signed it, None if no key was given.
+    """
+
+    file: Path
+    summary: str
+    signed_by: str | None
+    lock_sha256: str
+
+
+def verify(file: Path, *, key: Path | None = None, lock: Path | None = None, full: bool = True) -> Verified:
+    """Verify an artifact and run it: it must be whole, and answer as its stage did.
+
+    `file` is the artifact's file or folder. With `key`, a file of OpenSSH's public keys, it must be signed by one of
+    them; with `lock`, it must have been built from that file; otherwise it is not run. Without `full` it is not asked
+    about every module and data file. Raises ArtifactError, SignatureError and VerifyError.
+    """
+    origin = check_origin(file, key=key, lock=lock)
+    shown = compare_with_stage(origin.file, origin.facts if full else quick(origin.facts))
+    return Verified(
+        file=origin.file,
+        summary=shown.summary,
+        signed_by=origin.signed_by,
+        lock_sha256=origin.facts["lock"]["sha256"],
+    )
+
+
+def check_origin(file: Path, *, key: Path | None, lock: Path | None) -> Origin:
+    """Check, without running it, that an artifact is whole, signed by a trusted key, and built from a lock."""
+    file = card.located(file.absolute())
+    signer = None if key is None else check_signature(file, read_public_keys(key))
+    facts = card.check(file)
+    if facts["layout"] == "onedir":
+        card.verify_onedir(file, facts)
+    if lock is not None:
+        with os_errors(VerifyError, "read the lock", lock.absolute()):
+            compare_lock(facts, lock.absolute())
+    return Origin(file=file, facts=facts, signed_by=signer)
