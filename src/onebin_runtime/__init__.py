@@ -1,6 +1,6 @@
-"""The plugins of a host: list them, open them, look their symbols up; installed, in `onebin run`, and in an artifact.
+"""List a host's plugins, open them and look up their symbols: installed, under `onebin run`, and in an artifact.
 
-Standard library only, and imported at every start of every artifact: whatever costs time is imported late.
+Standard library only. Every start of every artifact imports this package, so anything slow is imported lazily.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LATE = {"ExtensionPoint": "_extension_point", "Symbol": "_symbol"}
 
 
 def __getattr__(name: str) -> object:
-    """Import a class that few programs name when it is asked for (PEP 562)."""
+    """Import a rarely used class on first access (PEP 562)."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -43,5 +43,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names, those that wait to be imported too."""
+    """List the public names, including those not imported yet."""
     return list(__all__)

@@ -1,4 +1,4 @@
-"""The functions of the public interface, and whom they ask: the bundle's registry, or what is installed."""
+"""The public functions. They use the bundle's registry, or the installed distributions if there is no bundle."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ if TYPE_CHECKING:
     from onebin_runtime._plugin import Plugin
     from onebin_runtime._registry import Registry
 
-# One entry. Several threads may make a registry at once, but `setdefault` lets one of them win for all.
+# At most one entry. Several threads may create a registry at once; `setdefault` makes all of them use the same one.
 _current: dict[str, Registry] = {}
 
 
 def plugins(group: str | None = None) -> tuple[Plugin, ...]:
-    """Return the plugins in their order, or those that extend one group; imports none of them.
+    """Return all plugins in order, or only those that extend a group, without importing any of them.
 
-    In a bundle the order is that of the manifest, and a group begins with what host and dependencies bring along for
-    it. Installed, every distribution with entry points is a plugin (scripts do not count), in the order of names.
+    In a bundle they are in manifest order, and the host and dependencies that extend the group come first. Installed,
+    every distribution with entry points other than scripts is a plugin, and they are in alphabetical order.
     """
     registry = _registry()
     return tuple(registry) if group is None else registry.extending(group)
 
 
 def open(name: str) -> Plugin:  # noqa: A001  # Go's name for it
-    """Import a plugin and return it; the same object each time, however many threads ask.
+    """Import a plugin and return it: always the same object, in every thread.
 
-    `name` is the row's name in the manifest or the distribution's, in any spelling (PEP 503). Raises PluginNotFound,
-    with near matches, and PluginLoadError, after which the next call tries anew.
+    `name` is the name of the manifest row or of the distribution, in any spelling (PEP 503). Raises PluginNotFound,
+    with near matches, and PluginLoadError; after a failure the next call tries again.
     """
     return _registry()[name].open()
 
 
 def extension_point(group: str) -> ExtensionPoint:
-    """Return the objects of one group of entry points as an ordered mapping from names; the same one each time.
+    """Return the objects of an entry-point group as an ordered mapping by name, always the same mapping.
 
-    Whether objects are imported when they are asked for or at start, and what becomes of plugins that fail, is the
-    manifest's to say (`load`, `on-error`). Installed there is no manifest: then `lazy` and `fail`.
+    The manifest decides whether objects are imported lazily or at start (`load`), and what happens to plugins that
+    fail (`on-error`). Installed, without a manifest, the policies are `lazy` and `fail`.
     """
     return _registry().extension_point(group)
 
 
 def failures() -> tuple[PluginLoadError, ...]:
-    """Return the errors of the plugins that were skipped until now, as the manifest allows it (`on-error`)."""
+    """Return the errors of the plugins skipped so far, which the manifest allows with `on-error = "skip"`."""
     return tuple(_registry().failures.values())
 
 
 def describe() -> dict[str, Any]:
-    """Return what this program is made of, by the names that `onebin inspect --json` has, ready for JSON.
+    """Return what this program is made of, JSON-serializable, with the keys of `onebin inspect --json`.
 
-    `mode` says how it runs: "artifact", "run" or "installed". Installed there is no bundle, and its keys are None.
+    `mode` is "artifact", "run" or "installed". Installed, without a bundle, the bundle's keys are None.
     """
     from onebin_runtime._description import describe
 
@@ -59,7 +59,7 @@ def describe() -> dict[str, Any]:
 
 
 def _registry() -> Registry:
-    """Return the registry that was generated for this bundle, or one of what is installed."""
+    """Return the registry generated for this bundle, or one of the installed distributions."""
     try:
         return _current[""]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Streams and iterators that stay in another process and are read here, piece by piece."""
+"""Streams and iterators that stay in another process and are read from here in pieces."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# An iterator is read ahead by so many items, or for so long, whatever is less.
+# An iterator is read ahead by at most this many items, and for at most this long.
 BATCH_ITEMS = 256
 BATCH_SECONDS = 0.02
 STREAM_BYTES = 256 * 1024
 
 
-class BorrowedIterator(Iterator):  # type: ignore[type-arg]  # with parameters it would be dearer to make
-    """An iterator of the other process, whose items come in batches."""
+class BorrowedIterator(Iterator):  # type: ignore[type-arg]  # a parametrized base would make the class slower to create
+    """An iterator in the other process, whose items arrive in batches."""
 
     def __init__(self, ask: Callable[..., Any], number: int, dropped: list[int]) -> None:
         self._ask = ask
@@ -41,19 +41,19 @@ class BorrowedIterator(Iterator):  # type: ignore[type-arg]  # with parameters i
         return self._items.popleft()
 
     def close(self) -> None:
-        """Let go of the iterator; a generator runs its `finally` now."""
+        """Close the iterator; a generator runs its `finally` blocks now."""
         if not self._is_over:
             self._is_over = True
             self._ask("close", self._number)
         self._items.clear()
 
     def __del__(self) -> None:
-        # No message may be sent from here: the garbage collector may run in the middle of another one.
+        # Do not send anything from here: the garbage collector may run while another message is being sent.
         self._dropped.append(self._number)
 
 
 def fill(items: list[Any], iterator: Any) -> bool:
-    """Add the next items of an iterator to a list, and tell whether it is over."""
+    """Append the next items of an iterator to a list, and return whether the iterator is exhausted."""
     until = monotonic() + BATCH_SECONDS
     for item in iterator:
         items.append(item)
@@ -91,7 +91,7 @@ class _Raw(io.RawIOBase):
 
 
 def borrowed_stream(ask: Callable[..., Any], number: int, dropped: list[int], *, kind: str, is_seekable: bool) -> Any:
-    """Return a stream to read that asks the other process for its bytes, or for the text of a "text" stream."""
+    """Return a readable stream whose content, bytes or (for kind "text") text, comes from the other process."""
     buffered = io.BufferedReader(_Raw(ask, number, dropped, is_seekable=is_seekable), STREAM_BYTES)
     if kind == "binary":
         return buffered
@@ -99,12 +99,12 @@ def borrowed_stream(ask: Callable[..., Any], number: int, dropped: list[int], *,
 
 
 def is_text(stream: Any) -> bool:
-    """Tell whether a stream gives text."""
+    """Return whether reading a stream returns text."""
     return isinstance(stream, io.TextIOBase) or hasattr(stream, "encoding")
 
 
 def piece(stream: Any, size: int) -> bytes:
-    """Return up to `size` bytes of a stream; text as UTF-8, of which a character has four at most."""
+    """Return up to `size` bytes of a stream; text is encoded as UTF-8, with at most four bytes per character."""
     if is_text(stream):
         text: str = stream.read(max(1, size // 4))
         return text.encode("utf-8", "surrogatepass")

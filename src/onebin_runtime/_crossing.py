@@ -1,8 +1,8 @@
-"""What crosses between a host and the process of an isolated plugin: the same code at both ends.
+"""The protocol between a host and the process of an isolated plugin; both ends run this code.
 
-A message is one byte for its kind and a pickle. Each question has one answer; until it comes, whoever asked serves the
-other end's questions, so that calls may go to and fro. Streams and iterators are not copied: they stay where they are,
-and the other end borrows them piece by piece.
+A message is one byte for its kind, followed by a pickle. Every question gets exactly one answer. While an end waits
+for its answer it serves the other end's questions, so calls can nest in both directions. Streams and iterators are
+not copied: they stay where they are, and the other end borrows them and reads them in pieces.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count
-from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]  # typeshed leaves it out
+from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]  # missing in typeshed
 from time import monotonic
 
 from onebin_runtime._borrowed import BorrowedIterator, borrowed_stream, fill, is_text, piece
@@ -29,7 +29,7 @@ _QUESTION, _VALUE, _ERROR = b"?", b"=", b"!"
 
 
 class LostError(Exception):
-    """The other end is gone."""
+    """The connection to the other end is lost."""
 
 
 class SilentError(Exception):
@@ -37,10 +37,10 @@ class SilentError(Exception):
 
 
 class Peer:
-    """One end of a connection: asks the other one, and serves what that asks.
+    """One end of a connection: asks the other end questions, and answers its questions.
 
-    `operations` are what the other end may ask for. `ask` is how borrowed objects ask, if not straight by this one.
-    Classes of modules in or below `foreign` are not accepted: their code is not to be imported here.
+    `operations` is what the other end may ask for. Borrowed objects ask with `ask`, by default this peer's own.
+    Unpickling a class from a module in `foreign`, or below one, fails: that code must not be imported here.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Peer:
     ) -> None:
         self.connection = connection
         self.lent: dict[int, Any] = {}
-        self.dropped: list[int] = []  # what was borrowed and is not needed any more; the next message says so
+        self.dropped: list[int] = []  # borrowed, no longer needed; sent with the next message
         self.foreign = foreign
         self._numbers = count(1)
         self._ask = ask or self.ask
@@ -66,10 +66,10 @@ class Peer:
         }
 
     def ask(self, operation: str, *arguments: object, seconds: float | None = None) -> Any:
-        """Return the other end's answer, or raise its error; raises LostError and SilentError.
+        """Return the other end's answer or raise its error; raises LostError and SilentError.
 
-        `seconds` are the other end's: what it asks for meanwhile is not counted. Raises pickle's errors, before
-        anything is sent, for what cannot be pickled.
+        `seconds` limits the other end's time; answering its questions meanwhile does not count. Arguments that cannot
+        be pickled raise pickle's own errors, before anything is sent.
         """
         self._send(self._dump(_QUESTION, (operation, arguments)))
         while True:
@@ -85,7 +85,7 @@ class Peer:
                 raise self._error(*self._load(content))
 
     def serve(self) -> None:
-        """Answer questions until the other end is gone."""
+        """Answer questions until the connection is lost."""
         while True:
             try:
                 self._answer(self._receive(None)[1])
@@ -93,13 +93,13 @@ class Peer:
                 return
 
     def lend(self, value: object) -> int:
-        """Keep a value that stays here, and return the number by which the other end knows it."""
+        """Keep a value here, and return the number that the other end refers to it by."""
         number = next(self._numbers)
         self.lent[number] = value
         return number
 
     def _next(self, number: int) -> tuple[list[Any], bool]:
-        """Return the next items of a lent iterator, and whether it is over; an error comes after them."""
+        """Return the next items of a lent iterator and whether it is exhausted; an error is raised by the next call."""
         items: list[Any] = []
         try:
             is_over = fill(items, self.lent[number])
@@ -114,8 +114,8 @@ class Peer:
         try:
             operation, arguments = self._load(content)
             message = self._dump(_VALUE, self._operations[operation](*arguments))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the other end's
-            message = self._dump(_ERROR, _told(error))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # every error goes to the other end
+            message = self._dump(_ERROR, _describe(error))
         self._send(message)
 
     def _send(self, message: memoryview) -> None:
@@ -148,7 +148,7 @@ class Peer:
         return value
 
     def borrow(self, kind: str, number: int, is_seekable: bool) -> object:  # noqa: FBT001  # by position, as pickled
-        """Return what stands here for something that the other end keeps."""
+        """Return the local proxy of a stream or iterator that the other end keeps."""
         if kind == "iterator":
             return BorrowedIterator(self._ask, number, self.dropped)
         return borrowed_stream(self._ask, number, self.dropped, kind=kind, is_seekable=is_seekable)
@@ -159,15 +159,15 @@ class Peer:
         if copy is not None:
             try:
                 error = _Unpickler(io.BytesIO(copy), self).load()
-            except Exception:  # noqa: BLE001  # a class that is not to be had here
+            except Exception:  # noqa: BLE001  # the class may not be importable here
                 error = None
         found = error if isinstance(error, Exception) else PluginCallError(summary)
         found.__cause__ = RemoteTraceback(f'\n"""\n{trace}"""')
         return found
 
 
-def _told(error: BaseException) -> tuple[str, str, bytes | None]:
-    """Return an error as text, with its traceback, and pickled if that can be undone."""
+def _describe(error: BaseException) -> tuple[str, str, bytes | None]:
+    """Return an error's summary, its traceback, and its pickle if it can be unpickled again."""
     copy = None
     if isinstance(error, Exception):
         try:
@@ -179,7 +179,7 @@ def _told(error: BaseException) -> tuple[str, str, bytes | None]:
     return traceback.format_exception_only(type(error), error)[-1].strip(), "".join(lines), copy
 
 
-class _Failing(Iterator):  # type: ignore[type-arg]  # with parameters it would be dearer to make
+class _Failing(Iterator):  # type: ignore[type-arg]  # a parametrized base would make the class slower to create
     def __init__(self, error: Exception) -> None:
         self._error = error
 
@@ -189,7 +189,7 @@ class _Failing(Iterator):  # type: ignore[type-arg]  # with parameters it would 
 
 @lru_cache(maxsize=1024)
 def _kind_of(cls: type) -> str:
-    """Return how the instances of a class cross: as a "stream", as an "iterator", or "" for pickled."""
+    """Return how to send instances of a class: as a "stream", as an "iterator", or "" for pickled."""
     if callable(getattr(cls, "read", None)) and callable(getattr(cls, "readline", None)):
         return "stream"
     return "iterator" if issubclass(cls, Iterator) else ""
@@ -201,7 +201,7 @@ class _Pickler(pickle.Pickler):
         self._peer = peer
 
     def reducer_override(self, value: Any) -> Any:
-        """Lend streams and iterators; the built-in containers and scalars never come here."""
+        """Lend streams and iterators; pickle does not call this for built-in containers and scalars."""
         kind = _kind_of(type(value))  # type: ignore[arg-type]  # classes are hashable
         if not kind and hasattr(type(value), "__getattr__") and hasattr(value, "read") and hasattr(value, "readline"):
             kind = "stream"  # a wrapper, such as a named temporary file
@@ -215,7 +215,7 @@ class _Pickler(pickle.Pickler):
 
 
 def _borrow(*_: object) -> None:
-    """Stand in a pickle for what the unpickler's own peer does."""
+    """Mark a borrowed object in a pickle; the unpickler calls its peer's `borrow` instead."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -228,7 +228,7 @@ class _Unpickler(pickle.Unpickler):
             return self._peer.borrow
         if any(module == root or module.startswith(f"{root}.") for root in self._peer.foreign):
             raise pickle.UnpicklingError(
-                f"{module}.{name} is the isolated plugin's own, and its code is not imported here: "
-                "hand over built-in types, or those of the contract's module"
+                f"{module}.{name} belongs to the isolated plugin, whose code is not imported here: "
+                "pass built-in types, or types of the contract's module"
             )
         return super().find_class(module, name)

@@ -1,4 +1,4 @@
-"""What a program is made of: the facts that its build wrote down, or what is installed."""
+"""What a program is made of: the facts that the build recorded, or the installed distributions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def describe(registry: Registry) -> dict[str, Any]:
-    """Return the facts of the bundle, or of the environment if there is no bundle."""
+    """Return the facts of the bundle, or those of the environment if there is no bundle."""
     try:
         from onebin_facts import FACTS  # type: ignore[import-not-found]  # generated for each bundle
     except ModuleNotFoundError:
@@ -23,7 +23,7 @@ def describe(registry: Registry) -> dict[str, Any]:
 
 
 def _installed(registry: Registry) -> dict[str, Any]:
-    """Return what can be said without a bundle, under the same names."""
+    """Return the facts known without a bundle, with the same keys."""
     import platform
     import sysconfig
     from importlib.metadata import distributions

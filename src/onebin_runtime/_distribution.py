@@ -1,4 +1,4 @@
-"""One distribution of an artifact, as `importlib.metadata` wants it; imported when somebody asks."""
+"""One distribution of an artifact, as an `importlib.metadata.Distribution`; imported on first use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     # (name, version, .dist-info folder, ((group, name, value), ...))
     Row = tuple[str, str, str, tuple[tuple[str, str, str], ...]]
 
-# Where the .dist-info folders lie, below the root of the artifact's files; not on `sys.path`.
+# The folder of the .dist-info folders, relative to the root of the artifact's files; not on `sys.path`.
 FOLDER = "onebin_metadata"
 
 
 class FrozenDistribution(Distribution):
-    """A distribution whose name, version and entry points are in the index and whose files are in the artifact."""
+    """A distribution whose name, version and entry points come from the index, and its files from the artifact."""
 
     def __init__(self, root: str, normalised: str, row: Row) -> None:
         self._root = root
@@ -27,20 +27,20 @@ class FrozenDistribution(Distribution):
 
     @property
     def _path(self) -> Path:
-        """The .dist-info folder; pip, pkg_resources and others reach for this name of the standard library's class."""
+        """The .dist-info folder; pip, pkg_resources and others use this private attribute of the standard library."""
         return Path(self._root, FOLDER, self._info)
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
-        """Return the text of a file of the .dist-info directory, or None if it is not there."""
+        """Return the text of a file in the .dist-info folder, or None if there is no such file."""
         try:
             return self._path.joinpath(filename).read_text(encoding="utf-8")
         except (FileNotFoundError, IsADirectoryError, KeyError, NotADirectoryError, PermissionError):
             return None
 
     def locate_file(self, path: str | os.PathLike[str]) -> Path:
-        """Return where a file of the distribution lies in the artifact; modules lie in its archive.
+        """Return the path of a file of the distribution in the artifact; modules are in the archive instead.
 
-        What RECORD has outside of the library, and so with a leading "..", lies below the root, which is the prefix.
+        RECORD paths outside the library start with ".."; in an artifact those files are below the root, the prefix.
         """
         parts = Path(path).parts
         outside = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
@@ -48,12 +48,12 @@ class FrozenDistribution(Distribution):
 
     @property
     def name(self) -> str:
-        """The name as METADATA has it."""
+        """The name as in METADATA."""
         return self._name
 
     @property
     def version(self) -> str:
-        """The version as METADATA has it."""
+        """The version as in METADATA."""
         return self._version
 
     @property
@@ -64,15 +64,15 @@ class FrozenDistribution(Distribution):
     def entry_points(self) -> EntryPoints:
         """The entry points, from the index."""
         return EntryPoints(
-            EntryPoint(name=name, value=value, group=group)._for(self)  # type: ignore[attr-defined]  # noqa: SLF001  # as the standard library's own distributions do
+            EntryPoint(name=name, value=value, group=group)._for(self)  # type: ignore[attr-defined]  # noqa: SLF001  # as the standard library does
             for group, name, value in self._points
         )
 
     @property
     def files(self) -> list[PackagePath] | None:
-        """The files as RECORD has them, or None without one.
+        """The files listed in RECORD, or None if there is no RECORD.
 
-        Since Python 3.12 the base class leaves out what is not on disk; here modules may lie in the archive.
+        Since Python 3.12 the base class omits files that are not on disk, but here modules may be in the archive.
         """
         record = self.read_text("RECORD")
         return None if record is None else [self._recorded(*row) for row in csv.reader(record.splitlines())]

@@ -1,4 +1,4 @@
-"""What can go wrong with a plugin, with the words in which it is said."""
+"""The errors of plugins, and help with their wording."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class PluginNotFound(KeyError):  # noqa: N818  # it reads as what happened, beside SymbolNotFound
-    """No plugin has that name."""
+class PluginNotFound(KeyError):  # noqa: N818  # named like SymbolNotFound
+    """There is no plugin with that name."""
 
-    __module__ = "onebin_runtime"  # where users import it from, and what tracebacks call it
+    __module__ = "onebin_runtime"  # where users import it from, and what tracebacks show
 
     def __str__(self) -> str:
-        # KeyError would show the message in quotes.
+        # KeyError would quote the message.
         return str(self.args[0]) if self.args else ""
 
 
 class PluginLoadError(ImportError):
     """A plugin cannot be imported; the original error is the cause.
 
-    `name`, `distribution` and `version` say which plugin it is.
+    `name`, `distribution` and `version` identify the plugin.
     """
 
     __module__ = "onebin_runtime"
@@ -31,32 +31,32 @@ class PluginLoadError(ImportError):
         self.version = version
 
 
-class SymbolNotFound(AttributeError):  # noqa: N818  # Go's word for it
+class SymbolNotFound(AttributeError):  # noqa: N818  # Go's term
     """A plugin has no public symbol of that name."""
 
     __module__ = "onebin_runtime"
 
 
 class PluginCallError(RuntimeError):
-    """A call of an isolated plugin failed with an error that cannot be had here: its class is the plugin's own."""
+    """A call to an isolated plugin failed with an error that cannot be recreated in the host."""
 
     __module__ = "onebin_runtime.isolation"
 
 
-class PluginCrashed(PluginCallError):  # noqa: N818  # it reads as what happened
-    """The process of an isolated plugin ended before it answered; the next call starts another one."""
+class PluginCrashed(PluginCallError):  # noqa: N818  # the name says what happened
+    """The process of an isolated plugin ended before it answered; the next call starts a new one."""
 
     __module__ = "onebin_runtime.isolation"
 
 
-class PluginTimeout(PluginCallError, TimeoutError):  # noqa: N818  # it reads as what happened
-    """An isolated plugin did not answer in time, and its process was ended; the next call starts another one."""
+class PluginTimeout(PluginCallError, TimeoutError):  # noqa: N818  # the name says what happened
+    """An isolated plugin did not answer in time and its process was killed; the next call starts a new one."""
 
     __module__ = "onebin_runtime.isolation"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x' or 'y'?" for the nearest known names, or nothing."""
+    """Return "; did you mean 'x' or 'y'?" for the nearest known names, or an empty string."""
     import difflib
 
     near = difflib.get_close_matches(wrong, list(known), 3)

@@ -1,4 +1,4 @@
-"""Hold a value against a type and say in words where they differ; annotations of parameters are not compared."""
+"""Compare a value with a type, and describe the differences; parameter annotations are not compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def differences(value: object, wanted: object) -> list[str]:
-    """Return what keeps a value from being what is wanted; raises TypeError if that is no type."""
+    """Return why a value does not fit the wanted type; raises TypeError if `wanted` is not a type."""
     origin = typing.get_origin(wanted)
     if origin is type:
         (item,) = typing.get_args(wanted)
@@ -23,14 +23,14 @@ def differences(value: object, wanted: object) -> list[str]:
         return list(_of_callable(value, typing.get_args(wanted)))
     wanted = origin or wanted
     if not isinstance(wanted, type):
-        raise TypeError(f"{wanted!r} is no class, protocol, type[...] or Callable[...]")
+        raise TypeError(f"{wanted!r} is not a class, protocol, type[...] or Callable[...]")
     if getattr(wanted, "_is_protocol", False):
         return list(_of_protocol(value, wanted, is_class=False))
     return [] if isinstance(value, wanted) else [f"it is {_kind(value)}{_lacking(value, wanted)}"]
 
 
 def title(wanted: object) -> str:
-    """Return how a type is called in a message."""
+    """Return the name of a type for messages."""
     return f"{wanted.__module__}.{wanted.__qualname__}" if inspect.isclass(wanted) else str(wanted)
 
 
@@ -41,19 +41,19 @@ def _kind(value: object) -> str:
 
 
 def _lacking(value: object, wanted: type) -> str:
-    """Name the abstract methods of an ABC that a value has not got: it may fit, and only not say so."""
+    """Name the abstract methods of an ABC that a value lacks; if none, it may fit but not be registered."""
     lacking = sorted(name for name in getattr(wanted, "__abstractmethods__", ()) if not hasattr(value, name))
-    return f", which has no {', '.join(lacking)}" if lacking else ""
+    return f", which lacks {', '.join(lacking)}" if lacking else ""
 
 
 def _of_class(value: type, wanted: object) -> Iterator[str]:
     wanted = typing.get_origin(wanted) or wanted
     if not isinstance(wanted, type):
-        raise TypeError(f"{wanted!r} is no class")
+        raise TypeError(f"{wanted!r} is not a class")
     if getattr(wanted, "_is_protocol", False):
         yield from _of_protocol(value, wanted, is_class=True)
     elif not issubclass(value, wanted):
-        yield f"the class {value.__qualname__} is no subclass of it{_lacking(value, wanted)}"
+        yield f"the class {value.__qualname__} is not a subclass of it{_lacking(value, wanted)}"
 
 
 def _of_callable(value: object, arguments: tuple[typing.Any, ...]) -> Iterator[str]:
@@ -69,11 +69,11 @@ def _of_callable(value: object, arguments: tuple[typing.Any, ...]) -> Iterator[s
 
 
 def _of_protocol(value: object, protocol: type, *, is_class: bool) -> Iterator[str]:
-    """Compare each member of a protocol (PEP 544) with that of an instance, or of a class for its instances."""
+    """Compare each member of a protocol (PEP 544) with an instance, or with a class on behalf of its instances."""
     for name in sorted(members(protocol)):
         expected = inspect.getattr_static(protocol, name, None)
         if not hasattr(value, name):
-            # The instances of a class may get their variables when they are made.
+            # A class may set its instances' attributes in __init__.
             if not is_class or callable(expected):
                 yield f"{name} is missing"
             continue
@@ -88,13 +88,14 @@ def _of_protocol(value: object, protocol: type, *, is_class: bool) -> Iterator[s
 
 
 def members(protocol: type) -> typing.Iterable[str]:
-    public = getattr(typing, "get_protocol_members", None)  # from Python 3.13 on
-    members: typing.Iterable[str] = (public or typing._get_protocol_attrs)(protocol)  # type: ignore[attr-defined]  # noqa: SLF001  # its name before
+    """Return the names of a protocol's members."""
+    public = getattr(typing, "get_protocol_members", None)  # since Python 3.13
+    members: typing.Iterable[str] = (public or typing._get_protocol_attrs)(protocol)  # type: ignore[attr-defined]  # noqa: SLF001  # its name before Python 3.13
     return members
 
 
 def _of_signature(found: typing.Any, expected: typing.Any, *, bound: bool) -> Iterator[str]:
-    """Say which calls that fit the protocol's method do not fit the one that was found."""
+    """Report calls that the protocol's method accepts and the method found does not."""
     if inspect.iscoroutinefunction(found) != inspect.iscoroutinefunction(expected):
         yield "is not async" if inspect.iscoroutinefunction(expected) else "is async"
     try:
@@ -111,7 +112,7 @@ def _of_signature(found: typing.Any, expected: typing.Any, *, bound: bool) -> It
 
 
 def _calls(parameters: list[Parameter]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Yield calls that a signature allows, as (arguments by place, arguments by name): fewest and all, in both ways."""
+    """Yield calls that a signature accepts, as (positional, keyword): with the fewest and with all arguments."""
     kinds = {parameter.kind for parameter in parameters}
     named = [parameter for parameter in parameters if parameter.kind not in _VARIABLE]
     extra = ("more",) if Parameter.VAR_POSITIONAL in kinds else ()

@@ -1,4 +1,4 @@
-"""One extension point: the objects that plugins register under the name of a group."""
+"""One extension point: the objects that plugins provide for an entry-point group."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     Objects = Mapping[str, Any]
 else:
-    Objects = Mapping  # with parameters it would be dearer to make
+    Objects = Mapping  # a parametrized base would make the class slower to create
 
 
 class ExtensionPoint(Objects):
-    """The objects of one group of entry points by name, in the order of the plugins; each is imported when asked for.
+    """The objects of an entry-point group by name, in plugin order; each is imported on first access.
 
-    A plugin that fails raises PluginLoadError, or is left out if the manifest says `on-error = "skip"`. To know what
-    is left out, iterating and counting then import all plugins of the group; otherwise they import none. `skip` is
-    what notes the error of a plugin that is left out, or None where none is.
+    A plugin that fails raises PluginLoadError, or is left out if the manifest says `on-error = "skip"`. In that case
+    iterating and counting import all plugins of the group, to find out which are left out; otherwise they import
+    none. `skip` records the error of a plugin that is left out; with None, plugins are not left out.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class ExtensionPoint(Objects):
         self._skipped: dict[str, PluginLoadError] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return the object of that name; raises PluginNotFound (a KeyError) and PluginLoadError."""
+        """Return the object with this name; raises PluginNotFound (a KeyError) and PluginLoadError."""
         if name not in self._entries:
-            raise PluginNotFound(f"nothing extends {self.name!r} as {name!r}{did_you_mean(name, self._entries)}")
+            raise PluginNotFound(f"{self.name!r} has no entry point {name!r}{did_you_mean(name, self._entries)}")
         if name in self._skipped:
             raise self._left_out(name)
         plugin, value = self._entries[name]
@@ -65,7 +65,7 @@ class ExtensionPoint(Objects):
     def __contains__(self, name: object) -> bool:
         return name in self._entries and (self._skip is None or self._loads(str(name)))
 
-    # Comparing contents would import them all.
+    # Comparing contents would import all of them.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -80,11 +80,11 @@ class ExtensionPoint(Objects):
         return True
 
     def _left_out(self, name: str) -> PluginNotFound:
-        return PluginNotFound(f"{name!r} of {self.name!r} was skipped: {self._skipped[name]}")
+        return PluginNotFound(f"{name!r} in {self.name!r} was skipped: {self._skipped[name]}")
 
 
 def _resolve(plugin: Plugin, value: str) -> Any:
-    """Open a plugin and return the object that an entry point's value names (module:attribute [extras])."""
+    """Open a plugin and return the object that an entry point refers to (module:attribute [extras])."""
     plugin.load()
     module, _, attribute = value.partition("[")[0].partition(":")
     try:

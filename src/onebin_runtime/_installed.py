@@ -1,7 +1,7 @@
-"""The registry where nothing was bundled: what is installed, as `importlib.metadata` has it.
+"""The registry without a bundle: the installed distributions, from `importlib.metadata`.
 
-A plugin is a distribution with entry points other than scripts; nothing installed says which of them a host looks
-up, so ask for one group. They come in the order of their names (PEP 503).
+A plugin is a distribution with entry points other than scripts. Nothing installed says which of these belong to a
+particular host, so ask for one group. Plugins are sorted by normalized name (PEP 503).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCRIPTS = frozenset({"console_scripts", "gui_scripts"})
 
 
 def read_installed() -> Registry:
-    """Return the registry of all installed distributions; of two with one name, the first on `sys.path`."""
+    """Return the registry of all installed distributions; if two share a name, the first on `sys.path` is used."""
     found: dict[str, Plugin] = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]

@@ -1,14 +1,14 @@
-"""Act as the interpreter that the artifact holds, when the artifact itself asks for that.
+"""Let the artifact act as the Python interpreter inside it, when its own processes start it as one.
 
 Hosts start workers with `[sys.executable, "-m", ...]`, `-c`, `-` or a script's path, and in an artifact
-`sys.executable` is the artifact. Who may ask:
+`sys.executable` is the artifact. It acts as an interpreter for:
 
-- a process that this very artifact started, directly: each process of an artifact leaves its number and its file in
-  the environment, and a child believes it only if that process is its parent (or its parent's parent, for the
-  one-file boot loader stands between the two) and the file is its own;
-- anybody, if the manifest says `[host] interpreter = true`.
+- a process that this same artifact started directly. Each process of an artifact puts its process ID and its file into
+  the environment. A child accepts this mark only if the file is its own and the process is its parent, or its
+  grandparent, because the one-file bootloader sits between the two;
+- everyone, if the manifest says `[host] interpreter = true`.
 
-Never if the process has more rights than its user (setuid, setgid). A user's own command line is the host's.
+It never does so with more rights than its user (setuid, setgid). Any other command line goes to the host.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 VARIABLE = "_ONEBIN_STARTED_BY"
 
-# Flags without a value that `python` knows; what they mean is either done here or cannot be changed any more.
+# Flags of `python` without a value. They are applied here, or come too late to have an effect.
 _PLAIN_FLAGS = frozenset("bBdEiIOPqsSuvx")
 _VALUE_FLAGS = frozenset("WX")
 _COMMANDS = frozenset("cm")
 
 
 class Command:
-    """A command line for an interpreter: flags, their values, what to run ("c", "m", "-" or "script"), and the rest."""
+    """An interpreter's command line: flags, flag values, what to run ("c", "m", "-" or "script"), and its arguments."""
 
     __slots__ = ("arguments", "flags", "kind", "values", "what")
 
@@ -42,7 +42,7 @@ class Command:
 
 
 def parse(arguments: list[str]) -> Command | None:
-    """Return what a command line asks of an interpreter, or None if it is none that `python` would understand."""
+    """Parse a command line as `python` would; return None if it is not one for an interpreter."""
     command = Command()
     waiting = list(arguments)
     while waiting:
@@ -70,9 +70,10 @@ def parse(arguments: list[str]) -> Command | None:
 
 
 def take_over(*, allowed: bool) -> None:
-    """Run what the command line asks of an interpreter and exit; return if it is the host's own.
+    """Run an interpreter's command line and exit; return if the command line is meant for the host.
 
-    Leaves this process's mark for its children in any case. `allowed` is the manifest's word that users may ask, too.
+    Always leaves this process's mark for its children. `allowed` says that the manifest lets everyone use the
+    interpreter.
     """
     asked = os.environ.get(VARIABLE, "")
     _leave_mark()
@@ -82,16 +83,16 @@ def take_over(*, allowed: bool) -> None:
     if is_privileged() or not (allowed or is_own_child):
         return
     if is_own_child and _is_worker(sys.argv):
-        # By a name that no analysis sees: who never imports multiprocessing has no workers, and need not carry it.
+        # The name is hidden from the analysis: a host that never imports multiprocessing need not carry it.
         __import__("multiprocessing".strip()).freeze_support()
     command = parse(sys.argv[1:])
     if command is None:
         return
     if command.kind == "script":
-        if not os.path.isfile(command.what):  # noqa: PTH113  # pathlib would cost every start of a child
+        if not os.path.isfile(command.what):  # noqa: PTH113  # pathlib would slow down every start of a child
             return
         if os.path.realpath(command.what) == os.path.realpath(sys.executable):
-            # A host that starts itself anew as [sys.executable, *sys.argv]: the second word is this file.
+            # A host that restarts itself as [sys.executable, *sys.argv]: the second word is this file.
             sys.argv[1:] = command.arguments
             return
     _run(command)
@@ -102,7 +103,7 @@ def _leave_mark() -> None:
 
 
 def _is_worker(argv: list[str]) -> bool:
-    """Tell whether `multiprocessing` started this process: importing it in every child would be dear."""
+    """Return whether `multiprocessing` started this process; importing it to find out would slow down every child."""
     if "--multiprocessing-fork" in argv:
         return True
     command = argv[argv.index("-c") + 1 :][:1] if "-c" in argv else []
@@ -110,7 +111,7 @@ def _is_worker(argv: list[str]) -> bool:
 
 
 def is_privileged() -> bool:
-    """Tell whether this process has rights that its user has not (setuid, setgid)."""
+    """Return whether this process has more rights than its user (setuid, setgid)."""
     return hasattr(os, "getuid") and (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid())
 
 
@@ -123,21 +124,21 @@ def _is_own_child(mark: str) -> bool:
 
 
 def _parent_of(process: int) -> int | None:
-    """Return the parent of a process, where the system says it in /proc; elsewhere ask `ps`."""
+    """Return the parent's ID of a process, from /proc if there is one, otherwise from `ps`."""
     try:
-        with open(f"/proc/{process}/stat", "rb") as stream:  # noqa: PTH123  # pathlib is not imported at a start
+        with open(f"/proc/{process}/stat", "rb") as stream:  # noqa: PTH123  # pathlib is not imported at start
             return int(stream.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         pass
     if os.name != "posix":
         return None
-    with os.popen(f"ps -o ppid= -p {process:d}") as answer:  # noqa: S605  # macOS has no /proc; a number is harmless
+    with os.popen(f"ps -o ppid= -p {process:d}") as answer:  # noqa: S605  # macOS has no /proc; the argument is a number
         line = answer.read().strip()
     return int(line) if line.isdigit() else None
 
 
 def _run(command: Command) -> NoReturn:
-    """Do what `python` does with such a command line."""
+    """Run a command line as `python` does."""
     _set_flags(command)
     isolated = command.flags & {"I", "P"}
     if command.kind == "m":
@@ -145,14 +146,14 @@ def _run(command: Command) -> NoReturn:
 
         sys.argv = ["-m", *command.arguments]
         if not isolated:
-            sys.path.insert(0, os.getcwd())  # noqa: PTH109  # sys.path holds text
+            sys.path.insert(0, os.getcwd())  # noqa: PTH109  # sys.path holds strings
         runpy._run_module_as_main(command.what)  # type: ignore[attr-defined]  # noqa: SLF001  # what `python -m` calls
     elif command.kind == "script":
         import runpy
 
         sys.argv = [command.what, *command.arguments]
         if not isolated:
-            sys.path.insert(0, os.path.dirname(os.path.abspath(command.what)))  # noqa: PTH100, PTH120  # sys.path holds text
+            sys.path.insert(0, os.path.dirname(os.path.abspath(command.what)))  # noqa: PTH100, PTH120  # sys.path holds strings
         runpy.run_path(command.what, run_name="__main__")
     else:
         sys.argv = ["-c" if command.kind == "c" else command.what, *command.arguments]
@@ -164,15 +165,15 @@ def _run(command: Command) -> NoReturn:
 
 
 def _run_source(source: str, filename: str) -> None:
-    """Run source in a `__main__` of its own, as `python -c` has it."""
+    """Run source code in a new `__main__`, as `python -c` does."""
     main = type(sys)("__main__")
-    main.__builtins__ = __builtins__  # type: ignore[attr-defined]  # what exec would add, in the same place
+    main.__builtins__ = __builtins__  # type: ignore[attr-defined]  # exec would add it anyway
     sys.modules["__main__"] = main
-    exec(compile(source, filename, "exec", dont_inherit=True), main.__dict__)  # noqa: S102  # that is what -c means
+    exec(compile(source, filename, "exec", dont_inherit=True), main.__dict__)  # noqa: S102  # this is what -c does
 
 
 def _set_flags(command: Command) -> None:
-    """Do what the flags mean that can still be done; -E, -I, -S and -O come too late and change nothing here."""
+    """Apply the flags that still can be applied; -E, -I, -S and -O come too late and have no effect."""
     if "u" in command.flags:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(write_through=True)  # type: ignore[union-attr]  # not replaced yet

@@ -1,9 +1,9 @@
-"""Run PyInstaller's run-time hooks when the module that they are about is imported, and not at every start.
+"""Run PyInstaller's run-time hooks when the module they patch is imported, instead of at every start.
 
-A hook that imports what it patches would import it in every process, wanted or not: that is slow, and it is not what
-happens unfrozen, where importing a module can change what others see. A hook that sets an environment variable would
-set it for every program that the host starts. Implements `importlib.abc.MetaPathFinder` and
-`importlib.abc.Loader` (PEP 451) by duck typing.
+A hook imports the module that it patches, so running it at start would import that module in every process. That is
+slow, and it differs from the unfrozen program, because importing a module can change what others see. A hook that sets
+an environment variable would set it for every program that the host starts. Implements `importlib.abc.MetaPathFinder`
+and `importlib.abc.Loader` (PEP 451) by duck typing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LateHooks:
-    """A finder that lets the others find, and runs actions before and after a module is executed for the first time."""
+    """A finder that leaves finding to the others, and runs actions before and after a module's first execution."""
 
     def __init__(
         self, actions: dict[str, list[Callable[[], None]]], preparations: dict[str, list[Callable[[], None]]]
@@ -34,7 +34,7 @@ class LateHooks:
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Find a module that somebody waits for by the other finders; all others are theirs alone."""
+        """Find a module that has actions, using the other finders; ignore all other modules."""
         if fullname in self._asking or not (fullname in self._actions or fullname in self._preparations):
             return None
         self._asking.add(fullname)
@@ -52,7 +52,7 @@ class LateHooks:
 
 
 class _LateLoader:
-    """A loader that prepares, does what another does, and then acts; it leaves no trace on the module."""
+    """A loader that prepares, delegates to another loader, then runs actions; it leaves no trace on the module."""
 
     def __init__(self, loader: Any, actions: list[Callable[[], None]], preparations: list[Callable[[], None]]) -> None:
         self._loader = loader
@@ -60,7 +60,7 @@ class _LateLoader:
         self._preparations = preparations
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        for prepare in self._preparations:  # here and not later: creating an extension module may execute it
+        for prepare in self._preparations:  # not later: creating an extension module may execute it
             prepare()
         created: ModuleType | None = self._loader.create_module(spec)
         return created
@@ -71,7 +71,7 @@ class _LateLoader:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         package, _, name = module.__name__.rpartition(".")
-        if package in sys.modules:  # the import system does it, too, but only after the actions, which may want it
+        if package in sys.modules:  # the import system does this too, but only after the actions, which may need it
             setattr(sys.modules[package], name, module)
         for action in self._actions:
             action()
@@ -83,14 +83,14 @@ class _LateLoader:
 def install(
     actions: dict[str, list[Callable[[], None]]], preparations: dict[str, list[Callable[[], None]]] | None = None
 ) -> None:
-    """Run each action right after its module is imported, each preparation right before; now, if it was already."""
+    """Run each action just after its module is imported and each preparation just before, or now if it already was."""
     waiting = {module: functions for module, functions in actions.items() if not _run_now(module, functions)}
     preparing = {each: functions for each, functions in (preparations or {}).items() if not _run_now(each, functions)}
     sys.meta_path.insert(0, LateHooks(waiting, preparing))
 
 
 def _run_now(module: str, functions: list[Callable[[], None]]) -> bool:
-    """Run the functions if their module was imported already, and tell whether it was."""
+    """Run the functions if their module is already imported, and return whether it is."""
     if module not in sys.modules:
         return False
     for function in functions:

@@ -1,4 +1,4 @@
-"""One plugin: listed without being imported, opened when somebody asks for it.
+"""One plugin: listed without being imported, imported when opened.
 
 A plain class instead of a dataclass: `dataclasses` imports `inspect`, which costs more than a small start.
 """
@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # importing `typing` would cost a start more than this module
 
 
 class Plugin:
-    """One plugin, listed or open: its row's name, its distribution and version, and what it extends.
+    """One plugin, listed or open: the name of its row, its distribution and version, and what it extends.
 
-    `entry_points` holds (group, name, value) triples, `modules` the dotted names of what opening it imports.
+    `entry_points` holds (group, name, value) triples, `modules` the dotted names of the modules that opening imports.
     """
 
     __slots__ = ("_import", "_imported", "distribution", "entry_points", "modules", "name", "version")
@@ -44,18 +44,18 @@ class Plugin:
 
     @property
     def is_open(self) -> bool:
-        """Whether the plugin was imported by opening it."""
+        """Whether the plugin has been opened successfully."""
         return bool(self._imported)
 
     def open(self) -> Plugin:
-        """Import the plugin and return it; raises PluginLoadError, and tries anew after a failure."""
+        """Import the plugin and return it; raises PluginLoadError, and tries again after a failure."""
         self.load()
         return self
 
     def load(self) -> tuple[ModuleType, ...]:
-        """Import the plugin's modules once and return them; raises PluginLoadError, and tries anew after a failure.
+        """Import the plugin's modules once and return them; raises PluginLoadError, and tries again after a failure.
 
-        That they are executed once is the work of Python's own import locks, which know of deadlocks; a lock of ours
+        Python's own import locks make sure that modules are executed only once. They detect deadlocks; another lock
         around them would not.
         """
         known = self._imported.get("")
@@ -68,28 +68,28 @@ class Plugin:
             trace(f"failed to import plugin {self}", since)
             raise self.error(f"{type(error).__name__}: {error}") from error
         if any(_is_being_imported(module) for module in modules):
-            return modules  # the plugin opens itself while it is imported, which may still fail
+            return modules  # the plugin opens itself while being imported, and its import may still fail
         kept = self._imported.setdefault("", modules)
         if kept is modules:
             trace(f"import plugin {self}", since)
         return kept
 
     def lookup(self, symbol: str) -> Symbol:
-        """Return a public variable or callable of the plugin's modules, opening it if need be.
+        """Return a public variable or callable from the plugin's modules, opening the plugin if necessary.
 
-        The first module that has it counts; "module:name" names one. Public is what `__all__` lists, or without one
-        every name that has no leading underscore and is no module. Raises SymbolNotFound, with near matches.
+        The first module that has the name is used; "module:name" selects one. Names in `__all__` are public; without
+        `__all__`, names that have no leading underscore and are not modules. Raises SymbolNotFound, with near matches.
         """
         from onebin_runtime._symbol import find
 
         return find(self, symbol)
 
     def extends(self, group: str) -> bool:
-        """Tell whether the plugin has entry points in a group."""
+        """Return whether the plugin has entry points in a group."""
         return any(point[0] == group for point in self.entry_points)
 
     def error(self, reason: str) -> PluginLoadError:
-        """Return the error that says why this plugin cannot be imported."""
+        """Return an error that says why this plugin cannot be imported."""
         return PluginLoadError(
             f"plugin {self} cannot be imported: {reason}",
             name=self.name,

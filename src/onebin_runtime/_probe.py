@@ -1,18 +1,18 @@
-"""Ask a Python process what it sees: the same questions are asked in the stage and in the artifact.
+"""Ask a Python process what it sees; the stage and the artifact answer the same questions.
 
 Reads questions as JSON from standard input:
 
     {"host": "module:attribute",                        what the artifact calls, "" for nothing
-     "distributions": [name, ...],                      whose entry points are loaded
+     "distributions": [name, ...],                      load the entry points of these
      "plugins": [{"name": ..., "distribution": ..., "modules": [...]}, ...],
-     "modules": [name, ...],                            that are imported
+     "modules": [name, ...],                            import these
      "data": [[distribution, file, package, file below the package], ...],
-                                                        that are read by path and, in a package, as a resource
-     "skip": {step: reason, ...}}                       that are answered with the reason, for they end the process
+                                                        read these by path and, if in a package, as a resource
+     "skip": {step: reason, ...}}                       answer these with the reason, because they end the process
 
-Writes to standard output a line `?step` before each step, so that whoever asks knows which one ended the process,
-and at last the answers as JSON in a line that begins with `=`. Whatever imported code prints goes to standard error.
-In the stage this file runs as a script, on its own.
+Writes a line `?step` to standard output before each step, so that the asker knows which step ended the process, and
+finally the answers as JSON in a line that begins with `=`. Everything that imported code prints goes to standard error.
+In the stage this file runs as a stand-alone script.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from onebin_runtime._registry import Registry
 
 
-# The kind of error of a step that is skipped, because it ended the process when it was tried.
+# The error type of a skipped step, which ended the process when it was tried.
 ENDED = "ProcessEnded"
 
 
 class Probe:
-    """Answers questions; `write` sends a line to whoever asks, `open_plugin` opens a plugin."""
+    """Answers questions; `write` sends a line to the asker, `open_plugin` opens a plugin."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Probe:
     def answer(self) -> dict[str, Any]:
         """Return what this process sees.
 
-        `host` has the outcome of importing what the artifact calls, `distributions` maps names to versions,
-        `entry_points` lists [distribution, group, name, value] of all, `loads` has the outcome of loading each entry
-        point of the distributions asked for, `plugins` that of opening each plugin, `modules` that of importing each
-        module, `data` the checksums of each file by path and as a resource.
+        `host` is the outcome of importing what the artifact calls, `distributions` maps names to versions,
+        `entry_points` lists every entry point as [distribution, group, name, value]. `loads` has the outcome of
+        loading each entry point of the given distributions, `plugins` of opening each plugin, `modules` of importing
+        each module, and `data` the checksums of each file, by path and as a resource.
         """
         asked = self._questions
         found = {_normalise(each.metadata["Name"]): each for each in importlib.metadata.distributions()}
@@ -102,13 +102,13 @@ class Probe:
         return {"distribution": distribution, "group": group, "name": name, "value": value, **outcome}
 
     def _outcome(self, step: str, action: Callable[[], list[str]]) -> dict[str, Any]:
-        """Return {"result": ...}, or {"error": type, "message": ..., "module": what is missing, "where": ...}."""
+        """Return {"result": ...}, or {"error": type, "message": ..., "module": the missing one, "where": ...}."""
         if step in self._questions["skip"]:
             return {"error": ENDED, "message": self._questions["skip"][step], "module": None, "where": None}
         self._write("?" + json.dumps(step))
         try:
             return {"result": action()}
-        except BaseException as error:  # noqa: BLE001  # plugins call sys.exit and worse while they are imported
+        except BaseException as error:  # noqa: BLE001  # plugins call sys.exit, and worse, while being imported
             is_ours = type(error).__name__ == "PluginLoadError" and error.__cause__ is not None
             return _describe_error(error.__cause__ if is_ours and error.__cause__ is not None else error)
 
@@ -128,7 +128,7 @@ def _read(owner: importlib.metadata.Distribution | None, file: str, package: str
 
 
 def import_modules(plugin: dict[str, Any]) -> list[str]:
-    """Open a plugin where there is no registry: import its modules."""
+    """Open a plugin without a registry: import its modules."""
     return [importlib.import_module(name).__name__ for name in plugin["modules"]]
 
 
@@ -137,7 +137,7 @@ def _open_registered(registry: Registry, plugin: dict[str, Any]) -> list[str]:
 
 
 def main(registry: Registry | None = None) -> int:
-    """Answer the questions on standard input; the registry opens the plugins where there is one."""
+    """Answer the questions on standard input; the registry, if there is one, opens the plugins."""
     questions = json.load(sys.stdin)
     sys.argv[1:] = []
     write = _divert_output()
@@ -150,7 +150,7 @@ def main(registry: Registry | None = None) -> int:
 
 
 def _all_entry_points() -> list[Any]:
-    """Return what `entry_points()` has, whose form changed in Python 3.12."""
+    """Return all of `entry_points()`, whose return type changed in Python 3.12."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         found: Any = importlib.metadata.entry_points()
@@ -158,7 +158,7 @@ def _all_entry_points() -> list[Any]:
 
 
 def _load(group: str, name: str, value: str) -> list[str]:
-    """Load an entry point and describe it by what is the same in every process."""
+    """Load an entry point and describe it by what is the same in all processes."""
     thing = importlib.metadata.EntryPoint(name=name, value=value, group=group).load()
     kind = type(thing)
     return [
@@ -171,14 +171,14 @@ def _load(group: str, name: str, value: str) -> list[str]:
 def _describe_error(error: BaseException) -> dict[str, Any]:
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001  # an exception of a plugin's own may not even have words
+    except Exception:  # noqa: BLE001  # str() of a plugin's own exception may fail
         message = "(its message cannot be read)"
     module = error.name if isinstance(error, ImportError) else None
     return {"error": type(error).__name__, "message": message, "module": module, "where": _where(error)}
 
 
 def _where(error: BaseException) -> str | None:
-    """Return "file:line" of the innermost frame that is not this file's or the import system's."""
+    """Return "file:line" of the innermost frame outside this file and the import system."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename != __file__ and not frame.filename.startswith("<") and "importlib" not in frame.filename:
             return f"{frame.filename}:{frame.lineno}"
@@ -186,7 +186,7 @@ def _where(error: BaseException) -> str | None:
 
 
 def _divert_output() -> Callable[[str], None]:
-    """Keep the standard output for answers: what imported code prints, even from C, goes to standard error."""
+    """Reserve standard output for answers: what imported code prints, even from C, goes to standard error."""
     sys.stdout.flush()
     answers = os.dup(1)
     os.dup2(2, 1)
@@ -198,7 +198,7 @@ def _divert_output() -> Callable[[str], None]:
 
 
 def _write_all(file: int, content: bytes) -> None:
-    """Write more than a pipe may take at once."""
+    """Write everything, even if the pipe takes only a part at a time."""
     while content:
         content = content[os.write(file, content) :]
 

@@ -1,4 +1,4 @@
-"""The plugins of a bundle: listed without importing any, opened one by one.
+"""The plugins of a bundle: listed without importing any of them, opened one by one.
 
 A plain class instead of a dataclass: `dataclasses` imports `inspect`, which costs more than a small start.
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # importing `typing` would cost a start more than this module
 
 
 class Registry:
-    """All plugins of a bundle in their order, and how its extension points are loaded.
+    """All plugins of a bundle in order, and how its extension points are loaded.
 
-    `built_in` are the host and its dependencies where they extend a group themselves. `extension_points` maps groups
-    to (load, on_error): "lazy" or "eager", "fail" or "skip". `isolate` has what is called at start, so that isolated
-    plugins are imported in processes of their own. `failures` has the error of each plugin that was skipped.
+    `built_in` lists the host and those of its dependencies that extend a group themselves. `extension_points` maps
+    groups to (load, on_error): "lazy" or "eager", "fail" or "skip". `isolate` is called at start, so that isolated
+    plugins are imported in their own processes. `failures` has the error of each skipped plugin.
     """
 
     __slots__ = ("_built_in", "_by_name", "_plugins", "_points", "_policies", "failures", "isolate")
@@ -48,7 +48,7 @@ class Registry:
         return len(self._plugins)
 
     def __getitem__(self, name: str) -> Plugin:
-        """Return a plugin by its row's name or its distribution's; raises PluginNotFound with near matches."""
+        """Return a plugin by the name of its row or its distribution; raises PluginNotFound, with near matches."""
         known = (*self._plugins, *self._built_in)
         if not self._by_name:
             self._by_name = {plugin.name: plugin for plugin in reversed(known)}
@@ -62,29 +62,29 @@ class Registry:
         raise PluginNotFound(f"there is no plugin {name!r}{did_you_mean(name, names)}")
 
     def extending(self, group: str) -> tuple[Plugin, ...]:
-        """Return what extends a group: first host and dependencies, then the plugins in their order."""
+        """Return what extends a group: host and dependencies first, then the plugins in order."""
         return tuple(plugin for plugin in (*self._built_in, *self._plugins) if plugin.extends(group))
 
     def extension_point(self, group: str) -> ExtensionPoint:
-        """Return a group's extension point; the same one each time."""
+        """Return a group's extension point, always the same object."""
         from onebin_runtime._extension_point import ExtensionPoint
 
         skip = self.skip if self.skips(group) else None
         return self._points.setdefault(group, ExtensionPoint(group, self.extending(group), skip=skip))
 
     def skips(self, group: str) -> bool:
-        """Tell whether plugins of a group that fail are skipped."""
+        """Return whether failing plugins of a group are skipped."""
         return self._policies.get(group, ("lazy", "fail"))[1] == "skip"
 
     def skip(self, error: PluginLoadError) -> None:
-        """Note and warn that a plugin is left out; once for each plugin."""
+        """Record that a plugin is skipped, and warn about it once."""
         if self.failures.setdefault(str(error.name), error) is error:
             import warnings
 
             warnings.warn(f"{error} (skipped)", RuntimeWarning, stacklevel=_depth() + 1)
 
     def open_eager(self) -> None:
-        """Open the plugins of eager extension points, in their order; raises PluginLoadError where none is skipped."""
+        """Open the plugins of eager extension points in order; raises PluginLoadError unless the policy is to skip."""
         eager = [group for group, (load, _) in self._policies.items() if load == "eager"]
         for plugin in self._plugins:
             groups = [group for group in eager if plugin.extends(group)]
@@ -99,11 +99,11 @@ class Registry:
 
 
 def _depth() -> int:
-    """Return how many frames, from the caller's on, are the runtime's or those of its mappings."""
+    """Return how many frames, starting with the caller's, belong to the runtime or its mappings."""
     import sys
 
     depth = 0
-    frame = sys._getframe(1)  # noqa: SLF001  # as `warnings` itself does
+    frame = sys._getframe(1)  # noqa: SLF001  # as `warnings` does
     while frame.f_back and str(frame.f_globals.get("__name__")).startswith(("onebin_runtime.", "collections.abc")):
         depth += 1
         frame = frame.f_back
@@ -111,7 +111,7 @@ def _depth() -> int:
 
 
 def _normalise(name: str) -> str:
-    """Normalise a name (PEP 503); only names that are no row's come here, so `re` may be imported."""
+    """Normalise a name (PEP 503); called only for names that match no row exactly, so importing `re` is acceptable."""
     import re
 
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,8 +1,8 @@
-"""Modules that stand in the host for those of isolated plugins, and have nothing but what their entry points name.
+"""Stand-ins in the host for the modules of isolated plugins; they hold only what entry points refer to.
 
-The modules themselves are imported in the plugins' own processes. A host that loads entry points, by whatever means,
-gets what stands for them here, and need not know. Implements `importlib.abc.MetaPathFinder` and
-`importlib.abc.Loader` (PEP 451) by duck typing.
+The real modules are imported in the plugins' own processes. A host that loads entry points, in whatever way, gets
+stand-ins and need not know about it. Implements `importlib.abc.MetaPathFinder` and `importlib.abc.Loader` (PEP 451) by
+duck typing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Isolated:
-    """One isolated plugin, as the registry declares it; its process is started when it is imported.
+    """One isolated plugin as the registry declares it; importing it starts its process.
 
-    `roots` are its modules that no other one of it contains; `symbols` are (value, contract, provides) rows.
+    `roots` are the plugin's outermost modules; `symbols` are (value, contract, provides) rows.
     """
 
     __slots__ = ("_made", "_symbols", "_timeout", "modules", "roots", "title")
@@ -38,15 +38,15 @@ class Isolated:
         self._made: dict[str, Isolation] = {}
 
     def owns(self, module: str) -> bool:
-        """Tell whether a module is the plugin's."""
+        """Return whether a module belongs to the plugin."""
         return any(module == root or module.startswith(f"{root}.") for root in self.roots)
 
     def contains(self, package: str) -> bool:
-        """Tell whether a module that an entry point names lies below a package."""
+        """Return whether an entry point refers to a module below a package."""
         return any(module.startswith(f"{package}.") for module in self.modules)
 
     def isolation(self) -> Isolation:
-        """Return the plugin with its process; several threads may make one, but all get the same."""
+        """Return the plugin with its process; several threads may create one, but all get the same one."""
         if not self._made:
             from onebin_runtime.isolation import Isolation
 
@@ -56,7 +56,7 @@ class Isolated:
 
 
 class StandIns:
-    """A finder that lets the others find an isolated plugin's modules, and loads what stands for them."""
+    """A finder that lets the others find an isolated plugin's modules, and loads stand-ins for them."""
 
     def __init__(self, plugins: tuple[Isolated, ...]) -> None:
         self._plugins = plugins
@@ -65,7 +65,7 @@ class StandIns:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module of an isolated plugin; raises ModuleNotFoundError for those that no entry point names."""
+        """Find a module of an isolated plugin; raises ModuleNotFoundError if no entry point refers to it."""
         plugin = next((each for each in self._plugins if each.owns(fullname)), None)
         if plugin is None or fullname in self._asking:
             return None
@@ -84,17 +84,17 @@ class StandIns:
 
 
 class _Loader:
-    """A loader that asks a plugin's process instead of running a module here; resources are where they were."""
+    """A loader that asks a plugin's process instead of executing the module here; resources are read as usual."""
 
     def __init__(self, loader: Any, plugin: Isolated) -> None:
         self._loader = loader
         self._plugin = plugin
 
-    def create_module(self, spec: ModuleSpec) -> None:  # the protocol's
-        """Leave it to the import system to make a module."""
+    def create_module(self, spec: ModuleSpec) -> None:  # required by PEP 451
+        """Let the import system create the module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill a module with what stands for the symbols that entry points name."""
+        """Fill a module with stand-ins for the symbols that entry points refer to."""
         if module.__name__ in self._plugin.modules:
             for name, value in self._plugin.isolation().load(module.__name__):
                 _put(module, name, value)
@@ -104,7 +104,7 @@ class _Loader:
 
 
 def _put(module: Any, name: str, value: object) -> None:
-    """Set a name that may have dots: what the first parts lead to is made up then."""
+    """Set a name that may contain dots; missing parents are created as empty modules."""
     *places, last = name.split(".")
     for place in places:
         if not hasattr(module, place):
@@ -114,10 +114,10 @@ def _put(module: Any, name: str, value: object) -> None:
 
 
 def install(*plugins: Isolated) -> None:
-    """Isolate these plugins from now on, in this process and in those that are forked from it."""
+    """Isolate these plugins from now on, in this process and in processes forked from it."""
     sys.meta_path.insert(0, StandIns(plugins))
 
 
 def remove() -> None:
-    """Isolate none: this is the process where a plugin's code is to run."""
+    """Isolate nothing any more: this is the process that runs the plugin's code."""
     sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, StandIns)]

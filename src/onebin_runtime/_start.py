@@ -1,4 +1,4 @@
-"""The start of an artifact, before the host's first line."""
+"""What an artifact does at start, before the host's first line."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def start(
 ) -> None:
     """Prepare the process for the host: metadata, .pth lines, worker processes, the self-test, eager plugins.
 
-    Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may ask the artifact to act
-    as one, `plugins_at_start` that the registry has to do something before the host: for eager or isolated plugins.
-    Raises SystemExit in a worker, in a child that is to be an interpreter, and after a self-test.
+    Runs in the artifact and, unfrozen, under `onebin run`. `interpreter` says that users may start the artifact as an
+    interpreter, `plugins_at_start` that there are eager or isolated plugins, which need the registry before the host
+    starts. Raises SystemExit in a worker, in a child that acts as an interpreter, and after a self-test.
     """
     begun = now()
     is_tested = bool(os.environ.get(SELF_TEST_VARIABLE)) and not is_privileged()
     if plugins_at_start and not is_tested:
-        registry().isolate()  # before anything may import a plugin; a self-test is about the plugins themselves
+        registry().isolate()  # before anything can import a plugin; a self-test tests the plugins themselves
     frozen_root = getattr(sys, "_MEIPASS", None)
     if frozen_root is None:
-        sys.argv[0] = name  # as users will see it, and not the path of the generated entry
+        sys.argv[0] = name  # the name that users know, not the path of the generated script
     else:
         _prepare_frozen(frozen_root, start_lines, interpreter=interpreter)
     if is_tested:
@@ -49,8 +49,8 @@ def start(
 def run(host: Callable[[], object]) -> NoReturn:
     """Call the host and exit with what it returns, as a console script does.
 
-    An error that the host lets through is reported and ends the process as unfrozen; left to itself, the boot loader
-    would add words of its own.
+    An error that the host does not catch is reported, and ends the process, as in the unfrozen program. Otherwise the
+    bootloader would add its own message.
     """
     raise SystemExit(_reporting(host)())
 
@@ -69,14 +69,14 @@ def _prepare_frozen(frozen_root: str, start_lines: list[str], *, interpreter: bo
 
 
 def _reporting(action: Callable[[], object]) -> Callable[[], object]:
-    """Return an action whose uncaught errors are reported, and end the process, as an interpreter does it."""
+    """Wrap an action so that an uncaught error is reported and ends the process, as in the interpreter."""
 
     def reporting() -> object:
         try:
             return action()
         except SystemExit:
             raise
-        except BaseException as error:  # noqa: BLE001  # whatever the host raises
+        except BaseException as error:  # noqa: BLE001  # the host may raise anything
             report = error.with_traceback(_foreign_part(error.__traceback__))
             sys.excepthook(type(report), report, report.__traceback__)
             if isinstance(error, KeyboardInterrupt):
@@ -87,7 +87,7 @@ def _reporting(action: Callable[[], object]) -> Callable[[], object]:
 
 
 def _foreign_part(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first line that is not onebin's."""
+    """Return a traceback without the leading frames that belong to onebin."""
     whole = trace
     while trace is not None and _is_own(trace.tb_frame.f_globals):
         trace = trace.tb_next
@@ -95,16 +95,16 @@ def _foreign_part(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _is_own(names: dict[str, object]) -> bool:
-    """Tell whether a module's names are those of this package or of the generated entry."""
+    """Return whether these globals belong to this package or to the generated entry script."""
     return "START_LINES" in names or str(names.get("__name__")).startswith("onebin_runtime.")
 
 
 def _end_by_interrupt() -> NoReturn:
-    """End as a Python that Ctrl-C stopped does: by that signal, after the exit functions, so that shells see it."""
+    """End as Python does after Ctrl-C: run the exit functions, then die of SIGINT, so that shells notice."""
     import atexit
     import signal
 
-    atexit._run_exitfuncs()  # noqa: SLF001  # the signal below leaves no other chance
+    atexit._run_exitfuncs()  # noqa: SLF001  # the signal below would skip them
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
@@ -114,14 +114,14 @@ def _end_by_interrupt() -> NoReturn:
 
 
 def _become_artifact() -> None:
-    """Let the process be known by the artifact's file and not by the program that the launcher unpacked.
+    """Make the process look like the artifact's file instead of the program that the launcher unpacked.
 
-    The launcher leaves that file's path, the first word of the command line, and the descriptor of the lock that
-    keeps the unpacked tree; children need none of them.
+    The launcher passes the path of that file, the first word of the command line, and the file descriptor of the lock
+    on the unpacked tree. Children need none of these.
     """
     artifact = os.environ.pop("_ONEBIN_ARTIFACT", None)
     if artifact is None:
-        return  # another layout: the program is the artifact
+        return  # with other layouts the program is the artifact itself
     sys.executable = artifact
     sys.argv[0] = os.environ.pop("_ONEBIN_ARGV0", artifact)
     os.environ.pop("_PYI_LINUX_PROCESS_NAME", None)
@@ -131,9 +131,9 @@ def _become_artifact() -> None:
 
 
 def _restore_environment() -> None:
-    """Give programs that the host starts the library path of the caller, not the one of this artifact.
+    """Restore the caller's library path, for the programs that the host starts.
 
-    The loader read it when this process started, so nothing here needs it any more.
+    The dynamic loader read the artifact's own path when this process started, so nothing needs it any more.
     """
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH"):
         original = os.environ.pop(f"{name}_ORIG", None)
@@ -144,24 +144,24 @@ def _restore_environment() -> None:
 
 
 def _add_builtins() -> None:
-    """Give the host the builtins that `site` gives to every program: an artifact starts without `site`."""
+    """Add the builtins that `site` adds to every program; an artifact starts without `site`."""
     import _sitebuiltins
     import builtins
 
     end = "Ctrl-Z plus Return" if os.sep == "\\" else "Ctrl-D (i.e. EOF)"
     for name in ("quit", "exit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, end))
-    builtins.help = _sitebuiltins._Helper()  # noqa: SLF001  # as `site` does
+    builtins.help = _sitebuiltins._Helper()  # noqa: SLF001  # as in `site`
     for name, text in (
         ("copyright", sys.copyright),
         ("credits", "See https://www.python.org for more information."),
         ("license", "See https://www.python.org/psf/license/"),
     ):
-        setattr(builtins, name, _sitebuiltins._Printer(name, text))  # noqa: SLF001  # as `site` does
+        setattr(builtins, name, _sitebuiltins._Printer(name, text))  # noqa: SLF001  # as in `site`
 
 
 def _install_late_hooks(frozen_root: str) -> None:
-    """Have PyInstaller's hooks and onebin's wait for the modules that they are about."""
+    """Make PyInstaller's hooks and onebin's own wait for the modules that they patch."""
     from onebin_late import HOOKS  # type: ignore[import-not-found]  # generated for each bundle
 
     from onebin_runtime._late import install
@@ -176,12 +176,12 @@ def _install_late_hooks(frozen_root: str) -> None:
 
 
 def _later(function: Callable[[str], None], argument: str) -> Callable[[], None]:
-    """Bind an argument; `functools` is not worth its import here."""
+    """Bind an argument; importing `functools` would cost more."""
     return lambda: function(argument)
 
 
 def _run_hook(name: str) -> None:
-    """Run a hook; those that the analysis found no use for are not in the artifact."""
+    """Run a hook, unless the analysis found it unnecessary and left it out of the artifact."""
     try:
         __import__(name)
     except ModuleNotFoundError as error:
@@ -190,25 +190,25 @@ def _run_hook(name: str) -> None:
 
 
 def _patch_ctypes() -> None:
-    """Let ctypes look for libraries in the artifact first; for that, the boot loader would import it at every start."""
+    """Make ctypes look for libraries in the artifact first; the bootloader would import ctypes at every start."""
     __import__("onebin_late_ctypes").install()
 
 
 def _show_to_pkg_resources(frozen_root: str) -> None:
-    """Let pkg_resources find the metadata, which it looks for in the folders of `sys.path` when it is imported."""
+    """Let pkg_resources find the metadata: when imported, it searches the folders on `sys.path`."""
     from onebin_runtime._distribution import FOLDER
 
-    folder = os.path.join(frozen_root, FOLDER)  # noqa: PTH118  # sys.path holds text
+    folder = os.path.join(frozen_root, FOLDER)  # noqa: PTH118  # sys.path holds strings
     sys.path.insert(sys.path.index(frozen_root) + 1 if frozen_root in sys.path else 0, folder)
     try:
-        sys.modules["pkg_resources"]._initialize_master_working_set()  # noqa: SLF001  # PyInstaller's hook calls it, too
+        sys.modules["pkg_resources"]._initialize_master_working_set()  # noqa: SLF001  # PyInstaller's hook calls it too
     finally:
         sys.path.remove(folder)
 
 
 def _run_start_line(line: str, sitedir: str) -> None:
-    """Run a line of a .pth file as the `site` module does: such lines may look for `sitedir` in the calling frame."""
+    """Run a line of a .pth file as `site` does; such lines may look for `sitedir` in the calling frame."""
     try:
-        exec(line)  # noqa: S102  # what `site` does with it in every installed environment
-    except Exception as error:  # noqa: BLE001  # `site` reports it and goes on, too
+        exec(line)  # noqa: S102  # `site` does the same in every installed environment
+    except Exception as error:  # noqa: BLE001  # `site` also reports it and goes on
         sys.stderr.write(f"Error in a .pth line of {sitedir}: {error!r}\n")

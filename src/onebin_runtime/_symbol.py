@@ -1,4 +1,4 @@
-"""A symbol of a plugin: a public variable or callable, read, assigned, called, and held against a type."""
+"""A symbol of a plugin: a public variable or callable that can be read, assigned, called and checked against a type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Owner(Protocol):
-    """The plugin that a symbol belongs to, as far as symbols need to know it."""
+    """The plugin that a symbol belongs to: the part of its interface that symbols use."""
 
     name: str
     distribution: str
@@ -25,7 +25,7 @@ class Owner(Protocol):
 
 
 class Symbol:
-    """A name in one of a plugin's modules; `value` is what stands under it now, for the plugin and for all others."""
+    """A name in one of a plugin's modules; `value` is its current value, for the plugin and for everyone else."""
 
     __slots__ = ("_module", "name", "plugin")
 
@@ -36,7 +36,7 @@ class Symbol:
 
     @property
     def value(self) -> Any:
-        """The value of the variable; assigning changes what the plugin itself sees."""
+        """The current value; assigning to it changes what the plugin itself sees."""
         return getattr(self._module, self.name)
 
     @value.setter
@@ -54,10 +54,10 @@ class Symbol:
     def expect(self, wanted: object) -> Any: ...
 
     def expect(self, wanted: object) -> Any:
-        """Return the value if it is what is wanted; raises TypeError, which names each member that differs.
+        """Return the value if it fits the wanted type; raises TypeError, which names each member that differs.
 
-        `wanted` is a class or ABC (an instance of it), a Protocol (members and their signatures are compared),
-        `type[X]` (a class of such things) or `Callable[[A, B], R]` (callable with that many arguments).
+        `wanted` is a class or ABC (an instance fits), a Protocol (members and their signatures are compared),
+        `type[X]` (a class whose instances fit X) or `Callable[[A, B], R]` (callable with that many arguments).
         """
         from onebin_runtime._expect import differences, title
 
@@ -75,7 +75,7 @@ class Symbol:
 
 
 def find(plugin: Owner, symbol: str) -> Symbol:
-    """Return a public symbol of a plugin; raises SymbolNotFound with near matches."""
+    """Return a public symbol of a plugin; raises SymbolNotFound, with near matches."""
     place, colon, name = symbol.rpartition(":")
     modules = plugin.load()
     searched = [module for module in modules if not colon or module.__name__ == place]
@@ -90,7 +90,7 @@ def find(plugin: Owner, symbol: str) -> Symbol:
 
 
 def _names(module: ModuleType) -> list[str]:
-    """Return the public names of a module, without having it make up any that wait to be asked for (PEP 562)."""
+    """Return the public names of a module without triggering its lazy attributes (PEP 562)."""
     declared = getattr(module, "__all__", None)
     return list(declared) if declared is not None else [name for name in vars(module) if _is_public(module, name)]
 

@@ -1,4 +1,4 @@
-"""Say on standard error where time goes, if ONEBIN_TRACE is 1.
+"""Report on standard error where time goes, if ONEBIN_TRACE is 1.
 
 Each line is `onebin: MILLISECONDS ms  WHAT`.
 """
@@ -13,11 +13,11 @@ VARIABLE = "ONEBIN_TRACE"
 
 
 def now() -> float:
-    """Return a time in seconds from which `trace` can count."""
+    """Return the current time in seconds, to pass to `trace` later."""
     return perf_counter()
 
 
 def trace(what: str, since: float) -> None:
-    """Write a line about what took the time since `since`, if that is wanted."""
+    """Write a line about what took the time since `since`, if tracing is on."""
     if os.environ.get(VARIABLE) == "1" and sys.stderr is not None:
         sys.stderr.write(f"onebin: {(now() - since) * 1000:9.2f} ms  {what}\n")

@@ -1,6 +1,6 @@
-"""The process in which the code of an isolated plugin runs: started, asked, ended, and started again.
+"""The process that runs the code of an isolated plugin: start it, ask it, end it, and restart it.
 
-The process is one of `multiprocessing`'s, started afresh ("spawn"). It ends when its host does, also if that is killed.
+It is a `multiprocessing` process with the start method "spawn". It ends with its host, even if the host is killed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
     from typing import Any, NoReturn
 
-# A process that has to start and to import a plugin gets at least so long.
+# A process gets at least this long to start and import its plugin.
 START_SECONDS = 60.0
-# The pause before a restart doubles from the second failure in a row on; a process that has lived for as long as the
-# longest pause ends the row.
+# From the second failure in a row the pause before a restart doubles each time. A process that lives longer than the
+# longest pause resets the count.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-# What a process gets to end by itself when its host does.
+# How long a process gets to end by itself when its host ends.
 GRACE_SECONDS = 1.0
 
 
 class _Running:
-    """A process that was started, with the connection to it."""
+    """A started process and the connection to it."""
 
     def __init__(self, worker: Worker, generation: int) -> None:
         context = get_context("spawn")
@@ -55,14 +55,14 @@ class _Running:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked: it may have ended by itself, or be the process of a host that has forked."""
+        """Whether it can be asked: it may have ended, or belong to the host that this process was forked from."""
         return self.host == os.getpid() and self.process.is_alive()
 
     def _ask_for_borrowed(self, operation: str, *arguments: object) -> Any:
         return self._worker.ask(operation, *arguments, generation=self.generation)
 
     def kill(self) -> int | None:
-        """End the process at once, and return its exit code."""
+        """Kill the process and return its exit code."""
         self._at_exit.cancel()
         if self.host == os.getpid():
             self.process.kill()
@@ -71,13 +71,13 @@ class _Running:
         return self.process.exitcode if self.host == os.getpid() else None
 
     def ended(self) -> int | None:
-        """Wait for a process whose connection is gone, and return its exit code."""
+        """Wait for a process whose connection is lost, and return its exit code."""
         if self.host == os.getpid():
             self.process.join(GRACE_SECONDS)
         return self.kill()
 
     def _end_with_host(self) -> None:
-        """Let an idle process see that its connection is closed; end one that is at work."""
+        """Close the connection, so that an idle process ends by itself; kill a busy one."""
         self.is_over = True
         if self._worker.lock.acquire(blocking=False):
             self._worker.lock.release()
@@ -87,10 +87,10 @@ class _Running:
 
 
 class Worker:
-    """The process of one plugin: it is started when it is asked, and again after it has ended.
+    """The process of one plugin: started by the first question, and restarted after it has ended.
 
-    `timeout` is how many seconds one question may take. Threads wait for each other. Raises PluginCrashed and
-    PluginTimeout, after either of which the next question goes to a new process.
+    `timeout` limits one question, in seconds. Threads wait for each other. Raises PluginCrashed and PluginTimeout;
+    after either, the next question goes to a new process.
     """
 
     def __init__(self, title: str, *, timeout: float, foreign: tuple[str, ...]) -> None:
@@ -104,13 +104,14 @@ class Worker:
         self._not_before = 0.0
 
     def start(self) -> int:
-        """Start the process unless it runs, and return which one it is, counted from 1."""
+        """Start the process unless it is running; return its generation, counted from 1."""
         with self.lock:
             if self._running is not None and not self._running.is_alive:
                 self._failed(self._running)
             if self._running is None:
                 if is_privileged():
-                    raise PluginCrashed(f"plugin {self.title} is isolated, which needs the rights of the user alone")
+                    message = "this program has more rights than its user (setuid, setgid)"
+                    raise PluginCrashed(f"plugin {self.title} cannot be isolated: {message}")
                 if self._failures > 1:
                     sleep(max(0.0, self._not_before - monotonic()))
                 since = now()
@@ -120,10 +121,10 @@ class Worker:
             return self._running.generation
 
     def ask(self, operation: str, *arguments: object, generation: int | None = None) -> Any:
-        """Return what the process answers; `generation` says that no other one will do."""
+        """Return the answer of the process; with `generation`, only of that process and of no later one."""
         with self.lock:
             if generation not in (None, self._generation) or (generation and self._running is None):
-                raise PluginCrashed(f"the process of plugin {self.title} that had this has ended")
+                raise PluginCrashed(f"the process of plugin {self.title} that held this object has ended")
             self.start()
             running = self._running
             assert running is not None  # noqa: S101  # for the type checker
@@ -134,25 +135,25 @@ class Worker:
             except SilentError:
                 self._failed(running)
                 running.kill()
-                message = f"plugin {self.title} did not answer within {seconds:g} s ({what}), and its process was ended"
+                message = f"plugin {self.title} did not answer within {seconds:g} s ({what}), so its process was killed"
                 raise PluginTimeout(message) from None
             except LostError:
                 if running.is_over:
                     _wait_for_the_end()
                 self._failed(running)
                 how = _how(running.ended())
-                raise PluginCrashed(f"the process of plugin {self.title} ended{how} ({what})") from None
+                raise PluginCrashed(f"the process of plugin {self.title} {how} ({what})") from None
             except Exception:
                 if running.is_over:
                     _wait_for_the_end()
-                raise  # the plugin's own, or what cannot be pickled: both ends are where they were
+                raise  # the plugin's own error, or one of pickling: the connection is still in step
             except BaseException:
                 self._forget(running)
-                running.kill()  # Ctrl-C, say: its answer would be taken for that to the next question
+                running.kill()  # for example Ctrl-C: the pending answer would be taken for the next question's
                 raise
 
     def drop(self, generation: int, number: int) -> None:
-        """Note that an object of one process is not needed any more; sends nothing."""
+        """Record that an object of one process is no longer needed, without sending anything."""
         running = self._running
         if running is not None and running.generation == generation:
             running.peer.dropped.append(number)
@@ -168,27 +169,27 @@ class Worker:
 
 
 def _wait_for_the_end() -> NoReturn:
-    """Wait while the host ends: only daemon threads are left by then.
+    """Block this thread while the host ends; only daemon threads get here.
 
-    An error would be printed while the interpreter is being taken down, and that can end it with a crash.
+    Raising an error would print it during interpreter shutdown, which can crash the interpreter.
     """
     while True:
         threading.Event().wait()
 
 
 def _how(code: int | None) -> str:
-    """Say how a process ended, by its exit code."""
+    """Say how a process ended, from its exit code."""
     if code is None:
-        return ""
+        return "ended"
     try:
-        return f" by {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     except ValueError:
-        return f" by signal {-code}"
+        return f"was killed by signal {-code}"
 
 
 def work(connection: Connection[Any, Any]) -> None:
-    """Serve a host until it closes the connection; the life of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's, which closes the connection
+    """Serve a host until it closes the connection: the main function of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then closes the connection
     _end_with_host()
     stand_in = sys.modules.get("onebin_runtime._stand_in")
     if stand_in is not None:
@@ -197,7 +198,7 @@ def work(connection: Connection[Any, Any]) -> None:
 
 
 def _end_with_host() -> None:
-    """End when the host is gone, whatever this process is doing then."""
+    """End when the host is gone, whatever this process is doing at that time."""
     host = parent_process()
     if host is None:
         return
@@ -209,7 +210,7 @@ def _end_with_host() -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     if hasattr(signal, "SIGIO"):
-        # A thread does not run while C code holds the GIL: a signal ends the process then.
+        # No thread runs while C code holds the GIL, but a signal still ends the process.
         import fcntl
 
         signal.signal(signal.SIGIO, signal.SIG_DFL)
@@ -218,7 +219,7 @@ def _end_with_host() -> None:
 
 
 class Plugins:
-    """What a host may ask of its worker."""
+    """The questions that a host may ask its worker."""
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         operations: dict[str, Callable[..., Any]] = {
@@ -231,7 +232,7 @@ class Plugins:
         self.peer = Peer(connection, operations)
 
     def look(self, module: str, attributes: list[str]) -> tuple[str | None, list[dict[str, Any]]]:
-        """Import a module; return its docstring, and of each of these attributes what describes it."""
+        """Import a module; return its docstring, and the names and docstring of each attribute."""
         imported = import_module(module)
         facts = []
         for attribute in attributes:
@@ -242,15 +243,15 @@ class Plugins:
         return imported.__doc__, facts
 
     def make(self, value: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> int:
-        """Call a factory and return the number of what it made."""
+        """Call a factory and return the number of the new object."""
         return self.peer.lend(_resolve(value)(*arguments, **named))
 
     def take(self, value: str) -> int:
-        """Return the number of a symbol itself."""
+        """Return the number of the symbol itself."""
         return self.peer.lend(_resolve(value))
 
     def call(self, number: int, method: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Call a method and return what it returns, when that is there if it has to be awaited."""
+        """Call a method and return its result, awaited if necessary."""
         result = getattr(self.peer.lent[number], method)(*arguments, **named)
         if hasattr(type(result), "__await__"):
             import asyncio

@@ -1,7 +1,7 @@
-"""Plugins whose code runs in a process of its own: what crashes, hangs or leaks there does not do it to the host.
+"""Plugins whose code runs in a separate process, so that a crash, hang or leak there does not affect the host.
 
-A manifest asks for it with `isolate = true` in a plugin's row, and then no host need know. `isolated` does the same for
-one symbol without a manifest. Importing this module imports `multiprocessing`, so nothing imports it that has no need.
+A manifest asks for this with `isolate = true` in a plugin's row, without any change to the host. `isolated` does the
+same for one symbol without a manifest. Importing this module imports `multiprocessing`, so import it only when needed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ def isolated(
     timeout: float = DEFAULT_SECONDS,
     title: str | None = None,
 ) -> typing.Any:
-    """Return what stands here for a plugin's symbol ("module:attribute") that is imported in a process of its own.
+    """Import a plugin's symbol ("module:attribute") in a separate process, and return a stand-in for it.
 
-    For a factory that is a class, each of whose instances stands for one that the factory makes there; for an
-    "instance" it is such an object. It has the members of the contract: a Protocol, an ABC, a class, or a callable
-    type. Every call may take `timeout` seconds. Raises what importing the symbol raises; PluginCrashed, PluginTimeout.
+    The stand-in for a factory is a class; each of its instances stands for an object that the factory creates in that
+    process. The stand-in for an "instance" is an object. Stand-ins have the members of the contract: a Protocol, an
+    ABC, a class, or a callable type. Each call may take `timeout` seconds. Raises what importing the symbol raises,
+    PluginCrashed and PluginTimeout.
     """
     module, _, attribute = value.partition(":")
     worker = Worker(title or value, timeout=timeout, foreign=(_root(module, contract),))
@@ -43,30 +44,31 @@ def isolated(
 
 
 def _root(module: str, contract: object) -> str:
-    """Return the top-level package of a plugin, unless that is the contract's, too: a namespace."""
+    """Return the top-level package of a plugin, or its module if the contract shares that package (a namespace)."""
     top = module.partition(".")[0]
     return module if str(getattr(contract, "__module__", "")).partition(".")[0] == top else top
 
 
 def stand_in(worker: Worker, value: str, facts: dict[str, str], *, contract: object, provides: str) -> typing.Any:
-    """Return the class that stands for a factory of a worker's, or the object that stands for an instance."""
+    """Return a class that stands for a factory in a worker, or an object that stands for an instance."""
     made = _class_of(contract, facts)
     if provides == "factory":
 
         def initialise(self: typing.Any, *arguments: object, **named: object) -> None:
-            self.__dict__["_held"] = _Held(worker, "make", value, arguments, named)
+            self.__dict__["_remote"] = _Remote(worker, "make", value, arguments, named)
 
         made.__init__ = initialise
         return made
     instance = object.__new__(made)
-    instance.__dict__["_held"] = _Held(worker, "take", value)
+    instance.__dict__["_remote"] = _Remote(worker, "take", value)
     return instance
 
 
 def members_of(contract: object) -> dict[str, bool]:
-    """Return the names of what a contract asks for, and whether each is a method.
+    """Return the names of a contract's members, and whether each is a method.
 
-    All of a protocol's members; the public and abstract ones of another class; `__call__` of a callable type.
+    These are all members of a protocol, the public and the abstract members of another class, and `__call__` of a
+    callable type.
     """
     if not isinstance(contract, type):
         return {"__call__": True}
@@ -86,8 +88,8 @@ def _is_method(found: object) -> bool:
     return inspect.isroutine(found) or isinstance(found, (staticmethod, classmethod))
 
 
-class _Held:
-    """An object in a plugin's process, made there anew if that process is another one than before."""
+class _Remote:
+    """An object in a plugin's process, created again whenever the process was restarted."""
 
     def __init__(self, worker: Worker, operation: str, *arguments: object) -> None:
         self._worker = worker
@@ -98,7 +100,7 @@ class _Held:
             self._ensure()
 
     def ask(self, operation: str, *arguments: object) -> typing.Any:
-        """Ask for something of the object."""
+        """Ask the process for an operation on the object."""
         with self._worker.lock:
             self._ensure()
             return self._worker.ask(operation, self._number, *arguments, generation=self._generation)
@@ -115,7 +117,7 @@ class _Held:
 
 
 def _class_of(contract: object, facts: dict[str, str]) -> typing.Any:
-    """Make the class of what stands for a plugin's objects: an instance of it is one of the contract."""
+    """Create the class of a plugin's stand-ins, whose instances are instances of the contract."""
     names = {name: text for name, text in facts.items() if name in {"__qualname__", "__module__", "__doc__"}}
     body: dict[str, object] = dict(names)
     for name, is_method in members_of(contract).items():
@@ -132,10 +134,10 @@ def _class_of(contract: object, facts: dict[str, str]) -> typing.Any:
 
 
 def _method(name: str, declared: object) -> Callable[..., typing.Any]:
-    """Return a method that is called in the plugin's process, with the signature of the contract's."""
+    """Return a method that calls the plugin's process, with the signature of the contract's method."""
 
     def method(self: typing.Any, /, *arguments: object, **named: object) -> typing.Any:
-        return self.__dict__["_held"].ask("call", name, arguments, named)
+        return self.__dict__["_remote"].ask("call", name, arguments, named)
 
     async def waiting(self: typing.Any, /, *arguments: object, **named: object) -> typing.Any:
         import asyncio
@@ -148,13 +150,13 @@ def _method(name: str, declared: object) -> Callable[..., typing.Any]:
 
 
 def _attribute(name: str) -> property:
-    return property(lambda self: self.__dict__["_held"].ask("get", name))
+    return property(lambda self: self.__dict__["_remote"].ask("get", name))
 
 
 class Isolation:
-    """One isolated plugin of a bundle: its roots are the modules that are not imported here, with all below them.
+    """One isolated plugin of a bundle; modules in or below its `roots` are not imported here.
 
-    `symbols` holds (value, contract, provides) for each of its entry points, contracts as "module:attribute".
+    `symbols` holds (value, contract, provides) for each of its entry points, with contracts as "module:attribute".
     """
 
     def __init__(
@@ -164,7 +166,7 @@ class Isolation:
         self._worker = Worker(title, timeout=timeout, foreign=roots)
 
     def load(self, module: str) -> Iterator[tuple[str, typing.Any]]:
-        """Import a module in the plugin's process, and yield names with what stands for them here."""
+        """Import a module in the plugin's process, and yield names with their stand-ins."""
         own = [row for row in self.symbols if row[0].partition(":")[0] == module]
         attributes = [value.partition(":")[2] for value, _, _ in own]
         doc, facts = self._worker.ask("look", module, attributes)

@@ -1,9 +1,9 @@
-"""The plugins of tinyhost, in the order in which they are registered:
+"""The plugins of tinyhost, in registration order:
 
     1. greet-hello (greet-hello 1.0.0): imports greet_hello when opened
 
-Listing them imports none. Each function below imports one plugin; nothing calls them before the plugin is opened,
-but the freezer reads their import statements.
+Listing the plugins imports none of them. Each function below imports one plugin, and is called when that plugin is
+opened. The freezer reads the import statements.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REGISTRY = Registry(
             load=_open_1_greet_hello,
         ),
     ),
-    # What host and dependencies bring along for these groups.
+    # What the host and its dependencies provide for these groups.
     built_in=(
     ),
     extension_points={

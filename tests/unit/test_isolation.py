@@ -131,8 +131,8 @@ def test_a_process_that_ended_between_two_calls_is_no_error(plugin: str) -> None
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     first = adder.pid()
     os.kill(first, signal.SIGTERM)
-    held = vars(adder)["_held"]
-    held._worker._running.process.join()  # noqa: SLF001  # it is this process's child, and nobody else can wait for it
+    remote = vars(adder)["_remote"]
+    remote._worker._running.process.join()  # noqa: SLF001  # it is this process's child, and nobody else can wait for it
     assert adder.pid() != first
 
 

@@ -188,7 +188,7 @@ def test_what_was_skipped_says_why() -> None:
     with pytest.warns(RuntimeWarning, match="broken") as caught:
         assert dict(point.items()) == {}
     assert caught[0].filename == __file__, "the warning shows the host's line"
-    with pytest.raises(PluginNotFound, match=r"'x' of 'g' .*broken"):
+    with pytest.raises(PluginNotFound, match=r"'x' in 'g' was skipped: .*broken"):
         point["x"]
     assert repr(point) == "<ExtensionPoint g: x>"
     assert point == point  # noqa: PLR0124  # comparing contents would import them
@@ -288,8 +288,8 @@ GREEDY = [f"{PARSE}): missing a required argument: 'needed'", "sniff is of type 
         (Greedy(), Parser, GREEDY),
         (Greedy, type[Parser], GREEDY),
         (Fits(), type[Parser], ["it is of type Fits, not a class"]),
-        (Fits, Base, ["it is the class Fits, which has no go"]),
-        (Fits, type[Base], ["the class Fits is no subclass of it, which has no go"]),
+        (Fits, Base, ["it is the class Fits, which lacks go"]),
+        (Fits, type[Base], ["the class Fits is not a subclass of it, which lacks go"]),
         (7, int, []),
         (7, str, ["it is of type int"]),
         ([7], list[int], []),
@@ -311,7 +311,7 @@ def test_differences_name_the_member(value: object, wanted: object, expected: li
 
 def test_only_a_type_can_be_expected() -> None:
     """Anything else is the caller's mistake, and said to be."""
-    with pytest.raises(TypeError, match="'int' is no class, protocol"):
+    with pytest.raises(TypeError, match="'int' is not a class, protocol"):
         differences(7, "int")
 
 
