@@ -29,8 +29,8 @@ format: .venv/installed
 
 schema: .venv/installed
 	$(BIN)/python -m onebin.manifest > src/onebin/bundle.schema.json
-	$(BIN)/python -m onebin.inspect > src/onebin/inspect.schema.json
-	$(BIN)/python -m onebin.difference > src/onebin/diff.schema.json
+	$(BIN)/python -m onebin.card.report > src/onebin/card/inspect.schema.json
+	$(BIN)/python -m onebin.card.diff > src/onebin/card/diff.schema.json
 
 # The long tests and their figures (docs/reliability.md), load, and the figures of examples/logscan/README.md: hours.
 # Without atheris, which has no wheel for every platform, its test is skipped.

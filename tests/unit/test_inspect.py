@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.card import diff as difference
-from onebin.card import file as card
-from onebin.card import report as inspecting
+from onebin.card import diff as difference, file as card, report as inspecting
 from onebin.cli import page, views
 from onebin.errors import ArtifactError
 
@@ -28,7 +26,7 @@ LONG = "word " * 40
 )
 def test_the_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
     """`make schema` has been run since the shapes changed."""
-    assert json.loads(files("onebin").joinpath(file).read_text("utf-8")) == schema()
+    assert json.loads(files("onebin.card").joinpath(file).read_text("utf-8")) == schema()
 
 
 @pytest.mark.parametrize("names", [(), ("a", "b")], ids=["none", "two"])

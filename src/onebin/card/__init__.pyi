@@ -26,8 +26,10 @@ from .facts import (
     LibcFacts as LibcFacts,
     ModuleFacts as ModuleFacts,
     PluginFacts as PluginFacts,
+    ProgramFacts as ProgramFacts,
     Release as Release,
     SizeRow as SizeRow,
+    part as part,
 )
 from .file import Payload as Payload, append as append, check as check, located as located, read as read, tools as tools
 from .onedir import verify_onedir as verify_onedir

@@ -1,6 +1,6 @@
 """Compare two artifacts by what is on their cards; neither is run.
 
-    python -m onebin.difference > src/onebin/diff.schema.json
+    python -m onebin.card.diff > src/onebin/card/diff.schema.json
 
 Enters: two reports. Leaves: a Difference, in which everything that is equal is empty or null.
 """
@@ -17,25 +17,19 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.card.owners import BESIDE
+from onebin.card.report import digest, inspect
 from onebin.card.schemas import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from onebin.card.facts import FileFacts, LauncherFacts, ModuleFacts
+    from onebin.card.facts import ContentFacts
     from onebin.card.report import Report
 
 
 # Comparing lines takes time by the square of their number; the lock of 1,000 plugins has some 6,000.
 _MOST_LINES = 20_000
-
-
-class Contents(TypedDict):
-    """What a report, or a card, has about the files of an artifact."""
-
-    launcher: LauncherFacts | None
-    files: list[FileFacts]
-    modules: list[ModuleFacts]
 
 
 class Change(TypedDict):
@@ -86,6 +80,13 @@ class Difference(TypedDict):
     files: list[FileChange]
     manifest: list[str]
     lock: list[str]
+
+
+def diff(old: Path, new: Path) -> Difference:
+    """Return what differs between two artifacts, files or folders; neither is run. Raises ArtifactError."""
+    sides = [inspect(place.absolute()) for place in (old, new)]
+    digests = [digest(each) for each in sides]
+    return compare(sides[0].as_json(), sides[1].as_json(), sha256=(digests[0], digests[1]))
 
 
 def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
@@ -157,7 +158,7 @@ def _distributions(report: Report) -> dict[str, str]:
     }
 
 
-def changed_files(old: Contents, new: Contents) -> list[FileChange]:
+def changed_files(old: ContentFacts, new: ContentFacts) -> list[FileChange]:
     """Return the files and modules that came, went or changed, by owner and name."""
     sides = [_contents(old), _contents(new)]
     owners = {**sides[0], **sides[1]}
@@ -170,7 +171,7 @@ def changed_files(old: Contents, new: Contents) -> list[FileChange]:
     return sorted(changed, key=lambda row: (row["owner"], row["kind"], row["name"]))
 
 
-def _contents(report: Contents) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
+def _contents(report: ContentFacts) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
     """Return owner and digest of each file and module, by its place beside the others whatever the layout."""
     found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
     for file in report["files"]:

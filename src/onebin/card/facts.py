@@ -1,20 +1,26 @@
-"""The shapes of what onebin reads back: a probe's questions and answers, and the facts on an artifact's card.
+"""The facts on an artifact's card: their types, and how they are read.
 
-Both may come from a file that somebody else made, so each is checked as a whole before anybody relies on it.
+A card may come from a file that somebody else made, so its facts are checked as a whole before anything uses them.
+
+Facts that a card shares with a report (`onebin inspect --json`) or with what a program says of itself are in parts of
+their own, from which these are built: `ProgramFacts`, `ContentFacts` and `ArtifactFacts`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.card.answers import Answers, Questions  # noqa: TC001  # pydantic reads the types of these fields
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _STRICT = ConfigDict(strict=True, extra="ignore")
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# A number of things or of bytes; what a card claims beyond that is no number that anybody could show.
+# A number of things or of bytes. A card that claims more than this is not to be believed.
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -53,8 +59,8 @@ class Release(TypedDict):
 class DistributionFacts(Release):
     """A locked distribution: where it came from, its archive's SHA-256, what it requires, and its licences.
 
-    `sha256` has what the lock has for the archive that was installed: none for a folder or a repository, several if it
-    cannot be told which one it was. `requires` are canonical names of locked distributions.
+    `sha256` is what the lock has for the archive that was installed: nothing for a folder or a repository, several
+    digests if it is not known which archive it was. `requires` are canonical names of locked distributions.
     """
 
     source: Literal["index", "archive", "folder", "repository"]
@@ -80,22 +86,27 @@ class LockFacts(TypedDict):
     text: str
 
 
-class Description(TypedDict):
-    """What a program says of itself when it runs: the names are those of `onebin inspect --json`."""
+class ProgramFacts(TypedDict):
+    """What a card, a report and a running program all say: what was built, with which onebin, Python and tools."""
 
-    name: str
     onebin: str
     host: HostFacts
-    plugins: list[PluginFacts]
-    distributions: list[Release]
     interpreter: InterpreterFacts
     toolchain: list[Release]
+
+
+class Description(ProgramFacts):
+    """What a program says of itself when it runs, under the names of `onebin inspect --json`."""
+
+    name: str
+    plugins: list[PluginFacts]
+    distributions: list[Release]
     lock_sha256: str
     manifest: str
 
 
 class GlibcNeed(TypedDict):
-    """A file of a frozen tree, to whom it belongs, and its symbols by the version of glibc that has them first."""
+    """A file of a frozen tree, its owner, and the symbols it needs, by the first version of glibc that has them."""
 
     file: str
     owner: str
@@ -103,7 +114,7 @@ class GlibcNeed(TypedDict):
 
 
 class LibcFacts(TypedDict):
-    """Whose C library the artifact uses, the oldest glibc that will do, and the files that ask for that one."""
+    """Which C library the artifact uses, the oldest glibc that is enough, and the files that need that one."""
 
     kind: Literal["system", "bundled"]
     glibc: str | None
@@ -111,7 +122,7 @@ class LibcFacts(TypedDict):
 
 
 class SizeRow(TypedDict):
-    """What one owner takes: how many files and modules, how many bytes as they are, and about how many in the file."""
+    """What one owner takes: how many files and modules, their size in bytes, and about how much of the artifact."""
 
     owner: str
     kind: str
@@ -121,9 +132,9 @@ class SizeRow(TypedDict):
 
 
 class FileFacts(TypedDict):
-    """A file of an artifact: its POSIX path, to whom it belongs, its size and its SHA-256 in hexadecimal digits.
+    """A file of an artifact: its POSIX path, its owner, its size in bytes and its SHA-256 in hexadecimal digits.
 
-    `link` is where a symbolic link leads; size and digest are those of that text.
+    `link` is the target of a symbolic link; size and digest are then those of that text.
     """
 
     path: str
@@ -134,7 +145,7 @@ class FileFacts(TypedDict):
 
 
 class ModuleFacts(TypedDict):
-    """A module inside the program's executable: to whom it belongs, size and SHA-256 of its code (`marshal`)."""
+    """A module inside the program's executable: its owner, and size and SHA-256 of its code (`marshal`)."""
 
     name: str
     owner: str
@@ -143,10 +154,10 @@ class ModuleFacts(TypedDict):
 
 
 class BuildFacts(TypedDict):
-    """What decides on the bytes and is in neither manifest nor lock.
+    """What the bytes depend on besides manifest and lock.
 
-    `moment` is SOURCE_DATE_EPOCH or its default (seconds since 1970), `compression` the level of zstd; `tools` are the
-    libraries beside onebin that wrote parts of the file.
+    `moment` is SOURCE_DATE_EPOCH or its default (seconds since 1970), `compression` the level of zstd. `tools` are the
+    libraries besides onebin that wrote parts of the file.
     """
 
     moment: int
@@ -167,29 +178,43 @@ class ManifestFacts(TypedDict):
     text: str
 
 
-@with_config(_STRICT)
-class Facts(TypedDict):
-    """All that is on a card."""
+class ContentFacts(TypedDict):
+    """What an artifact holds, in digests."""
 
-    bundle: BundleFacts
-    onebin: str
-    layout: Literal["cached", "onefile", "onedir"]
-    build: BuildFacts
-    host: HostFacts
-    plugins: list[PluginFacts]
-    distributions: list[DistributionFacts]
-    interpreter: InterpreterFacts
-    toolchain: list[Release]
-    libc: LibcFacts
-    sizes: list[SizeRow]
     launcher: LauncherFacts | None
     files: list[FileFacts]
     modules: list[ModuleFacts]
+
+
+class ArtifactFacts(ProgramFacts, ContentFacts):
+    """What a card and a report of it both say."""
+
+    layout: Literal["cached", "onefile", "onedir"]
+    distributions: list[DistributionFacts]
+    libc: LibcFacts
+    sizes: list[SizeRow]
+
+
+@with_config(_STRICT)
+class Facts(ArtifactFacts):
+    """Everything on a card."""
+
+    bundle: BundleFacts
+    build: BuildFacts
+    plugins: list[PluginFacts]
     lock: LockFacts
     manifest: ManifestFacts
     sbom: dict[str, Any]
     questions: Questions
     answers: Answers
+
+
+Part = TypeVar("Part", bound=ProgramFacts | ContentFacts)
+
+
+def part(kind: type[Part], facts: Mapping[str, Any]) -> Part:
+    """Return one part of some facts, such as `ProgramFacts`."""
+    return cast("Part", {name: facts[name] for name in kind.__annotations__})
 
 
 _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)

@@ -1,8 +1,8 @@
 """Read an artifact without running it, for people and for machines.
 
-    python -m onebin.inspect > src/onebin/inspect.schema.json
+    python -m onebin.card.report > src/onebin/card/inspect.schema.json
 
-What `onebin inspect --json` prints is a `Report`; new members may come, those that are there stay what they are.
+`onebin inspect --json` prints a `Report`. New members may be added; those that exist keep their meaning.
 """
 
 from __future__ import annotations
@@ -15,22 +15,9 @@ from typing import Any, Literal
 
 from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
-from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.card import file as card
-from onebin.card.facts import (
-    DistributionFacts,
-    Facts,
-    FileFacts,
-    HostFacts,
-    InterpreterFacts,
-    LauncherFacts,
-    LibcFacts,
-    ModuleFacts,
-    PluginFacts,
-    Release,
-    SizeRow,
-)
+from onebin.card.facts import ArtifactFacts, Facts, PluginFacts, part
 from onebin.card.schemas import schema_of
 from onebin.errors import ArtifactError
 from onebin.system import display, sha256_of_file, size_of
@@ -42,25 +29,14 @@ class PluginReport(PluginFacts):
     sha256: list[str]
 
 
-class Report(TypedDict):
-    """What `onebin inspect --json` prints of an artifact; docs/inspect.md tells what each member means."""
+class Report(ArtifactFacts):
+    """What `onebin inspect --json` prints of an artifact; docs/inspect.md explains each member."""
 
     schema: Literal[1]
     file: str
     size: int
     name: str
-    onebin: str
-    layout: Literal["cached", "onefile", "onedir"]
-    host: HostFacts
     plugins: list[PluginReport]
-    distributions: list[DistributionFacts]
-    interpreter: InterpreterFacts
-    toolchain: list[Release]
-    libc: LibcFacts
-    sizes: list[SizeRow]
-    launcher: LauncherFacts | None
-    files: list[FileFacts]
-    modules: list[ModuleFacts]
     lock_sha256: str
     lock: str
     manifest: str
@@ -83,21 +59,11 @@ class Inspected:
             "file": str(self.file),
             "size": self.size,
             "name": facts["bundle"]["name"],
-            "onebin": facts["onebin"],
-            "layout": facts["layout"],
-            "host": facts["host"],
             "plugins": [
                 {**plugin, "sha256": digests.get(canonicalize_name(plugin["distribution"]), [])}
                 for plugin in facts["plugins"]
             ],
-            "distributions": facts["distributions"],
-            "interpreter": facts["interpreter"],
-            "toolchain": facts["toolchain"],
-            "libc": facts["libc"],
-            "sizes": facts["sizes"],
-            "launcher": facts["launcher"],
-            "files": facts["files"],
-            "modules": facts["modules"],
+            **part(ArtifactFacts, facts),
             "lock_sha256": facts["lock"]["sha256"],
             "lock": facts["lock"]["text"],
             "manifest": facts["manifest"]["text"],

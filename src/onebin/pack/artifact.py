@@ -212,14 +212,11 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
     described = describe(plan)
     facts: Facts = {
         "bundle": {"name": described["name"]},
-        "onebin": described["onebin"],
+        **card.part(card.ProgramFacts, described),
         "layout": plan.layout,
         "build": build,
-        "host": described["host"],
         "plugins": described["plugins"],
         "distributions": components.components(plan),
-        "interpreter": described["interpreter"],
-        "toolchain": described["toolchain"],
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
         "sizes": shares,
         "launcher": None
