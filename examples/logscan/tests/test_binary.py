@@ -1,4 +1,4 @@
-"""Binary logs: both layouts of utmp, all flavours of pcap, and what is wrong with some."""
+"""The binary formats: both layouts of utmp, all variants of pcap, and damaged files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ every_layout = pytest.mark.parametrize("layout", [order + width for width in (NA
 def login(
     layout: str, *, kind: int = 7, microseconds: int = 250_000, user: bytes = b"ann", address: str = "192.0.2.7"
 ) -> bytes:
-    """Return a record of utmp."""
+    """Return a utmp record."""
     packed = ipaddress.ip_address(address).packed
     names = (b"pts/3", b"ts/3", user, b"gate1")
     return struct.pack(layout, kind, 4711, *names, 0, 0, 0, 1714982400, microseconds, packed)
 
 
 @every_layout
-def test_utmp_of_all_machines(layout: str) -> None:
-    """Times of 32 and of 64 bits, and both byte orders, are known by what makes sense."""
+def test_utmp_of_every_machine_is_read(layout: str) -> None:
+    """All layouts of utmp are read: 32-bit and 64-bit times, in both byte orders."""
     data = login(layout) + login(layout, kind=8, user=b"", address="2001:db8::1")
     assert len(data) == 2 * (384 if layout.endswith(NARROW) else 400)
     first, second = parse("utmp", data)
@@ -36,8 +36,8 @@ def test_utmp_of_all_machines(layout: str) -> None:
 
 
 @every_layout
-def test_utmp_says_what_is_wrong_where(layout: str) -> None:
-    """A bad record costs itself only, an empty one is skipped, and a cut off one is the last fault."""
+def test_utmp_faults_have_offset_and_reason(layout: str) -> None:
+    """A bad record does not affect the others, an empty one is skipped, and a truncated one is the last fault."""
     size = struct.calcsize(layout)
     records = (
         login(layout),
@@ -58,8 +58,8 @@ def test_utmp_says_what_is_wrong_where(layout: str) -> None:
     ]
 
 
-def test_zeros_are_no_utmp() -> None:
-    """A file of zeros, or a piece of a record, is not taken for a log of logins."""
+def test_zeros_and_partial_records_are_not_utmp() -> None:
+    """A file of zeros and an incomplete record are not recognised as utmp."""
     assert parser("utmp").sniff(bytes(4096)) == 0
     assert parser("utmp").sniff(login("<" + NARROW)[:-1]) == 0
 
@@ -73,7 +73,7 @@ LINK = bytes(12)
 
 
 def file_header(order: str = "<", magic: int = MICRO, link: int = RAW, major: int = 2) -> bytes:
-    """Return what a file of pcap begins with."""
+    """Return the header of a pcap file."""
     return struct.pack(order + "IHHiIII", magic, major, 4, 0, 0, 65535, link)
 
 
@@ -84,8 +84,8 @@ def packet(data: bytes = IPV4, order: str = "<", fraction: int = 250_000, sent: 
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(("magic", "fraction"), [(MICRO, 250_000), (NANO, 250_000_999)])
-def test_pcap_of_all_machines(order: str, magic: int, fraction: int) -> None:
-    """Both byte orders, and times in micro- and nanoseconds, are known by the magic number."""
+def test_pcap_of_every_machine_is_read(order: str, magic: int, fraction: int) -> None:
+    """The magic number gives the byte order, and whether times have microseconds or nanoseconds."""
     data = file_header(order, magic) + packet(order=order, fraction=fraction, sent=60)
     record = only(parse("pcap", data))
     assert (record.offset, record.time) == (24, utc(2024, 5, 6, 8, 0, 0, 250_000))
@@ -125,8 +125,8 @@ TCP = struct.pack("!HHIIBB", 5000, 443, 0, 0, 5 << 4, 0x12)
         (147, IPV4, "link type 147"),
     ],
 )
-def test_pcap_describes_packets_as_far_as_they_go(link: int, data: bytes, message: str) -> None:
-    """Protocol, addresses and ports are named if they were captured; nothing that is missing raises."""
+def test_pcap_describes_incomplete_packets(link: int, data: bytes, message: str) -> None:
+    """A message has the protocol, addresses and ports that were captured; missing parts raise no exception."""
     assert only(parse("pcap", file_header(link=link) + packet(data))).message == message
 
 
@@ -140,8 +140,8 @@ def test_pcap_describes_packets_as_far_as_they_go(link: int, data: bytes, messag
         (packet() + b"\xff" * 99, 64, "a packet of 4294967295 bytes cannot be; the rest is not read"),
     ],
 )
-def test_pcap_says_what_is_wrong_where(data: bytes, offset: int, reason: str) -> None:
-    """What is before a fault is read, and the fault is at the offset of its packet."""
+def test_pcap_fault_has_offset_and_reason(data: bytes, offset: int, reason: str) -> None:
+    """Packets before a fault are read, and the fault has the offset of its packet."""
     record, fault = parse("pcap", file_header() + data)
     assert record.offset == 24
     assert (fault.offset, fault.reason) == (offset, reason)
@@ -156,8 +156,8 @@ def test_pcap_says_what_is_wrong_where(data: bytes, offset: int, reason: str) ->
         (b"\x0a\x0d\x0d\x0a" + bytes(24), "pcapng, and not pcap; tcpdump -r FILE -w NEW converts it"),
     ],
 )
-def test_what_is_no_pcap_says_so(data: bytes, reason: str) -> None:
-    """A file with another header is one fault, and is not recognised."""
+def test_unknown_pcap_header_is_one_fault(data: bytes, reason: str) -> None:
+    """A file with another header is not recognised, and reading it gives a single fault."""
     fault = only(parse("pcap", data))
     assert (fault.offset, fault.reason) == (0, reason)
     assert parser("pcap").sniff(data) == 0

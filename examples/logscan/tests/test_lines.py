@@ -1,4 +1,4 @@
-"""The formats that are made of lines: JSON lines, syslog, access logs."""
+"""The line-based formats: JSON lines, syslog, access logs."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
         {"Timestamp": "2024-05-06 08:00:00", "Level": "Error", "Message": "no"},
     ],
 )
-def test_jsonl_knows_the_usual_names(entry: Mapping[str, object]) -> None:
-    """Time, level and message are found under the names that loggers give them."""
+def test_jsonl_recognises_the_usual_names(entry: Mapping[str, object]) -> None:
+    """Time, level and message are found under the names that common loggers use."""
     record = only(parse("jsonl", json.dumps({**entry, "user": "ann"})))
     assert (record.time, record.level, record.message) == (utc(2024, 5, 6, 8), "error", "no")
     assert record.fields == {"user": "ann"}
 
 
-def test_jsonl_loses_nothing() -> None:
-    """What is not understood as a time or level, and what is no text, is kept in the fields."""
+def test_jsonl_keeps_everything() -> None:
+    """Unreadable times and levels, and values that are not text, are kept in the fields."""
     record = only(parse("jsonl", '{"time": "soon", "level": "loud", "n": 1.5, "list": [1, "ä"], "none": null}'))
     assert (record.time, record.level, record.message) == (None, "unknown", "")
     assert record.fields == {"time": "soon", "level": "loud", "n": "1.5", "list": '[1,"ä"]', "none": ""}
 
 
-def test_lines_may_end_like_on_windows() -> None:
-    """CR LF, blank lines and a byte order mark are no part of a line, and lines are counted as an editor does."""
+def test_line_ends_of_windows_are_read() -> None:
+    """CR LF and a byte order mark are not part of a line, and blank lines are skipped but counted."""
     items = parse("jsonl", b'\xef\xbb\xbf{"msg": "a"}\r\n\r\n{"msg": "b"}')
     assert [(item.line, item.message) for item in items] == [(1, "a"), (3, "b")]
 
 
-def test_syslog_of_rfc_3164() -> None:
-    """The old format gives host, program and process, and a level if there is a priority."""
+def test_syslog_in_rfc_3164_format_is_read() -> None:
+    """A line of the old format has host, program and process, and a level if it has a priority."""
     with_priority, without = parse(
         "syslog",
         "<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8\n"
@@ -60,8 +60,8 @@ def test_syslog_of_rfc_3164() -> None:
     assert without.fields == {"host": "mymachine", "app": "sshd", "process": "411"}
 
 
-def test_syslog_of_rfc_5424() -> None:
-    """The new format gives its time, its structured data without escapes, and its message without the mark."""
+def test_syslog_in_rfc_5424_format_is_read() -> None:
+    """A line of the new format has its time, unescaped structured data, and its message without a byte order mark."""
     line = (
         '<165>1 2003-10-11T22:14:15.003-07:00 host.example evntslog - ID47 [ex@32473 q="a \\"b\\" \\]" i="3"][ex2@1]'
         " \N{BYTE ORDER MARK}An event"
@@ -78,8 +78,8 @@ def test_syslog_of_rfc_5424() -> None:
     }
 
 
-def test_syslog_with_a_full_time_in_a_file() -> None:
-    """The lines that today's daemons write into files, with a full time and no priority, are read."""
+def test_syslog_with_full_times_is_read() -> None:
+    """Lines with a full time and no priority, as current daemons write them to files, are read."""
     record = only(parse("syslog", "2024-05-06T10:00:00.250000+02:00 gate1 CRON[7]: (root) CMD (true)"))
     assert (record.time, record.message) == (utc(2024, 5, 6, 8, 0, 0, 250_000), "(root) CMD (true)")
 
@@ -95,7 +95,7 @@ def test_syslog_with_a_full_time_in_a_file() -> None:
     ],
 )
 def test_syslog_infers_the_year(now: datetime, line: str, time: datetime) -> None:
-    """A time without a year is in the latest year that puts it no more than a day ahead of now."""
+    """A time without a year is in the latest year that makes it at most one day later than now."""
     syslog = importlib.import_module("logscan_text.syslog").Syslog(now=lambda: now)
     assert only(list(syslog.parse(io.BytesIO(line.encode())))).time == time
 
@@ -109,8 +109,8 @@ def test_syslog_infers_the_year(now: datetime, line: str, time: datetime) -> Non
         ("-- MARK --", "neither RFC 3164 nor RFC 5424"),
     ],
 )
-def test_syslog_says_what_is_wrong(line: str, reason: str) -> None:
-    """A bad line of syslog is reported with what is wrong with it."""
+def test_syslog_fault_has_a_reason(line: str, reason: str) -> None:
+    """A bad line of syslog is a fault with the reason."""
     assert only(parse("syslog", line)).reason == reason
 
 
@@ -125,15 +125,15 @@ def test_syslog_says_what_is_wrong(line: str, reason: str) -> None:
         ("-", 408, "- 408", "warning"),
     ],
 )
-def test_combined_makes_messages_of_requests(request_line: str, status: int, message: str, level: str) -> None:
-    """The message is the method, the path without its query and the status; the status gives the level."""
+def test_combined_message_has_method_path_and_status(request_line: str, status: int, message: str, level: str) -> None:
+    """The message is the method, the path without its query, and the status; the level depends on the status."""
     line = f'2001:db8::1 - - [06/May/2024:10:00:00 +0200] "{request_line}" {status} 17 "-" "a \\"b\\""'
     record = only(parse("combined", line))
     assert (record.message, record.level, record.time) == (message, level, utc(2024, 5, 6, 8))
 
 
-def test_combined_reads_the_common_format() -> None:
-    """Lines without referer and agent are read, and what the server left out is no field."""
+def test_combined_also_reads_the_common_format() -> None:
+    """Lines without referer and agent are read, and a value of "-" does not become a field."""
     record = only(parse("combined", '127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif HTTP/1.0" 304 -'))
     assert record.fields == {
         "remote": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Plugins that are not what they should be, and what the command makes of them."""
+"""Broken plugins, and how the command handles them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ if TYPE_CHECKING:
 
     from .command import Logscan
 
-UNSOUND = {
+BROKEN = {
     "absent": "logscan_unsound_absent:Parser",
     "misnamed": "logscan_unsound:Misnamed",
     "partial": "logscan_unsound:Partial",
     "raising": "logscan_unsound:Raising",
 }
-"""Entry points of plugins that are not what a plugin should be."""
-
+"""The entry points of plugins that do not load or break the contract."""
 
 FAULTS = {
     "absent": "does not load: ModuleNotFoundError: No module named 'logscan_unsound_absent'",
@@ -27,11 +26,11 @@ FAULTS = {
     "partial": "does not load: logscan_unsound:Partial makes no logscan.contract.Parser",
     "raising": "cannot sniff: ZeroDivisionError",
 }
-"""What is to be said of them."""
+"""The error message for each of them."""
 
 
-def unsound_plugins(directory: Path, entry_points: Mapping[str, str]) -> dict[str, str]:
-    """Put a distribution of unsound plugins into `directory`; return what makes Python find it."""
+def broken_plugins(directory: Path, entry_points: Mapping[str, str]) -> dict[str, str]:
+    """Write a distribution of broken plugins into `directory`; return the environment that makes Python find it."""
     metadata = directory / "logscan_unsound-0.1.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: logscan-unsound\nVersion: 0.1\n")
@@ -50,41 +49,41 @@ def unsound_plugins(directory: Path, entry_points: Mapping[str, str]) -> dict[st
 
 
 @pytest.mark.network
-def test_unsound_plugins_are_passed_over(logscan: Logscan, tmp_path: Path) -> None:
-    """A plugin that does not load or does not keep the contract is one line of error; the others work."""
-    done = logscan("scan", "--json", "app.jsonl", env=unsound_plugins(tmp_path, UNSOUND))
+def test_broken_plugins_are_skipped(logscan: Logscan, tmp_path: Path) -> None:
+    """A plugin that does not load or breaks the contract is reported in one line, and the others work."""
+    done = logscan("scan", "--json", "app.jsonl", env=broken_plugins(tmp_path, BROKEN))
     assert (done.code, done.json[0]["format"]) == (0, "jsonl")
     for line, (name, fault) in zip(done.err.splitlines(), FAULTS.items(), strict=True):
         assert line == f"logscan: format {name!r} (logscan-unsound 0.1) {fault}"
 
 
 @pytest.mark.network
-def test_given_format_loads_no_other_plugin(logscan: Logscan, tmp_path: Path) -> None:
-    """With `--format` the other plugins are not even imported, so that their faults do not show."""
-    done = logscan("scan", "--format", "csv", "orders.csv", env=unsound_plugins(tmp_path, UNSOUND))
+def test_format_option_loads_one_plugin_only(logscan: Logscan, tmp_path: Path) -> None:
+    """With `--format` the other plugins are not imported, so their errors are not reported."""
+    done = logscan("scan", "--format", "csv", "orders.csv", env=broken_plugins(tmp_path, BROKEN))
     assert (done.code, done.err) == (0, "")
 
 
 @pytest.mark.network
-def test_given_format_that_does_not_load_fails(logscan: Logscan, tmp_path: Path) -> None:
-    """A format that is asked for and does not load ends the command with one line of error."""
-    done = logscan("scan", "--format", "partial", "app.jsonl", env=unsound_plugins(tmp_path, UNSOUND))
+def test_format_option_fails_if_the_plugin_does_not_load(logscan: Logscan, tmp_path: Path) -> None:
+    """If the plugin of the format given with `--format` does not load, the command fails with one line of error."""
+    done = logscan("scan", "--format", "partial", "app.jsonl", env=broken_plugins(tmp_path, BROKEN))
     assert (done.code, done.out) == (2, "")
     assert done.err == f"logscan: format 'partial' (logscan-unsound 0.1) {FAULTS['partial']}\n"
 
 
 @pytest.mark.network
 def test_parser_that_raises_fails_its_file(logscan: Logscan, tmp_path: Path) -> None:
-    """A parser that raises in spite of its contract is one line of error that names the file and the plugin."""
-    done = logscan("scan", "--format", "raising", "app.jsonl", env=unsound_plugins(tmp_path, UNSOUND))
+    """If a parser raises, which the contract forbids, one line of error names the file and the plugin."""
+    done = logscan("scan", "--format", "raising", "app.jsonl", env=broken_plugins(tmp_path, BROKEN))
     assert (done.code, done.out) == (2, "")
     assert done.err == ("logscan: app.jsonl: format 'raising' (logscan-unsound 0.1) failed: OSError: out of luck\n")
 
 
 @pytest.mark.network
-def test_of_two_formats_with_one_name_the_first_counts(logscan: Logscan, tmp_path: Path) -> None:
-    """Two distributions with a format of the same name are told apart by their own names, and that is said."""
-    env = unsound_plugins(tmp_path, {"jsonl": "logscan_unsound:Raising"})
+def test_second_format_with_the_same_name_is_skipped(logscan: Logscan, tmp_path: Path) -> None:
+    """If two distributions have a format of the same name, the first by name is used, and one line says so."""
+    env = broken_plugins(tmp_path, {"jsonl": "logscan_unsound:Raising"})
     done = logscan("scan", "--json", "app.jsonl", env=env)
     assert (done.code, done.json[0]["format"]) == (0, "jsonl")
     assert done.err == (
@@ -93,8 +92,8 @@ def test_of_two_formats_with_one_name_the_first_counts(logscan: Logscan, tmp_pat
 
 
 @pytest.mark.network
-def test_host_without_plugins_says_what_is_missing(logscan: Logscan, tmp_path: Path) -> None:
-    """A host that finds no plugin tells what to look for, and cannot scan."""
+def test_host_without_plugins_explains_what_is_missing(logscan: Logscan, tmp_path: Path) -> None:
+    """If no plugin is installed, the command cannot scan and names the entry points it looks for."""
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.metadata\nimportlib.metadata.entry_points = lambda **_: []\n"
     )

@@ -1,4 +1,4 @@
-"""XML as log4j and Windows write it, and as they do not."""
+"""XML of log4j and Windows, and damaged XML."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ WINDOWS = (
 
 
 def windows(level: int = 2, keywords: str = "0x80000000000000", more: str = "") -> str:
-    """Return an event of Windows."""
+    """Return a Windows event."""
     return WINDOWS.format(level=level, keywords=keywords, more=more)
 
 
-def test_log4j_1() -> None:
-    """An event of log4j 1 gives its message, whatever quoting it took, its stack trace and its properties."""
+def test_log4j_1_event_is_read() -> None:
+    """An event of log4j 1 has its message without quoting, its stack trace and its properties."""
     record = only(parse("xml", LOG4J1))
     assert (record.line, record.time, record.level) == (1, utc(2024, 5, 6, 8, 0, 0, 123_000), "critical")
     assert record.message == "no <b>disk</b> & no ]]> hope"
@@ -58,7 +58,7 @@ def test_log4j_1() -> None:
 @pytest.mark.parametrize(
     "root", ["{}", "<Events>{}</Events>", '<?xml version="1.0" encoding="UTF-8"?>\n<Events>{}</Events>']
 )
-def test_log4j_2(root: str) -> None:
+def test_log4j_2_event_is_read(root: str) -> None:
     """An event of log4j 2 is read with and without a root element."""
     record = only(parse("xml", root.format(LOG4J2)))
     assert (record.time, record.level, record.message) == (utc(2024, 5, 6, 8, 0, 0, 123_456), "warning", "slow")
@@ -72,14 +72,14 @@ def test_log4j_2(root: str) -> None:
     }
 
 
-def test_log4j_2_of_old_has_milliseconds() -> None:
-    """The first versions of log4j 2 had the time as an attribute."""
+def test_time_of_early_log4j_2_is_read() -> None:
+    """The time of the first versions of log4j 2, an attribute in milliseconds, is read."""
     record = only(parse("xml", '<Event timeMillis="1714982400123" level="AUDIT"><Message>m</Message></Event>'))
     assert (record.time, record.level) == (utc(2024, 5, 6, 8, 0, 0, 123_000), "unknown")
 
 
-def test_windows_event() -> None:
-    """An event of Windows gives who, where and what; without a rendered message, provider and number are one."""
+def test_windows_event_is_read() -> None:
+    """A Windows event has its fields; if it has no rendered message, the message is provider and event ID."""
     record = only(parse("xml", f"<Events>{windows()}</Events>"))
     assert (record.time, record.level) == (utc(2024, 5, 6, 8, 0, 0, 123_456), "error")
     assert record.message == "disk EventID 51"
@@ -109,13 +109,13 @@ def test_windows_event() -> None:
         (9, "0x10", "unknown"),
     ],
 )
-def test_windows_levels(level: int, keywords: str, expected: str) -> None:
-    """Levels have numbers, and an audit that failed says so by a keyword."""
+def test_windows_levels_are_read(level: int, keywords: str, expected: str) -> None:
+    """Levels are numbers, and a failed audit, which has a keyword instead, is a warning."""
     assert only(parse("xml", windows(level, keywords))).level == expected
 
 
-def test_windows_events_may_be_rendered() -> None:
-    """A rendered message is the message, and the provider's own elements become fields."""
+def test_rendered_windows_event_is_read() -> None:
+    """A rendered message is used as the message, and the provider's own elements become fields."""
     rendered = "<RenderingInfo><Message>bad block</Message></RenderingInfo>"
     more = f"<UserData><Op xmlns='urn:x'><Path>C:\\</Path></Op></UserData>{rendered}"
     record = only(parse("xml", windows(more=more)))
@@ -124,8 +124,8 @@ def test_windows_events_may_be_rendered() -> None:
 
 @pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="utf-16"?>\r\n'])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_unicode_is_known_by_its_bytes(encoding: str, declared: str) -> None:
-    """UTF-16 is read with a mark and without, and a file that has been converted since it was declared is read, too."""
+def test_unicode_encoding_is_found_by_the_first_bytes(encoding: str, declared: str) -> None:
+    """UTF-16 is read with and without a byte order mark, even if the declared encoding no longer applies."""
     data = f"{declared}<Events>\r\n{windows()}</Events>".encode(encoding)
     record = only(parse("xml", data))
     assert (record.line, record.fields["computer"]) == (3 if declared else 2, "büro")
@@ -133,8 +133,8 @@ def test_unicode_is_known_by_its_bytes(encoding: str, declared: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "punycode", "no-such-thing"])
-def test_declared_encodings_are_believed_if_xml_has_them(encoding: str) -> None:
-    """Eight-bit encodings are read as declared; of others the bytes that are not UTF-8 become escapes."""
+def test_declared_encoding_is_used_if_xml_supports_it(encoding: str) -> None:
+    """Eight-bit encodings are read as declared; with any other, bytes that are not UTF-8 become escapes."""
     data = f'<?xml version="1.0" encoding="{encoding}"?>{windows()}'.encode("iso-8859-1")
     is_known = encoding in {"iso-8859-1", "windows-1252"}
     assert only(parse("xml", data)).fields["computer"] == ("büro" if is_known else "b\\xfcro")
@@ -161,8 +161,8 @@ def test_declared_encodings_are_believed_if_xml_has_them(encoding: str) -> None:
         ("Exception in thread main\n\tat x\n", 2, "text outside of an event"),
     ],
 )
-def test_a_fault_costs_one_event(damage: str, line: int, reason: str) -> None:
-    """A fault is at its line and column, and the events before and after it are read."""
+def test_fault_does_not_affect_other_events(damage: str, line: int, reason: str) -> None:
+    """A fault has its line and column, and the events before and after it are read."""
     good = '<Event timeMillis="1714982400123" level="INFO"><Message>{}</Message></Event>\n'
     before, fault, after = parse("xml", good.format("before") + damage + good.format("after"))
     assert (fault.line, fault.reason) == (line, reason)
@@ -171,16 +171,16 @@ def test_a_fault_costs_one_event(damage: str, line: int, reason: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["é:", f"{'x' * 99}:"])
-def test_an_event_in_an_event_is_a_fault_however_it_is_called(prefix: str) -> None:
-    """An event inside an event ends the reading of both, also where its name does not look like one's."""
+def test_event_inside_an_event_is_a_fault(prefix: str) -> None:
+    """An event inside an event is a fault for both, even if its prefix is unusual, and the next event is read."""
     good = '<Event timeMillis="1714982400123"/>'
     fault, record = parse("xml", f"<Event timeMillis='1'><{prefix}event >\n{good}")
     assert (fault.line, fault.reason) == (1, "the event that starts here is cut off")
     assert record.line == 2
 
 
-def test_columns_count_in_files_of_one_line() -> None:
-    """An export on one line is read event by event, and a fault names its column in the file."""
+def test_fault_in_a_file_of_one_line_has_its_column() -> None:
+    """A file of one line is read event by event, and a fault has its column in the file."""
     events = [windows().strip() for _ in range(500)]
     events[300] = events[300].replace("büro", "b&ro")
     text = f"<Events>{''.join(events)}</Events>"
@@ -189,8 +189,8 @@ def test_columns_count_in_files_of_one_line() -> None:
     assert items[300].reason == f"not well-formed (invalid token) at column {text.index('b&ro') + 5}"
 
 
-def test_a_log_may_be_appended_to() -> None:
-    """Documents that follow each other in one file are read as one, and XML within a message is left alone."""
+def test_several_documents_in_one_file_are_read() -> None:
+    """Several documents in one file are read as one, and XML inside a message is part of the message."""
     document = '<?xml version="1.0"?>\n<Events>\n{}</Events>\n'
     quoting = LOG4J2.replace("slow", "<![CDATA[<?xml version='1.0'?><Event a='b'/>]]>")
     first, second = parse("xml", document.format(quoting) + document.format(LOG4J2))
@@ -206,14 +206,14 @@ def test_a_log_may_be_appended_to() -> None:
         ("<html>\n</html>", 1, "no event of log4j or Windows in it"),
     ],
 )
-def test_a_truncated_file_says_where(text: str, line: int, reason: str) -> None:
-    """A file that ends too early is a fault at the place where something is left open."""
+def test_incomplete_file_has_a_fault(text: str, line: int, reason: str) -> None:
+    """A file that ends too early, or has no events, has a fault with a line and a reason."""
     *_, fault = parse("xml", text)
     assert (fault.line, fault.reason) == (line, reason)
 
 
-def test_external_entities_are_refused() -> None:
-    """The wrapper that log4j's manual recommends reads another file; it is refused, and no file is read."""
+def test_external_entities_are_rejected() -> None:
+    """A document type that includes another file, as log4j's manual recommends, is rejected."""
     wrapper = (
         '<?xml version="1.0"?>\n<!DOCTYPE log4j:eventSet [<!ENTITY data SYSTEM "file:///etc/hostname">]>\n<a>&data;</a>'
     )
@@ -221,8 +221,8 @@ def test_external_entities_are_refused() -> None:
     assert (fault.line, fault.reason[:27]) == (2, "a document type is refused:")
 
 
-def test_events_that_straddle_reads_are_whole() -> None:
-    """However the stream hands out its bytes, the events are the same."""
+def test_events_may_span_several_reads() -> None:
+    """The events are the same, however few bytes the stream returns at a time."""
     data = (LOG4J1 * 3 + windows() * 3).encode()
 
     class Dribble(io.BytesIO):
