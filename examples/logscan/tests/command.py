@@ -1,4 +1,4 @@
-"""The installed command, and what it is run with."""
+"""The installed command `logscan`, and how tests run it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a process left."""
+    """The result of a process."""
 
     code: int
     out: str
@@ -26,13 +26,13 @@ class Done:
 
     @property
     def json(self) -> Any:
-        """What it printed, read as JSON."""
+        """The output, parsed as JSON."""
         return json.loads(self.out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Logscan:
-    """The installed command, run from the directory of the samples."""
+    """The installed command; it runs in the directory of the samples."""
 
     executable: Path
 
@@ -43,7 +43,7 @@ class Logscan:
         stdout: int = subprocess.PIPE,
         env: Mapping[str, str] | None = None,
     ) -> Done:
-        """Run it to its end; `stdout` may be the descriptor of a file to print to."""
+        """Run the command to its end; `stdout` may be a file descriptor that it writes its output to."""
         done = subprocess.run(
             [self.executable, *arguments],
             cwd=SAMPLES,
@@ -54,10 +54,10 @@ class Logscan:
             check=False,
             timeout=60,
         )
-        return Done(done.returncode, text(done.stdout or b""), text(done.stderr))
+        return Done(code=done.returncode, out=text(done.stdout or b""), err=text(done.stderr))
 
     def start(self, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:
-        """Start it with pipes; `stderr` is the descriptor of where to complain to."""
+        """Start the command with pipes; `stderr` is a file descriptor that it writes its errors to."""
         return subprocess.Popen(
             [self.executable, *arguments],
             env=environment({}),
@@ -67,9 +67,9 @@ class Logscan:
         )
 
     def peak_memory(self, *arguments: str | Path) -> int:
-        """Run it, and return how many bytes its process had in memory at most.
+        """Run the command, and return the peak memory of its process in bytes.
 
-        A small process starts it, because a process counts the memory of the one that started it.
+        A small process starts it, because a new process inherits the peak of the process that starts it.
         """
         command = [sys.executable, "-I", "-c", PEAK, self.executable, *arguments]
         done = subprocess.run(command, env=environment({}), stdout=subprocess.PIPE, check=True, timeout=300)
@@ -84,12 +84,12 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platfor
 
 
 def text(output: bytes) -> str:
-    """Decode what a process printed, with plain line ends; bytes that are not UTF-8 become escapes."""
+    """Decode the output of a process; line ends become LF, and bytes that are not UTF-8 become escapes."""
     return output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment without what would change the command's output, and with `more`."""
+    """Return this process's environment with `more`, and without variables that would change the command's output."""
     dropped = ("PYTHON", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "UV_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "PYTHONUTF8": "1", **more}

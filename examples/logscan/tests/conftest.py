@@ -1,8 +1,9 @@
-"""The sources of logscan, importable; and logscan installed, in an environment of its own."""
+"""The command `logscan`, installed in an environment of its own."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,27 +13,15 @@ from filelock import FileLock
 from uv import find_uv_bin
 
 from .command import Logscan
-from .example import EXAMPLE, PROJECTS
+from .example import PROJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module", autouse=True)
-def sources() -> Iterator[None]:
-    """Make the sources importable, for the tests of this module only."""
-    with pytest.MonkeyPatch.context() as patch:
-        for project in PROJECTS.values():
-            patch.syspath_prepend(project / "src")
-        patch.syspath_prepend(EXAMPLE)
-        yield
-    for name in [name for name in sys.modules if name.startswith(("logscan", "sample_logs"))]:
-        del sys.modules[name]
-
-
 @pytest.fixture(scope="session")
 def logscan(tmp_path_factory: pytest.TempPathFactory) -> Logscan:
-    """Install host and plugins as wheels into an environment that all workers of a test run share."""
+    """Return the command, installed with its plugins as wheels; all workers of a test run share the installation."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -41,11 +30,21 @@ def logscan(tmp_path_factory: pytest.TempPathFactory) -> Logscan:
     with FileLock(shared / "logscan-venv.lock"):
         if not is_installed.exists():
             uv = find_uv_bin()
+            install = [uv, "pip", "install", "--quiet", "--python", str(venv)]
             subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv], check=True)
-            # uv would keep the wheel of a directory until its pyproject.toml changes.
+            # Six projects share one build environment: making one for each takes longer than the rest together.
+            subprocess.run([*install, "hatchling"], check=True)
+            # uv would reuse the wheel of a directory until its pyproject.toml changes.
             fresh = [argument for name in PROJECTS for argument in ("--refresh-package", name)]
-            install = [uv, "pip", "install", "--quiet", "--python", str(venv), *fresh]
-            subprocess.run([*install, *map(str, PROJECTS.values())], check=True)
+            subprocess.run([*install, "--no-build-isolation", *fresh, *map(str, PROJECTS.values())], check=True)
             is_installed.touch()
     scripts = venv / ("Scripts" if sys.platform == "win32" else "bin")
-    return Logscan(scripts / "logscan")
+    return Logscan(executable=scripts / "logscan")
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the processes that a test starts: a shell makes its background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""What the tests of logscan share: where it is, and its parsers as a library."""
+"""Where logscan is, what its samples are, and short ways to call its parsers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import importlib
 import io
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from logscan.contract import Fault
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "logscan"
@@ -44,35 +42,30 @@ every_sample = pytest.mark.parametrize("file", sorted(FORMAT_OF))
 
 
 def parser(name: str) -> Any:
-    """Make the parser of a format, as the host does."""
+    """Return a new parser of a format, made as the host makes it."""
     module, attribute = PARSERS[name]
     return getattr(importlib.import_module(module), attribute)()
 
 
 def parse(name: str, text: str | bytes) -> list[Any]:
-    """Parse all of `text` with the parser of a format."""
+    """Return all records and faults that the parser of a format finds in `text`."""
     data = text.encode() if isinstance(text, str) else text
     return list(parser(name).parse(io.BytesIO(data)))
 
 
 def only(items: list[Any]) -> Any:
-    """Return the one item."""
+    """Return the item of a list that has exactly one."""
     (item,) = items
     return item
 
 
-def host(module: str) -> ModuleType:
-    """Import a module of the host."""
-    return importlib.import_module(f"logscan.{module}")
-
-
 def is_fault(item: Any) -> bool:
-    """Say whether a parser could not read this."""
-    return isinstance(item, host("contract").Fault)
+    """Return whether an item is a fault."""
+    return isinstance(item, Fault)
 
 
 def place(item: Any) -> int:
-    """Return where an item is: its line or its offset."""
+    """Return the line of an item, or in a binary file its offset."""
     where = item.line if item.offset is None else item.offset
     assert isinstance(where, int)
     return where
@@ -84,5 +77,5 @@ def utc(*parts: int) -> datetime:
 
 
 def word(number: int) -> str:
-    """Return a word without digits, another one for every number."""
+    """Return a word without digits, a different one for each number."""
     return "".join("ghijklmnop"[int(digit)] for digit in str(number))

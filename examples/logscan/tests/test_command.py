@@ -1,10 +1,9 @@
-"""The command `logscan`, installed as wheels and run as a user runs it."""
+"""The command `logscan`, installed from wheels and run as a user runs it."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import importlib
 import os
 import select
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sample_logs import generate
 
 from .example import FORMAT_OF, SAMPLE_ENTRIES, SAMPLE_SEED, SAMPLES
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.network
-def test_version_is_the_distribution_s(logscan: Logscan) -> None:
+def test_version_is_that_of_the_distribution(logscan: Logscan) -> None:
     """`--version` prints the version of the installed distribution."""
     assert logscan("--version").out == "logscan 2.0.0\n"
 
 
 @pytest.mark.network
-def test_formats_says_who_brings_them(logscan: Logscan) -> None:
+def test_formats_lists_distribution_and_description(logscan: Logscan) -> None:
     """`formats` lists every format with its distribution, version and description, as text and as JSON."""
     listed = logscan("formats", "--json").json
     assert [(each["name"], each["distribution"], each["version"]) for each in listed] == [
@@ -50,22 +50,22 @@ def test_formats_says_who_brings_them(logscan: Logscan) -> None:
 
 @pytest.mark.network
 def test_scan_reports_every_sample(logscan: Logscan, tmp_path: Path) -> None:
-    """`scan --json` recognises all samples and reports what the generator planted, in the order of the arguments."""
-    written = importlib.import_module("sample_logs").generate(tmp_path, seed=SAMPLE_SEED, entries=SAMPLE_ENTRIES)
+    """`scan --json` recognises all samples and reports what the generator wrote, in the order of the arguments."""
+    written = generate(tmp_path, seed=SAMPLE_SEED, entries=SAMPLE_ENTRIES)
     done = logscan("scan", "--json", *FORMAT_OF)
     assert (done.code, done.err) == (0, "")
-    for (file, format_name), report, planted in zip(FORMAT_OF.items(), done.json, written, strict=True):
+    for (file, format_name), report, expected in zip(FORMAT_OF.items(), done.json, written, strict=True):
         assert (report["file"], report["format"]) == (file, format_name)
-        assert report["records"] == sum(planted.levels.values()) == sum(report["timeline"]["records"])
-        assert {level: count for level, count in report["levels"].items() if count} == planted.levels
+        assert report["records"] == sum(expected.levels.values()) == sum(report["timeline"]["records"])
+        assert {level: count for level, count in report["levels"].items() if count} == expected.levels
         unit = "offset" if format_name in {"utmp", "pcap"} else "line"
-        assert tuple(fault[unit] for fault in report["faults"]["first"]) == planted.faults
-        assert report["faults"]["count"] == len(planted.faults)
+        assert tuple(fault[unit] for fault in report["faults"]["first"]) == expected.faults
+        assert report["faults"]["count"] == len(expected.faults)
 
 
 @pytest.mark.network
-def test_scan_prints_a_report_to_read(logscan: Logscan) -> None:
-    """The text report of a sample is this one, without colours, because it is not printed to a terminal."""
+def test_scan_prints_a_report(logscan: Logscan) -> None:
+    """The report of a sample is exactly this text, without colours if the output is not a terminal."""
     assert logscan("scan", "--top", "3", "app.jsonl").out == (
         "app.jsonl\n"
         "  format    jsonl\n"
@@ -94,37 +94,36 @@ def test_scan_prints_a_report_to_read(logscan: Logscan) -> None:
 
 
 @pytest.mark.network
-def test_faults_of_binary_files_are_at_offsets(logscan: Logscan) -> None:
-    """A binary file has no lines; its faults are at the byte where the record begins."""
+def test_faults_of_binary_files_have_offsets(logscan: Logscan) -> None:
+    """A fault in a binary file has the offset of its record in place of a line."""
     out = logscan("scan", "wtmp").out
     assert " byte 9216  no such time: 1714982448 s and 2147483647 us\n" in out
     assert out.endswith("byte 28800  the last record is cut off: 100 bytes of 384\n")
 
 
 @pytest.mark.network
-def test_gzip_and_standard_input_are_read_alike(logscan: Logscan, tmp_path: Path) -> None:
-    """A file, its gzip and either of them on the standard input give the same report."""
+def test_gzip_and_standard_input_give_the_same_report(logscan: Logscan, tmp_path: Path) -> None:
+    """A file, the same file in gzip, and either of them on standard input give the same report."""
     data = (SAMPLES / "orders.csv").read_bytes()
     packed = tmp_path / "orders.csv.gz"
     packed.write_bytes(gzip.compress(data))
-    (plain,) = logscan("scan", "--json", "orders.csv").json
-    for done in (
-        logscan("scan", "--json", packed),
-        logscan("scan", "--json", "-", stdin=data),
-        logscan("scan", "--json", "-", stdin=packed.read_bytes()),
-    ):
-        assert {**done.json[0], "file": "orders.csv"} == plain
+    plain, *others = logscan("scan", "--json", "orders.csv", packed, "-", stdin=data).json
+    others += logscan("scan", "--json", "-", stdin=packed.read_bytes()).json
+    assert [{**report, "file": "orders.csv"} for report in others] == [plain] * 3
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("content", [b"", b"\n \r\n", gzip.compress(b"")], ids=["empty", "blank", "gzip"])
-def test_empty_file_is_an_empty_report(logscan: Logscan, content: bytes) -> None:
-    """A file with nothing in it is read like any other, and the report says that there was nothing."""
-    done = logscan("scan", "--json", "-", stdin=content)
+def test_empty_file_has_an_empty_report(logscan: Logscan, tmp_path: Path) -> None:
+    """A file that is empty or blank, or the gzip of an empty file, has a report without records."""
+    contents = {"empty": b"", "blank": b"\n \r\n", "gzip": gzip.compress(b"")}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    files = [*(str(tmp_path / name) for name in contents), "-"]
+    done = logscan("scan", "--json", *files)
     assert (done.code, done.err) == (0, "")
     assert done.json == [
         {
-            "file": "-",
+            "file": file,
             "format": None,
             "records": 0,
             "levels": dict.fromkeys(("critical", "error", "warning", "info", "debug", "unknown"), 0),
@@ -134,11 +133,12 @@ def test_empty_file_is_an_empty_report(logscan: Logscan, content: bytes) -> None
             "timeline": None,
             "faults": {"count": 0, "first": []},
         }
+        for file in files
     ]
 
 
 def unreadable_files(directory: Path) -> dict[str, str]:
-    """Make files that cannot be read; return their names and what is to be said of them."""
+    """Create files that cannot be read; return their names and the start of the error message for each."""
     packed = gzip.compress((SAMPLES / "app.jsonl").read_bytes())
     (directory / "directory").mkdir()
     (directory / "cut.gz").write_bytes(packed[:1000])
@@ -154,8 +154,8 @@ def unreadable_files(directory: Path) -> dict[str, str]:
 
 
 @pytest.mark.network
-def test_unreadable_files_are_one_line_each(logscan: Logscan, tmp_path: Path) -> None:
-    """Each file that cannot be read is one line of error, the others are reported, and the exit code is 2."""
+def test_unreadable_files_are_reported_in_one_line_each(logscan: Logscan, tmp_path: Path) -> None:
+    """Each unreadable file is one line of error, the other files are scanned, and the exit code is 2."""
     expected = unreadable_files(tmp_path)
     done = logscan("scan", "--json", *(tmp_path / name for name in expected), "app.jsonl")
     assert done.code == 2
@@ -165,8 +165,8 @@ def test_unreadable_files_are_one_line_each(logscan: Logscan, tmp_path: Path) ->
 
 
 @pytest.mark.network
-def test_unknown_format_is_named_with_a_suggestion(logscan: Logscan) -> None:
-    """A format that is not installed ends the command with a suggestion and the list of formats."""
+def test_unknown_format_has_a_suggestion(logscan: Logscan) -> None:
+    """If a format is not installed, the command fails with a similar name and the list of formats."""
     done = logscan("scan", "--format", "jsnl", "app.jsonl")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
@@ -176,8 +176,8 @@ def test_unknown_format_is_named_with_a_suggestion(logscan: Logscan) -> None:
 
 
 @pytest.mark.network
-def test_given_format_is_taken_as_it_is(logscan: Logscan) -> None:
-    """With `--format` nothing is recognised: a file of another format is read, and all its lines are faults."""
+def test_format_option_overrides_recognition(logscan: Logscan) -> None:
+    """With `--format` a file is read as that format, even if every line is a fault."""
     done = logscan("scan", "--json", "--format", "jsonl", "access.log")
     assert (done.code, done.err) == (0, "")
     (report,) = done.json
@@ -188,15 +188,15 @@ def test_given_format_is_taken_as_it_is(logscan: Logscan) -> None:
 @pytest.mark.network
 @pytest.mark.parametrize("arguments", [(), ("scan",), ("scan", "--top", "-1", "x"), ("scan", "-", "-"), ("scna",)])
 def test_wrong_usage_is_exit_code_2(logscan: Logscan, arguments: tuple[str, ...]) -> None:
-    """Wrong usage prints how to use the command, and no traceback."""
+    """Wrong arguments print the usage, and the exit code is 2."""
     done = logscan(*arguments)
     assert done.code == 2
     assert done.err.startswith("Usage: logscan")
 
 
 @pytest.mark.network
-def test_output_survives_a_poor_encoding(logscan: Logscan, tmp_path: Path) -> None:
-    """A character that the output's encoding does not have, as Latin-1 has no snowman, is printed as its escape."""
+def test_characters_missing_in_the_output_encoding_become_escapes(logscan: Logscan, tmp_path: Path) -> None:
+    """A character that the encoding of the output lacks, such as a snowman in Latin-1, is printed as an escape."""
     file = tmp_path / "a.jsonl"
     file.write_text('{"msg": "gr\u00fc\u00df \u2603 \\ud800"}\n', encoding="utf-8")
     done = logscan("scan", file, env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "iso8859-1"})
@@ -205,10 +205,10 @@ def test_output_survives_a_poor_encoding(logscan: Logscan, tmp_path: Path) -> No
 
 
 @pytest.mark.network
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells a broken pipe in other ways")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows reports a broken pipe in other ways")
 @pytest.mark.parametrize("mode", [(), ("--json",)])
 def test_broken_pipe_ends_quietly(logscan: Logscan, mode: tuple[str, ...]) -> None:
-    """When the reader of its output has gone away, the command ends without a word."""
+    """If the reader of its output has gone, the command ends without an error message."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -220,8 +220,8 @@ def test_broken_pipe_ends_quietly(logscan: Logscan, mode: tuple[str, ...]) -> No
 
 @pytest.mark.network
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_full_disk_is_one_line(logscan: Logscan) -> None:
-    """When the output cannot be written, that is one line of error."""
+def test_full_disk_is_reported_in_one_line(logscan: Logscan) -> None:
+    """If the output cannot be written, the command fails with one line of error."""
     with Path("/dev/full").open("wb") as full:
         done = logscan("scan", "app.jsonl", stdout=full.fileno())
     assert (done.code, done.err) == (2, "logscan: cannot write: No space left on device\n")
@@ -230,7 +230,7 @@ def test_full_disk_is_one_line(logscan: Logscan) -> None:
 @pytest.mark.network
 @pytest.mark.parametrize(("env", "has_colour"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_are_for_terminals(logscan: Logscan, env: Mapping[str, str], *, has_colour: bool) -> None:
-    """On a terminal levels are coloured, unless NO_COLOR is set."""
+    """On a terminal, levels are coloured unless NO_COLOR is set."""
     pty = pytest.importorskip("pty", reason="no terminals to open")
     ours, theirs = pty.openpty()
     try:
@@ -242,8 +242,8 @@ def test_colours_are_for_terminals(logscan: Logscan, env: Mapping[str, str], *, 
 
 
 @pytest.mark.network
-def test_histogram_is_drawn_in_what_the_encoding_has(logscan: Logscan) -> None:
-    """Where the output's encoding has no blocks, the histogram is plain ASCII."""
+def test_histogram_is_ascii_if_the_encoding_is(logscan: Logscan) -> None:
+    """If the encoding of the output has no block characters, the histogram is plain ASCII."""
     out = logscan("scan", "app.jsonl", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}).out
     assert "#################################\n" in out
     assert out.isascii()
@@ -251,11 +251,12 @@ def test_histogram_is_drawn_in_what_the_encoding_has(logscan: Logscan) -> None:
 
 
 @pytest.mark.network
-@pytest.mark.skipif(sys.platform == "win32", reason="no terminals to open, other signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals to open, and other signals")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("mode", [(), ("--json",)])
-def test_progress_is_for_terminals_and_ctrl_c_ends_it(logscan: Logscan, mode: tuple[str, ...]) -> None:
-    """A long scan shows a bar on a terminal; Ctrl-C takes it away, says so in a line, and gives the code 130."""
-    pty = importlib.import_module("pty")
+def test_progress_bar_is_shown_on_a_terminal_until_ctrl_c(logscan: Logscan, mode: tuple[str, ...]) -> None:
+    """A long scan shows a progress bar on a terminal; Ctrl-C ends both with one line and exit code 130."""
+    pty = pytest.importorskip("pty")
     line = (SAMPLES / "app.jsonl").read_bytes().partition(b"\n")[0] + b"\n"
     ours, theirs = pty.openpty()
     with logscan.start("scan", *mode, "-", stderr=theirs) as process:
@@ -279,7 +280,7 @@ def test_progress_is_for_terminals_and_ctrl_c_ends_it(logscan: Logscan, mode: tu
 
 
 def read_all(terminal: int) -> bytes:
-    """Read what is left in a terminal that nobody writes to any more."""
+    """Return the rest of what was written to a terminal that is closed on the other side."""
     data = b""
     with os.fdopen(terminal, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # Linux ends it with an error
         while chunk := stream.read(4096):
@@ -288,8 +289,8 @@ def read_all(terminal: int) -> bytes:
 
 
 @pytest.mark.network
-def test_progress_is_not_for_pipes(logscan: Logscan, tmp_path: Path) -> None:
-    """However long a scan takes, nothing is written to a standard error stream that is no terminal."""
+def test_progress_bar_is_not_written_to_a_pipe(logscan: Logscan, tmp_path: Path) -> None:
+    """A long scan writes nothing to standard error if that is not a terminal."""
     file = tmp_path / "long.jsonl"
     file.write_bytes((SAMPLES / "app.jsonl").read_bytes() * 200)
     done = logscan("scan", "--json", file)
