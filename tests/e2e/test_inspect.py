@@ -38,7 +38,7 @@ def said(onebin: Onebin, *arguments: str | Path, folder: Path, code: int = 0) ->
 
 def of_schema(name: str, text: str) -> Any:
     """Return a JSON document that is what its shipped schema says, with all of its members and no other."""
-    schema = json.loads(files("onebin").joinpath(name).read_text("utf-8"))
+    schema = json.loads(files("onebin.card").joinpath(name).read_text("utf-8"))
     document = json.loads(text)
     jsonschema.Draft202012Validator(schema).validate(document)
     assert document.keys() == schema["properties"].keys()
