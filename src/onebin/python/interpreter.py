@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from packaging.markers import Environment
 from packaging.version import Version
 
 from onebin.errors import InterpreterError, ProcessError
@@ -21,7 +22,7 @@ from onebin.python import uv
 from onebin.system import environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 OLDEST = (3, 10)
 
@@ -34,6 +35,9 @@ _NOT_LIBRARY = frozenset(
 # Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
 import json, os, platform, sys, sysconfig
+version = platform.python_version().rstrip("+")
+own = sys.implementation
+kind = own.version.releaselevel
 var = sysconfig.get_config_var
 names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".a" not in n[-2:]]
 places = [var("LIBDIR"), os.path.join(var("LIBDIR") or "", var("MULTIARCH") or ""), sys.base_prefix,
@@ -45,20 +49,37 @@ if sys.platform == "win32":
     library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
 print(json.dumps({
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
-    "version": platform.python_version().rstrip("+"),
+    "version": version,
     "implementation": platform.python_implementation(),
     "build": sys.version,
     "platform": sysconfig.get_platform(),
     "library": library,
     "prefix": os.path.realpath(sys.base_prefix),
     "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
+    "markers": {
+        "os_name": os.name,
+        "sys_platform": sys.platform,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "python_full_version": version,
+        "implementation_name": own.name,
+        "implementation_version": "%d.%d.%d" % own.version[:3]
+        + ("" if kind == "final" else kind[0] + str(own.version.serial)),
+    },
 }))
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library."""
+    """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library.
+
+    `markers` are the values that environment markers have there (the specification on dependency specifiers, PEP 508).
+    """
 
     executable: Path
     version: str
@@ -68,6 +89,7 @@ class Interpreter:
     library: Path | None
     prefix: Path
     stdlib: tuple[Path, ...]
+    markers: Mapping[str, str] = field(repr=False)
 
     @cached_property
     def standard_library(self) -> tuple[str, ...]:
@@ -93,7 +115,10 @@ class Interpreter:
 
     @property
     def identity(self) -> dict[str, str]:
-        """All that makes two interpreters produce different artifacts."""
+        """Everything that makes two interpreters produce different artifacts.
+
+        Markers are not part of it: some of them name the kernel that happens to run, and what they decide is locked.
+        """
         return {
             "executable": str(self.executable),
             "version": self.version,
@@ -134,6 +159,7 @@ def ask(executable: Path) -> Interpreter:
             library=Path(library) if library else None,
             prefix=Path(facts["prefix"]),
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
+            markers={name: str(facts["markers"][name]) for name in Environment.__annotations__},
         )
     except (ValueError, KeyError, TypeError) as error:
         hint = "name a Python in [bundle] python; `onebin doctor` lists those found"
@@ -153,12 +179,12 @@ def installed() -> list[Interpreter]:
 
 
 def is_new_enough(interpreter: Interpreter) -> bool:
-    """Tell whether PyInstaller and the runtime support this version."""
+    """Return whether PyInstaller and the runtime support this version."""
     return Version(interpreter.version).release >= OLDEST
 
 
 def missing_library_hint(interpreter: Interpreter) -> str:
-    """Say how to get a Python with a shared library, for the ways in which people install Python."""
+    """Return how to get a Python with a shared library, for the usual ways to install Python."""
     return (
         f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: "
         f"PYTHON_CONFIGURE_OPTS=--enable-shared), or take one that uv keeps: uv python install {interpreter.minor}"
@@ -166,7 +192,7 @@ def missing_library_hint(interpreter: Interpreter) -> str:
 
 
 def _module_name(file: PurePath) -> str | None:
-    """Return the dotted name of a file of the standard library, or None if it is no module."""
+    """Return the dotted name of a file of the standard library, or None if it is not a module."""
     stem, _, suffix = file.name.partition(".")
     if suffix != "py" and not suffix.endswith(("so", "pyd")):
         return None
@@ -177,7 +203,7 @@ def _module_name(file: PurePath) -> str | None:
 
 
 def _library_files(top: Path) -> Iterator[PurePath]:
-    """Yield the files below a folder, relative to it, leaving out what holds no modules (site-packages is one)."""
+    """Yield the files below a folder, relative to it, without folders that hold no modules, such as site-packages."""
     for folder, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_LIBRARY]
         yield from (

@@ -1,6 +1,6 @@
-"""What a staged distribution requires of the others, as its METADATA says and for the stage's Python.
+"""Find which staged distributions require which others, by their METADATA and for the stage's Python.
 
-Enters: a Survey. Leaves: edges between canonical names. Markers and extras are those of the specification on
+Takes a Survey and returns edges between canonical names. Markers and extras are those of the specification on
 dependency specifiers (PEP 508).
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
@@ -23,13 +22,11 @@ Targets = Callable[[str, str], tuple[tuple[str, str], ...]]
 
 
 def targets_of(survey: Survey) -> Targets:
-    """Return a function that tells what a distribution with one extra ("": none) needs, each with its extras.
+    """Return a function that returns what a distribution with one extra ("": none) needs, each with its extras.
 
-    Markers are read for this machine and the stage's Python.
+    Markers are evaluated for the stage's Python.
     """
-    python = survey.interpreter
-    own = {"python_version": python.minor, "python_full_version": python.version}
-    environment = {**{name: str(value) for name, value in default_environment().items()}, **own}
+    markers = survey.interpreter.markers
 
     @cache
     def targets(name: str, extra: str) -> tuple[tuple[str, str], ...]:
@@ -37,7 +34,7 @@ def targets_of(survey: Survey) -> Targets:
         return tuple(
             (str(canonicalize_name(requirement.name)), wanted)
             for requirement in (found.requires if found else ())
-            if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
+            if requirement.marker is None or requirement.marker.evaluate({**markers, "extra": extra})
             for wanted in ("", *requirement.extras)
         )
 
@@ -45,7 +42,7 @@ def targets_of(survey: Survey) -> Targets:
 
 
 def edges(survey: Survey, wanted: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return which locked distributions each one requires, when these (name, extra) pairs are asked for."""
+    """Return the locked distributions that each one requires if these (name, extra) pairs are asked for."""
     targets = targets_of(survey)
     found: dict[str, set[str]] = {name: set() for name in survey.distributions}
     seen: set[tuple[str, str]] = set()

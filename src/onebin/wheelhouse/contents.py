@@ -12,11 +12,10 @@ from __future__ import annotations
 import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import tomli_w
-from packaging.markers import default_environment
 from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError, PylockValidationError
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -28,8 +27,9 @@ from onebin.wheelhouse.git import repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
+    from packaging.markers import Environment
     from packaging.tags import Tag
 
     from onebin.lock import Lock, Pin
@@ -53,12 +53,9 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
 
     Local paths and repositories have no archive. Raises VendorError for archives that no index has.
     """
-    environment = default_environment()
-    environment["python_version"] = python.minor
-    environment["python_full_version"] = python.version
     try:
         lock = Pylock.from_dict(tomllib.loads(text))
-        chosen = list(lock.select(environment=environment, tags=_tags(python)))
+        chosen = list(lock.select(environment=cast("Environment", python.markers), tags=_tags(python)))
     except (PylockSelectError, PylockValidationError) as error:
         finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
         raise VendorError("the lock cannot be used on this machine", [finding]) from error
@@ -115,13 +112,13 @@ def _compare(directory: Path, name: str, sha256: str, package: str) -> Iterator[
 
 
 def _pinned(directory: Path, sums: Iterable[str], pin: Pin) -> Iterator[Finding]:
-    """Yield what is wrong with the file of a package of the tool chain, whose name the lock does not have."""
+    """Yield what is wrong with the file of a package of the toolchain, whose name the lock does not have."""
     names = {*sums, *(file.name for file in directory.glob("*.whl"))}
     known = sorted(name for name in names if _identity(name) == (pin.name, pin.version))
     there = [directory / name for name in known if (directory / name).is_file()]
     if not there:
         name = known[0] if known else f"{canonicalize_name(pin.name).replace('-', '_')}-{pin.version}-*.whl"
-        yield Finding(display(directory / name), "it is missing, and the tool chain needs it")
+        yield Finding(display(directory / name), "it is missing, and the toolchain needs it")
     elif not any(sha256_of_file(file) in pin.hashes for file in there):
         yield Finding(display(there[0]), "its bytes changed: they do not have a SHA-256 that was locked")
 
