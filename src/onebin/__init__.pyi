@@ -27,10 +27,12 @@ from .card import (
     Difference as Difference,
     Facts as Facts,
     Inspected as Inspected,
+    LibcFacts as LibcFacts,
     PluginFacts as PluginFacts,
     Report as Report,
     diff as diff,
     inspect as inspect,
+    other_licences as other_licences,
 )
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
 from .manifest import (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 class OnebinError(Exception):

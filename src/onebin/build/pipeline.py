@@ -21,7 +21,7 @@ from onebin.target import libc_of
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.build.events import Events
     from onebin.build.request import BuildRequest

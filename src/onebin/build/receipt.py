@@ -2,7 +2,7 @@
 
 Enters: a Lock and all else that decides what an artifact is. Leaves: whether the file at the output is that very
 artifact. A receipt is kept in the cache under a key of every input: the manifest with the files that it adds, the lock,
-local projects by content, the interpreter, the tool chain, the launcher, a bundled C library, how it was to be packed
+local projects by content, the interpreter, the toolchain, the launcher, a bundled C library, how it was to be packed
 and proven, and onebin itself.
 """
 
@@ -12,7 +12,7 @@ import functools
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import __version__, card, launcher

@@ -35,7 +35,7 @@ from .file import Payload as Payload, append as append, check as check, located 
 from .onedir import verify_onedir as verify_onedir
 from .owners import (
     BESIDE as BESIDE,
-    BOOT_LOADER as BOOT_LOADER,
+    BOOTLOADER as BOOTLOADER,
     C_LIBRARY as C_LIBRARY,
     CONTENTS as CONTENTS,
     DISTRIBUTION as DISTRIBUTION,
@@ -43,6 +43,8 @@ from .owners import (
     LAUNCHER as LAUNCHER,
     MANIFEST as MANIFEST,
     ONEBIN as ONEBIN,
+    OTHER_LICENCES as OTHER_LICENCES,
     SYSTEM as SYSTEM,
+    other_licences as other_licences,
 )
 from .report import Inspected as Inspected, Report as Report, digest as digest, inspect as inspect

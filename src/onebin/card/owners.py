@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onebin.card.report import Report
+
 INTERPRETER = "interpreter"
 SYSTEM = "system"
 ONEBIN = "onebin"
-BOOT_LOADER = "boot loader"
+BOOTLOADER = "bootloader"
 MANIFEST = "manifest"
 C_LIBRARY = "C library"
 # What PyInstaller calls the folder beside the executable.
@@ -14,3 +21,21 @@ DISTRIBUTION = "distribution"
 LAUNCHER = "launcher"
 # Before the paths of all that lies beside the executable.
 BESIDE = f"{CONTENTS}/"
+
+# What is in every artifact beside the distributions, with the licences (SPDX) of those who made it.
+OTHER_LICENCES: Mapping[str, str] = {
+    INTERPRETER: "Python-2.0.1",
+    BOOTLOADER: "GPL-2.0-or-later WITH Bootloader-exception",
+    ONEBIN: "Apache-2.0",
+}
+
+
+def other_licences(report: Report) -> list[tuple[str, str]]:
+    """Return name, version and licence of what is in an artifact beside its distributions, for people."""
+    python = report["interpreter"]
+    maker = next((each["version"] for each in report["toolchain"] if each["name"] == "pyinstaller"), "")
+    return [
+        (f"{python['implementation']} {python['version']}", OTHER_LICENCES[INTERPRETER]),
+        (f"PyInstaller's bootloader {maker}", OTHER_LICENCES[BOOTLOADER]),
+        (f"onebin {report['onebin']}", OTHER_LICENCES[ONEBIN]),
+    ]

@@ -5,7 +5,7 @@ from .file import (
     parse as parse,
     staleness as staleness,
 )
-from .resolve import (
+from .resolution import (
     TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT,
     Lock as Lock,
     LockedPackage as LockedPackage,

@@ -21,7 +21,7 @@ from onebin.system import display, sha256_of, sha256_of_file, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.manifest import Manifest
@@ -137,7 +137,7 @@ def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     if edited:
         yield f"it was edited by hand: {', '.join(edited)}"
     if own["toolchain-digest"] != sha256_of(own["toolchain"]):
-        yield "its tool chain was edited by hand"
+        yield "its toolchain was edited by hand"
     named = {own["host"], *own["plugins"].values()}
     answers = sha256_of([own["host"], own["plugins"]])
     if not named <= {canonicalize_name(name) for name in found} or own["answers-digest"] != answers:

@@ -17,7 +17,7 @@ from onebin.system import absolute, display, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.manifest import Host, Manifest, PluginRow
     from onebin.python import PackageSource

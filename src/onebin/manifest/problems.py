@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name

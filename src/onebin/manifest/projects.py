@@ -11,7 +11,7 @@ from onebin.system import display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.manifest.load import Manifest
 

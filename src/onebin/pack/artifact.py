@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import card
@@ -74,20 +74,6 @@ class Artifact:
                 raise
             finally:
                 _remove(aside)
-
-
-def write_beside(output: Path, suffix: str, text: str) -> Path:
-    """Write a text file beside an artifact, under its name with a suffix, in one move; raises PackError."""
-    file = output.with_name(output.name + suffix)
-    with os_errors(PackError, "write", file):
-        draft = _draft(file, folder=False)
-        try:
-            draft.write_text(text, "utf-8")
-            draft.chmod(_READABLE)
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-    return file
 
 
 def check_writable(output: Path, name: str, *, folder: bool) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from onebin.card import BOOT_LOADER, INTERPRETER, ONEBIN
 from onebin.survey import edges
 
 if TYPE_CHECKING:
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from onebin.check import Plan
     from onebin.survey import Distribution
 
-# What is in every artifact beside the locked distributions, under the licences of those who made it (SPDX).
-OTHER_LICENCES: Mapping[str, str] = {
-    INTERPRETER: "Python-2.0.1",
-    BOOT_LOADER: "GPL-2.0-or-later WITH Bootloader-exception",
-    ONEBIN: "Apache-2.0",
-}
 _LICENCE_FILE = re.compile(r"^(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)", re.IGNORECASE)
 # Some put the whole text of their licence into METADATA: its first line says which one it is, or nothing does.
 _LONGEST_NAME = 200

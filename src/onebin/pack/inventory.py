@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onebin.card import BESIDE, BOOT_LOADER
+from onebin.card import BESIDE, BOOTLOADER
 from onebin.errors import PackError
 from onebin.system import sha256_of_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card import FileFacts, ModuleFacts
     from onebin.freeze import FrozenTree
@@ -64,7 +64,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _file(path: Path, name: str, owners: Mapping[str, str]) -> FileFacts:
-    owner = owners.get(name.removeprefix(BESIDE), "") if name.startswith(BESIDE) else BOOT_LOADER
+    owner = owners.get(name.removeprefix(BESIDE), "") if name.startswith(BESIDE) else BOOTLOADER
     if path.is_symlink():
         target = path.readlink().as_posix()
         size = len(target.encode())

@@ -18,7 +18,7 @@ from onebin.card import Payload
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedRandom
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 RELEASE_LEVEL = 19
 _WINDOW_LOG = 23

@@ -22,8 +22,7 @@ from cyclonedx.spdx import fixup_id, is_expression
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from onebin.card import BOOT_LOADER, C_LIBRARY, INTERPRETER, LAUNCHER, ONEBIN, SYSTEM
-from onebin.pack.components import OTHER_LICENCES
+from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, LAUNCHER, ONEBIN, OTHER_LICENCES, SYSTEM
 from onebin.system import sha256_of
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _distribution(row: DistributionFacts, role: str | None) -> Component:
 
 
 def _others(facts: Facts) -> Iterator[Component]:
-    """Yield what no distribution brought: the interpreter, the boot loader, onebin's own parts, system libraries."""
+    """Yield what no distribution brought: the interpreter, the bootloader, onebin's own parts, system libraries."""
     python, own = facts["interpreter"], facts["onebin"]
     yield Component(
         name=python["implementation"],
@@ -92,11 +91,11 @@ def _others(facts: Facts) -> Iterator[Component]:
     )
     maker = next((each["version"] for each in facts["toolchain"] if each["name"] == _MAKER), None)
     yield Component(
-        name="PyInstaller's boot loader",
+        name="PyInstaller's bootloader",
         version=maker,
-        bom_ref=BOOT_LOADER,
+        bom_ref=BOOTLOADER,
         purl=PackageURL("pypi", name=_MAKER, version=maker),
-        licenses=_licences([OTHER_LICENCES[BOOT_LOADER]]),
+        licenses=_licences([OTHER_LICENCES[BOOTLOADER]]),
     )
     licences = _licences([OTHER_LICENCES[ONEBIN]])
     yield Component(name="onebin-runtime", version=own, bom_ref=ONEBIN, licenses=licences)

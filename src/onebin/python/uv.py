@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from dataclasses import dataclass
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv import find_uv_bin

@@ -1,2 +1,2 @@
-from .recover import LocalPath as LocalPath, Recovered as Recovered, recover as recover
-from .reproduce import reproduce as reproduce
+from .recovery import LocalPath as LocalPath, Recovered as Recovered, recover as recover
+from .reproduction import reproduce as reproduce

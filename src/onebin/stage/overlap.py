@@ -18,7 +18,7 @@ from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)

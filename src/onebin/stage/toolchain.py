@@ -1,4 +1,4 @@
-"""Install the tool chain (PyInstaller and its hooks) into a directory of its own, apart from every stage.
+"""Install the toolchain (PyInstaller and its hooks) into a directory of its own, apart from every stage.
 
 It runs under the stage's interpreter but is no part of the stage, so that the host's own versions of shared packages
 win, and nothing of it is there to be collected.
@@ -21,7 +21,7 @@ from onebin.python import uv
 from onebin.system import environment, run, sha256_of
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.lock import Lock
@@ -72,7 +72,7 @@ def _imported_part(hook: Path, target: str) -> str | None:
 
 
 def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Toolchain:
-    """Return the tool chain that a lock pins, installing it if the cache has none; raises StageError."""
+    """Return the toolchain that a lock pins, installing it if the cache has none; raises StageError."""
     requirements = "".join(
         f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
         for pin in lock.toolchain
@@ -90,10 +90,10 @@ def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Too
                 source=source,
             )
         except uv.Failure as failure:
-            raise failure.become(StageError, "the tool chain (PyInstaller) cannot be installed") from failure
+            raise failure.become(StageError, "the toolchain (PyInstaller) cannot be installed") from failure
         # What cannot be compiled is for another Python, and is not imported.
         run([lock.interpreter.executable, *_COMPILE, partial / "packages"], env=environment(PYTHONHASHSEED="0"))
 
-    with os_errors(StageError, "install the tool chain in", cache.directory):
+    with os_errors(StageError, "install the toolchain in", cache.directory):
         entry = cache.ensure(KIND, key, make)
     return Toolchain(key=key, directory=entry / "packages")

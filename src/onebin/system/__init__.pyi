@@ -21,5 +21,5 @@ from .process import (
     stream as stream,
 )
 from .resources import driver_dir as driver_dir, runtime_dir as runtime_dir, templates_dir as templates_dir
-from .scratch import scratch as scratch
+from .temporary import scratch as scratch
 from .wording import count as count, did_you_mean as did_you_mean, either as either, similar as similar

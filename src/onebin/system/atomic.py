@@ -1,11 +1,6 @@
-"""Write a file in one move: whoever looks sees the old one or the new one, whole."""
+"""Replace files and folders in one move: whoever looks sees the old one or the new one, whole."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
 
 import ctypes
 import os
@@ -13,7 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
@@ -31,12 +29,6 @@ def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-
-
-_AT_FDCWD = -100
-
-
-_RENAME_EXCHANGE = 2
 
 
 def exchange(first: Path, second: Path) -> bool:

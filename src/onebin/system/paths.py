@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 
 def absolute(path: Path) -> Path:

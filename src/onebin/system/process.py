@@ -24,7 +24,7 @@ if sys.platform == "linux":
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 TAIL_LINES = 20
 STILL_RUNNING = "still running after"

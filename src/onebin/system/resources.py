@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 
 
 def templates_dir() -> Path:

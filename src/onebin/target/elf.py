@@ -19,7 +19,7 @@ from elftools.elf.segments import InterpSegment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 _MAGIC = b"\x7fELF"
 _PREFIX = "GLIBC_"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from onebin.card import BOOT_LOADER
+from onebin.card import BOOTLOADER
 from onebin.target import elf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card import GlibcNeed, LibcFacts
 
@@ -22,7 +22,7 @@ def needs(sources: Mapping[str, Path], owners: Mapping[str, Sequence[str]], exec
     """Return what each file of a frozen tree needs, given the source of each place, and the places by owner."""
     owner_of = {place: owner for owner, places in owners.items() for place in places}
     found = (need_of(place, owner_of[place], source) for place, source in sorted(sources.items()))
-    return [need for need in (*found, need_of(executable.name, BOOT_LOADER, executable)) if need]
+    return [need for need in (*found, need_of(executable.name, BOOTLOADER, executable)) if need]
 
 
 def libc_facts(found: Iterable[GlibcNeed], kind: Literal["system", "bundled"]) -> LibcFacts:

@@ -20,7 +20,7 @@ from onebin.system import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 ECOSYSTEM = "PyPI"
 _SHOWN = 50

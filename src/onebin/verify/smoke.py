@@ -20,7 +20,7 @@ from onebin.system import Completed, run, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.check import Plan

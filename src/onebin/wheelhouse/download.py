@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 

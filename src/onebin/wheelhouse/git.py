@@ -18,7 +18,7 @@ from onebin.system import environment, redact, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 _SECONDS = 1800.0
 _REF = "refs/heads/onebin-locked"

@@ -60,7 +60,7 @@ def _lines(found: Difference, names: tuple[str, str], *, with_files: bool) -> li
             lines.append(field(_LABELS.get(key, key), f"{side['old']} -> {side['new']}"))
     lines += _changes("plugins", found["plugins"])
     lines += _changes("packages", found["distributions"])
-    lines += _changes("tool chain", found["toolchain"])
+    lines += _changes("toolchain", found["toolchain"])
     lines += _each_file(found) if with_files else _files(found)
     lines += _text("manifest", found["manifest"])
     lines += _text("lock", found["lock"])[:1]

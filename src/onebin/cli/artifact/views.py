@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.card import BOOT_LOADER, INTERPRETER, ONEBIN
+import onebin
 from onebin.cli.page import faint, field, heading, one_line, table, width
 from onebin.cli.report import plain
-from onebin.pack import OTHER_LICENCES
 from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin.card import LibcFacts, PluginFacts, Report
+    from onebin import LibcFacts, PluginFacts, Report
 
 _SHOWN_LICENCES = 4
 _LAYOUTS = {
@@ -70,18 +69,11 @@ def files(report: Report) -> list[str]:
 
 def licences(report: Report) -> list[str]:
     """Return each distribution with its licences, and the names of the files that hold them."""
-    python = report["interpreter"]
-    maker = next((each["version"] for each in report["toolchain"] if each["name"] == "pyinstaller"), "")
-    others = [
-        (f"{python['implementation']} {python['version']}", OTHER_LICENCES[INTERPRETER]),
-        (f"PyInstaller's boot loader {maker}", OTHER_LICENCES[BOOT_LOADER]),
-        (f"onebin {report['onebin']}", OTHER_LICENCES[ONEBIN]),
-    ]
     rows = [
         (f"{each['name']} {each['version']}", ", ".join(each["licences"]) or "says nothing")
         for each in report["distributions"]
     ]
-    lines = table([*rows, *others], indent=0)
+    lines = table([*rows, *onebin.other_licences(report)], indent=0)
     for number, each in reversed(list(enumerate(report["distributions"]))):
         lines[number + 1 : number + 1] = [faint(f"    {name}") for name in each["licence_files"]]
     return lines

@@ -24,7 +24,7 @@ from onebin.system import sha256_of, sha256_of_tree, write_atomic
 from onebin.wheelhouse import redirected, repositories, supplied
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.lock import Lock

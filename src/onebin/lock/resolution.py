@@ -4,7 +4,7 @@ Enters: a Manifest. Leaves: a Lock that fits it. Refuses: local paths that are n
 each other, and under `--locked` a lock that is missing, stale or edited.
 
 What PEP 751 does not hold is in the lock's `[tool.onebin]` table: what the manifest wanted, which package answers
-which plugin row, the interpreter, digests that betray an edit, and the tool chain with its hashes.
+which plugin row, the interpreter, digests that betray an edit, and the toolchain with its hashes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -71,7 +71,7 @@ class LockedPackage:
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One package of the tool chain: exactly this version, with one of these SHA-256 hashes."""
+    """One package of the toolchain: exactly this version, with one of these SHA-256 hashes."""
 
     name: str
     version: str
@@ -243,7 +243,7 @@ def _resolve_toolchain(scratch: Path, python: Interpreter, options: LockOptions)
             limits=uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source),
         )
     except uv.Failure as failure:
-        raise failure.become(LockError, "the tool chain (PyInstaller) cannot be resolved") from failure
+        raise failure.become(LockError, "the toolchain (PyInstaller) cannot be resolved") from failure
     packages = tomllib.loads(draft.read_text("utf-8"))["packages"]
     return [
         {

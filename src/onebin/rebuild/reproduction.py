@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -22,7 +22,7 @@ from onebin.errors import Finding, InterpreterError, OnebinError, VerifyError, o
 from onebin.lock import staleness
 from onebin.manifest import Manifest
 from onebin.python import find
-from onebin.rebuild.recover import local_paths, lock_data, recover_facts
+from onebin.rebuild.recovery import local_paths, lock_data, recover_facts
 from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, is_there, scratch, sha256_of_file
 from onebin.verify import Verified, check_origin
 from onebin.workspace import MANIFEST_NAME, Workspace
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onebin.build import Events
     from onebin.card import Facts, FileChange
     from onebin.python import Interpreter
-    from onebin.rebuild.recover import LocalPath
+    from onebin.rebuild.recovery import LocalPath
 
 _SHOWN = 20
 _MARSHALS_SETS_IN_ORDER = Version("3.11")  # bpo-37596
@@ -195,7 +195,7 @@ def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
         hint = "freeze a newer Python, or see whether only modules with such sets differ"
         yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
     if facts["toolchain"] != here["toolchain"]:
-        yield Finding("tool chain", "what froze it is not what its lock pins", "do not trust the file")
+        yield Finding("toolchain", "what froze it is not what its lock pins", "do not trust the file")
     tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
     for tool in facts["build"]["tools"]:
         if (version := tools.get(tool["name"])) != tool["version"]:

@@ -1,6 +1,6 @@
 """Fill a wheelhouse: a folder with all that a lock needs, so that it can be built where there is no network.
 
-Enters: a lock and a folder. Leaves: in the folder every archive of the lock, the tool chain, what local projects and
+Enters: a lock and a folder. Leaves: in the folder every archive of the lock, the toolchain, what local projects and
 allowed source distributions need to be built, and the launcher if onebin does not carry it; each with its SHA-256 in
 `SHA256SUMS`. Refuses, all together: what cannot be downloaded, or is not what the lock says.
 """
@@ -15,7 +15,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from shutil import copy2
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class _House:
         return None
 
     def toolchain(self) -> Sequence[Archived]:
-        """Return the files of the tool chain that the lock pins; raises VendorError."""
+        """Return the files of the toolchain that the lock pins; raises VendorError."""
         pins = {pin.name: pin for pin in self.lock.toolchain}
         wanted = [f"{pin.name}=={pin.version}" for pin in pins.values()]
         found = self._resolved(wanted, "toolchain", leave_out=TOOLCHAIN_LEFT_OUT)
@@ -142,7 +142,7 @@ class _House:
         if changed:
             findings = [Finding(each.name, "the index has other bytes than the lock says") for each in changed]
             raise VendorError(
-                "the tool chain is not what the lock says", findings, "do not trust this index, or lock anew"
+                "the toolchain is not what the lock says", findings, "do not trust this index, or lock anew"
             )
         return list(found.values())
 

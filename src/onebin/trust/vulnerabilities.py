@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is audited: packages and tool chain with their versions, and in words what no advisory of PyPI is about."""
+    """What is audited: packages and toolchain with their versions, and in words what no advisory of PyPI is about."""
 
     name: str
     packages: Mapping[str, str]
@@ -39,7 +39,7 @@ class Subject:
 class Vulnerability:
     """A package that is affected. `aliases` are all other names of the advisory; `unclear` says why it may not be.
 
-    `is_tool` says that it is of the tool chain, of which an artifact has the boot loader only.
+    `is_tool` says that it is of the toolchain, of which an artifact has the bootloader only.
     """
 
     package: str
@@ -91,7 +91,7 @@ def of_artifact(file: Path) -> Subject:
 
 
 def of_lock(file: Path) -> Subject:
-    """Return what is in a lock (PEP 751), with the tool chain if it is onebin's; raises LockError."""
+    """Return what is in a lock (PEP 751), with the toolchain if it is onebin's; raises LockError."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
         rows = [(str(canonicalize_name(row["name"])), row.get("version")) for row in data["packages"]]
