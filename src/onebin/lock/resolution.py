@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from onebin.lock.file import (
 )
 from onebin.manifest import check_projects
 from onebin.python import INDEXES, find, uv
-from onebin.system import absolute, display, scratch, sha256_of, sha256_of_file
+from onebin.system import absolute, display, scratch, sha256_of, sha256_of_file, sha256_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,14 @@ class LockedPackage:
     def is_project(self) -> bool:
         """Whether it is built from local sources, which may change under the same lock."""
         return self.path is not None and self.path.is_dir()
+
+    @cached_property
+    def sources_sha256(self) -> str | None:
+        """The digest of a local project's sources, or of a local archive; None for any other package.
+
+        It is computed once, so that a whole build works with one state of the sources. Raises OSError.
+        """
+        return None if self.path is None else sha256_of_tree(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from onebin.cache import Cache
 from onebin.errors import StageError, os_errors
 from onebin.python import uv
 from onebin.stage.overlap import overlaps
-from onebin.system import sha256_of, sha256_of_tree, write_atomic
+from onebin.system import sha256_of, write_atomic
 from onebin.wheelhouse import redirected, repositories, supplied
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def find(lock: Lock, cache: Cache, *, moment: int) -> Stage | None:
 def stage_key(lock: Lock, moment: int) -> str:
     """Return the digest of everything that decides what is in a stage."""
     with os_errors(StageError, "read the local projects of", lock.file):
-        projects = {package.name: sha256_of_tree(package.path) for package in lock.packages if package.path}
+        projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
     packages = {package.name: package.digest for package in lock.packages}
     # A project's build may take up the moment.
     return sha256_of(

@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -62,7 +62,7 @@ class SurveyCache:
 def _key(info: Path, package: LockedPackage) -> str:
     record = info / "RECORD"
     recorded = sha256_of_file(record) if record.exists() else None
-    return sha256_of([info.name, package.digest, recorded, package.path and sha256_of_tree(package.path)])
+    return sha256_of([info.name, package.digest, recorded, package.sources_sha256])
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from onebin.survey.words import Words, is_odd, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 
 # The distribution of `onebin_runtime`, of which onebin brings its own copy.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 # Shorter names occur in any text, so they count only as whole words.
 _LONG = 6

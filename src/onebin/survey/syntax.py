@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
