@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
+from onebin.card import Description
 from onebin.check import PlannedPlugin, graph_lines
 from onebin.errors import FreezeError, os_errors
 from onebin.source.collection import collect
@@ -20,11 +21,11 @@ from onebin.source.fits import fits_of
 from onebin.source.isolation import isolated
 from onebin.source.templates import render_python
 from onebin.survey import importable
-from onebin.system import driver_dir, runtime_dir, sha256_of
+from onebin.system import driver_dir, runtime_dir, sha256_of, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.check import Plan
     from onebin.stage import Toolchain
@@ -62,10 +63,10 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     freeze = plan.manifest.freeze
     generated = {
         REGISTRY: render_registry(plan),
-        "onebin_facts.py": render_python("facts.py.j2", facts=json.loads(json.dumps(describe(plan))), **facts),
+        "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
-        "no_ctypes.py": '"""What the boot loader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
+        "no_ctypes.py": '"""What the bootloader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
         "onebin_runpath.py": driver_dir().joinpath("runpath.py").read_text("utf-8"),
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
         f"{name}.spec": render_python(
