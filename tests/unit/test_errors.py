@@ -16,8 +16,13 @@ def _classes(base: type[OnebinError] = OnebinError) -> list[type[OnebinError]]:
 
 
 def test_exit_codes_are_unique() -> None:
-    """Each class of error that is raised has an exit code of its own; 2 is click's for wrong usage."""
-    codes = [each.exit_code for each in _classes() if each is not errors.FindingsError]
+    """Each class of error that is raised has an exit code of its own; 2 is click's for wrong usage.
+
+    A violated contract is one way in which a plan fails, and has the exit code of a plan.
+    """
+    assert issubclass(errors.ContractError, errors.PlanError)
+    assert errors.ContractError.exit_code == errors.PlanError.exit_code
+    codes = [each.exit_code for each in _classes() if each not in {errors.FindingsError, errors.ContractError}]
     assert len(codes) == len(set(codes))
     assert 2 not in codes
     assert 0 not in codes
@@ -34,7 +39,7 @@ def test_readme_lists_every_exit_code() -> None:
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, "no space is left"),
+        (errno.ENOSPC, "no space left"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "permission"),
         (errno.EISDIR, "directory"),

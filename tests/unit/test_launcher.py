@@ -110,7 +110,7 @@ def test_a_source_that_does_not_compile_is_an_error(
 def test_compiling_from_the_shell_fails_in_words(tmp_path: Path) -> None:
     """Without a network and a cache, whoever makes a checkout ready is told what is missing and what to do."""
     env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
-    command = [sys.executable, "-m", "onebin.cli.launchers", "linux-aarch64"]
+    command = [sys.executable, "-m", "onebin.cli.machine.launchers", "linux-aarch64"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == PackError.exit_code, done.stderr
     assert done.stderr.startswith("error: ")

@@ -74,7 +74,7 @@ def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.
     pid = tmp_path / "pid"
     child = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     parent = (
-        "import signal, sys\nfrom onebin.cli import _interrupt\nfrom onebin.process import run, environment\n"
+        "import signal, sys\nfrom onebin.cli import _interrupt\nfrom onebin.system import run, environment\n"
         "signal.signal(signal.SIGTERM, _interrupt)\n"
         f"try:\n    run([sys.executable, '-c', {child!r}], env=environment())\n"
         "except KeyboardInterrupt:\n    sys.exit(130)"

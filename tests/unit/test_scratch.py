@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.system.scratch import scratch
+from onebin.system.temporary import scratch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HOLDER = """
 import sys, time
-from onebin.scratch import scratch
+from onebin.system import scratch
 with scratch() as directory:
     (directory / "file").write_text("half")
     print(directory, flush=True)
