@@ -1,6 +1,6 @@
-"""The errors a user can cause, each with the exit code of its class.
+"""The errors that a user can cause, each class with its own exit code.
 
-Nothing else in onebin decides on exit codes, and nothing but the command line turns an error into text.
+Exit codes are defined here and nowhere else. Only the command line turns an error into text.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class OnebinError(Exception):
-    """An error that says in one line what is wrong and where, and in `hint` what to do about it."""
+    """An error whose message says in one line what is wrong and where; `hint` says what to do about it."""
 
     exit_code: ClassVar[int] = 1
-    # Where else what this error is about could be written.
-    elsewhere: ClassVar[str] = "choose another place"
+    # The hint when a file cannot be written: how to choose another location.
+    elsewhere: ClassVar[str] = "choose another location"
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class OnebinError(Exception):
 
 
 class FindingsError(OnebinError):
-    """An error that holds every finding of its stage, so that all of them are mended in one go."""
+    """An error that holds every finding of its stage, so that all of them can be fixed at once."""
 
     def __init__(self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None) -> None:
         super().__init__(summary, hint)
@@ -39,7 +39,7 @@ class FindingsError(OnebinError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: where it is, what it is, and what to do about it."""
+    """One problem: where it is, what it is, and what to do about it."""
 
     where: str
     message: str
@@ -47,27 +47,27 @@ class Finding:
 
 
 class Findings:
-    """Collects what is wrong with a bundle, so that everything is reported together."""
+    """Collects the problems of a bundle, so that all of them are reported together."""
 
     def __init__(self) -> None:
         self._found: list[tuple[type[FindingsError], str, Finding]] = []
 
     def add(self, error: type[FindingsError], summary: str, findings: Iterable[Finding]) -> None:
-        """Note findings, with the error and the summary that they would have if they were the only ones."""
+        """Record findings, with the error and summary to raise if there are no others."""
         self._found.extend((error, summary, finding) for finding in findings)
 
     def __enter__(self) -> None:
-        """Begin a block whose findings are noted instead of being raised."""
+        """Begin a block whose findings are recorded instead of being raised."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        """Note the findings of an error that the block raised; any other exception goes on."""
+        """Record the findings of an error that the block raised; any other exception propagates."""
         if not isinstance(error, FindingsError):
             return False
         self.add(type(error), error.message, error.findings)
         return True
 
     def check(self, summary: str) -> None:
-        """Raise what was noted: the one kind of error, or PlanError with this summary for findings of several kinds."""
+        """Raise what was recorded: as the one error, or as PlanError with this summary if there are several kinds."""
         kinds = {(error, own) for error, own, _ in self._found}
         if not kinds:
             return
@@ -76,51 +76,51 @@ class Findings:
 
 
 class ManifestError(FindingsError):
-    """The manifest is missing, is not TOML, or does not say what a manifest says."""
+    """The manifest is missing, is not TOML, or is invalid."""
 
     exit_code = 3
 
 
 class LockError(OnebinError):
-    """The lock cannot be made, or does not fit the manifest."""
+    """The lock cannot be created, or does not match the manifest."""
 
     exit_code = 4
-    elsewhere = "make the manifest's folder writable: the lock lies beside it"
+    elsewhere = "make the manifest's folder writable: the lock is written there"
 
 
 class StageError(OnebinError):
     """The lock cannot be installed."""
 
     exit_code = 5
-    elsewhere = "set ONEBIN_CACHE_DIR to another place"
+    elsewhere = "set ONEBIN_CACHE_DIR to another location"
 
 
 class PlanError(FindingsError):
-    """Host and plugins do not fit together; holds everything that was found before the freeze."""
+    """The host and its plugins do not fit together; holds everything that was found before the freeze."""
 
     exit_code = 6
 
 
 class ContractError(PlanError):
-    """Plugins do not fit their contracts, and nothing else is wrong; holds every violation."""
+    """Plugins violate their contracts, and nothing else is wrong; holds every violation."""
 
 
 class FreezeError(OnebinError):
     """PyInstaller failed, or left out something that was declared."""
 
     exit_code = 7
-    elsewhere = "set ONEBIN_CACHE_DIR to another place"
+    elsewhere = "set ONEBIN_CACHE_DIR to another location"
 
 
 class PackError(OnebinError):
     """The artifact cannot be written."""
 
     exit_code = 8
-    elsewhere = "choose another place with -o"
+    elsewhere = "choose another location with -o"
 
 
 class VerifyError(FindingsError):
-    """The artifact does not behave as the stage does."""
+    """The artifact does not behave like the stage."""
 
     exit_code = 9
 
@@ -138,38 +138,38 @@ class ProcessError(OnebinError):
 
 
 class InterpreterError(OnebinError):
-    """The Python to freeze is not there, or cannot be frozen."""
+    """The Python to freeze was not found, or cannot be frozen."""
 
     exit_code = 11
 
 
 class ArtifactError(OnebinError):
-    """A file is not an artifact of onebin, or is damaged."""
+    """A file was not built by onebin, or is damaged."""
 
     exit_code = 12
 
 
 class TargetError(FindingsError):
-    """The artifact would not run on the machines that the manifest names; holds every file that is to blame."""
+    """The artifact would not run on the target machines of the manifest; holds every file that prevents it."""
 
     exit_code = 13
 
 
 class SignatureError(OnebinError):
-    """A file cannot be signed, or is not signed by a key that is trusted."""
+    """A file cannot be signed, or is not signed by a trusted key."""
 
     exit_code = 14
 
 
 class VendorError(FindingsError):
-    """A folder of `onebin vendor` cannot be filled, or lacks what a build needs; holds every file."""
+    """A vendor directory cannot be filled, or lacks something that a build needs; holds every file."""
 
     exit_code = 15
-    elsewhere = "name another folder"
+    elsewhere = "name another directory"
 
 
 class AuditError(FindingsError):
-    """A package has a known vulnerability; holds every one."""
+    """A package has a known vulnerability; holds all of them."""
 
     exit_code = 16
 
@@ -186,17 +186,17 @@ class InterruptedBuildError(OnebinError):
     exit_code = 130
 
 
-# How other programs say that a disk is full, or a quota.
+# How other programs report a full disk or an exceeded quota.
 NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
 
 _CAUSES = {
-    errno.ENOSPC: "no space is left",
-    errno.EDQUOT: "the disk quota is used up",
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the disk quota is exceeded",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
     errno.EISDIR: "it is a directory",
-    errno.ENOENT: "a folder on the way there does not exist",
+    errno.ENOENT: "a parent directory does not exist",
     errno.EEXIST: "a part of the path is not a directory",
     errno.ENOTDIR: "a part of the path is not a directory",
     errno.ENAMETOOLONG: "the name is too long",
@@ -207,13 +207,13 @@ _REMEDIES = {
     errno.EDQUOT: "free some space there, or {elsewhere}",
     errno.EACCES: "check the owner and mode of that path, or {elsewhere}",
     errno.EPERM: "check the owner and mode of that path, or {elsewhere}",
-    errno.ENOENT: "make that folder first, or {elsewhere}",
+    errno.ENOENT: "create that directory first, or {elsewhere}",
 }
 
 
 @contextmanager
 def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[None]:
-    """Turn an OSError from the block into `become`, with the file system's reason in plain words.
+    """Turn an OSError from the block into the error class `become`, with the reason in plain words.
 
     `doing` completes the sentence "cannot ...": `os_errors(PackError, "write the artifact", path)`.
     """

@@ -1,4 +1,4 @@
-"""Every location that onebin reads or writes, in one frozen value."""
+"""All locations that onebin reads or writes, in one frozen value."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CACHE_VARIABLE = "ONEBIN_CACHE_DIR"
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Where one bundle is built: its manifest, the cache, and the output; all paths absolute.
+    """Where one bundle is built: its manifest, the cache and the output. All paths are absolute.
 
-    `output` is None for the default, `dist/<name>` beside the manifest. `lock_dir` is the manifest's directory, or a
-    private one for a bundle that has no manifest file.
+    `output` is None for the default, `dist/<name>` next to the manifest. `lock_dir` is the manifest's directory, or a
+    private one for a bundle without a manifest file.
     """
 
     manifest_file: Path
@@ -31,7 +31,7 @@ class Workspace:
 
     @classmethod
     def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
-        """Return the workspace of a manifest file, or of the `bundle.toml` in a directory."""
+        """Return the workspace for a manifest file, or for the `bundle.toml` in a directory."""
         is_folder = is_there(manifest) and manifest.is_dir()
         file = absolute(manifest / MANIFEST_NAME if is_folder else manifest)
         return cls(
@@ -43,15 +43,15 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """The manifest's directory, to which its relative paths refer."""
+        """The manifest's directory; its relative paths start here."""
         return self.manifest_file.parent
 
     def lock_file(self, name: str) -> Path:
-        """Return the lock's file; PEP 751 allows no dot inside the name."""
+        """Return the path of the lock file. PEP 751 allows no dot inside the name."""
         return self.lock_dir / f"pylock.{name.replace('.', '-')}.toml"
 
     def output_file(self, name: str) -> Path:
-        """Return where the artifact goes."""
+        """Return the path that the artifact is written to."""
         if self.output is not None:
             return self.output
         return self.directory / "dist" / (f"{name}.exe" if sys.platform == "win32" else name)
@@ -63,6 +63,6 @@ class Workspace:
 
 
 def default_cache_dir() -> Path:
-    """Return `ONEBIN_CACHE_DIR`, or the platform's directory for caches of this user."""
+    """Return `ONEBIN_CACHE_DIR`, or this user's cache directory on this platform."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("onebin", appauthor=False))

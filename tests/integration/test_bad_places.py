@@ -195,7 +195,7 @@ def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: s
         script += f"\nmount -o remount,ro {shlex.quote(str(out))}"
     under = namespaced(script, after=f"(cd {shlex.quote(str(out))}; ls -A; cat tiny) > {shlex.quote(str(listing))}")
     refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, under=under, may_write=())
-    reason = "no space is left" if mount == "full" else "the file system is read-only"
+    reason = "no space left" if mount == "full" else "the file system is read-only"
     refusal.says("out/tiny", reason, hint="-o")
     assert listing.read_text() == "tiny\nprevious", "the previous artifact stays, alone"
 
@@ -205,7 +205,7 @@ def test_a_folder_without_permission_is_refused(warm_bench: Bench) -> None:
     out = warm_bench.directory / "out"
     out.mkdir(mode=0o555)
     refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, under=unprivileged(), may_write=())
-    refusal.says("out/tiny", "permission is denied", hint="mode")
+    refusal.says("out/tiny", "permission denied", hint="mode")
 
 
 def test_a_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str)
 
 @pytest.mark.parametrize("size", ["16k", "2m"])
 def test_a_cache_that_cannot_hold_the_tool_chain_is_refused(bench: Bench, size: str) -> None:
-    """The tool chain that does not fit into the cache is reported the same way."""
+    """The toolchain that does not fit into the cache is reported the same way."""
     bench.manifest("greet-hello")
     bench.accepts("check")
     place, listing = bench.cache / "toolchains", bench.directory.parent / "listing"
@@ -282,7 +282,7 @@ def test_a_cache_without_permission_is_refused(bench: Bench) -> None:
     bench.manifest("greet-hello")
     bench.cache.mkdir(mode=0o555)
     refusal = bench.refuses(error=StageError, under=unprivileged())
-    refusal.says(str(bench.cache), "permission is denied", hint="mode")
+    refusal.says(str(bench.cache), "permission denied", hint="mode")
 
 
 def test_a_build_that_failed_for_space_succeeds_with_it(bench: Bench) -> None:
