@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: demo test lint types unit format schema soak bench launcher-check clean
+.PHONY: demo test lint types unit format schema launchers soak bench launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -19,7 +19,7 @@ unit: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 types: .venv/installed
 	$(BIN)/mypy
@@ -29,9 +29,13 @@ format: .venv/installed
 	$(BIN)/ruff format .
 
 schema: .venv/installed
-	$(BIN)/python -m onebin.manifest > src/onebin/bundle.schema.json
+	$(BIN)/python -m onebin.manifest.schema > src/onebin/manifest/bundle.schema.json
 	$(BIN)/python -m onebin.card.report > src/onebin/card/inspect.schema.json
 	$(BIN)/python -m onebin.card.diff > src/onebin/card/diff.schema.json
+
+# Compile launchers into the package, as a release carries them: make launchers PLATFORM="linux-x86_64 linux-aarch64"
+launchers: .venv/installed
+	$(BIN)/python -m onebin.cli.machine.launchers $(PLATFORM)
 
 # The long tests and their figures (docs/reliability.md), load, and the figures of examples/logscan/README.md: hours.
 # Without atheris, which has no wheel for every platform, its test is skipped.

@@ -20,9 +20,5 @@ from .pipeline import (
     vendor as vendor,
 )
 from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
-from .request import (
-    BuildRequest as BuildRequest,
-    BuildResult as BuildResult,
-    LockResult as LockResult,
-    PlanResult as PlanResult,
-)
+from .request import BuildRequest as BuildRequest
+from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult

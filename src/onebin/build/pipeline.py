@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.build import receipt
 from onebin.build.events import Detail, Note, ignore, output, step
-from onebin.build.request import BuildResult, LockResult, PlanResult
+from onebin.build.results import BuildResult, LockResult, PlanResult
 from onebin.check import check, check_needs, graph_lines
 from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze

@@ -1,12 +1,10 @@
-"""What to build, and what came of it: plain data, so that both can be stored or sent to another machine."""
+"""What to build, as plain data that can be stored or sent to another machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
 
-from onebin.card import Facts, HostFacts, PluginFacts  # noqa: TC001  # pydantic reads the types of these fields
-from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.manifest import Manifest  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.python import INDEXES, PackageSource
 from onebin.system import sha256_of, source_date_epoch, to_json
@@ -48,43 +46,3 @@ class BuildRequest:
         """The digest of every option that decides what is built; the manifest and all that it names are not in it."""
         chosen = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _MEANS}
         return sha256_of({name: to_json(value) for name, value in chosen.items()})
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanResult:
-    """A bundle that passed every check before the freeze.
-
-    `plugins` are in the order of registration; `precedences` and `graph` (lines for people) say what decided on it.
-    """
-
-    name: str
-    host: HostFacts
-    plugins: tuple[PluginFacts, ...]
-    precedences: tuple[Precedence, ...]
-    graph: tuple[str, ...]
-    notices: tuple[str, ...]
-    lock_sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockResult:
-    """A lock that fits its manifest: its file, the SHA-256 of that, its packages, and what this run changed.
-
-    A local project has no version; `changes` are lines for people.
-    """
-
-    file: Path
-    sha256: str
-    packages: tuple[dict[str, str | None], ...]
-    changes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildResult:
-    """A published artifact and the facts on its card; `is_new` is false if it was there and up to date."""
-
-    file: Path
-    facts: Facts
-    is_verified: bool
-    is_new: bool
-    notices: tuple[str, ...] = ()

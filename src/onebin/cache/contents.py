@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
-from filelock import Timeout
-
 from onebin.cache.store import Cache
 from onebin.system import size_of
 
@@ -76,7 +74,7 @@ class Entry:
         lock = Cache(self.path.parents[1]).lock(self.kind, self.name.split(".", 1)[0], blocking=False)
         try:
             lock.acquire()
-        except Timeout:
+        except TimeoutError:
             yield False
             return
         try:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from filelock import FileLock
 
 _PARTIAL = ".partial"
 
@@ -76,18 +76,20 @@ class Cache:
             if key == held:
                 _remove(leftover)
                 continue
-            with suppress(Timeout), self.lock(kind, key, blocking=False):
+            with suppress(TimeoutError), self.lock(kind, key, blocking=False):
                 _remove(leftover)
 
     def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
-        """Return the lock under which an entry is made or removed; raises Timeout if it is taken and may not block."""
+        """Return the lock under which an entry is made or removed; raises TimeoutError if it is taken and may not wait."""
         (self.directory / kind).mkdir(parents=True, exist_ok=True)
         return self.guard(f"{kind}-{key}", blocking=blocking)
 
     def guard(self, name: str, *, blocking: bool = True) -> FileLock:
-        """Return a lock between processes that share this cache, by a name of its own; raises Timeout and OSError."""
+        """Return a lock between processes that share this cache, by name; raises TimeoutError and OSError."""
         locks = self.directory / "locks"
         locks.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock  # noqa: PLC0415  # commands that only read the cache start faster without it
+
         return FileLock(locks / f"{name}.lock", blocking=blocking)
 
 

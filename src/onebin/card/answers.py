@@ -58,12 +58,9 @@ class Answers(TypedDict):
     registered: NotRequired[list[tuple[str, str, str]]]
 
 
-_ANSWERS: TypeAdapter[Answers] = TypeAdapter(Answers)
-
-
 def read_answers(text: str) -> Answers:
     """Return a probe's answers from its JSON; raises ValueError for anything else."""
-    return _ANSWERS.validate_json(text)
+    return TypeAdapter(Answers).validate_json(text)
 
 
 def comparable(outcome: Outcome) -> Outcome:

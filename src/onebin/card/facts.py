@@ -217,9 +217,6 @@ def part(kind: type[Part], facts: Mapping[str, Any]) -> Part:
     return cast("Part", {name: facts[name] for name in kind.__annotations__})
 
 
-_FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
-
-
 def read_facts(text: bytes) -> Facts:
     """Return the facts in a card's JSON; raises ValueError for anything else."""
-    return _FACTS.validate_json(text)
+    return TypeAdapter(Facts).validate_json(text)

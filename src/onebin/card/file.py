@@ -17,7 +17,6 @@ import stat
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import zstandard
@@ -28,7 +27,7 @@ from onebin.system import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
     from typing import IO, BinaryIO
 
 FORMAT = 3
@@ -59,6 +58,8 @@ class Payload:
 
 def tools() -> list[Release]:
     """Return the libraries beside onebin that write parts of an artifact, as they are installed."""
+    from importlib.metadata import version  # noqa: PLC0415  # what only reads cards starts faster without it
+
     return [Release(name=name, version=version(name)) for name in _TOOLS]
 
 

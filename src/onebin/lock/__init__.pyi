@@ -5,12 +5,5 @@ from .file import (
     parse as parse,
     staleness as staleness,
 )
-from .resolution import (
-    TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT,
-    Lock as Lock,
-    LockedPackage as LockedPackage,
-    LockOptions as LockOptions,
-    Pin as Pin,
-    read as read,
-    resolve as resolve,
-)
+from .lock import Lock as Lock, LockedPackage as LockedPackage, Pin as Pin, read as read
+from .resolution import TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT, LockOptions as LockOptions, resolve as resolve

@@ -71,7 +71,6 @@ class _Shape(TypedDict):
     tool: _Tool
 
 
-_SHAPE: TypeAdapter[_Shape] = TypeAdapter(_Shape)
 NOT_OURS: dict[str, Any] = {"not": "ours"}
 
 
@@ -92,7 +91,7 @@ def parse(text: str) -> dict[str, Any]:
     """Return the data in a lock's text, or `NOT_OURS` if it is not TOML or not what onebin writes."""
     try:
         data = tomllib.loads(text)
-        _SHAPE.validate_python(data)
+        TypeAdapter(_Shape).validate_python(data)
     except (ValueError, RecursionError):  # brackets can be nested deeper than the parser can go
         return NOT_OURS
     return data

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +28,16 @@ from onebin.lock.file import (
     NOT_OURS,
     changed_packages,
     package_digests,
-    plain,
     project_digests,
     read_data,
     staleness,
     wanted,
     write,
 )
+from onebin.lock.lock import Lock, lock_from
 from onebin.manifest import check_projects
 from onebin.python import INDEXES, find, uv
-from onebin.system import absolute, display, scratch, sha256_of, sha256_of_file, sha256_of_tree
+from onebin.system import absolute, display, scratch, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,64 +52,6 @@ TOOLCHAIN_REQUIREMENTS = ("pyinstaller>=6.22.3", "pyinstaller-hooks-contrib")
 # PyInstaller depends on setuptools but runs without it; were it importable, PyInstaller would offer setuptools'
 # vendored copies to hosts that never asked for them.
 TOOLCHAIN_LEFT_OUT = ("setuptools",)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockedPackage:
-    """One package of the lock; `version` and `path` are as PEP 751 has them: a local project has a path, no version."""
-
-    name: str
-    version: str | None
-    path: Path | None
-    digest: str
-
-    @property
-    def is_project(self) -> bool:
-        """Whether it is built from local sources, which may change under the same lock."""
-        return self.path is not None and self.path.is_dir()
-
-    @cached_property
-    def sources_sha256(self) -> str | None:
-        """The digest of a local project's sources, or of a local archive; None for any other package.
-
-        It is computed once, so that a whole build works with one state of the sources. Raises OSError.
-        """
-        return None if self.path is None else sha256_of_tree(self.path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pin:
-    """One package of the toolchain: exactly this version, with one of these SHA-256 hashes."""
-
-    name: str
-    version: str
-    hashes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lock:
-    """A lock that fits its manifest and interpreter.
-
-    `digest` is the SHA-256 of the file. `answers` maps each plugin row to the package that answers it, or None for a
-    row of modules only. `buildable` names the packages that may be built from source, None is for all. `changes` says
-    in lines for people what this run changed in the file.
-    """
-
-    file: Path
-    text: str
-    digest: str
-    interpreter: Interpreter
-    packages: tuple[LockedPackage, ...]
-    host: str
-    answers: Mapping[str, str | None]
-    toolchain: tuple[Pin, ...]
-    buildable: frozenset[str] | None
-    changes: tuple[str, ...] = ()
-
-    @property
-    def projects(self) -> tuple[LockedPackage, ...]:
-        """The packages that are built from local sources."""
-        return tuple(package for package in self.packages if package.is_project)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +87,7 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     _check_upgrades(options.upgrade, old, file)
     reasons = staleness(old, manifest, python)
     if not reasons and options.upgrade == ():
-        return _lock(file, old, manifest, python, changes=())
+        return lock_from(file, old, manifest, python, changes=())
     if not options.may_write:
         raise LockError(
             f"{display(file)} does not fit the manifest: {'; '.join(reasons)}",
@@ -154,7 +96,7 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     _renew(manifest, workspace, old, python, options)
     new = read_data(file)
     # For a first lock, the list of what came would be the lock itself.
-    return _lock(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
+    return lock_from(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
 
 
 def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file: Path) -> None:
@@ -165,14 +107,6 @@ def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file:
         raise LockError(
             f"{display(file)} has no package {', '.join(unknown)}", "upgrade what it has, or add the plugin"
         )
-
-
-def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
-    """Return the lock as it lies there if it fits the manifest, else None; writes nothing."""
-    python = find(manifest.bundle.python, manifest.directory)
-    file = workspace.lock_file(manifest.bundle.name)
-    data = read_data(file)
-    return None if staleness(data, manifest, python) else _lock(file, data, manifest, python, changes=())
 
 
 def _renew(
@@ -309,35 +243,3 @@ def _answer(row: Host | PluginRow, local: Mapping[str, str], directory: Path) ->
     if answer is None:
         raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
     return answer
-
-
-def _lock(
-    file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
-) -> Lock:
-    own = data["tool"]["onebin"]
-    text = file.read_bytes().decode("utf-8")  # line ends and all: its digest is that of the file
-    return Lock(
-        file=file,
-        text=text,
-        digest=sha256_of_file(file),
-        interpreter=python,
-        packages=tuple(_package(package, file.parent) for package in data["packages"]),
-        host=own["host"],
-        answers={row: own["plugins"].get(row) for row in own["plugins-wanted"]},
-        toolchain=tuple(
-            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"])) for pin in own["toolchain"]
-        ),
-        buildable=lock_sources.buildable(manifest, data["packages"]),
-        changes=changes,
-    )
-
-
-def _package(package: Mapping[str, Any], directory: Path) -> LockedPackage:
-    source = package.get("directory") or package.get("archive") or {}
-    path = source.get("path")
-    return LockedPackage(
-        name=str(canonicalize_name(package["name"])),
-        version=package.get("version"),
-        path=None if path is None else Path(os.path.normpath(directory / path)),
-        digest=sha256_of(plain(package)),
-    )

@@ -10,7 +10,7 @@ from .load import (
     Host as Host,
     Manifest as Manifest,
     PluginRow as PluginRow,
-    schema as schema,
 )
 from .model import Layout as Layout, is_excluded as is_excluded
 from .projects import check_projects as check_projects
+from .schema import manifest_schema as manifest_schema

@@ -4,24 +4,19 @@ A file enters, a frozen `Manifest` leaves. Everything that is wrong with the fil
 of one `ManifestError`: each with its line, its key, what was expected and what to do. Whether the paths, packages
 and modules it names exist is for later stages to say.
 
-`python -m onebin.manifest` prints the JSON Schema that is shipped as bundle.schema.json.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from onebin.errors import ManifestError
 from onebin.manifest.model import (
     Bundle,
-    Document,
     ExtensionPoint,
     Freeze,
     Host,
@@ -38,7 +33,7 @@ from onebin.system import display
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_core.core_schema import CoreSchema, DictSchema, NullableSchema, WithDefaultSchema
+    from pydantic_core.core_schema import CoreSchema
 
 __all__ = [
     "Bundle",
@@ -50,7 +45,6 @@ __all__ = [
     "PluginRow",
     "Target",
     "Verify",
-    "schema",
 ]
 
 
@@ -127,31 +121,3 @@ class Manifest:
 
 def _named(name: str, table: PluginTable) -> PluginRow:
     return PluginRow.model_construct({*table.model_fields_set, "name"}, name=name, **dict(table))
-
-
-class _EditorSchema(GenerateJsonSchema):
-    """A schema without null, which TOML does not have, and without titles that only repeat the key."""
-
-    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        json_schema = super().default_schema(schema)
-        return {key: value for key, value in json_schema.items() if (key, value) != ("default", None)}
-
-    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
-        json_schema = super().dict_schema(schema)
-        return json_schema | ({"additionalProperties": False} if "patternProperties" in json_schema else {})
-
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # pydantic's signature
-        return False
-
-
-def schema() -> dict[str, Any]:
-    """Return the manifest's JSON Schema (draft 2020-12), which editors use to complete and check bundle.toml."""
-    dialect = {"$schema": GenerateJsonSchema.schema_dialect}
-    return dialect | Document.model_json_schema(schema_generator=_EditorSchema)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

@@ -5,7 +5,7 @@ The models say what one table holds; `manifest_problems` says in words what a fi
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from packaging.requirements import Requirement
@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
 )
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from onebin.manifest import fields as kinds
@@ -46,9 +45,9 @@ class Table(BaseModel):
         return [entry.alias or name for name, entry in cls.model_fields.items()]
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         json_schema = handler.resolve_ref_schema(handler(core))
-        rules: list[JsonSchemaValue] = [{"oneOf": _required(keys)} for keys in cls.exactly_one]
+        rules: list[dict[str, Any]] = [{"oneOf": _required(keys)} for keys in cls.exactly_one]
         rules += [{"not": {"required": list(pair)}} for pair in combinations(cls.at_most_one, 2)]
         rules += [{"if": _has(*when, required=True), "then": _has(*then)} for when, then in cls.only_with.items()]
         if rules:
@@ -58,11 +57,11 @@ class Table(BaseModel):
         return json_schema
 
 
-def _required(keys: tuple[str, ...]) -> list[JsonSchemaValue]:
+def _required(keys: tuple[str, ...]) -> list[dict[str, Any]]:
     return [{"required": [key]} for key in keys]
 
 
-def _has(key: str, value: str, *, required: bool = False) -> JsonSchemaValue:
+def _has(key: str, value: str, *, required: bool = False) -> dict[str, Any]:
     return {"properties": {key: {"const": value}}} | ({"required": [key]} if required else {})
 
 

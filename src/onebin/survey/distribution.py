@@ -6,7 +6,6 @@ installed projects and on entry points), METADATA what it requires, and its sour
 
 from __future__ import annotations
 
-import importlib.metadata
 import keyword
 import unicodedata
 from contextlib import suppress
@@ -22,6 +21,7 @@ from onebin.survey.syntax import Behaviour, behaviour_of, read_code
 from onebin.survey.words import Words, is_odd, words_of
 
 if TYPE_CHECKING:
+    import importlib.metadata
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
@@ -127,6 +127,8 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
 
     `library` are the top-level names of the standard library, which no distribution can replace.
     """
+    import importlib.metadata  # noqa: PLC0415  # surveys that are kept are read without it
+
     distribution = importlib.metadata.PathDistribution(directory)
     site_packages, info = directory.parent, directory.name
     title = distribution.metadata["Name"]

@@ -9,14 +9,18 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.page import show, table
 from onebin.cli.report import print_json
 from onebin.system import display
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from onebin import PluginStatus
+
+
+_TITLES = ("plugin", "wanted", "locked", "contributes")
 
 
 @click.command("list", epilog="Example: onebin list --json")
@@ -33,20 +37,13 @@ def list_command(manifest: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in plugins])
     elif plugins:
-        _show(plugins)
+        show(table([_TITLES, *_rows(plugins)], indent=0))
     else:
         click.echo(f"{display(request.manifest.file)} has no plugins; add one with: onebin add NAME")
 
 
-def _show(plugins: Sequence[PluginStatus]) -> None:
-    from rich.console import Console  # noqa: PLC0415  # with --json the command starts faster without it
-    from rich.table import Table  # noqa: PLC0415  # as above
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("plugin", "wanted", "locked", "contributes"):
-        table.add_column(title, overflow="fold")
+def _rows(plugins: Sequence[PluginStatus]) -> Iterator[tuple[str, str, str, str]]:
     for each in plugins:
         points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
-        contributes = "\n".join([*points, *each.modules]) or "not staged"
-        table.add_row(each.name, each.wanted, each.locked or "not locked", contributes)
-    Console(highlight=False).print(table)
+        contributes = "; ".join([*points, *each.modules]) or "not staged"
+        yield each.name, each.wanted, each.locked or "not locked", contributes

@@ -1,0 +1,49 @@
+"""What came of a request, as plain data that can be stored or sent to another machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
+
+from onebin.card import Facts, HostFacts, PluginFacts  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types of these fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanResult:
+    """A bundle that passed every check before the freeze.
+
+    `plugins` are in the order of registration; `precedences` and `graph` (lines for people) say what decided on it.
+    """
+
+    name: str
+    host: HostFacts
+    plugins: tuple[PluginFacts, ...]
+    precedences: tuple[Precedence, ...]
+    graph: tuple[str, ...]
+    notices: tuple[str, ...]
+    lock_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockResult:
+    """A lock that fits its manifest: its file, the SHA-256 of that, its packages, and what this run changed.
+
+    A local project has no version; `changes` are lines for people.
+    """
+
+    file: Path
+    sha256: str
+    packages: tuple[dict[str, str | None], ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """A published artifact and the facts on its card; `is_new` is false if it was there and up to date."""
+
+    file: Path
+    facts: Facts
+    is_verified: bool
+    is_new: bool
+    notices: tuple[str, ...] = ()

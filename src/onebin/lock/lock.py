@@ -1,0 +1,122 @@
+"""A lock that fits its manifest, read from its file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from onebin.lock.file import plain, read_data, staleness
+from onebin.lock.sources import buildable
+from onebin.python import find
+from onebin.system import sha256_of, sha256_of_file, sha256_of_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onebin.manifest import Manifest
+    from onebin.python import Interpreter
+    from onebin.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedPackage:
+    """One package of the lock; `version` and `path` are as PEP 751 has them: a local project has a path, no version."""
+
+    name: str
+    version: str | None
+    path: Path | None
+    digest: str
+
+    @property
+    def is_project(self) -> bool:
+        """Whether it is built from local sources, which may change under the same lock."""
+        return self.path is not None and self.path.is_dir()
+
+    @cached_property
+    def sources_sha256(self) -> str | None:
+        """The digest of a local project's sources, or of a local archive; None for any other package.
+
+        It is computed once, so that a whole build works with one state of the sources. Raises OSError.
+        """
+        return None if self.path is None else sha256_of_tree(self.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """One package of the toolchain: exactly this version, with one of these SHA-256 hashes."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """A lock that fits its manifest and interpreter.
+
+    `digest` is the SHA-256 of the file. `answers` maps each plugin row to the package that answers it, or None for a
+    row of modules only. `buildable` names the packages that may be built from source, None is for all. `changes` says
+    in lines for people what this run changed in the file.
+    """
+
+    file: Path
+    text: str
+    digest: str
+    interpreter: Interpreter
+    packages: tuple[LockedPackage, ...]
+    host: str
+    answers: Mapping[str, str | None]
+    toolchain: tuple[Pin, ...]
+    buildable: frozenset[str] | None
+    changes: tuple[str, ...] = ()
+
+    @property
+    def projects(self) -> tuple[LockedPackage, ...]:
+        """The packages that are built from local sources."""
+        return tuple(package for package in self.packages if package.is_project)
+
+
+def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
+    """Return the lock as it lies there if it fits the manifest, else None; writes nothing."""
+    python = find(manifest.bundle.python, manifest.directory)
+    file = workspace.lock_file(manifest.bundle.name)
+    data = read_data(file)
+    return None if staleness(data, manifest, python) else lock_from(file, data, manifest, python, changes=())
+
+
+def lock_from(
+    file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
+) -> Lock:
+    """Return a lock, given its file and its data, which must fit; raises OSError."""
+    own = data["tool"]["onebin"]
+    text = file.read_bytes().decode("utf-8")  # line ends and all: its digest is that of the file
+    return Lock(
+        file=file,
+        text=text,
+        digest=sha256_of_file(file),
+        interpreter=python,
+        packages=tuple(_package(package, file.parent) for package in data["packages"]),
+        host=own["host"],
+        answers={row: own["plugins"].get(row) for row in own["plugins-wanted"]},
+        toolchain=tuple(
+            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"])) for pin in own["toolchain"]
+        ),
+        buildable=buildable(manifest, data["packages"]),
+        changes=changes,
+    )
+
+
+def _package(package: Mapping[str, Any], directory: Path) -> LockedPackage:
+    source = package.get("directory") or package.get("archive") or {}
+    path = source.get("path")
+    return LockedPackage(
+        name=str(canonicalize_name(package["name"])),
+        version=package.get("version"),
+        path=None if path is None else Path(os.path.normpath(directory / path)),
+        digest=sha256_of(plain(package)),
+    )
