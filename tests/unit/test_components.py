@@ -6,6 +6,7 @@ from email import message_from_string
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from onebin.pack.components import _digests, _licences, _source
@@ -84,9 +85,10 @@ class _Requiring:
 def test_what_is_required_depends_on_extras_and_markers() -> None:
     """An extra counts if anything asks for it, a marker if it fits the stage's Python; what is not locked does not."""
     python = object.__new__(Interpreter)
-    object.__setattr__(python, "version", "3.10.4")
+    markers = {**default_environment(), "python_version": "3.10", "python_full_version": "3.10.4"}
+    object.__setattr__(python, "markers", markers)
     survey: Any = type("Survey", (), {})()
-    survey.stage = type("Stage", (), {"lock": type("Lock", (), {"interpreter": python})})
+    survey.interpreter = python
     survey.distributions = {
         "host": _Requiring("Dep_One[fast]", "tomli; python_version < '3.11'", "gone; python_version > '3.11'", "other"),
         "dep-one": _Requiring("tomli; extra == 'fast'", "host; extra == 'never'", "dep-one[all]"),
