@@ -167,7 +167,7 @@ def test_locks_are_read_or_refused(
     manifest = Manifest.load(folder / "bundle.toml")
     monkeypatch.chdir(tmp_path)
     # The same answer each time, without a process; the face's name is that of the function.
-    monkeypatch.setattr(import_module("onebin.lock.resolve"), "find", cache(find))
+    monkeypatch.setattr(import_module("onebin.lock.resolution"), "find", cache(find))
     workspace = Workspace(manifest_file=manifest.file, cache_dir=tmp_path / "cache", lock_dir=folder / "fuzzed")
     workspace.lock_dir.mkdir(exist_ok=True)
     file = workspace.lock_file("tiny")

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from onebin.card.diff import compare, schema
-from onebin.cli.differences import difference
+from onebin.cli.artifact.diff import _lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def compared(change: Callable[[dict[str, Any]], object], *, same_bytes: bool = F
 
 def shown(found: Difference, *, with_files: bool = False) -> list[str]:
     """Return what a user sees of a difference."""
-    return "\n".join(difference(found, ("a", "b"), with_files=with_files)).splitlines()
+    return "\n".join(_lines(found, ("a", "b"), with_files=with_files)).splitlines()
 
 
 def test_the_same_is_the_same() -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.card import diff as difference, file as card, report as inspecting
-from onebin.cli import page, views
+from onebin.card import file as card, inspect, report
+from onebin.card.diff import schema as diff_schema
+from onebin.cli import page
+from onebin.cli.artifact import views
 from onebin.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ LONG = "word " * 40
 
 @pytest.mark.parametrize(
     ("file", "schema"),
-    [("inspect.schema.json", inspecting.schema), ("diff.schema.json", difference.schema)],
+    [("inspect.schema.json", report.schema), ("diff.schema.json", diff_schema)],
     ids=["inspect", "diff"],
 )
 def test_the_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
@@ -37,7 +39,7 @@ def test_a_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> No
     (tmp_path / "other").write_text("x")
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(ArtifactError, match=r"is a folder with (no|more than one) artifact in it"):
-        inspecting.inspect(tmp_path)
+        inspect(tmp_path)
 
 
 def test_the_artifact_in_a_folder_is_found(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.edit import Edited, add_plugins, create_manifest, remove_plugins

@@ -8,8 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from onebin.errors import ManifestError
 from onebin.manifest.toml import MAX_BYTES, key_path, lines, parse_toml, read, shown

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from onebin.errors import ArtifactError, ManifestError, OnebinError
-from onebin.manifest import load as manifests
-from onebin.rebuild import recover as recovery
-from onebin.rebuild import reproduce as rebuild
+from onebin.manifest import Manifest
+from onebin.rebuild.recovery import local_paths, recover_facts
+from onebin.rebuild.reproduction import circumstances, differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
 
 def test_manifest_and_lock_come_back_to_the_last_byte(tmp_path: Path) -> None:
     """What is on the card is written as it was, line ends and comments too, into a new folder."""
-    recovered = recovery.recover(facts(), tmp_path / "new" / "folder")
+    recovered = recover_facts(facts(), tmp_path / "new" / "folder")
     assert recovered.manifest_file.read_bytes() == MANIFEST.encode()
     assert recovered.lock_file.read_bytes() == LOCK.encode()
     assert recovered.lock_file.name == "pylock.app.toml"
@@ -103,7 +103,7 @@ def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
     """If one of the two files is there already, it stays, and the other is not written."""
     (tmp_path / name).write_text("mine")
     with pytest.raises(OnebinError, match=f"{name} is there already") as caught:
-        recovery.recover(facts(), tmp_path)
+        recover_facts(facts(), tmp_path)
     assert caught.value.hint
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
 
@@ -111,7 +111,7 @@ def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
 def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
     """Host, plugins, what a project itself asks for by a path, and data: all that is not there yet."""
     (tmp_path / "assets").mkdir()
-    recovered = recovery.recover(facts(), tmp_path)
+    recovered = recover_facts(facts(), tmp_path)
     assert [(each.what, each.path) for each in recovered.missing] == [
         ("host", "host"),
         ("plugin csv", "../csv"),
@@ -139,13 +139,13 @@ def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
 def test_a_lock_that_is_none_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
     """A card may say anything: what is no lock of onebin's is an error in words."""
     with pytest.raises(ArtifactError, match=words):
-        tuple(recovery.local_paths(manifests.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
+        tuple(local_paths(Manifest.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
 
 
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
     """The same of the manifest; and nothing is written."""
     with pytest.raises(ManifestError):
-        recovery.recover(facts(manifest="[bundle]"), tmp_path)
+        recover_facts(facts(manifest="[bundle]"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -165,7 +165,7 @@ FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
 )
 def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
     """A file or module that is in one artifact only, or differs; if none does, what the cards say."""
-    (found,) = rebuild.differences(facts(), facts(**others))
+    (found,) = differences(facts(), facts(**others))
     assert (found.where, found.message) == (where, text)
 
 
@@ -180,12 +180,12 @@ def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: 
             "0.25.0 wrote a part of it, and this is 0.99",
         ),
         ({"interpreter": {**facts()["interpreter"], "version": "3.12.2"}}, "interpreter", "it has Python 3.12.1"),
-        ({"toolchain": []}, "tool chain", "not what its lock pins"),
+        ({"toolchain": []}, "toolchain", "not what its lock pins"),
     ],
 )
 def test_other_circumstances_are_named(others: dict[str, Any], where: str, words: str) -> None:
     """What explains a difference comes with what to do about it."""
-    (found,) = rebuild.circumstances(facts(), facts(**others))
+    (found,) = circumstances(facts(), facts(**others))
     assert found.where == where
     assert words in found.message
     assert found.hint
@@ -194,20 +194,20 @@ def test_other_circumstances_are_named(others: dict[str, Any], where: str, words
 def test_an_old_python_explains_a_difference() -> None:
     """Before 3.11, a set of constants that holds None is written in an order that addresses decide."""
     old = facts(interpreter={**facts()["interpreter"], "version": "3.10.13"})
-    (found,) = rebuild.circumstances(old, old)
+    (found,) = circumstances(old, old)
     assert "sets of constants" in found.message
 
 
 def test_the_same_card_leaves_the_compression() -> None:
     """If other bytes have equal cards, nothing explains that but how they were compressed."""
-    (found,) = rebuild.differences(facts(), facts())
+    (found,) = differences(facts(), facts())
     assert "every file is the same" in found.message
-    assert not list(rebuild.circumstances(facts(), facts()))
+    assert not list(circumstances(facts(), facts()))
 
 
 def test_many_differences_are_counted_by_owner() -> None:
     """The first are listed, the others counted: a thousand lines would say no more."""
     many = [{**FILE, "path": f"file-{number:03}"} for number in range(50)]
-    *listed, rest = rebuild.differences(facts(), facts(files=[*facts()["files"], *many]))
+    *listed, rest = differences(facts(), facts(files=[*facts()["files"], *many]))
     assert len(listed) == 20
     assert (rest.where, rest.message) == ("and 30 more", "30 of y")

@@ -7,8 +7,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from onebin.source.fits import Fit
 from onebin.source.templates import comment, render_python
