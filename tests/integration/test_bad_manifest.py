@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, ManifestError
+from onebin.errors import ManifestError, PlanError
 
 from .bench import unprivileged
 
@@ -78,13 +78,13 @@ def toml(text: str) -> str:
 def test_without_a_manifest_every_command_says_how_to_write_one(bench: Bench, command: list[str]) -> None:
     """A command that needs a manifest names the file that is missing and the command that writes it."""
     refusal = bench.refuses(*command, error=ManifestError, may_write=())
-    refusal.says("bundle.toml", "there is no such file", hint=["onebin init", "--host"])
+    refusal.says("bundle.toml", "no such file", hint=["onebin init", "--host"])
 
 
 def test_a_folder_without_a_manifest_is_named(bench: Bench) -> None:
     """A folder that is given instead of a file is looked into, and the file that is missing in it is named."""
     refusal = bench.refuses("bundle", "projects", error=ManifestError, may_write=())
-    refusal.says("projects/bundle.toml", "there is no such file", hint="onebin init")
+    refusal.says("projects/bundle.toml", "no such file", hint="onebin init")
 
 
 def test_what_is_not_toml_is_located(bench: Bench) -> None:
@@ -100,8 +100,8 @@ def test_what_is_not_toml_is_located(bench: Bench) -> None:
         (b"[bundle]\nname = 't\xff'\n", "bundle.toml:2", "is not UTF-8", "save it as UTF-8"),
         (b"\xef\xbb\xbf[bundle]\n", "bundle.toml", "byte order mark", "without a byte order mark"),
         (b"a = " + b"[" * 5000, "bundle.toml", "nested too deeply", "three levels"),
-        (b"#" * (2 << 20), "bundle.toml", "larger than", "is it a manifest"),
-        (b"", "bundle", "there is no table [bundle]", "add [bundle]"),
+        (b"#" * (2 << 20), "bundle.toml", "larger than", "is this a manifest"),
+        (b"", "bundle", "the table [bundle] is missing", "add [bundle]"),
     ],
     ids=["latin-1", "bom", "deep", "huge", "empty"],
 )
@@ -126,7 +126,7 @@ def test_a_pipe_is_no_manifest(bench: Bench) -> None:
     """A named pipe is refused at once; nobody waits for what may come out of it."""
     os.mkfifo(bench.directory / "bundle.toml")
     refusal = bench.refuses(error=ManifestError, may_write=(), seconds=30)
-    refusal.says("bundle.toml", "not a regular file", hint="file of its own")
+    refusal.says("bundle.toml", "not a regular file", hint="regular file")
 
 
 def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
@@ -134,18 +134,18 @@ def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
     bench.directory.joinpath("bundle.toml").write_text(ALL_WRONG, "utf-8")
     refusal = bench.refuses(error=ManifestError, may_write=())
     expected = [
-        (1, "bundle.name", "there is no `name`", 'add name = "..."'),
+        (1, "bundle.name", "`name` is missing in [bundle]", 'add name = "..."'),
         (2, "bundle.nam", "unknown key `nam`", "did you mean `name`?"),
-        (3, "bundle.python", "a Python version from 3.10 on", '"3.12"'),
-        (6, "host.path", "`package` and `path` exclude each other", "keep one of them"),
+        (3, "bundle.python", "a Python version (3.10 or later)", '"3.12"'),
+        (6, "host.path", "`package` and `path` cannot be used together", "keep one of them"),
         (7, "host.scrpt", "unknown key `scrpt`", "did you mean `script`?"),
         (9, "plugins.greet-hello", "found the integer 1", "path ="),
         (10, "plugins.greet-servus", "found an empty table", "path ="),
         (11, "plugins.same-name.pth", "unknown key `pth`", "did you mean `path`?"),
-        (12, "plugins.nothing.version", "`path` and `version` exclude each other", "keep one of them"),
+        (12, "plugins.nothing.version", "`path` and `version` cannot be used together", "keep one of them"),
         (13, "plugins.noisy.version", 'a version specifier, found "one"', '">=1.2"'),
         (15, "freeze.strip", "expected true or false", "without quotes"),
-        (16, "freeze.optimize", "expected up to 2, found the integer 3", ""),
+        (16, "freeze.optimize", "expected at most 2, found the integer 3", ""),
         (17, "plugin", "unknown table or key `plugin`", "did you mean `plugins`?"),
     ]
     assert len(refusal.findings) == len(expected)
@@ -205,7 +205,7 @@ def test_a_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
     [
         (("bundle", TOO_LONG), {}, ManifestError),
         (("bundle",), {"host": f'path = "{TOO_LONG}"\nscript = "x"'}, ManifestError),
-        (("bundle",), {"end": f'[freeze.data]\nx = "{TOO_LONG}"'}, ContractError),
+        (("bundle",), {"end": f'[freeze.data]\nx = "{TOO_LONG}"'}, PlanError),
     ],
     ids=["manifest", "project", "data"],
 )
@@ -224,7 +224,7 @@ def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: 
     """Every missing file of [freeze] data is named before anything is generated, all in one run."""
     bench.directory.joinpath("here.txt").write_text("here")
     bench.manifest(end='[freeze]\ndata = { "a" = "no/such.txt", "b" = "here.txt", "c/d" = "nor-this" }')
-    refusal = bench.refuses(command, error=ContractError)
+    refusal = bench.refuses(command, error=PlanError)
     refusal.says("freeze.data", "a", "no/such.txt", hint="relative to the manifest")
     refusal.says("freeze.data", "c/d", "nor-this", hint="relative to the manifest")
     assert "generate" not in refusal.steps

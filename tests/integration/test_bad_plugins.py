@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, LockError, ManifestError, StageError
+from onebin.errors import LockError, ManifestError, PlanError, StageError
 
 from .wheels import make_wheel
 
@@ -154,10 +154,10 @@ def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
         host='path = "../host"\nscript = "x"',
     )
     refusal = bench.refuses(error=ManifestError, may_write=())
-    refusal.says("host.path", "there is nothing at ../host", hint="relative to the manifest")
-    refusal.says("plugins.gone.path", "there is nothing at projects/gone", hint="relative to the manifest")
+    refusal.says("host.path", "../host does not exist", hint="relative to the manifest")
+    refusal.says("plugins.gone.path", "projects/gone does not exist", hint="relative to the manifest")
     refusal.says("plugins.folder.path", "projects is not a Python project", hint=["pyproject.toml", "own folder"])
-    refusal.says("plugins.notes.path", "no wheel or source archive", hint=".whl")
+    refusal.says("plugins.notes.path", "not a wheel or a source archive", hint=".whl")
     assert len(refusal.findings) == 4
 
 
@@ -194,7 +194,7 @@ def test_a_wheel_for_another_platform_is_named(bench: Bench) -> None:
 def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
     """Each kind of misfit gives one finding that names row, fact and remedy, before anything is frozen."""
     bench.manifest("greet-hello", name)
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     words, hints = MISFITS[name]
     refusal.says(*words, hint=hints)
     assert len(refusal.findings) == 1
@@ -204,27 +204,27 @@ def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
 def test_all_misfits_are_reported_in_one_run(bench: Bench) -> None:
     """Everything that is wrong with host and plugins comes out together, and a second run says the same."""
     bench.manifest("greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"')
-    first = bench.refuses("check", error=ContractError)
+    first = bench.refuses("check", error=PlanError)
     for words, hints in MISFITS.values():
         first.says(*words, hint=hints)
     first.says("host.script", "tinyhost 1.2.3 has no script 'tinyhst'", hint=["tinyhost-admin", "did you mean"])
     first.says("greet-hello and same-name both register 'hello' in tinyhost.greeters", hint="keep one of them")
     assert len(first.findings) == len(MISFITS) + 2
-    second = bench.refuses("check", error=ContractError, may_write=())
+    second = bench.refuses("check", error=PlanError, may_write=())
     assert second.findings == first.findings
 
 
 def test_a_host_without_that_script_lists_those_it_has(bench: Bench) -> None:
     """A console script that the host does not have is answered with those it has and the nearest of them."""
     bench.manifest(host='path = "projects/tinyhost"\nscript = "tinyhost-admn"')
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"])
 
 
 def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) -> None:
     """A host that installs no script at all can be started by a function."""
     bench.manifest(host='path = "projects/nothing"\nscript = "nothing"')
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("host.script", "nothing 1.0.0 has no script 'nothing'", hint='entry = "module:function"')
 
 
@@ -240,7 +240,7 @@ def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) 
 def test_a_host_entry_that_leads_nowhere_is_refused(bench: Bench, entry: str, words: str) -> None:
     """The function that the executable is to call must be there: every entry point of host and plugins resolves."""
     bench.manifest("greet-hello", host=f'path = "projects/tinyhost"\nentry = "{entry}"')
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says(": host", entry, words, hint="")
 
 
@@ -253,14 +253,14 @@ def test_a_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None
         entry_points="[console_scripts]\nneedyhost = needyhost:main\n",
     )
     bench.manifest(host='path = "wheels/needyhost-1.0.0-py3-none-any.whl"\nscript = "needyhost"')
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("host", "needyhost:main", "No module named 'not_declared_anywhere'", hint="add the distribution")
 
 
 def test_two_plugins_of_one_name_are_refused(bench: Bench) -> None:
     """Two plugins that claim one name in one group are both named: the host would silently see only one."""
     bench.manifest("greet-hello", "greet-servus", "same-name")
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("greet-hello and same-name both register 'hello' in tinyhost.greeters", hint="keep one of them")
     assert len(refusal.findings) == 1
 
@@ -272,7 +272,7 @@ def test_names_that_the_manifest_adds_must_exist(bench: Bench) -> None:
         'typo = { modules = ["gret_hello"] }',
         end='[freeze]\ninclude = ["tinyhost.clii", "tinyhots"]\nkeep-source = ["greet_hallo"]\n',
     )
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.typo", "'gret_hello'", hint="did you mean 'greet_hello'?")
     refusal.says("freeze.include", "'tinyhots'", hint="did you mean 'tinyhost'?")
     refusal.says("freeze.include", "'tinyhost.clii'", hint="did you mean 'tinyhost.cli'?")
@@ -297,7 +297,7 @@ def test_names_that_the_manifest_adds_must_exist(bench: Bench) -> None:
 def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
     """Whatever a plugin does to the process that imports it, it is reported by name, and the others are judged too."""
     bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.deadly", hint=["mend", "leave it out"])
     refusal.says("plugins.bad-attribute", "has no attribute 'gret'", hint="promises")
 
@@ -327,7 +327,7 @@ def test_a_plugin_that_meddles_with_the_output_passes(bench: Bench, code: str) -
 def test_the_command_that_a_hint_names_helps(bench: Bench) -> None:
     """Where a hint says which command shows more, that command shows the plugin's own line that failed."""
     bench.manifest("bad-import")
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     commands = re.findall(r"`onebin ([^`]+)`", refusal.findings[0].hint)
     for command in commands:
         done = bench.run(*shlex.split(command))
@@ -358,7 +358,7 @@ def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str)
     """A malformed entry_points.txt is the plugin's fault, and said so: one error of the stage it is found in."""
     bench.manifest("greet-hello", wheel(bench, "deadly", "def greet(name): return name\n", entry_points=text))
     done = bench.run("check")
-    assert done.code in {LockError.exit_code, StageError.exit_code, ContractError.exit_code}, done.err
+    assert done.code in {LockError.exit_code, StageError.exit_code, PlanError.exit_code}, done.err
     assert "Traceback" not in done.err
     assert "deadly" in done.err.partition("error: ")[2]
     assert "hint: " in done.err
@@ -375,12 +375,12 @@ def test_a_wheel_whose_metadata_say_another_version_is_refused(bench: Bench) -> 
 def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
     """The host in the list of plugins contributes nothing to itself."""
     bench.manifest("greet-hello", "tinyhost")
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.tinyhost", "tinyhost 1.2.3 contributes nothing", hint="")
 
 
 def test_one_project_in_two_rows_is_refused(bench: Bench) -> None:
     """Two rows that lead to one distribution are both named: it cannot be registered twice."""
     bench.manifest(GREET_HELLO, 'again = { path = "projects/greet-hello" }')
-    refusal = bench.refuses(error=ContractError)
+    refusal = bench.refuses(error=PlanError)
     refusal.says("greet-hello", "again", hint="keep one of them")

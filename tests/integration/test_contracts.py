@@ -339,5 +339,5 @@ def test_provides_needs_a_contract(bench: Bench) -> None:
     end = f'[extension-points."{GROUP}"]\nprovides = "instance"\n[extension-points.other]\ncontract = "press"\n'
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
     refusal = bench.refuses("check", error=ManifestError, may_write=())
-    refusal.says("`provides` needs `contract` beside it", hint="add `contract`")
+    refusal.says("`provides` needs `contract`", hint="add `contract`")
     refusal.says("extension-points.other.contract", "expected module:attribute", hint="pkg.cli:main")

@@ -118,5 +118,5 @@ def test_a_login_in_the_manifest_is_refused_without_showing_it(bench: Bench) -> 
     bench.manifest(f'orbit = {{ git = "https://{USER}:{secret}@host.example/orbit" }}')
     done = bench.run("check")
     assert done.code == 3
-    assert "holds a login" in done.err
+    assert "contains credentials" in done.err
     assert secret not in done.err

@@ -212,9 +212,9 @@ def test_editors_accept_what_onebin_accepts(text: str) -> None:
 
 
 SHAPES = [
-    ("", "bundle.toml: bundle", "no table [bundle]", "add [bundle]"),
-    ("[bundle]\nname = 'x'\n", "bundle.toml: host", "no table [host]", "add [host]"),
-    ("[bundle]\n" + HEAD[21:], "bundle.toml:1: bundle.name", "no `name`", 'add name = "..."'),
+    ("", "bundle.toml: bundle", "table [bundle] is missing", "add [bundle]"),
+    ("[bundle]\nname = 'x'\n", "bundle.toml: host", "table [host] is missing", "add [host]"),
+    ("[bundle]\n" + HEAD[21:], "bundle.toml:1: bundle.name", "`name` is missing", 'add name = "..."'),
     ("bundle = 3\n" + HEAD[21:], "bundle.toml:1: bundle", "expected a table, found the integer 3", "[bundle]"),
     (HEAD.replace('"ds"', "3"), "bundle.toml:2: bundle.name", "expected a string, found the integer 3", "in quotes"),
     (HEAD.replace('"ds"', '"ds"\npython = 3.12'), "bundle.toml:3: bundle.python", "found the number 3.12", "quotes"),
@@ -222,7 +222,7 @@ SHAPES = [
     (f"{HEAD}[plugin]\na = 1", "bundle.toml:8: plugin", "unknown table or key `plugin`", "did you mean `plugins`?"),
     (f"name = 'x'\n{HEAD}", "bundle.toml:1: name", "unknown table or key `name`", "it belongs in [bundle]"),
     (f"{HEAD}[freeze]\nscript = 'x'", "bundle.toml:9: freeze.script", "unknown key `script`", "belongs in [host]"),
-    (f"{HEAD}[freeze]\nx.y = 1", "bundle.toml:9: freeze.x", "unknown key `x`", "known here: include, exclude, data"),
+    (f"{HEAD}[freeze]\nx.y = 1", "bundle.toml:9: freeze.x", "unknown key `x`", "known keys: include, exclude, data"),
     (
         f"{HEAD}[freeze]\nkeep_source = []",
         "bundle.toml:9: freeze.keep_source",
@@ -252,8 +252,13 @@ SHAPES = [
     ),
     (f"{HEAD}[freeze]\nstrip = 'yes'", "bundle.toml:9: freeze.strip", 'expected true or false, found "yes"', "quotes"),
     (f"{HEAD}[freeze]\noptimize = true", "bundle.toml:9: freeze.optimize", "expected an integer, found true", "quotes"),
-    (f"{HEAD}[freeze]\noptimize = 3", "bundle.toml:9: freeze.optimize", "expected up to 2, found the integer 3", None),
-    (f"{HEAD}[freeze]\noptimize = -1", "bundle.toml:9: freeze.optimize", "expected from 0 on", None),
+    (
+        f"{HEAD}[freeze]\noptimize = 3",
+        "bundle.toml:9: freeze.optimize",
+        "expected at most 2, found the integer 3",
+        None,
+    ),
+    (f"{HEAD}[freeze]\noptimize = -1", "bundle.toml:9: freeze.optimize", "expected at least 0", None),
     (
         f"{HEAD}[extension-points.x]\nload = 'soon'",
         "bundle.toml:9: extension-points.x.load",
@@ -283,14 +288,34 @@ SHAPES = [
 RULES = [
     ("[host]\nscript = 'x'", "1: host", "expected `package`, `path` or `git`, found none", "package"),
     ("[host]\npackage = 'x'", "1: host", "expected `script` or `entry`, found none", "script"),
-    ("[host]\npackage = 'x'\npath = 'x'\nscript = 'x'", "3: host.path", "`package` and `path` exclude", "keep one"),
-    ("[host]\npath = 'x'\nscript = 'x'\nentry = 'x:y'", "4: host.entry", "`script` and `entry` exclude", "keep one"),
-    ("[host]\ngit = 'https://h/x'\nscript = 'x'", "2: host.git", "`git` needs `name` beside it", "add `name`"),
+    (
+        "[host]\npackage = 'x'\npath = 'x'\nscript = 'x'",
+        "3: host.path",
+        "`package` and `path` cannot be used",
+        "keep one",
+    ),
+    (
+        "[host]\npath = 'x'\nscript = 'x'\nentry = 'x:y'",
+        "4: host.entry",
+        "`script` and `entry` cannot be used",
+        "keep one",
+    ),
+    ("[host]\ngit = 'https://h/x'\nscript = 'x'", "2: host.git", "`git` needs `name`", "add `name`"),
     ("[host]\npath = 'x'\nrev = 'x'\nscript = 'x'", "3: host.rev", "`rev` needs `git`", "or remove `rev`"),
     ("[host]\npackage = 'x'\nextras = ['x']\nscript = 'x'", "3: host.extras", "`extras` needs", "NAME[EXTRA]"),
     ("[host]\npackage = 'x'\nname = 'x'\nscript = 'x'", "3: host.name", "`name` needs `path` or `git`", "remove"),
-    ("[plugins]\na = { version = '*', path = 'x' }", "2: plugins.a.path", "`version` and `path` exclude", "keep one"),
-    ("[plugins.a]\ngit = 'https://h/x'\npath = 'x'", "3: plugins.a.path", "`git` and `path` exclude", "keep one"),
+    (
+        "[plugins]\na = { version = '*', path = 'x' }",
+        "2: plugins.a.path",
+        "`version` and `path` cannot be used",
+        "keep one",
+    ),
+    (
+        "[plugins.a]\ngit = 'https://h/x'\npath = 'x'",
+        "3: plugins.a.path",
+        "`git` and `path` cannot be used",
+        "keep one",
+    ),
     ("[plugins]\na = { path = 'x', rev = 'x' }", "2: plugins.a.rev", "`rev` needs `git`", "add `git`"),
     ("[plugins]\na = { subdirectory = 'x' }", "2: plugins.a.subdirectory", "`subdirectory` needs `git`", "add"),
 ]
@@ -342,7 +367,7 @@ def test_a_row_that_names_its_source_may_have_any_name(value: str) -> None:
 def test_a_row_without_a_source_is_named_as_a_package() -> None:
     """The name is what is asked of the index, so it must be one that an index can have."""
     ((where, message, hint),) = findings(f"{HEAD}[plugins]\nx- = '*'\n")
-    assert (where, message) == ("bundle.toml:9: plugins.x-", '"x-" is no package\'s name (PEP 508)')
+    assert (where, message) == ("bundle.toml:9: plugins.x-", '"x-" is not a package name (PEP 508)')
     assert hint == 'add package = "NAME" to the row'
 
 
@@ -478,7 +503,7 @@ def test_secrets_are_not_repeated(text: str) -> None:
 def test_a_login_points_to_the_credential_helper() -> None:
     """The remedy for a password in a URL is to let git keep it."""
     ((_, message, hint),) = findings(f"{HEAD}[plugins]\na = {{ git = 'https://user:x@h/x' }}")
-    assert "login" in message
+    assert "credentials" in message
     assert "credential helper" in str(hint)
 
 

@@ -1,10 +1,10 @@
-"""Edits of a manifest's text: a new one, a plugin more, a plugin less.
+"""Edit the text of a manifest: create one, add plugins, remove plugins.
 
-Text enters and text leaves. What an edit is not about stays as it is: comments, order, spacing, line ends, the
-missing newline at the end. The lines to add and remove come from `manifest_lines`, values are written by tomlkit,
-and the result of each edit is read again with `tomllib` before it leaves.
+An edit takes text and returns text. Everything else in the file stays as it is: comments, order, spacing, line endings,
+a missing final newline. `toml` finds the lines to add and remove, tomlkit writes the values, and `tomllib` parses the
+result of each edit before it is returned.
 
-An item is what `onebin add` takes: a requirement (PEP 508), or the path of a project, wheel or source archive.
+An item is an argument of `onebin add`: a requirement (PEP 508), or the path of a project, wheel or source archive.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from onebin.system import similar
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FILE = Path("bundle.toml")  # named in errors: an edit knows the text only
+_FILE = Path("bundle.toml")  # named in errors, because an edit only knows the text
 _SOURCES = ("version", "path", "git", "rev", "subdirectory")
 
 _NEW = """\
-# What goes into one executable: `onebin bundle` makes it, `onebin add` and `onebin remove` edit the plugins.
+# What goes into the executable. `onebin bundle` builds it; `onebin add` and `onebin remove` edit the plugins.
 
 [bundle]
 {bundle}
@@ -41,14 +41,14 @@ _NEW = """\
 [host]
 {host}
 
-# Registered in this order. "*" is any version; a project beside this file: {{ path = "plugins/csv" }}
+# Registered in this order. "*" means any version; for a project next to this file: {{ path = "plugins/csv" }}
 [plugins]
 """
 
 
 @dataclass(frozen=True)
 class Edited:
-    """A manifest's text after an edit, and in `changes` one line for people about each thing that was done."""
+    """A manifest's text after an edit; `changes` has one line to print for each thing that was done."""
 
     text: str
     changes: tuple[str, ...]
@@ -66,8 +66,8 @@ def create_manifest(
 ) -> str:
     """Write a new manifest for `directory` (default: the working directory).
 
-    `host` and each of `plugins` is an item; the host is started by its console `script` or by its `entry`
-    ("module:attribute"). Raises ManifestError with all that is wrong with them.
+    `host` and each of `plugins` is an item. The host is started by its console `script` or by its `entry`
+    ("module:attribute"). Raises ManifestError with everything that is wrong with them.
     """
     directory = directory or Path.cwd()
     tables = {
@@ -82,7 +82,7 @@ def create_manifest(
     except ManifestError as error:
         findings += error.findings
     if findings:
-        raise ManifestError("no manifest can be written from this", findings)
+        raise ManifestError("cannot write a manifest from this", findings)
     written = {table: "\n".join(_assignments(keys)) for table, keys in given.items()}
     return add_plugins(_NEW.format(**written), plugins, directory=directory).text
 
@@ -95,10 +95,10 @@ def _host(item: str, directory: Path) -> dict[str, Any]:
 
 
 def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
-    """Add a row for each item to `[plugins]`, or give the row that is there the item's version or source.
+    """Add a row to `[plugins]` for each item; if the plugin has a row already, update its version or source.
 
-    `directory` is the manifest's, to which paths are written relative; items' own paths start in the working
-    directory. Raises ManifestError for all items that are wrong at once, and for a text that is no TOML.
+    `directory` is the manifest's: paths are written relative to it. Paths in items are relative to the working
+    directory. Raises ManifestError for all invalid items at once, and if the text is not TOML.
     """
     changes: list[str] = []
     for item in read_items(items, directory):
@@ -109,7 +109,7 @@ def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
             text = _checked(text, _insert(text, item.name, row), {**rows, item.name: row})
             changes.append(f"added {key_path([item.name])} = {_written_row(row)}")
         elif row == _as_table(rows[name]):
-            changes.append(f"{key_path([name])} is there already: {_written_row(row)}")
+            changes.append(f"unchanged {key_path([name])}: {_written_row(row)}")
         else:
             text = _checked(text, _replace(text, name, row), {**rows, name: row})
             changes.append(f"changed {key_path([name])}: {_written_row(rows[name])} -> {_written_row(row)}")
@@ -117,11 +117,11 @@ def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
 
 
 def remove_plugins(text: str, names: Sequence[str]) -> Edited:
-    """Remove the rows of these names from `[plugins]`, and no comment but those on the rows' own lines.
+    """Remove the rows with these names from `[plugins]`, and the comments on those lines only.
 
-    Other rows' `after` and `before` lose these names, too.
+    The names are removed from the `after` and `before` of other rows, too.
 
-    Raises ManifestError for all names that have no row at once, and for a text that is no TOML.
+    Raises ManifestError for all names without a row at once, and if the text is not TOML.
     """
     rows = _rows(text)
     canonical = _canonical(rows)
@@ -142,7 +142,7 @@ def remove_plugins(text: str, names: Sequence[str]) -> Edited:
 
 
 def _without(row: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:
-    """Return a row that no longer names plugins that are gone in its `after` and `before`."""
+    """Return a row whose `after` and `before` no longer name the removed plugins."""
     left: dict[str, Any] = {}
     for key, value in row.items():
         is_order = key in ORDER_KEYS and isinstance(value, list)
@@ -174,7 +174,7 @@ def _canonical(rows: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _find(name: str, rows: Mapping[str, Any]) -> str | None:
-    """Find the row of this name, or else the one row whose `package` has it."""
+    """Return the row with this name, or else the only row whose `package` has this name."""
     wanted = canonicalize_name(name)
     packages = [row for row in rows if wanted == canonicalize_name(str(_as_table(rows[row]).get("package", "")))]
     return _canonical(rows).get(wanted) or (packages[0] if len(packages) == 1 else None)
@@ -185,7 +185,7 @@ def _as_table(value: object) -> dict[str, Any]:
 
 
 def _merged(old: object, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a row what an item asks for. An item without version or source leaves those of the row."""
+    """Return a row updated with an item; an item without a version or source keeps those of the row."""
     kept = {} if old is None else _as_table(old)
     if asked.keys() & set(_SOURCES):
         kept = {key: value for key, value in kept.items() if key not in _SOURCES}
@@ -222,13 +222,13 @@ def _key(name: str) -> str:
 
 def _about(text: str, path: tuple[str, ...]) -> list[Statement]:
     found = [one for one in statements(text) if _holds(one, path)]
-    if not found:  # a value of so many lines that `statements` gave up
+    if not found:  # a value with so many lines that `statements` gave up
         raise _not_editable()
     return found
 
 
 def _holds(statement: Statement, path: tuple[str, ...]) -> bool:
-    """Whether a statement says something about what is at `path`, or below it."""
+    """Return whether a statement sets something at `path` or below it."""
     depth = len(statement.table)
     if depth >= len(path) or statement.table != path[:depth]:
         return statement.table[: len(path)] == path
@@ -241,7 +241,7 @@ def _holds(statement: Statement, path: tuple[str, ...]) -> bool:
 
 
 def _insert(text: str, name: str, row: Mapping[str, Any]) -> str:
-    """Add a row after the last one, in the form that the rows have: lines, dotted keys or tables of their own."""
+    """Add a row after the last one, in the form of the existing rows: lines, dotted keys or tables."""
     if _inline(text):
         return _rewrite(text, {**_rows(text), name: row})
     line = f"{_key(name)} = {_written_row(row)}"
@@ -260,7 +260,7 @@ def _insert(text: str, name: str, row: Mapping[str, Any]) -> str:
 
 
 def _replace(text: str, name: str, row: Mapping[str, Any]) -> str:
-    """Give a row other keys; where they stand on lines of their own, the other lines stay as they are."""
+    """Change the keys of a row; if they are on lines of their own, the other lines stay as they are."""
     document = _document(text)
     rows: Any = document["plugins"]
     if isinstance(rows, InlineTable):
@@ -295,16 +295,16 @@ def _rewrite(text: str, rows: Mapping[str, Any]) -> str:
 
 
 def _splice(text: str, after: int, new: Sequence[str]) -> str:
-    """Insert lines after the first `after` lines, with the text's own line ends."""
+    """Insert lines after the first `after` lines, with the line endings of the text."""
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.split("\n")
-    if after == len(lines):  # the text has no newline at its end
+    if after == len(lines):  # the text has no final newline
         return text + "".join(end + line for line in new)
     return "\n".join([*lines[:after], *(f"{line}{end[:-1]}" for line in new), *lines[after:]])
 
 
 def _cut(text: str, path: tuple[str, ...]) -> str:
-    """Remove the statements about what is at `path`, and one of the two blank lines around a table."""
+    """Remove the statements that set something at `path`, and one of the two blank lines around a table."""
     lines = text.split("\n")
     found = _about(text, path)
     gone = {number for one in found for number in range(one.first, one.last + 1)}
@@ -316,7 +316,7 @@ def _cut(text: str, path: tuple[str, ...]) -> str:
 
 
 def _checked(before: str, after: str, rows: Mapping[str, Any]) -> str:
-    """Return `after`, if it says what `before` says but for the rows of `[plugins]`."""
+    """Return `after`, if it differs from `before` in the rows of `[plugins]` only."""
     wanted = {**parse_toml(before, file=_FILE), "plugins": {name: _as_table(row) for name, row in rows.items()}}
     found = parse_toml(after, file=_FILE)
     found["plugins"] = {name: _as_table(row) for name, row in found.get("plugins", {}).items()}
@@ -333,5 +333,5 @@ def _document(text: str) -> tomlkit.TOMLDocument:
 
 
 def _not_editable() -> ManifestError:
-    finding = Finding("plugins", "onebin cannot edit this form of the table", "edit it by hand")
+    finding = Finding("plugins", "onebin cannot edit a table in this form", "edit it by hand")
     return ManifestError("the plugins cannot be edited", [finding])

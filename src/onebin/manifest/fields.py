@@ -1,7 +1,7 @@
-"""The kinds of strings that the manifest's keys hold: names, versions, paths, URLs, modules, commands.
+"""The kinds of strings in the manifest: names, versions, paths, URLs, modules, commands.
 
-A string enters as TOML has it, and leaves checked; what is wrong with it leaves as pydantic's error, in the
-manifest's own words. Each kind is part of the JSON Schema, too.
+Each kind checks a string and raises pydantic's error, worded for the manifest. The kinds are part of the JSON Schema,
+too.
 """
 
 import keyword
@@ -21,15 +21,15 @@ from onebin.manifest.toml import shown
 
 
 def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
-    """Make the error that a check of a value raises; `hint` says what to do."""
+    """Return the error to raise when a value is invalid; `hint` says what to do."""
     return PydanticCustomError("onebin", "{message}", {"message": message, "hint": hint})
 
 
 @dataclass(frozen=True)
 class _Text:
-    """A kind of string: what it is called, its pattern, a remedy, and a check for what no pattern can say.
+    """A kind of string: its name, its pattern, a hint, and a check for what a pattern cannot express.
 
-    None takes a leading "-", since these strings become arguments of other programs.
+    No kind allows a leading "-", since these strings become arguments of other programs.
     """
 
     expected: str
@@ -63,26 +63,26 @@ _SCHEMES = ("https", "ssh", "git", "http", "file")
 
 def _check_device(value: str) -> None:
     if _DEVICE.fullmatch(value):
-        raise wrong(f"{shown(value)} is a device on Windows, no file name", "choose another name")
+        raise wrong(f"{shown(value)} is a device name on Windows, not a file name", "choose another name")
 
 
 def _check_importable(value: str) -> None:
     for part in re.split("[.:]", value):
         if not part.isidentifier() or keyword.iskeyword(part):
-            hint = "a name has letters, digits and _, no digit first, and is no keyword of Python"
+            hint = "a name has letters, digits and _, does not start with a digit, and is not a Python keyword"
             raise wrong(f"{shown(value)} cannot be imported because of {shown(part)}", hint)
 
 
 def _check_inside(value: str) -> None:
     if {".", ".."} & set(value.split("/")):
-        raise wrong(f'{shown(value)} has "." or ".." as a part', _PARTS)
+        raise wrong(f'{shown(value)} has "." or ".." as a component', _PARTS)
 
 
 def _check_words(value: str) -> None:
     try:
         shlex.split(value)
     except ValueError:
-        raise wrong(f"{shown(value)} has a quote that is not closed") from None
+        raise wrong(f"{shown(value)} has an unclosed quote") from None
 
 
 def _check_version(value: str) -> None:
@@ -100,7 +100,7 @@ def _check_requirement(value: str) -> None:
     except (ValueError, RecursionError):
         raise wrong(f"expected a requirement, found {shown(value)}", _REQUIREMENT_HINT) from None
     if requirement.marker:
-        raise wrong(f"{shown(value)} has a marker, and so is not always wanted", "leave the marker out")
+        raise wrong(f"{shown(value)} has a marker, so it would not always be installed", "remove the marker")
     if requirement.url:
         _check_url(requirement.url, ("https", "http", "file", *(f"git+{scheme}" for scheme in _SCHEMES)))
 
@@ -109,40 +109,40 @@ def _check_git(value: str) -> None:
     if SCP.fullmatch(value):
         return
     if value.startswith("git+"):
-        raise wrong(f'{shown(value)} starts with "git+"', 'leave the "git+" out')
+        raise wrong(f'{shown(value)} starts with "git+"', 'remove the "git+"')
     _check_url(value, _SCHEMES)
     if re.search(r"[@#]", urlsplit(value).path + value.partition("#")[1]):
         hint = 'write them as rev = "..." and subdirectory = "..."'
-        raise wrong(f"{shown(value)} has a revision or a fragment in it", hint)
+        raise wrong(f"{shown(value)} contains a revision or a fragment", hint)
 
 
 def _check_url(value: str, schemes: tuple[str, ...]) -> None:
-    """Refuse what git and package tools would not take for a URL with a host, and any secret in it."""
+    """Reject URLs that git or package tools cannot fetch from a host, and URLs with a secret in them."""
     try:
         url = urlsplit(value)
     except ValueError:
-        raise wrong(f"{shown(value)} is no URL", _GIT_HINT) from None
+        raise wrong(f"{shown(value)} is not a URL", _GIT_HINT) from None
     if url.scheme not in schemes:
-        hint = f"write one that starts with {', '.join(schemes[:-1])} or {schemes[-1]}, and then ://"
-        raise wrong(f"{shown(value)} is no URL of a kind that onebin fetches", hint)
+        hint = f"use a URL that starts with one of: {', '.join(f'{scheme}://' for scheme in schemes)}"
+        raise wrong(f"{shown(value)} is not a URL that onebin can fetch", hint)
     login, _, host = url.netloc.rpartition("@")
     if ":" in login or (login and "ssh" not in url.scheme):
-        hint = "leave it out, and let git's credential helper or a .netrc file hold it"
-        raise wrong(f"{shown(value)} holds a login, which would end up in the lock and in logs", hint)
+        hint = "remove them, and keep them in git's credential helper or a .netrc file"
+        raise wrong(f"{shown(value)} contains credentials, which would end up in the lock and in logs", hint)
     if not (url.path.startswith("/") if "file" in url.scheme else host) or "-" in (login[:1], host[:1]):
-        raise wrong(f"{shown(value)} names no host or no absolute path", _GIT_HINT)
+        raise wrong(f"{shown(value)} has no host or no absolute path", _GIT_HINT)
 
 
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ROW_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _DOTTED = r"[^\s.:/-]+(\.[^\s.:/-]+)*"
 _INSIDE = r"[^/\\:]+(/[^/\\:]+)*"
-_VERSION_HINT = 'write ">=1.2", "==1.2" (PEP 440) or "*" for any; a directory goes in { path = "..." }'
-_REQUIREMENT_HINT = 'write one such as "datasette>=0.65" (PEP 508); a directory goes in path = "..."'
-_GIT_HINT = 'write one such as "https://host/path" or "git@host:path"'
-_PLAIN = "letters, digits and . _ -; 64 at most; a letter or digit first, no dot last"
-_PARTS = 'write plain names with "/" between them, such as "assets/icons"'
-_SLASHES = 'write it relative to the manifest, and with "/" also for Windows, such as "./plugins/csv"'
+_VERSION_HINT = 'write ">=1.2", "==1.2" (PEP 440) or "*" for any; for a directory, write { path = "..." }'
+_REQUIREMENT_HINT = 'for example "datasette>=0.65" (PEP 508); for a directory, write path = "..."'
+_GIT_HINT = 'for example "https://host/path" or "git@host:path"'
+_PLAIN = "letters, digits and . _ -; at most 64; starts with a letter or digit, does not end with a dot"
+_PARTS = 'use plain names with "/" between them, such as "assets/icons"'
+_SLASHES = 'make it relative to the manifest, with "/" even on Windows, such as "./plugins/csv"'
 
 FileName = Annotated[
     str,
@@ -151,17 +151,17 @@ FileName = Annotated[
 Interpreter = Annotated[
     str,
     _Text(
-        "a Python version from 3.10 on, or the path of an interpreter",
+        "a Python version (3.10 or later), or the path of an interpreter",
         r"3\.[1-9][0-9](\.[0-9]{1,3})?|[^\\/]*/[^\\]*",
-        'write one such as "3.12", "3.12.1" or "/opt/python/bin/python3"',
+        'for example "3.12", "3.12.1" or "/opt/python/bin/python3"',
     ),
 ]
-Distribution = Annotated[str, _Text("a package's name", NAME, "as PyPI has it: letters, digits and . _ -")]
+Distribution = Annotated[str, _Text("a package name", NAME, "as on PyPI: letters, digits and . _ -")]
 SourceName = Annotated[
-    str, _Text('a package\'s name, or "*" for any', rf"\*|{NAME}", "as PyPI has it: letters, digits and . _ -")
+    str, _Text('a package name, or "*" for any', rf"\*|{NAME}", "as on PyPI: letters, digits and . _ -")
 ]
-RowName = Annotated[str, _Text("a plugin's name", ROW_NAME, "letters, digits and . _ -")]
-Extra = Annotated[str, _Text("an extra's name", NAME, "letters, digits and . _ -; without brackets")]
+RowName = Annotated[str, _Text("a plugin name", ROW_NAME, "letters, digits and . _ -")]
+Extra = Annotated[str, _Text("the name of an extra", NAME, "letters, digits and . _ -; without brackets")]
 Version = Annotated[
     str,
     _Text("a version specifier", r"[^@;]+", _VERSION_HINT, _check_version),
@@ -183,24 +183,26 @@ Revision = Annotated[
 ]
 Script = Annotated[
     str,
-    _Text("a console script's name", r"[A-Za-z0-9_][A-Za-z0-9._+-]*", 'a function goes in entry = "mod:func"'),
+    _Text("the name of a console script", r"[A-Za-z0-9_][A-Za-z0-9._+-]*", 'for a function, write entry = "mod:func"'),
 ]
 Entry = Annotated[
     str,
-    _Text("module:attribute", rf"{_DOTTED}:{_DOTTED}", 'write one such as "pkg.cli:main"', _check_importable),
+    _Text("module:attribute", rf"{_DOTTED}:{_DOTTED}", 'for example "pkg.cli:main"', _check_importable),
 ]
 Module = Annotated[
-    str, _Text("a module's name", _DOTTED, 'write it as in an import, such as "pkg.mod"', _check_importable)
+    str, _Text("a module name", _DOTTED, 'write it as in an import, such as "pkg.mod"', _check_importable)
 ]
 TopLevel = Annotated[
     str,
-    _Text("a top-level package's name", r"[^\s.:/-]+", "write the part before the first dot", _check_importable),
+    _Text("the name of a top-level package", r"[^\s.:/-]+", "write the part before the first dot", _check_importable),
 ]
-Group = Annotated[str, _Text("an extension point's name", r"[A-Za-z0-9_][A-Za-z0-9._-]*", 'such as "logscan.parsers"')]
+Group = Annotated[
+    str, _Text("the name of an extension point", r"[A-Za-z0-9_][A-Za-z0-9._-]*", 'for example "logscan.parsers"')
+]
 
-Glibc = Annotated[str, _Text("a version of glibc", r"2\.[0-9]{1,3}", 'such as "2.28"')]
+Glibc = Annotated[str, _Text("a glibc version", r"2\.[0-9]{1,3}", 'for example "2.28"')]
 
-Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists; what they hold stays strict
+Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists, not tuples; their items stay strict
 SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]
 Modules = Annotated[tuple[Module, ...], Strict(strict=False)]
 RowNames = Annotated[tuple[RowName, ...], Strict(strict=False)]
@@ -209,7 +211,7 @@ CommandLine = Annotated[
     _Text(
         'a command line with "{artifact}" in it',
         r"[^\n]*\{artifact\}[^\n]*",
-        'such as "{artifact} --version"',
+        'for example "{artifact} --version"',
         _check_words,
     ),
 ]
@@ -217,8 +219,8 @@ CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
 TopLevels = Annotated[tuple[TopLevel, ...], Strict(strict=False)]
 
 
-# What makes a folder a project (uv asks for one of them), and all that may hold its requirements.
+# uv takes a folder with one of these files as a project.
 PROJECT_MARKS = ("pyproject.toml", "setup.py")
 
-
+# All files that may declare the requirements of a project.
 PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")

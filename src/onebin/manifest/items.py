@@ -1,7 +1,7 @@
 """What `onebin add` takes: a requirement (PEP 508), or the path of a project, a wheel or a source archive.
 
-A word of the command line enters, an `Item` leaves: a name and the row of `[plugins]` that it becomes. All that is
-wrong with several of them leaves together, as the findings of one `ManifestError`.
+Turns each argument of the command line into an `Item`: a name and its row in `[plugins]`. Raises one `ManifestError`
+with the findings for all of them.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 @dataclass(frozen=True)
 class Item:
-    """What one item asks for: a row's name, and the keys that the row is to have."""
+    """What one item asks for: the name of a row, and the keys to set in it."""
 
     name: str
     row: Mapping[str, Any]
 
 
 class BadItemError(Exception):
-    """A word that is no item: what is wrong with it, and what to do."""
+    """An argument that is not an item: what is wrong with it, and what to do."""
 
     def __init__(self, message: str, hint: str | None) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class BadItemError(Exception):
 
 
 def read_items(items: Sequence[str], directory: Path) -> list[Item]:
-    """Return what the words of a command line add, or raise ManifestError with all that is wrong with them."""
+    """Return the items for command-line arguments; raises ManifestError with everything that is wrong with them."""
     read: list[Item] = []
     findings: list[Finding] = []
     for item in items:
@@ -59,20 +59,20 @@ def read_items(items: Sequence[str], directory: Path) -> list[Item]:
         except BadItemError as error:
             findings.append(Finding(shown(item), error.message, error.hint))
     if findings:
-        raise ManifestError("these are no plugins", findings)
+        raise ManifestError("cannot add these plugins", findings)
     return read
 
 
 def is_path(item: str) -> bool:
-    """Whether an item is a path: by its look, or because a project is there. A mere directory is not enough."""
+    """Return whether an item is a path: it looks like one, or a project is there. A mere directory is not enough."""
     if _NAMED_URL.match(item) or "://" in item:
         return False
     looks = item.startswith(".") or "/" in item or os.sep in item or item.endswith((".whl", ".tar.gz"))
     return looks or any(is_there(Path(item, file)) for file in PROJECT_MARKS)
 
 
-def _refuse(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
-    """Raise what the manifest would say against the value at `path` of these tables."""
+def _check(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
+    """Raise BadItemError if the value at `path` would be invalid in a manifest with these tables."""
     for problem in problems_of(table):
         if problem.path[: len(path)] == path:
             raise BadItemError(problem.message, problem.hint)
@@ -80,8 +80,8 @@ def _refuse(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
 
 def _read_requirement(item: str) -> Item:
     if "://" in item and not _NAMED_URL.match(item):
-        raise BadItemError("a URL needs the name of what is there", 'write "NAME @ git+https://host/path"')
-    _refuse(("host", "package"), {"host": {"package": item}})
+        raise BadItemError("a URL needs the name of its package", 'write "NAME @ git+https://host/path"')
+    _check(("host", "package"), {"host": {"package": item}})
     requirement = Requirement(item)
     row: dict[str, Any] = _read_url(requirement.url) if requirement.url else {}
     before = _BEFORE_VERSION.match(item)
@@ -95,7 +95,7 @@ def _read_requirement(item: str) -> Item:
 
 def _read_url(url: str) -> dict[str, Any]:
     if not url.startswith("git+"):
-        raise BadItemError("only git repositories can be given as a URL", "download the file and give its path")
+        raise BadItemError("a URL must be a git repository", "download the file and give its path")
     location, _, fragment = url.removeprefix("git+").partition("#")
     row = {"git": location}
     if "@" in urlsplit(location).path:
@@ -107,41 +107,41 @@ def _read_path(item: str, directory: Path) -> Item:
     location, extras = split_extras(item)
     path = Path(location)
     if not is_there(path):
-        raise BadItemError("there is no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
+        raise BadItemError("no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
     if path.is_file():
         read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
         try:
             name = str(read_name(path.name)[0])
         except ValueError:
-            hint = "name a project's directory, or a .whl or .tar.gz file with name and version in its own name"
-            raise BadItemError("it is no project, no wheel and no source archive", hint) from None
+            hint = "give a project directory, or a .whl or .tar.gz file whose name has the package's name and version"
+            raise BadItemError("it is not a project, wheel or source archive", hint) from None
     else:
         name = _project_name(path)
     return _item(name, {"path": stored_path(location, directory), **({"extras": extras} if extras else {})})
 
 
 def _project_name(project: Path) -> str:
-    """Return the name in pyproject.toml (PEP 621), or else the directory's."""
+    """Return the name in pyproject.toml (PEP 621), or else the name of the directory."""
     if not any((project / file).is_file() for file in PROJECT_MARKS):
-        raise BadItemError("it is no Python project", f"it has no {PROJECT_MARKS[0]}: name the project's own directory")
+        raise BadItemError("it is not a Python project", f"it has no {PROJECT_MARKS[0]}: give the project's directory")
     try:
         data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
     except FileNotFoundError:
         data = {}
     except (OSError, ValueError, RecursionError) as error:
-        raise BadItemError("its pyproject.toml cannot be read as TOML", str(error)) from None
+        raise BadItemError("its pyproject.toml is not valid TOML", str(error)) from None
     table = data.get("project")
     name = table.get("name") if isinstance(table, dict) else None
     return name if isinstance(name, str) else project.resolve().name
 
 
 def _item(name: str, row: dict[str, Any]) -> Item:
-    _refuse(("plugins", name), {"plugins": {name: row or "*"}})
+    _check(("plugins", name), {"plugins": {name: row or "*"}})
     return Item(name, row)
 
 
 def split_extras(item: str) -> tuple[str, list[str]]:
-    """Split "./plugin[a,b]" into the path and its extras, unless there is a path of just that name."""
+    """Split "./plugin[a,b]" into the path and its extras, unless a path with exactly that name exists."""
     found = _TRAILING_EXTRAS.search(item)
     if not found or is_there(Path(item)):
         return item, []
@@ -149,12 +149,12 @@ def split_extras(item: str) -> tuple[str, list[str]]:
 
 
 def stored_path(location: str, directory: Path) -> str:
-    """Return a path as the manifest has it: relative to `directory` where it can be, with "/"."""
+    """Return a path as it is written in the manifest: relative to `directory` if possible, with "/"."""
     target, start = absolute(Path(location)), absolute(directory)
-    if not target.is_relative_to(start):  # ".." leads through what a link points to, not through the link
+    if not target.is_relative_to(start):  # ".." goes up from where a link points to, not from the link
         target, start = target.resolve(), start.resolve()
     try:
         path = Path(os.path.relpath(target, start)).as_posix()
-    except ValueError:  # another drive of Windows
+    except ValueError:  # on another Windows drive
         return target.as_posix()
     return f"./{path}" if path.startswith("-") else path

@@ -1,9 +1,8 @@
-"""The manifest: what `bundle.toml` wants, read and checked as a whole.
+"""Load the manifest, `bundle.toml`, and check it as a whole.
 
-A file enters, a frozen `Manifest` leaves. Everything that is wrong with the file leaves together, as the findings
-of one `ManifestError`: each with its line, its key, what was expected and what to do. Whether the paths, packages
-and modules it names exist is for later stages to say.
-
+Reads a file and returns a frozen `Manifest`. Raises one `ManifestError` with everything that is wrong with the file:
+each finding has its line, its key, what was expected and what to do. Later stages check whether the paths, packages
+and modules that it names exist.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What one manifest wants; `file` is as it was given, `text` is verbatim, `plugins` are in the file's order."""
+    """One manifest. `file` is the path as it was given, `text` is verbatim, `plugins` are in the order of the file."""
 
     file: Path
     text: str = field(repr=False)
@@ -72,11 +71,11 @@ class Manifest:
     def parse(cls, text: str, *, file: Path) -> Manifest:
         """Read a manifest's text (TOML 1.0); raises ManifestError with everything that is wrong with it.
 
-        `file` is where the text is from: findings name it, and relative paths start in its directory.
+        `file` is where the text comes from: findings name it, and relative paths start in its directory.
         """
         document, problems = read_document(parse_toml(text, file=file))
         if document is None or problems:
-            raise ManifestError(f"the manifest {display(file)} cannot be used as it is", located(problems, text, file))
+            raise ManifestError(f"the manifest {display(file)} is not valid", located(problems, text, file))
         return cls(
             file=file,
             text=text,
@@ -115,7 +114,7 @@ class Manifest:
 
     @property
     def directory(self) -> Path:
-        """The manifest's directory, absolute: relative paths in the manifest start here."""
+        """The manifest's directory, as an absolute path; relative paths in the manifest start here."""
         return self.file.absolute().parent
 
 

@@ -1,6 +1,6 @@
-"""The tables of the manifest and the rules on which of their keys go together, as pydantic models.
+"""The tables of the manifest as pydantic models, with the rules about which keys go together.
 
-The models say what one table holds; `manifest_problems` says in words what a file has wrong, and `manifest` reads one.
+A model defines one table. `problems` words what is wrong with a file, and `load` reads one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,10 +25,10 @@ from onebin.manifest.toml import shown
 
 
 class Table(BaseModel):
-    """A table of the manifest: its keys, and the rules on which of them go together.
+    """A table of the manifest: its keys, and the rules about which of them go together.
 
-    The fields say what one key holds. The rules are data, because both `_broken_rules` and the JSON Schema are
-    made from them.
+    The fields define the keys. The rules are data, because both `_broken_rules` and the JSON Schema are generated
+    from them.
     """
 
     model_config = ConfigDict(
@@ -36,12 +36,12 @@ class Table(BaseModel):
     )
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
     at_most_one: ClassVar[tuple[str, ...]] = ()
-    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # a key, and those of which one must stand beside it
-    only_with: ClassVar[Mapping[tuple[str, str], tuple[str, str]]] = {}  # a value, and what another key must be then
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # a key, and keys of which at least one must be present, too
+    only_with: ClassVar[Mapping[tuple[str, str], tuple[str, str]]] = {}  # a key's value, and the value of another key
 
     @classmethod
     def known_keys(cls) -> list[str]:
-        """Return the keys of this table, as the manifest spells them."""
+        """Return the keys of this table, spelled as in the manifest."""
         return [entry.alias or name for name, entry in cls.model_fields.items()]
 
     @classmethod
@@ -66,14 +66,14 @@ def _has(key: str, value: str, *, required: bool = False) -> dict[str, Any]:
 
 
 class _Source(Table):
-    """Where host or plugin comes from, if not by its version from an index."""
+    """Where the host or a plugin comes from, unless a version from an index is enough."""
 
     path: kinds.LocalPath | None = Field(
         None, description="Project directory, wheel or .tar.gz, relative to the manifest."
     )
     git: kinds.GitUrl | None = Field(None, description="Git repository: https://, ssh://, file:// or git@host:path.")
     rev: kinds.Revision | None = Field(None, description="Branch, tag or commit of the git repository.")
-    subdirectory: kinds.InnerPath | None = Field(None, description="Where the project is in the git repository.")
+    subdirectory: kinds.InnerPath | None = Field(None, description="Directory of the project in the git repository.")
     extras: kinds.Extras = Field((), description="Extras of the distribution (PEP 508).")
 
     def _suffix(self) -> str:
@@ -97,7 +97,7 @@ class Bundle(Table):
 
     name: kinds.FileName = Field(description="File name of the executable.")
     python: kinds.Interpreter | None = Field(
-        None, description="Interpreter to freeze: a version from 3.10 on, or a path. Default: the one onebin runs on."
+        None, description="Interpreter to freeze: a version (3.10 or later) or a path. Default: the one onebin runs on."
     )
 
 
@@ -116,16 +116,16 @@ class Host(_Source):
     package: kinds.RequirementText | None = Field(
         None, description="Requirement (PEP 508) of the host, without a marker."
     )
-    name: kinds.Distribution | None = Field(None, description="Name of the distribution that git or path holds.")
+    name: kinds.Distribution | None = Field(None, description="Name of the distribution in the git repository or path.")
     script: kinds.Script | None = Field(None, description="Console script of the host that the executable runs.")
-    entry: kinds.Entry | None = Field(None, description="Object that the executable calls, as module:attribute.")
+    entry: kinds.Entry | None = Field(None, description="Object for the executable to call, as module:attribute.")
     interpreter: bool = Field(
-        False, description="Whether users may run the executable as a Python: -m, -c, - or a script."
+        False, description="Whether users may run the executable as a Python interpreter: -m, -c, - or a script."
     )
 
     @property
     def distribution(self) -> str | None:
-        """The distribution's name, normalised (PEP 503), or None where only a build can tell."""
+        """The distribution's name, normalised (PEP 503), or None if it is only known after a build."""
         name = Requirement(self.package).name if self.package else self.name
         return canonicalize_name(name) if name else None
 
@@ -136,50 +136,52 @@ class Host(_Source):
 
 
 class PluginTable(_Source):
-    """A row of `[plugins]` that says more than a version."""
+    """A row of `[plugins]` with more than a version."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     at_most_one = ("version", "path", "git")
     needs = {"rev": ("git",), "subdirectory": ("git",), "timeout": ("isolate",)}
 
     version: kinds.Version | None = Field(None, description='Version specifier (PEP 440), or "*" for any version.')
-    package: kinds.Distribution | None = Field(None, description="The distribution's name, where the row has another.")
-    modules: kinds.Modules = Field(
-        (), description="Modules that are the plugin. Alone, they are expected in something else that is locked."
+    package: kinds.Distribution | None = Field(
+        None, description="Name of the distribution, if it differs from the name of the row."
     )
-    after: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come before this one.")
-    before: kinds.RowNames = Field((), description="Plugins, by their rows' names, that come after this one.")
+    modules: kinds.Modules = Field(
+        (), description="Modules of the plugin. Without any other key, another locked package must provide them."
+    )
+    after: kinds.RowNames = Field((), description="Plugins, by the names of their rows, that come before this one.")
+    before: kinds.RowNames = Field((), description="Plugins, by the names of their rows, that come after this one.")
 
     isolate: bool = Field(
-        False, description="Whether the plugin runs in a process of its own; its extension points need a contract."
+        False, description="Whether the plugin runs in its own process; its extension points need a contract."
     )
     timeout: Annotated[float, Field(gt=0, le=86400)] | None = Field(
-        None, description="How many seconds a call of an isolated plugin may take. Default: 60."
+        None, description="Timeout for one call of an isolated plugin, in seconds. Default: 60."
     )
 
 
 class PluginRow(PluginTable):
-    """One row of `[plugins]`; its `version` is "" for "*", and None if the row has none."""
+    """One row of `[plugins]`. Its `version` is "" for "*", and None if the row has none."""
 
     name: kinds.RowName
 
     @property
     def modules_only(self) -> bool:
-        """Whether the row adds no requirement: its modules are expected in something else that is locked."""
+        """Whether the row adds no requirement, because another locked package provides its modules."""
         return (
             bool(self.modules) and self.version is None and not (self.path or self.git or self.package or self.extras)
         )
 
     @property
     def distribution(self) -> str | None:
-        """The distribution's name, normalised (PEP 503), or None if it has none or only a build can tell."""
+        """The distribution's name, normalised (PEP 503), or None if it has none or it is only known after a build."""
         if self.modules_only or (self.path and not self.package):
             return None
         return canonicalize_name(self.package or self.name)
 
     @property
     def wanted(self) -> str | None:
-        """The plugin as a requirement (PEP 508) or a path (as `Host.wanted`), or None if it adds neither."""
+        """The plugin as a requirement (PEP 508) or a path (like `Host.wanted`), or None if it adds neither."""
         if self.modules_only:
             return None
         name = self.package or self.name
@@ -187,7 +189,7 @@ class PluginRow(PluginTable):
 
 
 class ExtensionPoint(Table):
-    """`[extension-points."NAME"]`: a name under which the host looks plugins up."""
+    """`[extension-points."NAME"]`: a name under which the host looks up plugins."""
 
     needs = {"provides": ("contract",)}
 
@@ -195,13 +197,13 @@ class ExtensionPoint(Table):
         None, description="What the plugins must fit: a Protocol, ABC, class or callable type, as module:attribute."
     )
     provides: Literal["factory", "instance"] | None = Field(
-        None, description="What the plugins' symbols are: factories (classes, too), or instances of the contract."
+        None, description="Kind of the plugins' symbols: factories (including classes), or instances of the contract."
     )
     load: Literal["lazy", "eager"] = Field(
-        "lazy", description="lazy: imported when the host asks for it; eager: imported at start, in order."
+        "lazy", description="lazy: import plugins when the host asks for them; eager: import them at start, in order."
     )
     on_error: Literal["fail", "skip"] = Field(
-        "fail", description="fail: the error of a plugin's import is the host's; skip: warn, and leave the plugin out."
+        "fail", description="fail: the host gets the error of a plugin's import; skip: warn, and leave out the plugin."
     )
 
 
@@ -209,42 +211,42 @@ Layout = Literal["cached", "onefile", "onedir"]
 
 
 class Freeze(Table):
-    """`[freeze]`: ways out, for what onebin cannot find by itself."""
+    """`[freeze]`: settings for what onebin cannot find out on its own."""
 
     only_with = {("libc", "bundled"): ("layout", "cached")}
 
-    include: kinds.Modules = Field((), description="Modules to freeze in addition.")
+    include: kinds.Modules = Field((), description="Additional modules to freeze.")
     exclude: kinds.Modules = Field((), description="Modules to leave out.")
     data: Mapping[kinds.InnerPath, kinds.LocalPath] = Field(
         default_factory=dict,
-        description="Files to add: folder in the bundle = a file, or a directory whose content goes there.",
+        description="Files to add: folder in the bundle = a file, or a directory whose contents go there.",
     )
     keep_source: kinds.TopLevels = Field(
-        (), description="Top-level packages that lie as files in the bundle, source beside bytecode."
+        (), description="Top-level packages that are stored as files in the bundle, with source and bytecode."
     )
-    optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Level of optimisation, as of python -O.")
+    optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Optimisation level, as in python -O.")
     strip: bool = Field(
-        default=True, description="Whether symbols are stripped from the interpreter's and the system's libraries."
+        default=True, description="Whether to strip symbols from the libraries of the interpreter and the system."
     )
     layout: Layout = Field(
         "cached",
-        description="cached: one file that unpacks itself once; onefile: at every start; onedir: a folder.",
+        description="cached: one file that unpacks itself once; onefile: the same at every start; onedir: a folder.",
     )
 
     compression: Annotated[int, Field(ge=1, le=22)] = Field(
-        3, description="Level at which the file is compressed (zstd): higher ones take longer and make it smaller."
+        3, description="Compression level of the file (zstd): higher levels take longer and make it smaller."
     )
     libc: Literal["system", "bundled"] = Field(
         "system",
-        description="system: the C library of the machine it runs on; bundled: one that the artifact carries.",
+        description="system: use the C library of the machine it runs on; bundled: include one in the artifact.",
     )
 
 
 class Target(Table):
-    """`[target]`: the machines on which the artifact is to run."""
+    """`[target]`: the machines that the artifact must run on."""
 
     glibc: kinds.Glibc | None = Field(
-        None, description="The oldest glibc on them: a build that needs a newer one is an error."
+        None, description="The oldest glibc on these machines; a build that needs a newer one is an error."
     )
 
 
@@ -253,15 +255,15 @@ class Locking(Table):
 
     allow_source: kinds.SourceNames = Field(
         (),
-        description='Packages of an index that may be built from source, which runs their code; "*" is for all.',
+        description='Packages from an index that may be built from source, which runs their code; "*" allows all.',
     )
 
 
 class Verify(Table):
-    """`[verify]`: what proves the artifact, beside onebin's own questions."""
+    """`[verify]`: how to verify the artifact, in addition to onebin's own checks."""
 
     commands: kinds.CommandLines = Field(
-        (), description="Command lines with {artifact} in them, run with the staged host and with the artifact alike."
+        (), description="Command lines with {artifact} in them, run with both the staged host and the artifact."
     )
 
 
@@ -275,7 +277,7 @@ def _row(value: object) -> object:
 
 
 class Document(Table):
-    """The manifest of onebin: a host and its plugins, to become one executable."""
+    """The manifest of onebin: a host and its plugins, built into one executable."""
 
     model_config = ConfigDict(title="bundle.toml")
 
@@ -285,7 +287,7 @@ class Document(Table):
         kinds.RowName, Annotated[PluginTable, BeforeValidator(_row, json_schema_input_type=kinds.Version | PluginTable)]
     ] = Field(default_factory=dict, description="The plugins, in the order in which they are registered.")
     extension_points: Mapping[kinds.Group, ExtensionPoint] = Field(
-        default_factory=dict, description="How the plugins of one extension point are loaded."
+        default_factory=dict, description="How the plugins of an extension point are loaded."
     )
     freeze: Freeze = Field(default_factory=Freeze)
     lock: Locking = Field(default_factory=Locking)
@@ -306,5 +308,5 @@ TABLES: Mapping[str, type[Table]] = {
 
 
 def is_excluded(module: str, excluded: Iterable[str]) -> bool:
-    """Tell whether a module is, or lies in, one that the manifest leaves out."""
+    """Return whether a module is, or is inside, one that the manifest excludes."""
     return any(module == name or module.startswith(f"{name}.") for name in excluded)

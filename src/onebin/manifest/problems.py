@@ -1,4 +1,4 @@
-"""What is wrong with a manifest: pydantic's findings and broken rules, in the manifest's own words and by its lines."""
+"""What is wrong with a manifest: pydantic's errors and broken rules, worded for its readers, with line numbers."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from onebin.system import display, either, similar
 # The keys of a plugin's row that name other rows.
 ORDER_KEYS = frozenset({"after", "before"})
 
-# The keys of a plugin's row that say nothing of where it comes from.
+# The keys of a plugin's row that do not name its source.
 _NOT_SOURCES = ORDER_KEYS | {"isolate", "timeout"}
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a manifest, at a path of keys; its line is not known yet."""
+    """One problem of a manifest, at a path of keys; its line is not known yet."""
 
     path: tuple[str | int, ...]
     message: str
@@ -33,12 +33,12 @@ class Problem(NamedTuple):
 
 
 def problems_of(document: Mapping[str, Any]) -> list[Problem]:
-    """Say everything that is wrong with a manifest that is given as its tables, as `tomllib` reads them."""
+    """Return everything that is wrong with a manifest, given as the tables that `tomllib` reads."""
     return read_document(document)[1]
 
 
 def read_document(document: Mapping[str, Any]) -> tuple[Document | None, list[Problem]]:
-    """Return the tables of a manifest as models, None if they are not sound, and everything that is wrong."""
+    """Return a manifest's tables as models (None if they are not valid), and everything that is wrong with it."""
     broken = list(_broken_rules(document))
     try:
         return Document.model_validate(document), broken
@@ -47,7 +47,7 @@ def read_document(document: Mapping[str, Any]) -> tuple[Document | None, list[Pr
 
 
 def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Check which keys stand beside each other; from the keys alone, whatever is wrong with their values."""
+    """Check which keys are used together; this looks at the keys only, even if their values are wrong."""
     if isinstance(host := document.get("host"), dict):
         yield from _broken_in(host, Host, ("host",))
     freeze = document.get("freeze")
@@ -67,18 +67,18 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
         modules_only = table.keys() - _NOT_SOURCES == {"modules"} and table["modules"]
         elsewhere = table.keys() & {"path", "package"} or modules_only
         if not elsewhere and re.fullmatch(kinds.ROW_NAME, name) and not re.fullmatch(kinds.NAME, name):
-            yield Problem(path, f"{shown(name)} is no package's name (PEP 508)", 'add package = "NAME" to the row')
+            yield Problem(path, f"{shown(name)} is not a package name (PEP 508)", 'add package = "NAME" to the row')
     yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
 
 
 def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
-    """Report names in `after` and `before` that no other row has."""
+    """Report names in `after` and `before` that are not the name of another row."""
     known = {canonicalize_name(name): name for name in rows}
     for name, row in rows.items():
         for key in sorted(ORDER_KEYS & row.keys()) if isinstance(row, dict) else ():
             for other in row[key] if isinstance(row[key], list) else ():
                 if not isinstance(other, str) or not re.fullmatch(kinds.ROW_NAME, other):
-                    continue  # a finding of its own
+                    continue  # reported by the field's own check
                 meant = known.get(canonicalize_name(other))
                 if meant is None:
                     near = similar(other, rows)
@@ -92,18 +92,18 @@ def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ..
     meant = {similar(key, model.known_keys()) or key: key for key in table}  # a typo is one finding, not two
     for group in model.exactly_one:
         if not meant.keys() & set(group):
-            yield Problem(path, f"expected {either(group)}, found none of them", f'add one, such as {group[0]} = "..."')
+            yield Problem(path, f"expected {either(group)}, found none", f'add one, for example {group[0]} = "..."')
     for group in (*model.exactly_one, model.at_most_one):
         present = [key for key in meant if key in group]
         for other in present[1:]:
-            message = f"`{present[0]}` and `{other}` exclude each other"
+            message = f"`{present[0]}` and `{other}` cannot be used together"
             yield Problem((*path, meant[other]), message, "keep one of them")
     for key, others in model.needs.items():
         if key in meant and not meant.keys() & set(others):
             hint = f"add {either(others)}" + ("" if key == "git" else f", or remove `{key}`")
             if (key, "package" in meant) == ("extras", True):
                 hint = 'write them in the requirement: package = "NAME[EXTRA]"'
-            yield Problem((*path, meant[key]), f"`{key}` needs {either(others)} beside it", hint)
+            yield Problem((*path, meant[key]), f"`{key}` needs {either(others)}", hint)
     for (key, value), (other, only) in model.only_with.items():
         if key in meant and table[meant[key]] == value and table.get(meant.get(other, ""), only) != only:
             message = f'{key} = "{value}" needs {other} = "{only}"'
@@ -116,13 +116,13 @@ _EXPECTED = {
     "float_type": ("a number", "write it without quotes"),
     "int_type": ("an integer", "write it without quotes"),
     "tuple_type": ("a list", 'write it in brackets: {key} = ["..."]'),
-    "model_type": ("a table", "write its keys below a line of their own: [{path}]"),
-    "dict_type": ("a table", "write its keys below a line of their own: [{path}]"),
+    "model_type": ("a table", "write its keys below a header: [{path}]"),
+    "dict_type": ("a table", "write its keys below a header: [{path}]"),
 }
 
 
 def _problem(error: ErrorDetails) -> Problem:
-    """Say in the manifest's own words what pydantic found."""
+    """Word an error of pydantic for the readers of a manifest."""
     path = error["loc"][:-1] if error["loc"][-1] == "[key]" else error["loc"]
     key = key_path(tuple(part for part in path if isinstance(part, str))[-1:])
     context = error.get("ctx", {})
@@ -130,16 +130,16 @@ def _problem(error: ErrorDetails) -> Problem:
         case "onebin":
             return Problem(path, context["message"], context["hint"])
         case "missing" if len(path) == 1:
-            return Problem(path, f"there is no table [{key}], and every manifest needs it", f"add [{key}]")
+            return Problem(path, f"the table [{key}] is missing", f"add [{key}]")
         case "missing":
-            return Problem(path, f"there is no `{key}`, and [{path[0]}] needs it", f'add {key} = "..."')
+            return Problem(path, f"`{key}` is missing in [{path[0]}]", f'add {key} = "..."')
         case "extra_forbidden":
             return _unknown(path, error["input"])
         case "literal_error" | "greater_than" | "greater_than_equal" | "less_than_equal" as kind:
             bound = {
                 "greater_than": "more than {gt}",
-                "greater_than_equal": "from {ge} on",
-                "less_than_equal": "up to {le}",
+                "greater_than_equal": "at least {ge}",
+                "less_than_equal": "at most {le}",
             }.get(kind, "{expected}")
             expected, hint = bound.format(**context).replace("'", '"'), None
         case kind:
@@ -149,12 +149,12 @@ def _problem(error: ErrorDetails) -> Problem:
 
 
 def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
-    """Guess what an unknown key was meant to be: a typo, the key of another table, or a name that needs quotes."""
+    """Guess what an unknown key was meant to be: a typo, a key of another table, or a name that needs quotes."""
     *above, key = map(str, path)
     written = key_path((key,))
     known = (TABLES[above[0]] if above else Document).known_keys()
     elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
-    hint = f"known here: {', '.join(known)}"
+    hint = f"known keys: {', '.join(known)}"
     if elsewhere and len(above) < 2:
         hint = f"it belongs in [{elsewhere[0]}]"
     elif meant := similar(key, known):
@@ -165,7 +165,7 @@ def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
 
 
 def located(found: list[Problem], text: str, file: Path) -> list[Finding]:
-    """Return problems as findings in the order of the file's lines."""
+    """Return problems as findings, in the order of the lines in the file."""
     positions = lines(text)
     findings: list[tuple[int, Finding]] = []
     for path, message, hint in found:

@@ -1,4 +1,4 @@
-"""Local projects of a manifest: whether they are there, and whether a tool could read their metadata."""
+"""Local projects of a manifest: check that they exist, and that their metadata can be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_projects(manifest: Manifest) -> None:
-    """Report every local path that is not there or cannot be installed."""
+    """Raise ManifestError for all local paths that do not exist or cannot be installed."""
     rows = [("host", manifest.host), *((f"plugins.{row.name}", row) for row in manifest.plugins)]
     findings = [
         Finding(f"{display(manifest.file)}: {key}.path", message, hint)
@@ -33,25 +33,25 @@ def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
     target = directory / path
     if not is_there(target):
         yield (
-            f"there is nothing at {path}",
-            f"it is looked for at {display(target)}; paths are relative to the manifest",
+            f"{path} does not exist",
+            f"onebin looked for {display(target)}; paths are relative to the manifest",
         )
     elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_MARKS):
         yield (
             f"{path} is not a Python project",
-            "it has neither pyproject.toml nor setup.py; name the project's own folder",
+            "it has neither pyproject.toml nor setup.py; give the project's own folder",
         )
     elif target.is_dir() and (problem := _project_problem(target)):
-        yield f"{path}: {problem}", "mend its pyproject.toml"
+        yield f"{path}: {problem}", "fix its pyproject.toml"
     elif target.is_file() and not target.name.endswith((".whl", ".tar.gz")):
         yield (
-            f"{path} is a file, but no wheel or source archive",
-            "name a project's folder, a .whl or a .tar.gz",
+            f"{path} is not a wheel or a source archive",
+            "give a project's folder, a .whl or a .tar.gz",
         )
 
 
 def _project_problem(project: Path) -> str | None:
-    """Say why no tool could read a project's metadata (PEP 621), as far as its pyproject.toml tells."""
+    """Return why a project's metadata (PEP 621) cannot be read, as far as its pyproject.toml shows it."""
     file = project / "pyproject.toml"
     try:
         table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}

@@ -1,6 +1,6 @@
-"""The JSON Schema of the manifest, with which editors complete and check bundle.toml.
+"""The JSON Schema of the manifest, which editors use to complete and check bundle.toml.
 
-`python -m onebin.manifest.schema` prints it; bundle.schema.json beside this file is what is shipped.
+`python -m onebin.manifest.schema` prints it. The shipped copy is bundle.schema.json next to this file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _EditorSchema(GenerateJsonSchema):
-    """A schema without null, which TOML does not have, and without titles that only repeat the key."""
+    """Generates a schema without null, which TOML does not have, and without titles that only repeat the key."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

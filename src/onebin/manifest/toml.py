@@ -1,7 +1,7 @@
-"""What the manifest is written in: its text and its lines.
+"""The TOML of a manifest: its text and its lines.
 
-`tomllib` decides what is TOML, for the lines too: a statement ends where `tomllib` first accepts it, so that no
-second parser can disagree. What is no text or no TOML 1.0 leaves as a `ManifestError`.
+`tomllib` decides what is valid TOML, for the lines too: a statement ends where `tomllib` first accepts it, so no second
+parser can disagree. Raises `ManifestError` if the input is not text or not TOML 1.0.
 """
 
 import json
@@ -18,9 +18,9 @@ from onebin.system import display
 
 MAX_BYTES = 1 << 20
 _MAX_PATH = 10
-_INIT = "write one with: onebin init --host PACKAGE --script NAME"
+_INIT = "create one with: onebin init --host PACKAGE --script NAME"
 
-# tomllib needs time and memory by the square of a dotted key's parts; no manifest has a key of a hundred.
+# tomllib's time and memory grow with the square of the number of parts in a dotted key. No manifest needs 100 parts.
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,99}+"|'[^'\n]{0,99}+')"""
 _DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{99}}")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -32,7 +32,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 class Statement:
     """A header (`[table]`, then `data` is empty) or a `key = value`, from line `first` to line `last`.
 
-    Lines count from 1. `table` is the path of the header it stands under, and `data` what TOML reads in it.
+    Lines count from 1. `table` is the path of the header above it, and `data` is its content as TOML.
     """
 
     first: int
@@ -42,60 +42,60 @@ class Statement:
 
 
 def read(file: Path) -> str:
-    """Read a manifest's text, with its line ends as they are.
+    """Read a manifest's text, with its line endings unchanged.
 
-    Raises ManifestError if `file` is missing, is no regular file, cannot be read, is larger than a mebibyte,
+    Raises ManifestError if `file` is missing, is not a regular file, cannot be read, is larger than 1 MiB,
     or is not UTF-8 without a byte order mark.
     """
     try:
         if file.is_dir():
             raise _unreadable(file, "it is a directory", f"name the file in it: {file / 'bundle.toml'}")
         if not stat.S_ISREG(file.stat().st_mode):
-            raise _unreadable(file, "it is not a regular file", "save the manifest in a file of its own")
+            raise _unreadable(file, "it is not a regular file", "save the manifest as a regular file")
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        raise _unreadable(file, "there is no such file", _INIT) from None
+        raise _unreadable(file, "no such file", _INIT) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _unreadable(file, reason.lower(), "check the path, and its owner and mode") from error
     except ValueError as error:  # a NUL in the name
-        raise _unreadable(file, "a file cannot have this name", _INIT) from error
+        raise _unreadable(file, "not a valid file name", _INIT) from error
     return _decode(content, file)
 
 
 def _decode(content: bytes, file: Path) -> str:
     if len(content) > MAX_BYTES:
-        raise _unreadable(file, f"it is larger than {MAX_BYTES} bytes", "is it a manifest? they are small")
+        raise _unreadable(file, f"it is larger than {MAX_BYTES} bytes", "is this a manifest? manifests are small")
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        message = "it starts with a byte order mark, which TOML does not have"
+        message = "it starts with a byte order mark, which TOML does not allow"
         raise _unreadable(file, message, "save it as UTF-8 without a byte order mark (BOM)")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        message = f"byte {error.start + 1} is not UTF-8, which TOML is written in"
+        message = f"byte {error.start + 1} is not UTF-8, the encoding of TOML"
         raise _unreadable(f"{display(file)}:{line}", message, "save it as UTF-8") from None
 
 
 def parse_toml(text: str, *, file: Path) -> dict[str, Any]:
     """Parse a manifest's text as TOML; `file` is named in errors.
 
-    Raises ManifestError, with line and column, if it is not TOML or is nested beyond all reason.
+    Raises ManifestError, with line and column, if it is not TOML or is nested too deeply.
     """
     try:
         text.encode()
         if deep := _DEEP_KEY.search(text):
             line = text.count("\n", 0, deep.start()) + 1
-            message = "a name of a hundred parts and more"
-            raise _unreadable(f"{display(file)}:{line}", message, "is it a manifest? their keys are short")
+            message = "a key with a hundred parts or more"
+            raise _unreadable(f"{display(file)}:{line}", message, "is this a manifest? its keys are short")
         return tomllib.loads(text)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        raise _unreadable(f"{display(file)}:{line}", "half of a surrogate pair", "save it as UTF-8") from None
+        raise _unreadable(f"{display(file)}:{line}", "an unpaired surrogate", "save it as UTF-8") from None
     except RecursionError:
         message = "it is nested too deeply"
-        raise _unreadable(file, message, "a manifest needs no more than three levels") from None
+        raise _unreadable(file, message, "a manifest needs at most three levels") from None
     except ValueError as error:  # TOMLDecodeError, or a number too long for int()
         raise _not_toml(str(error), text, file) from None
 
@@ -116,9 +116,9 @@ def _unreadable(where: Path | str, message: str, hint: str) -> ManifestError:
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Yield the statements of a text that is TOML, in its order.
+    """Yield the statements of a TOML text, in order.
 
-    Stops early rather than spend long on a value of very many lines.
+    Stops early if a value with very many lines would take too long.
     """
     table: tuple[str, ...] = ()
     pending: list[str] = []
@@ -154,9 +154,9 @@ def _header(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def lines(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line, counted from 1, on which each key path of a TOML text first stands.
+    """Return the line, counted from 1, on which each key path of a TOML text first appears.
 
-    The keys of an inline table stand on the line of its own key. Paths deeper than a manifest's are left out.
+    The keys of an inline table are on the line of the table's own key. Paths deeper than a manifest's are left out.
     """
     found: dict[tuple[str, ...], int] = {}
     for statement in statements(text):
@@ -173,7 +173,7 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def key_path(path: Sequence[str | int]) -> str:
-    """Write a path as TOML does: `extension-points."a.b".load`, with `[0]` for the first of a list."""
+    """Write a path as in TOML: `extension-points."a.b".load`, with `[0]` for the first item of a list."""
     written = ""
     for part in path:
         if isinstance(part, int):
@@ -185,9 +185,9 @@ def key_path(path: Sequence[str | int]) -> str:
 
 
 def shown(value: object) -> str:
-    """Describe a value for a message, shortened, and without a login that a URL may hold."""
+    """Describe a value for a message: shortened, and without the credentials that a URL may contain."""
     if isinstance(value, str):
-        text = re.sub(r"\S+", _without_login, value)
+        text = re.sub(r"\S+", _without_credentials, value)
         return json.dumps(_shortened(text), ensure_ascii=False) if text else "an empty string"
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -198,7 +198,7 @@ def shown(value: object) -> str:
     return "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "a date or time"
 
 
-def _without_login(word: re.Match[str]) -> str:
+def _without_credentials(word: re.Match[str]) -> str:
     start, end = word[0].find(":"), word[0].rfind("@")
     return f"{word[0][:start]}:***{word[0][end:]}" if -1 < start < end else word[0]
 
