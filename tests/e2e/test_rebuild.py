@@ -1,4 +1,4 @@
-"""`onebin rebuild` and `onebin verify --rebuild`: an artifact leads back to what it was made of."""
+"""`onebin recover` and `onebin verify --reproduce`: an artifact leads back to what it was made of."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.network
 
 def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Manifest and lock come back as they were; with the projects in the places that are named, the lock fits."""
-    ran = onebin("rebuild", tiny.artifact, cwd=tmp_path)
+    ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 0, ran.err
     folder = tmp_path / "tiny.bundle"
     assert {file.name for file in folder.iterdir()} == {"bundle.toml", "pylock.tiny.toml"}
@@ -31,10 +31,10 @@ def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path:
     ran = onebin("check", "--locked", "tiny.bundle", cwd=tmp_path)
     assert ran.code == 0, ran.err
 
-    ran = onebin("rebuild", tiny.artifact, cwd=tmp_path)
+    ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 1
     assert "tiny.bundle/bundle.toml is there already, and stays as it is" in ran.err
-    ran = onebin("rebuild", "--json", tiny.artifact, "-o", folder / "projects", cwd=tmp_path)
+    ran = onebin("recover", "--json", tiny.artifact, "-o", folder / "projects", cwd=tmp_path)
     assert {each["path"]: each["missing"] for each in json.loads(ran.out)["local"]}["projects/inquiry"]
 
 
@@ -43,7 +43,7 @@ def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tm
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     module = tmp_path / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
     module.write_text(module.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
-    ran = onebin("verify", "--rebuild", tiny.artifact, cwd=tmp_path)
+    ran = onebin("verify", "--reproduce", tiny.artifact, cwd=tmp_path)
     assert ran.code == 9, ran.err
     assert "is not what its lock and these sources make here" in ran.err
     differences = [line.strip() for line in ran.err.splitlines() if line.endswith(")") and line.startswith("  ")]
@@ -55,19 +55,19 @@ def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tm
 
 def test_missing_and_other_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Without the local projects, or with changed requirements, nothing is built, and the error says which they are."""
-    ran = onebin("verify", "--rebuild", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
+    ran = onebin("verify", "--reproduce", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
     assert ran.code == 9
     assert f"plugin inquiry: there is nothing at {tmp_path / 'projects' / 'inquiry'}" in ran.err
     assert "--sources" in ran.err
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     with (tmp_path / "projects" / "inquiry" / "pyproject.toml").open("a", encoding="utf-8") as out:
         out.write("\n# changed\n")
-    ran = onebin("verify", "--rebuild", tiny.artifact, cwd=tmp_path)
+    ran = onebin("verify", "--reproduce", tiny.artifact, cwd=tmp_path)
     assert ran.code == 9
     assert "project projects/inquiry changed" in ran.err
 
 
-def test_sources_are_for_rebuilding(onebin: Onebin, tiny: Bundle) -> None:
+def test_sources_are_for_reproducing(onebin: Onebin, tiny: Bundle) -> None:
     """The option alone is wrong usage."""
     ran = onebin("verify", "--sources", ".", tiny.artifact, cwd=tiny.folder)
     assert ran.code == 2

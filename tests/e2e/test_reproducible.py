@@ -143,7 +143,7 @@ def test_a_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhe
 def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
     """The manifest at the root, with six local projects, is built again from its artifact, with no cache: the same."""
     settings = {**OTHER_SETTINGS, "TMPDIR": str(tmp_path)}
-    ran = onebin("verify", "--rebuild", "--sources", flagship.folder, flagship.artifact, cwd=tmp_path, env=settings)
+    ran = onebin("verify", "--reproduce", "--sources", flagship.folder, flagship.artifact, cwd=tmp_path, env=settings)
     assert ran.code == 0, ran.err
     assert "the same bytes when it is built again" in ran.out
     assert not list(tmp_path.iterdir())

@@ -36,7 +36,7 @@ COMMANDS = (
     "inspect",
     "diff",
     "sign",
-    "rebuild",
+    "recover",
     "doctor",
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, LockError, StageError
+from onebin.errors import LockError, PlanError, StageError
 
 from .wheels import make_wheel
 
@@ -157,7 +157,7 @@ def test_the_values_of_entry_points_are_refused_unless_they_lead_somewhere(bench
     """Values that are no references to objects are findings that quote them; nothing is generated from them."""
     points = "".join(f"x{index} = {name}\n" for index, name in enumerate(NAMES.values()))
     bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
-    refusal = bench.refuses("generate", "-o", "out", error=ContractError)
+    refusal = bench.refuses("generate", "-o", "out", error=PlanError)
     for index, name in enumerate(NAMES.values()):
         shown = name.replace("\u202e", "?")  # what turns the direction of a line is not printed
         refusal.says("plugins.odd", f"x{index} = {shown}", hint="")
@@ -188,7 +188,7 @@ def test_a_hosts_script_is_no_code(bench: Bench, value: str) -> None:
     bench.manifest("greet-hello", host=f'path = "wheels/{host.name}"\nscript = "oddhost"')
     done = bench.run("generate", "-o", "out")
     assert "Traceback" not in done.err
-    assert done.code in {LockError.exit_code, StageError.exit_code, ContractError.exit_code}, done.err
+    assert done.code in {LockError.exit_code, StageError.exit_code, PlanError.exit_code}, done.err
     assert not list(canaries(bench))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onebin.errors import ContractError, ManifestError
+from onebin.errors import ManifestError, PlanError
 
 if TYPE_CHECKING:
     from .bench import Bench
@@ -24,7 +24,7 @@ def _give_contract(bench: Bench) -> None:
 def test_isolation_needs_a_contract(bench: Bench) -> None:
     """Without a contract nothing says what the host may call; the line to add is in the hint."""
     bench.manifest(_row(bench, "greet-hello"))
-    said = bench.refuses("check", error=ContractError)
+    said = bench.refuses("check", error=PlanError)
     said.says(
         "plugins.greet-hello.isolate",
         "greet-hello extends tinyhost.greeters, which has no contract",
@@ -37,14 +37,14 @@ def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
     _give_contract(bench)
     bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
     bench.manifest(_row(bench, "greet-hello"), end=CONTRACT)
-    said = bench.refuses("check", error=ContractError)
+    said = bench.refuses("check", error=PlanError)
     said.says("plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or the import")
 
 
 def test_a_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:
     """A plugin that is found by its module's name has nothing that a contract could describe."""
     bench.manifest('hello = { modules = ["tinyhost.cli"], isolate = true }')
-    bench.refuses("check", error=ContractError).says("plugins.hello.isolate", "without entry points", hint="remove")
+    bench.refuses("check", error=PlanError).says("plugins.hello.isolate", "without entry points", hint="remove")
 
 
 def test_a_timeout_needs_isolation(bench: Bench) -> None:

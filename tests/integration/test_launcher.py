@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
-SOURCE = Path(__file__).parents[2] / "src" / "launcher"
+SOURCE = Path(__file__).parents[2] / "src" / "onebin" / "launcher" / "native"
 # Without these, nothing is left but a private directory for each run.
 NO_CACHE: dict[str, str | None] = {"ONEBIN_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": None}
 # What a program finds in its environment besides what the caller put there; docs/launcher.md has the list.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, ManifestError
+from onebin.errors import ManifestError, PlanError
 
 from .wheels import make_wheel
 
@@ -65,7 +65,7 @@ def test_a_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
     bench.manifest(
         _plugin(bench, "alpha", after=["bravo"]), _plugin(bench, "bravo", "charlie"), _plugin(bench, "charlie", "alpha")
     )
-    refusal = bench.refuses("check", error=ContractError)
+    refusal = bench.refuses("check", error=PlanError)
     said = refusal.says("the order of the plugins is a cycle", "alpha has after bravo", hint="remove one of these")
     assert any(f"{path} (" in said.text for path in ("alpha -> bravo -> alpha", "bravo -> alpha -> bravo"))
     assert "bravo depends on alpha" in said.text

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ContractError, LockError, StageError
+from onebin.errors import LockError, PlanError, StageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def answered(bench: Bench, wheel: Wheel) -> Result:
     bench.manifest(wheel.write(bench.directory / "odd-wheels"))
     done = bench.run("check")
     assert "Traceback" not in done.err, done.err
-    refusals = (LockError.exit_code, StageError.exit_code, ContractError.exit_code)
+    refusals = (LockError.exit_code, StageError.exit_code, PlanError.exit_code)
     assert done.code == 0 or (done.code in refusals and re.search(r"^ *hint: ", done.err, re.MULTILINE)), done.err
     assert bench.leftovers() == []
     return done
