@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.card import file as card
 from onebin.errors import ArtifactError, PackError
+from support.facts import FACTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,47 +21,6 @@ if TYPE_CHECKING:
     from onebin.card.facts import Facts
 
 BODY = b"\x7fELF" + bytes(range(256)) * 40
-FACTS: Facts = {
-    "bundle": {"name": "x"},
-    "onebin": "1.0",
-    "host": {"name": "grüße", "version": "1", "entry": "a:b"},
-    "plugins": [],
-    "distributions": [
-        {
-            "name": "x",
-            "version": "1",
-            "source": "index",
-            "sha256": ["3" * 64],
-            "requires": [],
-            "licences": ["MIT"],
-            "licences_from": "License",
-            "licence_files": [],
-        }
-    ],
-    "sbom": {},
-    "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
-    "toolchain": [],
-    "libc": {"kind": "system", "glibc": "2.28", "because": []},
-    "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
-    "layout": "cached",
-    "build": {"moment": 0, "compression": 3, "tools": [{"name": "zstandard", "version": "0.25.0"}]},
-    "launcher": {"bytes": 1, "sha256": "0" * 64},
-    "files": [{"path": "x", "owner": "boot loader", "bytes": 1, "sha256": "1" * 64}],
-    "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],
-    "lock": {"sha256": "0" * 64, "text": "lock"},
-    "manifest": {"text": "manifest"},
-    "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},
-    "answers": {
-        "host": [{"name": "a:b", "result": ["x"]}],
-        "distributions": {"where": "1"},
-        "entry_points": [("a", "b", "c", "d")],
-        "groups": ["b"],
-        "loads": [],
-        "plugins": [],
-        "modules": [],
-        "data": [],
-    },
-}
 
 
 def _artifact(file: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from onebin.stage import find
 from onebin.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from onebin.build.request import BuildRequest
     from onebin.survey import Distribution
 

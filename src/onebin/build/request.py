@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path
+from typing import Any
 
-from onebin.manifest import Manifest  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.manifest import Manifest
 from onebin.python import INDEXES, PackageSource
 from onebin.system import sha256_of, source_date_epoch, to_json
-from onebin.workspace import Workspace  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.workspace import Workspace
 
 # These say where and with what means to build, and not what: they are not part of a request's identity.
 _MEANS = frozenset({"manifest", "workspace", "source", "locked", "python"})
@@ -35,6 +36,15 @@ class BuildRequest:
     verify: bool = True
     commands: tuple[str, ...] = ()
     moment: int = field(default_factory=source_date_epoch)
+
+    @classmethod
+    def load(cls, manifest: Path = Path(), *, output: Path | None = None, **options: Any) -> BuildRequest:
+        """Return the request for a manifest file, or for the bundle.toml in a folder; raises ManifestError.
+
+        `output` is where the artifact goes, by default dist/NAME beside the manifest. `options` are other fields.
+        """
+        workspace = Workspace.at(manifest, output=output)
+        return cls(manifest=Manifest.load(workspace.manifest_file), workspace=workspace, **options)
 
     @property
     def all_commands(self) -> tuple[str, ...]:

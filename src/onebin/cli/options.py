@@ -192,12 +192,11 @@ def described(wanted: Wanted, output: Path | None, **options: Any) -> Iterator[B
         yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
 
 
-def workspace_of(manifest: Path | None, *, output: Path | None = None) -> Workspace:
+def workspace_of(manifest: Path | None) -> Workspace:
     """Return the workspace of a manifest file or of a folder's bundle.toml; the default is this folder's."""
-    return Workspace.at(Path() if manifest is None else manifest, output=output)
+    return Workspace.at(manifest or Path())
 
 
 def request(manifest: Path | None, *, output: Path | None = None, **options: Any) -> BuildRequest:
     """Return the request for a manifest file, with these fields of it; raises ManifestError."""
-    workspace = workspace_of(manifest, output=output)
-    return onebin.BuildRequest(manifest=onebin.Manifest.load(workspace.manifest_file), workspace=workspace, **options)
+    return onebin.BuildRequest.load(manifest or Path(), output=output, **options)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebin import card, lock as locks
+from onebin.card import Facts  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.errors import ArtifactError, OnebinError, os_errors
 from onebin.manifest import Manifest
 from onebin.system import absolute, display, is_there
@@ -21,7 +22,6 @@ from onebin.workspace import MANIFEST_NAME, Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from onebin.card import Facts
 
 _ANEW = "fetch the file anew, or build it anew"
 

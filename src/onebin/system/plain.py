@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import json
+from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter
 
@@ -10,10 +11,14 @@ T = TypeVar("T")
 
 
 def to_json(value: Any, kind: Any = None) -> Any:
-    """Return a request, result or event as JSON values; `kind` is its type, where that is not its class."""
+    """Return a request, a result or an event as JSON values; `kind` is its type, for a TypedDict."""
     return TypeAdapter(kind or type(value)).dump_python(value, mode="json")
 
 
-def from_json(kind: type[T], data: Any) -> T:
-    """Return the value of a type from what `to_json` made; raises ValueError for anything else."""
-    return TypeAdapter(kind).validate_python(data)
+@overload
+def from_json(kind: type[T], data: Any) -> T: ...
+@overload
+def from_json(kind: Any, data: Any) -> Any: ...
+def from_json(kind: Any, data: Any) -> Any:
+    """Return the value of a type from JSON values that `to_json` made; raises ValueError for anything else."""
+    return TypeAdapter(kind).validate_json(json.dumps(data))

@@ -7,6 +7,7 @@ be checked, such as the interpreter and its libraries, of which these advisories
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from onebin.system import absolute, display
 from onebin.trust.osv import read_advisories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from onebin.trust.osv import Advisory
 

@@ -1,0 +1,185 @@
+"""The library's face: its names, and requests, results and events as plain data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import onebin
+from onebin.card.report import Inspected
+from onebin.check.order import Precedence
+from onebin.rebuild.recovery import LocalPath
+from onebin.trust.vulnerabilities import Audit, Subject, Vulnerability
+from support.facts import FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MANIFEST = '[bundle]\nname = "x"\n\n[host]\npackage = "x"\nscript = "x"\n\n[plugins]\ny = ">=1"\n'
+
+
+def _request(folder: Path) -> onebin.BuildRequest:
+    file = folder / "bundle.toml"
+    file.write_text(MANIFEST, "utf-8")
+    return onebin.BuildRequest.load(
+        file,
+        output=folder / "out" / "x",
+        source=onebin.PackageSource(wheelhouse=folder / "wheels"),
+        locked=True,
+        python=folder / "python3",
+        full_probe=True,
+        release=True,
+        verify=False,
+        commands=("{artifact} --version",),
+        moment=7,
+    )
+
+
+VALUES: dict[str, Callable[[Path], Any]] = {
+    "build request": _request,
+    "package source": lambda folder: onebin.PackageSource(offline=True, wheelhouse=folder),
+    "plan": lambda _: onebin.PlanResult(
+        name="x",
+        host={"name": "x", "version": "1", "entry": "x:main"},
+        plugins=(
+            {"name": "y", "distribution": "y", "version": "1", "modules": ["y"], "entry_points": [("a", "b", "c")]},
+        ),
+        precedences=(Precedence("a", "b", "b depends on a"),),
+        graph=("1. y",),
+        notices=("odd",),
+        lock_sha256="0" * 64,
+    ),
+    "build": lambda folder: onebin.BuildResult(
+        file=folder / "x", facts=FACTS, is_verified=True, is_new=False, notices=("odd",)
+    ),
+    "lock": lambda folder: onebin.LockResult(
+        file=folder / "pylock.x.toml",
+        sha256="0" * 64,
+        packages=({"name": "x", "version": "1"}, {"name": "y", "version": None}),
+        changes=("+ y",),
+    ),
+    "vendor": lambda folder: onebin.VendorResult(directory=folder, files=2, size=3),
+    "plugin status": lambda _: onebin.PluginStatus(
+        name="y", wanted="y>=1", distribution="y", locked=None, contributes={"a": ("b",)}, modules=()
+    ),
+    "examined": lambda _: onebin.Examined(name="uv", ok=False, found="nothing", remedy="install it"),
+    "inspected": lambda folder: Inspected(file=folder / "x", size=3, facts=FACTS),
+    "verified": lambda folder: onebin.Verified(file=folder / "x", summary="all", signed_by=None, lock_sha256="0" * 64),
+    "recovered": lambda folder: onebin.Recovered(
+        manifest_file=folder / "bundle.toml",
+        lock_file=folder / "pylock.x.toml",
+        local=(LocalPath(what="host", path="host", package="x", locked_as="../host"),),
+        facts=FACTS,
+    ),
+    "signed": lambda folder: onebin.Signed(file=folder / "x", signature=folder / "x.sig", signed_by="SHA256:abc"),
+    "audit": lambda _: Audit(
+        subject=Subject(name="x", packages={"x": "1"}, tools={"pyinstaller": "6"}, unchecked=("CPython",)),
+        advisories=1,
+        vulnerabilities=(
+            Vulnerability(
+                package="x",
+                version="1",
+                id="A",
+                aliases=("B",),
+                summary="bad",
+                severity=None,
+                fixed="2",
+                unclear=None,
+                is_tool=False,
+            ),
+        ),
+    ),
+    "step started": lambda _: onebin.StepStarted(step="lock"),
+    "step finished": lambda _: onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),
+    "note": lambda _: onebin.Note(text="odd"),
+    "detail": lambda _: onebin.Detail(text="+ y"),
+    "output": lambda _: onebin.Output(line="building"),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_goes_to_json_and_back(name: str, tmp_path: Path) -> None:
+    """A request, a result or an event is the same after a way through JSON text."""
+    value = VALUES[name](tmp_path)
+    text = json.dumps(onebin.to_json(value))
+    assert onebin.from_json(type(value), json.loads(text)) == value
+
+
+@pytest.mark.parametrize("name", ["step started", "step finished", "note", "detail", "output"])
+def test_an_event_says_of_which_kind_it_is(name: str, tmp_path: Path) -> None:
+    """Whoever reads events as JSON need not know beforehand which kind comes next."""
+    event = VALUES[name](tmp_path)
+    assert onebin.from_json(onebin.Event, onebin.to_json(event)) == event
+
+
+def test_json_that_is_no_request_is_refused(tmp_path: Path) -> None:
+    """A member of a wrong type and one that is missing are errors."""
+    data = onebin.to_json(_request(tmp_path))
+    for wrong in ({**data, "locked": "perhaps"}, {key: data[key] for key in data if key != "manifest"}):
+        with pytest.raises(ValueError, match=r"locked|manifest"):
+            onebin.from_json(onebin.BuildRequest, wrong)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"full_probe": False},
+        {"release": False},
+        {"verify": True},
+        {"commands": ()},
+        {"moment": 8},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_option_that_decides_what_is_built_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
+    """Two requests that differ in such an option never share a receipt."""
+    request = _request(tmp_path)
+    assert replace(request, **change).identity != request.identity
+
+
+def test_where_and_with_what_means_is_not_part_of_the_identity(tmp_path: Path) -> None:
+    """Another folder, package source or interpreter path is not another artifact; the lock says what is built."""
+    request = _request(tmp_path)
+    other = replace(
+        request,
+        workspace=replace(request.workspace, cache_dir=tmp_path / "elsewhere"),
+        source=onebin.PackageSource(),
+        locked=False,
+        python=None,
+    )
+    assert other.identity == request.identity
+
+
+def test_every_field_of_a_request_is_a_means_or_part_of_its_identity() -> None:
+    """A new option is part of the identity unless somebody says that it is only a means."""
+    tested = {"full_probe", "release", "verify", "commands", "moment"}
+    means = {"manifest", "workspace", "source", "locked", "python"}
+    assert {each.name for each in fields(onebin.BuildRequest)} == tested | means
+
+
+def test_every_public_name_can_be_imported() -> None:
+    """Each name that the library lists is there."""
+    assert {name for name in dir(onebin) if not hasattr(onebin, name)} == set()
+    assert {"BuildRequest", "plan", "bundle", "inspect", "verify", "Manifest", "OnebinError", "Events"} <= {
+        *dir(onebin)
+    }
+
+
+@pytest.mark.parametrize("name", ["plan", "bundle", "inspect", "verify", "diff", "recover", "audit"])
+def test_a_function_keeps_its_name_when_packages_are_imported(name: str) -> None:
+    """`onebin.verify` is the function, though there is a package of that name, whatever was imported before."""
+    script = f"import onebin.verify.compare, onebin.build, onebin; assert callable(onebin.{name})"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_library_imports_little_until_it_is_used() -> None:
+    """`import onebin` alone loads none of the large dependencies."""
+    script = "import onebin, sys; print({'pydantic', 'rich', 'click', 'tomlkit', 'cryptography'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
