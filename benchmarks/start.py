@@ -5,7 +5,7 @@
 Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that what else
 the machine does hits all alike; the figure is the median, and its ratio to PyInstaller's one-file mode. A first start
 is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row. A tool
-that keeps something between builds builds four times: from nothing, which for onebin is without its tool chain, too;
+that keeps something between builds builds four times: from nothing, which for onebin is without its toolchain, too;
 as a new bundle, on a machine where others were built before; again, with nothing changed; and after one line of the
 program's last plugin was changed, which the peers that freeze an environment must install anew (by uv, which is quick).
 """

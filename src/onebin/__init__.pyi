@@ -1,4 +1,25 @@
-from .build import (
+from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
+from .card import (
+    Change as Change,
+    Difference as Difference,
+    Facts as Facts,
+    Inspected as Inspected,
+    LibcFacts as LibcFacts,
+    PluginFacts as PluginFacts,
+    Report as Report,
+    diff as diff,
+    inspect as inspect,
+    other_licences as other_licences,
+)
+from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
+from .manifest import (
+    Edited as Edited,
+    Manifest as Manifest,
+    add_plugins as add_plugins,
+    create_manifest as create_manifest,
+    remove_plugins as remove_plugins,
+)
+from .pipeline import (
     BuildRequest as BuildRequest,
     BuildResult as BuildResult,
     Detail as Detail,
@@ -20,27 +41,6 @@ from .build import (
     prepare_run as prepare_run,
     update_lock as update_lock,
     vendor as vendor,
-)
-from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
-from .card import (
-    Change as Change,
-    Difference as Difference,
-    Facts as Facts,
-    Inspected as Inspected,
-    LibcFacts as LibcFacts,
-    PluginFacts as PluginFacts,
-    Report as Report,
-    diff as diff,
-    inspect as inspect,
-    other_licences as other_licences,
-)
-from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
-from .manifest import (
-    Edited as Edited,
-    Manifest as Manifest,
-    add_plugins as add_plugins,
-    create_manifest as create_manifest,
-    remove_plugins as remove_plugins,
 )
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HOSTS = ROOT / "examples" / "hosts"
 LEFT_BY_BUILDS = shutil.ignore_patterns("pylock.*.toml", "dist", "build", "__pycache__")
 
-# A plugin that says what its process sees; it imports the tool chain by names that a freezer would follow.
+# A plugin that says what its process sees; it imports the toolchain by names that a freezer would follow.
 INQUIRY = '''
 """A greeter that does not greet: it says what its process sees."""
 

@@ -39,7 +39,7 @@ def greet(name):
     return f"{len(HOME)} {name}"
 '''
 
-# It must get its own version of a package that the tool chain uses, too.
+# It must get its own version of a package that the toolchain uses, too.
 OLD_FASHIONED = '''
 """A host that needs an old packaging."""
 

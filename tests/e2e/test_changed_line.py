@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 SAME_IMPORTS = "\n\ndef ciao(name):\n    return (b'\\n', f'ciao {name}', {'a', 'b', 'c', 'd', 'e'}, 1.5)\n"
-IT_HOLDS = "The analysis of an earlier build holds"
+IT_HOLDS = "Using the analysis of an earlier build"
 
 # A plugin that brings a hook of its own for PyInstaller, which imports it and asks for a list.
 TOLD = """

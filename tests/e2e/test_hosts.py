@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
 LANDED = tuple(NAMES)
-OTHERS = {"interpreter", "boot loader", "system", "onebin"}
+OTHERS = {"interpreter", "bootloader", "system", "onebin"}
 MOST_LINES = 8
 CHECK_SECONDS = 300
 

@@ -57,7 +57,7 @@ def test_json_is_what_its_schema_says(onebin: Onebin, every_layout: Mapping[str,
         document = of_schema("inspect.schema.json", said(onebin, "inspect", "--json", place, folder=tmp_path))
         assert document["layout"] == layout
         owners = {row["owner"] for row in document["files"]}
-        assert {"tinyhost", "greet-servus", "interpreter", "boot loader"} <= owners
+        assert {"tinyhost", "greet-servus", "interpreter", "bootloader"} <= owners
         (plugin,) = [row for row in document["plugins"] if row["name"] == "greet-servus"]
         assert (plugin["version"], plugin["sha256"]) == ("2.0.0", [])
     whole = sum(file.stat().st_size for file in every_layout["onedir"].rglob("*") if not file.is_dir())

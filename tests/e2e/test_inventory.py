@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-KINDS = {"interpreter", "boot loader", "system", "onebin"}
+KINDS = {"interpreter", "bootloader", "system", "onebin"}
 
 
 def payload_files(file: Path) -> dict[str, tuple[int, str]]:
@@ -74,13 +74,13 @@ def test_nothing_is_carried_twice(tiny: Bundle, flagship: Bundle) -> None:
 
 
 def test_the_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
-    """Modules that lie in no file are listed by name: the library's, onebin's own, the boot loader's."""
+    """Modules that lie in no file are listed by name: the library's, onebin's own, the bootloader's."""
     rows = {row["name"]: row for row in card.read(tiny.artifact)["modules"]}
     assert {name: rows[name]["owner"] for name in ("struct", "onebin_registry", "entry", "pyimod02_importers")} == {
         "struct": "interpreter",
         "onebin_registry": "onebin",
         "entry": "onebin",
-        "pyimod02_importers": "boot loader",
+        "pyimod02_importers": "bootloader",
     }
     assert all(row["bytes"] > 0 for row in rows.values())
 

@@ -70,7 +70,7 @@ def test_a_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
     bench.accepts("lock")
     bench.manifest("greet-servus", 'six = ">=1.16"')
     refusal = bench.refuses(command, "--locked", error=LockError, may_write=())
-    said = refusal.says("pylock.tiny.toml", "does not fit the manifest", hint=["onebin lock", "commit"])
+    said = refusal.says("pylock.tiny.toml", "does not match the manifest", hint=["onebin lock", "commit"])
     assert "plugin greet-hello was removed" in said.text
     assert "plugin greet-servus was added" in said.text
     assert "plugin six changed: six>=1.15 -> six>=1.16" in said.text
@@ -86,7 +86,7 @@ def test_a_stale_lock_names_host_project_and_python(bench: Bench) -> None:
     bench.lock.write_text(re.sub(r'python-minor = ".*"', 'python-minor = "3.10"', text), "utf-8")
     bench.project("tinyhost").rename(bench.project("renamed"))
     bench.manifest(GREET_HELLO, host='path = "projects/renamed"\nscript = "tinyhost"')
-    said = bench.refuses("bundle", "--locked", error=LockError, may_write=()).says("does not fit", hint="onebin lock")
+    said = bench.refuses("bundle", "--locked", error=LockError, may_write=()).says("does not match", hint="onebin lock")
     assert "host changed: ./projects/tinyhost -> ./projects/renamed" in said.text
     assert "project projects/greet-hello changed" in said.text
     assert "python changed: 3.10 -> " in said.text
@@ -129,7 +129,7 @@ def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, 
 
 
 def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
-    """The tool chain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
+    """The toolchain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
     from onebin.system.digest import sha256_of
 
     bench.manifest("greet-hello")
@@ -143,11 +143,11 @@ def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
             pin["hashes"] = [WRONG] * len(pin["hashes"])
     bench.lock.write_text(text, "utf-8")
     refusal = bench.refuses("bundle", "--locked", error=LockError, may_write=())
-    refusal.says("its tool chain was edited by hand", hint="onebin lock")
+    refusal.says("its toolchain was edited by hand", hint="onebin lock")
     text = re.sub(r'(toolchain-digest = ")[0-9a-f]+', rf"\g<1>{sha256_of(pins)}", text)
     bench.lock.write_text(text, "utf-8")
     refusal = bench.refuses("bundle", "--locked", error=StageError, may_write=())
-    said = refusal.says("tool chain", hint="do not trust this index")
+    said = refusal.says("toolchain", hint="do not trust this index")
     assert "altgraph" in said.text
 
 

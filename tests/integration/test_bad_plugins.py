@@ -73,14 +73,14 @@ def test_a_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
     """A name that no index has is reported by the plugin's row, with what else it might be."""
     bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says(f"plugin {NO_SUCH}", "there is no such package", hint=["check the spelling", "path ="])
+    refusal.says(f"plugin {NO_SUCH}", "no such package", hint=["check the spelling", "path ="])
 
 
 def test_a_host_that_does_not_exist_is_named(bench: Bench) -> None:
     """The host is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("host", NO_SUCH, "there is no such package", hint="check the spelling")
+    said = refusal.says("host", NO_SUCH, "no such package", hint="check the spelling")
     assert said.text.startswith("host")
 
 
@@ -88,7 +88,7 @@ def test_a_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench)
     """A package that only a plugin asks for is reported together with that plugin, which alone can be changed."""
     bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says(NO_SUCH, "there is no such package", hint="")
+    said = refusal.says(NO_SUCH, "no such package", hint="")
     assert "lost" in said.text.splitlines()[0]
 
 
@@ -103,7 +103,7 @@ def test_a_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
     """Two plugins that exclude each other are shown with their requirements, each chain beginning with its plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("exclude each other on packaging", hint=["loosen one of them", "leave one of the plugins out"])
+    said = refusal.says("conflicting requirements for packaging", hint=["loosen one of them", "remove one of the plugins"])
     lines = said.text.splitlines()
     chains = [line for line in lines if " -> packaging" in line]
     assert sorted(chains) == ["  plugin needs-new -> packaging>=24", "  plugin needs-old -> packaging<22"]
@@ -121,7 +121,7 @@ def test_a_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
     )
     bench.manifest("needs-old", host=f'path = "wheels/{host.name}"\nscript = "newhost"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("exclude each other on packaging", hint="loosen one of them")
+    said = refusal.says("conflicting requirements for packaging", hint="loosen one of them")
     assert re.search(r"^  host.* -> packaging>=24$", said.text, re.MULTILINE)
     assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
 
@@ -130,7 +130,7 @@ def test_a_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
     """A version in the manifest that a plugin cannot live with is shown as what it is: two wishes for one package."""
     bench.manifest("needs-old", 'packaging = ">=24"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("exclude each other on packaging", hint="loosen one of them")
+    said = refusal.says("conflicting requirements for packaging", hint="loosen one of them")
     assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
     assert re.search(r"^  plugin packaging.*>=24$", said.text, re.MULTILINE)
 

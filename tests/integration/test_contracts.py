@@ -247,8 +247,8 @@ def test_a_plugin_for_another_contract_is_refused_by_the_lock(bench: Bench, *, i
         end=f'[extension-points."{GROUP}"]\ncontract = "{module}:Parser"\n',
     )
     refusal = bench.refuses("check", error=LockError, may_write=())
-    contract = f"which holds {module}:Parser, the contract of {GROUP}"
-    said = refusal.says(f"requirements exclude each other on {name}, {contract}", hint="loosen one of them")
+    contract = f"which provides {module}:Parser, the contract of {GROUP}"
+    said = refusal.says(f"conflicting requirements for {name}, {contract}", hint="loosen one of them")
     assert f"plugin alpha -> {name}<1\n  host -> {name}=={version}\n" in f"{said.text}\n"
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.build import receipt
 from onebin.cache import Cache
 from onebin.launcher import compile as launcher
+from onebin.pipeline import receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ PACKAGES = ("onebin", "onebin_runtime")
 KEY = """
 import sys
 from pathlib import Path
-from onebin.build import BuildRequest
-from onebin.build.receipt import receipt_key
+from onebin.pipeline import BuildRequest
+from onebin.pipeline.receipt import receipt_key
 from onebin.lock import LockOptions, resolve
 from onebin.manifest import Manifest
 from onebin.workspace import Workspace

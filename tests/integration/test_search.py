@@ -21,6 +21,7 @@ COMPARISON = """
 import ast, json, pathlib, runpy, sys, sysconfig
 
 sys.path.insert(0, sys.argv[1])
+import PyInstaller
 from PyInstaller.lib.modulegraph import modulegraph
 
 graph = modulegraph.ModuleGraph(path=[])
@@ -41,9 +42,10 @@ def searched():
         found[str(file)] = imports, sorted(node._global_attr_names), len(without_tree._deferred_imports)
     return found
 
-ours = runpy.run_path(sys.argv[2])["hasten"]
+driver = pathlib.Path(sys.argv[2])
+pyinstaller = runpy.run_path(driver / "patches.py")["PyInstaller"](PyInstaller.__version__, "")
 before = searched()
-ours(modulegraph)
+runpy.run_path(driver / "search.py")["hasten"](modulegraph, pyinstaller)
 after = searched()
 imports = sum(len(found[0]) for found in before.values())
 print(json.dumps([len(before), imports, [file for file in before if before[file] != after[file]]]))
@@ -53,9 +55,8 @@ print(json.dumps([len(before), imports, [file for file in before if before[file]
 def test_the_quick_search_finds_what_pyinstaller_finds(built: Path, interpreters: Mapping[str, Path]) -> None:
     """In sources of each Python's library: the same imports in the same order, the same global names."""
     (tools,) = (built.parents[2] / "cache" / "toolchains").glob("*/packages")
-    search = driver_dir() / "search.py"
     for minor, python in interpreters.items():
-        command: list[str | Path] = [python, "-s", "-c", COMPARISON, tools, search]
+        command: list[str | Path] = [python, "-s", "-c", COMPARISON, tools, driver_dir()]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         sources, imports, different = json.loads(done.stdout)
         assert sources > 20, minor

@@ -33,7 +33,7 @@ def test_every_byte_has_an_owner(bench: Bench, built: Path) -> None:
     total = int(text[-1].split()[-1].replace(",", ""))
     assert total == built.stat().st_size
     rows = {row["owner"]: row for row in json.loads(bench.accepts("inspect", "--json", built).out)["sizes"]}
-    assert {"tinyhost", "greet-hello", "interpreter", "boot loader", "onebin"} <= rows.keys()
+    assert {"tinyhost", "greet-hello", "interpreter", "bootloader", "onebin"} <= rows.keys()
     assert {row["kind"] for owner, row in rows.items() if owner in {"tinyhost", "greet-hello"}} == {"distribution"}
     assert rows["interpreter"]["bytes"] > rows["tinyhost"]["bytes"] > 0
     assert f"{rows['tinyhost']['bytes']:,}" in " ".join(text)

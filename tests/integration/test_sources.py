@@ -160,7 +160,7 @@ def test_a_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None
     index.add(make_wheel(bench.directory.parent / "served", "orbit", files={"orbit.py": ""}))
     depend(bench, f"orbit @ {address}")
     refusal = bench.refuses("lock", error=LockError, may_write=())
-    refusal.says("a login in its address", "orbit", hint=".netrc")
+    refusal.says("credentials in its URL", "orbit", hint=".netrc")
     assert "Hollyhock77" not in refusal.err
 
 

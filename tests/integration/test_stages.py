@@ -68,7 +68,7 @@ def test_a_lock_fits_until_something_that_it_depends_on_changes(workspace: Works
 
 
 def test_the_lock_answers_each_row(workspace: Workspace) -> None:
-    """Each row of the manifest has the package that answers it, and the tool chain is pinned with hashes."""
+    """Each row of the manifest has the package that answers it, and the toolchain is pinned with hashes."""
     locked = _locked(workspace)
     assert locked.host == "tinyhost"
     assert dict(locked.answers) == {"greet-hello": "greet-hello", "greet-servus": "greet-servus"}

@@ -91,7 +91,7 @@ def test_a_module_that_the_standard_library_hides_is_not_wanted(bench: Bench) ->
     plugin = row(bench, "sloppy", {"sloppy.py": "", "test/__init__.py": "", "test/simple.py": ""}, entry_points=points)
     bench.manifest(plugin, host=host(bench, {"host/p.py": "G = 'host.plugins'"}))
     bench.accepts("generate", "-o", "generated")
-    wanted = json.loads(next(bench.directory.glob("generated/**/collect.json")).read_text("utf-8"))
+    wanted = json.loads(next(bench.directory.glob("generated/**/build.json")).read_text("utf-8"))
     assert "sloppy" in wanted["modules"]
     assert not [name for name in wanted["modules"] if name.partition(".")[0] == "test"]
 

@@ -86,7 +86,7 @@ def moved(bench: Bench, vendored: Path) -> Bench:
 
 
 def test_a_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> None:
-    """With empty caches and no network interface: lock, stage, tool chain, a local plugin's build, freeze and all."""
+    """With empty caches and no network interface: lock, stage, toolchain, a local plugin's build, freeze and all."""
     done = moved.run("bundle", "--offline", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
     assert done.code == 0, done.err
     said = subprocess.run([moved.artifact, "greet", "you"], check=False, capture_output=True, text=True)
@@ -126,7 +126,7 @@ def test_the_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) ->
 
 
 def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -> None:
-    """Wheels of the lock, of the tool chain and of a build: all that is wrong comes at once, with what mends it."""
+    """Wheels of the lock, of the toolchain and of a build: all that is wrong comes at once, with what mends it."""
     house = moved.directory / "house"
     for pattern in ("altgraph-*.whl", "pluggy-*.whl"):
         next(house.glob(pattern)).unlink()

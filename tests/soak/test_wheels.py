@@ -150,7 +150,7 @@ def test_a_record_names_no_file_of_others(bench: Bench, effort: Effort) -> None:
         done = answered(bench, Wheel(record=line.format(secret=secret, up=up, name=secret.name)))
         if done.code == 0:
             bench.accepts("generate", "-o", "generated")
-            collected = bench.directory.joinpath("generated/collect.json").read_text("utf-8")
+            collected = bench.directory.joinpath("generated/build.json").read_text("utf-8")
             assert "secret.txt" not in collected
             assert "etc/passwd" not in collected
 

@@ -51,9 +51,9 @@ def _name(file: Path) -> str:
 
 
 def test_one_module_starts_processes() -> None:
-    """Only onebin.system.process imports subprocess, and nobody else calls os.system or its kin."""
+    """Only onebin.system.process and the driver's spec import subprocess; no other module calls os.system or its kin."""
     for file in _modules("onebin"):
-        if _name(file) != "system.process":
+        if _name(file) not in {"system.process", "freeze.driver.spec"}:
             assert "subprocess" not in _imports(file), file
             assert not [name for name in _used(file, "os") if STARTS.fullmatch(name)], file
     assert "subprocess" in _imports(SOURCE / "onebin" / "system" / "process.py")

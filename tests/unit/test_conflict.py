@@ -40,7 +40,7 @@ def _explained(text: str) -> str:
 def test_both_chains_are_shown() -> None:
     """Two plugins that exclude each other are each shown with the way to the package that they disagree on."""
     lines = _explained(TWO_PLUGINS).splitlines()
-    assert lines[0] == "requirements exclude each other on click"
+    assert lines[0] == "conflicting requirements for click"
     assert set(lines[1:3]) == {"  plugin plug-a -> click<8", "  plugin plug-b -> mid-c>=1 -> click>=8.1"}
 
 
@@ -56,7 +56,7 @@ def test_a_plugin_against_the_host_comes_first() -> None:
 def test_an_unknown_package_names_its_row() -> None:
     """A package that the index does not have is named by its row."""
     text = "Because plug-a was not found in the package registry and you require plug-a, ..."
-    assert _explained(text).startswith("plugin plug-a: there is no such package")
+    assert _explained(text).startswith("plugin plug-a: no such package")
 
 
 def test_a_version_that_does_not_exist_names_its_row() -> None:
@@ -68,4 +68,4 @@ def test_a_version_that_does_not_exist_names_its_row() -> None:
 @pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])
 def test_what_is_not_understood_is_passed_on(text: str) -> None:
     """A message that has no known form is shown as it is."""
-    assert _explained(text) == f"the manifest cannot be locked\nuv says: {text}"
+    assert _explained(text) == f"cannot lock the manifest\nuv says: {text}"

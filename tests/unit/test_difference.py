@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from onebin.card.diff import compare, schema
+from onebin.card.difference import compare, schema
 from onebin.cli.artifact.diff import _lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onebin.card.diff import Difference
+    from onebin.card.difference import Difference
     from onebin.card.report import Report
 
 REPORT: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onebin.card import file as card, inspect, report
-from onebin.card.diff import schema as diff_schema
+from onebin.card.difference import schema as diff_schema
 from onebin.cli import page
 from onebin.cli.artifact import views
 from onebin.errors import ArtifactError

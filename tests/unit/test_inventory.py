@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
 
 OWNERS = {
-    "boot loader": ["pyiboot01_bootstrap"],
+    "bootloader": ["pyiboot01_bootstrap"],
     "interpreter": ["json", "json.decoder"],
     "onebin": ["entry"],
     "pkg": ["pkg/words.txt", "pkg/deep/noise.so"],
@@ -77,7 +77,7 @@ def test_files_of_a_tree(tmp_path: Path) -> None:
         },
         {"path": "_internal/pkg/deep/noise.so", "owner": "pkg", "bytes": 5, "sha256": digest("noise")},
         {"path": "_internal/pkg/words.txt", "owner": "pkg", "bytes": 5, "sha256": digest("words")},
-        {"path": "tiny", "owner": "boot loader", "bytes": 7, "sha256": digest("program")},
+        {"path": "tiny", "owner": "bootloader", "bytes": 7, "sha256": digest("program")},
     ]
 
 
@@ -86,7 +86,7 @@ def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
     tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
     assert [(row["path"], row["owner"], row["sha256"]) for row in inventory.files(tree)] == [
         ("pkg/words.txt", "pkg", digest("words")),
-        ("tiny", "boot loader", digest("program")),
+        ("tiny", "bootloader", digest("program")),
     ]
 
 
@@ -97,7 +97,7 @@ def test_modules_of_the_executable(tmp_path: Path) -> None:
         ("entry", "onebin", 5, digest("entry")),
         ("json", "interpreter", 3, digest("one")),
         ("json.decoder", "interpreter", 3, digest("two")),
-        ("pyiboot01_bootstrap", "boot loader", 4, digest("boot")),
+        ("pyiboot01_bootstrap", "bootloader", 4, digest("boot")),
     ]
 
 

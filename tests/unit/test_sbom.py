@@ -72,10 +72,10 @@ def test_it_depends_on_the_facts_alone() -> None:
 
 
 def test_it_names_everything_that_is_in_the_artifact() -> None:
-    """Beside the distributions: the interpreter, the boot loader, onebin's parts, and libraries of the system."""
+    """Beside the distributions: the interpreter, the bootloader, onebin's parts, and libraries of the system."""
     document = sbom(facts(*BUNDLE))
     assert {each["name"] for each in document["components"]} == {
-        *("Host", "A.Plug", "dep_end", "CPython", "PyInstaller's boot loader"),
+        *("Host", "A.Plug", "dep_end", "CPython", "PyInstaller's bootloader"),
         *("onebin-runtime", "onebin-launcher", "libz.so.1"),
     }
     assert component(document, "libz.so.1")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
@@ -99,7 +99,7 @@ def test_a_digest_is_there_if_it_is_known() -> None:
 def test_the_graph_is_that_of_the_requirements() -> None:
     """The artifact needs host, plugins and what is in it anyway; each distribution what it requires."""
     graph = {row["ref"]: row.get("dependsOn", []) for row in sbom(facts(*BUNDLE))["dependencies"]}
-    assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "boot loader", "launcher"}
+    assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "bootloader", "launcher"}
     assert "dep-end@1.0" not in graph["artifact"]
     assert graph["host@1.0"] == ["dep-end@1.0"]
     assert graph["a-plug@1.0"] == ["dep-end@1.0", "host@1.0"]

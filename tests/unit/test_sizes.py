@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOISE = random.Random(7).randbytes(200_000)  # noqa: S311  # the same in every run, and no secret
 OWNERS = {
-    "boot loader": ["pyi_rth"],
+    "bootloader": ["pyi_rth"],
     "C library": ["libc.so.6"],
     "interpreter": ["json"],
     "pkg": ["pkg", "pkg/words.txt", "pkg/noise.so", "link.so"],
@@ -53,11 +53,11 @@ def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
 
 
 def test_every_byte_is_somebodys(frozen: tuple[Contents, Path]) -> None:
-    """Files count as they lie in the tree, modules as in the archive, and the rest of it is the boot loader's."""
+    """Files count as they lie in the tree, modules as in the archive, and the rest of it is the bootloader's."""
     contents, executable = frozen
     found = by_owner(sizes.measure(contents, OWNERS, executable))
     assert {owner: (row["kind"], row["files"], row["bytes"]) for owner, row in found.items()} == {
-        "boot loader": ("boot loader", 0, 6000),
+        "bootloader": ("bootloader", 0, 6000),
         "C library": ("C library", 1, 5000),
         "interpreter": ("interpreter", 1, 3000),
         "pkg": ("distribution", 3, 1000 + 50_000 + 200_000),

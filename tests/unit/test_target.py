@@ -95,7 +95,7 @@ def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> No
     assert [(need["file"], need["owner"]) for need in found] == [
         ("draw.so", "pkg"),
         ("pkg/draw.so", "pkg"),
-        ("program", "boot loader"),
+        ("program", "bootloader"),
     ]
     assert found[0]["symbols"]["2.25"] == ["getrandom"]
 

@@ -20,9 +20,10 @@ import json, os, pathlib, runpy, subprocess, sys, types
 
 driver, here = map(pathlib.Path, sys.argv[1:3])
 parent = types.ModuleType("PyInstaller.isolated._parent")
+exec("def child(read_from_parent, write_to_parent): return CHILD_PY", vars(parent))
 parent.CHILD_PY = here / "child.py"
-sys.modules[parent.__name__] = parent
-watch = runpy.run_path(str(driver / "watch.py"))["Watch"](here / "log")
+pyinstaller = runpy.run_path(str(driver / "patches.py"))["PyInstaller"]("6.22.3", "")
+watch = runpy.run_path(str(driver / "watch.py"))["Watch"](here / "log", parent, pyinstaller)
 with watch:
     exec(sys.argv[3])
 names = [sorted(pathlib.Path(path).name for path in seen) for seen in (watch.opened, watch.opened_elsewhere)]

@@ -7,7 +7,7 @@ from .answers import (
     portable as portable,
     read_answers as read_answers,
 )
-from .diff import (
+from .difference import (
     Change as Change,
     Difference as Difference,
     FileChange as FileChange,

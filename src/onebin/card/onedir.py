@@ -13,7 +13,7 @@ from onebin.errors import ArtifactError
 from onebin.system import display, sha256_of_entry
 
 if TYPE_CHECKING:
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card.facts import Facts
 

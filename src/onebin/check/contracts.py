@@ -7,7 +7,7 @@ What is asked, and how it is judged, is in `onebin.check.conformance`, which run
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name

@@ -1,7 +1,7 @@
 """Say for every file and module of a frozen tree to whom it belongs; what belongs to nobody must not be there.
 
 Enters: what PyInstaller collected, as (place, source, kind) rows. Leaves: an owner for each place. Refuses, all
-findings together: files of the tool chain, files of the stage that no locked distribution recorded, and data from
+findings together: files of the toolchain, files of the stage that no locked distribution recorded, and data from
 anywhere else on the machine.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin.card import BOOT_LOADER, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
+from onebin.card import BOOTLOADER, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from onebin.stage import Toolchain
 
 
-# What PyInstaller puts into every frozen program is no part of the tool chain but of the boot loader.
+# What PyInstaller puts into every frozen program is no part of the toolchain but of the bootloader.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
 # Where PyInstaller puts the scripts of Tcl and Tk, which the standard library needs for tkinter: they belong to the
 # interpreter, though they may be files of the system.
@@ -50,7 +50,7 @@ class Places:
         if path.is_relative_to(self.work_dir):
             return self._owner_of_made(place, kind)
         if path.is_relative_to(self.toolchain.directory):
-            return BOOT_LOADER if _LOADER_FOLDERS & set(path.relative_to(self.toolchain.directory).parts) else None
+            return BOOTLOADER if _LOADER_FOLDERS & set(path.relative_to(self.toolchain.directory).parts) else None
         stage = self.plan.stage
         if path.is_relative_to(stage.directory):
             return self._recorded.get(Path(os.path.relpath(path, stage.site_packages)).as_posix())
@@ -63,10 +63,10 @@ class Places:
     def _owner_of_made(self, place: str, kind: str) -> str:
         """Return the owner of what the freeze made: bytecode is its source's, the rest the interpreter's.
 
-        The modules with which the boot loader starts come compiled, too; some of them are the library's.
+        The modules with which the bootloader starts come compiled, too; some of them are the library's.
         """
         if kind == "PYMODULE" and place not in self.plan.interpreter.library_names:
-            return BOOT_LOADER
+            return BOOTLOADER
         folder, _, name = place.replace("\\", "/").rpartition("/__pycache__/")
         return self._recorded.get(f"{folder}/{name.partition('.')[0]}.py".removeprefix("/"), INTERPRETER)
 

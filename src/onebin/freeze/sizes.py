@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from onebin.card import BOOT_LOADER, C_LIBRARY, CONTENTS, DISTRIBUTION, INTERPRETER, LAUNCHER, MANIFEST, ONEBIN, SYSTEM
+from onebin.card import BOOTLOADER, C_LIBRARY, CONTENTS, DISTRIBUTION, INTERPRETER, LAUNCHER, MANIFEST, ONEBIN, SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onebin.card import Payload, SizeRow
     from onebin.freeze.tree import Contents
 
-_KINDS = frozenset({BOOT_LOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM})
+_KINDS = frozenset({BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM})
 _LEVEL = 3
 _CHUNK = 1 << 20
 
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable: Path) -> list[SizeRow]:
     """Return a row for each owner; `in_file` is what its files take compressed by themselves. Raises OSError.
 
-    A module in PyInstaller's archive has its part of the executable; the rest of that is the boot loader's.
+    A module in PyInstaller's archive has its part of the executable; the rest of that is the bootloader's.
     """
     files = contents.sources
     modules = {name: packed.size for name, packed in contents.archive.items()}
@@ -36,7 +36,7 @@ def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable:
     for owner, places in owners.items():
         paths = [_frozen(each, files.get(each), executable) for each in places if each in files or owner == C_LIBRARY]
         in_archive = [modules[each] for each in places if each in modules and each not in files]
-        size = sum(in_archive) + (max(whole - sum(modules.values()), 0) if owner == BOOT_LOADER else 0)
+        size = sum(in_archive) + (max(whole - sum(modules.values()), 0) if owner == BOOTLOADER else 0)
         found.append(
             _row(
                 owner,

@@ -1,4 +1,4 @@
-"""The launcher that a cached artifact starts with: find it, or compile it."""
+"""The launcher at the beginning of a cached artifact: find it or compile it."""
 
 import lazy_loader
 

@@ -1,9 +1,9 @@
-"""The launcher: the small static program that an artifact begins with.
+"""The launcher: the small static program at the beginning of an artifact.
 
-Enters: a platform. Leaves: the file of a compiled launcher. A released onebin carries it; a source checkout compiles
-it once, into the cache, with the Zig compiler that is pinned here.
+Given a platform, returns the file of its compiled launcher. A released onebin includes launchers. A source checkout
+compiles them once, into the cache, with the Zig compiler pinned here.
 
-`python -m onebin.cli.launchers` compiles launchers into the package, as a release carries them.
+`python -m onebin.cli.machine.launchers` compiles launchers into the package, for a release.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.cache import Cache
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KIND = "launchers"
 
-# What Zig calls the platforms of which a launcher exists; elsewhere there is PyInstaller's one-file mode.
+# The platforms that have a launcher, with Zig's names for them; others use PyInstaller's one-file mode.
 TARGETS = {"linux-x86_64": "x86_64-linux-musl", "linux-aarch64": "aarch64-linux-musl"}
 
 _COMPILER = """\
@@ -45,7 +45,7 @@ pip==26.3 \
 --hash=sha256:6c36ae7da8695be67e3cd9f7d87919667ced53f57ce2ede75d89b5912ed2bc4c \
 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
 """
-# libzstd, whose source comes with this package; pip fetches it, for uv has no command for a source distribution.
+# This package contains the source of libzstd. pip downloads it, because uv cannot download a source distribution.
 _LIBRARY = """\
 zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
 """
@@ -59,14 +59,14 @@ _SHOWN_LINES = 20
 
 
 def exists_for(platform: str) -> bool:
-    """Tell whether there is a launcher for a platform, named as `sysconfig.get_platform` names it."""
+    """Return whether a platform, named as by `sysconfig.get_platform`, has a launcher."""
     return platform in TARGETS
 
 
 def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
-    """Return the compiled launcher of a platform; raises PackError if it cannot be made.
+    """Return the compiled launcher of a platform; raises PackError if it cannot be compiled.
 
-    A released onebin carries it, and a folder that `onebin vendor` filled has it if onebin does not.
+    A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
     """
     carried = _carried_dir() / file_name(platform)
     if carried.is_file():
@@ -78,12 +78,12 @@ def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
     def make(partial: Path) -> None:
         compile_for(platform, partial, offline=source.is_offline)
 
-    with os_errors(PackError, "keep the launcher in", cache.directory):
+    with os_errors(PackError, "store the launcher in", cache.directory):
         return cache.ensure(KIND, file_name(platform), make) / file_name(platform)
 
 
 def compile_for(platform: str, directory: Path, *, offline: bool = False) -> None:
-    """Compile the launcher of a platform into a directory, which also holds the compiler meanwhile.
+    """Compile the launcher of a platform into a directory, which also holds the compiler in the meantime.
 
     Raises PackError.
     """
@@ -98,7 +98,7 @@ def compile_for(platform: str, directory: Path, *, offline: bool = False) -> Non
 
 @dataclass(frozen=True, kw_only=True)
 class _Tools:
-    """The compiler, the source of libzstd, and a directory for whatever the compiler keeps."""
+    """The compiler, the source of libzstd, and a directory for the compiler's own caches."""
 
     zig: Path
     library: Path
@@ -134,7 +134,7 @@ def _compile(platform: str, tools: _Tools, output: Path) -> None:
 
 
 def _fetch_library(directory: Path, tools: Path) -> Path:
-    """Download libzstd's source, checked against its hash, and return the folder that holds it."""
+    """Download the source of libzstd, check its hash, and return the folder that contains it."""
     requirements, library = directory / "library.txt", directory / "library"
     requirements.write_text(_LIBRARY, "utf-8")
     pip: tuple[str | Path, ...] = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
@@ -161,13 +161,13 @@ def _run(command: Sequence[str | Path], failure: str, directory: Path, **env: st
 
 
 def file_name(platform: str) -> str:
-    """Return what the launcher of a platform is called: a name that changes with all that goes into the launcher."""
+    """Return the file name of a platform's launcher; it contains a digest of everything the launcher is made from."""
     inputs = [sha256_of_tree(_source_dir()), _COMPILER, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
     return f"{platform}-{sha256_of(inputs)[:16]}"
 
 
 def is_carried(platform: str) -> bool:
-    """Tell whether onebin itself has the compiled launcher of a platform, as a release does."""
+    """Return whether onebin itself includes the compiled launcher of a platform, as a release does."""
     return (_carried_dir() / file_name(platform)).is_file()
 
 
@@ -176,12 +176,12 @@ def _carried_dir() -> Path:
 
 
 def _source_dir() -> Path:
-    """Return where the launcher's source is."""
+    """Return the folder of the launcher's source."""
     return Path(__file__).with_name("native")
 
 
 def carry(platforms: Sequence[str]) -> None:
-    """Compile launchers into the package, in place of those of older sources."""
+    """Compile launchers into the package, and remove those of older sources."""
     carried = _carried_dir()
     carried.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}
@@ -196,7 +196,7 @@ def carry(platforms: Sequence[str]) -> None:
 
 
 def check() -> None:
-    """Test the part in Zig, compile for every platform, and for macOS as far as that goes without its SDK."""
+    """Test the Zig code, compile for every platform, and compile the C code for macOS, without linking."""
     source = _source_dir()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

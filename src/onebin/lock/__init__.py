@@ -1,4 +1,4 @@
-"""Resolve a manifest into a lock (PEP 751), or read the one that is there."""
+"""Resolve a manifest into a lock (PEP 751), or read the existing one."""
 
 import lazy_loader
 

@@ -1,5 +1,6 @@
 from .file import (
-    NOT_OURS as NOT_OURS,
+    INVALID as INVALID,
+    SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,
     changed_packages as changed_packages,
     package_digests as package_digests,
     parse as parse,

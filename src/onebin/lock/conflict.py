@@ -1,4 +1,4 @@
-"""Explain why a manifest cannot be resolved, from what uv says, with the plugins' names first."""
+"""Explain why a manifest cannot be resolved, from uv's output, starting with the names of the plugins."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_VERSION = re.compile(rf"(?:there (?:is|are) no versions? of|only) ({_NAME})"
 
 @dataclass(frozen=True, order=True)
 class _Demand:
-    """`source` wants `target` in certain versions ("" for any); the source of a manifest's own demand is a label."""
+    """`source` requires `target` in certain versions ("" for any). If the manifest requires it, `source` is a label."""
 
     source: str
     target: str
@@ -42,45 +42,45 @@ class _Demand:
 
 
 def explain(failure: Failure, manifest: Manifest) -> OnebinError:
-    """Return the LockError for a resolution that failed; uv's own derivation follows the summary."""
+    """Return the LockError for a failed resolution; uv's own explanation follows the summary."""
     own = _own_demands(manifest)
     labels = {demand.target: demand.source for demand in own}
     found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
     unknown = _UNKNOWN.search(failure.text)
     if unknown and failure.wants_login:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
-        return failure.become(LockError, f"{label}: an index does not tell (HTTP 401 or 403)")
+        return failure.become(LockError, f"{label}: the index denied access (HTTP 401 or 403)")
     if unknown:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
-        hint = 'check the spelling; for a package of your own, name its folder: { path = "..." }'
-        return failure.become(LockError, f"{label}: there is no such package", hint)
+        hint = 'check the spelling; for a package of your own, give its folder: { path = "..." }'
+        return failure.become(LockError, f"{label}: no such package", hint)
     chains = _chains(own, found)
     if chains:
         lines = "\n".join(map(_render, chains))
-        hint = "loosen one of them in the manifest, or leave one of the plugins out"
+        hint = "loosen one of them in the manifest, or remove one of the plugins"
         subject = _with_contracts(chains[0][-1].target, manifest)
-        return failure.become(LockError, f"requirements exclude each other on {subject}\n{lines}", hint)
+        return failure.become(LockError, f"conflicting requirements for {subject}\n{lines}", hint)
     for each in _NO_VERSION.finditer(failure.text):
         label = labels.get(canonicalize_name(each[1]), "")
         if label:
             return failure.become(LockError, f"{label}: no version matches", _version_hint(failure.text))
-    return failure.become(LockError, "the manifest cannot be locked")
+    return failure.become(LockError, "cannot lock the manifest")
 
 
 def _with_contracts(package: str, manifest: Manifest) -> str:
-    """Return a package's name, with the contracts that it holds: by its name, or as the host by its local files."""
-    held = []
+    """Return a package's name, followed by the contracts in it: found by its name, or in the host's local files."""
+    provided = []
     is_host = package == canonicalize_name(_project_of(manifest.host, manifest, "")[0])
     for group, point in manifest.extension_points.items():
         parts = (point.contract or "").partition(":")[0].split(".")
         likely = {canonicalize_name(".".join(parts[:length])) for length in range(1, len(parts) + 1)}
-        if point.contract and (package in likely or (is_host and _host_has(parts[0], manifest))):
-            held.append(f", which holds {point.contract}, the contract of {group}")
-    return package + "".join(held)
+        if point.contract and (package in likely or (is_host and _host_provides(parts[0], manifest))):
+            provided.append(f", which provides {point.contract}, the contract of {group}")
+    return package + "".join(provided)
 
 
-def _host_has(module: str, manifest: Manifest) -> bool:
-    """Tell whether a local host's project or wheel has a top-level module."""
+def _host_provides(module: str, manifest: Manifest) -> bool:
+    """Return whether a local host's project or wheel has a top-level module."""
     path = manifest.directory / (manifest.host.path or "")
     if manifest.host.path is None or not path.exists():
         return False
@@ -96,37 +96,37 @@ def _host_has(module: str, manifest: Manifest) -> bool:
 
 def _version_hint(text: str) -> str:
     if re.search(r"depends on Python|current Python version", text):
-        return "it needs another Python: name one in [bundle] python, or ask for another version of it"
+        return "it needs another Python: set one in [bundle] python, or ask for another version of the package"
     if "wheel" in text:
-        return "it has no wheel for this machine: ask for a version that has one, or for its sources"
+        return "it has no wheel for this machine: ask for a version that has one, or allow building it from source"
     return 'ask for a version that exists, or for any: "*"'
 
 
 def _label(package: str, labels: Mapping[str, str], demands: Sequence[_Demand]) -> str:
-    """Return who wants a package: the row that names it, or the way to it from a row."""
+    """Return where a requirement for a package comes from: the row that names it, or the chain from a row to it."""
     if package in labels:
         return labels[package]
     last = next((demand for demand in demands if demand.target == package), None)
-    way = _way_to(last, demands) if last else []
-    return _render(way).strip() if way else f"a dependency, {package}"
+    chain = _chain_to(last, demands) if last else []
+    return _render(chain).strip() if chain else f"a dependency, {package}"
 
 
 def _own_demands(manifest: Manifest) -> list[_Demand]:
-    """Return what the manifest itself wants."""
+    """Return what the manifest itself requires."""
     rows: list[tuple[str, Host | PluginRow, str]] = [("host", manifest.host, "")]
     rows += [(f"plugin {row.name}", row, row.name) for row in manifest.plugins]
     demands = []
-    for label, row, otherwise in rows:
+    for label, row, default in rows:
         if row.wanted is not None:
-            name, version = _project_of(row, manifest, otherwise)
+            name, version = _project_of(row, manifest, default)
             demands.append(_demand(label, name, f"{name}=={version}" if version else row.wanted))
     return demands
 
 
-def _project_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> tuple[str, str | None]:
-    """Return the name of a row's distribution, and the version of a local one: from its pyproject.toml (PEP 621)."""
+def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tuple[str, str | None]:
+    """Return the name of a row's distribution, and the version of a local one, from its pyproject.toml (PEP 621)."""
     if row.path is None:
-        return row.distribution or otherwise, None
+        return row.distribution or default, None
     try:
         if not (manifest.directory / row.path).is_dir():
             read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
@@ -135,7 +135,7 @@ def _project_of(row: Host | PluginRow, manifest: Manifest, otherwise: str) -> tu
         project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
         return str(project["name"]), str(project["version"]) if "version" in project else None
     except (OSError, ValueError, KeyError, TypeError):
-        return row.distribution or otherwise, None
+        return row.distribution or default, None
 
 
 def _demand(source: str, target: str, wanted: str) -> _Demand:
@@ -145,32 +145,32 @@ def _demand(source: str, target: str, wanted: str) -> _Demand:
 
 
 def _chains(own: Sequence[_Demand], found: Sequence[_Demand]) -> list[list[_Demand]]:
-    """Return the ways from the manifest to the package that is wanted in different versions, plugins' ways first."""
+    """Return the chains from the manifest to the package with conflicting requirements, those of plugins first."""
     demands = [*own, *sorted(set(found))]
     for package in dict.fromkeys(demand.target for demand in demands):
-        last = _at_odds([demand for demand in demands if demand.target == package and demand.versions])
+        last = _conflicting([demand for demand in demands if demand.target == package and demand.versions])
         if len({demand.versions for demand in last}) > 1:
-            chains = [chain for demand in last if (chain := _way_to(demand, demands))]
+            chains = [chain for demand in last if (chain := _chain_to(demand, demands))]
             if len(chains) > 1:
                 return sorted(chains, key=lambda chain: chain[0].source == "host")
     return []
 
 
-def _at_odds(demands: Sequence[_Demand]) -> list[_Demand]:
-    """Return the demands for one package that may exclude each other: beside an exact version, those without it."""
+def _conflicting(demands: Sequence[_Demand]) -> list[_Demand]:
+    """Return the demands for a package that may conflict: if one is an exact version, those that exclude it."""
     pins = [demand for demand in demands if re.fullmatch(r"==[^*,]+", demand.versions)]
     if not pins:
         return list(demands)
     exact = pins[0].versions.removeprefix("==")
     try:
         others = [each for each in demands if not SpecifierSet(each.versions).contains(exact, prereleases=True)]
-    except InvalidSpecifier:  # a form of uv's own
+    except InvalidSpecifier:  # uv's own notation
         return list(demands)
     return [*others, pins[0]] if others else []
 
 
-def _way_to(last: _Demand, demands: Sequence[_Demand]) -> list[_Demand]:
-    """Return the shortest chain of demands from the manifest that ends with `last`; empty if there is none."""
+def _chain_to(last: _Demand, demands: Sequence[_Demand]) -> list[_Demand]:
+    """Return the shortest chain of demands from the manifest to `last`; empty if there is none."""
     waiting = deque([[last]])
     seen = {last}
     while waiting:
@@ -185,6 +185,6 @@ def _way_to(last: _Demand, demands: Sequence[_Demand]) -> list[_Demand]:
 
 
 def _render(chain: Sequence[_Demand]) -> str:
-    """Return "label -> package<2 -> ..."; a row's demand for its own package says no more than its label."""
+    """Return "label -> package<2 -> ..."; a row's demand for its own package is left out, since the label names it."""
     steps = chain[1:] or chain
     return f"  {chain[0].source} -> {' -> '.join(map(str, steps))}"

@@ -1,7 +1,7 @@
-"""The lock's file: what onebin keeps in it beside PEP 751, how it is read and written, and whether it still fits.
+"""The lock file: what onebin stores in it in addition to PEP 751, how to read and write it, and whether it is current.
 
-Everything in it may have been edited, merged or made by another tool, so it is checked for its shape as a whole, and
-compared with digests that were written with it: they betray a slip of the hand, the hashes guard against an attacker.
+It may have been edited, merged or written by another tool. So its structure is checked as a whole, and its content is
+compared with the digests written with it. The digests detect accidental edits; hashes protect against attackers.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import tomllib
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NotRequired
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.errors import LockError
-from onebin.lock.sources import refused
+from onebin.lock.sources import disallowed
 from onebin.manifest import PROJECT_FILES
 from onebin.system import display, sha256_of, sha256_of_file, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from onebin.cache import Cache
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from onebin.python import Interpreter
 
 FORMAT = 1
+
+# The versions of PyInstaller whose files the driver knows how to patch, tested at each end. Versions before the first
+# have a published privilege-escalation vulnerability.
+SUPPORTED_PYINSTALLER = ">=6.22.3,<6.23"
 
 
 class _Pin(TypedDict):
@@ -65,45 +70,45 @@ class _Package(TypedDict):
 
 @with_config(ConfigDict(strict=True, extra="ignore"))
 class _Shape(TypedDict):
-    """What must be in a lock for onebin to rely on it; PEP 751 has more, which is uv's business."""
+    """The parts of a lock that onebin relies on. PEP 751 has more, which only uv reads."""
 
     packages: list[_Package]
     tool: _Tool
 
 
-NOT_OURS: dict[str, Any] = {"not": "ours"}
+INVALID: dict[str, Any] = {"invalid": True}
 
 
 def read_data(file: Path) -> dict[str, Any]:
-    """Return the lock's data; empty if there is none, and `NOT_OURS` if it can only be made anew."""
+    """Return the lock's data; empty if there is no lock, and `INVALID` if it must be created from scratch."""
     try:
         return parse(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError:
-        return NOT_OURS
+        return INVALID
     except OSError as error:
         message = f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}"
-        raise LockError(message, "move it away, or mend its owner and mode") from error
+        raise LockError(message, "move it away, or fix its owner and mode") from error
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the data in a lock's text, or `NOT_OURS` if it is not TOML or not what onebin writes."""
+    """Return the data in a lock's text, or `INVALID` if it is not TOML or was not written by onebin."""
     try:
         data = tomllib.loads(text)
         TypeAdapter(_Shape).validate_python(data)
-    except (ValueError, RecursionError):  # brackets can be nested deeper than the parser can go
-        return NOT_OURS
+    except (ValueError, RecursionError):  # brackets can be nested too deeply for the parser
+        return INVALID
     return data
 
 
 def staleness(data: Mapping[str, Any], manifest: Manifest, python: Interpreter) -> tuple[str, ...]:
-    """Say in lines for people why a lock's data does not fit a manifest and an interpreter; empty if it does."""
+    """Return the reasons, as lines to print, why a lock's data does not match a manifest and an interpreter."""
     if not data:
         return ("there is no lock yet",)
     own = data.get("tool", {}).get("onebin", {})
-    if data is NOT_OURS or own.get("format") != FORMAT:
-        return ("it is not what this version of onebin writes",)
+    if data is INVALID or own.get("format") != FORMAT:
+        return ("this version of onebin did not write it",)
     asked = wanted(manifest)
     reasons = [
         *_differences("host", {"host": own.get("host-wanted")}, {"host": asked["host"]}),
@@ -112,7 +117,8 @@ def staleness(data: Mapping[str, Any], manifest: Manifest, python: Interpreter) 
         *_differences("python", {"python": own.get("python-minor")}, {"python": python.minor}),
         *_differences("platform", {"platform": own.get("platform")}, {"platform": python.platform}),
         *_edits(data, own),
-        *(f"{name} has no wheel, and is not in [lock] allow-source" for name in refused(manifest, data["packages"])),
+        *_unsupported(own["toolchain"]),
+        *(f"{name} has no wheel, and is not in [lock] allow-source" for name in disallowed(manifest, data["packages"])),
     ]
     return tuple(reasons)
 
@@ -129,7 +135,7 @@ def _differences(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> I
 
 
 def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
-    """Compare the digests that were written with the lock with what it says now."""
+    """Yield a reason for each part of the lock that no longer matches the digest written with it."""
     written = own["digests"]
     found = package_digests(data)
     edited = sorted(name for name in {*written, *found} if written.get(name) != found.get(name))
@@ -140,11 +146,18 @@ def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     named = {own["host"], *own["plugins"].values()}
     answers = sha256_of([own["host"], own["plugins"]])
     if not named <= {canonicalize_name(name) for name in found} or own["answers-digest"] != answers:
-        yield "which package answers which row was edited by hand"
+        yield "its mapping of rows to packages was edited by hand"
+
+
+def _unsupported(toolchain: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    supported = SpecifierSet(SUPPORTED_PYINSTALLER)
+    for pin in toolchain:
+        if pin["name"] == "pyinstaller" and not supported.contains(pin["version"], prereleases=True):
+            yield f"its PyInstaller {pin['version']} is not supported: this version of onebin needs {supported}"
 
 
 def wanted(manifest: Manifest) -> dict[str, Any]:
-    """Return what a manifest asks of the resolver: the host's requirement, and each row's."""
+    """Return what a manifest asks the resolver for: the host's requirement, and each row's."""
     return {
         "host": manifest.host.wanted,
         "plugins": {row.name: row.wanted or "modules only" for row in manifest.plugins},
@@ -152,7 +165,7 @@ def wanted(manifest: Manifest) -> dict[str, Any]:
 
 
 def project_digests(manifest: Manifest) -> dict[str, str]:
-    """Digest the files that hold a local project's requirements: its code may change without a new lock."""
+    """Digest the files with a local project's requirements; changes in its code do not need a new lock."""
     digests = {}
     for row in (manifest.host, *manifest.plugins):
         if row.path is not None:
@@ -165,12 +178,12 @@ def project_digests(manifest: Manifest) -> dict[str, str]:
 
 
 def package_digests(data: Mapping[str, Any]) -> dict[str, str]:
-    """Digest each package's entry, shortened: they betray a slip of the hand, the hashes guard against an attacker."""
+    """Digest each package's entry, shortened: this detects accidental edits; hashes protect against attackers."""
     return {package.get("name", "?"): sha256_of(plain(package))[:16] for package in data["packages"]}
 
 
 def plain(value: Any) -> Any:
-    """Return TOML data with its dates as text, so that it can be digested."""
+    """Return TOML data with its dates as strings, so that it can be hashed."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -179,7 +192,7 @@ def plain(value: Any) -> Any:
 
 
 def changed_packages(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say which packages came, went or moved."""
+    """Return a line for each package that was added, removed or changed."""
     before = {
         p["name"]: p.get("version", "local") for p in old.get("packages", ()) if isinstance(p, dict) and "name" in p
     }
@@ -196,14 +209,14 @@ def changed_packages(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
 
 
 def write(file: Path, text: str, cache: Cache) -> None:
-    """Write a lock in one move, after other writers of that file; raises OSError."""
+    """Write a lock atomically, after other writers of that file; raises OSError."""
     with _guarded(file, cache):
         write_atomic(file, text, mode=0o644)
 
 
 @contextmanager
 def _guarded(file: Path, cache: Cache) -> Iterator[None]:
-    """Keep other writers of a file out; a cache in which that cannot be done is for the stage to report."""
+    """Keep other writers of a file out. If the cache does not allow that, a later stage reports it."""
     with ExitStack() as held:
         with suppress(OSError):
             held.enter_context(cache.guard(f"lock-{sha256_of(str(file))}"))

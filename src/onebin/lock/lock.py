@@ -1,4 +1,4 @@
-"""A lock that fits its manifest, read from its file."""
+"""A lock that matches its manifest, read from its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
-    """One package of the lock; `version` and `path` are as PEP 751 has them: a local project has a path, no version."""
+    """One package of the lock. `version` and `path` are as in PEP 751: a local project has a path and no version."""
 
     name: str
     version: str | None
@@ -34,21 +34,21 @@ class LockedPackage:
 
     @property
     def is_project(self) -> bool:
-        """Whether it is built from local sources, which may change under the same lock."""
+        """Whether it is built from local sources, which may change without a new lock."""
         return self.path is not None and self.path.is_dir()
 
     @cached_property
     def sources_sha256(self) -> str | None:
         """The digest of a local project's sources, or of a local archive; None for any other package.
 
-        It is computed once, so that a whole build works with one state of the sources. Raises OSError.
+        Computed only once, so that a whole build uses one state of the sources. Raises OSError.
         """
         return None if self.path is None else sha256_of_tree(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One package of the toolchain: exactly this version, with one of these SHA-256 hashes."""
+    """One package of the toolchain: an exact version, with its SHA-256 hashes."""
 
     name: str
     version: str
@@ -57,11 +57,11 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """A lock that fits its manifest and interpreter.
+    """A lock that matches its manifest and interpreter.
 
-    `digest` is the SHA-256 of the file. `answers` maps each plugin row to the package that answers it, or None for a
-    row of modules only. `buildable` names the packages that may be built from source, None is for all. `changes` says
-    in lines for people what this run changed in the file.
+    `digest` is the SHA-256 of the file. `answers` maps each plugin row to its package, or to None if the row only names
+    modules. `buildable` names the packages that may be built from source; None means all. `changes` has a line to print
+    for each change that this run made to the file.
     """
 
     file: Path
@@ -82,7 +82,7 @@ class Lock:
 
 
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
-    """Return the lock as it lies there if it fits the manifest, else None; writes nothing."""
+    """Return the existing lock if it matches the manifest, else None. Does not write anything."""
     python = find(manifest.bundle.python, manifest.directory)
     file = workspace.lock_file(manifest.bundle.name)
     data = read_data(file)
@@ -92,9 +92,9 @@ def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
 def lock_from(
     file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
 ) -> Lock:
-    """Return a lock, given its file and its data, which must fit; raises OSError."""
+    """Return a lock, given its file and its data, which must match the manifest; raises OSError."""
     own = data["tool"]["onebin"]
-    text = file.read_bytes().decode("utf-8")  # line ends and all: its digest is that of the file
+    text = file.read_bytes().decode("utf-8")  # keeps line endings, because the digest is that of the file
     return Lock(
         file=file,
         text=text,

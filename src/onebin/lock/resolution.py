@@ -1,10 +1,10 @@
-"""Resolve a manifest into a lock: `pylock.<name>.toml` (PEP 751), made by uv and kept by onebin.
+"""Resolve a manifest into a lock: `pylock.<name>.toml` (PEP 751), created by uv and completed by onebin.
 
-Enters: a Manifest. Leaves: a Lock that fits it. Refuses: local paths that are no projects, requirements that exclude
-each other, and under `--locked` a lock that is missing, stale or edited.
+Takes a Manifest and returns a Lock that matches it. Raises ManifestError for local paths that are not projects, and
+LockError if requirements conflict or, with `--locked`, if the lock is missing, out of date or edited.
 
-What PEP 751 does not hold is in the lock's `[tool.onebin]` table: what the manifest wanted, which package answers
-which plugin row, the interpreter, digests that betray an edit, and the toolchain with its hashes.
+The lock's `[tool.onebin]` table holds what PEP 751 has no place for: what the manifest asked for, which package belongs
+to which plugin row, the interpreter, digests that detect edits, and the toolchain with its hashes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from onebin.lock import sources as lock_sources
 from onebin.lock.conflict import explain
 from onebin.lock.file import (
     FORMAT,
-    NOT_OURS,
+    INVALID,
+    SUPPORTED_PYINSTALLER,
     changed_packages,
     package_digests,
     project_digests,
@@ -46,10 +47,9 @@ if TYPE_CHECKING:
     from onebin.python import Interpreter, PackageSource
     from onebin.workspace import Workspace
 
-# Earlier versions have a published privilege hole.
-TOOLCHAIN_REQUIREMENTS = ("pyinstaller>=6.22.3", "pyinstaller-hooks-contrib")
+TOOLCHAIN_REQUIREMENTS = (f"pyinstaller{SUPPORTED_PYINSTALLER}", "pyinstaller-hooks-contrib")
 
-# PyInstaller depends on setuptools but runs without it; were it importable, PyInstaller would offer setuptools'
+# PyInstaller depends on setuptools but runs without it. If it were importable, PyInstaller would offer setuptools'
 # vendored copies to hosts that never asked for them.
 TOOLCHAIN_LEFT_OUT = ("setuptools",)
 
@@ -58,9 +58,9 @@ TOOLCHAIN_LEFT_OUT = ("setuptools",)
 class LockOptions:
     """How to resolve.
 
-    With `locked`, or with a wheelhouse as the `source` of packages, the file is never written. `upgrade` names packages
-    that may move to newer versions, None means all. `python` is an interpreter to use in place of the manifest's.
-    `moment` stands for "now" where projects are built (seconds since 1970).
+    With `locked`, or with a wheelhouse as the `source` of packages, the file is never written. `upgrade` names the
+    packages that may get newer versions; None means all. `python` is an interpreter to use instead of the manifest's.
+    `moment` is the current time for projects that are built, in seconds since 1970.
     """
 
     source: PackageSource = INDEXES
@@ -71,12 +71,12 @@ class LockOptions:
 
     @property
     def may_write(self) -> bool:
-        """Whether the lock may be renewed if it does not fit."""
+        """Whether the lock may be rewritten if it does not match."""
         return not self.locked and self.source.wheelhouse is None
 
 
 def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> Lock:
-    """Return the lock of a manifest, renewing the file when it does not fit.
+    """Return the lock of a manifest, rewriting the file if it does not match.
 
     Raises LockError, ManifestError for local paths, and InterpreterError.
     """
@@ -90,36 +90,36 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
         return lock_from(file, old, manifest, python, changes=())
     if not options.may_write:
         raise LockError(
-            f"{display(file)} does not fit the manifest: {'; '.join(reasons)}",
+            f"{display(file)} does not match the manifest: {'; '.join(reasons)}",
             "run `onebin lock` and commit the result",
         )
     _renew(manifest, workspace, old, python, options)
     new = read_data(file)
-    # For a first lock, the list of what came would be the lock itself.
+    # For a first lock, the list of additions would be the lock itself.
     return lock_from(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
 
 
 def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file: Path) -> None:
-    """Report packages that are to be upgraded and are not in the lock."""
+    """Raise LockError for packages to upgrade that are not in the lock."""
     known = {str(canonicalize_name(package.get("name", ""))) for package in old.get("packages", ())}
     unknown = sorted(name for name in names or () if canonicalize_name(name) not in known)
     if unknown:
         raise LockError(
-            f"{display(file)} has no package {', '.join(unknown)}", "upgrade what it has, or add the plugin"
+            f"{display(file)} has no package {', '.join(unknown)}", "upgrade packages in the lock, or add the plugin"
         )
 
 
 def _renew(
     manifest: Manifest, workspace: Workspace, old: Mapping[str, Any], python: Interpreter, options: LockOptions
 ) -> None:
-    """Resolve into a private directory and put the finished lock in its place in one move."""
+    """Resolve in a private directory, and move the finished lock into place atomically."""
     file = workspace.lock_file(manifest.bundle.name)
     with (
         os_errors(LockError, "write the lock", file),
         scratch() as directory,
     ):
         draft = directory / file.name
-        if old and old is not NOT_OURS:  # uv prefers the versions that it finds at its output
+        if old and old is not INVALID:  # uv prefers the versions in an existing output file
             draft.write_text(file.read_text("utf-8"), "utf-8")
         resolve_all = partial(
             uv.compile_lock,
@@ -139,12 +139,12 @@ def _renew(
         _make_paths_relative(document, directory, file.parent)
         pins = _resolve_toolchain(directory, python, options)
         own = _own_table(manifest, document.unwrap(), python, pins, file.parent)
-        # uv's part as uv writes it; ours by another library, for a table takes tomlkit the square of its rows.
+        # uv's part stays as uv wrote it. Ours needs another library: for a table, tomlkit takes quadratic time.
         write(file, f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", workspace.cache)
 
 
 def _requirements(manifest: Manifest) -> list[str]:
-    """Return what uv is to resolve; local paths become file URLs, in which no character is special."""
+    """Return what uv is to resolve; local paths become file URLs, where no character is special."""
     rows: list[Host | PluginRow] = [manifest.host, *manifest.plugins]
     return [
         _local_requirement(manifest.directory, row) if row.path is not None else row.wanted
@@ -169,7 +169,7 @@ def _make_paths_relative(document: tomlkit.TOMLDocument, scratch: Path, director
 def _relative(target: Path, directory: Path) -> str:
     try:
         return Path(os.path.relpath(target, directory)).as_posix()
-    except ValueError:  # another drive on Windows
+    except ValueError:  # on another Windows drive
         return target.as_posix()
 
 
@@ -185,7 +185,7 @@ def _resolve_toolchain(scratch: Path, python: Interpreter, options: LockOptions)
             limits=uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source),
         )
     except uv.Failure as failure:
-        raise failure.become(LockError, "the toolchain (PyInstaller) cannot be resolved") from failure
+        raise failure.become(LockError, "cannot resolve the toolchain (PyInstaller)") from failure
     packages = tomllib.loads(draft.read_text("utf-8"))["packages"]
     return [
         {
@@ -234,12 +234,12 @@ def _local_packages(data: Mapping[str, Any], lock_dir: Path) -> dict[str, str]:
 
 
 def _answer(row: Host | PluginRow, local: Mapping[str, str], directory: Path) -> str | None:
-    """Return the locked package that answers a row: by name, or by path when only the project knows its name."""
+    """Return the locked package of a row: by name, or by path if only the project knows its name."""
     if row.wanted is None:
         return None
     if row.path is None:
         return row.distribution
     answer = local.get(os.path.normpath(directory / row.path))
     if answer is None:
-        raise LockError(f"the resolution has no package for {row.path}", "this is a bug of onebin: please report it")
+        raise LockError(f"the resolution has no package for {row.path}", "this is a bug in onebin: please report it")
     return answer

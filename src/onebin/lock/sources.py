@@ -1,7 +1,7 @@
-"""Which packages of a lock may be built from source: that runs their code, so an index's must be named for it.
+"""Which packages of a lock may be built from source. A build runs their code, so the manifest must allow them by name.
 
-What the manifest itself names by a path, a git repository or an address is the user's own and may be built. Of an
-index, only wheels are taken, and a source distribution only if `[lock] allow-source` has its name.
+What the manifest itself names by a path, a git repository or a URL is the user's own and may be built. From an index,
+only wheels are accepted, and a source distribution only if `[lock] allow-source` has its name.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 
 ANY = "*"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-# uv's words for a package that it would have to build: in a resolution, and for one with an address.
+# uv's messages for a package that it would have to build: in a resolution, and for one with a URL.
 _NEEDED = re.compile(rf"Wheels are required for `({_NAME})` because building from source is disabled")
 _DISABLED = re.compile(rf"Building source distributions for `({_NAME})` is disabled")
 _ADDRESS = re.compile(rf"`({_NAME})(?:\[[^\]]*\])? @ ([^`\s]+)`")
 
 
 def buildable(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
-    """Return the names of locked packages that uv may build, None for all.
+    """Return the names of locked packages that uv may build; None means all.
 
-    They are what the manifest names by path or address, and what it allows of those that have no wheel.
+    They are those that the manifest names by path or URL, and those without a wheel that it allows.
     """
     if ANY in manifest.lock.allow_source:
         return None
     built = {str(canonicalize_name(each["name"])) for each in packages if _is_local_source(each) or _is_source(each)}
-    return frozenset(built - set(refused(manifest, packages)))
+    return frozenset(built - set(disallowed(manifest, packages)))
 
 
-def refused(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> list[str]:
+def disallowed(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the locked packages that would be built from source and are neither allowed nor the manifest's own.
 
-    Folders are on this machine already. A repository or an archive may be a local project's dependency: that is not the
-    manifest's.
+    Folders are on this machine already. A repository or an archive may be a dependency of a local project; it does not
+    count as the manifest's own.
     """
     if ANY in manifest.lock.allow_source:
         return []
@@ -55,28 +55,28 @@ def refused(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> list[s
 
 
 def check_packages(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> None:
-    """Raise LockError for packages that may not be locked: foreign source, and addresses that hold a login."""
-    names = refused(manifest, packages)
+    """Raise LockError for packages that may not be locked: source from elsewhere, and URLs with credentials."""
+    names = disallowed(manifest, packages)
     if names:
-        raise refusal(manifest, names)
+        raise _disallowed_error(manifest, names)
     _check_logins(manifest, packages)
 
 
 def _check_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what a local project may ask for, and a manifest may not."""
+    """Reject credentials in requirements of local projects; the manifest's own requirements are checked already."""
     found = [str(each["name"]) for each in packages if redact(repr(each), {}) != repr(each)]
     if found:
         raise LockError(
-            f"{display(manifest.file)}: a requirement has a login in its address: {', '.join(found)}",
-            "leave it out there, and let git's credential helper or a .netrc file hold it: a lock is no place for it",
+            f"{display(manifest.file)}: a requirement has credentials in its URL: {', '.join(found)}",
+            "remove them, and keep them in git's credential helper or a .netrc file: a lock is no place for secrets",
         )
 
 
 def resolve(manifest: Manifest, attempt: Callable[..., None], scratch: Path, *, source: PackageSource) -> None:
-    """Call `attempt(limits=...)` until all that it may not build is known; raises LockError and uv.Failure.
+    """Call `attempt(limits=...)` until all packages that it may not build are known; raises LockError and uv.Failure.
 
-    uv stops at the first package without a wheel. That one is left out then, and the rest resolved, so that all of them
-    are reported together.
+    uv stops at the first package without a wheel. That package is then left out and the rest resolved, so that all of
+    them are reported together.
     """
     if ANY in manifest.lock.allow_source:
         attempt(limits=uv.Limits(build=None, source=source))
@@ -90,27 +90,27 @@ def resolve(manifest: Manifest, attempt: Callable[..., None], scratch: Path, *, 
         try:
             attempt(limits=uv.Limits(build=build, excludes=excludes, source=source))
         except uv.Failure as failure:
-            said = " ".join(failure.raw.split())  # uv wraps lines, wherever that is in a sentence
+            said = " ".join(failure.raw.split())  # uv wraps lines, even in the middle of a phrase
             found = _without_wheel(said)
             own = {name for name in found if _is_own(name, said, manifest)} | (found & _allowed(manifest))
-            if found <= build | missing:  # nothing new: what failed is something else
+            if found <= build | missing:  # nothing new: it failed for another reason
                 raise
             build |= own
             missing |= found - own
         else:
             break
     if missing:
-        raise refusal(manifest, sorted(missing))
+        raise _disallowed_error(manifest, sorted(missing))
 
 
-def refusal(manifest: Manifest, names: Sequence[str]) -> LockError:
-    """Return the error that lists packages without a wheel, and how to allow them."""
+def _disallowed_error(manifest: Manifest, names: Sequence[str]) -> LockError:
+    """Return the error that lists packages without a wheel, with how to allow them."""
     lines = "\n".join(f"  {name}" for name in names)
     listed = ", ".join(f'"{name}"' for name in [*manifest.lock.allow_source, *names])
     subject = "a package has" if len(names) == 1 else f"{len(names)} packages have"
     return LockError(
         f"{display(manifest.file)}: {subject} no wheel, and building from source runs their code\n{lines}",
-        f"ask for versions that have wheels, or trust them: [lock] allow-source = [{listed}]",
+        f"ask for versions with wheels, or allow the packages: [lock] allow-source = [{listed}]",
     )
 
 
@@ -127,7 +127,7 @@ def _is_local_source(package: Mapping[str, Any]) -> bool:
 
 
 def _is_source(package: Mapping[str, Any]) -> bool:
-    """Tell whether a locked package is a repository, or an archive from elsewhere that is no wheel."""
+    """Return whether a locked package is a repository, or an archive from elsewhere that is not a wheel."""
     if "vcs" in package:
         return True
     url = str(package.get("archive", {}).get("url", "x.whl"))
@@ -135,7 +135,7 @@ def _is_source(package: Mapping[str, Any]) -> bool:
 
 
 def _is_built(wanted: str) -> bool:
-    """Tell whether a requirement is an address, and not that of a wheel."""
+    """Return whether a requirement is a URL, and not that of a wheel."""
     return " @ " in wanted and not wanted.partition("#")[0].endswith(".whl")
 
 
@@ -144,7 +144,7 @@ def _without_wheel(said: str) -> set[str]:
 
 
 def _is_own(name: str, said: str, manifest: Manifest) -> bool:
-    """Tell whether a package that uv names is at a path that the manifest names."""
+    """Return whether uv's message is about a package at a path that the manifest names."""
     addresses = [address for found, address in _ADDRESS.findall(said) if canonicalize_name(found) == name]
     own = {absolute(manifest.directory / row.path).as_uri() for row in _rows(manifest) if row.path}
     return not own.isdisjoint(addresses)

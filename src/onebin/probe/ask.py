@@ -16,7 +16,7 @@ from onebin.system import bare_environment, run, runtime_dir, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.card import Answers, Questions
     from onebin.stage import Stage

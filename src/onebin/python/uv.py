@@ -35,7 +35,10 @@ _DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
 _REMEDIES = (
-    (NO_SPACE, "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it"),
+    (
+        NO_SPACE,
+        "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it",
+    ),
     (_NOT_VENDORED, "the folder of --vendor has not got it: run `onebin vendor` again where there is a network"),
     (_OFFLINE, "this build is offline and something is not in uv's cache: run once without --offline"),
     (

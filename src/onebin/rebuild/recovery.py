@@ -98,7 +98,7 @@ def lock_text(facts: Facts) -> str:
 def lock_data(facts: Facts) -> Mapping[str, Any]:
     """Return the data of the lock on a card; raises ArtifactError if it is not of the form that this onebin writes."""
     data = locks.parse(lock_text(facts))
-    if data is locks.NOT_OURS:
+    if data is locks.INVALID:
         raise ArtifactError("the lock on the card is not of the form that this onebin writes", _ANEW)
     return data
 

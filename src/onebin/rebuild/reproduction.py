@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from onebin import card
-from onebin.build import BuildRequest, bundle, ignore, step
 from onebin.errors import Finding, InterpreterError, OnebinError, VerifyError, os_errors
 from onebin.lock import staleness
 from onebin.manifest import Manifest
+from onebin.pipeline import BuildRequest, bundle, ignore, step
 from onebin.python import find
 from onebin.rebuild.recovery import local_paths, lock_data, recover_facts
 from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, is_there, scratch, sha256_of_file
@@ -30,8 +30,8 @@ from onebin.workspace import MANIFEST_NAME, Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from onebin.build import Events
     from onebin.card import Facts, FileChange
+    from onebin.pipeline import Events
     from onebin.python import Interpreter
     from onebin.rebuild.recovery import LocalPath
 

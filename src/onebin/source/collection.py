@@ -33,7 +33,7 @@ def declared_modules(plan: Plan) -> list[str]:
 
 
 def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
-    """Return what the spec reads as collect.json: what to collect, and what to leave out."""
+    """Return what build.json says about what to collect and what to leave out."""
     survey = plan.survey
     distributions = survey.distributions.values()
     excluded = plan.manifest.freeze.exclude

@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from onebin.errors import ContractError, Finding, OnebinError
 from onebin.source.fits import Fit, fits_of
-from onebin.source.render import REGISTRY, render_registry, runtime_modules
+from onebin.source.rendering import REGISTRY, render_registry, runtime_modules
 from onebin.system import display, environment, run, scratch
 
 if TYPE_CHECKING:

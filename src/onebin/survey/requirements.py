@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin.survey.survey import Survey
+    from onebin.survey.index import Survey
 
 Targets = Callable[[str, str], tuple[tuple[str, str], ...]]
 

@@ -1,1 +1,4 @@
-"""What runs PyInstaller under the stage's interpreter: a folder that is run as a script, standard library only."""
+"""The driver: a folder that runs as a script under the stage's interpreter and runs PyInstaller there.
+
+Standard library only.
+"""

@@ -1,9 +1,9 @@
-"""Run PyInstaller on a spec, under the stage's interpreter; a script of its own, standard library only.
+"""Freeze a generated source with PyInstaller, under the stage's interpreter. A script, standard library only.
 
-    python -s driver TOOLCHAIN DIST WORK SPEC SCANS
+    python -s driver TOOLCHAIN DIST WORK SOURCE SCANS SUPPORTED
 
-PyInstaller and what it needs are imported from the tool chain first; then the stage's packages go before the tool
-chain on `sys.path`, so that the analysis and the hooks see the host's versions of whatever both have.
+PyInstaller and what it needs are imported from the toolchain first. Then the stage's packages go before the toolchain
+on `sys.path`, so that the analysis and the hooks see the host's version of whatever both have.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from __future__ import annotations
 import importlib
 import runpy
 import sys
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onebin.freeze.driver.patches import PyInstaller
 
 # All that PyInstaller imports at its own top level from outside the standard library and itself.
 _FIRST = (
@@ -25,37 +30,63 @@ _FIRST = (
     "_pyinstaller_hooks_contrib",
     "PyInstaller.__main__",
 )
+_FOLDER = Path(__file__).parent
 
 
-def main(toolchain: str, dist: str, work: str, spec: str, scans: str) -> None:
-    """Build a spec into `dist`; raises SystemExit as PyInstaller does.
+def main(toolchain: str, dist: str, work: str, source: str, scans: str, supported: str) -> None:
+    """Freeze a source into `dist`; raises SystemExit as PyInstaller does.
 
-    `scans` is the folder of what earlier builds with this interpreter and tool chain found in sources.
+    `scans` is the folder of what earlier builds with this interpreter and toolchain found in sources. `supported` is
+    the range of PyInstaller versions that onebin supports.
     """
     _part("bytecode").steady()
     stage_path = sys.path[1:]  # the first is this script's directory
     sys.path[:] = [toolchain, *stage_path]
     for name in _FIRST:
         importlib.import_module(name)
-    modulegraph = importlib.import_module("PyInstaller.lib.modulegraph.modulegraph")
-    _part("search").hasten(modulegraph)
+    patches = _part("patches")
+    pyinstaller = patches.PyInstaller(sys.modules["PyInstaller"].__version__, supported)
+    try:
+        _patch(pyinstaller, toolchain, work, source, scans)
+        sys.path[:] = [*stage_path, toolchain]
+        _run(pyinstaller, dist, work, source)
+    except patches.PatchError as error:
+        sys.stdout.flush()  # the error is the last line of all output
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(patches.EXIT_CODE) from error
+
+
+def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, scans: str) -> None:
+    """Make PyInstaller's analysis faster; raises PatchError."""
+    modulegraph = pyinstaller.module("PyInstaller.lib.modulegraph.modulegraph")
+    analysis = pyinstaller.module("PyInstaller.building.build_main").Analysis
+    graph = pyinstaller.module("PyInstaller.depend.analysis").PyiModuleGraph
+    _part("search").hasten(modulegraph, pyinstaller)
     known = _part("scans").Scans(scans)
-    known.remember_for(modulegraph)
-    moving = {"stage": sys.prefix, "source": str(Path(spec).parent), "work": work}
+    known.remember_for(modulegraph, pyinstaller)
     analyses = _part("analyses")
-    places = analyses.Places(moving, (toolchain, scans, str(Path(__file__).parent)))
-    watch = _part("watch").Watch(Path(work) / "read-by-children")
-    analysis = importlib.import_module("PyInstaller.building.build_main").Analysis
-    graph = importlib.import_module("PyInstaller.depend.analysis").PyiModuleGraph
-    analyses.Analyses(known, watch, places).remember_for(analysis, graph, modulegraph.Node)
-    sys.path[:] = [*stage_path, toolchain]
-    sys.modules["PyInstaller.__main__"].run(["--noconfirm", "--distpath", dist, "--workpath", work, spec])
+    places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
+    parent = pyinstaller.module("PyInstaller.isolated._parent")
+    watch = _part("watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
+    analyses.Analyses(known, watch, places).remember_for(analysis, graph, modulegraph.Node, pyinstaller)
+
+
+def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:
+    """Have PyInstaller execute the spec file, which calls `spec.build`."""
+    spec = _part("spec")
+    tools = spec.Tools(pyinstaller=pyinstaller, loader=_part("loader"), forget_runpath=_part("runpath").forget)
+    own, theirs = Path(work) / "onebin", Path(work) / "pyinstaller"
+    own.mkdir(parents=True)
+    config = pyinstaller.module("PyInstaller.config").CONF
+    config["onebin"] = partial(spec.build, Path(source), tools, own)
+    arguments = ["--noconfirm", "--distpath", dist, "--workpath", str(theirs), str(_FOLDER / "freeze.spec")]
+    pyinstaller.module("PyInstaller.__main__").run(arguments)
 
 
 def _part(name: str) -> SimpleNamespace:
     """Return what a file beside this one defines. It is not imported: the analysis must see no module of ours."""
-    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(f"{name}.py"))))
+    return SimpleNamespace(**runpy.run_path(str(_FOLDER / f"{name}.py")))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:6])
+    main(*sys.argv[1:])

@@ -1,8 +1,8 @@
-"""The outcome of PyInstaller's analysis, kept from build to build: after a small change it is only linked anew.
+"""Keep the outcome of PyInstaller's analysis from build to build, so that after a small change code is only replaced.
 
-An analysis depends on what it was asked, on the names of the files around it, on the content of the files that it read,
-and of most sources only on what the graph found in them (see `scans.py`). If all of that is as it was, so is the
-outcome: new code takes the place of the old. Nothing is guessed: whatever was read is compared.
+An analysis depends on its arguments, on the names of the files around it, and on the content of the files that it read;
+on most sources it depends only through what the graph found in them (see `scans.py`). If none of that has changed, the
+outcome is the same, and only the code in it is replaced. Nothing is guessed: everything that was read is compared.
 """
 
 from __future__ import annotations
@@ -13,37 +13,43 @@ import os
 import sys
 import sysconfig
 from collections import defaultdict
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from onebin.freeze.driver.patches import PyInstaller
+
+# The arguments of an Analysis, and what it finds, under the names of its attributes.
 _ASKED = (
     *("inputs", "pathex", "hiddenimports", "hookspath", "hooksconfig", "excludes", "custom_runtime_hooks"),
     *("noarchive", "module_collection_mode", "optimize", "_input_binaries", "_input_datas"),
 )
 _FOUND = ("scripts", "pure", "binaries", "datas", "zipfiles", "zipped_data", "dependencies", "_modules_outside_pyz")
-# What PyInstaller asks the system's own programs for changes with this file (ldconfig(8)).
+# The attributes by which PyInstaller itself decides whether an analysis has changed, but for these.
+_NOT_COMPARED, _CONSTANT = frozenset({"dependencies"}), frozenset({"_python_version"})
+# The answers of the system's own programs, which PyInstaller asks for libraries, change with this file (ldconfig(8)).
 _SYSTEM_LIBRARIES = "/etc/ld.so.cache"
-# What stands for all the names that a module binds, where a star imports them.
+# Stands for all names that a module binds, where a star imports them.
 _ALL = "*"
 _OWN_VARIABLES = ("HOME", "PYINSTALLER_CONFIG_DIR")
 
 
 class Places:
-    """Folders whose paths are others in each build (`moving`, by a word), and those that never change (`fixed`)."""
+    """Folders whose paths differ from build to build (`moving`, by a word), and those that never change (`fixed`)."""
 
     def __init__(self, moving: Mapping[str, str], fixed: Iterable[str]) -> None:
         self._moving = moving
         both = [(each, word) for word, path in moving.items() for each in (path, os.path.realpath(path))]
         self._words = {path: f"\0{word}" for path, word in both}
-        base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # and not those of the stage
+        base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # not the stage's
         library = (sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib"))
         self._fixed = tuple(os.path.realpath(path) + os.sep for path in (*fixed, *library))
 
     def portable(self, value: Any) -> Any:
-        """Return a value with words for the paths of these folders, in containers, too."""
+        """Return a value, or a container of values, with words in place of the paths of these folders."""
         if isinstance(value, str):
             for path, word in self._words.items():
                 if value == path or value.startswith(path + os.sep):
@@ -61,7 +67,7 @@ class Places:
         return _within(self.actual, value)
 
     def names(self, word: str) -> list[str]:
-        """Return the names of all files below one of the folders but those of bytecode, which comes and goes."""
+        """Return the names of all files below one of the folders, without bytecode, which comes and goes."""
         folder = self._moving[word]
         return sorted(
             os.path.join(os.path.relpath(place, folder), name)  # noqa: PTH118  # paths are text here, and thousands
@@ -71,11 +77,11 @@ class Places:
         )
 
     def is_made(self, path: str) -> bool:
-        """Tell whether a file is in the folder `work`: this build makes it."""
+        """Return whether a file is in the folder `work`, which means that this build makes it."""
         return str(self.portable(path)).startswith("\0work")
 
     def is_fixed(self, path: str) -> bool:
-        """Tell whether a file is the same for all who share what is kept."""
+        """Return whether a file is the same for all builds that share what is kept."""
         return os.path.realpath(path).startswith(self._fixed)
 
 
@@ -88,7 +94,7 @@ def _within(change: Any, value: Any) -> Any:
 
 
 class Analyses:
-    """The outcomes that are kept beside the findings in sources, where `watch` tells what an analysis has read.
+    """The outcomes of analyses, kept beside the findings in sources. `watch` says what an analysis has read.
 
     The moving places are `stage`, `source` and `work`.
     """
@@ -99,13 +105,17 @@ class Analyses:
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._sources: dict[str, str] = {}
 
-    def remember_for(self, analysis: Any, graph: Any, node: Any) -> None:
-        """Make PyInstaller's `Analysis` take a kept outcome where there is one, and add the others.
+    def remember_for(self, analysis: Any, graph: Any, node: Any, pyinstaller: PyInstaller) -> None:
+        """Make PyInstaller's `Analysis` use a kept outcome where there is one, and keep new ones; raises PatchError.
 
         `graph` and `node` are the classes that it works with.
         """
-        assemble = analysis.assemble
-        self._note_questions(graph, node)
+        assemble = pyinstaller.method(analysis, "assemble", "self", uses=("get_code_objects",))
+        compared = {name for name, _ in pyinstaller.attribute(analysis, "_GUTS")} - _CONSTANT
+        known = {*_ASKED, *_FOUND} - _NOT_COMPARED
+        different = ", ".join(sorted(compared ^ known))
+        pyinstaller.require(not different, f"Analysis._GUTS with the names that onebin knows (different: {different})")
+        self._note_questions(graph, node, pyinstaller)
 
         def remembering(asked: Any) -> None:
             name = f"analysis-{self._key(asked)}"
@@ -121,10 +131,16 @@ class Analyses:
 
         analysis.assemble = remembering
 
-    def _note_questions(self, graph: Any, node: Any) -> None:
-        """Note what is asked of a module beside its imports: which names it binds, its code (the archive takes all)."""
-        slot, code_objects = node.code, graph.get_code_objects
-        is_global, adopt_names = node.is_global_attr, node.add_global_attrs_from_module
+    def _note_questions(self, graph: Any, node: Any, pyinstaller: PyInstaller) -> None:
+        """Note what is asked of a module beside its imports: whether it binds a name, and its code.
+
+        Taking the code of all modules for the archive does not count.
+        """
+        slot = pyinstaller.attribute(node, "code")
+        pyinstaller.require(isinstance(slot, MemberDescriptorType), f"slot {node.__name__}.code")
+        code_objects = pyinstaller.method(graph, "get_code_objects", "self", uses=("code",))
+        is_global = pyinstaller.method(node, "is_global_attr", "self", "attr_name")
+        adopt_names = pyinstaller.method(node, "add_global_attrs_from_module", "self", "target_module")
 
         def asked_for(module: Any, name: str) -> Any:
             self._names[module.filename].add(name)
@@ -156,7 +172,7 @@ class Analyses:
         return _digest(repr(self._places.portable([questions, names, variables, sys.path])).encode())
 
     def _outcome(self, asked: Any) -> Any:
-        """Return what is to be kept: what was read, what was found, what was made, and where each code comes from."""
+        """Return what to keep, or None: what was read, found and made, and the source of each module's code."""
         if self._watch.is_blind or not all(map(self._scans.knows, self._sources.values())):
             return None
         found = {name: getattr(asked, name) for name in _FOUND}
@@ -167,7 +183,7 @@ class Analyses:
         return self._places.portable((states, found, made, self._sources))
 
     def _read(self, more: Iterable[str]) -> dict[str, list[str] | None]:
-        """Return what the outcome depends on: a file's imports with these of its names, or all of it (None)."""
+        """Return the files on which the outcome depends: on their imports and these names in them, or wholly (None)."""
         imported = (getattr(module, "__file__", None) for module in sys.modules.values())
         whole = {*more, *self._looked_at, *imported, *self._watch.opened_elsewhere} - {None}
         searched = {path for path, times in self._watch.opened.items() if times == self._scans.searched[path]} - whole
@@ -176,12 +192,12 @@ class Analyses:
         return {file: names for file, names in found.items() if not self._is_constant(file)}
 
     def _is_constant(self, path: str) -> bool:
-        """Tell whether a path is of no file, or of one that cannot change or that this very build makes."""
+        """Return whether a path is not a file, or is a file that cannot change or that this build makes."""
         is_no_file = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113  # paths are text here, and thousands
         return is_no_file or self._places.is_fixed(path) or self._places.is_made(path)
 
     def _state(self, file: str, names: list[str] | None) -> str | None:
-        """Return the digest of a file, or of its imports and those of these names that it binds; None if it is gone."""
+        """Return the digest of a file, or of its imports and which of these names it binds; None if it is gone."""
         findings = None if names is None else self._scans.findings_in(file)
         if names is not None and findings is not None:
             imports, bound = findings
@@ -193,7 +209,7 @@ class Analyses:
             return None
 
     def _restore(self, asked: Any, states: Any, found: Any, made: Any, sources: Any) -> bool:
-        """Make an outcome that of this analysis, if nothing has changed on which it depends."""
+        """Give an analysis a kept outcome unless something has changed on which that depends; return whether it did."""
         actual = self._places.actual
         if any(self._state(actual(file), names) != state for file, (names, state) in states.items()):
             return False
@@ -208,12 +224,12 @@ class Analyses:
         config = sys.modules["PyInstaller.config"]
         is_same_level = asked.optimize == sys.flags.optimize
         config.CONF["code_cache"][id(asked.pure)] = codes if is_same_level else None
-        sys.modules["PyInstaller.log"].getLogger("onebin").info("The analysis of an earlier build holds")
+        sys.modules["PyInstaller.log"].getLogger("onebin").info("Using the analysis of an earlier build")
         return True
 
 
 def _source_of(path: str) -> str:
-    """Return the source of a file of bytecode (PEP 3147), and any other path as it is."""
+    """Return the source of a bytecode file (PEP 3147), and any other path as it is."""
     try:
         return importlib.util.source_from_cache(path)
     except ValueError:

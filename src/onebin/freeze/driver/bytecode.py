@@ -1,7 +1,7 @@
 """Marshal code so that its bytes depend on nothing but the code.
 
-Before 3.11, CPython marks a string for later references only if anything else refers to it at that moment, and most
-strings of code are interned: whether another module is in memory that has a name in common would show in the bytes.
+Before 3.11, CPython marks a string for later references only if something else refers to it at that moment. Most
+strings of code are interned, so the bytes would show whether another module in memory uses the same name.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# CPython 3.11, as `sys.hexversion` has it: onebin itself runs under nothing older, but the stage may.
+# CPython 3.11 in `sys.hexversion`. onebin itself needs at least that, but the stage may be older.
 _MARKS_ALL = 0x030B0000
 
 
 def steady() -> None:
-    """Have `marshal` write so in this process: while it works, each part of a value has one more reference."""
+    """Make `marshal` write such bytes in this process: while it writes, each part of a value has one more reference."""
     if sys.hexversion >= _MARKS_ALL:
         return
     dumps = marshal.dumps

@@ -1,13 +1,13 @@
-"""Take out of an ELF file the folders in which its builder kept libraries (System V ABI, 5: DT_RUNPATH, DT_RPATH).
+"""Remove from an ELF file the folders where its builder kept libraries (System V ABI, 5: DT_RUNPATH, DT_RPATH).
 
-An artifact has its libraries in one folder, and whoever starts it says so. What else a file names is a folder of the
-machine that it was built on: on another one, anybody may own a folder of that name. Standard library only: it is
-written beside the spec, and runs under the stage's interpreter.
+An artifact has its libraries in one folder, which it is started with. Any other folder that a file names is a folder
+of the machine that built it; on another machine, anyone may own a folder of that name. Standard library only.
 """
 
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _RPATH, _RUNPATH = 15, 29
 
 def forget(file: str) -> None:
     """Remove such entries from the dynamic section of an ELF file, in place; any other file is left as it is."""
-    with open(file, "r+b") as stream:  # noqa: PTH123  # the spec has paths as text
+    with Path(file).open("r+b") as stream:
         for offset, size, entry in _dynamic_sections(stream):
             stream.seek(offset)
             entries = list(entry.iter_unpack(stream.read(size)))
@@ -31,7 +31,7 @@ def forget(file: str) -> None:
 
 
 def _dynamic_sections(stream: IO[bytes]) -> list[tuple[int, int, struct.Struct]]:
-    """Return the offset, the size and an entry's form of each dynamic section."""
+    """Return the offset and size of each dynamic section, and the structure of its entries."""
     identity = stream.read(16)
     if identity[:4] != b"\x7fELF":
         return []

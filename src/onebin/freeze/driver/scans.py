@@ -1,8 +1,9 @@
-"""What PyInstaller's module graph finds in a source, kept from build to build under the digest of that source.
+"""Keep what PyInstaller's module graph finds in a source from build to build, under the digest of that source.
 
-Two thirds of an analysis go into parsing, compiling and searching sources for imports, which depends on nothing but
-their text, the interpreter and PyInstaller: most are the same in every build, the standard library's always. What the
-graph makes of the findings (which file a name means, what hooks say of it) is kept elsewhere: see `analyses.py`.
+Parsing, compiling and searching sources for imports takes two thirds of an analysis. The result depends only on the
+text, the interpreter and PyInstaller, so most sources give the same result in every build; those of the standard
+library always do. What the graph makes of the findings (which file a name means, what hooks say about it) is kept
+elsewhere: see `analyses.py`.
 """
 
 from __future__ import annotations
@@ -13,31 +14,39 @@ import importlib.util
 import marshal
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path  # pydantic reads the shapes below when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import CodeType
 
+    from onebin.freeze.driver.patches import PyInstaller
+
 _DIGEST_BYTES = 32
+# What PyInstaller's graph notes of an import statement beside the names in it.
+_EDGE = ("conditional", "function", "tryexcept", "fromlist")
 
 
 class Scans:
-    """The findings kept in one folder, a file for each source; who asks must use one interpreter and PyInstaller.
+    """The findings kept in one folder, one file for each source, for one interpreter and one PyInstaller.
 
-    A file that cannot be read is as none, and one that cannot be written is not needed. `searched` has how often each
-    source was asked for.
+    A file that cannot be read counts as missing, and one that cannot be written is done without. `searched` says how
+    often each source was asked for.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
         self.searched: Counter[str] = Counter()
 
-    def remember_for(self, modulegraph: Any) -> None:
-        """Make PyInstaller's module `modulegraph` take findings from here where there are any, and add the others."""
+    def remember_for(self, modulegraph: Any, pyinstaller: PyInstaller) -> None:
+        """Make PyInstaller's module `modulegraph` use the findings kept here, and keep new ones; raises PatchError."""
         self._modulegraph = modulegraph
-        graph = modulegraph.ModuleGraph
-        scan, note = graph._scan_code, self._note  # noqa: SLF001  # the one place where all sources are searched
+        graph = pyinstaller.attribute(modulegraph, "ModuleGraph")
+        _check(modulegraph, graph, pyinstaller)
+        parameters = ("self", "module", "module_code_object", "module_code_object_ast")
+        # The one place where all sources are searched.
+        scan = pyinstaller.method(graph, "_scan_code", *parameters, uses=("_scan_ast", "_scan_bytecode"))
+        note = self._note
 
         def remembering(self: Any, module: Any, code: CodeType, tree: ast.AST | None = None) -> Any:
             node = _Node(module)
@@ -52,7 +61,7 @@ class Scans:
                 note(tree, node)
             return scanned
 
-        graph._scan_code = remembering  # noqa: SLF001  # the one place where all sources are searched
+        graph._scan_code = remembering  # noqa: SLF001  # it has no public name
         modulegraph.compile = self._compile
 
     def _compile(
@@ -66,8 +75,8 @@ class Scans:
         if isinstance(source, _Known):
             return source.code
         if hasattr(source, "source_digest"):
-            # As it will be when it is read back: which equal parts are one object may have changed by then, and before
-            # Python 3.11 the order of a set, too.
+            # Used as it will be read back: by then, equal parts may or may not be one object, and before Python 3.11 a
+            # set may have another order.
             source.marshalled = marshal.dumps(compile(source, filename, mode, flags, dont_inherit))
             return _loads(source.marshalled)
         if flags != ast.PyCF_ONLY_AST or isinstance(source, ast.AST):
@@ -86,7 +95,7 @@ class Scans:
         self.keep(tree.source_digest, (tree.marshalled, node.imports, sorted(node.names)))
 
     def findings_in(self, file: str) -> Any:
-        """Return what is found in a source, searching it if need be; None if it is none."""
+        """Return the findings in a source, which is searched if they are not kept; None if the file is no source."""
         try:
             text = _text_of(file)
             known = self.read(_digest_of(text))
@@ -104,7 +113,7 @@ class Scans:
         self._modulegraph.ModuleGraph(path=[])._scan_code(node, code, tree)  # noqa: SLF001  # as the graph searches it
 
     def knows(self, file: str) -> bool:
-        """Tell whether the code of a source is kept."""
+        """Return whether the code of a source is kept."""
         return self._known(file) is not None
 
     def code_of(self, file: str) -> CodeType | None:
@@ -119,16 +128,16 @@ class Scans:
             return None
 
     def keep(self, name: str, value: Any) -> None:
-        """Keep what marshal knows under a name."""
+        """Keep a value that marshal can write under a name."""
         body = marshal.dumps(value)
         file = self._folder / name
         draft = file.with_name(f"{file.name}.partial")
-        # Two builds at once write the same; what a killed one leaves is written over.
+        # Two builds at once write the same; what a killed build has left is overwritten.
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(hashlib.sha256(body).digest() + body)
             draft.replace(file)
-        except OSError:  # no space, say: it will be found again
+        except OSError:  # no space, for example: the next build searches the source again
             with suppress(OSError):
                 draft.unlink()
 
@@ -139,12 +148,23 @@ class Scans:
         except OSError:
             return None
         body = kept[_DIGEST_BYTES:]
-        # What is damaged must not be given to marshal, which trusts its input.
+        # marshal trusts its input, so a damaged file must not reach it.
         return _loads(body) if hashlib.sha256(body).digest() == kept[:_DIGEST_BYTES] else None
 
 
+def _check(modulegraph: Any, graph: Any, pyinstaller: PyInstaller) -> None:
+    """Check what is replaced beside the search itself: how sources are compiled, and what the graph keeps of them."""
+    pyinstaller.function(graph, "add_script", "self", "pathname", "caller", uses=("compile",))
+    pyinstaller.function(graph, "_load_module", "self", "fqname", "pathname", "loader", uses=("compile",))
+    fields = getattr(pyinstaller.attribute(modulegraph, "DependencyInfo"), "_fields", ())
+    pyinstaller.require(fields == _EDGE, f"DependencyInfo({', '.join(_EDGE)})")
+    node = pyinstaller.attribute(modulegraph, "SourceModule")
+    for name in ("_deferred_imports", "_global_attr_names"):
+        pyinstaller.attribute(node, name)
+
+
 def _text_of(file: str) -> str:
-    """Return the text of a source as the graph has it (PEP 263)."""
+    """Return the text of a source, decoded as the graph decodes it (PEP 263)."""
     return importlib.util.decode_source(Path(file).read_bytes())
 
 
@@ -154,11 +174,11 @@ def _digest_of(source: str | bytes) -> str:
 
 
 def _loads(body: bytes) -> Any:
-    return marshal.loads(body)  # noqa: S302  # bytes of this process, or with a digest
+    return marshal.loads(body)  # noqa: S302  # this process made the bytes, or a digest matches them
 
 
 class _Node:
-    """A node of PyInstaller's graph: what a scan finds out about it has no public name there."""
+    """A node of PyInstaller's graph. What a scan finds out about it has no public name there."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
@@ -178,7 +198,7 @@ class _Node:
         ]
 
     def replay(self, known: _Known, dependency_info: Any) -> None:
-        """Do to the node what scanning its source did."""
+        """Do to the node what a scan of its source did to it."""
         self._module._deferred_imports = [  # noqa: SLF001  # it has no public name
             (star, (name, self._module, fromlist, level), {"edge_attr": dependency_info(*edge)})
             for star, name, fromlist, level, edge in known.imports
@@ -187,7 +207,7 @@ class _Node:
 
 
 class _Known(ast.Module):
-    """Stands for the syntax tree of a source whose findings are known."""
+    """A stand-in for the syntax tree of a source whose findings are known."""
 
     def __init__(self, found: Any, source: Any, filename: str) -> None:
         super().__init__(body=[], type_ignores=[])
@@ -196,6 +216,6 @@ class _Known(ast.Module):
         self._source, self._filename = source, filename
 
     def parse(self) -> ast.AST:
-        """Return the tree itself."""
+        """Return the real tree."""
         tree: ast.AST = compile(self._source, self._filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         return tree

@@ -1,6 +1,6 @@
-"""See which files an analysis reads, in this process and in those that PyInstaller starts to import packages in.
+"""See which files an analysis reads, in this process and in the child processes where PyInstaller imports packages.
 
-Run as a script it is such a process: PyInstaller's own, which notes what it opens (PEP 578). Standard library only.
+Run as a script, this file is such a child: it notes what it opens (PEP 578). Standard library only.
 """
 
 from __future__ import annotations
@@ -9,24 +9,32 @@ import os
 import runpy
 import sys
 from collections import Counter
-from pathlib import Path  # pydantic reads the shapes below when the program runs
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onebin.freeze.driver.patches import PyInstaller
 
 _LOG, _SCRIPT = "ONEBIN_WATCH_LOG", "ONEBIN_WATCH_SCRIPT"
 _STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.startfile")
 _WRITING = os.O_WRONLY | os.O_RDWR
-# They look into binaries and for the system's libraries, as `ctypes.util` and `platform` have them do: at no source.
+# `ctypes.util` and `platform` use these to look into binaries and for the system's libraries. They read no source.
 _UNDERSTOOD = ("ldd", "ldconfig", "objdump", "ld", "cc", "gcc", "file", "uname")
 
 
 class Watch:
-    """What was read while it was on: `opened` has how often this process opened each file.
+    """A watch on what is read within its `with` block; raises PatchError.
 
-    `opened_elsewhere` are the files that PyInstaller's own child processes opened; `is_blind` tells that another
-    program was started, which may have read anything.
+    `opened` says how often this process opened each file. `opened_elsewhere` are the files that PyInstaller's child
+    processes opened, which they note in the file `log`. `is_blind` means that another program was started, which may
+    have read anything. `parent` is the module of PyInstaller that starts its child processes.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, parent: Any, pyinstaller: PyInstaller) -> None:
+        pyinstaller.function(parent, "child", "read_from_parent", "write_to_parent", uses=("CHILD_PY",))
+        script = pyinstaller.attribute(parent, "CHILD_PY")
+        pyinstaller.require(Path(script).is_file(), f"file {script}")
+        self._parent = parent
         self.opened: Counter[str] = Counter()
         self.opened_elsewhere: set[str] = set()
         self.is_blind = False
@@ -35,16 +43,14 @@ class Watch:
         sys.addaudithook(self._note)
 
     def __enter__(self) -> None:
-        parent: Any = sys.modules["PyInstaller.isolated._parent"]
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        os.environ.update({_LOG: str(self._log), _SCRIPT: str(parent.CHILD_PY)})
-        parent.CHILD_PY = Path(__file__)
+        os.environ.update({_LOG: str(self._log), _SCRIPT: str(self._parent.CHILD_PY)})
+        self._parent.CHILD_PY = Path(__file__)
         self._is_on = True
 
     def __exit__(self, *_: object) -> None:
         self._is_on = False
-        parent: Any = sys.modules["PyInstaller.isolated._parent"]
-        parent.CHILD_PY = Path(os.environ.pop(_SCRIPT))
+        self._parent.CHILD_PY = Path(os.environ.pop(_SCRIPT))
         del os.environ[_LOG]
         noted = os.fsdecode(self._log.read_bytes()).split("\0")[:-1] if self._log.exists() else []
         self.opened_elsewhere = {path for path in noted if path}
@@ -61,21 +67,21 @@ class Watch:
 
 
 def _read(event: str, given: tuple[Any, ...]) -> str | None:
-    """Return the path of a file that is opened to be read."""
+    """Return the path of a file that is opened for reading, or None for any other event."""
     if event != "open" or not isinstance(given[0], (str, bytes)) or (given[2] or 0) & _WRITING:
         return None
     return os.path.abspath(os.fsdecode(given[0]))  # noqa: PTH100  # not resolved, and called often
 
 
 def _starts(event: str, given: tuple[Any, ...]) -> bool:
-    """Tell whether a program is started that may read anything."""
+    """Return whether a program is started that may read anything."""
     if event == "os.system":
         return True
     return event in _STARTS and Path(os.fsdecode(given[0])).name not in _UNDERSTOOD
 
 
 def _be_watched() -> None:
-    """Become the process that PyInstaller wanted, noting each file at once: it may be killed."""
+    """Become the process that PyInstaller wanted. Each file is noted at once, since the process may be killed."""
     log = os.open(os.environ[_LOG], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def note(event: str, given: tuple[Any, ...]) -> None:
@@ -83,7 +89,7 @@ def _be_watched() -> None:
         if path is not None:
             os.write(log, os.fsencode(f"{path}\0"))
         elif _starts(event, given):
-            os.write(log, b"\0")  # no path at all
+            os.write(log, b"\0")  # an empty path
 
     sys.addaudithook(note)
     runpy.run_path(os.environ[_SCRIPT], run_name="__main__")

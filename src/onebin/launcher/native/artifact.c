@@ -1,4 +1,4 @@
-/* Find this artifact's own file and read its trailer. */
+/* Find the artifact's file and read its trailer. */
 #include "launcher.h"
 
 #include <stdarg.h>
@@ -15,7 +15,7 @@ noreturn void fail(const struct artifact *artifact, const char *what, const char
     exit(UNUSABLE);
 }
 
-/* Say something if ONEBIN_TRACE is set, with the time in seconds of the monotonic clock. */
+/* Print a line if ONEBIN_TRACE is set, with the monotonic clock's time in seconds. */
 void trace(const char *format, ...) {
     const char *wanted = getenv("ONEBIN_TRACE");
     if (wanted == NULL || *wanted == 0) return;
@@ -29,7 +29,7 @@ void trace(const char *format, ...) {
     fputc('\n', stderr);
 }
 
-/* Return new text, as printf would write it. */
+/* Format like printf, and return the text in new memory. */
 char *text(const char *format, ...) {
     va_list arguments;
     char *made;
@@ -39,7 +39,7 @@ char *text(const char *format, ...) {
     return made;
 }
 
-/* Whether this process has rights that its user has not (setuid, setgid, file capabilities). */
+/* Whether this process has more rights than its user (setuid, setgid, file capabilities). */
 bool is_privileged(void) {
 #ifdef __linux__
     if (getauxval(AT_SECURE)) return true;
@@ -47,7 +47,7 @@ bool is_privileged(void) {
     return getuid() != geteuid() || getgid() != getegid();
 }
 
-/* The system knows which file this is, whatever argv[0] says and whatever symbolic links led here. */
+/* Ask the system for this program's file: argv[0] may be anything, and symbolic links may lead here. */
 static const char *own_path(const char *argv0) {
     static char path[PATH_MAX];
 #ifdef __linux__
@@ -56,7 +56,7 @@ static const char *own_path(const char *argv0) {
         path[length] = 0;
         return path;
     }
-    argv0 = (const char *)getauxval(AT_EXECFN); /* no /proc here */
+    argv0 = (const char *)getauxval(AT_EXECFN); /* /proc is not mounted */
 #endif
 #ifdef __APPLE__
     char started_as[PATH_MAX];
@@ -83,12 +83,12 @@ void open_artifact(struct artifact *artifact, const char *argv0) {
     artifact->path = own_path(argv0);
     artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
-        fail(artifact, strerror(errno), "who runs the file must be allowed to read it, too");
+        fail(artifact, strerror(errno), "running this file also needs permission to read it");
     off_t start = status.st_size - (off_t)sizeof *trailer;
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
-        fail(artifact, "the file is damaged or cut off", "fetch or build it anew");
-    /* A file name has at most 255 bytes, and those of drafts and private directories are longer than the label. */
+        fail(artifact, "the file is damaged or truncated", "download or build it again");
+    /* A file name has at most 255 bytes; the names of drafts and private directories add to the label. */
     artifact->label = text("%.180s-", trailer->name);
     artifact->stem = strlen(artifact->label);
     for (int i = 0; i < 16; i++) artifact->label = text("%s%02x", artifact->label, trailer->payload_sha256[i]);

@@ -1,10 +1,10 @@
-//! Verify and unpack a payload. SHA-256 and tar are those of Zig's standard library, zstd is libzstd.
+//! Verify and unpack a payload. SHA-256 and tar come from Zig's standard library, zstd from libzstd.
 
 const std = @import("std");
 const Sha256 = std.crypto.hash.sha2.Sha256;
 
-/// Unpack into an open directory and take the payload's digest meanwhile: who gets another digest discards the files.
-/// Returns 0, or -1 with errno set, or 1 if the digest is another.
+/// Unpack into an open directory while hashing the payload. If the digest is wrong, the caller must discard the files.
+/// Returns 0, or -1 with errno set, or 1 if the digest is wrong.
 pub export fn onebin_extract(directory: c_int, payload: [*]const u8, size: usize, sha256: *const [32]u8) c_int {
     var digest: [32]u8 = undefined;
     const hashing = std.Thread.spawn(.{}, Sha256.hash, .{ payload[0..size], &digest, Sha256.Options{} }) catch null;
@@ -15,7 +15,7 @@ pub export fn onebin_extract(directory: c_int, payload: [*]const u8, size: usize
     if (hashing) |thread| thread.join() else Sha256.hash(payload[0..size], &digest, .{});
     if (!std.mem.eql(u8, &digest, sha256)) return 1;
     outcome catch {
-        errno.* = if (why != 0) why else @intFromEnum(std.c.E.BADMSG); // the system did not refuse: the payload is bad
+        errno.* = if (why != 0) why else @intFromEnum(std.c.E.BADMSG); // no system call failed: the payload is bad
         return -1;
     };
     return 0;
@@ -27,7 +27,7 @@ extern fn ZSTD_DCtx_setParameter(stream: ?*anyopaque, parameter: c_int, value: c
 extern fn ZSTD_decompressStream(stream: ?*anyopaque, output: *Buffer, input: *Buffer) usize;
 extern fn ZSTD_isError(code: usize) c_uint;
 
-/// What libzstd makes of a payload, as a reader; Zig's own decoder is fifty times slower.
+/// A reader that decompresses a payload with libzstd; Zig's own decoder is fifty times slower.
 const Decompressed = struct {
     stream: *anyopaque,
     input: Buffer,
@@ -51,9 +51,9 @@ const Decompressed = struct {
         const free = limit.slice(try writer.writableSliceGreedy(1));
         var output: Buffer = .{ .bytes = free.ptr, .size = free.len };
         const code = ZSTD_decompressStream(self.stream, &output, &self.input);
-        // Nobody reads behind the end of an archive, which has a mark of its own: what ends before it was cut off.
-        const is_cut_off = output.done == 0 and self.input.done == self.input.size;
-        if (ZSTD_isError(code) != 0 or is_cut_off) return error.ReadFailed;
+        // A tar archive has an end mark and is not read beyond it, so input that ends earlier is truncated.
+        const is_truncated = output.done == 0 and self.input.done == self.input.size;
+        if (ZSTD_isError(code) != 0 or is_truncated) return error.ReadFailed;
         writer.advance(output.done);
         return output.done;
     }
@@ -61,7 +61,7 @@ const Decompressed = struct {
 
 var write_buffer: [1 << 17]u8 = undefined;
 
-/// What `std.tar.extract` does, but it stops at the first error and leaves errno as the system set it.
+/// Like `std.tar.extract`, but stops at the first error and leaves errno as the system set it.
 fn unpack(directory: std.Io.Dir, payload: []const u8) !void {
     var threaded: std.Io.Threaded = .init_single_threaded;
     const io = threaded.io();
@@ -90,7 +90,7 @@ fn unpack(directory: std.Io.Dir, payload: []const u8) !void {
     }
 }
 
-/// The payload is onebin's own and has its digest; a name that leads out of the directory is refused all the same.
+/// The payload comes from onebin and has a digest, but a name that leads out of the directory is still rejected.
 pub fn isInside(name: []const u8) bool {
     if (name.len == 0 or name[0] == '/') return false;
     var parts = std.mem.splitScalar(u8, name, '/');

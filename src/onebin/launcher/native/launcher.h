@@ -2,8 +2,8 @@
  *
  *     launcher (this program, static) | payload (tar, zstd) | card (JSON, zstd) | trailer
  *
- * It unpacks the payload once, into a directory that only its user can write, and becomes the program in there.
- * docs/launcher.md tells the whole story. What is allocated here is never freed: the process is another one soon. */
+ * It unpacks the payload once, into a directory that only its user can write to, and executes the program there.
+ * docs/launcher.md has the details. Memory is never freed, because execve soon replaces the process. */
 #ifndef ONEBIN_LAUNCHER_H
 #define ONEBIN_LAUNCHER_H
 
@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #define MAGIC "onebin\0\3"
-#define UNUSABLE 126 /* exit code, as of a shell that found a command and could not run it */
+#define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
-/* The last bytes of an artifact; onebin.card writes them. Numbers are little-endian, names end with NUL. */
+/* The last bytes of an artifact, written by onebin.card. Numbers are little-endian, names end with NUL. */
 struct __attribute__((packed)) trailer {
     uint8_t payload_sha256[32];
     uint8_t file_sha256[32]; /* of launcher and payload; not read here */
@@ -34,19 +34,19 @@ struct __attribute__((packed)) trailer {
     char name[256];     /* the program's file name in the payload */
     char magic[8];
 };
-_Static_assert(sizeof(struct trailer) == 448, "the trailer is read as it lies in the file");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the trailer's numbers are read as they lie in the file");
+_Static_assert(sizeof(struct trailer) == 448, "the trailer is read as it is in the file");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the numbers are read as they are in the file");
 
 struct artifact {
     int fd;
-    mode_t umask;     /* the caller's, for the program to have again */
-    const char *path; /* absolute, for the host to know as its executable */
+    mode_t umask;     /* the caller's, restored for the program */
+    const char *path; /* absolute; the host's sys.executable */
     struct trailer trailer;
-    char *label; /* <name>-<digest>: the directory of this very payload */
-    size_t stem; /* length of the part that all versions of the bundle share: <name>- */
+    char *label; /* <name>-<digest>: names the directory of this payload */
+    size_t stem; /* length of <name>-, which all versions of the bundle share */
 };
 
-/* An open directory; once its lock was taken, the descriptor keeps it from being removed. */
+/* An open directory; while the descriptor holds its lock, nobody removes it. */
 struct place {
     int fd;
     char *path;
@@ -59,13 +59,13 @@ char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy);
 
-/* place.c: false means that errno says why; no path, that there is no n-th candidate */
+/* place.c: false means failure, with errno set; if the path is NULL, there is no such candidate */
 bool share(const struct artifact *artifact, struct place *tree);
 bool open_cache(struct place *cache, int candidate);
 bool enter(const struct artifact *artifact, const struct place *cache, struct place *tree);
 bool make_private(const struct artifact *artifact, int candidate, struct place *tree);
 
-/* extract.zig: 0, or -1 with errno set, or 1 if the payload does not have the digest */
+/* extract.zig: 0, or -1 with errno set, or 1 if the digest is wrong */
 int onebin_extract(int directory, const uint8_t *payload, size_t size, const uint8_t *sha256);
 
 #endif

@@ -1,4 +1,4 @@
-/* Find a place for the payload and become the program in there. */
+/* Find a place for the payload and execute the program there. */
 #include "launcher.h"
 
 extern char **environ;
@@ -6,8 +6,8 @@ extern char **environ;
 #define CACHES 3
 #define TEMPORARY 3
 
-/* PyInstaller's boot loader would set the library path and start itself once more: it takes over what it finds set. */
-static void prepare_boot_loader(const char *program, const char *internal) {
+/* Set what PyInstaller's bootloader would otherwise set itself before executing itself a second time. */
+static void prepare_bootloader(const char *program, const char *internal) {
     const char *inherited = getenv("LD_LIBRARY_PATH");
     if (inherited != NULL && *inherited != 0) {
         setenv("LD_LIBRARY_PATH_ORIG", inherited, 1);
@@ -20,16 +20,16 @@ static void prepare_boot_loader(const char *program, const char *internal) {
     setenv("_PYI_PARENT_PROCESS_LEVEL", "0", 1);
     unsetenv("_PYI_APPLICATION_HOME_DIR");
     unsetenv("_PYI_SPLASH_IPC");
-    setenv("_PYI_LINUX_PROCESS_NAME", strrchr(program, '/') + 1, 1); /* and not that of the dynamic loader */
+    setenv("_PYI_LINUX_PROCESS_NAME", strrchr(program, '/') + 1, 1); /* not the dynamic loader's name */
 }
 
-/* Become the program, which keeps the lock to its end; returns only if the system refuses, with errno set. */
-static void become(const struct artifact *artifact, const struct place *tree, char **argv) {
+/* Execute the program, which holds the lock until it ends. Returns only on failure, with errno set. */
+static void execute(const struct artifact *artifact, const struct place *tree, char **argv) {
     const struct trailer *trailer = &artifact->trailer;
     char *program = text("%s/%s", tree->path, trailer->name), *internal = text("%s/_internal", tree->path);
-    int held = fcntl(tree->fd, F_DUPFD, 100); /* far from the numbers that programs are handed descriptors under */
+    int held = fcntl(tree->fd, F_DUPFD, 100); /* far from the descriptors that callers usually pass on */
     if (held < 0) held = fcntl(tree->fd, F_DUPFD, 3);
-    prepare_boot_loader(program, internal);
+    prepare_bootloader(program, internal);
     setenv("_ONEBIN_ARTIFACT", artifact->path, 1);
     setenv("_ONEBIN_ARGV0", argv[0], 1);
     setenv("_ONEBIN_HELD", text("%d", held), 1);
@@ -52,11 +52,11 @@ static void become(const struct artifact *artifact, const struct place *tree, ch
     close(held);
 }
 
-/* Why no place would do, one after the other, for the message at the end. */
+/* Why each place was unsuitable, for the error message. */
 static const char *reasons = "";
 
 static void note(const char *path) {
-    const char *why = errno == EPERM ? "it is somebody else's, or others may write to it" : strerror(errno);
+    const char *why = errno == EPERM ? "it belongs to another user, or others may write to it" : strerror(errno);
     if (path == NULL) return;
     trace("%s: %s", path, why);
     reasons = text("%s%s%s: %s", reasons, *reasons ? "; " : "", path, why);
@@ -65,19 +65,19 @@ static void note(const char *path) {
 int main(int argc, char **argv) {
     struct artifact artifact;
     struct place cache, tree;
-    if (argc < 1) return UNUSABLE; /* only who wants to break a program starts it without its name */
-    artifact.umask = umask(077); /* what is made here is for this user alone, whatever the caller's mask */
+    if (argc < 1) return UNUSABLE; /* a start without argv[0] is an attack or a mistake */
+    artifact.umask = umask(077); /* files made here are for this user only, whatever the caller's umask */
     open_artifact(&artifact, argv[0]);
     trace("this is %s", artifact.path);
-    if (!is_privileged() && share(&artifact, &tree)) become(&artifact, &tree, argv);
-    /* A cache belongs to a user; who has other rights than the user must not run what that user may change. */
+    if (!is_privileged() && share(&artifact, &tree)) execute(&artifact, &tree, argv);
+    /* A cache belongs to its user. With more rights than the user, do not run what that user can change. */
     for (int candidate = 0; candidate < CACHES && !is_privileged(); candidate++) {
-        if (open_cache(&cache, candidate) && enter(&artifact, &cache, &tree)) become(&artifact, &tree, argv);
+        if (open_cache(&cache, candidate) && enter(&artifact, &cache, &tree)) execute(&artifact, &tree, argv);
         note(cache.path);
     }
     for (int candidate = 0; candidate < TEMPORARY; candidate++) {
-        if (make_private(&artifact, candidate, &tree)) become(&artifact, &tree, argv);
+        if (make_private(&artifact, candidate, &tree)) execute(&artifact, &tree, argv);
         note(tree.path);
     }
-    fail(&artifact, reasons, "set ONEBIN_CACHE_DIR to a directory of yours with space, from which programs may run");
+    fail(&artifact, reasons, "set ONEBIN_CACHE_DIR to a directory of your own with free space, not mounted noexec");
 }

@@ -1,7 +1,7 @@
-/* Where the payload is unpacked: in a cache of this user, or in a private directory for a single run.
+/* Where the payload is unpacked: into this user's cache, or into a private directory for a single run.
  *
- * An entry of the cache is made beside its place and renamed into it, so it is whole or not there. Who runs a program
- * in an entry holds a shared lock on that directory; who removes one needs the exclusive lock. */
+ * A cache entry is unpacked into a draft beside it and then renamed, so it is complete or does not exist. A program
+ * that runs in an entry holds a shared lock on that directory; removing the entry needs the exclusive lock. */
 #include "launcher.h"
 
 #include <dirent.h>
@@ -16,12 +16,12 @@
 #ifdef __APPLE__
 #define syncfs(directory) sync()
 #endif
-#define KEPT 3 /* entries of one bundle: this version and the two that were used last */
-#define YOUNG 60 /* seconds in which a new private directory surely is locked */
+#define KEPT 3 /* entries per bundle: this version and the two used most recently */
+#define YOUNG 60 /* seconds within which a new private directory is certainly locked */
 #define ATTEMPTS 5
 #define DIGITS 32
 
-/* Open a directory that is this user's alone to write. A symbolic link is refused: somebody may have planted it. */
+/* Open a directory that only this user can write to. Symbolic links are rejected: an attacker may have planted one. */
 static bool open_ours(struct place *place) {
     struct stat status;
     place->fd = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -33,8 +33,8 @@ static bool open_ours(struct place *place) {
     return false;
 }
 
-/* Take a shared lock, so that nobody removes the directory; false if it was removed, or replaced, since it was opened.
- * A file system without locks is used without: what is removed there while it is in use is unpacked again. */
+/* Take a shared lock, so that nobody removes the directory. False if it was removed or replaced since it was opened.
+ * On a file system without locks, go on without one: an entry removed while in use is unpacked again. */
 static bool hold(const struct place *place) {
     struct stat mine, there;
     flock(place->fd, LOCK_SH);
@@ -44,7 +44,7 @@ static bool hold(const struct place *place) {
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
     (void)status, (void)kind, (void)walk;
-    remove(path); /* what resists is left for the next time */
+    remove(path); /* what cannot be removed is left for the next time */
     return 0;
 }
 
@@ -55,12 +55,12 @@ static void discard(const char *path) {
     errno = why;
 }
 
-/* Remove a directory of ours unless a running program holds it. */
-static void discard_unheld(char *path) {
+/* Remove a directory of this user unless a running program has locked it. */
+static void discard_unlocked(char *path) {
     struct place place = {.path = path};
     if (!open_ours(&place)) return;
     if (flock(place.fd, LOCK_EX | LOCK_NB) == 0) {
-        /* Away from its name first: whoever comes next must not take a half-removed directory for a whole one. */
+        /* Rename it first: the next start must not take a half-removed directory for a complete one. */
         const char *name = strrchr(path, '/') + 1;
         char *aside = text("%.*s.%s.old", (int)(name - path), path, name);
         discard(name[0] != '.' && rename(path, aside) == 0 ? aside : path);
@@ -76,22 +76,22 @@ static bool has_program(const struct artifact *artifact, const struct place *tre
            (loader[0] == 0 || lstat(text("%s/_internal/%s", tree->path, loader), &status) == 0);
 }
 
-/* Open the tree of the process that started this one, if it is of this very payload: worker processes compare paths,
- * and the environment, or a private directory, might lead each of them to a tree of its own. */
+/* Open the tree of the process that started this one, if it has the same payload. Worker processes compare paths, and a
+ * changed environment or a private directory would give each of them a different tree. */
 bool share(const struct artifact *artifact, struct place *tree) {
     tree->path = getenv("_ONEBIN_TREE");
     return tree->path != NULL && strstr(tree->path, artifact->label) != NULL && open_ours(tree) && hold(tree) &&
            has_program(artifact, tree);
 }
 
-/* mkdir -p below `made` bytes of a path, with the mode that the XDG base directory specification asks for. */
+/* mkdir -p, except for the first `made` bytes of the path, with the mode that the XDG specification requires. */
 static void make_directories(const char *path, size_t made) {
     for (const char *slash = path + made; (slash = strchr(slash + 1, '/')) != NULL;)
         mkdir(text("%.*s", (int)(slash - path), path), 0700);
     mkdir(path, 0700);
 }
 
-/* Open the n-th place for the cache, the same that onebin.paths names. */
+/* Open the n-th candidate for the cache; onebin.workspace finds the same place. */
 bool open_cache(struct place *cache, int candidate) {
     static const struct { const char *variable, *below; } places[] = {
         {"ONEBIN_CACHE_DIR", "artifacts"},
@@ -101,28 +101,28 @@ bool open_cache(struct place *cache, int candidate) {
     const char *variable = places[candidate].variable, *base = getenv(variable);
     errno = ENOENT;
     cache->path = NULL;
-    /* The XDG specification wants relative paths ignored; they would mean a cache in every working directory. */
+    /* The XDG specification says to ignore relative paths, which would mean a cache in every working directory. */
     if (base == NULL || base[0] != '/') return false;
     cache->path = text("%s/%s", base, places[candidate].below);
     if (open_ours(cache)) return true;
     if (errno != ENOENT) return false;
-    make_directories(cache->path, strcmp(variable, "HOME") == 0 ? strlen(base) : 0); /* nobody wants a new home */
+    make_directories(cache->path, strcmp(variable, "HOME") == 0 ? strlen(base) : 0); /* never create $HOME */
     return open_ours(cache);
 }
 
-/* Whether a name is <stem><digest>, and so that of an entry of this bundle, in this or another version. */
+/* Whether a name is <stem><digest>: an entry of this bundle, in this or another version. */
 static bool is_version(const struct artifact *artifact, const char *name, char next) {
     return strncmp(name, artifact->label, artifact->stem) == 0 &&
            strspn(name + artifact->stem, "0123456789abcdef") == DIGITS && name[artifact->stem + DIGITS] == next;
 }
 
-/* When an entry of this bundle was used last; 0 if there is none of that name. */
+/* The last use of an entry of this bundle, or 0 if the name is not one. */
 static time_t last_use(const struct artifact *artifact, const struct place *cache, const char *name) {
     struct stat status;
     return is_version(artifact, name, 0) && fstatat(cache->fd, name, &status, 0) == 0 ? status.st_mtime : 0;
 }
 
-/* Remove what dead starts left and the versions used least lately. The caller holds the bundle's lock. */
+/* Remove what killed starts left behind and the least recently used versions. The caller holds the bundle's lock. */
 static void sweep(const struct artifact *artifact, const struct place *cache) {
     struct dirent **listing;
     int count = scandir(cache->path, &listing, NULL, NULL);
@@ -132,11 +132,11 @@ static void sweep(const struct artifact *artifact, const struct place *cache) {
         int later = 0;
         for (int j = 0; j < count && used; j++) later += last_use(artifact, cache, listing[j]->d_name) > used;
         if (later >= KEPT - 1 || (name[0] == '.' && is_version(artifact, name + 1, '.')))
-            discard_unheld(text("%s/%s", cache->path, name));
+            discard_unlocked(text("%s/%s", cache->path, name));
     }
 }
 
-/* Verify and unpack the payload. A damaged artifact ends here; false leaves the cause in errno. */
+/* Verify and unpack the payload. Exits if the artifact is damaged; false means failure, with errno set. */
 static bool unpack(const struct artifact *artifact, const struct place *place) {
     const struct trailer *trailer = &artifact->trailer;
     size_t skip = trailer->payload_offset % (size_t)sysconf(_SC_PAGESIZE);
@@ -153,8 +153,8 @@ static bool unpack(const struct artifact *artifact, const struct place *place) {
     if (outcome < 0) return false;
     if (outcome == 0 && has_program(artifact, place)) return true;
     discard(place->path);
-    fail(artifact, outcome > 0 ? "the payload does not have its digest" : "its program is not in the payload",
-         "do not trust this file; fetch or build it anew");
+    fail(artifact, outcome > 0 ? "the payload does not match its digest" : "the payload does not contain the program",
+         "do not trust this file; download or build it again");
 }
 
 static bool make_entry(const struct artifact *artifact, const struct place *cache, const char *path) {
@@ -162,8 +162,8 @@ static bool make_entry(const struct artifact *artifact, const struct place *cach
     if (mkdtemp(draft.path) == NULL || !open_ours(&draft)) return false;
     bool made = unpack(artifact, &draft);
     if (made) {
-        syncfs(draft.fd); /* the data before the name: after a power failure the entry is whole or not there */
-        /* Only where locks do not work can another start have been here meanwhile; its entry is as good. */
+        syncfs(draft.fd); /* data before name: after a power failure the entry is complete or does not exist */
+        /* If locks do not work here, another start may have made the entry meanwhile; that one is just as good. */
         made = rename(draft.path, path) == 0 || errno == EEXIST || errno == ENOTEMPTY;
         fsync(cache->fd);
     }
@@ -172,7 +172,7 @@ static bool make_entry(const struct artifact *artifact, const struct place *cach
     return made;
 }
 
-/* Make the entry unless it is there; starts of one bundle wait for each other here. */
+/* Make the entry unless it exists. Starts of one bundle wait for each other here. */
 static bool ensure_entry(const struct artifact *artifact, const struct place *cache, const char *path) {
     struct stat status;
     char *name = text("%s/.%.*slock", cache->path, (int)artifact->stem, artifact->label);
@@ -188,18 +188,18 @@ static bool ensure_entry(const struct artifact *artifact, const struct place *ca
     return there;
 }
 
-/* Open and hold the entry of this artifact; make it if it is not there or has lost its program. */
+/* Open and lock the entry of this artifact; make it if it does not exist or has lost its program. */
 bool enter(const struct artifact *artifact, const struct place *cache, struct place *tree) {
     tree->path = text("%s/%s", cache->path, artifact->label);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (open_ours(tree)) {
-            bool held = hold(tree);
-            if (held && has_program(artifact, tree)) {
-                futimens(tree->fd, NULL); /* used last now, see sweep */
+            bool locked = hold(tree);
+            if (locked && has_program(artifact, tree)) {
+                futimens(tree->fd, NULL); /* record this use for sweep */
                 return true;
             }
             close(tree->fd);
-            if (held) discard_unheld(tree->path);
+            if (locked) discard_unlocked(tree->path);
         } else if (errno != ENOENT) {
             return false;
         }
@@ -209,8 +209,8 @@ bool enter(const struct artifact *artifact, const struct place *cache, struct pl
     return false;
 }
 
-/* Leave a process behind that removes a directory once nobody holds it: at the program's end, whatever ends it. It is
- * nobody's child, and has nothing open for which others might wait. */
+/* Start a daemon that removes a directory as soon as its lock is released, which is when the program ends, however it
+ * ends. The daemon is not the program's child, and keeps nothing open that others might wait for. */
 static void discard_at_end(char *path) {
     struct place tree = {.path = path};
     sigset_t all;
@@ -220,12 +220,12 @@ static void discard_at_end(char *path) {
     if (setsid() < 0 || fork() != 0 || chdir("/") != 0) _exit(0);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    for (int fd = 0; fd < 65536; fd++) close(fd); /* the limit may be a thousand million, or none */
+    for (int fd = 0; fd < 65536; fd++) close(fd); /* the limit itself may be a billion, or unlimited */
     if (open_ours(&tree) && flock(tree.fd, LOCK_EX) == 0) discard(path);
     _exit(0);
 }
 
-/* Unpack into a new directory of the n-th place for temporary files, for this run only. */
+/* Unpack into a new directory in the n-th candidate for temporary files, for this run only. */
 bool make_private(const struct artifact *artifact, int candidate, struct place *tree) {
     static const char *const places[] = {NULL, "/tmp", "/var/tmp"};
     const char *base = candidate == 0 && !is_privileged() ? getenv("TMPDIR") : places[candidate];
@@ -236,10 +236,10 @@ bool make_private(const struct artifact *artifact, int candidate, struct place *
     char *prefix = text("onebin-%ld-", (long)geteuid());
     for (int i = scandir(base, &listing, NULL, NULL); i-- > 0;) {
         char *name = listing[i]->d_name, *path = text("%s/%s", base, name);
-        /* Nobody was left to remove this one; a young one may be about to be locked. */
+        /* Its daemon was killed. A young directory may be about to be locked. */
         if (strncmp(name + (name[0] == '.'), prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
             time(NULL) - status.st_mtime > YOUNG)
-            discard_unheld(path);
+            discard_unlocked(path);
     }
     tree->path = text("%s/%s%s-XXXXXX", base, prefix, artifact->label);
     if (mkdtemp(tree->path) == NULL || !open_ours(tree)) return false;

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
-from onebin.build import receipt
-from onebin.build.events import Detail, Note, ignore, output, step
-from onebin.build.results import BuildResult, LockResult, PlanResult
 from onebin.check import check, check_needs, graph_lines
 from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
+from onebin.pipeline import receipt
+from onebin.pipeline.events import Detail, Note, ignore, output, step
+from onebin.pipeline.results import BuildResult, LockResult, PlanResult
 from onebin.source import check_types, describe, render
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
@@ -23,11 +23,11 @@ from onebin.verify import compare_commands, compare_with_stage, staged_command
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onebin.build.events import Events
-    from onebin.build.request import BuildRequest
     from onebin.card import Facts
     from onebin.check import Plan
     from onebin.lock import Lock
+    from onebin.pipeline.events import Events
+    from onebin.pipeline.request import BuildRequest
     from onebin.source import Source
     from onebin.stage import Toolchain
     from onebin.target import Libc

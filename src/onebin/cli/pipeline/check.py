@@ -9,7 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.build.plugins import plugin_row
+from onebin.cli.pipeline.plugins import plugin_row
 from onebin.cli.report import print_json
 
 if TYPE_CHECKING:

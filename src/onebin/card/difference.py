@@ -1,6 +1,6 @@
 """Compare two artifacts by what is on their cards; neither is run.
 
-    python -m onebin.card.diff > src/onebin/card/diff.schema.json
+    python -m onebin.card.difference > src/onebin/card/diff.schema.json
 
 Enters: two reports. Leaves: a Difference, in which everything that is equal is empty or null.
 """

@@ -11,7 +11,7 @@ from onebin.stage import find
 from onebin.survey import survey
 
 if TYPE_CHECKING:
-    from onebin.build.request import BuildRequest
+    from onebin.pipeline.request import BuildRequest
     from onebin.survey import Distribution
 
 

@@ -32,10 +32,10 @@ from onebin.system import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onebin.build.request import BuildRequest
     from onebin.cache import Cache
     from onebin.card import Facts
     from onebin.lock import Lock
+    from onebin.pipeline.request import BuildRequest
     from onebin.target import Libc
 
 KIND = "receipts"

@@ -1,9 +1,10 @@
 """Freeze a generated source with PyInstaller.
 
-Enters: a Source and its Plan. Leaves: a FrozenTree in the cache. Refuses: a declared module that did not get in, and
-a file that comes from nowhere that is accounted for.
+Turns a Source and its Plan into a FrozenTree in the cache. It is an error if a declared module is missing from the
+result, and if a file of it belongs to nobody.
 
-PyInstaller's own cache compares times, so it is not used: a freeze is kept under a key that covers every input.
+PyInstaller's own cache is not used, because it compares times. A frozen tree is kept under a key that covers every
+input.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING
 from onebin.cache import Cache
 from onebin.card import C_LIBRARY
 from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
+from onebin.freeze.driver.patches import EXIT_CODE
 from onebin.freeze.provenance import Places, attribute
 from onebin.freeze.sizes import measure
 from onebin.freeze.tree import Contents, FrozenTree
+from onebin.lock import SUPPORTED_PYINSTALLER
 from onebin.probe import ProbeError, ask_stage
 from onebin.source import declared_modules
 from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_tree, stream
@@ -27,7 +30,7 @@ from onebin.target import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path  # pydantic reads the shapes below when the program runs
+    from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.check import Plan
@@ -51,8 +54,8 @@ def freeze(
 ) -> FrozenTree:
     """Return the frozen tree of a source, freezing it if the cache has none; raises FreezeError.
 
-    `moment` (seconds since 1970) stands for "now". `echo` is called with each line that PyInstaller prints; all of them
-    are kept in the log.
+    `moment` (seconds since 1970) stands for "now". `echo` is called with each line that PyInstaller prints. The log
+    has all of them.
     """
     key = _key(source, plan, toolchain, moment)
     name = f"{source.name}.exe" if sys.platform == "win32" else source.name
@@ -107,37 +110,42 @@ def _run_pyinstaller(
     log.parent.mkdir(parents=True, exist_ok=True)
     env = _surroundings(partial / "config", moment)
     if plan.layout != "onefile":
-        # The payload is compressed as a whole, and what lies in a folder starts faster as it is.
+        # The payload is compressed as a whole, and files in a folder are read faster when they are not compressed.
         env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
-    # PyInstaller puts a folder of that name there, but a single executable by itself.
+    # PyInstaller puts a folder of the bundle's name into this one, but no folder around a single executable.
     dist = partial / "dist" / source.name if plan.layout == "onefile" else partial / "dist"
-    # Not -E: that would ignore the hash seed, on which the order of names in an archive depends.
+    # Without -E, which would ignore the hash seed: the order of names in an archive depends on it.
     python: list[str | Path] = [plan.stage.python, "-s", driver_dir() / "__main__.py", toolchain.directory]
-    places = [dist, partial / "work", partial / "source" / source.spec]
+    places = [dist, partial / "work", partial / "source", _scans(plan, toolchain, cache)]
     try:
-        stream([*python, *places, _scans(plan, toolchain, cache)], env=env, cwd=partial, log=log, echo=echo)
+        stream([*python, *places, SUPPORTED_PYINSTALLER], env=env, cwd=partial, log=log, echo=echo)
     except ProcessError as error:
-        full = NO_SPACE.search(error.tail)
-        hint = (
-            "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
-            if full
-            else f"the whole log: {display(log)}"
+        raise _failure(error, log) from error
+
+
+def _failure(error: ProcessError, log: Path) -> FreezeError:
+    """Return the error for a driver that failed."""
+    if error.code == EXIT_CODE:
+        return FreezeError(
+            error.tail.splitlines()[-1],
+            "run `onebin lock --upgrade`; if the error stays, please report it as a bug of onebin",
         )
-        raise FreezeError(
-            f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint
-        ) from error
+    hint = f"the full log is in {display(log)}"
+    if NO_SPACE.search(error.tail):
+        hint = "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+    return FreezeError(f"PyInstaller failed with exit code {error.code}; its last lines:\n{error.tail}", hint)
 
 
 def _scans(plan: Plan, toolchain: Toolchain, cache: Cache) -> Path:
-    """Return the folder of what is known of sources, by all on which that depends but the sources themselves."""
+    """Return the folder of findings in sources, for everything on which they depend except the sources themselves."""
     key = sha256_of([plan.interpreter.identity, toolchain.key, _driver_digest()])
     return cache.ensure(SCANS, key, lambda _: None)
 
 
 def _surroundings(home: Path, moment: int) -> dict[str, str]:
-    """Return the environment of a freeze: nothing of the caller's but the way to the system's programs.
+    """Return the environment of a freeze. Only PATH and the temporary directory are the caller's.
 
-    Whatever else is set there (a preloaded library, a backend of matplotlib, a locale) could get into the result.
+    Anything else (a preloaded library, a matplotlib backend, a locale) could change the result.
     """
     return bare_environment(
         PATH=os.environ.get("PATH", os.defpath),
@@ -151,9 +159,9 @@ def _surroundings(home: Path, moment: int) -> dict[str, str]:
 
 
 def _check_modules(plan: Plan, contents: Contents) -> None:
-    """Compare what was declared with what got in: PyInstaller only logs what it does not find.
+    """Raise FreezeError if a declared module is missing: PyInstaller only logs what it does not find.
 
-    Modules that do not import in the stage either (for another platform or an older Python) are no loss.
+    A module that cannot be imported in the stage either (for another platform, or an older Python) may be missing.
     """
     sources = {row.source for row in contents.files}
     found = {row.place for row in contents.modules}
@@ -172,7 +180,7 @@ def _check_modules(plan: Plan, contents: Contents) -> None:
         owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})
         raise FreezeError(
             f"PyInstaller left out {', '.join(lost)} of {', '.join(owners)}",
-            "if the bundle works without, say so: [freeze] exclude = [...]",
+            "if the bundle works without them, list them in [freeze] exclude",
         )
 
 

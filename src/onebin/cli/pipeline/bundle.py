@@ -11,7 +11,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.build.plugins import plugin_row
+from onebin.cli.pipeline.plugins import plugin_row
 from onebin.cli.report import json_text, print_json
 from onebin.errors import PackError, os_errors
 from onebin.system import display, write_atomic

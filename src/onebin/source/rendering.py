@@ -1,4 +1,4 @@
-"""Generate the source that is frozen: the registry of the plugins, the metadata index, the entry and the spec.
+"""Generate the source that is frozen: the registry of the plugins, the metadata index, the entry, and build.json.
 
 Enters: a Plan. Leaves: a Source, all files as text. Nothing that comes from a manifest or a package can become code:
 every literal goes through `repr`, and a name stands in an import statement only if it is a dotted identifier.
@@ -21,7 +21,7 @@ from onebin.source.fits import fits_of
 from onebin.source.isolation import isolated
 from onebin.source.templates import render_python
 from onebin.survey import importable
-from onebin.system import driver_dir, runtime_dir, sha256_of, to_json
+from onebin.system import runtime_dir, sha256_of, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,11 +42,6 @@ class Source:
     files: Mapping[str, str]
     digest: str
 
-    @property
-    def spec(self) -> str:
-        """The file that PyInstaller reads."""
-        return f"{self.name}.spec"
-
     def write(self, directory: Path) -> None:
         """Write all files below a directory; raises FreezeError."""
         with os_errors(FreezeError, "write the generated source to", directory):
@@ -58,28 +53,17 @@ class Source:
 
 def render(plan: Plan, toolchain: Toolchain) -> Source:
     """Return the source of a plan."""
-    name = plan.manifest.bundle.name
     facts = _facts(plan)
-    freeze = plan.manifest.freeze
     generated = {
         REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
         "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
         "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
-        "no_ctypes.py": '"""What the bootloader finds in place of its hooks for ctypes."""\n\ninstall = bool\n',
-        "onebin_runpath.py": driver_dir().joinpath("runpath.py").read_text("utf-8"),
         "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
-        f"{name}.spec": render_python(
-            "bundle.spec.j2",
-            layout=plan.layout,
-            optimize=freeze.optimize,
-            strip=freeze.strip,
-            **facts,
-        ),
-        "collect.json": json.dumps(collect(plan, toolchain), indent=1) + "\n",
+        "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **runtime_modules(),
     }
-    return Source(name=name, files=generated, digest=sha256_of(generated))
+    return Source(name=plan.manifest.bundle.name, files=generated, digest=sha256_of(generated))
 
 
 def render_registry(plan: Plan) -> str:
@@ -99,6 +83,18 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "version": __version__,
         "lock_digest": plan.lock.digest,
         "name": plan.manifest.bundle.name,
+    }
+
+
+def _build(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
+    """Return what to freeze and how, as the driver reads it (`onebin.freeze.driver.spec.Wanted`)."""
+    return {
+        "generated": f"by onebin {__version__} from the lock sha256:{plan.lock.digest}: do not edit",
+        "name": plan.manifest.bundle.name,
+        "layout": plan.layout,
+        "optimize": plan.manifest.freeze.optimize,
+        "strip": plan.manifest.freeze.strip,
+        **collect(plan, toolchain),
     }
 
 

@@ -11,7 +11,8 @@ from .events import (
     step as step,
 )
 from .machine import Examined as Examined, examine as examine
-from .pipeline import (
+from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
+from .recipe import (
     bundle as bundle,
     generate as generate,
     plan as plan,
@@ -19,6 +20,5 @@ from .pipeline import (
     update_lock as update_lock,
     vendor as vendor,
 )
-from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
 from .request import BuildRequest as BuildRequest
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult
