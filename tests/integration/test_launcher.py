@@ -681,9 +681,9 @@ def test_a_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) 
     edges = [start, start + 1, len(content) - TRAILER.size, len(content) - 1]
     for length in [*edges, *DICE.sample(range(start, len(content)), 20)]:
         tiny.file.write_bytes(content[:length])
-        tiny.start("echo ran").refused("damaged or cut off", "anew")
+        tiny.start("echo ran").refused("damaged or truncated", "again")
     tiny.file.write_bytes(content + b"\n")
-    tiny.start("echo ran").refused("damaged or cut off")
+    tiny.start("echo ran").refused("damaged or truncated")
     _nothing_was_written(tiny)
 
 
