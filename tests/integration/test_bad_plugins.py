@@ -103,7 +103,9 @@ def test_a_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
     """Two plugins that exclude each other are shown with their requirements, each chain beginning with its plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("conflicting requirements for packaging", hint=["loosen one of them", "remove one of the plugins"])
+    said = refusal.says(
+        "conflicting requirements for packaging", hint=["loosen one of them", "remove one of the plugins"]
+    )
     lines = said.text.splitlines()
     chains = [line for line in lines if " -> packaging" in line]
     assert sorted(chains) == ["  plugin needs-new -> packaging>=24", "  plugin needs-old -> packaging<22"]
