@@ -25,19 +25,19 @@ GROUP = "[tinyhost.greeters]\n"
 MISFITS: dict[str, tuple[list[str], list[str]]] = {
     "bad-module": (
         ["plugins.bad-module", "module = bad_module.nowhere:greet", "No module named 'bad_module.nowhere'"],
-        ["promises what it does not have", "another version"],
+        ["declares something that it does not have", "another version"],
     ),
     "bad-attribute": (
         ["plugins.bad-attribute", "attribute = bad_attribute:gret", "has no attribute 'gret'"],
-        ["promises what it does not have", "another version"],
+        ["declares something that it does not have", "another version"],
     ),
     "bad-import": (
         ["plugins.bad-import", "RuntimeError: this plugin wants a licence", "bad_import/__init__.py:3"],
-        ["mend", "leave it out"],
+        ["fix the error there", "remove the plugin"],
     ),
     "bad-exit": (
         ["plugins.bad-exit", "SystemExit: no thanks", "bad_exit/__init__.py:5"],
-        ["mend", "leave it out"],
+        ["fix the error there", "remove the plugin"],
     ),
     "bad-needs": (
         ["plugins.bad-needs", "No module named 'not_declared_anywhere'", "bad_needs/__init__.py:3"],
@@ -300,7 +300,7 @@ def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> Non
     """Whatever a plugin does to the process that imports it, it is reported by name, and the others are judged too."""
     bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
     refusal = bench.refuses(error=PlanError)
-    refusal.says("plugins.deadly", hint=["mend", "leave it out"])
+    refusal.says("plugins.deadly", hint=["fix the error there", "remove the plugin"])
     refusal.says("plugins.bad-attribute", "has no attribute 'gret'", hint="promises")
 
 

@@ -165,8 +165,8 @@ def test_a_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
             "no locked distribution has a module 'press.contrct'",
             "did you mean 'press.contract'",
         ),
-        ("press.contract:Praser", "is no contract: AttributeError: module 'press.contract'", "name a Protocol"),
-        ("press.contract:number", "is no contract: TypeError: it is an instance of int", "name a Protocol"),
+        ("press.contract:Praser", "is not a contract: AttributeError: module 'press.contract'", "name a Protocol"),
+        ("press.contract:number", "is not a contract: TypeError: it is an instance of int", "name a Protocol"),
     ],
 )
 def test_a_contract_that_is_none_is_a_finding(bench: Bench, contract: str, words: str, hint: str) -> None:
@@ -190,7 +190,7 @@ def test_a_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
         end=CONTRACT,
     )
     refusal = bench.refuses("check", error=ContractError)
-    refusal.says("plugins.alpha", "cannot be held against press.contract:Parser", "exit code 7", hint="mend it")
+    refusal.says("plugins.alpha", "cannot be checked against press.contract:Parser", "exit code 7", hint="fix the error")
     refusal.says("plugins.bravo", "expected name: str, found nothing", hint="")
 
 
@@ -224,7 +224,7 @@ def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:
         end=CONTRACT,
     )
     err = bench.accepts("check").err
-    assert "plugin alpha does not say for which version of press it was written" in err
+    assert "plugin alpha does not require press, which defines its contract" in err
     assert 'add "press>=2.1,<3" to the dependencies in its pyproject.toml' in err
     assert "bravo" not in err
 

@@ -38,7 +38,7 @@ def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
     bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
     bench.manifest(_row(bench, "greet-hello"), end=CONTRACT)
     said = bench.refuses("check", error=PlanError)
-    said.says("plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or the import")
+    said.says("plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or remove the import")
 
 
 def test_a_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:

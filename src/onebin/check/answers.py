@@ -1,4 +1,7 @@
-"""The shapes of what is asked about contracts in the stage, and of what comes back; see `onebin.check.conformance`."""
+"""The types of the questions about contracts that the stage is asked, and of its answers.
+
+`onebin.check.conformance` answers them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic cannot read the standard lib
 
 
 class ContractQuestion(TypedDict):
-    """A contract ("module:Name") and what the symbols of its group are; None: as its kind has it."""
+    """A contract ("module:Name") and what the symbols of its group are; None means what its kind implies."""
 
     group: str
     value: str
@@ -15,7 +18,7 @@ class ContractQuestion(TypedDict):
 
 
 class SymbolQuestion(TypedDict):
-    """A plugin's entry point that is to be held against the contract of its group."""
+    """A plugin's entry point that must fit the contract of its group."""
 
     plugin: str
     group: str
@@ -24,7 +27,7 @@ class SymbolQuestion(TypedDict):
 
 
 class ConformanceQuestions(TypedDict):
-    """What the stage is asked about contracts; see `onebin.check.conformance`."""
+    """What the stage is asked about contracts; `skip` maps steps to the reasons for leaving them out."""
 
     contracts: list[ContractQuestion]
     symbols: list[SymbolQuestion]
@@ -32,7 +35,7 @@ class ConformanceQuestions(TypedDict):
 
 
 class ContractAnswer(TypedDict):
-    """What the symbols of a group are taken for and the members they must have, or why the contract is none."""
+    """What the symbols of a group must be and the members they must have, or why the contract cannot be used."""
 
     group: str
     provides: str | None
@@ -41,7 +44,7 @@ class ContractAnswer(TypedDict):
 
 
 class ViolationAnswer(TypedDict):
-    """One thing that does not fit; the member is "" for the symbol itself, `where` is "file:line" if that is known."""
+    """One thing that does not fit; `member` is "" for the symbol itself, `where` is "file:line" if that is known."""
 
     member: str
     expected: str
@@ -51,7 +54,7 @@ class ViolationAnswer(TypedDict):
 
 
 class SymbolAnswer(TypedDict):
-    """Where a symbol stands, and what does not fit; or why it could not be judged."""
+    """Where a symbol is defined, and what does not fit, or why it could not be checked."""
 
     plugin: str
     group: str
@@ -63,7 +66,7 @@ class SymbolAnswer(TypedDict):
 
 @with_config(ConfigDict(strict=True, extra="ignore"))
 class Conformance(TypedDict):
-    """What the stage said about contracts."""
+    """What the stage answered about contracts."""
 
     contracts: list[ContractAnswer]
     symbols: list[SymbolAnswer]
@@ -73,5 +76,5 @@ _CONFORMANCE: TypeAdapter[Conformance] = TypeAdapter(Conformance)
 
 
 def read_conformance(text: str) -> Conformance:
-    """Return what the stage said about contracts from its JSON; raises ValueError for anything else."""
+    """Return what the stage answered about contracts, from its JSON; raises ValueError for anything else."""
     return _CONFORMANCE.validate_json(text)

@@ -1,7 +1,7 @@
-"""Ask the stage whether plugins fit their contracts, and put what does not into words.
+"""Ask the stage whether plugins fit their contracts, and describe what does not fit.
 
-Enter: the manifest, its planned plugins and the survey. Leaves: a ContractReport with a finding for each violation.
-What is asked, and how it is judged, is in `onebin.check.conformance`, which runs in the stage.
+Takes the manifest, its planned plugins and the survey; returns a ContractReport with a finding for each violation.
+`onebin.check.conformance` answers the questions in the stage.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractSpec:
-    """A contract that the symbols of a group are held against: "module:Name", what they are, and its members."""
+    """A contract that the symbols of a group must fit: "module:Name", what the symbols are, and its members."""
 
     value: str
     provides: str
@@ -41,7 +41,7 @@ class ContractSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractReport:
-    """What came of all contracts: findings, notices for people, and the contracts by their groups."""
+    """The result for all contracts: findings, notices for people, and the contracts by group."""
 
     findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
@@ -51,9 +51,9 @@ class ContractReport:
 def check_contracts(
     manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey, answers: Answers
 ) -> ContractReport:
-    """Return what does not fit; symbols that did not load are left out, since the check has said so already.
+    """Return what does not fit. Symbols that did not load are left out: `failures` reports them.
 
-    Raises StageError if the stage is mute.
+    Raises StageError if the stage does not answer.
     """
     contracts = {group: str(point.contract) for group, point in manifest.extension_points.items() if point.contract}
     if not contracts:
@@ -98,7 +98,7 @@ def _ask(contracts: list[ContractQuestion], symbols: list[SymbolQuestion], surve
 
 
 def _unknown(contracts: Mapping[str, str], surveyed: Survey, where: str) -> Iterator[tuple[str, Finding]]:
-    """Yield the groups whose contract is in a module that nothing has."""
+    """Yield the groups whose contract is in a module that does not exist."""
     for group, value in contracts.items():
         module = value.partition(":")[0]
         if not surveyed.has_module(module) and module not in surveyed.interpreter.standard_library:
@@ -112,7 +112,7 @@ def _key(where: str, group: str) -> str:
 def _symbols(
     plugins: Sequence[PlannedPlugin], contracts: Mapping[str, str], answers: Answers
 ) -> Iterator[SymbolQuestion]:
-    """Yield the entry points of plugins in groups with a contract, as far as they load."""
+    """Yield the plugins' entry points that load and whose group has a contract."""
     failed = {
         (load.get("distribution"), load.get("group"), load["name"]) for load in answers["loads"] if "error" in load
     }
@@ -125,7 +125,7 @@ def _symbols(
 def _bad_contracts(said: Conformance, contracts: Mapping[str, str], where: str) -> Iterator[Finding]:
     for each in said["contracts"]:
         if each["error"]:
-            message = f"{contracts[each['group']]} is no contract: {each['error']}"
+            message = f"{contracts[each['group']]} is not a contract: {each['error']}"
             yield Finding(_key(where, each["group"]), message, "name a Protocol, an ABC, a class or a callable type")
 
 
@@ -136,12 +136,12 @@ def _violations(
     places: _Places,
     where: str,
 ) -> Iterator[Finding]:
-    """Yield a finding for each violation of one symbol; the last one says what to do about them all."""
+    """Yield a finding for each violation of one symbol; the last one has the hint for all of them."""
     value = values[said["plugin"], said["group"], said["name"]]
     subject = f"{said['name']} = {value} [{said['group']}]"
     if said["error"]:
-        message = f"{subject} cannot be held against {contracts[said['group']]}: {said['error']}"
-        yield Finding(where, message, "mend it, or leave it out")
+        message = f"{subject} cannot be checked against {contracts[said['group']]}: {said['error']}"
+        yield Finding(where, message, "fix the error there, or remove the plugin")
     hint = f"make it fit {contracts[said['group']]}, or lock a version of the plugin that does"
     for number, each in enumerate(said["violations"], 1):
         message = f"{subject}: {_in_words(each)}{places.shown(said['plugin'], each['where'])}"
@@ -154,7 +154,7 @@ def _in_words(violation: ViolationAnswer) -> str:
 
 
 class _Places:
-    """Says where in a plugin's source something stands: in its own project if that is local, else in the stage."""
+    """Finds the places of findings in the source of plugins: in a plugin's own project if it is local, or the stage."""
 
     def __init__(self, manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey) -> None:
         rows = {row.name: row.path for row in manifest.plugins}
@@ -178,7 +178,7 @@ class _Places:
 
 
 def _undeclared(plugins: Sequence[PlannedPlugin], contracts: Mapping[str, str], surveyed: Survey) -> Iterator[str]:
-    """Say which plugins do not declare for which version of a contract they were written."""
+    """Yield a notice for each plugin that does not require the distribution that defines its contract."""
     for plugin in plugins:
         holders = {
             holder.name: holder
@@ -190,13 +190,13 @@ def _undeclared(plugins: Sequence[PlannedPlugin], contracts: Mapping[str, str], 
             if name not in declared | {plugin.distribution}:
                 line = f'"{holder.title}{compatible(holder.version)}"'
                 yield (
-                    f"plugin {plugin.name} does not say for which version of {holder.title} it was written, which "
-                    f"holds its contract: add {line} to the dependencies in its pyproject.toml"
+                    f"plugin {plugin.name} does not require {holder.title}, which defines its contract: "
+                    f"add {line} to the dependencies in its pyproject.toml"
                 )
 
 
 def compatible(version: str) -> str:
-    """Return the range of versions that promise to fit (semantic versioning): ">=2.1,<3", or ">=0.3,<0.4"."""
+    """Return the range of compatible versions (semantic versioning), such as ">=2.1,<3" or ">=0.3,<0.4"."""
     held = Version(version)
     major, minor = (*held.release, 0)[:2]
     first = held.public if held.is_prerelease else f"{major}.{minor}"

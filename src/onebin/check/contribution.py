@@ -1,7 +1,7 @@
-"""What one row of `[plugins]` contributes: entry points of groups that the host uses, or modules that it finds.
+"""Find what one row of `[plugins]` contributes: entry points in groups that the host uses, or modules that it finds.
 
-Nothing is imported: the survey knows the names, and the sources of host and dependencies are searched for the words
-by which plugins are looked up.
+Nothing is imported: the survey knows the names, and which sources of the host and its dependencies contain the words by
+which plugins are looked up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "host and plugins do not fit together"
 
-# Shorter parts of a group's name ("ext", "io") stand in any source.
+# Shorter parts of a group's name ("ext", "io") occur in any source.
 _SHORTEST_WORD = 5
 
 
@@ -36,7 +36,7 @@ class PlannedPlugin:
 
 
 def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str) -> PlannedPlugin:
-    """Return what a row contributes; `key` says where the row is. Raises PlanError if that is nothing."""
+    """Return what a row contributes; `key` says where the row is. Raises PlanError if it contributes nothing."""
     unknown = [name for name in row.modules if not surveyed.has_module(name)]
     if unknown:
         raise PlanError(SUMMARY, [unknown_module(key, name, surveyed) for name in unknown])
@@ -48,7 +48,7 @@ def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str)
     if not modules and points:
         groups = ", ".join(sorted({point.group for point in points}))
         message = f"{_title(distribution)} extends {groups}, which nothing else in the bundle mentions"
-        hint = f'if the host looks it up under a computed name, say so: [extension-points."{points[0].group}"]'
+        hint = f'if the host computes this name at run time, declare it: [extension-points."{points[0].group}"]'
         raise PlanError(SUMMARY, [Finding(key, message, hint)])
     if not modules:
         finding = Finding(key, f"{_title(distribution)} contributes nothing", _nothing_hint(distribution))
@@ -63,7 +63,7 @@ def contribution(row: PluginRow, manifest: Manifest, surveyed: Survey, key: str)
 
 
 def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
-    """Return the finding for a module that the manifest names and no locked distribution has."""
+    """Return the finding for a module that the manifest names but no locked distribution has."""
     near = did_you_mean(name, surveyed.owners)
     return Finding(key, f"no locked distribution has a module {name!r}", f"check the spelling{near}")
 
@@ -73,15 +73,15 @@ def _title(distribution: Distribution) -> str:
 
 
 def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed: Survey) -> tuple[str, ...]:
-    """Return what opening a plugin imports: the modules of entry points in use, or those that others find by name."""
+    """Return what opening a plugin imports: the modules of its used entry points, or those that others find by name."""
     if used:
         return tuple(dict.fromkeys(point.module for point in used))
     own = {distribution.name}
     scanned = tuple(name for name in distribution.modules if _is_found_by_name(name, distribution, surveyed))
     if scanned or surveyed.host.name == distribution.name:
         return scanned
-    # Who imports by computed names imports what its user names; otherwise somebody must import it outright, and so it
-    # must if the distribution has entry points: those that nobody looks up are more likely a mistake.
+    # A distribution that imports by computed names may import whatever its user names. Otherwise, an import statement
+    # must name the module; and also if it has entry points, since unused ones are more likely a mistake.
     is_named_by_user = bool(surveyed.importing_by_name - own) and not distribution.plugs
     return tuple(
         name
@@ -93,9 +93,9 @@ def _modules_of(distribution: Distribution, used: Sequence[EntryPoint], surveyed
 
 
 def _is_found_by_name(module: str, distribution: Distribution, surveyed: Survey) -> bool:
-    """Tell whether a module is one that others find by scanning: in a package of theirs, or by a prefix.
+    """Return whether others may find a module by scanning: in a namespace package of theirs, or by a prefix.
 
-    The package may be a namespace at any depth, and the scan a dependency's of the host.
+    The namespace package may be at any depth, and the code that scans it may be a dependency of the host.
     """
     top, own = module.partition(".")[0], {distribution.name}
     if "." in module:
@@ -107,7 +107,7 @@ def _is_found_by_name(module: str, distribution: Distribution, surveyed: Survey)
 
 
 def _packages(module: str) -> Iterator[str]:
-    """Yield the packages that a module lies in, innermost first."""
+    """Yield the packages that contain a module, innermost first."""
     while "." in module:
         module = module.rpartition(".")[0]
         yield module
@@ -115,22 +115,22 @@ def _packages(module: str) -> Iterator[str]:
 
 def _nothing_hint(distribution: Distribution) -> str:
     if not distribution.modules:
-        return "it holds no Python module: remove the row, or name the distribution that has the code"
+        return "it has no Python modules: remove the row, or name the distribution that has the code"
     return (
-        "it has no entry point and no module that the host would find by name; if the host imports it another way, "
-        f'say which module it is: {{ modules = ["{distribution.top_level[0]}"] }}'
+        "it has no entry point and no module that the host would find by name; if the host imports it in another way, "
+        f'name the module: {{ modules = ["{distribution.top_level[0]}"] }}'
     )
 
 
 def is_mentioned(group: str, owner: Distribution, surveyed: Survey) -> bool:
-    """Tell whether anything but its owner has the whole name of a group as a string."""
+    """Return whether any distribution except its owner has the whole name of a group as a string."""
     return bool(surveyed.mentioning(group) - {owner.name})
 
 
 def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
-    """Tell whether anything but the plugin itself mentions a group, or the manifest declares it.
+    """Return whether any other distribution mentions a group, or the manifest declares it.
 
-    A host may put a group's name together from parts, so the part before or after its last dot counts too.
+    A host may build the group's name from parts, so the part before or after its last dot counts, too.
     """
     if group in manifest.extension_points:
         return True

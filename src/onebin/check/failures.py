@@ -1,6 +1,7 @@
-"""What does not load in the stage: which of it is an error, and which was not asked for and fails installed, too.
+"""Find what does not load in the stage, and decide what of it is an error.
 
-Enters: a probe's answers. Leaves: each failing module once, with its remedy.
+Takes a probe's answers and yields each failing module once, with its remedy. What nobody asked for, and what would fail
+in any installation as well, is only worth a notice.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from onebin.check.contribution import PlannedPlugin
     from onebin.survey import Survey
 
-# A module that is found by name may want to be imported by its running host, and raise anything when it is imported
-# alone. These errors it would raise there, too.
+# A module that is found by name may rely on its running host, and raise any error when it is imported alone. These
+# errors it would raise in its host, too.
 _NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
 
 
@@ -28,9 +29,9 @@ _NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxErr
 class Failure:
     """Something that does not load in the stage: where it is declared, what failed, and the probe's outcome.
 
-    It is needed if it is what the artifact calls or what a row of the manifest asks for. Anything else (a second
-    script, an optional part of the host) fails installed, too, and is only worth a notice. `lacks` is the module for
-    want of which it fails, if no locked distribution has it.
+    It is needed if the artifact calls it or a row of the manifest asks for it. Anything else (a second script, an
+    optional part of the host) fails in any installation as well, and is only worth a notice. `lacks` is the module that
+    was not found, if no locked distribution has it.
     """
 
     key: str
@@ -49,16 +50,16 @@ class Failure:
     def finding(self) -> Finding:
         """The finding with the remedy for its kind."""
         if self.lacks:
-            hint = f"it needs {self.lacks}, which nothing in the lock has: add the distribution or the extra"
+            hint = f"it needs {self.lacks}, which no locked distribution has: add the distribution or the extra"
         elif self.outcome["error"] in {"ModuleNotFoundError", "AttributeError"}:
-            hint = "the distribution promises what it does not have: ask its author, or lock another version"
+            hint = "the distribution declares something that it does not have: ask its author, or lock another version"
         else:
-            hint = "mend it at that line, or leave it out"
+            hint = "fix the error there, or remove the plugin"
         return Finding(self.key, self.message, hint)
 
 
 def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Survey, where: str) -> Iterator[Failure]:
-    """Yield what did not load: each failing module once, whether it was an entry point or the plugin itself."""
+    """Yield what did not load: each failing module once, whether as an entry point or as the plugin itself."""
     rows = {plugin.distribution: plugin for plugin in reversed(plugins)}
     seen: set[tuple[str, str, str]] = set()
     for called in answers["host"]:
@@ -90,10 +91,10 @@ def _failure(key: str, what: str, outcome: Outcome, surveyed: Survey, *, is_need
 
 
 def _is_needed(load: Outcome, row: PlannedPlugin, surveyed: Survey) -> bool:
-    """Tell whether a row's entry point must load: one that the host looks up.
+    """Return whether a row's entry point must load, because the host looks it up.
 
-    A group of which others only mention a part may be one for an older host. So it is if what is missing is a module
-    of another locked distribution's package.
+    If others mention only a part of its group's name, the group may be for an older host. It is taken for one if the
+    missing module belongs to a package of another locked distribution.
     """
     if load["group"] in SCRIPT_GROUPS or _module(load["value"]) not in row.modules:
         return False

@@ -1,4 +1,4 @@
-"""The order in which plugins are imported, in lines for people."""
+"""Describe the order in which plugins are imported, in lines for people."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which plugins run in a process of their own, and what of them the host is given there.
+"""Check the plugins that run in processes of their own.
 
-Enter: the manifest, its planned plugins and the survey. Leave: what the registry declares. Refuses: an isolated plugin
-with entry points that no contract describes, or whose code others in the host's process import.
+Refuses an isolated plugin without entry points, one with an entry point that no contract describes, and one whose
+modules others in the host's process import.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def unfit(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey, where: str) -> Iterator[Finding]:
-    """Yield why plugins cannot be isolated that are to be."""
+    """Yield why plugins whose rows say `isolate` cannot be isolated."""
     rows = isolated_rows(manifest)
     for plugin in plugins:
         if plugin.name not in rows:
@@ -44,7 +44,7 @@ def isolated_rows(manifest: Manifest) -> Mapping[str, PluginRow]:
 
 
 def _imported_by_others(plugin: PlannedPlugin, surveyed: Survey, key: str) -> Iterator[Finding]:
-    """Report who imports an isolated plugin's modules outright, and would not find them in the host's process."""
+    """Report distributions that import an isolated plugin's modules, which are not in the host's process."""
     own = surveyed.distributions[plugin.distribution]
     if own.name == surveyed.host.name:
         yield Finding(key, "the host itself cannot be isolated from itself", "remove `isolate`")
@@ -53,4 +53,4 @@ def _imported_by_others(plugin: PlannedPlugin, surveyed: Survey, key: str) -> It
         names = [name for name in roots(own) if other.name != own.name and other.imports(name)]
         if names:
             message = f"{other.title} imports {names[0]}, which would not be in its process"
-            yield Finding(key, message, "remove `isolate`, or the import")
+            yield Finding(key, message, "remove `isolate`, or remove the import")

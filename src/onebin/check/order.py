@@ -1,8 +1,8 @@
-"""The order of the plugins: that of the manifest, as far as nothing says that one comes after another.
+"""Order the plugins as in the manifest, unless something says that one comes after another.
 
-Enter: the plugins in the manifest's order, their rows and the survey. Leaves: an Order. What says otherwise is
-`after` and `before` of a row, and a plugin's distribution that depends on another plugin's. Refuses: a cycle in which
-a row has a part. Distributions that depend on each other say nothing of their order: nobody could mend that.
+That may be `after` or `before` in a row, or a plugin's distribution that depends on another plugin's. Takes the plugins
+in the manifest's order, their rows and the survey; returns an Order. Refuses a cycle that a row is part of.
+Distributions that depend on each other do not decide on the order, since no user could resolve that cycle.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
-    """One plugin comes before another, both by their rows' names; `reason` says why, in words for people."""
+    """One plugin comes before another, both by their rows' names; `reason` explains why to people."""
 
     first: str
     then: str
@@ -39,7 +39,7 @@ class Precedence:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """The plugins in their final order, and all that decided on it beside the manifest's order."""
+    """The plugins in their final order, and what decided on it besides the order of the manifest."""
 
     plugins: tuple[PlannedPlugin, ...]
     precedences: tuple[Precedence, ...]
@@ -48,7 +48,7 @@ class Order:
 def order(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey, where: str) -> Order:
     """Return the order of the plugins; `where` names the manifest. Raises PlanError with the path of a cycle.
 
-    Of the plugins that may come next, the one that stands first in the manifest does.
+    Of the plugins that may come next, the first one in the manifest does.
     """
     precedences = [*_of_rows(plugins, rows), *_of_dependencies(plugins, rows, survey)]
     names = [plugin.name for plugin in plugins]
@@ -61,7 +61,7 @@ def order(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: S
 
 
 def ranked(names: Sequence[str], precedences: Iterable[Precedence]) -> list[str]:
-    """Sort names by what precedes what, else by their given order; raises CycleError."""
+    """Sort names by their precedences, and otherwise in the given order; raises CycleError."""
     sorter = graphlib.TopologicalSorter(dict.fromkeys(names, ()))
     for each in precedences:
         sorter.add(each.then, each.first)
@@ -78,7 +78,7 @@ def ranked(names: Sequence[str], precedences: Iterable[Precedence]) -> list[str]
 
 
 def _cycle(path: Sequence[str], precedences: Sequence[Precedence], where: str) -> Finding:
-    """Report a cycle: its path, each step with its reason; graphlib's path has each before the one that follows."""
+    """Report a cycle: its path, and the reason of each step; in graphlib's path, each name precedes the next."""
     steps = [next(p for p in precedences if (p.first, p.then) == (first, then)) for first, then in pairwise(path)]
     reasons = "; ".join(dict.fromkeys(step.reason for step in steps))
     message = f"the order of the plugins is a cycle: {' -> '.join(path)} ({reasons})"
@@ -86,7 +86,7 @@ def _cycle(path: Sequence[str], precedences: Sequence[Precedence], where: str) -
 
 
 def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Iterator[Precedence]:
-    """Yield what the rows' `after` and `before` say of plugins that are there."""
+    """Yield what `after` and `before` of the rows say about plugins that exist."""
     known = {canonicalize_name(plugin.name): plugin.name for plugin in plugins}
     for row in rows:
         if canonicalize_name(row.name) not in known:
@@ -102,7 +102,7 @@ def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Ite
 def _of_dependencies(
     plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey
 ) -> Iterator[Precedence]:
-    """Yield which plugin comes after which because its distribution needs the other's, straight or by others."""
+    """Yield which plugins come after others because their distributions need those of the others, even indirectly."""
     extras = {row.name: row.extras for row in rows}
     targets = targets_of(survey)
     needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
@@ -117,7 +117,7 @@ def _of_dependencies(
 
 
 def _needed(distribution: str, extras: Iterable[str], targets: Targets) -> frozenset[str]:
-    """Return the canonical names of all that a distribution with these extras needs, itself left out."""
+    """Return the canonical names of everything that a distribution with these extras needs, without its own."""
     found: set[tuple[str, str]] = set()
     waiting = deque([(distribution, extra) for extra in ("", *extras)])
     while waiting:

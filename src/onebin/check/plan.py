@@ -1,12 +1,11 @@
 """Check, before anything is frozen, that host and plugins fit together.
 
-Enters: a Manifest and the Survey of its stage. Leaves: a Plan, the only thing that can be frozen. Refuses, all
-findings together: a host without that script, a plugin that contributes nothing, an entry point that does not lead
-to a symbol, a plugin whose import raises, two plugins that answer to one name, an order that is a cycle, a plugin
-that does not fit its contract, one that cannot be isolated.
+Takes a Manifest and the Survey of its stage; returns a Plan, the only thing that can be frozen. Refuses the following,
+with all findings together: a host without the named script, a plugin that contributes nothing, an entry point that does
+not lead to a symbol, a plugin whose import fails, two plugins with one name, an order that is a cycle, a plugin that
+does not fit its contract, and one that cannot be isolated.
 
-Whether an entry point resolves is asked in the stage, in a process of its own; those answers are what the artifact's
-are compared with later.
+A process in the stage tries whether entry points resolve; its answers are later compared with those of the artifact.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ class Plan:
     """A bundle that passed every check that can be made before the freeze.
 
     `layout` is what will be made, `libc` the C library that it carries. `entry` is the host's (module, attribute).
-    `order` has the plugins in their order, and why. `questions` and `answers` are what the stage was asked and what it
-    answered. `contracts` are those of the extension points. `notices` are lines for people about what is odd but works.
+    `order` has the plugins in their order and the reasons for it. `questions` and `answers` are what the stage was
+    asked and what it answered. `contracts` are those of the extension points. `notices` are lines for people about what
+    is unusual but works.
     """
 
     manifest: Manifest
@@ -98,27 +98,27 @@ def check(
 ) -> Plan:
     """Return the plan of a bundle; raises PlanError, ContractError or TargetError with every finding.
 
-    `layout` is the one that can be made for this platform, `libc` the C library that the artifact is to carry,
-    `findings` what is known to be wrong already. `full` asks the stage about every module and data file of host and
-    plugins, so that the artifact can be asked, too. Raises StageError if the stage does not answer.
+    `layout` is one that can be made for this platform, `libc` the C library that the artifact will carry, `findings`
+    what is already known to be wrong. `full` asks the stage about every module and data file of host and plugins, so
+    that the artifact can be asked, too. Raises StageError if the stage does not answer.
     """
     where = display(manifest.file)
     entry: tuple[str, str] | None = None
     planned: list[PlannedPlugin] = []
     with findings:
-        entry = _host_entry(manifest, surveyed.host, f"{where}: host")
+        entry = host_entry(manifest, surveyed.host, f"{where}: host")
     for row in manifest.plugins:
         with findings:
             planned.append(contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}"))
-    findings.add(PlanError, SUMMARY, _same_names(planned, where))
+    findings.add(PlanError, SUMMARY, same_names(planned, where))
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
         ordered = order(planned, manifest.plugins, surveyed, where)
     questions = questions_for(entry, ordered.plugins, surveyed, full=full)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
     failed = list(failures(answers, ordered.plugins, surveyed, where))
-    findings.add(PlanError, SUMMARY, _unknown_modules(manifest, surveyed, where))
-    findings.add(PlanError, SUMMARY, _missing_data(manifest, where))
+    findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
+    findings.add(PlanError, SUMMARY, missing_data(manifest, where))
     findings.add(PlanError, SUMMARY, (failure.finding for failure in failed if failure.is_needed))
     report = check_contracts(manifest, ordered.plugins, surveyed, answers)
     findings.add(ContractError, "plugins do not fit their contracts", report.findings)
@@ -138,15 +138,15 @@ def check(
         answers=answers,
         notices=(
             *(failure.message for failure in failed if not failure.is_needed),
-            *_unused_extension_points(manifest, ordered.plugins),
+            *unused_extension_points(manifest, ordered.plugins),
             *report.notices,
-            *_other_runtime(surveyed),
+            *other_runtime(surveyed),
             *overwritten(surveyed.overlaps),
         ),
     )
 
 
-def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str]:
+def host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str]:
     """Return the host's module and attribute, from its script or from the manifest; raises PlanError."""
     if manifest.host.entry is not None:
         module, _, attribute = manifest.host.entry.partition(":")
@@ -158,13 +158,13 @@ def _host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str
     if scripts:
         hint = f"it has: {', '.join(sorted(scripts))}{did_you_mean(wanted, scripts)}"
     else:
-        hint = 'it has no console script at all: name a function instead, [host] entry = "module:function"'
+        hint = 'it has no console scripts: name a function instead, [host] entry = "module:function"'
     finding = Finding(f"{where}.script", f"{host.title} {host.version} has no script {wanted!r}", hint)
     raise PlanError(SUMMARY, [finding])
 
 
-def _same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding]:
-    """Report entry-point names of one group that two plugins claim: the host would see one of them only."""
+def same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding]:
+    """Report entry-point names of one group that two plugins register: the host would see only one of them."""
     claimed: dict[tuple[str, str], list[str]] = defaultdict(list)
     for plugin in plugins:
         for point in plugin.entry_points:
@@ -176,31 +176,31 @@ def _same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Findin
             yield Finding(f"{where}: plugins.{names[1]}", message, "keep one of them: the host would see only one")
 
 
-def _unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:
-    """Say which extension points of the manifest no plugin extends: a slip of the pen, perhaps."""
+def unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:
+    """Yield a notice for each extension point in the manifest that no plugin extends: its name may be misspelled."""
     groups = {point.group for plugin in plugins for point in plugin.entry_points}
     for name in manifest.extension_points:
         if name not in groups:
             yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, groups)}"
 
 
-def _other_runtime(surveyed: Survey) -> Iterator[str]:
-    """Say if the host was installed with another runtime than the one that onebin puts into the bundle."""
+def other_runtime(surveyed: Survey) -> Iterator[str]:
+    """Yield a notice if the lock has another version of the runtime than the one that onebin puts into the bundle."""
     locked = surveyed.distributions.get(RUNTIME)
     if locked is not None and locked.version != __version__:
         yield f"the bundle gets {RUNTIME} {__version__} from onebin, and not {locked.version} as locked"
 
 
-def _unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:
-    """Report names in [freeze] that no locked distribution has."""
+def unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:
+    """Report modules in [freeze] that no locked distribution has."""
     for key, names in (("include", manifest.freeze.include), ("keep-source", manifest.freeze.keep_source)):
         for name in names:
             if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
                 yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
 
 
-def _missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
-    """Report files and folders in [freeze.data] that are not there."""
+def missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
+    """Report files and folders in [freeze.data] that do not exist."""
     for place, source in manifest.freeze.data.items():
         if not is_there(manifest.directory / source):
             hint = "paths are relative to the manifest"

@@ -1,4 +1,4 @@
-"""What stage and artifact are to be asked about a bundle."""
+"""Put together the questions that stage and artifact are asked about a bundle."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from onebin.check.contribution import PlannedPlugin
     from onebin.survey import Distribution, Survey
 
-# PyInstaller may strip or sign them: that they load is asked by importing what needs them.
+# PyInstaller may strip or sign them, so their bytes are not compared: importing what needs them shows that they load.
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
 
 def questions_for(
     entry: tuple[str, str] | None, plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool
 ) -> Questions:
-    """Return what a process is to be asked; in full, also about each module and data file of host and plugins."""
+    """Return the questions for a process; `full` adds each module and data file of host and plugins."""
     names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
     return {
@@ -29,7 +29,7 @@ def questions_for(
             {"name": plugin.name, "distribution": plugin.distribution, "modules": list(plugin.modules)}
             for plugin in plugins
         ],
-        # A __main__ module does its work when it is imported.
+        # A __main__ module would run its program when it is imported.
         "modules": [name for each in asked for name in each.modules if not name.endswith("__main__")],
         "data": [
             (each.name, file, *_package_of(file, each))
@@ -42,7 +42,7 @@ def questions_for(
 
 
 def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:
-    """Return the package that a data file lies in and the file's path below it; both empty if there is none."""
+    """Return the package that contains a data file and the file's path below it; both are empty if there is none."""
     folders = file.split("/")[:-1]
     for length in range(len(folders), 0, -1):
         package = ".".join(folders[:length])

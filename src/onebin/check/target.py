@@ -1,4 +1,4 @@
-"""Find what is known before the freeze to need a newer glibc than the manifest allows."""
+"""Find, before the freeze, files that need a newer glibc than the manifest allows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SHOWN = 4
 
 
 def check_staged(manifest: Manifest, surveyed: Survey, plugins: Iterable[PlannedPlugin]) -> None:
-    """Check, before the freeze, the files that are sure to be in the artifact; raises TargetError.
+    """Check the files that will certainly be in the artifact; raises TargetError.
 
-    They are the interpreter's library, and the files of distributions that host, plugins or others import.
+    They are the interpreter's library, and the files of host, plugins and distributions that others import.
     """
     if manifest.target.glibc is None:
         return
@@ -37,7 +37,7 @@ def check_staged(manifest: Manifest, surveyed: Survey, plugins: Iterable[Planned
 
 
 def check_needs(found: Iterable[GlibcNeed], manifest: Manifest, surveyed: Survey) -> None:
-    """Raise TargetError if files need a newer glibc than the manifest allows, with all of them by owner."""
+    """Raise TargetError if files need a newer glibc than the manifest allows; it lists all of them by owner."""
     limit = manifest.target.glibc
     if limit is None or manifest.freeze.libc == "bundled":
         return
@@ -66,8 +66,8 @@ def _finding(owner: str, files: Mapping[str, Mapping[str, Sequence[str]]], surve
     python = surveyed.interpreter
     where = {INTERPRETER: f"{python.implementation} {python.version}", SYSTEM: "libraries of this machine"}
     hint = (
-        f"freeze a Python that was built on an older system: run `uv python install {python.minor}`, name its path in "
-        '[bundle] python; or set [freeze] libc = "bundled"'
+        f"freeze a Python that was built on an older system: run `uv python install {python.minor}` and name its path "
+        'in [bundle] python; or set [freeze] libc = "bundled"'
     )
     return Finding(where.get(owner, owner), message, hint)
 
@@ -86,11 +86,11 @@ def _of_interpreter(python: Interpreter) -> Iterator[GlibcNeed]:
 
 
 def _of_distribution(each: Distribution, excluded: Sequence[str]) -> Iterator[GlibcNeed]:
-    """Yield what the files of a distribution need, but for modules that the manifest leaves out."""
+    """Yield what the files of a distribution need, without the modules that the manifest excludes."""
     left_out = {file for name, file in each.modules.items() if is_excluded(name, excluded)}
     for name in sorted(each.files.recorded):
         file = each.site_packages / name
-        # What lies elsewhere, such as scripts, is not frozen.
+        # Files elsewhere, such as scripts, are not frozen.
         if (
             not name.startswith("..")
             and file not in left_out
@@ -101,6 +101,6 @@ def _of_distribution(each: Distribution, excluded: Sequence[str]) -> Iterator[Gl
 
 
 def _is_imported(each: Distribution, surveyed: Survey) -> bool:
-    """Return whether another distribution imports this one, or may import any by computed names."""
+    """Return whether another distribution imports this one, or may import anything by computed names."""
     others = [other for other in surveyed.distributions.values() if other is not each]
     return any(other.behaviour.imports_by_name or any(map(other.imports, each.top_level)) for other in others)

@@ -1,7 +1,7 @@
-"""Ask the stage and the artifact the same questions, in processes of their own.
+"""Ask the stage and the artifact the same questions, each in a process of its own.
 
-The asking itself is `onebin_runtime._probe`, which is frozen into every artifact and runs as a script in the stage.
-Both run with an empty environment in an empty directory.
+`onebin_runtime._probe` answers them; it is frozen into every artifact, and runs as a script in the stage. Both run with
+an empty environment in an empty directory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TEMPORARY = ("TEMP", "TMP") if sys.platform == "win32" else ("TMPDIR",)
 
 
 class ProbeError(Exception):
-    """A process did not answer; the text says how it ended and what it printed last, `step` what it did then."""
+    """A process did not answer; the text says how it ended and what it printed last, `step` what it was doing."""
 
     def __init__(self, text: str, *, hint: str | None = None, step: str | None = None) -> None:
         super().__init__(text)
@@ -45,14 +45,14 @@ def ask_stage(stage: Stage, questions: Questions) -> Answers:
 
 
 def ask_artifact(file: Path, questions: Questions) -> Answers:
-    """Ask an artifact by its self-test switch; raises ProbeError."""
+    """Ask an artifact through its self-test switch; raises ProbeError."""
     return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1")
 
 
 def retry_skipping(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:
-    """Ask the stage until it answers, and return what was skipped with the answers; raises StageError.
+    """Ask the stage until it answers; return the steps that were skipped and the answers. Raises StageError.
 
-    `asking` gets the steps to skip, each with the reason: those that end the process.
+    `asking` is called with the steps that ended the process before, each with the reason, and must skip them.
     """
     skip: dict[str, str] = {}
     while True:
@@ -60,15 +60,15 @@ def retry_skipping(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str
             return skip, asking(skip)
         except ProbeError as error:
             if error.step is None or error.step in skip:
-                hint = "`onebin run` starts the host there; `onebin cache clean stages` makes the stage anew"
+                hint = "run `onebin run` to start the host there, or `onebin cache clean stages` and build again"
                 raise StageError(f"the stage does not answer: {error}", error.hint or hint) from error
             skip[error.step] = f"it ends the process, {error}"
 
 
 def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Callable[[str], T], **extra: str) -> T:
-    """Ask a process that answers as `onebin_runtime._probe` does; raises ProbeError.
+    """Ask a process that answers in the same way as `onebin_runtime._probe`; raises ProbeError.
 
-    `read` makes the answers of their JSON, or raises ValueError.
+    `read` reads the answers from their JSON, or raises ValueError.
     """
     with scratch() as directory:
         empty, temporary = directory / "empty", directory / "temporary"
@@ -92,7 +92,7 @@ def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Calla
 
 
 def _last_step(lines: Sequence[str]) -> str | None:
-    """Return the step that a process had begun when it ended."""
+    """Return the last step that a process began."""
     steps = [line[1:] for line in lines if line.startswith("?")]
     try:
         return str(json.loads(steps[-1])) if steps else None

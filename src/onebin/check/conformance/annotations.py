@@ -1,7 +1,7 @@
-"""Annotations as objects, and whether two of them exclude each other for certain.
+"""Read annotations as objects, and decide whether two of them certainly exclude each other.
 
 What cannot be known at run time (a name that only a type checker imports, a type variable, a protocol) agrees with
-everything: the static check is the judge of those.
+everything: the static check decides on those.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if typing.TYPE_CHECKING:
 
 EMPTY: object = inspect.Parameter.empty
 
-# PEP 484's numeric tower; bytes had the like until type checkers dropped it.
+# PEP 484's numeric tower; bytes had a similar rule until type checkers dropped it.
 _PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
 
-# From Python 3.14 on annotations are evaluated when they are asked for, and names that are not there raise (PEP 649).
+# From Python 3.14 on, annotations are evaluated when they are read, and undefined names raise an error (PEP 649).
 UNRESOLVED: dict[str, typing.Any] = {}
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -34,10 +34,10 @@ _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 
 
 def annotations_of(thing: object, namespace: Mapping[str, object]) -> dict[str, object]:
-    """Return the annotations of a function or class, each as an object if its names can be found, else as text."""
+    """Return the annotations of a function or class, each as an object if its names are found, else as text."""
     try:
         raw = inspect.get_annotations(thing, **UNRESOLVED)  # type: ignore[arg-type]  # any object: TypeError is handled
-    except Exception:  # noqa: BLE001  # a plugin's own descriptors, or names that are not there (PEP 649)
+    except Exception:  # noqa: BLE001  # a plugin's own descriptors, or undefined names (PEP 649)
         return {}
     names = dict(namespace)
     if isinstance(thing, type):
@@ -56,7 +56,7 @@ def _resolved(value: object, names: dict[str, object]) -> object:
 
 
 def written(annotation: object) -> str:
-    """Return an annotation as people write it."""
+    """Return an annotation as people would write it."""
     if isinstance(annotation, str | typing.ForwardRef):
         return annotation if isinstance(annotation, str) else annotation.__forward_arg__
     if isinstance(annotation, type) and not typing.get_args(annotation):
@@ -65,7 +65,7 @@ def written(annotation: object) -> str:
 
 
 def agrees(given: object, wanted: object) -> bool:
-    """Tell whether a value of the type `given` may do where `wanted` is wanted; in doubt it may."""
+    """Return whether a value of the type `given` may be used where `wanted` is expected; if in doubt, it may."""
     return all(any(_agrees(one, other) for other in _members(wanted)) for one in _members(given))
 
 
@@ -83,7 +83,7 @@ def _agrees(given: object, wanted: object) -> bool:
 
 
 def _arguments_agree(given: object, wanted: object) -> bool:
-    """Compare the arguments of one generic type; the direction depends on its variance, so either will do."""
+    """Compare the arguments of one generic type; the direction depends on its variance, so either is enough."""
     pairs = list(zip(typing.get_args(given), typing.get_args(wanted), strict=False))
     same = len(typing.get_args(given)) == len(typing.get_args(wanted))
     return not same or all(agrees(one, other) or agrees(other, one) for one, other in pairs)
@@ -105,18 +105,18 @@ def _members(annotation: object) -> list[object]:
 
 
 def _is_alias(annotation: object) -> bool:
-    """Tell whether this is `type Name = ...` (PEP 695)."""
+    """Return whether this is `type Name = ...` (PEP 695)."""
     return type(annotation).__name__ == "TypeAliasType"
 
 
 def _is_vague(kind: type) -> bool:
-    """Tell whether a class says nothing of its instances' class: protocols, typed dictionaries, typing's own IO."""
+    """Return whether instances need not be of a class: protocols, typed dictionaries, typing's own IO."""
     is_protocol = getattr(kind, "_is_protocol", False) or hasattr(kind, "__total__")
     return is_protocol or kind.__module__ in ("typing", "typing_extensions") or kind is EMPTY
 
 
 def is_awaitable(annotation: object) -> bool:
-    """Tell whether something of this type may be awaited or iterated by `async for`; without annotation it may not."""
+    """Return whether `await` or `async for` may work with this type; without an annotation they do not."""
     if isinstance(annotation, str):
         return _AWAITED.search(annotation) is not None
     origin = typing.get_origin(annotation) or annotation

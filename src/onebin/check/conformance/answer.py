@@ -1,18 +1,18 @@
-"""Answer, in the stage, how plugins fit their contracts.
+"""Answer in the stage whether plugins fit their contracts.
 
 Reads from standard input, as JSON:
 
     {"contracts": [{"group": ..., "value": "module:Name", "provides": "factory" | "instance" | null}, ...],
      "symbols": [{"plugin": ..., "group": ..., "name": ..., "value": "module:attribute"}, ...],
-     "skip": {step: reason, ...}}        that are left out, for they end the process
+     "skip": {step: reason, ...}}        steps to leave out, because they end the process
 
-Writes to standard output a line `?step` before each step, so that whoever asks knows which one ended the process, and
-at last, in a line that begins with `=`, as JSON:
+Writes to standard output a line `?step` before each step, which shows which step ended the process, and finally, as
+JSON in a line that begins with `=`:
 
     {"contracts": [{"group", "provides", "members", "error"}, ...],
      "symbols": [{"plugin", "group", "name", "where", "error", "violations": [...]}, ...]}
 
-What imported code prints goes to standard error.
+Whatever imported code prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _step(step: str, skip: dict[str, str], write: Callable[[str], None], action:
     except BaseException as error:  # noqa: BLE001  # plugins call sys.exit and worse while they are imported
         try:
             return f"{type(error).__name__}: {error}"
-        except Exception:  # noqa: BLE001  # an exception of a plugin's own may not even have words
+        except Exception:  # noqa: BLE001  # a plugin's own exception may fail to print itself
             return type(error).__name__
     return None
 
@@ -90,20 +90,20 @@ def _judge(each: dict[str, Any], answer: dict[str, Any], contracts: dict[str, Co
 
 
 def _load(value: str) -> Any:
-    """Return what "module:attribute" names (the specification on entry points; extras are left out)."""
+    """Return the object that "module:attribute" names (specification on entry points; extras are ignored)."""
     module, _, attribute = value.partition("[")[0].partition(":")
     return reduce(getattr, filter(None, attribute.strip().split(".")), importlib.import_module(module.strip()))
 
 
 def _divert_output() -> Callable[[str], None]:
-    """Keep the standard output for answers: what imported code prints, even from C, goes to standard error."""
+    """Keep standard output for answers: whatever imported code prints, even from C, goes to standard error."""
     sys.stdout.flush()
     answers = os.dup(1)
     os.dup2(2, 1)
 
     def write(line: str) -> None:
         content = line.encode() + b"\n"
-        while content:  # a pipe may take less at once
+        while content:  # a pipe may not take everything at once
             content = content[os.write(answers, content) :]
 
     return write

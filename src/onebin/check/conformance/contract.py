@@ -1,4 +1,4 @@
-"""Hold one symbol of a plugin against its contract, and say everything that does not fit."""
+"""Compare one symbol of a plugin with its contract, and describe everything that does not fit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .sources import place_of, place_of_member
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a symbol is, before it is held against anything.
+# What a symbol is in relation to its contract.
 FACTORY = "factory"
 INSTANCE = "instance"
 
 
 class Violation(typing.NamedTuple):
-    """One thing that does not fit: the member ("" for the symbol itself), both sides in words, and where it stands."""
+    """One thing that does not fit: the member ("" for the symbol itself), both sides in words, and the place."""
 
     member: str
     expected: str
@@ -53,11 +53,11 @@ class Contract:
             raise TypeError(f"it is {described(thing)}")
         self.name = "Callable" if not self.members and self.call else self.cls.__name__
         self.is_protocol = bool(getattr(self.cls, "_is_protocol", False)) or not self.members
-        # A callable type says what the symbol itself is, unless the manifest says that it makes one.
+        # A callable type describes the symbol itself, unless the manifest says that the symbol is a factory.
         self.provides = provides or (INSTANCE if self.call else FACTORY)
 
     def violations(self, symbol: object) -> Iterator[Violation]:
-        """Yield everything about a plugin's symbol that does not fit."""
+        """Yield everything in a plugin's symbol that does not fit."""
         if self.provides == FACTORY:
             yield from self._of_factory(symbol)
         elif self.call is not None:
@@ -83,7 +83,7 @@ class Contract:
             yield from self._of_class(made, place_of(symbol))
 
     def _of_class(self, cls: type, where: str | None) -> Iterator[Violation]:
-        """Hold the instances that a class makes against the contract."""
+        """Compare the instances that a class makes with the contract."""
         if not self.is_protocol and not issubclass(cls, self.cls):
             yield Violation("", f"a subclass of {self.name}", described(cls), [], where)
             return
@@ -101,9 +101,9 @@ class Contract:
             yield from _of_member(member, member_of_object(symbol, member.name), place_of(owner))
 
     def _of_callable(self, symbol: object) -> Iterator[Violation]:
-        assert self.call is not None  # noqa: S101  # who calls this has looked
+        assert self.call is not None  # noqa: S101  # the caller has checked this
         if not callable(symbol):
-            yield Violation("", f"something to call: {self.text}", described(symbol), [], place_of(symbol))
+            yield Violation("", f"a callable: {self.text}", described(symbol), [], place_of(symbol))
             return
         found = call_of(symbol, bound=False)
         if isinstance(symbol, type) and found is not None:
@@ -118,7 +118,7 @@ class Contract:
 
 
 def _of_member(wanted: Member, found: Member | None, where: str | None) -> Iterator[Violation]:
-    """Hold what a plugin has under the name of a member against that member."""
+    """Compare what a plugin has under the name of a member with that member."""
     name = wanted.name
     if found is None:
         yield Violation(name, _written(wanted), "nothing", [], where)
@@ -129,7 +129,7 @@ def _of_member(wanted: Member, found: Member | None, where: str | None) -> Itera
     if wanted.call is not None and found.call is not None:
         reasons = list(mismatches(wanted.call, found.call))
     elif wanted.call is not None:
-        reasons = ["it is no method"] if not agrees(found.type, typing.Callable) else []
+        reasons = ["it is not a method"] if not agrees(found.type, typing.Callable) else []
     elif found.call is not None:
         reasons = ["it is a method, not an attribute"] if not agrees(types.FunctionType, wanted.type) else []
     elif not agrees(found.type, wanted.type):
@@ -159,7 +159,7 @@ def _call_of_alias(alias: object) -> Call:
 
 
 def described(thing: object) -> str:
-    """Say in a few words what an object is."""
+    """Return in a few words what an object is."""
     if isinstance(thing, types.ModuleType):
         return f"the module {thing.__name__}"
     if isinstance(thing, type):

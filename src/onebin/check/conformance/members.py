@@ -1,7 +1,7 @@
-"""The members of a contract, and those of a class or an object that is held against it.
+"""Find the members of a contract, and those of a class or an object that is compared with it.
 
-What is seen is what a user of an instance sees: a method without `self`, a property as an attribute. Nothing is called
-and no property is read.
+They are members as users of an instance see them: a method without `self`, a property as an attribute. Nothing is
+called, and no property is read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .sources import Source
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What the class statement, `abc` and `typing` put into a class: no member of anybody's contract.
+# What the class statement, `abc` and `typing` put into a class; these are not members of any contract.
 _MACHINERY = frozenset(
     {
         *("__conditional_annotations__", "__classdictcell__"),
@@ -35,9 +35,9 @@ _MACHINERY = frozenset(
 
 
 class Member:
-    """One member: a method if it has a `call`, else an attribute of a type; `is_vague` if nobody can tell.
+    """One member: a method if it has a `call`, else an attribute of a type; `is_vague` if it may be either.
 
-    `type` is EMPTY where it is not known. `owner` is the class or object that has it, `raw` what stands there.
+    `type` is EMPTY where it is not known. `owner` is the class or object that has it, `raw` the object found there.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Member:
         *,
         raw: object = None,
         call: Call | None = None,
-        type: object = EMPTY,  # noqa: A002  # the word that says it
+        type: object = EMPTY,  # noqa: A002  # the usual word
         is_vague: bool = False,
     ) -> None:
         self.name = name
@@ -59,7 +59,7 @@ class Member:
 
 
 def wanted_members(contract: type) -> Iterator[Member]:
-    """Yield what a contract asks for: all of a protocol's members, the public and abstract ones of another class."""
+    """Yield what a contract requires: all members of a protocol, the public and abstract ones of any other class."""
     everything = getattr(contract, "_is_protocol", False)
     abstract: frozenset[str] = getattr(contract, "__abstractmethods__", frozenset())
     seen: set[str] = set()
@@ -77,9 +77,10 @@ def wanted_members(contract: type) -> Iterator[Member]:
 
 
 def member_of_class(cls: type, name: str, *, contract: type | None = None) -> Member | None:
-    """Return what instances of a class have under a name; None if they do not.
+    """Return what instances of a class have under a name, or None.
 
-    What a contract only announces (an annotation, an abstract method, a protocol's empty body) nobody has from it.
+    What a contract only declares (an annotation, an abstract method, a protocol's method without a body) does not count
+    as inherited from it.
     """
     announced = contract.__mro__[:-1] if contract is not None else ()
     for base in cls.__mro__:
@@ -97,7 +98,7 @@ def member_of_class(cls: type, name: str, *, contract: type | None = None) -> Me
 
 
 def member_of_object(thing: object, name: str) -> Member | None:
-    """Return what an object (a module, too) has under a name; None if it does not."""
+    """Return what an object, which may be a module, has under a name, or None."""
     own = vars(thing) if hasattr(thing, "__dict__") else {}
     if name in own and not isinstance(thing, type):
         value = own[name]
@@ -113,7 +114,7 @@ def member_of_object(thing: object, name: str) -> Member | None:
 
 
 def _read(base: type, name: str, raw: object, annotation: object) -> Member:
-    """Describe what stands in a class: functions of all kinds, properties, values."""
+    """Describe an attribute of a class: a function of any kind, a property or a value."""
     if isinstance(raw, staticmethod | classmethod):
         bound = isinstance(raw, classmethod)
         return Member(
@@ -136,7 +137,7 @@ def _read(base: type, name: str, raw: object, annotation: object) -> Member:
 
 
 def _missing(_self: object) -> None:
-    """Stand for the getter of a property that can only be set."""
+    """Stand in for the getter of a property that can only be set."""
 
 
 def _has_call(value: typing.Any) -> bool:
@@ -153,7 +154,7 @@ def _annotated(cls: type, name: str, announced: tuple[type, ...] = ()) -> object
 
 
 def _is_empty(raw: object) -> bool:
-    """Tell whether a contract's function is abstract, or has no body where it should give back something."""
+    """Return whether a contract's function is abstract, or should return something and has no body."""
     if getattr(raw, "__isabstractmethod__", False):
         return True
     function = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw

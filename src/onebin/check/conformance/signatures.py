@@ -1,4 +1,4 @@
-"""Signatures as callers see them: whether each call that a contract allows is one that a plugin takes (PEP 362)."""
+"""Compare signatures (PEP 362) as callers see them: a plugin must accept each call that its contract allows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _UNRESOLVED: dict[str, Any] = {f"annotation_{key}": value for key, value in UNRE
 
 
 class Call:
-    """How something is called: its signature without `self`, and whether calling it gives something to await."""
+    """How something is called: its signature without `self`, and whether the result must be awaited."""
 
     def __init__(self, signature: Signature, flavour: str = "") -> None:
         self.signature = signature
         self.flavour = flavour  # "", "async" or "async generator"
 
     def written(self, name: str) -> str:
-        """Return `async name(parameters) -> type`, as a definition has it."""
+        """Return `async name(parameters) -> type`, as in a definition."""
         prefix = "async " if self.flavour else ""
         return f"{prefix}{name}{_as_text(self.signature)}"
 
 
 def call_of(function: object, *, bound: bool) -> Call | None:
-    """Return how a function is called; None if it does not say. `bound` takes the first parameter off."""
+    """Return how a function is called, or None if it has no signature. `bound` removes the first parameter."""
     if not callable(function):
         return None
     try:
@@ -56,7 +56,7 @@ def call_of(function: object, *, bound: bool) -> Call | None:
 
 
 def flavour(function: object) -> str:
-    """Return "async", "async generator" or "", for what calling a function gives."""
+    """Return "async", "async generator" or "", for what a function returns."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.isasyncgenfunction(function):
@@ -65,7 +65,7 @@ def flavour(function: object) -> str:
 
 
 def mismatches(expected: Call, found: Call) -> Iterator[str]:
-    """Yield what keeps a caller who knows the contract only from calling what was found."""
+    """Yield why a caller who knows only the contract cannot call what was found."""
     yield from _wrong_flavour(expected, found)
     wanted, given = expected.signature, found.signature
     if not _takes_anything(wanted):
@@ -86,7 +86,7 @@ def _wrong_flavour(expected: Call, found: Call) -> Iterator[str]:
 
 
 def _takes_anything(signature: Signature) -> bool:
-    """Tell whether a contract leaves the parameters open: `(*args, **kwargs)`."""
+    """Return whether a contract leaves the parameters open: `(*args, **kwargs)`."""
     kinds = [each.kind for each in signature.parameters.values()]
     return kinds == [Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD]
 
@@ -108,10 +108,10 @@ def _wrong_parameters(expected: Signature, found: Signature) -> Iterator[str]:
             taker = named.get(wanted.name)
             used.add(wanted.name)
             if taker is None and Parameter.VAR_KEYWORD not in kinds:
-                yield f"it takes no `{wanted.name}` by name"
+                yield f"it does not take `{wanted.name}` by name"
             yield from _wrong_taker(wanted, taker)
         elif wanted.kind not in kinds:
-            yield f"it takes no `{'*' if wanted.kind is Parameter.VAR_POSITIONAL else '**'}{wanted.name}`"
+            yield f"it does not take `{'*' if wanted.kind is Parameter.VAR_POSITIONAL else '**'}{wanted.name}`"
     for each in given:
         is_open = each.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD) or each.default is not EMPTY
         if each.name not in used and not is_open:
@@ -121,7 +121,7 @@ def _wrong_parameters(expected: Signature, found: Signature) -> Iterator[str]:
 def _wrong_place(
     wanted: Parameter, taker: Parameter | None, position: int, named: dict[str, Parameter], kinds: set[Any]
 ) -> Iterator[str]:
-    """Compare a positional parameter with the one in its place."""
+    """Compare a positional parameter with the one at its position."""
     if taker is None:
         if wanted.name in named:
             yield f"it takes `{wanted.name}` by name only"
@@ -148,7 +148,7 @@ def _wrong_taker(wanted: Parameter, taker: Parameter | None) -> Iterator[str]:
 
 
 class _Verbatim:
-    """Something that a signature prints as this text."""
+    """A value that a signature prints as this text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -175,6 +175,6 @@ def _as_text(signature: Signature) -> str:
 def _short(default: object) -> str:
     try:
         text = repr(default)
-    except Exception:  # noqa: BLE001  # a plugin's own class
+    except Exception:  # noqa: BLE001  # the default may be of a plugin's own class
         return "..."
     return "..." if len(text) > _SHOWN or re.search(r" at 0x|\n", text) else text

@@ -1,4 +1,4 @@
-"""Where things stand in the source of a plugin, and what only the source tells: the attributes that methods set."""
+"""Find places in the source of a plugin, and what only the source shows: the attributes that methods set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DYNAMIC = frozenset({"setattr", "__dict__", "__setattr__"})
 class Source:
     """The source of one class: the attributes it assigns to `self`, with their lines.
 
-    `is_vague` tells that there may be more: it sets attributes by computed names, or its source is not there.
+    `is_vague`: there may be more attributes, because it sets some by computed names, or its source was not found.
     """
 
     def __init__(self, cls: type) -> None:
@@ -38,7 +38,7 @@ class Source:
 
 
 def place_of(thing: object) -> str | None:
-    """Return "file:line" of a class, a function or what wraps one; the file alone of a module; None if unknown."""
+    """Return "file:line" of a class, a function, a wrapper of one or a module; None if it is not known."""
     while isinstance(thing, functools.partial):
         thing = thing.func
     if isinstance(thing, staticmethod | classmethod):
@@ -58,7 +58,7 @@ def place_of(thing: object) -> str | None:
 
 
 def place_of_member(owner: object, name: str) -> str | None:
-    """Return "file:line" of the statement in a class or module that gives this name a value or a type."""
+    """Return "file:line" of the statement in a class or module that gives a name its value or type."""
     try:
         file = inspect.getfile(owner)  # type: ignore[arg-type]  # anything may come: TypeError is handled
     except (TypeError, OSError):
@@ -75,7 +75,7 @@ def place_of_member(owner: object, name: str) -> str | None:
 
 
 def _tree_of(thing: object) -> tuple[ast.ClassDef | ast.Module, int] | None:
-    """Return the syntax tree of a class or module, and the line on which its text begins."""
+    """Return the syntax tree of a class or module, and the line at which its text begins."""
     try:
         if inspect.ismodule(thing):
             return ast.parse(inspect.getsource(thing)), 1
@@ -95,7 +95,7 @@ def _names(node: ast.stmt) -> set[str]:
 
 
 def _targets(node: ast.AST) -> Iterator[ast.Attribute]:
-    """Yield `x.name` where it is assigned: in a method, x is `self` or somebody else, and then it does no harm."""
+    """Yield `x.name` where it is assigned. In a method, x usually is `self`; if not, one more name does no harm."""
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
         yield node
 
