@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 LOCAL = 'greet-hello = { path = "projects/greet-hello" }'
-REASONS: dict[Fault | int, str] = {"cut": "ended before", "other": "not what the lock", 403: "login", 404: "HTTP 404"}
+REASONS: dict[Fault | int, str] = {
+    "cut": "closed before the end",
+    "other": "hash mismatch",
+    403: "credentials",
+    404: "HTTP 404",
+}
 
 # A build backend that wants to be asked, and needs what it asked for.
 ASKING = """
@@ -138,7 +143,9 @@ def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -
     for name in ("altgraph", "pluggy"):
         assert any(f"house/{name}-" in said.text and "missing" in said.text for said in refusal.findings), refusal.err
     for name in ("six", "pyinstaller", "hatchling"):
-        assert any(f"house/{name}-" in said.text and "changed" in said.text for said in refusal.findings), refusal.err
+        assert any(f"house/{name}-" in said.text and "hash mismatch" in each.text for each in refusal.findings), (
+            refusal.err
+        )
     assert "onebin vendor house" in refusal.hint
     moved.accepts("vendor", "house")
     moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
@@ -153,7 +160,7 @@ def test_a_wheel_that_was_forged_with_its_digest_is_refused(moved: Bench, tmp_pa
     sums.write_text(sums.read_text("utf-8").replace(sha256_of_file(six), sha256_of_file(forged)), "utf-8")
     shutil.copy2(forged, six)
     refusal = moved.refuses("check", "--vendor", "house", error=VendorError, env=nowhere(tmp_path), may_write=())
-    refusal.says(six.name, "changed", hint="")
+    refusal.says(six.name, "hash mismatch", hint="")
 
 
 def test_a_folder_that_was_not_filled_is_told(moved: Bench) -> None:
@@ -266,6 +273,8 @@ def test_a_git_repository_is_carried_as_a_file(bench: Bench, tmp_path: Path) -> 
     done = bench.run("check", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
     assert done.code == 0, done.err
     bundle.write_bytes(bundle.read_bytes()[:-1])
-    bench.refuses("check", "--vendor", "house", error=VendorError, may_write=()).says(bundle.name, "changed", hint="")
+    bench.refuses("check", "--vendor", "house", error=VendorError, may_write=()).says(
+        bundle.name, "hash mismatch", hint=""
+    )
     bundle.unlink()
     bench.refuses("check", "--vendor", "house", error=VendorError, may_write=()).says(bundle.name, "missing", hint="")

@@ -21,7 +21,7 @@ from onebin.errors import StageError, os_errors
 from onebin.python import uv
 from onebin.stage.overlap import overlaps
 from onebin.system import sha256_of, write_atomic
-from onebin.wheelhouse import redirected, repositories, supplied
+from onebin.wheelhouse import git_redirects, installable_lock, repositories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
         stage = Stage(key=key, directory=environment, lock=lock)
         try:
             uv.make_environment(environment, python=lock.interpreter.executable)
-            with supplied(lock, source.wheelhouse, partial) as file:
+            with installable_lock(lock, source.wheelhouse, partial) as file:
                 sync = partially(
                     uv.install_lock,
                     file,
@@ -76,7 +76,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     build=lock.buildable,
                     source=source,
                     moment=moment,
-                    git=redirected(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
+                    git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )
                 sync(anew=[package.name for package in lock.projects])
                 # uv installs side by side, so who came last need not be the same one twice.

@@ -1,4 +1,4 @@
-"""The folder of `onebin vendor`: fill it, check it, install from it."""
+"""The wheelhouse, a directory that `onebin vendor` fills: fill it, check it, install from it."""
 
 import lazy_loader
 

@@ -1,3 +1,3 @@
-from .contents import check as check, supplied as supplied
-from .git import redirected as redirected, repositories as repositories
+from .contents import check as check, installable_lock as installable_lock
+from .git import git_redirects as git_redirects, repositories as repositories
 from .vendor import VendorResult as VendorResult, fill as fill

@@ -1,10 +1,10 @@
-"""A wheelhouse: the folder that `onebin vendor` fills with all that a lock needs, to build from without a network.
+"""A wheelhouse: the directory that `onebin vendor` fills with everything a lock needs, for builds without a network.
 
-Enters: a lock. Leaves: which files the folder must have, with their SHA-256, and the lock as it reads when they are
-there. Refuses, all findings together: files that are missing or changed.
+Takes a lock and returns the files that the directory must have, with their SHA-256, and the lock that installs from
+them. Raises VendorError with a finding for every file that is missing or changed.
 
-The folder is flat, as `--find-links` of uv and pip has it: wheels, source distributions that the manifest allows, what
-local projects need to be built, and `SHA256SUMS`, which `sha256sum --check` understands.
+The directory is flat, as uv's and pip's `--find-links` need it: wheels, source distributions that the manifest allows,
+what local projects need to be built, and `SHA256SUMS`, which `sha256sum --check` can read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, kw_only=True)
 class Archived:
-    """A file that a package is installed from: its name, its SHA-256, and where it can be downloaded."""
+    """A file that a package is installed from: its name, its SHA-256, and its download URL."""
 
     package: str
     name: str
@@ -49,9 +49,9 @@ class Archived:
 
 
 def archives(text: str, python: Interpreter) -> dict[str, Archived]:
-    """Return by package what an interpreter of this machine installs of a lock's text (PEP 751).
+    """Return what an interpreter of this machine installs from a lock's text (PEP 751), by package.
 
-    Local paths and repositories have no archive. Raises VendorError for archives that no index has.
+    Local paths and repositories have no archive. Raises VendorError for archives that are not from an index.
     """
     try:
         lock = Pylock.from_dict(tomllib.loads(text))
@@ -61,9 +61,9 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
         raise VendorError("the lock cannot be used on this machine", [finding]) from error
     beyond = [str(package.name) for package, _ in chosen if package.archive and package.archive.url]
     if beyond:
-        hint = "download it into the manifest's folder, and name that: { path = ... }"
-        findings = [Finding(name, "it comes from an address of its own", hint) for name in beyond]
-        raise VendorError("not everything can be kept in a folder", findings)
+        hint = "download it into the manifest's folder, and use that: { path = ... }"
+        findings = [Finding(name, "it comes from a URL, not from an index", hint) for name in beyond]
+        raise VendorError("not everything can be vendored", findings)
     kept = [(package, file) for package, file in chosen if isinstance(file, PackageWheel | PackageSdist)]
     return {str(package.name): _archived(str(package.name), file) for package, file in kept}
 
@@ -75,27 +75,27 @@ def _archived(package: str, file: PackageWheel | PackageSdist) -> Archived:
 
 
 def _tags(python: Interpreter) -> list[Tag]:
-    """Return the tags of wheels that an interpreter takes, the best first (PEP 425)."""
+    """Return the wheel tags that an interpreter supports, the best first (PEP 425)."""
     version = Version(python.version).release[:2]
     short = "".join(map(str, version))
     return [*cpython_tags(version, [f"cp{short}"]), *compatible_tags(version, f"cp{short}")]
 
 
 def check(directory: Path, lock: Lock) -> None:
-    """Compare a wheelhouse with a lock: raises VendorError with every file that is missing or changed."""
-    with os_errors(VendorError, "read the folder", directory):
+    """Compare a wheelhouse with a lock; raises VendorError with every file that is missing or changed."""
+    with os_errors(VendorError, "read the vendor directory", directory):
         sums = _read_sums(directory)
         wanted = list(archives(lock.text, lock.interpreter).values())
         findings = [finding for each in wanted for finding in _compare(directory, each.name, each.sha256, each.package)]
         clones = [each.name for each in repositories(lock.text) if not (directory / each.name).is_file()]
         findings += [Finding(display(directory / name), "it is missing, and the lock needs it") for name in clones]
         findings += [finding for pin in lock.toolchain for finding in _pinned(directory, sums, pin)]
-        told = {finding.where for finding in findings}
-        others = [(name, digest) for name, digest in sums.items() if display(directory / name) not in told]
+        reported = {finding.where for finding in findings}
+        others = [(name, digest) for name, digest in sums.items() if display(directory / name) not in reported]
         findings += [finding for name, digest in others for finding in _compare(directory, name, digest, "a build")]
     if findings:
         raise VendorError(
-            f"{display(directory)} does not hold what {display(lock.file)} needs", findings, _remedy(directory)
+            f"{display(directory)} does not have what {display(lock.file)} needs", findings, _remedy(directory)
         )
 
 
@@ -108,11 +108,11 @@ def _compare(directory: Path, name: str, sha256: str, package: str) -> Iterator[
     if not file.is_file():
         yield Finding(display(file), f"it is missing, and {package} needs it")
     elif sha256_of_file(file) != sha256:
-        yield Finding(display(file), "its bytes changed: they do not have the SHA-256 that was locked")
+        yield Finding(display(file), "hash mismatch: it does not have the SHA-256 that was locked")
 
 
 def _pinned(directory: Path, sums: Iterable[str], pin: Pin) -> Iterator[Finding]:
-    """Yield what is wrong with the file of a package of the toolchain, whose name the lock does not have."""
+    """Yield what is wrong with the file of a toolchain package; the lock does not have the file's name."""
     names = {*sums, *(file.name for file in directory.glob("*.whl"))}
     known = sorted(name for name in names if _identity(name) == (pin.name, pin.version))
     there = [directory / name for name in known if (directory / name).is_file()]
@@ -120,7 +120,7 @@ def _pinned(directory: Path, sums: Iterable[str], pin: Pin) -> Iterator[Finding]
         name = known[0] if known else f"{canonicalize_name(pin.name).replace('-', '_')}-{pin.version}-*.whl"
         yield Finding(display(directory / name), "it is missing, and the toolchain needs it")
     elif not any(sha256_of_file(file) in pin.hashes for file in there):
-        yield Finding(display(there[0]), "its bytes changed: they do not have a SHA-256 that was locked")
+        yield Finding(display(there[0]), "hash mismatch: it does not have a SHA-256 that was locked")
 
 
 def _identity(file_name: str) -> tuple[str, str]:
@@ -132,7 +132,7 @@ def _identity(file_name: str) -> tuple[str, str]:
 
 
 def read_sums(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that `onebin vendor` put into a folder; empty for a folder that it has not seen.
+    """Return the SHA-256 of each file that `onebin vendor` put into a directory; empty if it did not fill it.
 
     Raises OSError.
     """
@@ -145,21 +145,21 @@ def read_sums(directory: Path) -> dict[str, str]:
 
 
 def write_sums(directory: Path, sums: dict[str, str]) -> None:
-    """Write the list of files and their SHA-256, in the form of coreutils, in one move; raises OSError."""
+    """Write the list of files and their SHA-256 atomically, in the format of coreutils; raises OSError."""
     write_atomic(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
 
 
 def _read_sums(directory: Path) -> dict[str, str]:
     sums = read_sums(directory)
     if not sums:
-        finding = Finding(display(directory / SUMS), "it is missing: the folder was not filled, or not to the end")
-        raise VendorError(f"{display(directory)} is not a folder of `onebin vendor`", [finding], _remedy(directory))
+        finding = Finding(display(directory / SUMS), "it is missing: the directory was never filled completely")
+        raise VendorError(f"{display(directory)} was not created by `onebin vendor`", [finding], _remedy(directory))
     return sums
 
 
 @contextmanager
-def supplied(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path]:
-    """Provide the lock's file to install from: the lock itself, or a copy that finds each archive in a wheelhouse."""
+def installable_lock(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path]:
+    """Yield the lock file to install from: the lock itself, or a copy that finds its archives in a wheelhouse."""
     if directory is None:
         yield lock.file
         return
@@ -177,7 +177,7 @@ def supplied(lock: Lock, directory: Path | None, scratch: Path) -> Iterator[Path
 
 
 def relocate(document: dict[str, Any], files: dict[str, Archived], directory: Path) -> None:
-    """Let each package of a lock's data have the one file of it that lies in a folder."""
+    """Make each package of a lock's data refer to its file in a directory, and to no other."""
     for package in document["packages"]:
         file = files.get(canonicalize_name(package["name"]))
         if file is not None:

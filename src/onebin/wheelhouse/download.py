@@ -1,9 +1,9 @@
-"""Download files by their addresses, each checked against its SHA-256 before it has its name.
+"""Download files by URL; a file gets its name only after its SHA-256 was checked.
 
-Enters: addresses with digests. Leaves: the files, whole. Refuses: whatever the network and servers do wrong, in bounded
-time: a server that is silent for longer than the timeout, a file that does not end, other bytes.
+Takes URLs with digests and writes complete files. Raises DownloadError, in bounded time, for anything that the network
+or a server does wrong: silence for longer than the timeout, a response without an end, a hash mismatch.
 
-Proxies are those of the environment, logins are those of uv's settings (see `credentials`).
+Proxies come from the environment, credentials from uv's settings (see `credentials`).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _SCHEMES = ("https", "http", "file")
 
 
 class DownloadError(Exception):
-    """A file cannot be had; the text says why, without its address."""
+    """A file cannot be downloaded; the text says why, without the URL."""
 
 
 def fetch(url: str, file: Path, *, sha256: str) -> None:
-    """Download one file, or do nothing if it is there; raises DownloadError and OSError.
+    """Download one file, or do nothing if it exists; raises DownloadError and OSError.
 
-    Until every byte is there and has the digest, the file does not have its name.
+    The file gets its name only when it is complete and its digest is right.
     """
     if file.is_file() and sha256_of_file(file) == sha256:
         return
@@ -58,7 +58,7 @@ def fetch(url: str, file: Path, *, sha256: str) -> None:
 
 
 def timeout_seconds() -> float:
-    """Return how long a server may be silent: uv's own setting."""
+    """Return how long a server may be silent, in seconds; this is uv's setting."""
     try:
         return float(os.environ.get(_TIMEOUT_VARIABLE) or 30)
     except ValueError:
@@ -66,7 +66,7 @@ def timeout_seconds() -> float:
 
 
 def _retried(url: str, out: IO[bytes], sha256: str) -> None:
-    """Download to an open file, trying again after what may pass."""
+    """Download to an open file, retrying after errors that may be temporary."""
     for trial in range(1, _TRIES + 1):
         out.seek(0)
         out.truncate()
@@ -81,20 +81,20 @@ def _retried(url: str, out: IO[bytes], sha256: str) -> None:
                 raise DownloadError(_reason(error)) from error
         else:
             if found != sha256:
-                raise DownloadError(f"its bytes are not what the lock says: SHA-256 {found}, not {sha256}")
+                raise DownloadError(f"hash mismatch: its SHA-256 is {found}, but the lock says {sha256}")
             return
         time.sleep(0.3 * trial)
 
 
 def _received(url: str, out: IO[bytes]) -> str:
     if urlsplit(url).scheme not in _SCHEMES:
-        raise DownloadError(f"it has an address of a kind that onebin does not fetch: {urlsplit(url).scheme}")
-    request = urllib.request.Request(without_login(url))  # noqa: S310  # the scheme was looked at
+        raise DownloadError(f"onebin does not download from URLs with this scheme: {urlsplit(url).scheme}")
+    request = urllib.request.Request(without_login(url))  # noqa: S310  # the scheme was checked
     login = login_for(url, os.environ)
-    if login:  # not sent on to wherever the server may point
+    if login:  # not sent to another server after a redirect
         request.add_unredirected_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
     digest = hashlib.sha256()
-    with urllib.request.urlopen(request, timeout=timeout_seconds()) as answer:  # noqa: S310  # the scheme was looked at
+    with urllib.request.urlopen(request, timeout=timeout_seconds()) as answer:  # noqa: S310  # the scheme was checked
         for chunk in _chunks(answer):
             digest.update(chunk)
             out.write(chunk)
@@ -102,13 +102,13 @@ def _received(url: str, out: IO[bytes]) -> str:
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield what a server sends, until its end or until it is too much."""
+    """Yield what a server sends, until the end or the size limit."""
     promised = int(answer.headers.get("Content-Length") or -1)
     size, deadline = 0, time.monotonic() + _LONGEST_SECONDS
     while chunk := answer.read1(_CHUNK) if hasattr(answer, "read1") else answer.read(_CHUNK):
         size += len(chunk)
         if size > _LARGEST or time.monotonic() > deadline:
-            raise DownloadError(f"the server does not come to an end: {size} bytes so far")
+            raise DownloadError(f"the response does not end: {size} bytes so far")
         yield chunk
     if promised >= 0 and size != promised:
         raise http.client.IncompleteRead(b"", promised - size)
@@ -116,7 +116,7 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 
 def _http_reason(code: int, reason: str) -> str:
     if code in {401, 403}:
-        return f"the server wants a login, or refuses the one that it got (HTTP {code})"
+        return f"the server needs credentials, or rejects the ones it got (HTTP {code})"
     return f"the server answered with HTTP {code} {reason}"
 
 
@@ -125,5 +125,5 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, TimeoutError):
         return f"the server was silent for {timeout_seconds():g} s"
     if isinstance(cause, http.client.IncompleteRead):
-        return "the connection ended before the file did"
-    return f"the server cannot be reached or does not speak HTTP: {str(cause) or type(cause).__name__}"
+        return "the connection was closed before the end of the file"
+    return f"the server is unreachable or does not speak HTTP: {str(cause) or type(cause).__name__}"

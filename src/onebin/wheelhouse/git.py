@@ -1,7 +1,7 @@
-"""Git repositories of a lock, as files: a bundle of git's own (`git bundle`) for each locked commit.
+"""The git repositories of a lock, as files: a git bundle (`git bundle`) for each locked commit.
 
-Enters: a lock's text. Leaves: bundles, and the settings with which git takes them in place of the repositories. The
-commit's name is the digest of its content, and git checks it: a changed bundle has no such commit.
+Takes a lock's text; writes bundles, and returns the settings that make git use them instead of the repositories. The
+name of a commit is the digest of its content, and git checks it: a bundle that was changed does not have the commit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REF = "refs/heads/onebin-locked"
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """A locked commit of a git repository, and where in it the project is."""
+    """A locked commit of a git repository, and the project's directory in it."""
 
     package: str
     url: str
@@ -35,7 +35,7 @@ class Repository:
 
     @property
     def name(self) -> str:
-        """The name of the file that holds it."""
+        """The name of its bundle file."""
         return f"{self.package}-{self.commit}.bundle"
 
 
@@ -54,8 +54,8 @@ def repositories(text: str) -> list[Repository]:
     ]
 
 
-def redirected(directory: Path, found: Iterable[Repository]) -> dict[str, str]:
-    """Return the variables with which git takes the bundles in a folder in place of the repositories."""
+def git_redirects(directory: Path, found: Iterable[Repository]) -> dict[str, str]:
+    """Return environment variables that make git use the bundles in a directory instead of the repositories."""
     first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
     settings = {"GIT_CONFIG_COUNT": str(first)}
     for number, each in enumerate(found, first):
@@ -66,7 +66,7 @@ def redirected(directory: Path, found: Iterable[Repository]) -> dict[str, str]:
 
 
 def pack(repository: Repository, file: Path, scratch: Path) -> None:
-    """Write the bundle of a repository, unless it is there; raises VendorError."""
+    """Write the bundle of a repository, unless it exists; raises VendorError."""
     if file.is_file():
         return
     mirror, draft = scratch / f"{repository.name}.git", file.with_name(f".{file.name}.partial")
@@ -77,7 +77,7 @@ def pack(repository: Repository, file: Path, scratch: Path) -> None:
 
 
 def unpack(repository: Repository, file: Path, scratch: Path) -> Path:
-    """Check the locked commit out of its bundle, and return the project's folder; raises VendorError."""
+    """Check out the locked commit from its bundle, and return the project's folder; raises VendorError."""
     tree = scratch / f"{repository.name}.tree"
     _git("clone", "--quiet", "--no-checkout", "--", file, tree, of=repository)
     _git("-C", tree, "checkout", "--quiet", repository.commit, of=repository)
@@ -93,5 +93,5 @@ def _git(*arguments: str | Path, of: Repository) -> None:
         said, hint = done.stderr.strip(), None
         if done.code == 0:
             return
-    finding = Finding(of.package, f"git does not fetch {redact(of.url)}: {said}", hint or "does `git clone` do it?")
-    raise VendorError("a repository cannot be kept in the folder", [finding])
+    finding = Finding(of.package, f"git cannot fetch {redact(of.url)}: {said}", hint or "try `git clone` yourself")
+    raise VendorError("cannot vendor a git repository", [finding])

@@ -1,8 +1,8 @@
-"""Fill a wheelhouse: a folder with all that a lock needs, so that it can be built where there is no network.
+"""Fill a wheelhouse: a directory with everything that a lock needs, for builds without a network.
 
-Enters: a lock and a folder. Leaves: in the folder every archive of the lock, the toolchain, what local projects and
-allowed source distributions need to be built, and the launcher if onebin does not carry it; each with its SHA-256 in
-`SHA256SUMS`. Refuses, all together: what cannot be downloaded, or is not what the lock says.
+Takes a lock and a directory, and puts into it every archive of the lock, the toolchain, what local projects and allowed
+source distributions need to be built, and the launcher if onebin does not ship it. `SHA256SUMS` has the SHA-256 of each
+file. Raises VendorError with everything that cannot be downloaded or does not match the lock.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 _DOWNLOADS_AT_ONCE = 4
 _BACKEND_SECONDS = 300
 
-# What a project without a [build-system] is built with (PEP 517).
+# How to build a project without a [build-system] (PEP 517).
 _LEGACY = {"requires": ["setuptools>=40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
 
-# Asked of a build backend in an environment that has what it requires; the last line is the answer (PEP 517).
+# Asks a build backend for its requirements, in an environment that has those of pyproject.toml (PEP 517). The last line
+# is the answer.
 _QUESTION = """
 import importlib, json, sys
 name, *paths = sys.argv[1:]
@@ -61,7 +62,7 @@ print(json.dumps(list(ask(None)) if ask else []))
 
 @dataclass(frozen=True, kw_only=True)
 class VendorResult:
-    """A wheelhouse that is complete: how many files it has, and their size in bytes."""
+    """A complete wheelhouse: how many files it has, and their size in bytes."""
 
     directory: Path
     files: int
@@ -69,27 +70,27 @@ class VendorResult:
 
 
 def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorResult:
-    """Make a folder hold all that a lock needs; what it has already is not downloaded again.
+    """Put everything that a lock needs into a directory; files that are there are not downloaded again.
 
-    Files of an earlier call that are no longer needed are removed; other files in the folder are left alone. Raises
+    Files of an earlier call that are no longer needed are removed. Other files in the directory are left alone. Raises
     VendorError.
     """
     key = sha256_of(str(directory))
     with (
-        os_errors(VendorError, "fill the folder", directory),
+        os_errors(VendorError, "fill the vendor directory", directory),
         cache.lock("vendor", key),
         scratch() as place,
     ):
         directory.mkdir(parents=True, exist_ok=True)
-        for leftover in directory.glob(".*.partial"):  # of a call that was killed
+        for leftover in directory.glob(".*.partial"):  # from a call that was killed
             leftover.unlink()
-        house = _House(directory=directory, lock=lock, scratch=place, moment=moment)
+        wheelhouse = _Wheelhouse(directory=directory, lock=lock, scratch=place, moment=moment)
         kept = archives(lock.text, lock.interpreter)
-        sums = house.take([*kept.values(), *house.toolchain()])
-        sums |= house.take_repositories()
-        for project in house.projects(kept.values()):
-            sums |= house.take_build_requirements(project)
-        sums |= house.take_launcher(cache)
+        sums = wheelhouse.take([*kept.values(), *wheelhouse.toolchain()])
+        sums |= wheelhouse.take_repositories()
+        for project in wheelhouse.projects(kept.values()):
+            sums |= wheelhouse.take_build_requirements(project)
+        sums |= wheelhouse.take_launcher(cache)
         for stale in read_sums(directory).keys() - sums.keys():
             (directory / stale).unlink(missing_ok=True)
         write_sums(directory, sums)
@@ -99,8 +100,8 @@ def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorRes
 
 
 @dataclass(frozen=True, kw_only=True)
-class _House:
-    """A folder that is being filled, for a lock, with a scratch directory."""
+class _Wheelhouse:
+    """A directory to fill for a lock, with a directory for temporary files."""
 
     directory: Path
     lock: Lock
@@ -112,7 +113,7 @@ class _House:
         return self.lock.interpreter
 
     def take(self, wanted: Iterable[Archived]) -> dict[str, str]:
-        """Download files that are not there and return their SHA-256 by name; raises VendorError with all failures."""
+        """Download missing files and return the SHA-256 of all by name; raises VendorError with all failures."""
         each = list(wanted)
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
             outcomes = list(pool.map(self._fetched, each))
@@ -122,7 +123,7 @@ class _House:
             if said
         ]
         if findings:
-            hint = "check the index, the network and the logins that uv is set to use, and run it again"
+            hint = "check the index, the network and the credentials in uv's settings, and try again"
             raise VendorError(f"{display(self.directory)} is not complete", findings, hint)
         return {file.name: file.sha256 for file in each}
 
@@ -140,9 +141,9 @@ class _House:
         found = self._resolved(wanted, "toolchain", leave_out=TOOLCHAIN_LEFT_OUT)
         changed = [each for each in found.values() if each.sha256 not in pins[each.package].hashes]
         if changed:
-            findings = [Finding(each.name, "the index has other bytes than the lock says") for each in changed]
+            findings = [Finding(each.name, "hash mismatch between the index and the lock") for each in changed]
             raise VendorError(
-                "the toolchain is not what the lock says", findings, "do not trust this index, or lock anew"
+                "the toolchain does not match the lock", findings, "do not trust this index, or lock again"
             )
         return list(found.values())
 
@@ -162,11 +163,11 @@ class _House:
                 limits=uv.Limits(leave_out=leave_out),
             )
         except uv.Failure as failure:
-            raise failure.become(VendorError, f"it is not known what to download for {', '.join(wanted)}") from failure
+            raise failure.become(VendorError, f"cannot resolve what to download: {', '.join(wanted)}") from failure
         return draft.read_text("utf-8")
 
     def take_repositories(self) -> dict[str, str]:
-        """Put each git repository into a file, if there is none that is listed, and return their SHA-256 by name."""
+        """Write a bundle for each git repository, unless one is listed, and return their SHA-256 by name."""
         known = read_sums(self.directory)
         sums = {}
         for each in repositories(self.lock.text):
@@ -178,7 +179,7 @@ class _House:
         return sums
 
     def projects(self, kept: Iterable[Archived]) -> Iterator[Path]:
-        """Provide the folder of each project that a build builds: local ones, repositories, and unpacked archives."""
+        """Yield the folder of each project that a build compiles: local ones, repositories and unpacked archives."""
         for package in self.lock.packages:
             if package.is_project and package.path is not None:
                 yield package.path
@@ -196,17 +197,17 @@ class _House:
         try:
             if archive.name.endswith(".zip"):
                 with zipfile.ZipFile(archive) as zipped:
-                    zipped.extractall(target)  # noqa: S202  # zipfile leaves out what would leave the folder
+                    zipped.extractall(target)  # noqa: S202  # zipfile removes parts that would leave the directory
             else:
                 with tarfile.open(archive) as tar:
                     tar.extractall(target, filter="data")
             return next(target.glob("*/"))
         except (tarfile.TarError, zipfile.BadZipFile, StopIteration) as error:
-            finding = Finding(display(archive), f"it is no source distribution: {error}", "lock another version")
-            raise VendorError("a source distribution cannot be read", [finding]) from error
+            finding = Finding(display(archive), f"it is not a source distribution: {error}", "lock another version")
+            raise VendorError("cannot read a source distribution", [finding]) from error
 
     def take_build_requirements(self, project: Path) -> dict[str, str]:
-        """Download what a project's [build-system] requires, and what its backend asks for beside that."""
+        """Download what a project's [build-system] requires, and what its backend asks for in addition."""
         file = project / "pyproject.toml"
         table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
         system: dict[str, Any] = {**_LEGACY, **table.get("build-system", {})}
@@ -224,7 +225,7 @@ class _House:
 
     @contextmanager
     def _environment(self, text: str, files: dict[str, Archived]) -> Iterator[Path]:
-        """Provide the Python of an environment that has a build's requirements, from the folder."""
+        """Yield the Python of an environment with the requirements of a build, installed from the directory."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as name:
             env = Path(name) / "env"
             python = uv.python_of(env)
@@ -238,11 +239,11 @@ class _House:
                     source = PackageSource(wheelhouse=self.directory)
                     uv.install_lock(lock, python=python, source=source, moment=self.moment)
             except uv.Failure as failure:
-                raise failure.become(VendorError, "what a build requires cannot be installed") from failure
+                raise failure.become(VendorError, "cannot install the requirements of a build") from failure
             yield python
 
     def _asked(self, project: Path, system: dict[str, Any], python: Path) -> list[str]:
-        """Return what a build backend asks for when it is run."""
+        """Return the additional requirements that a build backend reports."""
         paths = [str(project / each) for each in system.get("backend-path", ())]
         try:
             said = run(
@@ -253,13 +254,13 @@ class _House:
             )
             return [str(each) for each in json.loads(said.stdout.splitlines()[-1])]
         except (ProcessError, ValueError, IndexError, TypeError) as error:
-            finding = Finding(display(project), "its build backend does not say what it requires", "does it build?")
-            raise VendorError("a local project cannot be prepared", [finding]) from error
+            finding = Finding(display(project), "its build backend cannot report its requirements", "does it build?")
+            raise VendorError("cannot vendor the build requirements of a local project", [finding]) from error
 
     def take_launcher(self, cache: Cache) -> dict[str, str]:
-        """Copy the compiled launcher into the folder, unless onebin carries it or there is none."""
+        """Copy the compiled launcher into the directory, unless onebin ships it or there is none."""
         platform = self.python.platform
-        if not launcher.exists_for(platform) or launcher.is_carried(platform):
+        if not launcher.exists_for(platform) or launcher.is_included(platform):
             return {}
         file = launcher.find(platform, cache, source=PackageSource())
         copy2(file, self.directory / file.name)
