@@ -1,4 +1,4 @@
-"""What the launcher does at each start, and what it does about everything that can be in its way."""
+"""What the launcher does at each start, and how it copes with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
 SOURCE = Path(__file__).parents[2] / "src" / "onebin" / "launcher" / "native"
-# Without these, nothing is left but a private directory for each run.
+# Without these variables, every run needs a private directory.
 NO_CACHE: dict[str, str | None] = {"ONEBIN_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": None}
-# What a program finds in its environment besides what the caller put there; docs/launcher.md has the list.
+# The variables that the launcher adds to the environment; docs/launcher.md has the list.
 GIVEN = {
     "LD_LIBRARY_PATH",
     "_ONEBIN_ARGV0",
@@ -57,13 +57,13 @@ GIVEN = {
     "_PYI_PARENT_PROCESS_LEVEL",
     "_PYI_LINUX_PROCESS_NAME",
 }
-DICE = random.Random(5)  # noqa: S311  # the same in every run, and no secret
+DICE = random.Random(5)  # noqa: S311  # the same in every run, not a secret
 BIG = {f"_internal/lib/part{number}": DICE.randbytes(100_000) for number in range(60)}
 
 
 @pytest.fixture(scope="session")
 def launcher_file(shared: Path, request: pytest.FixtureRequest) -> Path:
-    """Return the launcher of this platform, or of the one that is asked for if the kernel can run that."""
+    """Return the launcher of this platform, or of the one given with --launcher if the kernel can run it."""
     platform = request.config.getoption("--launcher")
     found = find_launcher(shared / "cache", platform)
     try:
@@ -71,13 +71,13 @@ def launcher_file(shared: Path, request: pytest.FixtureRequest) -> Path:
     except OSError:
         if platform is None:
             raise
-        pytest.skip(f"this machine runs nothing of {platform}: it needs qemu's user mode")
+        pytest.skip(f"this machine cannot run programs for {platform}: it needs qemu's user mode")
     return found
 
 
 @pytest.fixture
 def make(tmp_path: Path, launcher_file: Path) -> Callable[..., Launched]:
-    """Return a function that makes an artifact from the name of a bundle and files of its payload."""
+    """Return a function that makes an artifact from a bundle name and the files of its payload."""
 
     def made(
         name: str = "tiny", files: Mapping[str, bytes] | None = None, *, version: str = "1", folder: Path = tmp_path
@@ -95,19 +95,19 @@ def make(tmp_path: Path, launcher_file: Path) -> Callable[..., Launched]:
 
 @pytest.fixture
 def tiny(make: Callable[..., Launched]) -> Launched:
-    """Return a small artifact that was never started."""
+    """Return a small artifact that has never been started."""
     return make()
 
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """Return a directory that everybody may enter, unlike pytest's own."""
+    """Return a directory that everyone may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
-# A disk of its own for the cache, whose journal waits longer than any test: what is not asked for is not written yet.
+# A separate disk for the cache. Its journal interval is longer than any test, so only synced data is on the disk.
 DISK = """truncate -s 64M {image}
 mkfs.ext4 -q {image}
 mount -o loop,commit=300 {image} {cache}
@@ -116,8 +116,8 @@ mount -o loop,commit=300 {image} {cache}
 # The program gets what it would get without a launcher -----------------------------------------------------------
 
 
-def test_a_first_start_unpacks_and_later_ones_do_not(tiny: Launched) -> None:
-    """The second start runs the very files of the first and reads no byte of the payload, which may be rubbish then."""
+def test_first_start_unpacks_and_later_starts_do_not(tiny: Launched) -> None:
+    """The second start runs the files that the first one unpacked, and does not read the payload."""
     home = tiny.home()
     before = (home / "tiny").stat()
     offset, size = payload_of(tiny.file)
@@ -131,8 +131,8 @@ def test_a_first_start_unpacks_and_later_ones_do_not(tiny: Launched) -> None:
     assert home.name.startswith("tiny-")
 
 
-def test_what_was_packed_is_unpacked(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
-    """Links, folders with nothing in them, long names, executable bits, big and empty files: as in the frozen tree."""
+def test_unpacked_tree_equals_packed_tree(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
+    """Links, empty folders, long names, executable bits, and large and empty files are as in the frozen tree."""
     deep = "/".join(["_internal", *["d" * 200] * 5])
     artifact = make(files={"_internal/empty": b"", f"{deep}/file": DICE.randbytes(3_000_000), "_internal/tool": b"#!"})
     tree = tmp_path / "trees" / "tiny" / "1"
@@ -145,7 +145,7 @@ def test_what_was_packed_is_unpacked(make: Callable[..., Launched], tmp_path: Pa
 
 
 def _facts(tree: Path) -> dict[str, tuple[str, bool, bytes]]:
-    """Return what is in a tree: each path with the target of a link, the executable bit, the content."""
+    """Return each path in a tree with its link target, executable bit and content."""
     facts = {}
     for path in tree.rglob("*"):
         link = str(path.readlink()) if path.is_symlink() else ""
@@ -156,8 +156,8 @@ def _facts(tree: Path) -> dict[str, tuple[str, bool, bytes]]:
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_the_program_is_called_as_the_artifact_was(tiny: Launched, tmp_path: Path, env: dict[str, str | None]) -> None:
-    """Its arguments, first word, input, directory and process number are the caller's; it knows the artifact's file."""
+def test_program_is_started_like_the_artifact(tiny: Launched, tmp_path: Path, env: dict[str, str | None]) -> None:
+    """Arguments, argv[0], input, working directory and process ID are kept; the program knows the artifact's file."""
     arguments = ["", "two words", "ä€", "-x", "*"]
     assert tiny.says('printf "<%s>" "$@"', "me", *arguments, env=env) == "<><two words><ä€><-x><*>"
     assert tiny.says("cat; pwd", env=env, stdin="in\n", cwd=tmp_path) == f"in\n{tmp_path}"
@@ -174,8 +174,8 @@ def test_the_program_is_called_as_the_artifact_was(tiny: Launched, tmp_path: Pat
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_the_program_ends_as_it_ends(tiny: Launched, env: dict[str, str | None]) -> None:
-    """Exit codes and deadly signals are seen by the caller, and a private directory is gone soon after."""
+def test_exit_code_and_signal_reach_the_caller(tiny: Launched, env: dict[str, str | None]) -> None:
+    """The caller sees the program's exit code or fatal signal, and a private directory is removed soon after."""
     assert tiny.start("exit 0", env=env).code == 0
     assert tiny.start("exit 3", env=env).code == 3
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
@@ -183,8 +183,8 @@ def test_the_program_ends_as_it_ends(tiny: Launched, env: dict[str, str | None])
     tiny.wait_for_no_temporary()
 
 
-def test_the_environment_is_the_callers(tiny: Launched) -> None:
-    """Nothing is taken away or changed, and nothing is added but what is documented."""
+def test_environment_is_passed_on(tiny: Launched) -> None:
+    """Nothing is removed or changed, and only the documented variables are added."""
     extra = {"ODD": "a\nb=c", "EMPTY": "", "HOME": "/nowhere/at all"}
     found = dict(line.split("=", 1) for line in tiny.says("env -0", env=extra).rstrip("\0").split("\0"))
     for shells in ("_", "PWD", "SHLVL", "OLDPWD"):
@@ -193,8 +193,8 @@ def test_the_environment_is_the_callers(tiny: Launched) -> None:
     assert set(found) - set(tiny.environment(extra)) == GIVEN
 
 
-def test_a_library_path_of_the_caller_is_kept(tiny: Launched) -> None:
-    """However long it is, it stands behind the artifact's own, and the program can find out what it was."""
+def test_library_path_of_the_caller_is_kept(tiny: Launched) -> None:
+    """However long, it follows the artifact's own path, and the program can find out the original value."""
     longest = "/" + "x" * 20_000
     shown = tiny.says('echo "$LD_LIBRARY_PATH"; echo "$LD_LIBRARY_PATH_ORIG"', env={"LD_LIBRARY_PATH": longest})
     own, original = shown.splitlines()
@@ -204,8 +204,8 @@ def test_a_library_path_of_the_caller_is_kept(tiny: Launched) -> None:
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_any_umask_will_do(tiny: Launched, mask: int, env: dict[str, str | None]) -> None:
-    """What is unpacked is for the user alone whatever the caller's mask, and the program has that mask again."""
+def test_unpacked_files_are_private_under_any_umask(tiny: Launched, mask: int, env: dict[str, str | None]) -> None:
+    """Only the user can access what is unpacked, whatever the caller's umask, and the program gets that umask back."""
     script = 'umask; ls -ld "${LD_LIBRARY_PATH%/*}" "$LD_LIBRARY_PATH/data"'
     for _ in range(2):
         shown = tiny.says(script, env=env, umask=mask).splitlines()
@@ -214,8 +214,8 @@ def test_any_umask_will_do(tiny: Launched, mask: int, env: dict[str, str | None]
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_no_file_descriptor_but_the_locks_is_inherited(tiny: Launched, env: dict[str, str | None]) -> None:
-    """The first three are the caller's, and there is one more: that of the lock, far away."""
+def test_only_the_lock_adds_a_file_descriptor(tiny: Launched, env: dict[str, str | None]) -> None:
+    """The program gets the caller's standard streams and one more descriptor, numbered 100 or more: the lock."""
     held, *rows = tiny.says('echo "$_ONEBIN_HELD"; exec ls -l /proc/self/fd', env=env).splitlines()
     links = dict(row.split(" -> ") for row in rows if " -> " in row)
     found = {number.split()[-1]: target for number, target in links.items() if not target.startswith("/proc/")}
@@ -228,9 +228,9 @@ def test_no_file_descriptor_but_the_locks_is_inherited(tiny: Launched, env: dict
 def test_closed_standard_streams_stay_closed(
     tiny: Launched, tmp_path: Path, closed: str, request: pytest.FixtureRequest
 ) -> None:
-    """A caller who closed standard streams gets no file of the launcher's in their place."""
+    """If the caller closed standard streams, no file of the launcher takes their place."""
     if request.config.getoption("--launcher"):
-        pytest.skip("an emulator opens files of its own")
+        pytest.skip("the emulator opens files of its own")
     script = f"ls /proc/$$/fd > {tmp_path}/fds 2>/dev/null; true"
     for _ in range(2):
         subprocess.run(
@@ -241,8 +241,8 @@ def test_closed_standard_streams_stay_closed(
         assert not gone & shown
 
 
-def test_trace_says_where_time_goes(tiny: Launched) -> None:
-    """With ONEBIN_TRACE, standard error has a line for each step, with the time."""
+def test_trace_reports_each_step(tiny: Launched) -> None:
+    """With ONEBIN_TRACE, each step is a line with its time on standard error."""
     started = tiny.start("exit 0", env={"ONEBIN_TRACE": "1"})
     assert [line.split(" ")[2] for line in started.err.splitlines()] == ["launcher:"] * 3
     assert "unpacked into" in started.err
@@ -251,8 +251,8 @@ def test_trace_says_where_time_goes(tiny: Launched) -> None:
 # Where the payload goes -----------------------------------------------------------------------------------------
 
 
-def test_the_caches_are_asked_in_their_order(tiny: Launched, tmp_path: Path) -> None:
-    """ONEBIN_CACHE_DIR wins, then XDG_CACHE_HOME, then HOME; each is made if its directory is not there."""
+def test_caches_are_tried_in_order(tiny: Launched, tmp_path: Path) -> None:
+    """ONEBIN_CACHE_DIR comes first, then XDG_CACHE_HOME, then HOME; a missing cache directory is created."""
     env: dict[str, str | None] = {
         "ONEBIN_CACHE_DIR": str(tmp_path / "own" / "deep"),
         "XDG_CACHE_HOME": str(tmp_path / "xdg"),
@@ -270,8 +270,8 @@ def test_the_caches_are_asked_in_their_order(tiny: Launched, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("path", ["relative/cache", "", "."])
-def test_a_relative_cache_is_ignored(tiny: Launched, tmp_path: Path, path: str) -> None:
-    """A relative path would mean another cache in each working directory; the XDG specification forbids it."""
+def test_relative_cache_path_is_ignored(tiny: Launched, tmp_path: Path, path: str) -> None:
+    """A relative path would mean a different cache in every working directory, and the XDG specification forbids it."""
     (tmp_path / "here").mkdir()
     env = {"ONEBIN_CACHE_DIR": path, "XDG_CACHE_HOME": path, "HOME": str(tmp_path / "here"), "PWD": str(tmp_path)}
     home = Path(tiny.says('echo "$LD_LIBRARY_PATH"', env=env, cwd=tmp_path)).parent
@@ -280,23 +280,23 @@ def test_a_relative_cache_is_ignored(tiny: Launched, tmp_path: Path, path: str) 
 
 
 def _runs_privately(tiny: Launched, env: Mapping[str, str | None], **options: object) -> None:
-    """Expect that the program runs in a private directory that is soon gone."""
+    """Expect the program to run in a private directory that is removed soon after."""
     shown = tiny.says('echo "$LD_LIBRARY_PATH"; cat "$LD_LIBRARY_PATH/data"', env=env, **options)
     assert Path(shown.splitlines()[0]).parent.parent == tiny.temporary
     assert shown.endswith("\ndata")
     tiny.wait_for_no_temporary()
 
 
-def test_without_a_home_a_private_directory_will_do(tiny: Launched, tmp_path: Path) -> None:
-    """No HOME, or one that is not there: the artifact runs, and makes no home directory."""
+def test_private_directory_is_used_without_a_home(tiny: Launched, tmp_path: Path) -> None:
+    """If HOME is unset or does not exist, the artifact still runs, and does not create a home directory."""
     _runs_privately(tiny, NO_CACHE)
     _runs_privately(tiny, {**NO_CACHE, "HOME": ""})
     _runs_privately(tiny, {**NO_CACHE, "HOME": str(tmp_path / "nonexistent")})
     assert not (tmp_path / "nonexistent").exists()
 
 
-def test_a_cache_that_others_may_write_is_not_used(tiny: Launched) -> None:
-    """Somebody who may write there could have put another program in our place."""
+def test_cache_writable_by_others_is_not_used(tiny: Launched) -> None:
+    """Another user who can write to the cache could have replaced the program."""
     for mode in (0o777, 0o770, 0o702):
         tiny.entries.mkdir(parents=True, exist_ok=True)
         tiny.entries.chmod(mode)
@@ -304,8 +304,8 @@ def test_a_cache_that_others_may_write_is_not_used(tiny: Launched) -> None:
         assert tiny.unpacked() == []
 
 
-def test_an_entry_that_others_may_write_is_not_used(tiny: Launched) -> None:
-    """The same for the directory of this very payload."""
+def test_entry_writable_by_others_is_not_used(tiny: Launched) -> None:
+    """The same applies to the directory of this payload."""
     home = tiny.home()
     home.chmod(0o777)
     _runs_privately(tiny, {})
@@ -313,8 +313,8 @@ def test_an_entry_that_others_may_write_is_not_used(tiny: Launched) -> None:
     assert tiny.home() == home
 
 
-def test_another_users_directory_is_not_used(tiny: Launched) -> None:
-    """A directory of somebody else in the place of the cache, or of the entry, is left alone."""
+def test_directory_of_another_user_is_not_used(tiny: Launched) -> None:
+    """If the cache or the entry belongs to another user, it is left alone."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a directory away")
     home = tiny.home()
@@ -326,8 +326,8 @@ def test_another_users_directory_is_not_used(tiny: Launched) -> None:
 
 
 @pytest.mark.parametrize("planted", ["artifacts", "entry", "lock"])
-def test_a_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path, planted: str) -> None:
-    """A link in the place of anything that is the launcher's own leads nowhere; what it points to stays as it is."""
+def test_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path, planted: str) -> None:
+    """A link in place of the cache, the entry or the lock file is not followed, and its target is not changed."""
     home = tiny.home()
     shutil.rmtree(home)
     elsewhere = tmp_path / "elsewhere"
@@ -345,14 +345,14 @@ def test_a_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path,
 
 
 @pytest.mark.parametrize("options", ["size=64k", "ro", "noexec"])
-def test_a_cache_that_will_not_do_is_passed_over(tiny: Launched, options: str) -> None:
-    """Full, read-only, or mounted so that nothing may be executed: the next place is taken."""
+def test_unusable_cache_is_skipped(tiny: Launched, options: str) -> None:
+    """If the cache is full, read-only or mounted noexec, the next place is used."""
     tiny.cache.mkdir(mode=0o700)
     _runs_privately(tiny, {}, under=mounting(f"-t tmpfs -o mode=700,{options} tmpfs {tiny.cache}"))
 
 
-def test_an_unpacked_entry_is_used_though_nothing_can_be_written(tiny: Launched) -> None:
-    """A cache that became read-only since serves what it holds."""
+def test_read_only_cache_still_serves_its_entries(tiny: Launched) -> None:
+    """A cache that has become read-only still serves the entries in it."""
     tiny.cache.mkdir(mode=0o700)
     under = mounting(f"-t tmpfs -o mode=700 tmpfs {tiny.cache}")
     again = f'"{tiny.file}" -c "echo \\$LD_LIBRARY_PATH" && mount -o remount,ro {tiny.cache}; exec "$0" "$@"'
@@ -364,15 +364,15 @@ def test_an_unpacked_entry_is_used_though_nothing_can_be_written(tiny: Launched)
 @pytest.mark.parametrize(
     ("options", "reason"), [("size=64k", "No space left"), ("ro", "Read-only"), ("noexec", "Permission denied")]
 )
-def test_no_place_at_all_is_one_clear_error(
+def test_error_names_every_unusable_place(
     make: Callable[..., Launched], public: Path, options: str, reason: str
 ) -> None:
-    """If no place will do, each is named with its reason, and the remedy with them."""
+    """If no place is usable, the error names each of them with its reason, and a remedy."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount over /tmp and /var/tmp")
     artifact = make(folder=public)
     mount = f"-t tmpfs -o mode=1777,{options} tmpfs"
-    # The file goes where no mount hides it.
+    # Copy the file to where no mount hides it.
     copying = ["sh", "-c", 'cp "$0" /mnt/tiny && exec "$@"', str(artifact.file)]
     under = [*mounting("-t tmpfs tmpfs /mnt"), *copying]
     inner = f"mount {mount} /tmp && mount {mount} /var/tmp && exec /mnt/tiny -c 'echo ran'"
@@ -395,7 +395,7 @@ def test_no_place_at_all_is_one_clear_error(
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_simultaneous_first_starts_all_succeed(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
-    """Twenty at once: each runs the program, and there is one entry and no draft afterwards."""
+    """Of twenty starts at once, each runs the program, and one entry and no draft remain."""
     big = make(files=BIG)
     processes = [big.popen('ls "$LD_LIBRARY_PATH/lib" | wc -l', env=env) for _ in range(20)]
     for process in processes:
@@ -406,8 +406,8 @@ def test_simultaneous_first_starts_all_succeed(make: Callable[..., Launched], en
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_a_killed_first_start_is_repaired(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
-    """After kill -9 at any moment the next start runs the whole program, and leaves no litter."""
+def test_killed_first_start_is_repaired(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
+    """After kill -9 at any moment, the next start runs the complete program and leaves no draft behind."""
     big = make(files=BIG)
     begun = time.monotonic()
     big.says("exit 0")
@@ -424,8 +424,8 @@ def test_a_killed_first_start_is_repaired(make: Callable[..., Launched], env: di
 
 
 @pytest.mark.parametrize("lost", ["tiny", "", "everything"])
-def test_an_entry_without_its_program_is_made_anew(tiny: Launched, lost: str) -> None:
-    """Somebody who tidied up in the cache costs one more unpacking."""
+def test_entry_without_its_program_is_unpacked_again(tiny: Launched, lost: str) -> None:
+    """If someone cleans up the cache by hand, the next start unpacks again."""
     home = tiny.home()
     if lost == "tiny":
         (home / lost).unlink()
@@ -437,8 +437,8 @@ def test_an_entry_without_its_program_is_made_anew(tiny: Launched, lost: str) ->
     assert tiny.unpacked() == [home]
 
 
-def test_a_removal_meanwhile_is_waited_for(tiny: Launched) -> None:
-    """A start that comes while somebody removes the entry does not run half of it."""
+def test_start_waits_for_a_removal_in_progress(tiny: Launched) -> None:
+    """A start during the removal of its entry does not run half of it."""
     for _ in range(10):
         home = tiny.home()
         script = (
@@ -454,10 +454,10 @@ def test_a_removal_meanwhile_is_waited_for(tiny: Launched) -> None:
     assert tiny.unpacked() == [home]
 
 
-def test_a_first_start_outlives_a_power_failure(make: Callable[..., Launched], tmp_path: Path) -> None:
-    """What is on the disk when the program begins is all of it, if the power fails then; no later start unpacks again.
+def test_first_start_survives_a_power_failure(make: Callable[..., Launched], tmp_path: Path) -> None:
+    """When the program starts, its complete entry is on the disk, so no later start unpacks again.
 
-    The disk's image is copied at that moment, before the system writes what nobody asked it to write.
+    To simulate a power failure, the disk's image is copied at that moment, when only synced data has been written.
     """
     if shutil.which("mkfs.ext4") is None:
         pytest.skip("this machine cannot make a disk: no mkfs.ext4")
@@ -484,8 +484,8 @@ def _aged(path: Path, seconds: int) -> None:
     os.utime(path, (time.time() - seconds, time.time() - seconds))
 
 
-def test_old_versions_are_removed_down_to_three(make: Callable[..., Launched]) -> None:
-    """The version that is started and the two that were used last stay; the rest goes when a new one is unpacked."""
+def test_three_versions_are_kept(make: Callable[..., Launched]) -> None:
+    """Unpacking a new version removes all others except the two used most recently."""
     homes = []
     for number in range(5):
         homes.append(make(version=str(number + 1)).home())
@@ -493,8 +493,8 @@ def test_old_versions_are_removed_down_to_three(make: Callable[..., Launched]) -
     assert [home.exists() for home in homes] == [False, False, True, True, True]
 
 
-def test_a_version_in_use_is_never_removed(make: Callable[..., Launched]) -> None:
-    """A program that runs keeps its files, however old they are."""
+def test_version_in_use_is_never_removed(make: Callable[..., Launched]) -> None:
+    """A running program keeps its files, however old they are."""
     oldest = make()
     running = oldest.popen('echo "$LD_LIBRARY_PATH"; read line; cat "$LD_LIBRARY_PATH/data"')
     home = Path(running.stdout.readline().decode().strip()).parent
@@ -508,8 +508,8 @@ def test_a_version_in_use_is_never_removed(make: Callable[..., Launched]) -> Non
     assert not home.exists()
 
 
-def test_bundles_with_similar_names_leave_each_other_alone(make: Callable[..., Launched]) -> None:
-    """What belongs to a bundle is known by its whole name, not by how it begins."""
+def test_bundles_with_similar_names_do_not_affect_each_other(make: Callable[..., Launched]) -> None:
+    """Entries are matched by the bundle's whole name, not by a prefix."""
     names = ["a", "a-b", "a-" + "0" * 32, "aa", "a-" + "0" * 32 + "-" + "0" * 32]
     homes = [make(name).home() for name in names]
     for home in homes:
@@ -519,8 +519,8 @@ def test_bundles_with_similar_names_leave_each_other_alone(make: Callable[..., L
     assert [home.exists() for home in homes] == [False, True, True, True, True]
 
 
-def test_the_cache_command_knows_what_runs(make: Callable[..., Launched], onebin: Onebin, tmp_path: Path) -> None:
-    """`onebin cache` lists what is unpacked, says what runs, and removes the rest; a word picks some of it."""
+def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin cache` lists what is unpacked and what is in use, and removes the rest, or only the named entries."""
     one, two = make("one"), make("two")
     running = one.popen("echo up; read line", env={})
     running.stdout.readline()
@@ -553,10 +553,10 @@ def test_the_cache_command_knows_what_runs(make: Callable[..., Launched], onebin
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_a_child_shares_the_tree_of_its_parent(
+def test_child_shares_the_tree_of_its_parent(
     make: Callable[..., Launched], tmp_path: Path, env: dict[str, str | None]
 ) -> None:
-    """Worker processes compare paths, so a child of the same payload runs where its parent does, whatever its HOME."""
+    """A child with the same payload runs in its parent's tree whatever its HOME: worker processes compare paths."""
     tiny, other = make(), make(version="2")
     script = f"""
         own='echo "$_ONEBIN_TREE"'
@@ -571,8 +571,8 @@ def test_a_child_shares_the_tree_of_its_parent(
     tiny.wait_for_no_temporary()
 
 
-def test_a_tree_that_is_named_from_outside_must_be_fit(tiny: Launched, tmp_path: Path) -> None:
-    """Of another payload, without its program, a link, or writable for others: it is not shared."""
+def test_unsuitable_tree_from_the_environment_is_ignored(tiny: Launched, tmp_path: Path) -> None:
+    """A tree of another payload, without its program, behind a link, or writable by others is not shared."""
     home = tiny.home()
     link, empty, foreign = (tmp_path / each / home.name for each in ("link", "empty", "foreign"))
     for path in (link, empty, foreign):
@@ -585,8 +585,8 @@ def test_a_tree_that_is_named_from_outside_must_be_fit(tiny: Launched, tmp_path:
         assert tiny.says('echo "$LD_LIBRARY_PATH"', env={"_ONEBIN_TREE": str(path)}) == f"{home}/_internal"
 
 
-def test_private_directories_of_the_dead_are_removed(tiny: Launched) -> None:
-    """What nobody was left to remove goes at the next private start; what a running program uses stays."""
+def test_leftover_private_directories_are_removed(tiny: Launched) -> None:
+    """The next private start removes directories left behind by killed processes, but not those in use."""
     dead = tiny.temporary / f"onebin-{os.geteuid()}-abcdef"
     halfway = tiny.temporary / f".onebin-{os.geteuid()}-abcdef.old"
     young = tiny.temporary / f"onebin-{os.geteuid()}-ghijkl"
@@ -602,11 +602,11 @@ def test_private_directories_of_the_dead_are_removed(tiny: Launched) -> None:
     assert [path.exists() for path in (dead, halfway, young, others, home)] == [False, False, True, True, True]
     out, _ = running.communicate(b"\n", timeout=60)
     assert out == b"data\n"
-    wait_until(lambda: not home.exists(), "the private directory stays")
+    wait_until(lambda: not home.exists(), "the private directory was not removed")
 
 
-def test_a_signal_reaches_a_private_program(tiny: Launched) -> None:
-    """SIGTERM to the artifact is the program's own to answer, and the directory goes with it, answer or not."""
+def test_signal_reaches_the_program_in_a_private_directory(tiny: Launched) -> None:
+    """The program receives SIGTERM sent to the artifact, and the directory is removed whether it handles it or not."""
     for script, expected in [('trap "exit 7" TERM; echo up; read line', 7), ("echo up; read line", -signal.SIGTERM)]:
         running = tiny.popen(script, env=NO_CACHE)
         running.stdout.readline()
@@ -616,8 +616,8 @@ def test_a_signal_reaches_a_private_program(tiny: Launched) -> None:
         tiny.wait_for_no_temporary()
 
 
-def test_ctrl_c_reaches_a_private_program(tiny: Launched) -> None:
-    """Ctrl-C on a terminal is the program's to answer, once; and the directory goes."""
+def test_ctrl_c_reaches_the_program_in_a_private_directory(tiny: Launched) -> None:
+    """The program receives Ctrl-C on a terminal exactly once, and the directory is removed."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(  # noqa: S606  # a list of arguments, no shell
@@ -641,14 +641,14 @@ def test_ctrl_c_reaches_a_private_program(tiny: Launched) -> None:
     tiny.wait_for_no_temporary()
 
 
-def test_nobody_waits_for_the_one_who_cleans_up(tiny: Launched) -> None:
-    """The process that removes a private directory keeps no pipe open, and is no child of the program."""
+def test_cleanup_daemon_does_not_delay_the_caller(tiny: Launched) -> None:
+    """The daemon that removes a private directory keeps no pipe open and is not a child of the program."""
     began = tiny.popen("echo up; exec sleep 60", env=NO_CACHE)
     began.stdout.readline()
     children = Path(f"/proc/{began.pid}/task/{began.pid}/children")
     assert not children.exists() or children.read_text() == ""
     began.kill()
-    assert began.communicate(timeout=60) == (b"", b"")  # would wait for ever if anybody else had them open
+    assert began.communicate(timeout=60) == (b"", b"")  # would block forever if another process had the pipes open
     tiny.wait_for_no_temporary()
 
 
@@ -662,10 +662,8 @@ def _nothing_was_written(artifact: Launched) -> None:
 
 @pytest.mark.parametrize("place", [0, 4, 0.01, 0.3, 0.5, 0.9, 1])
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_a_tampered_payload_does_not_run(
-    make: Callable[..., Launched], place: float, env: dict[str, str | None]
-) -> None:
-    """One bit of the payload is enough, and nothing of it stays on the disk."""
+def test_tampered_payload_does_not_run(make: Callable[..., Launched], place: float, env: dict[str, str | None]) -> None:
+    """One changed bit is enough, and nothing of the payload stays on the disk."""
     artifact = make(files=dict(list(BIG.items())[:3]))
     content = bytearray(artifact.file.read_bytes())
     offset, size = payload_of(artifact.file)
@@ -675,8 +673,8 @@ def test_a_tampered_payload_does_not_run(
     _nothing_was_written(artifact)
 
 
-def test_a_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) -> None:
-    """Cut off anywhere behind the launcher, it says that it is damaged."""
+def test_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) -> None:
+    """An artifact truncated anywhere after the launcher says that it is damaged."""
     content, start = tiny.file.read_bytes(), launcher_file.stat().st_size
     edges = [start, start + 1, len(content) - TRAILER.size, len(content) - 1]
     for length in [*edges, *DICE.sample(range(start, len(content)), 20)]:
@@ -687,15 +685,15 @@ def test_a_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) 
     _nothing_was_written(tiny)
 
 
-# What the launcher reads of the trailer for a small payload called tiny: digest, offset and size, the loader's first
-# byte, the name with its end, the magic.
+# The bytes of the trailer that the launcher reads, for a small payload called tiny: digest, offset and size, the
+# loader's first byte, the name with its NUL, and the magic.
 READ = [*range(32), *range(96, 112), 120, *range(184, 189), *range(440, 448)]
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.one_of(st.sampled_from(READ), st.integers(0, TRAILER.size - 1)), flip=st.integers(1, 255))
-def test_a_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> None:
-    """What the launcher reads is refused if any byte of it is wrong; what it does not read does no harm."""
+def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> None:
+    """A wrong byte that the launcher reads is an error; a wrong byte that it does not read has no effect."""
     whole = tiny.file.read_bytes()
     content = bytearray(whole)
     content[len(content) - TRAILER.size + place] ^= flip
@@ -712,15 +710,15 @@ def test_a_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -
         assert (started.code, started.out, started.err) == (0, "ran\n", "")
 
 
-def test_a_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], public: Path) -> None:
-    """With rights that its user has not, it runs nothing that the user may change, nor asks the user for the place."""
+def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], public: Path) -> None:
+    """With more rights than its user, it runs nothing that the user can change and ignores the user's variables."""
     as_other = as_nobody()
     artifact = make(folder=public)
     artifact.file.chmod(0o4755)
     for path in (artifact.cache, artifact.temporary):
         path.mkdir(mode=0o700, exist_ok=True)
         os.chown(path, NOBODY, NOBODY)
-    # The dynamic loader drops LD_LIBRARY_PATH here, as it must.
+    # The dynamic loader removes LD_LIBRARY_PATH from setuid programs.
     script = 'id -u; home="${_PYI_ARCHIVE_FILE%/*}"; ls -ld "$home"; cat "$home/_internal/data"'
     command = [str(artifact.file), "-p", "-c", script]
     done = subprocess.run(
@@ -734,11 +732,11 @@ def test_a_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], pub
     assert listing.split()[2] == "root"
     assert Path(listing.split()[-1]).name.startswith("onebin-0-")
     assert list(artifact.cache.iterdir()) == list(artifact.temporary.iterdir()) == []
-    wait_until(lambda: not Path(listing.split()[-1]).exists(), "the private directory stays")
+    wait_until(lambda: not Path(listing.split()[-1]).exists(), "the private directory was not removed")
 
 
-def test_an_artifact_that_may_not_be_read_says_so(make: Callable[..., Launched], public: Path) -> None:
-    """A file that may be executed but not read cannot unpack itself."""
+def test_unreadable_artifact_says_so(make: Callable[..., Launched], public: Path) -> None:
+    """A file that can be executed but not read cannot unpack itself, and says why."""
     artifact = make(folder=public)
     artifact.file.chmod(0o711)
     under = as_nobody() if os.geteuid() == 0 else unprivileged()
@@ -751,8 +749,8 @@ def test_an_artifact_that_may_not_be_read_says_so(make: Callable[..., Launched],
 
 
 @pytest.mark.parametrize("name", ["two words", "naïve-日本", "n" * 200, "-dash", "$HOME", "a'b\"c"])
-def test_names_may_be_odd(make: Callable[..., Launched], tmp_path: Path, name: str) -> None:
-    """Spaces, letters of any script, long names: in the file's path as well as in the bundle's name."""
+def test_unusual_names_work(make: Callable[..., Launched], tmp_path: Path, name: str) -> None:
+    """Spaces, quotes, letters of any script and long names work in the file's path and in the bundle's name."""
     folder = tmp_path / name
     folder.mkdir()
     artifact = make(name, folder=folder)
@@ -761,8 +759,8 @@ def test_names_may_be_odd(make: Callable[..., Launched], tmp_path: Path, name: s
     assert len(artifact.unpacked()) == 1
 
 
-def test_an_artifact_may_be_started_through_a_link(tiny: Launched, tmp_path: Path) -> None:
-    """The host knows the real file; the first word is the one that the user typed."""
+def test_artifact_can_be_started_through_a_link(tiny: Launched, tmp_path: Path) -> None:
+    """The host sees the real file; argv[0] is what the user typed."""
     link = tmp_path / "bin" / "other-name"
     link.parent.mkdir()
     link.symlink_to(tiny.file)
@@ -771,8 +769,8 @@ def test_an_artifact_may_be_started_through_a_link(tiny: Launched, tmp_path: Pat
     assert shown.splitlines() == [str(tiny.file), str(link)]
 
 
-def test_an_artifact_found_on_the_path_runs(tiny: Launched) -> None:
-    """Started by its name alone."""
+def test_artifact_on_the_path_runs(tiny: Launched) -> None:
+    """The artifact can be started by its name if its folder is on PATH."""
     path = f"{tiny.file.parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["env", "tiny", "-c", 'echo "$_ONEBIN_ARTIFACT"'],
@@ -785,22 +783,22 @@ def test_an_artifact_found_on_the_path_runs(tiny: Launched) -> None:
     assert done.stdout.strip() == str(tiny.file)
 
 
-def test_no_proc_is_needed(tiny: Launched) -> None:
-    """Where /proc is not mounted, the system tells by other means which file this is."""
+def test_proc_is_not_needed(tiny: Launched) -> None:
+    """Without /proc, the launcher finds its own file by other means."""
     under = mounting("-t tmpfs tmpfs /proc")
     for _ in range(2):
         assert tiny.says('echo "$_ONEBIN_ARTIFACT"', under=under) == str(tiny.file)
 
 
-def test_many_artifacts_start_at_once(make: Callable[..., Launched]) -> None:
-    """First starts of different versions wait for each other, and none removes what another one runs."""
+def test_different_versions_start_at_once(make: Callable[..., Launched]) -> None:
+    """First starts of different versions wait for each other, and none removes a version that is running."""
     versions = [make(version=str(number)) for number in range(2, 10)]
     with ThreadPoolExecutor(len(versions)) as pool:
         shown = list(pool.map(lambda each: each.says('sleep 0.2; cat "$LD_LIBRARY_PATH/version"'), versions))
     assert shown == [str(number) for number in range(2, 10)]
 
 
-def test_the_launcher_stays_small() -> None:
-    """What every start runs can be read in one sitting: 600 lines with their comments."""
+def test_launcher_stays_small() -> None:
+    """The code that every start runs has at most 600 lines, comments included."""
     lines = {file.name: len(file.read_text("utf-8").splitlines()) for file in SOURCE.iterdir()}
     assert sum(lines.values()) <= 600, lines

@@ -1,4 +1,4 @@
-//! The launcher's part in Zig, tested by itself: make launcher-check.
+//! Unit tests of the launcher's Zig code, run by `make launcher-check`.
 
 const std = @import("std");
 const extract = @import("extract");
@@ -9,7 +9,7 @@ extern fn ZSTD_compress(target: [*]u8, room: usize, source: [*]const u8, size: u
 var plain: [1 << 16]u8 = undefined;
 var compressed: [1 << 16]u8 = undefined;
 
-/// Return a payload with a folder, a link in it, a program, and a file of some other name.
+/// Return a payload with a folder that contains a link, a program, and a file with the given name.
 fn payloadWith(name: []const u8) ![]const u8 {
     var out: std.Io.Writer = .fixed(&plain);
     var tar: std.tar.Writer = .{ .underlying_writer = &out };
@@ -32,7 +32,7 @@ fn extractInto(directory: std.Io.Dir, payload: []const u8, digest: [32]u8) c_int
     return extract.onebin_extract(directory.handle, payload.ptr, payload.len, &digest);
 }
 
-test "what is in the payload is in the directory" {
+test "the payload is unpacked into the directory" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
     const payload = try payloadWith("_internal/data");
@@ -45,7 +45,7 @@ test "what is in the payload is in the directory" {
     try testing.expectError(error.AccessDenied, temporary.dir.access(testing.io, "_internal/data", .{ .execute = true }));
 }
 
-test "another digest is told" {
+test "a wrong digest is reported" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
     const payload = try payloadWith("data");
@@ -54,7 +54,7 @@ test "another digest is told" {
     try testing.expectEqual(1, extractInto(temporary.dir, payload, digest));
 }
 
-test "what the system refuses has its errno" {
+test "a failed system call leaves its errno" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
     const payload = try payloadWith("data");
@@ -63,7 +63,7 @@ test "what the system refuses has its errno" {
     try testing.expectEqual(@intFromEnum(std.c.E.EXIST), std.c._errno().*);
 }
 
-test "what is no payload, or half of one, is a bad message" {
+test "an invalid or truncated payload is EBADMSG" {
     const whole = try payloadWith("data");
     for ([_][]const u8{ "", "no zstd", whole[0 .. whole.len / 2] }) |payload| {
         var temporary = testing.tmpDir(.{});
@@ -73,7 +73,7 @@ test "what is no payload, or half of one, is a bad message" {
     }
 }
 
-test "a name that leads outside is refused" {
+test "a name that leads outside is rejected" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
     const payload = try payloadWith("_internal/../../data");
