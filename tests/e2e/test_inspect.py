@@ -151,7 +151,7 @@ def test_a_folder_is_proven_as_a_whole(onebin: Onebin, layouts: Mapping[str, Pat
     words = " ".join(ran.err.split())
     assert "_internal/base_library.zip is missing" in words
     assert "_internal/greet_servus/words.txt was changed" in words
-    assert "_internal/sitecustomize.py is not of it" in words
+    assert "_internal/sitecustomize.py does not belong to it" in words
 
 
 def test_the_executable_of_a_folder_may_lie_anywhere(

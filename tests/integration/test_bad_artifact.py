@@ -109,7 +109,7 @@ def test_a_file_that_was_cut_is_refused(bench: Bench, copy: Path, command: str, 
     content = copy.read_bytes()
     copy.write_bytes(content[:kept])
     refusal = bench.refuses(command, "copy", error=ArtifactError, may_write=())
-    refusal.says("copy", hint="fetch or build it anew")
+    refusal.says("copy", hint="fetch it or build it again")
 
 
 @pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])

@@ -112,7 +112,9 @@ def test_a_card_that_is_not_one_sane_frame_is_refused(tmp_path: Path, content: b
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize(("number", "words", "remedy"), [(2, "an older", "anew"), (9, "a newer", "update onebin")])
+@pytest.mark.parametrize(
+    ("number", "words", "remedy"), [(2, "an older", "build it again"), (9, "a newer", "update onebin")]
+)
 def test_a_card_of_another_format_says_what_to_do(tmp_path: Path, number: int, words: str, remedy: str) -> None:
     """Whoever reads a card of a format that is not known yet, or no longer, hears which one and what to do."""
     with pytest.raises(ArtifactError, match=f"was made by {words} onebin: its card has format {number}") as caught:

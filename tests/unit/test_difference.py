@@ -129,7 +129,7 @@ def test_endless_texts_are_not_compared_line_by_line() -> None:
     """A manifest of a million lines that are nearly the same differs, and nobody waits for how."""
     old, new = ({**REPORT, "manifest": "".join(f"{n * n % size}\n" for n in range(10**6))} for size in (97, 89))
     found = compare(old, new, sha256=("0", "1"))  # type: ignore[arg-type]  # as much of a report as is compared
-    assert found["manifest"] == ["@@ -1,1000000 +1,1000000 @@ too long to be compared line by line"]
+    assert found["manifest"] == ["@@ -1,1000000 +1,1000000 @@ too long to compare line by line"]
     assert "manifest     not the same" in [line.strip() for line in shown(found)]
 
 

@@ -1,4 +1,7 @@
-"""What a process is asked by a probe, and what it answers."""
+"""The questions that a probe asks a process, and its answers.
+
+Answers may come from a file that somebody else made, so they are checked as a whole before anything uses them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _STRICT = ConfigDict(strict=True, extra="ignore")
 
 
 class PluginQuestion(TypedDict):
-    """A plugin that is to be opened, and what that imports where there is no registry."""
+    """A plugin to open, and the modules to import for that where there is no registry."""
 
     name: str
     distribution: str
@@ -30,7 +33,7 @@ class Questions(TypedDict):
 
 
 class Outcome(TypedDict):
-    """What came of one question: a result, or an error with its message, the missing module and the place."""
+    """The answer to one question: a result, or an error with its message, the missing module and the place."""
 
     name: str
     distribution: NotRequired[str]
@@ -45,7 +48,7 @@ class Outcome(TypedDict):
 
 @with_config(_STRICT)
 class Answers(TypedDict):
-    """What a process said; `registered` has (name, distribution, version) of each plugin, in an artifact only."""
+    """What a process answered; `registered` has (name, distribution, version) of each plugin, only in an artifact."""
 
     host: list[Outcome]
     distributions: dict[str, str]
@@ -64,7 +67,7 @@ def read_answers(text: str) -> Answers:
 
 
 def comparable(outcome: Outcome) -> Outcome:
-    """Return an outcome without what names a path of one machine: only the kind of an error is kept."""
+    """Return an outcome without anything that may name a path of this machine: of an error only its kind is kept."""
     kept = outcome.copy()
     kept.pop("where", None)
     kept.pop("message", None)
@@ -72,7 +75,7 @@ def comparable(outcome: Outcome) -> Outcome:
 
 
 def portable(answers: Answers) -> Answers:
-    """Return answers that name no path of the machine on which they were given."""
+    """Return answers without paths of the machine on which they were given."""
     return {
         **answers,
         "host": list(map(comparable, answers["host"])),

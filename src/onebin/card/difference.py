@@ -1,8 +1,8 @@
-"""Compare two artifacts by what is on their cards; neither is run.
+"""Compare two artifacts by their cards; neither is run.
 
     python -m onebin.card.difference > src/onebin/card/diff.schema.json
 
-Enters: two reports. Leaves: a Difference, in which everything that is equal is empty or null.
+Takes two reports and returns a Difference, in which everything that is equal is empty or null.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from onebin.card.report import Report
 
 
-# Comparing lines takes time by the square of their number; the lock of 1,000 plugins has some 6,000.
+# The time to compare texts grows with the square of their lines. The lock of 1,000 plugins has about 6,000.
 _MOST_LINES = 20_000
 
 
 class Change(TypedDict):
-    """Something that is in the first artifact only (`new` is null), in the second only, or not the same in both."""
+    """Something that is only in the first artifact (`new` is null), only in the second, or different in both."""
 
     name: str
     old: str | None
@@ -48,7 +48,7 @@ class FileChange(Change):
 
 
 class Sides(TypedDict):
-    """What both artifacts have, and not the same."""
+    """What is different in both artifacts."""
 
     old: str
     new: str
@@ -90,7 +90,7 @@ def diff(old: Path, new: Path) -> Difference:
 
 
 def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
-    """Return what differs between two artifacts with these reports; `sha256` are the digests of their files."""
+    """Return the differences between two artifacts, by their reports and the SHA-256 of their files."""
     found: Difference = {
         "schema": 1,
         "same": sha256[0] == sha256[1],
@@ -118,7 +118,7 @@ def _sides(old: str, new: str) -> Sides | None:
 
 
 def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
-    """Return what came, went or changed, by name."""
+    """Return what was added, removed or changed, by name."""
     names = sorted({*old, *new}, key=lambda name: (name.lower(), name))
     return [
         {"name": name, "old": old.get(name), "new": new.get(name)} for name in names if old.get(name) != new.get(name)
@@ -140,7 +140,7 @@ def _libc(report: Report) -> str:
 
 
 def _plugins(report: Report) -> dict[str, str]:
-    """Return what each plugin is: its distribution's name and version, and what it registers and imports."""
+    """Return a description of each plugin: its distribution's name and version, and what it registers or imports."""
     described = {}
     for plugin in report["plugins"]:
         points = [f"{group}:{name}={value}" for group, name, value in sorted(plugin["entry_points"])]
@@ -151,7 +151,7 @@ def _plugins(report: Report) -> dict[str, str]:
 
 
 def _distributions(report: Report) -> dict[str, str]:
-    """Return each distribution's version, with the digest of its archive if that is known."""
+    """Return the version of each distribution, with the digests of its archive if they are known."""
     return {
         each["name"]: " ".join([each["version"], *(f"sha256:{digest}" for digest in each["sha256"])])
         for each in report["distributions"]
@@ -159,7 +159,7 @@ def _distributions(report: Report) -> dict[str, str]:
 
 
 def changed_files(old: ContentFacts, new: ContentFacts) -> list[FileChange]:
-    """Return the files and modules that came, went or changed, by owner and name."""
+    """Return the files and modules that were added, removed or changed, by owner and name."""
     sides = [_contents(old), _contents(new)]
     owners = {**sides[0], **sides[1]}
     changed: list[FileChange] = []
@@ -172,7 +172,7 @@ def changed_files(old: ContentFacts, new: ContentFacts) -> list[FileChange]:
 
 
 def _contents(report: ContentFacts) -> dict[tuple[Literal["file", "module"], str], tuple[str, str]]:
-    """Return owner and digest of each file and module, by its place beside the others whatever the layout."""
+    """Return owner and digest of each file and module, by a name that is the same in every layout."""
     found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
     for file in report["files"]:
         found["file", file["path"].removeprefix(BESIDE)] = file["owner"], file["sha256"]
@@ -184,10 +184,10 @@ def _contents(report: ContentFacts) -> dict[tuple[Literal["file", "module"], str
 
 
 def _lines(old: str, new: str) -> list[str]:
-    """Return the lines of a unified diff without its heading, one line of context around each change."""
+    """Return the lines of a unified diff without its heading, with one line of context around each change."""
     sides = old.splitlines(), new.splitlines()
     if old != new and max(map(len, sides)) > _MOST_LINES:
-        return [f"@@ -1,{len(sides[0])} +1,{len(sides[1])} @@ too long to be compared line by line"]
+        return [f"@@ -1,{len(sides[0])} +1,{len(sides[1])} @@ too long to compare line by line"]
     return list(difflib.unified_diff(*sides, lineterm="", n=1))[2:]
 
 

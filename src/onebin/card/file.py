@@ -1,11 +1,11 @@
-r"""The card of an artifact: what it holds, written at the file's end so that nobody has to run it to know.
+r"""The card of an artifact: what it holds, written at the end of its file, so that it can be read without running it.
 
     executable | card (JSON, UTF-8; as one zstd frame) | trailer
 
-The executable is the launcher with its payload, or what PyInstaller made. The trailer is what the launcher reads, too
-(src/launcher/launcher.h has the same structure): digests, places and sizes, the names that the launcher needs, and
-the magic `onebin\x00` with the format's number. Reading it needs the last bytes of the file only; a damaged or
-foreign file is an ArtifactError and nothing else.
+The executable is the launcher with its payload, or what PyInstaller made. The launcher reads the trailer, too
+(launcher/native/launcher.h has the same structure): it has digests, offsets and sizes, the names that the launcher
+needs, and the magic `onebin\x00` with the number of the format. Reading a card needs only the last bytes of the file. A
+damaged or foreign file always raises ArtifactError.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MAGIC = b"onebin\x00" + bytes([FORMAT])
 # SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
 # bytes; the file names of the bundled loader and of the program.
 TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
-# A card may claim to unpack to any size; a host with 20,000 files has one of 4 MB.
+# A card may claim to unpack to any size. That of a host with 20,000 files has 4 MB.
 _LARGEST = 64 * 1024 * 1024
 _LEVEL = 15
-# Another version of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
+# Other versions of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
 _TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")
 _CHUNK = 1024 * 1024
 
@@ -57,18 +57,18 @@ class Payload:
 
 
 def tools() -> list[Release]:
-    """Return the libraries beside onebin that write parts of an artifact, as they are installed."""
+    """Return the installed libraries besides onebin that write parts of an artifact."""
     from importlib.metadata import version  # noqa: PLC0415  # what only reads cards starts faster without it
 
     return [Release(name=name, version=version(name)) for name in _TOOLS]
 
 
 def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:
-    """Write card and trailer behind an executable whose digest is given; raises OSError and PackError."""
+    """Write card and trailer after an executable with the given digest; raises OSError and PackError."""
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     if len(text) > _LARGEST:
-        what = f"the card would have {len(text):,} bytes, and nobody reads more than {_LARGEST:,}"
-        raise PackError(what, "put large data into an archive of its own, and leave files out")
+        what = f"the card would have {len(text):,} bytes, and no more than {_LARGEST:,} can be read"
+        raise PackError(what, "put large data into an archive of its own, or leave files out")
     card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
     stream.write(card)
     numbers = payload.offset, payload.size, len(card)
@@ -78,12 +78,12 @@ def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: P
 
 
 def _digest(card: bytes, fields: Sequence[Any]) -> bytes:
-    """Return the digest of a card and of all that the trailer says beside it."""
+    """Return the digest of a card and of everything else in the trailer."""
     return hashlib.sha256(card + TRAILER.pack(*fields[:2], bytes(32), *fields[3:])).digest()
 
 
 def located(place: Path) -> Path:
-    """Return the file of an artifact: of a folder, the executable in it that has a card; raises ArtifactError."""
+    """Return the file of an artifact; for a folder, the executable in it that has a card. Raises ArtifactError."""
     with _reading(place):
         if not place.is_dir():
             return place
@@ -91,7 +91,7 @@ def located(place: Path) -> Path:
     if len(found) == 1:
         return found[0]
     raise ArtifactError(
-        f"{display(place)} is a folder with {'no' if not found else 'more than one'} artifact in it",
+        f"the folder {display(place)} contains {'more than one' if found else 'no'} artifact",
         'name the artifact\'s file, or the folder that was built with layout = "onedir"',
     )
 
@@ -118,13 +118,13 @@ def check(file: Path) -> Facts:
             found.update(chunk)
             length -= len(chunk)
     if found.digest() != expected:
-        raise _damaged(file, "its bytes do not have the digest on its card")
+        raise _damaged(file, "its bytes do not match the digest on its card")
     return facts
 
 
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
-    """Turn what the system says against reading a file into an ArtifactError."""
+    """Turn an OSError from reading a file into an ArtifactError."""
     try:
         yield
     except OSError as error:
@@ -134,7 +134,7 @@ def _reading(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
-    """Open a regular file; anything else might never end."""
+    """Open a regular file; reading from anything else might never end."""
     with _reading(file):
         if not stat.S_ISREG(file.stat().st_mode):
             kind = "a directory" if file.is_dir() else "not a regular file"
@@ -161,16 +161,16 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     stream.seek(start)
     card = stream.read(length)
     if _digest(card, fields) != card_sha256:
-        raise _damaged(file, "its card does not have its digest")
+        raise _damaged(file, "its card does not match its digest")
     try:
         facts = read_facts(_unpacked(card))
     except (ValueError, zstandard.ZstdError) as error:
-        raise _damaged(file, "what is on its card is not what onebin writes there") from error
+        raise _damaged(file, "its card does not have the content that onebin writes") from error
     return facts, executable_sha256, start
 
 
 def _unpacked(card: bytes) -> bytes:
-    """Return a card's text; raises ValueError or ZstdError for what is no single frame of known and sane size."""
+    """Return a card's text; raises ValueError or ZstdError unless it is a single frame of known, acceptable size."""
     size = zstandard.frame_content_size(card)
     if not 0 <= size <= _LARGEST:
         raise ValueError(size)
@@ -179,7 +179,7 @@ def _unpacked(card: bytes) -> bytes:
 
 def _of_another_version(file: Path, number: int) -> ArtifactError:
     age = "a newer" if number > FORMAT else "an older"
-    remedy = "update onebin" if number > FORMAT else "build it anew"
+    remedy = "update onebin" if number > FORMAT else "build it again"
     return ArtifactError(
         f"{display(file)} was made by {age} onebin: its card has format {number}, this one reads {FORMAT}",
         f"{remedy}, or use the onebin that made it",
@@ -188,9 +188,9 @@ def _of_another_version(file: Path, number: int) -> ArtifactError:
 
 def _foreign(file: Path) -> ArtifactError:
     return ArtifactError(
-        f"{display(file)} is not an artifact of onebin, or its end is cut off", "fetch or build it anew"
+        f"{display(file)} is not an artifact of onebin, or its end is missing", "fetch it or build it again"
     )
 
 
 def _damaged(file: Path, how: str) -> ArtifactError:
-    return ArtifactError(f"{display(file)} is damaged: {how}", "do not run it; fetch or build it anew")
+    return ArtifactError(f"{display(file)} is damaged: {how}", "do not run it; fetch it or build it again")

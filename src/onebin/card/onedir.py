@@ -1,7 +1,7 @@
-"""Compare the files of a folder with what the card of its executable says.
+"""Compare the files of a folder with the card of its executable.
 
-Enters: an executable of the layout onedir and its facts. Refuses: files that are missing, changed, or not on the card;
-the executable itself is the card's business. No path from a card is ever opened: only what lies there is.
+Takes an executable of the layout onedir and its facts. Refuses files that are missing, changed, or not on the card; the
+executable itself is checked with its card. No path from a card is ever opened: only files that were found there are.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def verify_onedir(file: Path, facts: Facts) -> None:
     wrong = [
         *(f"{path} is missing" for path in sorted(listed.keys() - found.keys())),
         *(f"{path} was changed" for path in sorted(listed.keys() & found.keys()) if listed[path] != found[path]),
-        *(f"{path} is not of it" for path in sorted(found.keys() - listed.keys())),
+        *(f"{path} does not belong to it" for path in sorted(found.keys() - listed.keys())),
     ]
     if wrong:
         more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise ArtifactError(
             f"{display(file.parent)} is damaged: {', '.join(wrong[:_SHOWN])}{more}",
-            "do not run it; fetch or build it anew",
+            "do not run it; fetch it or build it again",
         )
 
 
@@ -47,5 +47,5 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    """Return the digest of a file or link; what is neither has none."""
+    """Return the digest of a file or link, or an empty string for anything else."""
     return sha256_of_entry(path) if path.is_symlink() or path.is_file() else ""

@@ -1,4 +1,4 @@
-"""The names by which a card says whom a file belongs to, where that is not a distribution."""
+"""The names of the owners of files that are not distributions, as cards have them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ C_LIBRARY = "C library"
 CONTENTS = "_internal"
 DISTRIBUTION = "distribution"
 LAUNCHER = "launcher"
-# Before the paths of all that lies beside the executable.
+# The paths of everything beside the executable begin with this.
 BESIDE = f"{CONTENTS}/"
 
 # What is in every artifact beside the distributions, with the licences (SPDX) of those who made it.

@@ -24,7 +24,7 @@ from onebin.system import display, sha256_of_file, size_of
 
 
 class PluginReport(PluginFacts):
-    """One plugin as it is registered, and its archive's SHA-256 as its distribution has it."""
+    """One plugin as it is registered, with the SHA-256 digests of its distribution."""
 
     sha256: list[str]
 
@@ -44,7 +44,7 @@ class Report(ArtifactFacts):
 
 @dataclass(frozen=True, kw_only=True)
 class Inspected:
-    """What an artifact's card says, and the size in bytes: of the file, or of the folder."""
+    """What an artifact's card says, and the size of its file or folder in bytes."""
 
     file: Path
     size: int
@@ -71,10 +71,10 @@ class Inspected:
 
 
 def inspect(place: Path) -> Inspected:
-    """Return what an artifact, a file or a folder, says of itself; raises ArtifactError for what is none."""
+    """Return what the card of an artifact, a file or a folder, says; raises ArtifactError if it is not an artifact."""
     file = card.located(place)
     facts = card.read(file)
-    # Not by looking at the folder: somebody may have put the executable anywhere.
+    # The folder is not searched for them: the executable may have been moved into any folder.
     beside = sum(row["bytes"] for row in facts["files"] if "/" in row["path"]) if facts["layout"] == "onedir" else 0
     return Inspected(file=file, size=size_of(file) + beside, facts=facts)
 

@@ -1,4 +1,4 @@
-"""JSON Schemas (draft 2020-12) of what onebin prints for machines, made of the shapes that the code itself uses."""
+"""JSON Schemas (draft 2020-12) of what onebin prints for programs, made from the types that the code itself uses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class _Untitled(GenerateJsonSchema):
-    """A schema without titles, which would only repeat the names."""
+    """A schema without titles: they would only repeat the names."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # pydantic's signature
-        """Return false: no member gets a title."""
+        """Return False, so that no member gets a title."""
         return False
 
 
 def schema_of(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    """Return the schema of a shape, with the dialect that it is written in."""
+    """Return the schema of a type, with the dialect in which it is written."""
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
     return dialect | adapter.json_schema(schema_generator=_Untitled, mode="serialization")
