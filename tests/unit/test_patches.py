@@ -1,0 +1,303 @@
+"""A patch of PyInstaller that does not apply is an error that names the version, the patch and the supported range."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from onebin.freeze.driver import analyses, loader, scans, search, watch
+from onebin.freeze.driver.patches import PatchError, PyInstaller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUPPORTED = ">=6.22.3,<6.23"
+NEWER = PyInstaller("7.0", SUPPORTED)
+
+BOOTSTRAP = """
+import os, sys
+def _pyi_bootstrap():
+    import pyimod03_ctypes
+    pyimod03_ctypes.install()
+    for entry in os.listdir(sys._MEIPASS):
+        sys.path.append(entry)
+"""
+CTYPES = "import sys\n\n\ndef install():\n    import ctypes\n"
+
+
+def refuses(what: str) -> Any:
+    """Expect the error for a newer PyInstaller that does not have something."""
+    message = f"PyInstaller 7.0 has no {what}: this version of onebin supports PyInstaller {SUPPORTED}"
+    return pytest.raises(PatchError, match=f"^{re.escape(message)}$")
+
+
+# The parts of PyInstaller's module graph that are patched, as in 6.22.3.
+MODULEGRAPH = """
+import ast
+from collections import namedtuple
+
+
+class DependencyInfo(namedtuple("DependencyInfo", ["conditional", "function", "tryexcept", "fromlist"])):
+    pass
+
+
+class Node:
+    __slots__ = ["code", "_deferred_imports", "_global_attr_names"]
+
+    def is_global_attr(self, attr_name):
+        pass
+
+    def add_global_attrs_from_module(self, target_module):
+        pass
+
+
+class SourceModule(Node):
+    pass
+
+
+class _Visitor(ast.NodeVisitor):
+    def visit_Import(self, node):
+        pass
+
+    def visit_Expression(self, node):
+        pass
+
+    visit_Call = visit_Expression
+
+
+class ModuleGraph:
+    def add_script(self, pathname, caller=None):
+        return compile(pathname)
+
+    def _load_module(self, fqname, pathname, loader):
+        def from_source():
+            return compile(pathname)
+
+    def _scan_code(self, module, module_code_object, module_code_object_ast=None):
+        self._scan_ast(module, module_code_object_ast)
+        self._scan_bytecode(module, module_code_object, is_scanning_imports=False)
+
+    def _scan_ast(self, module, module_code_object_ast):
+        _Visitor(self, module)
+
+    def _scan_bytecode(self, module, module_code_object, is_scanning_imports):
+        module.add_global_attr("")
+        module.remove_global_attr_if_found("")
+
+
+class PyiModuleGraph(ModuleGraph):
+    def get_code_objects(self):
+        return self.code
+
+
+class Analysis:
+    _GUTS = ()
+
+    def assemble(self):
+        self.graph.get_code_objects()
+"""
+GUTS = (
+    *("inputs", "pathex", "hiddenimports", "hookspath", "hooksconfig", "excludes", "custom_runtime_hooks"),
+    *("noarchive", "module_collection_mode", "optimize", "_input_binaries", "_input_datas", "_python_version"),
+    *("scripts", "pure", "binaries", "zipfiles", "zipped_data", "datas", "_modules_outside_pyz"),
+)
+
+
+def modulegraph(old: str = "", new: str = "") -> Any:
+    """Return a module graph of which a part of the source is another one."""
+    assert old in MODULEGRAPH
+    module = ModuleType("modulegraph")
+    exec(MODULEGRAPH.replace(old, new), vars(module))  # noqa: S102  # of the text above
+    module.Analysis._GUTS = [(name, None) for name in GUTS]  # noqa: SLF001  # as in PyInstaller
+    return module
+
+
+def hasten(graph: Any) -> None:
+    """Apply the patches of search.py."""
+    search.hasten(graph, NEWER)
+
+
+def remember_findings(graph: Any) -> None:
+    """Apply the patches of scans.py."""
+    scans.Scans("/nowhere").remember_for(graph, NEWER)
+
+
+def remember_outcomes(graph: Any) -> None:
+    """Apply the patches of analyses.py."""
+    places = analyses.Places({}, ())
+    analyses.Analyses(None, None, places).remember_for(graph.Analysis, graph.PyiModuleGraph, graph.Node, NEWER)
+
+
+@pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes])
+def test_patches_apply_to_what_they_expect(apply: Callable[[Any], None]) -> None:
+    """A graph as in the supported versions is accepted, and changed."""
+    apply(modulegraph())
+
+
+SCAN_CODE = "ModuleGraph._scan_code(self, module, module_code_object, module_code_object_ast)"
+SCAN_AST = "ModuleGraph._scan_ast(self, module, module_code_object_ast)"
+SCAN_BYTECODE = "ModuleGraph._scan_bytecode(self, module, module_code_object, is_scanning_imports)"
+LOAD_MODULE = "ModuleGraph._load_module(self, fqname, pathname, loader)"
+
+# Which patches no longer apply after which change, and what is missing then.
+CHANGES = [
+    (hasten, "ModuleGraph", "ImportGraph", "modulegraph.ModuleGraph"),
+    (hasten, "_Visitor(self, module)", "pass", f"_Visitor in {SCAN_AST}"),
+    (hasten, "visit_Expression(self, node)", "visit_Expression(self)", "_Visitor.visit_Expression(self, node)"),
+    (hasten, "visit_Call = visit_Expression", "def visit_Call(self, node): ...", "_Visitor that skips Call"),
+    (hasten, "def _scan_bytecode(self, ", "def _scan_opcodes(self, ", "ModuleGraph._scan_bytecode"),
+    (hasten, "is_scanning_imports):", "is_scanning_imports, depth):", SCAN_BYTECODE),
+    (hasten, 'module.add_global_attr("")', "pass", f"add_global_attr in {SCAN_BYTECODE}"),
+    (remember_findings, "def _scan_code(self, module, ", "def _scan_code(self, node, ", SCAN_CODE),
+    (remember_findings, "self._scan_ast(", "self._scan(", f"_scan_ast in {SCAN_CODE}"),
+    (
+        remember_findings,
+        "def get_code_objects",
+        "def _scan_code(self): ...\n    def get_code_objects",
+        "ModuleGraph._scan_code that PyiModuleGraph inherits",
+    ),
+    (remember_findings, "            return compile(", "            return parse(", f"compile in {LOAD_MODULE}"),
+    (
+        remember_findings,
+        '"fromlist"]',
+        '"fromlist", "lazy"]',
+        "DependencyInfo(conditional, function, tryexcept, fromlist)",
+    ),
+    (remember_findings, '"_deferred_imports", ', "", "SourceModule._deferred_imports"),
+    (remember_outcomes, "def assemble(self)", "def assemble(self, graph)", "Analysis.assemble(self)"),
+    (remember_outcomes, 'slots__ = ["code", ', 'slots__ = ["__dict__", ', "Node.code"),
+    (remember_outcomes, '__slots__ = ["code", ', "code = None\n    __slots__ = [", "slot Node.code"),
+    (
+        remember_outcomes,
+        "def is_global_attr(self, attr_name)",
+        "def is_global_attr(self, *names)",
+        "Node.is_global_attr(self, attr_name)",
+    ),
+    (remember_outcomes, "def add_global_attrs_from_module(", "def adopt(", "Node.add_global_attrs_from_module"),
+    (
+        remember_outcomes,
+        "def get_code_objects(self)",
+        "def get_code_objects(self, kind)",
+        "PyiModuleGraph.get_code_objects(self)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("apply", "old", "new", "missing"), CHANGES)
+def test_a_changed_module_graph_is_refused(apply: Callable[[Any], None], old: str, new: str, missing: str) -> None:
+    """Whatever a patch replaces, reads or relies on has gone, or takes other parameters."""
+    graph = modulegraph(old, new)
+    with refuses(missing):
+        apply(graph)
+
+
+def test_an_analysis_with_other_attributes_is_refused() -> None:
+    """An outcome with a part that is unknown could not be kept."""
+    graph = modulegraph()
+    graph.Analysis._GUTS += [("icons", None)]  # noqa: SLF001  # as in PyInstaller
+    with refuses("Analysis._GUTS with the names that onebin knows (different: icons)"):
+        remember_outcomes(graph)
+
+
+def test_children_that_are_started_otherwise_are_refused(tmp_path: Path) -> None:
+    """A watch that could not replace the script of the children would be blind."""
+    script = tmp_path / "_child.py"
+    parent: Any = ModuleType("_parent")
+    with refuses("_parent.child"):
+        watch.Watch(tmp_path / "log", parent, NEWER)
+    exec("def child(read_from_parent, write_to_parent): return SCRIPT", vars(parent))  # noqa: S102  # a literal
+    with refuses("CHILD_PY in _parent.child(read_from_parent, write_to_parent)"):
+        watch.Watch(tmp_path / "log", parent, NEWER)
+    exec("def child(read_from_parent, write_to_parent): return CHILD_PY", vars(parent))  # noqa: S102  # a literal
+    with refuses("_parent.CHILD_PY"):
+        watch.Watch(tmp_path / "log", parent, NEWER)
+    parent.CHILD_PY = script
+    with refuses(f"file {script}"):
+        watch.Watch(tmp_path / "log", parent, NEWER)
+    script.write_text("", "utf-8")
+    watch.Watch(tmp_path / "log", parent, NEWER)
+
+
+def loader_folder(folder: Path, *, bootstrap: str = BOOTSTRAP, ctypes: str = CTYPES) -> Path:
+    """Write the bootloader's two files that are changed, as they are in 6.22.3 or otherwise."""
+    folder.mkdir()
+    folder.joinpath("pyiboot01_bootstrap.py").write_text(bootstrap, "utf-8")
+    folder.joinpath("pyimod03_ctypes.py").write_text(ctypes, "utf-8")
+    return folder
+
+
+ENTRIES = [
+    ("zlib", "/lib/zlib.so", "EXTENSION"),
+    ("pyimod03_ctypes", "/work/pyimod03_ctypes.pyc", "PYMODULE"),
+    ("pyiboot01_bootstrap", "/loader/pyiboot01_bootstrap.py", "PYSOURCE"),
+]
+
+
+def test_the_bootloader_gets_changed_copies(tmp_path: Path) -> None:
+    """It imports a stand-in for its hooks for ctypes and looks for no eggs; its other modules stay."""
+    folder, work = loader_folder(tmp_path / "loader"), tmp_path / "work"
+    work.mkdir()
+    changed = loader.changed(ENTRIES, folder, work, NEWER)
+    assert [(name, kind) for name, _, kind in changed] == [(name, kind) for name, _, kind in ENTRIES]
+    files = {name: Path(file) for name, file, _ in changed}
+    assert files["zlib"] == Path("/lib/zlib.so")
+    assert files["pyimod03_ctypes"].parent == files["pyiboot01_bootstrap"].parent == work
+    bootstrap = files["pyiboot01_bootstrap"].read_text("utf-8")
+    assert bootstrap.replace("for entry in ():", "for entry in os.listdir(sys._MEIPASS):") == BOOTSTRAP
+    assert loader.late_ctypes(folder, NEWER) == (
+        "onebin_late_ctypes",
+        str(folder / "pyimod03_ctypes.py"),
+        "PYMODULE",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "missing"),
+    [
+        (BOOTSTRAP.replace("listdir", "scandir"), "os.listdir(sys._MEIPASS) in pyiboot01_bootstrap.py"),
+        (BOOTSTRAP * 2, "single os.listdir(sys._MEIPASS) in pyiboot01_bootstrap.py"),
+        (BOOTSTRAP.replace(".install()", ".patch()"), "pyimod03_ctypes.install() in pyiboot01_bootstrap.py"),
+    ],
+)
+def test_a_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, missing: str) -> None:
+    """The search for eggs must be there, once, and so must the call that the stand-in for ctypes answers."""
+    folder = loader_folder(tmp_path / "loader", bootstrap=bootstrap)
+    with refuses(missing):
+        loader.changed(ENTRIES, folder, tmp_path, NEWER)
+
+
+@pytest.mark.parametrize(
+    ("ctypes", "missing"),
+    [
+        ("def patch():\n    pass\n", "install() in pyimod03_ctypes.py"),
+        ("def install(folder):\n    pass\n", "install() without parameters in pyimod03_ctypes.py"),
+    ],
+)
+def test_changed_hooks_for_ctypes_are_refused(tmp_path: Path, ctypes: str, missing: str) -> None:
+    """The runtime calls their `install()` when ctypes is imported."""
+    folder = loader_folder(tmp_path / "loader", ctypes=ctypes)
+    with refuses(missing):
+        loader.late_ctypes(folder, NEWER)
+
+
+@pytest.mark.parametrize("name", ["pyimod03_ctypes", "pyiboot01_bootstrap"])
+def test_a_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: str) -> None:
+    """Neither a file that is gone nor one that is no longer packed can be changed."""
+    folder = loader_folder(tmp_path / "loader")
+    with refuses(f"{name} among the bootloader's modules"):
+        loader.changed([entry for entry in ENTRIES if entry[0] != name], folder, tmp_path, NEWER)
+    (folder / f"{name}.py").unlink()
+    with refuses(f"{name}.py among the bootloader's files"):
+        loader.late_ctypes(folder, NEWER)
+        loader.changed(ENTRIES, folder, tmp_path, NEWER)
+
+
+def test_a_module_that_is_gone_is_refused() -> None:
+    """A module that fails for another reason fails with that reason."""
+    with refuses("module onebin.nothing_here"):
+        NEWER.module("onebin.nothing_here")
+    assert NEWER.module("json").__name__ == "json"
