@@ -1,4 +1,4 @@
-"""Isolation by itself: what stands for a contract, the pauses before restarts, and a process that ends unasked."""
+"""Isolation by itself: stand-ins for contracts, the pauses before restarts, and processes that end unexpectedly."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ quiet = Adder()
 
 
 class Base(ABC):
-    """What the tests ask of a plugin."""
+    """The contract of the tests' plugin."""
 
     step = 0
 
@@ -48,7 +48,7 @@ class Base(ABC):
 
     @abstractmethod
     def pid(self) -> int:
-        """Return the number of the process."""
+        """Return the ID of the process."""
 
     @abstractmethod
     def leave(self) -> None:
@@ -56,10 +56,10 @@ class Base(ABC):
 
 
 class Plain:
-    """The same, as a class that is not abstract."""
+    """The same contract as a class that is not abstract."""
 
     def __init__(self) -> None:
-        raise AssertionError("the host makes none")
+        raise AssertionError("the host does not call this")
 
     def add(self, number: int) -> int:
         """Return a larger number."""
@@ -75,8 +75,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def test_what_stands_for_a_plugin_has_the_members_of_its_contract(plugin: str) -> None:
-    """It is an instance of an ABC or class, with the contract's members and signatures and no others."""
+def test_stand_in_has_exactly_the_members_of_its_contract(plugin: str) -> None:
+    """It is an instance of the contract, with the contract's members and signatures and no others."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     assert isinstance(adder, Base)
     assert (adder.add(1), adder.step) == (3, 2)
@@ -90,24 +90,24 @@ def test_what_stands_for_a_plugin_has_the_members_of_its_contract(plugin: str) -
     assert members_of(Base) == {"add": True, "leave": True, "pid": True, "step": False}
 
 
-def test_an_instance_or_a_function_may_be_isolated(plugin: str) -> None:
-    """What an extension point provides may be the object itself; one of a callable type is called."""
+def test_instance_or_function_can_be_isolated(plugin: str) -> None:
+    """An extension point can provide an object instead of a factory; one with a callable type is called."""
     quiet = isolated(f"{plugin}:quiet", Base, provides="instance")
     assert quiet.add(1) == 3
     shout = isolated(f"{plugin}:shout", Callable[[str], str], provides="instance")
     assert shout("hello") == "HELLO"
 
 
-def test_what_does_not_import_is_an_error_at_once(plugin: str) -> None:
-    """A module or attribute that is not there is what it is anywhere else."""
+def test_failed_import_is_an_error_at_once(plugin: str) -> None:
+    """A missing module or attribute raises its usual error, without waiting for a call."""
     with pytest.raises(AttributeError, match="Missing"):
         isolated(f"{plugin}:Missing", Base)
     with pytest.raises(ModuleNotFoundError, match="isolated_nowhere"):
         isolated("isolated_nowhere:Missing", Base)
 
 
-def test_restarts_pause_longer_each_time(plugin: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first restart is at once; then the pauses double, and never grow beyond the longest."""
+def test_pauses_before_restarts_double(plugin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first restart is immediate; then the pauses double, up to the longest pause."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     clock = [time.monotonic()]
     pauses: list[float] = []
@@ -123,22 +123,22 @@ def test_restarts_pause_longer_each_time(plugin: str, monkeypatch: pytest.Monkey
     with pytest.raises(PluginCrashed):
         adder.leave()
     assert adder.add(1) == 3
-    assert len(pauses) == 4, "a process that has lived for long ends the row"
+    assert len(pauses) == 4, "a process that has lived for long resets the pauses"
 
 
-def test_a_process_that_ended_between_two_calls_is_no_error(plugin: str) -> None:
-    """If somebody ends the process while it waits, the next call goes to a new one."""
+def test_process_that_ends_between_calls_is_replaced(plugin: str) -> None:
+    """If the process is killed while idle, the next call goes to a new one."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     first = adder.pid()
     os.kill(first, signal.SIGTERM)
     remote = vars(adder)["_remote"]
-    remote._worker._running.process.join()  # noqa: SLF001  # it is this process's child, and nobody else can wait for it
+    remote._worker._running.process.join()  # noqa: SLF001  # only this process can wait for its child
     assert adder.pid() != first
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_host_has_a_process_of_its_own(plugin: str) -> None:
-    """After a fork both hosts go on, each with its own process."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_host_gets_its_own_process(plugin: str) -> None:
+    """After a fork both hosts go on, each with a process of its own."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     before = adder.pid()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""Hooks that wait for a module: run once, after it was executed, whoever imports it first."""
+"""Hooks that wait for a module run once, when it is first imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
 
-# An action that imports what it waited for by its dotted name, as run-time hooks do.
+# An action that imports the module it waited for, by its dotted name, as run-time hooks do.
 PROGRAM = """
 import sys
 sys.path[:0] = [{source!r}, {folder!r}]
@@ -26,8 +26,8 @@ print(package.part.patched, type(package.part.__loader__).__name__)
 
 
 @pytest.mark.parametrize("statement", ["import package", "import package.part", "from package import part"])
-def test_an_action_can_reach_a_part_while_its_package_is_imported(tmp_path: Path, statement: str) -> None:
-    """A package that imports its own part has it as an attribute when the action runs, and the action runs once."""
+def test_action_can_access_its_module_while_the_package_is_imported(tmp_path: Path, statement: str) -> None:
+    """When the action runs, the package already has the submodule as an attribute; the action runs once."""
     package = tmp_path / "package"
     package.mkdir()
     package.joinpath("__init__.py").write_text("from package.part import patched\n", "utf-8")
@@ -49,8 +49,8 @@ print(reader.SEEN)
 """
 
 
-def test_a_preparation_waits_for_its_module(tmp_path: Path) -> None:
-    """What a module reads when it is imported is there by then, and not before: children would inherit it."""
+def test_preparation_runs_just_before_its_module(tmp_path: Path) -> None:
+    """A variable that a module reads at import is set just before; earlier, child processes would inherit it."""
     tmp_path.joinpath("reader.py").write_text("import os\nSEEN = os.environ.get('ONLY_FOR_READER')\n", "utf-8")
     program = PREPARATION.format(source=str(SOURCE), folder=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)

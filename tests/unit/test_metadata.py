@@ -1,4 +1,4 @@
-"""What `importlib.metadata` is told in an artifact, by each interpreter that can be frozen."""
+"""What `importlib.metadata` returns in an artifact, with every supported interpreter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ print(json.dumps([[str(file), file.size, file.hash and file.hash.value, file.dis
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
-def test_files_are_those_of_the_record(tmp_path: Path, version: str) -> None:
-    """Modules that lie in the archive, and so not on disk, are listed: Python 3.12 would leave them out by itself."""
+def test_files_are_those_in_record(tmp_path: Path, version: str) -> None:
+    """Modules in the archive are listed although they are not on disk, where Python 3.12 by itself omits them."""
     try:
         python = find(version, tmp_path).executable
     except InterpreterError as error:

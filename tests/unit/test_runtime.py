@@ -1,6 +1,6 @@
-"""The runtime by itself: what it imports, how it opens and finds, and how it holds symbols against types.
+"""The runtime by itself: what it imports, how it opens plugins, finds symbols and checks them against types.
 
-What a host sees of it in all its three forms is in tests/e2e/test_runtime.py.
+tests/e2e/test_runtime.py tests what a host sees of it installed, under `onebin run` and in an artifact.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from onebin_runtime._registry import Registry
 
 SOURCE = Path(__file__).parents[2] / "src"
 
-# What a start pays for: nothing but these. `__future__` lets annotations cost nothing; `os`, `sys` and `time` are in
-# every process before its first line.
+# The only modules that `import onebin_runtime` adds to a process. `__future__` keeps annotations from being evaluated;
+# `os`, `sys` and `time` are already in every process.
 OWN_MODULES = {
     "__future__",
     "onebin_runtime",
@@ -37,8 +37,8 @@ OWN_MODULES = {
 }
 
 
-def test_importing_it_imports_little_else() -> None:
-    """A process that imports the runtime has its few modules more than one that does not, and no other."""
+def test_import_adds_only_its_own_modules() -> None:
+    """Importing the runtime imports its five modules and `__future__`, and nothing else."""
     code = "import sys; before = set(sys.modules); import onebin_runtime; print(*set(sys.modules) - before)"
     done = subprocess.run(
         [sys.executable, "-B", "-c", code],
@@ -52,14 +52,14 @@ def test_importing_it_imports_little_else() -> None:
 
 
 class Place:
-    """A folder on `sys.path` to which distributions of one module are added, as an installer would."""
+    """A folder on `sys.path` that single-module distributions are added to, as by an installer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.names: list[str] = []
 
     def add(self, name: str, source: str, **points: str) -> str:
-        """Install a module with its entry points, `group="name = value"`, in a distribution of its name."""
+        """Install a module as a distribution of the same name, with entry points `group="name = value"`."""
         module = name.replace("-", "_")
         self._folder.joinpath(f"{module}.py").write_text(source, "utf-8")
         info = self._folder / f"{module}-1.2.dist-info"
@@ -73,7 +73,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """Return an empty place for distributions, whose modules are forgotten at the end."""
+    """Return an empty folder for distributions; their modules are removed from `sys.modules` at the end."""
     monkeypatch.syspath_prepend(tmp_path)
     made = Place(tmp_path)
     yield made
@@ -81,8 +81,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         sys.modules.pop(name, None)
 
 
-def test_installed_plugins_come_by_name_and_scripts_are_none(place: Place) -> None:
-    """Every distribution with entry points is a plugin, unless they are scripts; its group may be asked for."""
+def test_installed_plugins_are_sorted_and_exclude_scripts(place: Place) -> None:
+    """Every distribution with entry points other than scripts is a plugin, and can be found by its group."""
     place.add("rt-zebra", "", **{"rt.animals": "zebra = rt_zebra"})
     place.add("rt-ant", "", **{"rt.animals": "ant = rt_ant", "console_scripts": "ant = rt_ant:main"})
     place.add("rt-script", "", console_scripts="script = rt_script:main")
@@ -96,29 +96,29 @@ def test_installed_plugins_come_by_name_and_scripts_are_none(place: Place) -> No
         registry["rt-script"]
 
 
-def test_an_exit_is_a_failure(place: Place) -> None:
-    """A plugin that ends the process when it is imported fails to load, and the host goes on."""
+def test_exit_during_import_is_a_load_error(place: Place) -> None:
+    """A plugin that calls sys.exit while being imported fails to load, and the host goes on."""
     place.add("rt-quitter", "raise SystemExit(3)", **{"rt.group": "quitter = rt_quitter"})
     with pytest.raises(PluginLoadError, match=r"plugin rt-quitter \(rt-quitter 1\.2\) .*SystemExit: 3") as caught:
         read_installed()["rt-quitter"].open()
     assert isinstance(caught.value.__cause__, SystemExit)
 
 
-def test_an_attribute_that_is_not_there_is_a_failure(place: Place) -> None:
-    """An entry point that leads to nothing is the plugin's failure, with the reason."""
+def test_missing_attribute_is_a_load_error(place: Place) -> None:
+    """An entry point to a missing attribute is a load error of its plugin, with the reason."""
     place.add("rt-vague", "", **{"rt.group": "vague = rt_vague:Missing.part"})
     with pytest.raises(PluginLoadError, match=r"AttributeError: .*'Missing'"):
         read_installed().extension_point("rt.group")["vague"]
 
 
-def test_entry_points_have_all_their_forms(place: Place) -> None:
-    """A value may be a module, an attribute of an attribute, and may name extras; the object is what it leads to."""
+def test_all_forms_of_entry_points_are_resolved(place: Place) -> None:
+    """An entry point can refer to a module or a nested attribute, and can name extras."""
     place.add("rt-forms", "class A:\n    b = 5\n", **{"rt.group": "m = rt_forms\nb = rt_forms:A.b [extra]"})
     assert dict(read_installed().extension_point("rt.group")) == {"m": import_module("rt_forms"), "b": 5}
 
 
-def test_a_plugin_may_open_itself_while_it_is_imported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the same object; if its import then fails, it does not count as open."""
+def test_plugin_can_open_itself_while_being_imported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the same object, and is not open if its import fails afterwards."""
     place.add(
         "rt-narcissus",
         "import rt_pool\nSELF = rt_pool.registry['rt-narcissus'].open()\nif rt_pool.fails: raise OSError('drowned')\n",
@@ -135,8 +135,8 @@ def test_a_plugin_may_open_itself_while_it_is_imported(place: Place, monkeypatch
     assert plugin.open().lookup("SELF").value is plugin
 
 
-def test_imports_and_openings_that_cross_do_not_block_each_other(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One thread opens a plugin, another imports its module, whose first lines open the plugin: both get through."""
+def test_concurrent_import_and_open_do_not_deadlock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread opens a plugin while another imports its module, which opens the plugin itself: both finish."""
     place.add(
         "rt-crossing",
         "import time, rt_pool\ntime.sleep(0.1)\nrt_pool.registry['rt-crossing'].open()\n",
@@ -156,7 +156,7 @@ def test_imports_and_openings_that_cross_do_not_block_each_other(place: Place, m
 
 
 def _plugin(name: str, group: str, reason: str = "") -> Plugin:
-    """Return a plugin that fails with a reason, or is the module `math`."""
+    """Return a plugin that is the module `math`, or fails with the given reason."""
 
     def load() -> tuple[Any, ...]:
         if reason:
@@ -167,8 +167,8 @@ def _plugin(name: str, group: str, reason: str = "") -> Plugin:
     return Plugin(name=name, distribution=name, version="1", modules=("math",), entry_points=points, load=load)
 
 
-def test_eager_plugins_that_may_be_skipped_do_not_stop_the_start() -> None:
-    """The failing one is left out with a warning, and those after it are opened; otherwise the error comes out."""
+def test_failing_eager_plugin_is_skipped_only_if_allowed() -> None:
+    """With `skip` the plugin is left out with a warning and later ones are opened; with `fail` its error is raised."""
     first, second = _plugin("first", "g", "broken"), _plugin("second", "g")
     registry = Registry([first, second], extension_points={"g": ("eager", "skip")})
     with pytest.warns(RuntimeWarning, match="plugin first .*broken"):
@@ -182,29 +182,29 @@ def test_eager_plugins_that_may_be_skipped_do_not_stop_the_start() -> None:
         Registry([first], extension_points={"g": ("eager", "fail")}).open_eager()
 
 
-def test_what_was_skipped_says_why() -> None:
-    """Asking an extension point for a plugin that was left out names the plugin and the reason."""
+def test_access_to_skipped_plugin_says_why() -> None:
+    """Looking up a skipped plugin in an extension point raises an error that names it and the reason."""
     point = Registry([_plugin("x", "g", "broken")], extension_points={"g": ("lazy", "skip")}).extension_point("g")
     with pytest.warns(RuntimeWarning, match="broken") as caught:
         assert dict(point.items()) == {}
-    assert caught[0].filename == __file__, "the warning shows the host's line"
+    assert caught[0].filename == __file__, "the warning points to the host's line"
     with pytest.raises(PluginNotFound, match=r"'x' in 'g' was skipped: .*broken"):
         point["x"]
     assert repr(point) == "<ExtensionPoint g: x>"
-    assert point == point  # noqa: PLR0124  # comparing contents would import them
+    assert point == point  # noqa: PLR0124  # comparing contents would import them all
     assert hash(point)
 
 
-def test_errors_go_to_other_processes() -> None:
-    """A PluginLoadError that a worker sends home says there what it said here."""
+def test_load_error_survives_pickling() -> None:
+    """A PluginLoadError sent from a worker process keeps its message and attributes."""
     error = _plugin("x", "g").error("broken")
-    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # what was pickled in the line itself
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # pickled in this line
     assert str(back) == str(error)
     assert (back.name, back.distribution, back.version) == ("x", "x", "1")
 
 
 class Parser(Protocol):
-    """What a test wants of a symbol."""
+    """What the tests expect of a symbol."""
 
     name: str
 
@@ -216,7 +216,7 @@ class Parser(Protocol):
 
 
 class Fits:
-    """It fits, with names and defaults of its own beside those that are wanted."""
+    """Fits, with additional parameters and other defaults."""
 
     name = "x"
 
@@ -230,14 +230,14 @@ class Fits:
 
 
 class Late(Fits):
-    """It fits: its name is there once it was made."""
+    """Fits: its instances get their name in __init__."""
 
     def __init__(self) -> None:
         self.name = "late"
 
 
 class Nameless:
-    """It has no name, calls an argument differently, is async, and lacks an argument."""
+    """Has no name, a differently named parameter, an async method, and a missing parameter."""
 
     def sniff(self, header: bytes) -> float:
         """Look."""
@@ -249,7 +249,7 @@ class Nameless:
 
 
 class Greedy(Fits):
-    """It needs an argument that nobody gives it, and one of its methods is a number."""
+    """Requires an additional argument, and has a number in place of a method."""
 
     sniff: Any = 3
 
@@ -304,19 +304,19 @@ GREEDY = [f"{PARSE}): missing a required argument: 'needed'", "sniff is of type 
         ),
     ],
 )
-def test_differences_name_the_member(value: object, wanted: object, expected: list[str]) -> None:
-    """Each member that differs is named, with the call that does not fit or the kind that it has."""
+def test_differences_name_each_member(value: object, wanted: object, expected: list[str]) -> None:
+    """Each differing member is named, with a call that it does not accept or with its type."""
     assert differences(value, wanted) == expected
 
 
-def test_only_a_type_can_be_expected() -> None:
-    """Anything else is the caller's mistake, and said to be."""
+def test_expected_type_must_be_a_type() -> None:
+    """Anything else is an error of the caller, and the message says so."""
     with pytest.raises(TypeError, match="'int' is not a class, protocol"):
         differences(7, "int")
 
 
-def test_what_is_expected_is_typed(place: Place) -> None:
-    """A type checker knows what `expect` returns: this file is checked, strictly."""
+def test_expect_is_typed(place: Place) -> None:
+    """Type checkers know what `expect` returns; mypy checks this file in strict mode."""
     place.add("rt-typed", "V = 7\n_W = 8\n", **{"rt.group": "typed = rt_typed"})
     plugin = read_installed()["rt-typed"]
     number: int = plugin.lookup("V").expect(int)
