@@ -1,4 +1,4 @@
-"""Where a build gets its launcher from: the package, the cache, or the compiler."""
+"""Where a build gets its launcher: from the package, the cache or the compiler."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def cache(tmp_path: Path) -> Cache:
 
 
 @pytest.fixture
-def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory in which the package carries launchers, which is another one here."""
-    directory = tmp_path / "carried"
+def included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory of the launchers that come with onebin, replaced by an empty one."""
+    directory = tmp_path / "included"
     directory.mkdir()
-    monkeypatch.setattr(launcher, "_carried_dir", lambda: directory)
+    monkeypatch.setattr(launcher, "_included_dir", lambda: directory)
     return directory
 
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows by the platform of each launcher that is compiled; none is, really."""
+    """Return a list that records the platform of each compilation; nothing is really compiled."""
     platforms: list[str] = []
 
     def compile_for(platform: str, directory: Path, *, offline: bool = False) -> None:
@@ -48,19 +48,19 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return platforms
 
 
-def test_a_carried_launcher_is_taken(carried: Path, cache: Cache, compiled: list[str]) -> None:
-    """A released onebin compiles nothing."""
-    (carried / launcher.file_name(PLATFORM)).write_text("carried")
-    assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "carried"
+def test_included_launcher_is_used(included: Path, cache: Cache, compiled: list[str]) -> None:
+    """A released onebin uses the launcher it includes and compiles nothing."""
+    (included / launcher.file_name(PLATFORM)).write_text("included")
+    assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "included"
     assert compiled == []
 
 
-def test_a_carried_launcher_of_other_sources_is_not_taken(
-    carried: Path, cache: Cache, tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+def test_included_launcher_of_other_sources_is_ignored(
+    included: Path, cache: Cache, tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever changed the launcher's source gets what he wrote, not what was compiled before."""
+    """After a change to the launcher's source, builds use the changed source and not the old binary."""
     name = launcher.file_name(PLATFORM)
-    (carried / name).write_text("carried")
+    (included / name).write_text("included")
     source = tmp_path / "source"
     source.mkdir()
     (source / "main.c").write_text("int main(void) { return 0; }")
@@ -69,18 +69,18 @@ def test_a_carried_launcher_of_other_sources_is_not_taken(
     assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "compiled"
 
 
-def test_a_launcher_is_compiled_once(carried: Path, cache: Cache, compiled: list[str]) -> None:
-    """Without one in the package, the first build compiles it into the cache and the next ones find it there."""
+def test_launcher_is_compiled_once(included: Path, cache: Cache, compiled: list[str]) -> None:
+    """If onebin includes no launcher, the first build compiles it into the cache and later builds find it there."""
     first = launcher.find(PLATFORM, cache, source=INDEXES)
     assert launcher.find(PLATFORM, cache, source=INDEXES) == first
     assert first.is_relative_to(cache.directory / launcher.KIND)
     assert compiled == [PLATFORM]
 
 
-def test_no_compiler_is_an_error_with_its_remedy(
-    carried: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_missing_compiler_is_an_error_with_a_remedy(
+    included: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the compiler cannot be had, the build says so, and names the layout that needs none."""
+    """If the compiler cannot be installed, the error says so and names the layout that needs no launcher."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "nothing-cached"))
     with pytest.raises(PackError, match="compiler") as caught:
         launcher.find(PLATFORM, cache, source=PackageSource(offline=True))
@@ -88,10 +88,10 @@ def test_no_compiler_is_an_error_with_its_remedy(
     assert list((cache.directory / launcher.KIND).iterdir()) == []
 
 
-def test_a_source_that_does_not_compile_is_an_error(
-    carried: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_compile_error_is_reported_with_a_remedy(
+    included: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The compiler's own words come through, with the remedy."""
+    """The error shows the compiler's output and a remedy."""
     tool = tmp_path / "zig"
     tool.write_text("#!/bin/sh\necho 'main.c:1: error: no such thing' >&2\nexit 1\n")
     tool.chmod(0o755)
@@ -107,8 +107,8 @@ def test_a_source_that_does_not_compile_is_an_error(
     assert 'layout = "onefile"' in str(caught.value.hint)
 
 
-def test_compiling_from_the_shell_fails_in_words(tmp_path: Path) -> None:
-    """Without a network and a cache, whoever makes a checkout ready is told what is missing and what to do."""
+def test_compile_script_explains_its_failure(tmp_path: Path) -> None:
+    """Without a network or a cache, the script says what is missing and what to do, without a traceback."""
     env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
     command = [sys.executable, "-m", "onebin.cli.machine.launchers", "linux-aarch64"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

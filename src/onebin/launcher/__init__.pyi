@@ -1,8 +1,8 @@
 from .compile import (
-    carry as carry,
     check as check,
+    compile_into_package as compile_into_package,
     exists_for as exists_for,
     file_name as file_name,
     find as find,
-    is_carried as is_carried,
+    is_included as is_included,
 )

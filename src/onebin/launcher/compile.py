@@ -18,7 +18,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin.cache import Cache
 from onebin.errors import PackError, ProcessError, os_errors
 from onebin.python import PackageSource, uv
 from onebin.system import environment, run, sha256_of, sha256_of_tree
@@ -68,9 +67,9 @@ def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
 
     A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
     """
-    carried = _carried_dir() / file_name(platform)
-    if carried.is_file():
-        return carried
+    included = _included_dir() / file_name(platform)
+    if included.is_file():
+        return included
     vendored = source.wheelhouse and source.wheelhouse / file_name(platform)
     if vendored and vendored.is_file():
         return vendored
@@ -166,12 +165,12 @@ def file_name(platform: str) -> str:
     return f"{platform}-{sha256_of(inputs)[:16]}"
 
 
-def is_carried(platform: str) -> bool:
+def is_included(platform: str) -> bool:
     """Return whether onebin itself includes the compiled launcher of a platform, as a release does."""
-    return (_carried_dir() / file_name(platform)).is_file()
+    return (_included_dir() / file_name(platform)).is_file()
 
 
-def _carried_dir() -> Path:
+def _included_dir() -> Path:
     return Path(str(files("onebin") / "_launchers"))
 
 
@@ -180,19 +179,19 @@ def _source_dir() -> Path:
     return Path(__file__).with_name("native")
 
 
-def carry(platforms: Sequence[str]) -> None:
+def compile_into_package(platforms: Sequence[str]) -> None:
     """Compile launchers into the package, and remove those of older sources."""
-    carried = _carried_dir()
-    carried.mkdir(exist_ok=True)
+    included = _included_dir()
+    included.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}
-    for stale in carried.iterdir():
+    for stale in included.iterdir():
         if stale.name not in current:
             stale.unlink()
     for platform in platforms:
-        if not (carried / file_name(platform)).exists():
+        if not (included / file_name(platform)).exists():
             with tempfile.TemporaryDirectory() as directory:
                 compile_for(platform, Path(directory))
-                shutil.copy2(Path(directory) / file_name(platform), carried)
+                shutil.copy2(Path(directory) / file_name(platform), included)
 
 
 def check() -> None:

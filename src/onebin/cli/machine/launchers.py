@@ -1,7 +1,7 @@
-"""Compile launchers into the package, as a release carries them; a script for checkouts and releases.
+"""Compile launchers into the package: a script for checkouts and releases.
 
 python -m onebin.cli.machine.launchers [PLATFORM ...]    compile, for this machine if none is named
-python -m onebin.cli.machine.launchers --check           test the Zig part, compile for every platform, keep nothing
+python -m onebin.cli.machine.launchers --check           test the Zig code, compile for every platform, keep nothing
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
         if arguments == ["--check"]:
             launcher.check()
         else:
-            launcher.carry(arguments or ([here] if launcher.exists_for(here) else []))
+            launcher.compile_into_package(arguments or ([here] if launcher.exists_for(here) else []))
     except OnebinError as error:
         report(error)
         sys.exit(error.exit_code)
