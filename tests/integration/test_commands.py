@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conftest import Onebin
 
 ROOT = Path(__file__).parents[2]
+ONEBIN = ROOT / "src" / "onebin"
 RUNTIME = ROOT / "src" / "onebin_runtime"
 COMMANDS = (
     "init",
@@ -201,10 +202,18 @@ def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -
 
 @pytest.mark.network
 def test_the_wheel_holds_all_that_onebin_needs(tmp_path: Path) -> None:
-    """A wheel built from the sources has the templates, the schema, the runtime as data and the mark of typing."""
+    """A wheel built from the sources has every file of onebin, the templates, and the runtime as data."""
     names = _names_in_wheel(ROOT, tmp_path)
     assert {f"onebin/_templates/{file.name}" for file in (ROOT / "templates").iterdir()} <= names
-    assert {"onebin/bundle.schema.json", "onebin/py.typed"} <= names
+    files = (file for file in ONEBIN.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    own = {f"onebin/{file.relative_to(ONEBIN).as_posix()}" for file in files}
+    assert {
+        "onebin/manifest/bundle.schema.json",
+        "onebin/launcher/native/main.c",
+        "onebin/lock/__init__.pyi",  # read at run time: the names of a lazy package
+        "onebin/py.typed",
+    } <= own
+    assert own <= names
     assert {f"onebin/_runtime/{file.name}" for file in RUNTIME.glob("*.py")} <= names
 
 
