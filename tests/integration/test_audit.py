@@ -119,7 +119,7 @@ def test_an_unclear_range_counts(bench: Bench, db: Path) -> None:
     db.joinpath("odd.json").write_text(json.dumps(advisory("GHSA-oddd-oddd-oddd", "requests", "soon")), "utf-8")
     bench.lock.write_text(LOCK, "utf-8")
     refusal = bench.refuses("audit", "--lock", bench.lock.name, "--db", db, error=AuditError, may_write=())
-    refusal.says("GHSA-oddd-oddd-oddd", "cannot be told", hint="")
+    refusal.says("GHSA-oddd-oddd-oddd", "unclear whether this version is affected", hint="")
 
 
 def test_what_cannot_be_read_has_another_exit_code(bench: Bench, db: Path) -> None:
@@ -131,6 +131,6 @@ def test_what_cannot_be_read_has_another_exit_code(bench: Bench, db: Path) -> No
     bench.refuses(*audit, "nowhere.zip", error=AdvisoryError, may_write=()).says("nowhere.zip", hint="--db")
     db.joinpath("bad.json").unlink()
     bench.lock.write_text("[[packages]]\nversion = 1\n", "utf-8")
-    bench.refuses(*audit, db, error=LockError, may_write=()).says("is no lock", hint="pylock")
+    bench.refuses(*audit, db, error=LockError, may_write=()).says("is not a lock", hint="pylock")
     bench.refuses("audit", bench.lock.name, "--db", db, error=ArtifactError, may_write=()).says("artifact", hint="")
     assert bench.run("audit", "--db", db).code == 2

@@ -102,9 +102,9 @@ def test_what_is_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pair
     if lie == "another file":
         write_card(copy, program + b"# changed\n", json.dumps(facts).encode())
     words = {
-        "no signature": ("copy.sig: there is no such file", "onebin sign"),
+        "no signature": ("copy.sig: no such file", "onebin sign"),
         "another key": ("signed with another key: SHA256:", "if you trust that key"),
-        "another file": ("copy is not the file that was signed", "sign it anew"),
+        "another file": ("copy is not the file that was signed", "sign it again"),
     }
     said, hint = words[lie]
     bench.refuses("verify", "--key", pair.public, copy, error=SignatureError).says(said, hint=hint)
@@ -130,7 +130,7 @@ def test_a_passphrase_is_taken_from_the_environment(bench: Bench, copy: Path, pa
     command = ("sign", "--key", pair.locked, copy)
     bench.accepts(*command, env={"ONEBIN_KEY_PASSPHRASE": PASSPHRASE})
     refusal = bench.refuses(*command, env={"ONEBIN_KEY_PASSPHRASE": "no"}, error=SignatureError)
-    refusal.says("the passphrase is not that of key.locked", hint="try again")
+    refusal.says("wrong passphrase for key.locked", hint="try again")
     refusal = bench.refuses(*command, error=SignatureError)
     refusal.says("key.locked has a passphrase, and there is no terminal", hint="set ONEBIN_KEY_PASSPHRASE")
 

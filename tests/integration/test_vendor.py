@@ -143,9 +143,7 @@ def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -
     for name in ("altgraph", "pluggy"):
         assert any(f"house/{name}-" in said.text and "missing" in said.text for said in refusal.findings), refusal.err
     for name in ("six", "pyinstaller", "hatchling"):
-        assert any(f"house/{name}-" in said.text and "hash mismatch" in each.text for each in refusal.findings), (
-            refusal.err
-        )
+        assert any(f"house/{name}-" in said.text and "mismatch" in said.text for said in refusal.findings), refusal.err
     assert "onebin vendor house" in refusal.hint
     moved.accepts("vendor", "house")
     moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))

@@ -107,7 +107,7 @@ def test_a_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) 
     trusted = signature.read_public_keys(file.with_suffix(".pub"))
     assert trusted == (opened.public_key().public_bytes_raw(),)
     for wrong in ("open barley", ""):
-        with pytest.raises(SignatureError, match="passphrase is not that of"):
+        with pytest.raises(SignatureError, match="wrong passphrase for"):
             signature.read_private_key(file, lambda given=wrong: given)  # type: ignore[misc]  # bound early
 
 
@@ -117,12 +117,12 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
     """An RSA key neither signs nor checks, and a signature by one is said to be by one."""
     file = tmp_path / "key"
     assert _keygen("-q", "-t", kind, "-N", "", "-f", file).returncode == 0
-    with pytest.raises(SignatureError, match="another kind than Ed25519"):
+    with pytest.raises(SignatureError, match="is not an Ed25519 key"):
         signature.read_private_key(file, _never)
     with pytest.raises(SignatureError, match=f"has no Ed25519 key, only [a-z]*-?.*{kind}"):
         signature.read_public_keys(file.with_suffix(".pub"))
     assert _keygen("-Y", "sign", "-f", file, "-n", "file", message).returncode == 0
-    with pytest.raises(SignatureError, match=f"by a key of the kind [a-z]*-?.*{kind}"):
+    with pytest.raises(SignatureError, match=f"by a key of type [a-z]*-?.*{kind}"):
         signature.check_signature(message, [PUBLIC])
 
 
@@ -153,7 +153,7 @@ def test_a_signature_for_something_else_is_refused(message: Path, key: Ed25519Pr
 
 def test_a_missing_signature_is_said_to_be_missing(message: Path) -> None:
     """Nothing beside the file: the error says which file is looked for, and what to do."""
-    with pytest.raises(SignatureError, match=r"message\.sig: there is no such file") as caught:
+    with pytest.raises(SignatureError, match=r"message\.sig: no such file") as caught:
         signature.check_signature(message, [PUBLIC])
     assert caught.value.hint
 

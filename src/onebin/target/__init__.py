@@ -1,4 +1,4 @@
-"""What an artifact needs of the machine it runs on: ELF files, the C library, glibc versions."""
+"""What an artifact needs from the machine it runs on: ELF files, the C library, glibc versions."""
 
 import lazy_loader
 

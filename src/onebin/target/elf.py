@@ -1,7 +1,7 @@
-"""What an ELF file wants of the system on which it runs: its loader, its libraries, its versions of glibc.
+"""What an ELF file needs from the system it runs on: a loader, libraries, glibc versions.
 
-The file format is that of the System V ABI; versions of symbols are those of the Linux Standard Base (5.0, core,
-chapter 10): an object lists in `.gnu.version_r` which versions of a library it cannot do without.
+The file format is that of the System V ABI. Symbol versions are those of the Linux Standard Base (5.0, core, chapter
+10): in `.gnu.version_r`, an object lists the versions of a library that it requires.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"\x7fELF"
 _PREFIX = "GLIBC_"
-# A version that is no number: it stands for compact relocations, which glibc 2.36 was the first to read.
+# Not a version number: it stands for compact relocations, which glibc reads since 2.36.
 _NAMED_VERSIONS = {"ABI_DT_RELR": "2.36"}
 _WEAK = 0x2  # VER_FLG_WEAK: the loader only warns if such a version is missing
 
@@ -32,8 +32,8 @@ _WEAK = 0x2  # VER_FLG_WEAK: the loader only warns if such a version is missing
 class Elf:
     """What one file needs.
 
-    `loader` is the path of an executable's dynamic loader, `libraries` are names, `glibc` has the symbols by the
-    version that they are needed in, such as "2.28".
+    `loader` is the path of an executable's dynamic loader, `libraries` are names, `glibc` maps a version, such as
+    "2.28", to the symbols that are needed in it.
     """
 
     loader: str | None
@@ -53,25 +53,25 @@ def read(file: Path) -> Elf | None:
             tags = dynamic.iter_tags("DT_NEEDED") if isinstance(dynamic, DynamicSection) else ()
             return Elf(
                 loader=next(iter(loaders), None),
-                libraries=tuple(tag.needed for tag in tags),  # type: ignore[attr-defined]  # made for tags of this kind
+                libraries=tuple(tag.needed for tag in tags),  # type: ignore[attr-defined]  # set on tags of this type
                 glibc=_glibc(elf),
             )
         except (ELFError, struct.error, ValueError, OSError, MemoryError):
-            return None  # a damaged file has pyelftools look beyond its end
+            return None  # pyelftools reads beyond the end of a damaged file
 
 
 def newest(versions: Iterable[str]) -> str | None:
-    """Return the highest of some versions of glibc, None if there are none."""
+    """Return the highest of some glibc versions, or None if there are none."""
     return max(versions, key=number_of, default=None)
 
 
 def number_of(version: str) -> tuple[int, ...]:
-    """Return a version of glibc as what can be compared."""
+    """Return a glibc version as a tuple that can be compared."""
     return tuple(map(int, version.split(".")))
 
 
 def _glibc(elf: ELFFile) -> dict[str, tuple[str, ...]]:
-    """Return the symbols by version; a version may have none, and is needed all the same."""
+    """Return the needed symbols by version; a version can be needed without any symbol."""
     versions = _versions(elf)
     found: dict[str, set[str]] = {version: set() for version in versions.values()}
     names, table = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".gnu.version")
@@ -85,13 +85,13 @@ def _glibc(elf: ELFFile) -> dict[str, tuple[str, ...]]:
 
 
 def _versions(elf: ELFFile) -> dict[int, str]:
-    """Return the versions of glibc that a file needs, by the numbers that they have in `.gnu.version`."""
+    """Return the glibc versions that a file needs, by their index in `.gnu.version`."""
     section, found = elf.get_section_by_name(".gnu.version_r"), {}
     for _, entries in section.iter_versions() if isinstance(section, GNUVerNeedSection) else ():
         for entry in entries:
             version = entry.name.removeprefix(_PREFIX)
             version = _NAMED_VERSIONS.get(version, version)
-            is_number = version.replace(".", "").isdecimal()  # GLIBC_PRIVATE is glibc's own business
+            is_number = version.replace(".", "").isdecimal()  # GLIBC_PRIVATE is internal to glibc
             if entry.name.startswith(_PREFIX) and is_number and not entry["vna_flags"] & _WEAK:
                 found[entry["vna_other"]] = version
     return found

@@ -1,7 +1,7 @@
-"""Hold a bundle against the machines on which it is to run, by the glibc that its files ask for.
+"""Find out which glibc the files of a bundle need.
 
-Enters: a Plan, before the freeze, or the rows of what was frozen. Leaves: what each file needs. Refuses, all findings
-together: files that need a newer glibc than `[target] glibc` is. A bundle with a C library of its own needs none.
+Takes the files of a frozen tree and returns what each of them needs, and the facts for the card. A bundle with its own
+C library needs none.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def needs(sources: Mapping[str, Path], owners: Mapping[str, Sequence[str]], executable: Path) -> list[GlibcNeed]:
-    """Return what each file of a frozen tree needs, given the source of each place, and the places by owner."""
+    """Return what each file of a frozen tree needs, given the source of each path, and the paths by owner."""
     owner_of = {place: owner for owner, places in owners.items() for place in places}
     found = (need_of(place, owner_of[place], source) for place, source in sorted(sources.items()))
     return [need for need in (*found, need_of(executable.name, BOOTLOADER, executable)) if need]
 
 
 def libc_facts(found: Iterable[GlibcNeed], kind: Literal["system", "bundled"]) -> LibcFacts:
-    """Return what a card says: the oldest glibc that will do, and the files that ask for that one."""
+    """Return the facts for a card: the oldest glibc that is new enough, and the files that need that version."""
     rows = [] if kind == "bundled" else list(found)
     oldest = elf.newest(version for need in rows for version in need["symbols"])
     because: list[GlibcNeed] = [
@@ -36,7 +36,7 @@ def libc_facts(found: Iterable[GlibcNeed], kind: Literal["system", "bundled"]) -
 
 
 def need_of(place: str, owner: str, file: Path) -> GlibcNeed | None:
-    """Return what a file needs, None if it is not an ELF file or needs no glibc; raises OSError."""
+    """Return what a file needs, or None if it is not an ELF file or does not need glibc; raises OSError."""
     found = elf.read(file)
     if found is None or not found.glibc:
         return None

@@ -1,9 +1,9 @@
-"""Put the C library and its loader into a frozen tree, so that an artifact needs none of its machine.
+"""Put the C library and its loader into a frozen tree, so that an artifact does not need those of its machine.
 
-Enters: the interpreter that is frozen and a frozen tree. Leaves: the loader's file name, and the places of what was
-added. Refuses: an interpreter that no dynamic loader starts.
+Takes the interpreter and a frozen tree; returns the name of the loader's file, and the paths of what was added. Raises
+TargetError if the interpreter is not started by a dynamic loader.
 
-All files are those with which the interpreter runs on this machine: its own loader is asked where they are.
+The files are those that the interpreter uses on this machine: its own loader reports where they are.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from onebin.python import Interpreter
 
-# What programs and libraries of other machines may ask for at run time, and must find here: theirs would come with
-# another C library. Before glibc 2.34, libc.so.6 did not hold all of it.
+# What programs and libraries of other machines may need at run time. They must find it here, since their own would come
+# with another C library. Before glibc 2.34, not everything was part of libc.so.6.
 _ALWAYS = (
     "libc.so.6",
     "libm.so.6",
@@ -36,13 +36,13 @@ _ALWAYS = (
     "libutil.so.1",
     "libresolv.so.2",
     "libanl.so.1",
-    # glibc opens these by their names: for names of users, hosts and services (nsswitch.conf), and to end a thread
+    # glibc opens these by name: to look up users, hosts and services (nsswitch.conf), and to end a thread
     "libnss_files.so.2",
     "libnss_dns.so.2",
     "libnss_compat.so.2",
     "libgcc_s.so.1",
 )
-# Parts of the C library that few need, and that PyInstaller leaves out as it does those above.
+# Parts of the C library that few programs need; PyInstaller leaves them out, like those above.
 _WHEN_NEEDED = (
     "libcrypt.so.1",
     "libcrypt.so.2",
@@ -63,11 +63,11 @@ class Libc:
 
     @property
     def identity(self) -> str:
-        """The digest of all that may be bundled."""
+        """The digest of everything that may be bundled."""
         return sha256_of({path.name: sha256_of_file(path) for path in (self.loader, *self.libraries.values())})
 
     def add_to(self, tree: Path) -> list[str]:
-        """Copy the loader and the libraries into the contents folder of a tree; return their names. Raises OSError."""
+        """Copy the loader and the libraries into the contents folder of a tree; returns their names. Raises OSError."""
         files = [file for file in tree.rglob("*") if file.is_file() and not file.is_symlink()]
         files += [path for name, path in self.libraries.items() if name in _ALWAYS]
         needed = {name for file in files for name in _libraries(file)}
@@ -81,25 +81,25 @@ class Libc:
 
 
 def libc_of(interpreter: Interpreter) -> Libc:
-    """Return the C library with which an interpreter runs; raises TargetError if it has none of its own."""
+    """Return the C library that an interpreter runs with; raises TargetError if it does not have its own."""
     facts = elf.read(interpreter.executable) if launcher.exists_for(interpreter.platform) else None
     if facts is None or facts.loader is None:
         finding = Finding(
             '[freeze] libc = "bundled"',
-            f"{interpreter.executable} ({interpreter.platform}) has no dynamic loader that could be bundled",
-            'leave libc = "bundled" out',
+            f"{interpreter.executable} ({interpreter.platform}) has no dynamic loader to bundle",
+            'remove libc = "bundled"',
         )
-        raise TargetError("there is no C library to bundle", [finding])
+        raise TargetError("no C library to bundle", [finding])
     return Libc(loader=Path(facts.loader), libraries=_ask(facts.loader, interpreter.executable))
 
 
 def _ask(loader: str, executable: Path) -> dict[str, Path]:
-    """Ask a loader where it would take the libraries from; those that it does not find are not there."""
+    """Ask a loader which libraries it would load; those that it does not find are left out."""
     wanted = " ".join((*_ALWAYS, *_WHEN_NEEDED))
     try:
         said = run([loader, "--list", executable], env={**environment(), "LD_PRELOAD": wanted}, timeout=60)
     except ProcessError as error:
-        raise FreezeError(f"the dynamic loader {loader} does not run: {error.tail}", error.hint) from error
+        raise FreezeError(f"cannot run the dynamic loader {loader}: {error.tail}", error.hint) from error
     found = {name: Path(path) for name, path in _FOUND.findall(said.stdout)}
     return {name: found[name] for name in (*_ALWAYS, *_WHEN_NEEDED) if name in found}
 

@@ -1,7 +1,8 @@
-"""Advisories in the OSV format: read from files, folders and exports, and held against one version.
+"""Advisories in the OSV format: read them from files, folders and exports, and compare a version with them.
 
-Enters: a path to a .json file, a folder of them, or a .zip as osv.dev exports it. Leaves: the advisories on packages of
-PyPI. Refuses, all together: files that are no advisories. The format is https://ossf.github.io/osv-schema/ (1.x).
+Takes the path of a .json file, of a folder of them, or of a .zip as osv.dev exports it, and returns the advisories on
+packages of PyPI. Raises AdvisoryError with all files that are not advisories. The format is
+https://ossf.github.io/osv-schema/ (1.x).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 ECOSYSTEM = "PyPI"
 _SHOWN = 50
-_LARGEST = 16 * 1024 * 1024  # bytes of one advisory; real ones have some kilobytes
-_ZIP_PROBLEMS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)  # also: encrypted, odd compression
+_LARGEST = 16 * 1024 * 1024  # bytes per advisory; real ones have a few kilobytes
+_ZIP_PROBLEMS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)  # encrypted, unknown compression
 
 
 class _Package(TypedDict):
@@ -51,7 +52,7 @@ class _Severity(TypedDict):
 
 @with_config(ConfigDict(extra="ignore"))
 class _Record(TypedDict):
-    """What is read of an advisory; the schema has more."""
+    """The parts of an advisory that onebin reads; the schema has more."""
 
     id: str
     modified: str
@@ -68,9 +69,9 @@ _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
 
 @dataclass(frozen=True, kw_only=True)
 class Advisory:
-    """One advisory on one package: its names, what it says, and which versions it is about.
+    """One advisory on one package: its names, its text, and the versions it affects.
 
-    `severity` is the database's word ("HIGH"), or a CVSS vector. `ranges` have events, each a kind and a version.
+    `severity` is the database's word ("HIGH") or a CVSS vector. `ranges` have events, each a kind and a version.
     """
 
     id: str
@@ -82,21 +83,21 @@ class Advisory:
     ranges: tuple[tuple[tuple[str, str], ...], ...]
 
     def affects(self, version: str) -> bool:
-        """Tell whether a version (PEP 440) is affected: listed, or in a range; raises InvalidVersion."""
+        """Return whether a version (PEP 440) is affected, either listed or in a range; raises InvalidVersion."""
         wanted = Version(version)
         if any(_equal(listed, wanted) for listed in self.versions):
             return True
         return any(_is_inside(wanted, events) for events in self.ranges)
 
     def fixed_after(self, version: str) -> str | None:
-        """Return the lowest version above this one in which it is fixed, if the advisory knows one."""
+        """Return the lowest fixed version above this one, or None if the advisory does not know one."""
         fixed = [value for events in self.ranges for kind, value in events if kind == "fixed"]
         later = [value for value in fixed if _is_version(value) and Version(value) > Version(version)]
         return min(later, key=Version, default=None)
 
 
 def read_advisories(paths: Iterable[Path]) -> list[Advisory]:
-    """Return the advisories on packages of PyPI that are not withdrawn; raises AdvisoryError with all that is wrong."""
+    """Return the advisories on PyPI packages that are not withdrawn; raises AdvisoryError with everything wrong."""
     found: list[Advisory] = []
     findings: list[Finding] = []
     seen = 0
@@ -105,21 +106,21 @@ def read_advisories(paths: Iterable[Path]) -> list[Advisory]:
         try:
             record = _RECORD.validate_json(content)
         except ValidationError as error:
-            findings.append(Finding(where, _problem(error), "take it out, or fetch the advisories again"))
+            findings.append(Finding(where, _problem(error), "remove it, or download the advisories again"))
         else:
             if not record.get("withdrawn"):
                 found += _of_record(record)
     if not seen and not findings:
         where = ", ".join(display(path) for path in paths)
-        findings.append(Finding(where, "there is no advisory in it", "name a .json file, a folder, or a .zip of them"))
+        findings.append(Finding(where, "it has no advisories", "give a .json file, a folder, or a .zip of them"))
     if findings:
         more = [Finding("...", f"and {len(findings) - _SHOWN} more")] if len(findings) > _SHOWN else []
-        raise AdvisoryError("the advisories cannot be read", [*findings[:_SHOWN], *more])
+        raise AdvisoryError("cannot read the advisories", [*findings[:_SHOWN], *more])
     return found
 
 
 def _documents(paths: Iterable[Path], findings: list[Finding]) -> Iterator[tuple[str, bytes]]:
-    """Yield each advisory's place and bytes; what cannot be read becomes a finding."""
+    """Yield where each advisory is, and its bytes; add a finding for each one that cannot be read."""
     for path in paths:
         try:
             if path.is_dir():
@@ -137,19 +138,19 @@ def _documents(paths: Iterable[Path], findings: list[Finding]) -> Iterator[tuple
             reason = (error.strerror or str(error)).lower()
             findings.append(Finding(display(path), f"it cannot be read: {reason}", "check the path given with --db"))
         except (*_ZIP_PROBLEMS, ValueError) as error:
-            findings.append(Finding(display(path), f"it cannot be read: {error}", "fetch it again"))
+            findings.append(Finding(display(path), f"it cannot be read: {error}", "download it again"))
 
 
 def _limited(content: bytes) -> bytes:
     if len(content) > _LARGEST:
-        raise ValueError(f"a file in it has more than {_LARGEST} bytes, which no advisory has")
+        raise ValueError(f"a file in it has more than {_LARGEST} bytes, too many for an advisory")
     return content
 
 
 def _problem(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return f"it is no OSV advisory: {place + ': ' if place else ''}{first['msg']}"
+    return f"it is not an OSV advisory: {place + ': ' if place else ''}{first['msg']}"
 
 
 def _of_record(record: _Record) -> Iterator[Advisory]:
@@ -180,7 +181,7 @@ def _events(events: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _is_inside(version: Version, events: Sequence[tuple[str, str]]) -> bool:
-    """Walk a range's events in the order of their versions, as the schema's evaluation does."""
+    """Walk a range's events in the order of their versions, like the evaluation algorithm of the schema."""
     limits = [value for kind, value in events if kind == "limit"]
     if limits and not any(limit == "*" or version < Version(limit) for limit in limits):
         return False
@@ -197,7 +198,7 @@ _START = (0, Version("0.dev0"))
 
 
 def _position(value: str) -> tuple[int, Version]:
-    """Return where an event stands: "0" is before every version."""
+    """Return the sort key of an event; "0" is before every version."""
     return _START if value == "0" else (1, Version(value))
 
 

@@ -1,8 +1,8 @@
 """Sign a file with an Ed25519 key, and check such a signature.
 
-The signature lies beside the file, as `<file>.sig`, in the form of OpenSSH under the namespace "file":
-`ssh-keygen -Y sign -n file` makes the same, and `ssh-keygen -Y verify -n file` checks it. Keys are files of OpenSSH.
-Whatever is wrong with a key or a signature is a SignatureError and nothing else.
+The signature is a file next to it, `<file>.sig`, in the format of OpenSSH, with the namespace "file". It is the same as
+that of `ssh-keygen -Y sign -n file`, and `ssh-keygen -Y verify -n file` checks it. Keys are OpenSSH key files. Every
+problem with a key or a signature raises SignatureError.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ NAMESPACE = "file"
 _PUBLIC = re.compile(rb"((?:ssh|ecdsa|sk)-[\w.@-]+)[ \t]+([A-Za-z0-9+/=]+)(?:\s|\Z)")
 _LARGEST = 64 * 1024
 _KEY_BYTES = 32
-_MAKE_ONE = "make a key: ssh-keygen -t ed25519 -f KEY"
+_MAKE_ONE = "create a key: ssh-keygen -t ed25519 -f KEY"
 
 
 def signature_file(file: Path) -> Path:
-    """Return where the signature of a file lies."""
+    """Return the path of a file's signature."""
     return file.with_name(f"{file.name}.sig")
 
 
 def fingerprint(key: bytes) -> str:
-    """Return what `ssh-keygen -l` shows of a public key, given as its 32 bytes."""
+    """Return the fingerprint of a public key, given as its 32 bytes, as `ssh-keygen -l` prints it."""
     digest = hashlib.sha256(packed(ED25519.encode(), key)).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def sign(file: Path, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> Path:
-    """Write the signature of a file beside it, in place of an older one, and return where; raises SignatureError."""
+    """Write a file's signature next to it, replacing an older one, and return its path; raises SignatureError."""
     hashed, target = HASHES[0], signature_file(file)
     value = key.sign(sshsig.signed(namespace, hashed, _digest(file, hashed)))
     made = Signature(key=key.public_key().public_bytes_raw(), namespace=namespace, hash=hashed, value=value)
@@ -64,11 +64,11 @@ def sign(file: Path, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> P
 
 
 def check_signature(file: Path, trusted: Iterable[bytes], *, namespace: str = NAMESPACE) -> str:
-    """Return the fingerprint of that trusted key which signed a file; raises SignatureError if none did."""
+    """Return the fingerprint of the trusted key that signed a file; raises SignatureError if none of them did."""
     beside = signature_file(file)
     made = _signature(beside)
     if made.kind != ED25519:
-        raise SignatureError(f"{display(beside)} is by a key of the kind {made.kind}, not {ED25519}", _MAKE_ONE)
+        raise SignatureError(f"{display(beside)} is by a key of type {made.kind}, not {ED25519}", _MAKE_ONE)
     if made.namespace != namespace:
         raise SignatureError(
             f"{display(beside)} was made for {made.namespace!r}, not for {namespace!r}",
@@ -77,66 +77,66 @@ def check_signature(file: Path, trusted: Iterable[bytes], *, namespace: str = NA
     if made.key not in set(trusted):
         raise SignatureError(
             f"{display(file)} is signed with another key: {fingerprint(made.key)}",
-            "if you trust that key, name its public key; else do not run the file",
+            "if you trust that key, pass its public key; otherwise do not run the file",
         )
     try:
         message = sshsig.signed(made.namespace, made.hash, _digest(file, made.hash))
         Ed25519PublicKey.from_public_bytes(made.key).verify(made.value, message)
     except InvalidSignature as error:
         raise SignatureError(
-            f"{display(file)} is not the file that was signed: {display(beside)} does not fit it",
-            "if you built it anew, sign it anew; else do not run it, and fetch both again",
+            f"{display(file)} is not the file that was signed: {display(beside)} does not match it",
+            "if you rebuilt it, sign it again; otherwise do not run it, and download both again",
         ) from error
     return fingerprint(made.key)
 
 
 def read_private_key(file: Path, ask: Callable[[], str]) -> Ed25519PrivateKey:
-    """Return the key in a file of OpenSSH; `ask` is called for its passphrase if it has one. Raises SignatureError."""
+    """Return the key in an OpenSSH key file; calls `ask` for its passphrase if it has one. Raises SignatureError."""
     text = _read(file, "the key", _MAKE_ONE)
     if _PUBLIC.match(text):
-        raise SignatureError(f"{display(file)} is a public key", "sign with the private one: the file without .pub")
+        raise SignatureError(f"{display(file)} is a public key", "sign with the private key: the file without .pub")
     try:
         key = _load(text, file, ask)
     except UnsupportedAlgorithm as error:
-        raise SignatureError(f"{display(file)} is a key of a kind that onebin does not know", _MAKE_ONE) from error
+        raise SignatureError(f"{display(file)} has a key type that onebin does not support", _MAKE_ONE) from error
     except ValueError as error:
-        raise SignatureError(f"{display(file)} is not a private key of OpenSSH, or is damaged", _MAKE_ONE) from error
+        raise SignatureError(f"{display(file)} is not an OpenSSH private key, or is damaged", _MAKE_ONE) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise SignatureError(f"{display(file)} is a key of another kind than Ed25519", _MAKE_ONE)
+        raise SignatureError(f"{display(file)} is not an Ed25519 key", _MAKE_ONE)
     return key
 
 
 def _load(text: bytes, file: Path, ask: Callable[[], str]) -> object:
     try:
         return load_ssh_private_key(text, None)
-    except TypeError:  # how the library says that there is a passphrase
+    except TypeError:  # the library's error for a key with a passphrase
         passphrase = ask()
     try:
         return load_ssh_private_key(text, passphrase.encode())
     except (ValueError, TypeError, InvalidTag) as error:
-        raise SignatureError(f"the passphrase is not that of {display(file)}", "try again") from error
+        raise SignatureError(f"wrong passphrase for {display(file)}", "try again") from error
 
 
 def read_public_keys(file: Path) -> tuple[bytes, ...]:
-    """Return the Ed25519 keys, of 32 bytes each, in a file with a public key of OpenSSH in each line.
+    """Return the Ed25519 keys, of 32 bytes each, in a file with one OpenSSH public key per line.
 
-    Lines with keys of other kinds are left out, so that the list of all keys of a person will do. Raises
-    SignatureError if no line has one.
+    Lines with keys of other types are skipped, so a list of all keys of a person works. Raises SignatureError if no
+    line has an Ed25519 key.
     """
-    text = _read(file, "the key", "name a public key, such as ~/.ssh/id_ed25519.pub")
+    text = _read(file, "the key", "pass a public key, such as ~/.ssh/id_ed25519.pub")
     if b"PRIVATE KEY-----" in text:
-        raise SignatureError(f"{display(file)} is a private key", f"check with the public one: {display(file)}.pub")
+        raise SignatureError(f"{display(file)} is a private key", f"check with the public key: {display(file)}.pub")
     rows = [found for line in text.splitlines() if (found := _PUBLIC.match(line))]
     keys = [key for _, text in (row.groups() for row in rows) if (key := _public_key(text)) is not None]
     if not keys:
         kinds = ", ".join(sorted({row[1].decode() for row in rows} - {ED25519}))
-        what = f"has no Ed25519 key, only {kinds}" if kinds else "is not a file of public keys of OpenSSH"
+        what = f"has no Ed25519 key, only {kinds}" if kinds else "is not a file of OpenSSH public keys"
         raise SignatureError(f"{display(file)} {what}", _MAKE_ONE)
     return tuple(keys)
 
 
 def _public_key(text: bytes) -> bytes | None:
-    """Return the bytes of a public key, or None if it is damaged or of another kind."""
+    """Return the bytes of a public key, or None if it is damaged or of another type."""
     try:
         kind, key = unpacked(base64.b64decode(text, validate=True))
     except ValueError:
@@ -145,21 +145,21 @@ def _public_key(text: bytes) -> bytes | None:
 
 
 def _signature(file: Path) -> Signature:
-    text = _read(file, "the signature", "sign the file (onebin sign), or fetch its .sig with it")
+    text = _read(file, "the signature", "sign the file (onebin sign), or download its .sig file, too")
     try:
         return sshsig.parse(text.decode("ascii"))
     except ValueError as error:
-        message = f"{display(file)} is not a signature as `onebin sign` and `ssh-keygen -Y sign` make it"
-        raise SignatureError(message, "fetch or make it anew") from error
+        message = f"{display(file)} is not a signature by `onebin sign` or `ssh-keygen -Y sign`"
+        raise SignatureError(message, "download it again, or sign the file again") from error
 
 
 def _read(file: Path, what: str, hint: str) -> bytes:
-    """Return what is in a small file; what is larger than any key is cut, and then is none."""
+    """Return the content of a small file; it is cut if it is larger than any key, and then is not valid."""
     try:
         with file.open("rb") as stream:
             return stream.read(_LARGEST)
     except FileNotFoundError as error:
-        raise SignatureError(f"cannot read {what} {display(file)}: there is no such file", hint) from error
+        raise SignatureError(f"cannot read {what} {display(file)}: no such file", hint) from error
     except OSError as error:
         raise SignatureError(f"cannot read {what} {display(file)}: {error.strerror}", hint) from error
 
@@ -171,7 +171,7 @@ def _digest(file: Path, name: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """A file that was signed: where its signature is, and the fingerprint of the key."""
+    """A signed file: where its signature is, and the fingerprint of the key."""
 
     file: Path
     signature: Path
@@ -179,7 +179,7 @@ class Signed:
 
 
 def sign_artifact(file: Path, key: Path, ask_passphrase: Callable[[], str]) -> Signed:
-    """Sign an artifact with a private Ed25519 key of OpenSSH; the artifact stays as it is and is not run.
+    """Sign an artifact with an OpenSSH private key (Ed25519); the artifact is neither changed nor run.
 
     `ask_passphrase` is called if the key has one. Raises ArtifactError and SignatureError.
     """
@@ -191,7 +191,7 @@ def sign_artifact(file: Path, key: Path, ask_passphrase: Callable[[], str]) -> S
 
 
 def _check_single_file(file: Path, facts: Facts) -> None:
-    """Refuse the executable of a folder: whoever trusts its signature would trust the other files, too."""
+    """Reject the executable of a folder: if its signature is trusted, users will trust the other files, too."""
     if facts["layout"] == "onedir":
         raise SignatureError(
             f"{display(file)} is one file of a folder, and the others would not be signed",

@@ -1,6 +1,6 @@
-"""The form of OpenSSH's signatures of files (PROTOCOL.sshsig): text enters, a Signature leaves, and back.
+"""The format of OpenSSH's file signatures (PROTOCOL.sshsig): from text to a Signature, and back.
 
-Refuses with ValueError whatever is not of that form.
+Raises ValueError if the text is not in this format.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ HASHES = ("sha512", "sha256")
 _MAGIC = b"SSHSIG"
 _HEAD = _MAGIC + struct.pack(">I", 1)  # the format's version
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
-_WIDTH = 70  # as ssh-keygen breaks its lines
+_WIDTH = 70  # line width of ssh-keygen
 _ARMOUR = re.compile(rf"{_BEGIN}\r?\n([A-Za-z0-9+/=\r\n]+){_END}\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """By a key of which kind, by which key, under which namespace and over which digest of the message; the value.
+    """One signature: the type of its key, the key, the namespace, the digest of the message, and the value.
 
-    `key` and `value` are those of Ed25519 (32 and 64 bytes) if that is the kind, else empty.
+    `key` and `value` are those of Ed25519 (32 and 64 bytes) if that is the type, else empty.
     """
 
     kind: str = ED25519
@@ -33,7 +33,7 @@ class Signature:
     value: bytes
 
     def text(self) -> str:
-        """Return what is in the signature's file."""
+        """Return the content of the signature's file."""
         key, value = (packed(self.kind.encode(), part) for part in (self.key, self.value))
         blob = _HEAD + packed(key, self.namespace.encode(), b"", self.hash.encode(), value)
         armoured = base64.b64encode(blob).decode()
@@ -42,7 +42,7 @@ class Signature:
 
 
 def parse(text: str) -> Signature:
-    """Read a signature's file; raises ValueError."""
+    """Parse the content of a signature's file; raises ValueError."""
     found = _ARMOUR.fullmatch(text)
     blob = base64.b64decode("".join(found[1].split()), validate=True) if found else b""
     if not blob.startswith(_HEAD):
@@ -63,17 +63,17 @@ def parse(text: str) -> Signature:
 
 
 def signed(namespace: str, hashed: str, digest: bytes) -> bytes:
-    """Return what is signed in fact: never a message itself, so that it cannot be one of another protocol."""
+    """Return what is really signed. It is never a message itself, so it cannot be taken for one of another protocol."""
     return _MAGIC + packed(namespace.encode(), b"", hashed.encode(), digest)
 
 
 def packed(*fields: bytes) -> bytes:
-    """Return strings as SSH writes them (RFC 4251, 5): the length in four bytes, then the bytes."""
+    """Encode strings as in SSH (RFC 4251, section 5): the length in four bytes, then the bytes."""
     return b"".join(struct.pack(">I", len(field)) + field for field in fields)
 
 
 def unpacked(rest: bytes) -> list[bytes]:
-    """Return the strings in what `packed` made; raises ValueError."""
+    """Decode the strings that `packed` encoded; raises ValueError."""
     found = []
     while rest:
         end = 4 + int.from_bytes(rest[:4], "big")

@@ -1,7 +1,7 @@
-"""Hold what an artifact or a lock has against known vulnerabilities, without asking anybody.
+"""Compare the packages of an artifact or a lock with known vulnerabilities, without using the network.
 
-Enters: an artifact's card or a lock, and advisories (see `osv`). Leaves: an Audit: what is affected, and what could not
-be checked, such as the interpreter and its libraries, of which these advisories say nothing.
+Takes an artifact's card or a lock, and advisories (see `osv`). Returns an Audit: what is affected, and what could not
+be checked, such as the interpreter and its libraries, which these advisories do not cover.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is audited: packages and toolchain with their versions, and in words what no advisory of PyPI is about."""
+    """What is audited: packages and toolchain with their versions; `unchecked` says what advisories do not cover."""
 
     name: str
     packages: Mapping[str, str]
@@ -38,9 +38,9 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Vulnerability:
-    """A package that is affected. `aliases` are all other names of the advisory; `unclear` says why it may not be.
+    """An affected package. `aliases` are all other names of the advisory; `unclear` says why it may not be affected.
 
-    `is_tool` says that it is of the toolchain, of which an artifact has the bootloader only.
+    `is_tool` means that it belongs to the toolchain, of which an artifact only has the bootloader.
     """
 
     package: str
@@ -60,17 +60,17 @@ class Vulnerability:
 
     @property
     def finding(self) -> Finding:
-        """The same in words."""
+        """The same as a finding, in words."""
         names = f"{self.id} ({', '.join(self.aliases)})" if self.aliases else self.id
         parts = [names, self.severity, self.summary, self.unclear]
         command = "onebin lock --upgrade" + ("" if self.is_tool else f" {self.package}")
-        hint = f"fixed in {self.fixed}: {command}" if self.fixed else "read the advisory: no fixed version is known"
+        hint = f"fixed in {self.fixed}: {command}" if self.fixed else "read the advisory: it names no fixed version"
         return Finding(f"{self.package} {self.version}", ": ".join(part for part in parts if part), hint)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """The result: how many advisories were held against how many packages, and what came of it."""
+    """The result: how many advisories were compared with how many packages, and what was found."""
 
     subject: Subject
     advisories: int
@@ -78,7 +78,7 @@ class Audit:
 
 
 def of_artifact(file: Path) -> Subject:
-    """Return what is in an artifact, read from its card without running it; raises ArtifactError."""
+    """Return the contents of an artifact, read from its card without running it; raises ArtifactError."""
     facts = card.read(file)
     python = facts["interpreter"]
     packages = {str(canonicalize_name(each["name"])): each["version"] for each in facts["distributions"]}
@@ -92,7 +92,7 @@ def of_artifact(file: Path) -> Subject:
 
 
 def of_lock(file: Path) -> Subject:
-    """Return what is in a lock (PEP 751), with the toolchain if it is onebin's; raises LockError."""
+    """Return the contents of a lock (PEP 751), with the toolchain if it is onebin's; raises LockError."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
         rows = [(str(canonicalize_name(row["name"])), row.get("version")) for row in data["packages"]]
@@ -100,10 +100,10 @@ def of_lock(file: Path) -> Subject:
         tools = {str(canonicalize_name(pin["name"])): str(pin["version"]) for pin in own.get("toolchain", ())}
     except OSError as error:
         raise LockError(
-            f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}", "name a pylock.*.toml"
+            f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}", "pass a pylock.*.toml"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LockError(f"{display(file)} is no lock (PEP 751)", "name a pylock.*.toml") from error
+        raise LockError(f"{display(file)} is not a lock (PEP 751)", "pass a pylock.*.toml") from error
     local = [f"{name}: the lock has no version of it" for name, version in rows if not isinstance(version, str)]
     return Subject(
         name=display(file),
@@ -114,11 +114,11 @@ def of_lock(file: Path) -> Subject:
 
 
 def _interpreter(name: str) -> str:
-    return f"{name}, its libraries (OpenSSL, SQLite, ...) and the C library: they are no packages of PyPI"
+    return f"{name}, its libraries (OpenSSL, SQLite, ...) and the C library: they are not PyPI packages"
 
 
 def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path | None = None) -> Audit:
-    """Look for known vulnerabilities in an artifact, which is not run, or in a lock (PEP 751).
+    """Look for known vulnerabilities in an artifact, without running it, or in a lock (PEP 751).
 
     `databases` are files, folders or archives of advisories in OSV format. Raises ArtifactError, LockError and
     AdvisoryError.
@@ -128,7 +128,7 @@ def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path
 
 
 def compare(subject: Subject, advisories: Sequence[Advisory]) -> Audit:
-    """Hold each package against the advisories on it; those with a name in common count as one."""
+    """Compare each package with its advisories; advisories with a name in common count as one."""
     found = sorted(_affected(subject, advisories), key=lambda each: (each.package, each.id))
     return Audit(subject=subject, advisories=len(advisories), vulnerabilities=tuple(_merged(found)))
 
@@ -145,7 +145,7 @@ def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vuln
                 continue
             fixed = advisory.fixed_after(version)
         except InvalidVersion as error:
-            fixed, unclear = None, f"it cannot be told whether this version is affected ({error})"
+            fixed, unclear = None, f"unclear whether this version is affected ({error})"
         yield Vulnerability(
             package=advisory.package,
             version=version,
@@ -160,7 +160,7 @@ def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vuln
 
 
 def _merged(found: Sequence[Vulnerability]) -> Iterator[Vulnerability]:
-    """Yield one vulnerability for those of a package whose names overlap: databases copy from each other."""
+    """Merge a package's vulnerabilities whose names overlap, because databases copy from each other."""
     waiting = list(found)
     while waiting:
         group = [waiting.pop(0)]
