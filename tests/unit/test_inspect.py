@@ -38,7 +38,7 @@ def test_a_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> No
         (tmp_path / name).write_bytes(b"x" * 500 + card.MAGIC)
     (tmp_path / "other").write_text("x")
     (tmp_path / "empty").write_bytes(b"")
-    with pytest.raises(ArtifactError, match="contains (no|more than one) artifact"):
+    with pytest.raises(ArtifactError, match=r"contains (no|more than one) artifact"):
         inspect(tmp_path)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
 _NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
 # Compilers and type checkers read these. `lazy_loader` and similar libraries read stubs at run time, too.
-_FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|pyx|[ch](?:pp|xx)?)$")
+_FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|[ch](?:pp|xx)?)$")
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 
 

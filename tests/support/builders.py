@@ -1,0 +1,185 @@
+"""Builders of what the stages hand on, so that rules can be tested as functions, without a stage.
+
+A survey is not read from files here: its distributions have the words, modules and behaviour that a test gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from onebin.check import Plan, PlannedPlugin
+from onebin.check.order import Order
+from onebin.lock import Lock, LockedPackage
+from onebin.manifest import Manifest
+from onebin.python import Interpreter
+from onebin.stage import Stage
+from onebin.survey import Distribution, EntryPoint, Survey
+from onebin.survey.files import DistributionFiles
+from onebin.survey.syntax import Behaviour
+from onebin.survey.words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from onebin.card import Answers, Outcome, Questions
+
+SITE_PACKAGES = Path("stage/lib/python3.12/site-packages")
+
+
+def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "sys")) -> Interpreter:
+    """Return a Python of this platform; `library` are the modules of its standard library."""
+    minor = ".".join(version.split(".")[:2])
+    markers: Any = default_environment()
+    found = Interpreter(
+        executable=Path("/usr/bin/python3"),
+        version=version,
+        implementation="CPython",
+        build=version,
+        platform="linux-x86_64",
+        library=None,
+        prefix=Path("/usr"),
+        stdlib=(),
+        markers={**markers, "python_version": minor, "python_full_version": version},
+    )
+    vars(found)["standard_library"] = tuple(library)  # the cached property would look for files
+    return found
+
+
+def distribution(  # noqa: PLR0913  # a test names only the parts that it is about
+    name: str,
+    *,
+    version: str = "1.0",
+    modules: Iterable[str] | Mapping[str, str] = (),
+    entry_points: Iterable[tuple[str, str, str]] = (),
+    requires: Iterable[str] = (),
+    source: str = "",
+    behaviour: Behaviour | None = None,
+    start_lines: Iterable[str] = (),
+    site_packages: Path = SITE_PACKAGES,
+    **files: Iterable[str],
+) -> Distribution:
+    """Return a distribution; its name is the one in METADATA.
+
+    `modules` are dotted names, or map them to paths relative to site-packages. `entry_points` are (group, name, value).
+    `source` is the Python source that its words are read from. `files` are the other parts of DistributionFiles.
+    """
+    named = modules if isinstance(modules, Mapping) else {each: _file_of(each, tuple(modules)) for each in modules}
+    info = f"{canonicalize_name(name).replace('-', '_')}-{version}.dist-info"
+    recorded = frozenset([*named.values(), *(file for kind in files.values() for file in kind)])
+    return Distribution(
+        name=str(canonicalize_name(name)),
+        title=name,
+        version=version,
+        site_packages=site_packages,
+        info=info,
+        requires=tuple(map(Requirement, requires)),
+        entry_points=tuple(EntryPoint(group=group, name=point, value=value) for group, point, value in entry_points),
+        files=DistributionFiles(
+            modules={each: site_packages / file for each, file in named.items()},
+            recorded=recorded,
+            **{kind: tuple(paths) for kind, paths in files.items()},
+        ),
+        behaviour=behaviour or Behaviour(),
+        words=words_of(source),
+        start_lines=tuple(start_lines),
+    )
+
+
+def _file_of(module: str, modules: tuple[str, ...]) -> str:
+    is_package = any(each.startswith(f"{module}.") for each in modules)
+    return module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+
+
+def lock(
+    host: str,
+    packages: Iterable[LockedPackage] = (),
+    *,
+    answers: Mapping[str, str | None] | None = None,
+    python: Interpreter | None = None,
+) -> Lock:
+    """Return a lock; `answers` maps the rows of plugins to packages."""
+    return Lock(
+        file=Path("pylock.demo.toml"),
+        text="",
+        digest="0" * 64,
+        interpreter=python or interpreter(),
+        packages=tuple(packages),
+        host=host,
+        answers=answers or {},
+        toolchain=(),
+        buildable=frozenset(),
+    )
+
+
+def survey(
+    host: Distribution,
+    *others: Distribution,
+    answers: Mapping[str, str | None] | None = None,
+    python: Interpreter | None = None,
+) -> Survey:
+    """Return the survey of a host and other distributions.
+
+    `answers` maps the rows of plugins to distributions; without it, each distribution but the host answers the row of
+    its own name.
+    """
+    found = sorted((host, *others), key=lambda each: each.name)
+    packages = [LockedPackage(name=each.name, version=each.version, path=None, digest="") for each in found]
+    rows = {each.name: each.name for each in others} if answers is None else answers
+    stage = Stage(key="0" * 64, directory=Path("stage"), lock=lock(host.name, packages, answers=rows, python=python))
+    return Survey(stage=stage, distributions={each.name: each for each in found}, overlaps=())
+
+
+def manifest(
+    tables: str = "", *, host: str = 'package = "demo"\nscript = "demo"', directory: Path | None = None
+) -> Manifest:
+    """Return a manifest with a host and these tables, as TOML."""
+    text = f'[bundle]\nname = "demo"\n[host]\n{host}\n{tables}'
+    return Manifest.parse(text, file=(directory or Path()) / "bundle.toml")
+
+
+def planned(each: Distribution, *, name: str | None = None, modules: Iterable[str] | None = None) -> PlannedPlugin:
+    """Return a distribution as a planned plugin; without `modules`, opening it imports all that it has."""
+    return PlannedPlugin(
+        name=name or each.name,
+        distribution=each.name,
+        version=each.version,
+        modules=tuple(each.modules if modules is None else modules),
+        entry_points=each.plugs,
+    )
+
+
+def answers(*, host: Iterable[Outcome] = (), loads: Iterable[Outcome] = (), plugins: Iterable[Outcome] = ()) -> Answers:
+    """Return what a probe answered, as far as it is about what loads."""
+    return {
+        "host": list(host),
+        "distributions": {},
+        "entry_points": [],
+        "groups": [],
+        "loads": list(loads),
+        "plugins": list(plugins),
+        "modules": [],
+        "data": [],
+    }
+
+
+def plan(of: Manifest, surveyed: Survey, *plugins: PlannedPlugin) -> Plan:
+    """Return the plan of a bundle with these plugins."""
+    questions: Questions = {"host": "", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}}
+    return Plan(
+        manifest=of,
+        survey=surveyed,
+        layout="cached",
+        libc=None,
+        entry=("demo", "main"),
+        order=Order(plugins=plugins, precedences=()),
+        questions=questions,
+        answers=answers(),
+        contracts={},
+        notices=(),
+    )

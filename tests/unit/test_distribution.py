@@ -1,0 +1,275 @@
+"""What a distribution contributes, read from real .dist-info folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.errors import StageError
+from onebin.survey import EntryPoint, importable, roots
+from onebin.survey.distribution import read
+from support.builders import distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from onebin.survey import Distribution
+
+METADATA = "Metadata-Version: 2.1\nName: Demo_Kit\nVersion: 1.0\n"
+
+
+def installed(prefix: Path, files: Mapping[str, str], *, metadata: str = METADATA, missing: str = "") -> Distribution:
+    """Write a distribution as an installer does, and read it; RECORD names `missing`, too, which is not written."""
+    site_packages = prefix / "lib" / "python3.12" / "site-packages"
+    info = "demo_kit-1.0.dist-info"
+    written = {**files, f"{info}/METADATA": metadata}
+    for name, text in written.items():
+        file = site_packages / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    names = [*written, *filter(None, [missing]), f"{info}/RECORD"]
+    (site_packages / info / "RECORD").write_text("".join(f"{name},,\n" for name in names), "utf-8")
+    return read(site_packages / info, frozenset({"json"}))
+
+
+def test_name_version_and_requirements_are_those_of_metadata(tmp_path: Path) -> None:
+    """The canonical name, the title and the version come from METADATA; a requirement in an old form is left out."""
+    lines = 'Requires-Dist: first>=1; extra == "x"\nRequires-Dist: second (>=1,<)\n'
+    found = installed(tmp_path, {}, metadata=METADATA + lines)
+    assert (found.name, found.title, found.version, found.info) == (
+        "demo-kit",
+        "Demo_Kit",
+        "1.0",
+        "demo_kit-1.0.dist-info",
+    )
+    assert [str(each) for each in found.requires] == ['first>=1; extra == "x"']
+
+
+def test_modules_are_those_that_can_be_imported(tmp_path: Path) -> None:
+    """Packages, single modules and compiled modules count; bytecode, odd names and the standard library's do not."""
+    found = installed(
+        tmp_path,
+        {
+            "demo/__init__.py": "",
+            "demo/part.py": "",
+            "demo/fast.cpython-312-x86_64-linux-gnu.so": "",
+            "demo/stable.abi3.so": "",
+            "demo/plain.pyd": "",
+            "single.py": "",
+            "space/portion/code.py": "",
+            "demo/__pycache__/part.cpython-312.pyc": "",
+            "demo/not-a-name.py": "",
+            "json/decoder.py": "",
+        },
+    )
+    names = {"demo", "demo.part", "demo.fast", "demo.stable", "demo.plain", "single", "space.portion.code"}
+    assert set(found.modules) == names
+    assert found.modules["demo"] == found.site_packages / "demo" / "__init__.py"
+    assert {file.name for file in found.files.extensions} == {
+        "fast.cpython-312-x86_64-linux-gnu.so",
+        "stable.abi3.so",
+        "plain.pyd",
+    }
+    assert found.top_level == ("demo", "single", "space")
+
+
+def test_sources_are_all_python_files(tmp_path: Path) -> None:
+    """Files of Python count as sources even if they are not modules."""
+    found = installed(tmp_path, {"demo/__init__.py": "", "demo/not-a-name.py": "", "demo/table.csv": ""})
+    assert found.files.sources == ("demo/__init__.py", "demo/not-a-name.py")
+
+
+def test_data_is_what_is_neither_code_nor_metadata(tmp_path: Path) -> None:
+    """Other files are data, but not what only tools and installers use; a file that is not there does not count."""
+    found = installed(
+        tmp_path,
+        {
+            "demo/__init__.py": "",
+            "demo/table.csv": "",
+            "demo/libdemo.so.1": "",
+            "top.txt": "",
+            "demo/py.typed": "",
+            "demo/static.a": "",
+            "demo/left.pyc": "",
+            "demo.pth": "",
+            "demo_kit-1.0.dist-info/licenses/LICENSE": "",
+        },
+        missing="demo/gone.csv",
+    )
+    assert found.files.data == ("demo/table.csv", "demo/libdemo.so.1", "top.txt")
+    assert "demo/gone.csv" in found.files.recorded
+
+
+def test_python_in_a_folder_that_is_not_a_package_is_data(tmp_path: Path) -> None:
+    """A template inside a package is data as well as a source; a file outside of every package is not."""
+    found = installed(tmp_path, {"demo/__init__.py": "", "demo/templates/new.py": "", "space/code.py": ""})
+    assert found.files.data == ("demo/templates/new.py",)
+
+
+def test_stubs_and_headers_beside_modules_are_for_tools(tmp_path: Path) -> None:
+    """What compilers and type checkers read is kept apart from data, if it is in the folder of a package."""
+    found = installed(
+        tmp_path,
+        {"demo/__init__.py": "", "demo/part.pyi": "", "demo/api.h": "", "demo/fast.pxd": "", "demo/assets/icon.h": ""},
+    )
+    assert found.files.for_tools == ("demo/part.pyi", "demo/api.h", "demo/fast.pxd")
+    assert found.files.data == ("demo/assets/icon.h",)
+
+
+def test_test_suites_inside_packages_are_left_out(tmp_path: Path) -> None:
+    """A folder of that name counts only if it has a file that a test runner would collect, and is inside another."""
+    found = installed(
+        tmp_path,
+        {
+            "demo/__init__.py": "",
+            "demo/tests/__init__.py": "",
+            "demo/tests/test_part.py": "",
+            "demo/tests/data/case.json": "",
+            "demo/test/__init__.py": "",
+            "demo/test/client.py": "",
+            "tests/__init__.py": "",
+            "tests/test_all.py": "",
+        },
+    )
+    assert set(found.modules) == {"demo", "demo.test", "demo.test.client", "tests", "tests.test_all"}
+    assert found.files.data == ()
+    assert "demo/tests/data/case.json" in found.files.recorded
+
+
+def test_shared_files_are_below_the_prefix(tmp_path: Path) -> None:
+    """A wheel's data below share and etc is shared; manuals, scripts and what is missing are not."""
+    up = "../../.."
+    found = installed(
+        tmp_path,
+        {
+            f"{up}/share/demo/table.csv": "",
+            f"{up}/etc/demo.conf": "",
+            f"{up}/share/man/man1/demo.1": "",
+            f"{up}/share/doc/demo/README": "",
+            f"{up}/bin/demo": "",
+        },
+        missing=f"{up}/share/demo/gone.csv",
+    )
+    assert found.files.shared == (f"{up}/share/demo/table.csv", f"{up}/etc/demo.conf")
+    assert {*found.files.shared} < found.files.recorded
+    assert f"{up}/bin/demo" not in found.files.recorded
+
+
+def test_metadata_is_the_content_of_dist_info(tmp_path: Path) -> None:
+    """All files of the .dist-info folder belong to the metadata, those in its folders too."""
+    info = "demo_kit-1.0.dist-info"
+    found = installed(tmp_path, {f"{info}/licenses/LICENSE": "", "demo.py": ""})
+    assert found.files.metadata == (f"{info}/licenses/LICENSE", f"{info}/METADATA", f"{info}/RECORD")
+
+
+def test_a_distribution_without_record_has_no_files(tmp_path: Path) -> None:
+    """Without RECORD nothing is known of its files, and nothing is guessed."""
+    info = tmp_path / "demo_kit-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA, "utf-8")
+    found = read(info, frozenset())
+    assert (found.modules, found.files.recorded) == ({}, frozenset())
+
+
+def test_entry_points_are_read_with_extras(tmp_path: Path) -> None:
+    """Each line gives a group, a name and a value; scripts do not extend anything."""
+    text = "[console_scripts]\ndemo = demo.cli:main\n[grp]\nfirst = demo.part:Thing.make [fast]\nsecond = demo.part\n"
+    found = installed(tmp_path, {"demo_kit-1.0.dist-info/entry_points.txt": text})
+    assert len(found.entry_points) == 3
+    assert [(point.name, point.module, point.attribute) for point in found.plugs] == [
+        ("first", "demo.part", "Thing.make"),
+        ("second", "demo.part", ""),
+    ]
+
+
+def test_malformed_entry_points_are_an_error(tmp_path: Path) -> None:
+    """Lines that are not entry points are an error that names the distribution, with a remedy."""
+    with pytest.raises(StageError, match=r"demo_kit-1\.0\.dist-info") as caught:
+        installed(tmp_path, {"demo_kit-1.0.dist-info/entry_points.txt": "[grp]\nno value\n"})
+    assert caught.value.hint
+
+
+def test_metadata_without_a_name_is_an_error(tmp_path: Path) -> None:
+    """A distribution that does not say its name cannot be surveyed."""
+    with pytest.raises(StageError, match="has no name"):
+        installed(tmp_path, {}, metadata="Metadata-Version: 2.1\nVersion: 1.0\n")
+
+
+def test_start_lines_are_the_imports_of_pth_files(tmp_path: Path) -> None:
+    """The interpreter runs the lines that begin with "import" of .pth files at the top; other lines are paths."""
+    found = installed(
+        tmp_path,
+        {
+            "demo.pth": "# comment\nimport demo; demo.start()\nlib/demo\nimport\tother\nimportant\n",
+            "demo/x.pth": "import x",
+        },
+    )
+    assert found.start_lines == ("import demo; demo.start()", "import\tother")
+
+
+def test_behaviour_is_that_of_all_modules_together(tmp_path: Path) -> None:
+    """One module that finds sources and another that parses make a distribution that may read any source."""
+    finder = "import importlib.machinery\nx = importlib.machinery.SOURCE_SUFFIXES\n"
+    parser = "import ast\nx = ast.parse('')\n"
+    assert not installed(tmp_path / "one", {"demo/finder.py": finder}).behaviour.reads_others
+    assert not installed(tmp_path / "two", {"demo/parser.py": parser}).behaviour.reads_others
+    assert installed(tmp_path / "both", {"demo/finder.py": finder, "demo/parser.py": parser}).behaviour.reads_others
+
+
+def test_words_are_read_from_source_only(tmp_path: Path) -> None:
+    """Strings and imports of Python files count, those in data files do not."""
+    found = installed(tmp_path, {"demo.py": "import first.part\nx = 'grp'\n", "demo.txt": "import second\n'other'"})
+    assert found.imports("first")
+    assert found.imports("first.part")
+    assert found.mentions("grp")
+    assert not found.imports("second")
+    assert not found.mentions("other")
+
+
+def test_an_odd_word_is_searched_for_in_the_text(tmp_path: Path) -> None:
+    """A word with white space or quotes is not in any set of words, and is found all the same."""
+    found = installed(tmp_path, {"demo.py": "x = 'two words'\n"})
+    assert found.mentions("two words")
+    assert not found.mentions("two  words")
+
+
+def test_a_portion_of_a_namespace_is_known() -> None:
+    """A distribution with modules in a package that it does not have itself is a portion of a namespace."""
+    assert distribution("a", modules=["space.a"]).is_part_of_namespace
+    assert not distribution("b", modules=["b", "b.c"]).is_part_of_namespace
+
+
+def test_roots_are_modules_that_no_other_module_contains() -> None:
+    """The package counts and not what is in it; of a namespace, each of the portions does."""
+    assert roots(distribution("a", modules=["a", "a.b", "a.b.c", "space.x", "space.x.y", "ab"])) == (
+        "a",
+        "space.x",
+        "ab",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "module", "attribute"),
+    [
+        ("a.b:C", "a.b", "C"),
+        ("a.b : C.d", "a.b", "C.d"),
+        ("a.b", "a.b", ""),
+        ("a.b [x,y]", "a.b", ""),
+        ("a.b:C [x]", "a.b", "C"),
+    ],
+)
+def test_the_value_of_an_entry_point_has_two_parts(value: str, module: str, attribute: str) -> None:
+    """A value is a module and perhaps an attribute, without extras and white space."""
+    point = EntryPoint(group="g", name="n", value=value)
+    assert (point.module, point.attribute) == (module, attribute)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.b_1", True), ("ä", True), ("a.class", False), ("a-b", False), ("a..b", False), ("", False), ("ﬁ", False)],
+)
+def test_importable_names(name: str, expected: bool) -> None:
+    """A name can stand in an import statement if it is made of identifiers that Python does not normalise."""
+    assert importable(name) is expected
