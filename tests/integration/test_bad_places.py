@@ -49,7 +49,7 @@ def test_an_interpreter_that_is_not_there_is_named(bench: Bench) -> None:
     """A version that nobody installed is answered with how to install it and how to see those that are there."""
     bench.manifest("greet-hello", bundle='python = "3.99"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says("[bundle] python", "no Python 3.99", hint=["uv python install 3.99", "onebin doctor"])
+    refusal.says("[bundle] python", "Python 3.99 was not found", hint=["uv python install 3.99", "onebin doctor"])
 
 
 def test_an_interpreter_path_that_leads_nowhere_is_named(bench: Bench) -> None:
@@ -86,7 +86,7 @@ def test_a_program_that_is_no_python_is_refused(bench: Bench, content: str) -> N
     file.chmod(0o755)
     bench.manifest("greet-hello", bundle=f'python = "{file}"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says(str(file), "does not answer as a Python", hint="onebin doctor")
+    refusal.says(str(file), "is not a working Python", hint="onebin doctor")
 
 
 def test_a_file_that_cannot_be_executed_is_refused(bench: Bench) -> None:
@@ -124,7 +124,7 @@ def test_another_implementation_is_refused(bench: Bench) -> None:
     file = pretender(bench, "import platform; platform.python_implementation = lambda: 'PyPy'")
     bench.manifest("greet-hello", bundle=f'python = "{file}"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says("PyPy", "only CPython can be frozen", hint="name a CPython")
+    refusal.says("PyPy", "only CPython can be frozen", hint="set a CPython")
 
 
 # Outputs --------------------------------------------------------------------------------------------------------

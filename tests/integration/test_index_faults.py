@@ -110,7 +110,7 @@ def test_a_page_without_an_end_is_given_up(bench: Bench, index: Index, tmp_path:
     env = settings(index, tmp_path, "uv")
     under = ["prlimit", f"--data={512 * 1024**2}"]
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS, under=under)
-    refusal.says("memory allocation", hint="without an end")
+    refusal.says("memory allocation", hint="endless")
 
 
 PAGE_FAULTS: dict[str, Fault | int] = {"no-answer": "silent", "server-error": 500, "forbidden": 403, "cut": "cut"}

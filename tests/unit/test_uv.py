@@ -22,5 +22,5 @@ def test_any_signal_may_end_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     program.write_text(f"#!/bin/sh\nkill -{number} $$\n", "utf-8")
     program.chmod(0o755)
     monkeypatch.setattr(uv, "find_uv_bin", lambda: str(program))
-    with pytest.raises(uv.Failure, match=f"uv was ended by {name}"):
+    with pytest.raises(uv.Failure, match=f"uv was killed by {name}"):
         uv.make_environment(tmp_path / "env", python=tmp_path / "python")

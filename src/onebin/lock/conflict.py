@@ -47,7 +47,7 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     labels = {demand.target: demand.source for demand in own}
     found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
     unknown = _UNKNOWN.search(failure.text)
-    if unknown and failure.wants_login:
+    if unknown and failure.needs_credentials:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
         return failure.become(LockError, f"{label}: the index denied access (HTTP 401 or 403)")
     if unknown:

@@ -153,7 +153,7 @@ def _unsupported(toolchain: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     supported = SpecifierSet(SUPPORTED_PYINSTALLER)
     for pin in toolchain:
         if pin["name"] == "pyinstaller" and not supported.contains(pin["version"], prereleases=True):
-            yield f"its PyInstaller {pin['version']} is not supported: this version of onebin needs {supported}"
+            yield f"its PyInstaller {pin['version']} is not supported: onebin needs {SUPPORTED_PYINSTALLER}"
 
 
 def wanted(manifest: Manifest) -> dict[str, Any]:

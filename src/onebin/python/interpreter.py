@@ -1,7 +1,7 @@
-"""Find the Python to freeze and read its facts, by asking it.
+"""Find the Python to freeze, and ask it for its facts.
 
-uv does the search (its managed interpreters, PATH, the Windows registry); the versions that pyenv keeps are offered
-to it, because pyenv's shims answer for the active version only.
+uv does the search (its managed interpreters, PATH, the Windows registry). pyenv's versions are added to PATH for it,
+because pyenv's shims only answer for the active version.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 OLDEST = (3, 10)
 
-# Parts of the standard library that no program of a user imports, or that need Tcl and Tk on the machine.
+# Parts of the standard library that no user's program imports, or that need Tcl and Tk on the machine.
 _NOT_LIBRARY = frozenset(
     {"test", "tests", "idlelib", "turtledemo", "tkinter", "turtle", "ensurepip", "lib2to3", "pydoc_data"}
     | {"__phello__", "__hello__", "antigravity", "this", "_tkinter", "_ctypes_test"}
 )
 
-# Asked of the interpreter itself; must run on any Python 3. PyInstaller needs a shared libpython on POSIX.
+# The interpreter runs this itself, so it must work on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
 import json, os, platform, sys, sysconfig
 version = platform.python_version().rstrip("+")
@@ -78,7 +78,7 @@ print(json.dumps({
 class Interpreter:
     """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library.
 
-    `markers` are the values that environment markers have there (the specification on dependency specifiers, PEP 508).
+    `markers` are its values for environment markers (the specification on dependency specifiers, PEP 508).
     """
 
     executable: Path
@@ -93,31 +93,31 @@ class Interpreter:
 
     @cached_property
     def standard_library(self) -> tuple[str, ...]:
-        """The names of the standard library's modules, but for its tests, its demos and what needs Tcl."""
+        """The names of the standard library's modules, without its tests, its demos and what needs Tcl."""
         found = {_module_name(file) for top in self.stdlib for file in _library_files(top)}
         return tuple(sorted(name for name in found if name is not None))
 
     @cached_property
     def library_names(self) -> frozenset[str]:
-        """The top-level names that the standard library answers, so that no distribution's module can."""
+        """The top-level names of the standard library, which no distribution's module can replace."""
         return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
 
     @cached_property
     def library_sources(self) -> dict[str, Path]:
-        """The source files of those modules, by their POSIX paths in the library."""
+        """The source files of the standard library's modules, by their POSIX paths in the library."""
         files = ((top, file) for top in self.stdlib for file in _library_files(top))
         return {file.as_posix(): top / file for top, file in files if file.suffix == ".py" and _module_name(file)}
 
     @property
     def minor(self) -> str:
-        """The feature version, such as "3.12": what wheels and bytecode depend on."""
+        """The feature version, such as "3.12", which wheels and bytecode depend on."""
         return ".".join(self.version.split(".")[:2])
 
     @property
     def identity(self) -> dict[str, str]:
         """Everything that makes two interpreters produce different artifacts.
 
-        Markers are not part of it: some of them name the kernel that happens to run, and what they decide is locked.
+        Markers are not included: some of them name the kernel that is running, and what they decide is in the lock.
         """
         return {
             "executable": str(self.executable),
@@ -131,9 +131,9 @@ class Interpreter:
 def find(wanted: str | None, directory: Path) -> Interpreter:
     """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
 
-    A relative path refers to `directory`, the manifest's.
+    Relative paths start at `directory`, the manifest's.
 
-    Raises InterpreterError when there is none, when it is too old, or when it cannot be frozen.
+    Raises InterpreterError if it is not found, is too old or cannot be frozen.
     """
     executable = _search(wanted, directory) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
     found = ask(executable)
@@ -162,12 +162,12 @@ def ask(executable: Path) -> Interpreter:
             markers={name: str(facts["markers"][name]) for name in Environment.__annotations__},
         )
     except (ValueError, KeyError, TypeError) as error:
-        hint = "name a Python in [bundle] python; `onebin doctor` lists those found"
-        raise InterpreterError(f"{executable} does not answer as a Python does", hint) from error
+        hint = "set another Python in [bundle] python; `onebin doctor` lists those found"
+        raise InterpreterError(f"{executable} is not a working Python", hint) from error
 
 
 def installed() -> list[Interpreter]:
-    """Return every interpreter on this machine that answers, newest first, each once."""
+    """Return every working interpreter on this machine, newest first, each once."""
     found: dict[Path, Interpreter] = {}
     for executable in [*_pyenv_executables(), *uv.list_pythons(_search_environment())]:
         try:
@@ -184,15 +184,15 @@ def is_new_enough(interpreter: Interpreter) -> bool:
 
 
 def missing_library_hint(interpreter: Interpreter) -> str:
-    """Return how to get a Python with a shared library, for the usual ways to install Python."""
+    """Return how to get a Python with a shared library, for the common ways to install Python."""
     return (
         f"install its shared library (Debian: libpython{interpreter.minor}; pyenv: "
-        f"PYTHON_CONFIGURE_OPTS=--enable-shared), or take one that uv keeps: uv python install {interpreter.minor}"
+        f"PYTHON_CONFIGURE_OPTS=--enable-shared), or use one managed by uv: uv python install {interpreter.minor}"
     )
 
 
 def _module_name(file: PurePath) -> str | None:
-    """Return the dotted name of a file of the standard library, or None if it is not a module."""
+    """Return the module name for a file of the standard library, or None if it is not a module."""
     stem, _, suffix = file.name.partition(".")
     if suffix != "py" and not suffix.endswith(("so", "pyd")):
         return None
@@ -203,11 +203,11 @@ def _module_name(file: PurePath) -> str | None:
 
 
 def _library_files(top: Path) -> Iterator[PurePath]:
-    """Yield the files below a folder, relative to it, without folders that hold no modules, such as site-packages."""
+    """Yield the files below a folder, as relative paths; skips folders without modules, such as site-packages."""
     for folder, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_LIBRARY]
         yield from (
-            PurePath(os.path.relpath(os.path.join(folder, name), top))  # noqa: PTH118  # plain text is much faster
+            PurePath(os.path.relpath(os.path.join(folder, name), top))  # noqa: PTH118  # much faster with strings
             for name in files
         )
 
@@ -217,17 +217,17 @@ def _check_usable(found: Interpreter, wanted: str | None) -> None:
     if found.implementation != "CPython":
         raise InterpreterError(
             f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",
-            "name a CPython in [bundle] python",
+            "set a CPython in [bundle] python",
         )
     if not is_new_enough(found):
         oldest = ".".join(map(str, OLDEST))
         raise InterpreterError(
             f"{asked} is Python {found.version}: too old to be frozen",
-            f"name {oldest} or newer in [bundle] python",
+            f"set {oldest} or later in [bundle] python",
         )
     if found.library is None:
         raise InterpreterError(
-            f"{found.executable} (Python {found.version}) has no shared libpython, which freezing needs",
+            f"{found.executable} (Python {found.version}) has no shared libpython, which freezing requires",
             missing_library_hint(found),
         )
 
@@ -237,20 +237,20 @@ def _search(wanted: str, directory: Path) -> Path:
         path = directory / Path(wanted).expanduser()
         if not path.is_file():
             raise InterpreterError(
-                f"[bundle] python: there is no file {wanted}", "run `onebin doctor` to list those found"
+                f"[bundle] python: no such file: {wanted}", "run `onebin doctor` to list the interpreters found"
             )
         return path
     found = uv.find_python(wanted, _search_environment())
     if found is None:
         raise InterpreterError(
-            f"[bundle] python: no Python {wanted} was found on this machine",
-            f"install it (uv python install {wanted}), or run `onebin doctor` to list those found",
+            f"[bundle] python: Python {wanted} was not found on this machine",
+            f"install it (uv python install {wanted}), or run `onebin doctor` to list the interpreters found",
         )
     return found
 
 
 def _search_environment() -> dict[str, str]:
-    """Return an environment whose PATH has pyenv's versions in place of its shims."""
+    """Return an environment whose PATH has pyenv's versions instead of its shims."""
     shims = str(_pyenv_root() / "shims")
     inherited = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and part != shims]
     versions = [str(executable.parent) for executable in _pyenv_executables()]

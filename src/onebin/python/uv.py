@@ -1,7 +1,7 @@
-"""What onebin asks of uv: find interpreters, resolve, make environments and install.
+"""What onebin uses uv for: find interpreters, resolve, create environments and install.
 
-Every call goes through `_uv`, which knows where uv is and how its failures read. Index, credentials, proxies and
-timeouts are uv's own settings (uv.toml and the UV_ variables).
+Every call goes through `_uv`, which finds uv and parses its errors. Indexes, credentials, proxies and timeouts are uv's
+own settings (uv.toml and the UV_ variables).
 """
 
 from __future__ import annotations
@@ -37,41 +37,41 @@ _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in
 _REMEDIES = (
     (
         NO_SPACE,
-        "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to places that have it",
+        "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to directories on another",
     ),
-    (_NOT_VENDORED, "the folder of --vendor has not got it: run `onebin vendor` again where there is a network"),
-    (_OFFLINE, "this build is offline and something is not in uv's cache: run once without --offline"),
+    (_NOT_VENDORED, "not found in the --vendor directory: run `onebin vendor` again where there is a network"),
+    (_OFFLINE, "this build is offline and something is not in uv's cache: run it once without --offline"),
     (
         re.compile("Hash mismatch"),
-        "if the lock was edited, delete it and run `onebin lock`; if not, do not trust this index",
+        "if the lock was edited, delete it and run `onebin lock`; otherwise, do not trust this index",
     ),
     (
         _BUSY,
-        "is the index slow, or does it send without an end? ONEBIN_UV_TIMEOUT is how many seconds uv may take",
+        "is the index slow, or is a response endless? ONEBIN_UV_TIMEOUT sets the time limit for uv, in seconds",
     ),
-    (_HUGE, "a package has a file that unpacks to more than 16 GiB: leave it out, or lock another version"),
+    (_HUGE, "a package has a file that unpacks to more than 16 GiB: remove the package, or lock another version"),
     (
         _NETWORK,
-        "check the index and network that uv is set to use (its patience: UV_HTTP_TIMEOUT, UV_HTTP_RETRIES), try again",
+        "check the index and network in uv's settings (timeouts: UV_HTTP_TIMEOUT, UV_HTTP_RETRIES), and try again",
     ),
     (
         _DAMAGED,
-        "the wheel is malformed, or was damaged on its way: check the index and try again, or lock another version",
+        "the wheel is malformed or was damaged in transit: check the index and try again, or lock another version",
     ),
     (
         re.compile(r"wheel|\.whl", re.IGNORECASE),
-        "the wheel does not fit or is malformed: lock another version, or ask its author",
+        "the wheel is not compatible or malformed: lock another version, or ask its author",
     ),
 )
 
 
 _LOGIN_REMEDY = (
-    "the index wants a login, or refuses the one that it gets: uv takes it from UV_INDEX, uv.toml or a .netrc file"
+    "the index needs credentials, or rejects the ones it got: uv reads them from UV_INDEX, uv.toml or a .netrc file"
 )
 
 
-class Failure(Exception):  # noqa: N818  # not an error for the user yet: each stage words its own
-    """uv said no; `text` is what it said, without its prefix and its advice on its own flags; `raw` is all of it."""
+class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns it into an error of its own
+    """uv failed. `text` is its message, without its prefix and its hints about its own flags; `raw` is all of it."""
 
     def __init__(self, text: str, *, raw: str | None = None) -> None:
         super().__init__(text)
@@ -79,26 +79,26 @@ class Failure(Exception):  # noqa: N818  # not an error for the user yet: each s
         self.raw = text if raw is None else raw
 
     @property
-    def wants_login(self) -> bool:
-        """Whether an index refused what it was asked for, for want of a login."""
+    def needs_credentials(self) -> bool:
+        """Whether an index denied access because credentials were missing or wrong."""
         return _LOGIN.search(self.raw) is not None
 
     def become(self, error: type[OnebinError], doing: str, hint: str | None = None) -> OnebinError:
-        """Return the stage's error for this failure: with the remedy for what can be recognised, or with `hint`."""
+        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`."""
         known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
-        if self.wants_login:
+        if self.needs_credentials:
             known = _LOGIN_REMEDY
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
-        hint = hint or "check the versions in the manifest, and the index and network that uv is set to use"
+        hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
         return error(f"{doing}\nuv says: {self.text}", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageSource:
-    """Where packages come from: the indexes that uv is set to use, uv's cache alone, or a folder of `onebin vendor`.
+    """Where packages come from: the indexes in uv's settings, only uv's cache, or a wheelhouse of `onebin vendor`.
 
-    With `offline` no index is asked. With a `wheelhouse` everything comes from that folder and from nowhere else.
+    With `offline`, no index is used. With a `wheelhouse`, everything comes from that directory and nowhere else.
     """
 
     offline: bool = False
@@ -106,12 +106,12 @@ class PackageSource:
 
     @property
     def is_offline(self) -> bool:
-        """Whether no index may be asked."""
+        """Whether no index may be used."""
         return self.offline or self.wheelhouse is not None
 
     @property
     def options(self) -> list[str]:
-        """The same as uv's options; without any, uv's own settings decide."""
+        """The same as options for uv; without any, uv's own settings apply."""
         if self.wheelhouse is not None:
             return ["--offline", "--no-index", "--find-links", str(self.wheelhouse)]
         return ["--offline"] if self.offline else []
@@ -122,9 +122,9 @@ INDEXES = PackageSource()
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a resolution may do: `source` is where packages come from, `build` what may be built (None: all).
+    """The limits of a resolution: `source` is where packages come from, `build` what may be built (None: all).
 
-    The packages in `leave_out` are resolved and not written; those in the file `excludes` are not even resolved.
+    The packages in `leave_out` are resolved but not written. Those in the file `excludes` are not even resolved.
     """
 
     source: PackageSource = INDEXES
@@ -134,7 +134,7 @@ class Limits:
 
     @property
     def options(self) -> list[str]:
-        """The same in uv's words."""
+        """The same as options for uv."""
         return [
             *(f"--no-emit-package={name}" for name in self.leave_out),
             *(["--excludes", str(self.excludes)] if self.excludes else []),
@@ -144,7 +144,7 @@ class Limits:
 
 
 def version() -> str:
-    """Return uv's version, such as "0.9.1"; raises OnebinError when uv is not installed."""
+    """Return uv's version, such as "0.9.1"; raises OnebinError if uv is not installed."""
     return _uv(["--version"]).stdout.split()[1]
 
 
@@ -171,10 +171,10 @@ def compile_lock(
     moment: int,
     limits: Limits = Limits(),  # frozen
 ) -> None:
-    """Resolve requirements into a PEP 751 lock at `output`, preferring the versions that are in it already.
+    """Resolve requirements into a PEP 751 lock at `output`, preferring the versions that it already has.
 
-    `directory` is what relative paths refer to; `upgrade` names the packages whose old version does not count, and is
-    None for all; `moment` is SOURCE_DATE_EPOCH for projects that say more when they are built. Raises Failure.
+    Relative paths start at `directory`. `upgrade` names the packages whose old version is ignored; None means all.
+    `moment` is SOURCE_DATE_EPOCH for projects that must be built to get their metadata. Raises Failure.
     """
     upgrades = ["--upgrade"] if upgrade is None else [f"--upgrade-package={name}" for name in upgrade]
     arguments = [
@@ -201,7 +201,7 @@ def python_of(environment: Path) -> Path:
 
 
 def make_environment(directory: Path, *, python: Path) -> None:
-    """Make a virtual environment that may be renamed; raises Failure."""
+    """Create a virtual environment that can be renamed; raises Failure."""
     _uv(
         [
             "venv",
@@ -220,17 +220,17 @@ def install_lock(
     lock: Path,
     *,
     python: Path,
-    anew: Sequence[str] = (),
+    reinstall: Sequence[str] = (),
     build: Collection[str] | None = (),
     source: PackageSource = INDEXES,
     moment: int,
     git: Mapping[str, str] | None = None,
 ) -> None:
-    """Install exactly a PEP 751 lock, every download checked against its hashes; raises Failure.
+    """Install exactly a PEP 751 lock, and check every download against its hashes; raises Failure.
 
-    `anew` names what is installed though it is there, such as local projects: uv would otherwise reuse a wheel that it
-    built from older sources. `build` is as in `Limits`. `source` is where packages, and what their builds
-    need, come from. `git` has variables for git, `moment` is SOURCE_DATE_EPOCH for what is built.
+    `reinstall` names packages to install again, such as local projects: otherwise uv would reuse a wheel built from
+    older sources. `build` is as in `Limits`. `source` is where packages and their build requirements come from. `git`
+    has environment variables for git, `moment` is SOURCE_DATE_EPOCH for builds.
     """
     arguments = [
         "pip",
@@ -242,7 +242,7 @@ def install_lock(
         "--strict",
         str(lock),
     ]
-    again = [f"--reinstall-package={name}" for name in anew]
+    again = [f"--reinstall-package={name}" for name in reinstall]
     _uv(
         [*arguments, *again, *_building(build), *source.options],
         cwd=lock.parent,
@@ -251,9 +251,9 @@ def install_lock(
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, source: PackageSource = INDEXES) -> None:
-    """Install a hashed requirements file, without dependencies, into a plain directory, compiled; raises Failure.
+    """Install and compile a hashed requirements file, without dependencies, in a plain directory; raises Failure.
 
-    Only wheels are taken.
+    Only wheels are accepted.
     """
     arguments = ["pip", "install", "--quiet", "--no-python-downloads", "--no-deps", "--require-hashes"]
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
@@ -261,7 +261,7 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
 
 
 def _building(names: Collection[str] | None) -> list[str]:
-    """Return the options that let uv build these packages and no others from source."""
+    """Return the options that allow uv to build these packages, and no others, from source."""
     if names is None:
         return []
     return ["--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(names))]
@@ -279,17 +279,17 @@ def _uv(
     try:
         binary = find_uv_bin()
     except FileNotFoundError as error:
-        raise OnebinError("uv is not installed beside onebin", "pip install uv") from error
+        raise OnebinError("uv is not installed in onebin's environment", "pip install uv") from error
     settings = environment(UV_NO_PROGRESS="1") if env is None else env
     settings = {**settings, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
     try:
-        completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_longest(), bounded=True)
+        completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_timeout(), bounded=True)
     except ProcessError as error:
         if check and error.tail.startswith(STILL_RUNNING):
             raise Failure(f"uv is {error.tail}") from error
         raise
     if check and completed.code != 0:
-        ended = f"uv was ended by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
+        ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         raise Failure(_plain(f"{ended}{completed.stderr}"), raw=completed.stderr)
     return completed
 
@@ -301,21 +301,21 @@ def _dated(moment: int) -> dict[str, str]:
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # most real-time signals have none
+    except ValueError:  # most real-time signals have no name
         return f"signal {number}"
 
 
 def _link_mode() -> str:
-    """Return how uv is to take files from its cache: as it is told, but not by symbolic links.
+    """Return how uv should take files from its cache: as configured, but not with symbolic links.
 
-    A stage outlives uv's cache, and what is in it is known by where it lies.
+    A stage outlives uv's cache, and its files are identified by where they are.
     """
-    told = os.environ.get("UV_LINK_MODE", "")
-    return told if told in {"clone", "copy", "hardlink"} else "clone"
+    mode = os.environ.get("UV_LINK_MODE", "")
+    return mode if mode in {"clone", "copy", "hardlink"} else "clone"
 
 
-def _longest() -> float:
-    """Return how many seconds one call of uv may take: what a slow index, or one without an end, can hold it for."""
+def _timeout() -> float:
+    """Return the time limit for one call of uv in seconds, in case an index is slow or a response is endless."""
     try:
         return float(os.environ.get(TIMEOUT_VARIABLE) or _SECONDS)
     except ValueError:
@@ -323,7 +323,7 @@ def _longest() -> float:
 
 
 def _plain(stderr: str) -> str:
-    """Return uv's message without its label, its box drawing and its hints, which speak of uv's own flags."""
+    """Return uv's message without its label, its box drawing and its hints, which are about uv's own flags."""
     kept: list[str] = []
     for line in stderr.splitlines():
         text = _DECORATION.sub("", line)

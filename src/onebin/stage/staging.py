@@ -78,10 +78,10 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     moment=moment,
                     git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )
-                sync(anew=[package.name for package in lock.projects])
+                sync(reinstall=[package.name for package in lock.projects])
                 # uv installs side by side, so who came last need not be the same one twice.
                 for name in sorted({name for each in overlaps(stage.site_packages) for name in each.distributions[1:]}):
-                    sync(anew=[name])
+                    sync(reinstall=[name])
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:
             raise _explain(failure) from failure
