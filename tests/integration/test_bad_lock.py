@@ -123,7 +123,9 @@ def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, 
     spoil_hash(bench.lock, "six", forge=True)
     for options in (["--locked"], []):
         refusal = bench.refuses("bundle", *options, error=StageError, env=env, may_write=())
-        said = refusal.says("a download is not what the lock says", hint=["delete it", "do not trust this index"])
+        said = refusal.says(
+            "hash mismatch between a download and the lock", hint=["delete it", "do not trust this index"]
+        )
         assert "six" in said.text
         assert refusal.steps == ["lock"]
 

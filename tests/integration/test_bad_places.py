@@ -104,7 +104,7 @@ def test_an_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
         pytest.skip("this machine has no Python older than 3.10")
     bench.manifest("greet-hello", bundle=f'python = "{found[-1]}"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says("too old to be frozen", found[-1].parts[-3], hint="3.10 or newer")
+    refusal.says("too old to be frozen", found[-1].parts[-3], hint="3.10 or later")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")

@@ -135,4 +135,4 @@ def test_other_bytes_under_the_same_name_are_refused(locked_bench: Bench, index:
     evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})
     index.change(WHEEL, evil.read_bytes())
     refusal = locked_bench.refuses("check", error=StageError, env=settings(index, tmp_path, "uv"), may_write=())
-    refusal.says("a download is not what the lock says", "orbit", hint="do not trust this index")
+    refusal.says("hash mismatch between a download and the lock", "orbit", hint="do not trust this index")

@@ -87,7 +87,7 @@ def test_of_two_who_bring_a_file_the_last_by_name_has_it(bench: Bench) -> None:
     rows = (f'{name} = {{ path = "wheels/{name}-1.0.0-py3-none-any.whl" }}' for name in ("gamma", "alpha", "beta"))
     bench.manifest(*rows)
     said = bench.accepts("check").err
-    assert "alpha and gamma both have shared/who.py, with different content: gamma's is in the bundle" in said
+    assert "alpha and gamma both have shared/who.py, with different content: the bundle has gamma's" in said
     assert "beta and gamma both have shared/who.py" in said
     assert "shared/__init__.py" not in said
     (there,) = bench.cache.glob("stages/*/env/lib/*/site-packages/shared/who.py")

@@ -1,4 +1,4 @@
-"""Install a lock into a stage, and PyInstaller into a directory of its own."""
+"""Install a lock in a stage, and PyInstaller in a separate directory."""
 
 import lazy_loader
 

@@ -1,10 +1,10 @@
-"""Install a lock into the stage: an isolated environment that holds exactly the locked packages.
+"""Install a lock in the stage: an isolated environment with exactly the locked packages.
 
-Enters: a Lock. Leaves: a Stage in the cache, complete and hash-checked. Refuses: a download whose hash is not the
-lock's, a local project that does not build, a full disk.
+Takes a Lock and returns a Stage in the cache, complete and hash-checked. Raises StageError on a hash mismatch, if a
+local project does not build, or if the disk is full.
 
-The stage's key covers what goes into it: the lock's packages, the bytes of local projects, and the interpreter. The
-environment is relocatable, so that it can be made beside its place and renamed into it.
+The stage's key covers everything that goes into it: the locked packages, the bytes of local projects, and the
+interpreter. The environment is relocatable, so it can be created next to its final location and renamed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FORMAT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """An environment with exactly the lock in it; nobody writes to it."""
+    """An environment with exactly the locked packages; it is read-only."""
 
     key: str
     directory: Path
@@ -50,16 +50,16 @@ class Stage:
 
     @property
     def site_packages(self) -> Path:
-        """Where the distributions lie."""
+        """The directory of the distributions."""
         if sys.platform == "win32":
             return self.directory / "Lib" / "site-packages"
         return self.directory / "lib" / f"python{self.lock.interpreter.minor}" / "site-packages"
 
 
 def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> Stage:
-    """Return the stage of a lock, making it if the cache has none; raises StageError.
+    """Return the stage of a lock, creating it if it is not in the cache; raises StageError.
 
-    `source` is where packages come from; `moment` (seconds since 1970) stands for "now" where projects are built.
+    `source` is where packages come from; `moment` is the current time for builds, in seconds since 1970.
     """
     key = stage_key(lock, moment)
 
@@ -79,40 +79,40 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )
                 sync(reinstall=[package.name for package in lock.projects])
-                # uv installs side by side, so who came last need not be the same one twice.
+                # uv installs in parallel, so the last one can be different each time.
                 for name in sorted({name for each in overlaps(stage.site_packages) for name in each.distributions[1:]}):
                     sync(reinstall=[name])
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:
             raise _explain(failure) from failure
 
-    with os_errors(StageError, "make the stage in", cache.directory):
+    with os_errors(StageError, "create the stage in", cache.directory):
         entry = cache.ensure(KIND, key, make)
     return Stage(key=key, directory=entry / "env", lock=lock)
 
 
 def find(lock: Lock, cache: Cache, *, moment: int) -> Stage | None:
-    """Return the stage of a lock if the cache has it; nothing is installed."""
+    """Return the stage of a lock if the cache has it; installs nothing."""
     key = stage_key(lock, moment)
     entry = cache.find(KIND, key)
     return None if entry is None else Stage(key=key, directory=entry / "env", lock=lock)
 
 
 def stage_key(lock: Lock, moment: int) -> str:
-    """Return the digest of everything that decides what is in a stage."""
+    """Return the digest of everything that determines the content of a stage."""
     with os_errors(StageError, "read the local projects of", lock.file):
         projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
     packages = {package.name: package.digest for package in lock.packages}
-    # A project's build may take up the moment.
+    # The build of a project may use the moment.
     return sha256_of(
         [FORMAT, packages, projects, moment if projects else None, lock.interpreter.identity, uv.version()]
     )
 
 
 def _forget_machine(site_packages: Path) -> None:
-    """Remove what the installation noted about this machine: uv's own files, and where a local project lies (PEP 610).
+    """Remove what the installation recorded about this machine: uv's own files, and paths of local projects (PEP 610).
 
-    Two stages of one lock are the same then, and so are the artifacts that are made of them.
+    Then two stages of one lock are identical, and so are the artifacts built from them.
     """
     for info in site_packages.glob("*.dist-info"):
         notes = [info / name for name in _NOTES]
@@ -125,7 +125,7 @@ def _forget_machine(site_packages: Path) -> None:
         record = info / "RECORD"
         if gone and record.exists():
             lines = record.read_text("utf-8").splitlines(keepends=True)
-            # A new file: uv may have linked this one from its cache, where it must stay as it is.
+            # A new file: uv may have linked this one from its cache, which must not change.
             write_atomic(record, "".join(line for line in lines if next(csv.reader([line]))[0] not in gone))
 
 
@@ -133,13 +133,13 @@ def _names_this_machine(direct_url: Path) -> bool:
     try:
         return str(json.loads(direct_url.read_text("utf-8"))["url"]).startswith("file:")
     except (ValueError, KeyError, TypeError):
-        return True  # whatever it holds, no tool could read it
+        return True  # no tool can read it anyway
 
 
 def _explain(failure: uv.Failure) -> Exception:
     if "Hash mismatch" in failure.text:
-        return failure.become(StageError, "a download is not what the lock says")
+        return failure.become(StageError, "hash mismatch between a download and the lock")
     if "Failed to build" in failure.text:
-        hint = "mend the project, or ask for a version with a wheel"
-        return failure.become(StageError, "a package cannot be built", hint)
-    return failure.become(StageError, "the lock cannot be installed")
+        hint = "fix the project, or ask for a version with a wheel"
+        return failure.become(StageError, "cannot build a package", hint)
+    return failure.become(StageError, "cannot install the lock")

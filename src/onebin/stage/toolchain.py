@@ -1,11 +1,10 @@
-"""Install the toolchain (PyInstaller and its hooks) into a directory of its own, apart from every stage.
+"""Install the toolchain (PyInstaller and its hooks) in a directory of its own, separate from every stage.
 
-It runs under the stage's interpreter but is no part of the stage, so that the host's own versions of shared packages
-win, and nothing of it is there to be collected.
+It runs under the stage's interpreter but is not part of the stage. So the host's own versions of shared packages take
+precedence, and nothing of the toolchain is collected.
 
-It is compiled when it is installed, with a fixed hash seed: the order of a set that stands in a source is another one
-if the source is compiled in the same run, or was compiled with another seed, and what PyInstaller collects follows such
-orders.
+It is compiled during installation, with a fixed hash seed. The order of a set literal changes if the source is compiled
+with another seed, or in the run that uses it; and what PyInstaller collects depends on such orders.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ _COMPILE = ("-m", "compileall", "-q")
 
 @dataclass(frozen=True, kw_only=True)
 class Toolchain:
-    """A directory of importable packages, and the names of the modules at its top."""
+    """A directory of importable packages, and their names."""
 
     key: str
     directory: Path
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The importable names: packages and single modules."""
+        """The names that can be imported: packages and single modules."""
         found = (path.stem for path in self.directory.iterdir() if path.suffix in {"", ".py"})
         return tuple(sorted(name for name in found if name.isidentifier() and name not in {"bin", "__pycache__"}))
 
     @cached_property
     def late_hooks(self) -> dict[str, tuple[str, bool]]:
-        """The run-time hooks by name, each with the module for which it is due, and whether that is before its import.
+        """The run-time hooks by name: each with its module, and whether it must run before that is imported.
 
-        A hook that imports what it patches is due after that; any other prepares what its module will read.
+        A hook that imports the module it patches runs after the import. Any other prepares what the module will read.
         """
         found: dict[str, tuple[str, bool]] = {}
         for table in self.directory.glob("*/**/rthooks.dat"):
@@ -62,7 +61,7 @@ class Toolchain:
 
 
 def _imported_part(hook: Path, target: str) -> str | None:
-    """Return which part of a package a hook imports, or None if it imports nothing of it."""
+    """Return which part of a package a hook imports, or None if it does not import it."""
     for node in ast.walk(ast.parse(hook.read_bytes())):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -72,7 +71,7 @@ def _imported_part(hook: Path, target: str) -> str | None:
 
 
 def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Toolchain:
-    """Return the toolchain that a lock pins, installing it if the cache has none; raises StageError."""
+    """Return the toolchain that a lock pins, installing it if it is not in the cache; raises StageError."""
     requirements = "".join(
         f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
         for pin in lock.toolchain
@@ -90,8 +89,8 @@ def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Too
                 source=source,
             )
         except uv.Failure as failure:
-            raise failure.become(StageError, "the toolchain (PyInstaller) cannot be installed") from failure
-        # What cannot be compiled is for another Python, and is not imported.
+            raise failure.become(StageError, "cannot install the toolchain (PyInstaller)") from failure
+        # Files that do not compile are for other Python versions, and are not imported.
         run([lock.interpreter.executable, *_COMPILE, partial / "packages"], env=environment(PYTHONHASHSEED="0"))
 
     with os_errors(StageError, "install the toolchain in", cache.directory):
