@@ -47,16 +47,16 @@ class Survey:
 
     @cached_property
     def _mentions(self) -> Mapping[str, frozenset[str]]:
-        return _inverted({each.name: each.words.strings for each in self.distributions.values()})
+        return inverted({each.name: each.words.strings for each in self.distributions.values()})
 
     @cached_property
     def _beginnings(self) -> Mapping[str, frozenset[str]]:
         tops = {each.name: {*each.words.beginnings, *each.top_level} for each in self.distributions.values()}
-        return _inverted(tops)
+        return inverted(tops)
 
     @cached_property
     def _imports(self) -> Mapping[str, frozenset[str]]:
-        return _inverted({each.name: each.words.imported for each in self.distributions.values()})
+        return inverted({each.name: each.words.imported for each in self.distributions.values()})
 
     @cached_property
     def importing_by_name(self) -> frozenset[str]:
@@ -147,7 +147,7 @@ def _distributions(stage: Stage, cache: Cache) -> Iterator[Distribution]:
         yield kept.read(info, package) if package else distribution.read(info, library)
 
 
-def _inverted(words: Mapping[str, Iterable[str]]) -> Mapping[str, frozenset[str]]:
+def inverted(words: Mapping[str, Iterable[str]]) -> Mapping[str, frozenset[str]]:
     """Return the owners of each word. Most words have one owner, and share one set for it."""
     alone = {name: frozenset({name}) for name in words}
     found: dict[str, frozenset[str] | set[str]] = {}

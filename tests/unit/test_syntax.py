@@ -1,0 +1,179 @@
+"""What a syntax tree shows of a module, each with the smallest source that shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.survey.syntax import Behaviour, Code, behaviour_of, read_code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTHING = Code()
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Reader:
+    """Return a function that reads the code of a source."""
+    return Reader(tmp_path / "module.py")
+
+
+class Reader:
+    """Writes a source into a file and reads its code."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __call__(self, source: str) -> Code:
+        """Return the code of a source."""
+        self._file.write_text(source, "utf-8")
+        return read_code(self._file)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import_module(name)",
+        "importlib.import_module(f'a.{b}')",
+        "__import__(name)",
+        "import_module()",
+        "def f():\n    return importlib.import_module('a' + b)",
+    ],
+)
+def test_an_import_by_a_computed_name(code: Reader, source: str) -> None:
+    """A call of an import function whose first argument is not a literal may import and run anything."""
+    assert code(source) == Code(imports_by_name=True, runs_foreign_code=True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import_module('a.b')",
+        "importlib.import_module('.b', package)",
+        "from importlib import import_module",
+        "x = import_module",
+        "# import_module(name)",
+        "'import_module(name)'",
+    ],
+)
+def test_an_import_by_a_literal_name(code: Reader, source: str) -> None:
+    """A literal name, a mere reference and a text are not imports by computed names."""
+    assert code(source) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "inspect.getsource(f)",
+        "getsourcelines(f)",
+        "loader.get_source(name)",
+        "os.listdir(os.path.dirname(__file__))",
+        "for path in package.__path__: glob(path)",
+        "files('demo').iterdir()",
+    ],
+)
+def test_a_module_that_may_look_for_its_own_source(code: Reader, source: str) -> None:
+    """A module that reads source, or that lists folders and knows its own place, may look for its own files."""
+    assert code(source) == Code(reads_itself=True)
+
+
+@pytest.mark.parametrize("source", ["os.listdir(folder)", "open(__file__)", "files('demo')", "# __file__\nx.walk()"])
+def test_a_lister_or_an_anchor_alone(code: Reader, source: str) -> None:
+    """Listing any folder, or knowing one's own place, is not enough."""
+    assert code(source) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "source", ["importlib.machinery.SOURCE_SUFFIXES", "all_suffixes()", "ModuleFinder()", "FileFinder(path)"]
+)
+def test_a_module_that_finds_sources(code: Reader, source: str) -> None:
+    """A module that knows how source files are named is noticed."""
+    assert code(source) == Code(finds_sources=True)
+
+
+@pytest.mark.parametrize("source", ["ast.parse(text)", "tokenize.generate_tokens(read)", "parso.load_grammar()"])
+def test_a_module_that_parses(code: Reader, source: str) -> None:
+    """A module that parses Python is noticed."""
+    assert code(source) == Code(parses=True)
+
+
+@pytest.mark.parametrize("source", ["json.parse(text)", "parse(text)", "ast.dump(tree)", "# ast.parse"])
+def test_other_parsers(code: Reader, source: str) -> None:
+    """A function of that name that does not belong to `ast` does not count."""
+    assert code(source) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exec(text)",
+        "runpy.run_path(file)",
+        "run_module('a')",
+        "importlib.util.spec_from_file_location('a', file)",
+        "SourceFileLoader('a', file)",
+    ],
+)
+def test_a_module_that_runs_foreign_code(code: Reader, source: str) -> None:
+    """A module that runs files or texts may run code that nobody has seen."""
+    assert code(source) == Code(runs_foreign_code=True)
+
+
+@pytest.mark.parametrize("source", ["cursor.exec(query)", "executor(x)", "def exec_(x): ...", "# exec(text)"])
+def test_other_kinds_of_exec(code: Reader, source: str) -> None:
+    """A method called exec, names that contain it and comments do not run code."""
+    assert code(source) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        ("run([sys.executable, '-m', 'pip', 'install'])", ("pip",)),
+        ("run((python, '-m', 'a.b'))", ("a.b",)),
+        ("run([python, '-m', name])", ()),
+        ("run([python, '-m', 'not a module'])", ()),
+        ("run([python, '-m'])", ()),
+        ("x = '-m pip'", ()),
+        ("run([a, '-m', 'b'], [a, '-m', 'c'])", ("b", "c")),
+    ],
+)
+def test_modules_that_are_run_as_programs(code: Reader, source: str, modules: tuple[str, ...]) -> None:
+    """A list or tuple of arguments names the module after "-m"."""
+    assert sorted(code(source).run_as_main) == sorted(modules)
+    assert code(source) == Code(run_as_main=code(source).run_as_main)
+
+
+@pytest.mark.parametrize("source", ["", "import_module(", "import_module(x)\n\tbad\n  indent", "exec(x)\0"])
+def test_source_that_cannot_be_parsed_shows_nothing(code: Reader, source: str) -> None:
+    """Source for another Python, and templates, are not imported, so they show nothing."""
+    assert code(source) == NOTHING
+
+
+def test_the_encoding_of_a_source_does_not_matter(tmp_path: Path) -> None:
+    """A file is parsed by its own encoding line, and its bytes are searched as they are."""
+    file = tmp_path / "module.py"
+    file.write_bytes("# -*- coding: latin-1 -*-\nx = 'ä'\nimport_module(x)\n".encode("latin-1"))
+    assert read_code(file).imports_by_name
+
+
+def test_behaviour_is_what_any_of_the_modules_shows() -> None:
+    """Each fact of one module is one of the distribution, and a module that is run twice is named once."""
+    codes = [Code(imports_by_name=True), Code(runs_foreign_code=True, run_as_main=("a", "b")), Code(run_as_main=("a",))]
+    assert behaviour_of(codes) == Behaviour(imports_by_name=True, runs_foreign_code=True, run_as_main=("a", "b"))
+    assert behaviour_of([Code(reads_itself=True)]) == Behaviour(reads_itself=True)
+    assert behaviour_of([]) == Behaviour()
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([Code(finds_sources=True), Code(parses=True)], True),
+        ([Code(finds_sources=True, parses=True)], True),
+        ([Code(finds_sources=True)], False),
+        ([Code(parses=True)], False),
+    ],
+)
+def test_reading_the_sources_of_others_takes_two(codes: list[Code], expected: bool) -> None:
+    """A distribution may look for the source of any module if it both finds sources and parses."""
+    assert behaviour_of(codes).reads_others is expected
