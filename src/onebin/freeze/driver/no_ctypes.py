@@ -1,3 +1,3 @@
-"""What the boot loader finds in place of its hooks for ctypes."""
+"""What the bootloader finds in place of its hooks for ctypes."""
 
 install = bool

@@ -1,0 +1,102 @@
+"""Bundles are built with the lowest and the highest supported PyInstaller, and with no other."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from onebin.errors import FreezeError, LockError
+from onebin.lock import SUPPORTED_PYINSTALLER
+from onebin.system import sha256_of
+
+from .bundles import Alone, Bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+pytestmark = pytest.mark.network
+
+SUPPORTED = SpecifierSet(SUPPORTED_PYINSTALLER)
+BOUNDS = {each.operator: each.version for each in SUPPORTED}
+EGGS = "os.listdir(sys._MEIPASS)"
+
+
+def own_table(bundle: Bundle) -> Any:
+    """Return onebin's part of a lock."""
+    return tomllib.loads(bundle.lock.read_text("utf-8"))["tool"]["onebin"]
+
+
+def locked(bundle: Bundle) -> str:
+    """Return the version of PyInstaller in a lock."""
+    (version,) = [pin["version"] for pin in own_table(bundle)["toolchain"] if pin["name"] == "pyinstaller"]
+    return str(version)
+
+
+def test_the_range_has_two_ends() -> None:
+    """A version that nobody has tested is not in it."""
+    assert BOUNDS.keys() == {">=", "<"}
+
+
+@pytest.mark.parametrize("end", ["lowest", "highest"])
+def test_bundles_are_built_with_each_end_of_the_range(onebin: Onebin, tmp_path: Path, end: str) -> None:
+    """The artifact runs, and says which PyInstaller made it: the lowest one, or the newest that the index has."""
+    bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus", "greet-hello")
+    constraint = tmp_path / "constraint.txt"
+    constraint.write_text(f"pyinstaller=={BOUNDS['>=']}\n" if end == "lowest" else "", "utf-8")
+    ran = onebin("lock", cwd=bundle.folder, env={"UV_CONSTRAINT": str(constraint)})
+    assert ran.code == 0, ran.err
+    bundle.build(onebin, "--locked")
+    assert SUPPORTED.contains(locked(bundle))
+    assert end == "highest" or locked(bundle) == BOUNDS[">="]
+    said = Alone.copy(bundle.artifact, tmp_path / "alone")()
+    assert (said.code, said.err) == (0, "")
+    assert {"hello hello world", "servus servus world"} <= set(said.out.splitlines())
+    facts = json.loads(onebin("inspect", "--json", bundle.artifact, cwd=tmp_path).out)
+    assert {"name": "pyinstaller", "version": locked(bundle)} in facts["toolchain"]
+
+
+@pytest.mark.parametrize("version", [BOUNDS["<"], "5.0"])
+def test_a_lock_with_an_unsupported_pyinstaller_does_not_fit(onebin: Onebin, tmp_path: Path, version: str) -> None:
+    """Under `--locked` it is an error that names the range; otherwise the lock is renewed."""
+    bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
+    assert onebin("lock", cwd=bundle.folder).code == 0
+    good = bundle.lock.read_text("utf-8")
+    pins = own_table(bundle)["toolchain"]
+    text = good.replace(f'version = "{locked(bundle)}"', f'version = "{version}"')
+    for pin in pins:
+        if pin["name"] == "pyinstaller":
+            pin["version"] = version
+    text = re.sub(r'(toolchain-digest = ")[0-9a-f]+', rf"\g<1>{sha256_of(pins)}", text)
+    bundle.lock.write_text(text, "utf-8")
+    refused = onebin("check", "--locked", cwd=bundle.folder)
+    assert refused.code == LockError.exit_code
+    assert f"its PyInstaller {version} is not supported: onebin needs {SUPPORTED_PYINSTALLER}" in refused.err
+    assert onebin("lock", cwd=bundle.folder).code == 0
+    assert bundle.lock.read_text("utf-8") == good
+
+
+def test_a_patch_that_does_not_apply_ends_the_freeze(onebin: Onebin, tmp_path: Path) -> None:
+    """The error names the version, what is missing, and the range; nothing is written."""
+    bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
+    cache = tmp_path / "cache"
+    env = {"ONEBIN_CACHE_DIR": str(cache)}
+    assert onebin("generate", "-o", tmp_path / "generated", cwd=bundle.folder, env=env).code == 0
+    (bootstrap,) = cache.glob("toolchains/*/packages/PyInstaller/loader/pyiboot01_bootstrap.py")
+    text = bootstrap.read_text("utf-8")
+    assert EGGS in text
+    bootstrap.unlink()  # uv's cache may have the same file
+    bootstrap.write_text(text.replace(EGGS, "os.scandir(sys._MEIPASS)"), "utf-8")
+    ran = onebin("bundle", cwd=bundle.folder, env={**env, "COLUMNS": "400"})
+    assert ran.code == FreezeError.exit_code
+    missing = f"PyInstaller {locked(bundle)} has no {EGGS} in pyiboot01_bootstrap.py"
+    assert f"error: {missing}: this version of onebin supports PyInstaller {SUPPORTED_PYINSTALLER}\n" in ran.err
+    assert "hint: run `onebin lock --upgrade`" in ran.err
+    assert "Traceback" not in ran.err
+    assert not bundle.artifact.exists()
