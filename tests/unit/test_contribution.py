@@ -1,0 +1,193 @@
+"""What a row of the manifest contributes: by entry points, by modules that it names, or by modules that are found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.check.contribution import contribution
+from onebin.errors import Finding, PlanError
+from onebin.survey.syntax import Behaviour
+from support.builders import distribution, manifest, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onebin.check import PlannedPlugin
+    from onebin.survey import Distribution
+
+ROW = '[plugins]\nplug = "*"\n'
+HOST = distribution("demo", modules=["demo"], source="x = 'demo.plugins'\n")
+PLUG = distribution(
+    "plug", version="2.0", modules=["plug", "plug.part"], entry_points=[("demo.plugins", "name", "plug.part:Thing")]
+)
+
+
+def contributed(
+    *others: Distribution, host: Distribution = HOST, tables: str = ROW, answers: Mapping[str, str | None] | None = None
+) -> PlannedPlugin:
+    """Return what the first row of a manifest contributes in a bundle of these distributions."""
+    wanted = manifest(tables)
+    return contribution(wanted.plugins[0], wanted, survey(host, *others, answers=answers), "bundle.toml: plugins.plug")
+
+
+def refused(*others: Distribution, host: Distribution = HOST, tables: str = ROW) -> Finding:
+    """Return the one finding of a row that contributes nothing."""
+    with pytest.raises(PlanError) as caught:
+        contributed(*others, host=host, tables=tables)
+    (finding,) = caught.value.findings
+    assert finding.where == "bundle.toml: plugins.plug"
+    return finding
+
+
+def test_entry_points_of_a_group_that_the_host_mentions_count() -> None:
+    """Opening the plugin imports the modules of these entry points, and nothing else of the distribution."""
+    found = contributed(PLUG)
+    assert (found.name, found.distribution, found.version) == ("plug", "plug", "2.0")
+    assert found.modules == ("plug.part",)
+    assert [point.name for point in found.entry_points] == ["name"]
+
+
+def test_entry_points_in_one_module_import_it_once() -> None:
+    """Modules are named once, in the order of the entry points; those of unused groups are not imported."""
+    points = [("demo.plugins", "a", "plug.b:A"), ("demo.plugins", "b", "plug.a"), ("demo.plugins", "c", "plug.b:C")]
+    found = contributed(distribution("plug", modules=["plug"], entry_points=[*points, ("else.where", "d", "plug.d")]))
+    assert found.modules == ("plug.b", "plug.a")
+    assert len(found.entry_points) == 4
+
+
+@pytest.mark.parametrize(
+    ("group", "source"),
+    [
+        ("demo.plugins", "'demo.plugins'"),
+        ("demo.plugins", "'demo' + '.plugins'"),
+        ("demo.plugins", "'plugins'"),
+        ("acme.demo.ext", "'acme.demo'"),
+        ("acme.demo.ext", "'acme.demo.'"),
+    ],
+)
+def test_a_part_of_a_group_is_enough(group: str, source: str) -> None:
+    """A host may put the name of a group together from the parts before and after its last dot."""
+    host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
+    plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
+    assert contributed(plug, host=host).modules == ("plug",)
+
+
+@pytest.mark.parametrize(
+    ("group", "source"), [("acme.ext", "'ext'"), ("acme.ext", "'acme'"), ("a.plugins", "'a.plug'")]
+)
+def test_short_and_other_words_are_not_enough(group: str, source: str) -> None:
+    """A short word occurs in any source, so it does not show that a group is looked up."""
+    host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
+    plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
+    finding = refused(plug, host=host)
+    assert f"extends {group}, which nothing else in the bundle mentions" in finding.message
+    assert f'[extension-points."{group}"]' in (finding.hint or "")
+
+
+def test_a_plugin_does_not_look_itself_up() -> None:
+    """A mention of the group in the plugin's own source does not count."""
+    plug = distribution("plug", modules=["plug"], entry_points=[("own.group", "n", "plug")], source="x = 'own.group'\n")
+    assert "nothing else in the bundle mentions" in refused(plug).message
+
+
+def test_a_dependency_may_look_a_group_up() -> None:
+    """Any other distribution counts as well as the host."""
+    plug = distribution("plug", modules=["plug"], entry_points=[("far.group", "n", "plug")])
+    helper = distribution("helper", modules=["helper"], source="x = 'far.group'\n")
+    assert contributed(plug, helper).modules == ("plug",)
+
+
+def test_a_group_that_the_manifest_declares_counts() -> None:
+    """An extension point of the manifest stands for a name that the host computes."""
+    plug = distribution("plug", modules=["plug"], entry_points=[("own.group", "n", "plug")])
+    assert contributed(plug, tables=f'{ROW}[extension-points."own.group"]\n').modules == ("plug",)
+
+
+def test_scripts_do_not_make_a_plugin() -> None:
+    """Console scripts extend nothing, so a distribution that has nothing else contributes nothing."""
+    plug = distribution("plug", modules=["plug"], entry_points=[("console_scripts", "plug", "plug:main")])
+    finding = refused(plug)
+    assert finding.message == "plug 1.0 contributes nothing"
+    assert '{ modules = ["plug"] }' in (finding.hint or "")
+
+
+def test_a_distribution_without_modules_contributes_nothing() -> None:
+    """The hint differs where no module could be named."""
+    assert "it has no Python modules" in (refused(distribution("plug")).hint or "")
+
+
+def test_named_modules_are_the_plugin() -> None:
+    """A row's own modules are imported when it is opened, whatever its entry points are."""
+    found = contributed(PLUG, tables='[plugins]\nplug = { version = "*", modules = ["plug"] }\n')
+    assert found.modules == ("plug",)
+    assert len(found.entry_points) == 1
+
+
+def test_a_row_of_modules_belongs_to_whoever_has_them() -> None:
+    """Without a requirement of its own, a row means modules of another distribution, and none of its entry points."""
+    found = contributed(PLUG, tables='[plugins]\nx = { modules = ["plug.part"] }\n', answers={"x": None})
+    assert (found.name, found.distribution, found.modules, found.entry_points) == ("x", "plug", ("plug.part",), ())
+
+
+def test_unknown_modules_are_reported_together() -> None:
+    """Each named module that does not exist is a finding, with a name that is like it."""
+    with pytest.raises(PlanError) as caught:
+        contributed(PLUG, tables='[plugins]\nx = { modules = ["plug.prat", "plug", "nowhere"] }\n', answers={"x": None})
+    assert [each.message for each in caught.value.findings] == [
+        "no locked distribution has a module 'plug.prat'",
+        "no locked distribution has a module 'nowhere'",
+    ]
+    assert "plug.part" in (caught.value.findings[0].hint or "")
+
+
+def test_modules_in_a_namespace_of_the_host_are_found() -> None:
+    """A portion of a namespace package that the host names is found by its scan, the plugin's other modules are not."""
+    host = distribution("demo", modules=["demo"], source="import demo_plugins\nx = 'demo_plugins.'\n")
+    plug = distribution("plug", modules=["demo_plugins.extra", "demo_plugins.extra.part", "plug"])
+    assert contributed(plug, host=host).modules == ("demo_plugins.extra",)
+
+
+def test_modules_with_a_prefix_that_the_host_mentions_are_found() -> None:
+    """A host may look for modules whose names begin with a prefix, with an underscore or a hyphen in it."""
+    plug = distribution("demo-extra", modules=["demo_extra", "demo_extra.part"])
+    for prefix in ("demo_", "demo-"):
+        host = distribution("demo", modules=["demo"], source=f"x = '{prefix}'\n")
+        assert contributed(plug, host=host, answers={"plug": "demo-extra"}).modules == ("demo_extra",)
+
+
+def test_modules_that_others_import_are_found() -> None:
+    """A distribution without entry points is a plugin if an import statement of another one names it."""
+    host = distribution("demo", modules=["demo"], source="import plug.part\n")
+    plug = distribution("plug", modules=["plug", "plug.part", "_plug"])
+    assert contributed(plug, host=host).modules == ("plug",)
+
+
+def test_a_host_that_imports_by_name_may_import_any_plugin() -> None:
+    """Where others import computed names, the user may name each public module of a plugin."""
+    host = distribution("demo", modules=["demo"], behaviour=Behaviour(imports_by_name=True))
+    plug = distribution("plug", modules=["plug", "also", "_hidden", "space.part"])
+    assert contributed(plug, host=host).modules == ("plug", "also")
+    assert contributed(plug, distribution("other", behaviour=Behaviour(imports_by_name=True))).modules
+
+
+def test_computed_imports_do_not_excuse_unused_entry_points() -> None:
+    """A plugin with entry points that nobody looks up is more likely a mistake."""
+    host = distribution("demo", modules=["demo"], behaviour=Behaviour(imports_by_name=True))
+    plug = distribution("plug", modules=["plug"], entry_points=[("else.where", "n", "plug")])
+    assert "extends else.where" in refused(plug, host=host).message
+
+
+def test_a_plugins_own_computed_imports_do_not_count() -> None:
+    """The plugin must be found by others."""
+    plug = distribution("plug", modules=["plug"], behaviour=Behaviour(imports_by_name=True), source="import plug\n")
+    assert "contributes nothing" in refused(plug).message
+
+
+def test_the_host_may_be_a_row() -> None:
+    """A row that the host itself answers contributes what is found by name, and not the whole host."""
+    host = distribution("demo", modules=["demo", "demo_space.own"], source="x = 'demo_space.'\n", entry_points=[])
+    other = distribution("other", source="x = 'demo_space.'\n")
+    found = contributed(other, host=host, tables='[plugins]\ndemo = "*"\n', answers={"demo": "demo"})
+    assert found.modules == ("demo_space.own",)
