@@ -1,8 +1,7 @@
-"""Say for every file and module of a frozen tree to whom it belongs; what belongs to nobody must not be there.
+"""Find the owner of every file and module in a frozen tree. A file without an owner is an error.
 
-Enters: what PyInstaller collected, as (place, source, kind) rows. Leaves: an owner for each place. Refuses, all
-findings together: files of the toolchain, files of the stage that no locked distribution recorded, and data from
-anywhere else on the machine.
+These have none: files of the toolchain, files of the stage that no locked distribution has recorded, and data from
+anywhere else on the machine. All of them are reported together.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ if TYPE_CHECKING:
     from onebin.stage import Toolchain
 
 
-# What PyInstaller puts into every frozen program is no part of the toolchain but of the bootloader.
+# Folders of PyInstaller with files that go into frozen programs: those belong to the bootloader, not to the toolchain.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
-# Where PyInstaller puts the scripts of Tcl and Tk, which the standard library needs for tkinter: they belong to the
-# interpreter, though they may be files of the system.
+# Where PyInstaller puts the scripts of Tcl and Tk, which tkinter needs. They belong to the interpreter, even if the
+# system has installed them.
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where the files of a freeze may come from."""
+    """The places from which the files of a frozen tree may come."""
 
     plan: Plan
     toolchain: Toolchain
@@ -41,7 +40,7 @@ class Places:
     work_dir: Path
 
     def owner(self, place: str, source: str, kind: str) -> str | None:
-        """Return the owner of one row: a distribution's name or one of this module's constants; None for nobody."""
+        """Return the owner of one row: the name of a distribution or a constant of `onebin.card`, or None."""
         path = Path(source)
         if kind == "SYMLINK" or not path.is_absolute():
             return SYSTEM if kind == "SYMLINK" else INTERPRETER
@@ -61,9 +60,10 @@ class Places:
         return self.plan.survey.recorded
 
     def _owner_of_made(self, place: str, kind: str) -> str:
-        """Return the owner of what the freeze made: bytecode is its source's, the rest the interpreter's.
+        """Return the owner of a file that the freeze made.
 
-        The modules with which the bootloader starts come compiled, too; some of them are the library's.
+        Bytecode has the owner of its source. Modules that the bootloader needs to start are compiled, too; they belong
+        to the bootloader or, if they are of the standard library, to the interpreter. So does everything else.
         """
         if kind == "PYMODULE" and place not in self.plan.interpreter.library_names:
             return BOOTLOADER
@@ -76,26 +76,26 @@ class Places:
             return MANIFEST
         if any(path.is_relative_to(top) for top in (*interpreter.stdlib, interpreter.prefix)):
             return INTERPRETER
-        # Shared libraries of the machine, on which extension modules of the interpreter or of a wheel depend.
+        # Shared libraries of the system, which extension modules of the interpreter or of a wheel need.
         return SYSTEM if kind in {"BINARY", "EXTENSION"} else None
 
 
 def attribute(contents: Contents, places: Places) -> dict[str, list[str]]:
-    """Return the places in the frozen tree by owner; raises FreezeError if anything belongs to nobody."""
+    """Return the places in the frozen tree by owner; raises FreezeError if a file or module has none."""
     owned: dict[str, list[str]] = {}
-    strangers = []
+    ownerless = []
     for place, source, kind in (*contents.modules, *contents.files):
         owner = places.owner(place, source, kind)
         if owner is None:
-            strangers.append(f"{place} (from {source})")
+            ownerless.append(f"{place} (from {source})")
         else:
             owned.setdefault(owner, []).append(place)
-    if strangers:
-        more = f"\n  and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
+    if ownerless:
+        more = f"\n  and {len(ownerless) - _SHOWN} more" if len(ownerless) > _SHOWN else ""
         raise FreezeError(
-            "the freezer collected what belongs to no locked distribution:\n  "
-            + "\n  ".join(strangers[:_SHOWN])
+            "PyInstaller collected files that belong to no locked distribution:\n  "
+            + "\n  ".join(ownerless[:_SHOWN])
             + more,
-            "lock the distribution that has it as a plugin's or the host's dependency, or add it under [freeze.data]",
+            "make the distribution that has them a dependency of the host or a plugin, or add them to [freeze.data]",
         )
     return {owner: sorted(found) for owner, found in sorted(owned.items())}

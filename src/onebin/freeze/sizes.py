@@ -1,12 +1,11 @@
-"""How many bytes of an artifact are whose: raw, and in the file.
+"""Measure how many bytes of an artifact belong to each owner, uncompressed and in the file.
 
-Enters: the rows of what was frozen, by owner. Leaves: a row for each owner. A payload is compressed as a whole, so what
-one owner takes in it is an estimate: its share by what the owner's files take when they are compressed by themselves.
+A payload is compressed as a whole, so an owner's part of the file is an estimate: its share when the files of each
+owner are compressed by themselves.
 """
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
 from typing import TYPE_CHECKING
 
 import zstandard
@@ -15,6 +14,7 @@ from onebin.card import BOOTLOADER, C_LIBRARY, CONTENTS, DISTRIBUTION, INTERPRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.card import Payload, SizeRow
     from onebin.freeze.tree import Contents
@@ -25,9 +25,9 @@ _CHUNK = 1 << 20
 
 
 def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable: Path) -> list[SizeRow]:
-    """Return a row for each owner; `in_file` is what its files take compressed by themselves. Raises OSError.
+    """Return a row for each owner. `in_file` is the size of its files, compressed by themselves. Raises OSError.
 
-    A module in PyInstaller's archive has its part of the executable; the rest of that is the bootloader's.
+    A module in PyInstaller's archive counts as a part of the executable; the rest of that is the bootloader's.
     """
     files = contents.sources
     modules = {name: packed.size for name, packed in contents.archive.items()}
@@ -49,9 +49,9 @@ def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable:
 
 
 def in_artifact(rows: Iterable[SizeRow], payload: Payload, size: int) -> list[SizeRow]:
-    """Return the rows with their shares of the executable part of an artifact, whose size in bytes is given.
+    """Return the rows with their shares of an artifact; `size` is that of its executable part in bytes.
 
-    In a folder nothing is compressed: `size` is 0 there.
+    `size` is 0 for a folder, in which nothing is compressed.
     """
     rows = list(rows)
     if not size:
@@ -62,7 +62,7 @@ def in_artifact(rows: Iterable[SizeRow], payload: Payload, size: int) -> list[Si
 
 
 def _frozen(place: str, source: Path | None, executable: Path) -> Path:
-    """Return the file at a place of the tree, which may have been stripped; a one-file executable has its source's."""
+    """Return the file at a place of the tree, which may be stripped, or its source for a one-file executable."""
     file = executable.parent / CONTENTS / place
     return source if source is not None and not file.exists() else file
 
@@ -73,7 +73,7 @@ def _row(owner: str, *, files: int, size: int, in_file: int) -> SizeRow:
 
 
 def _compressed(files: Iterable[Path]) -> int:
-    """Return how many bytes some files take together, one after the other."""
+    """Return how many bytes the files take when they are compressed together."""
     compressor, size = zstandard.ZstdCompressor(level=_LEVEL).compressobj(), 0
     for file in files:
         with file.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""A frozen tree: the folder that PyInstaller made, and what it says went into it."""
+"""A frozen tree: the folder that PyInstaller made, and a record of what went into it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LINK = "SYMLINK"
 
 
 class Row(NamedTuple):
-    """One entry of PyInstaller's tables of contents: its place in the tree, where it came from, and its type code.
+    """One entry of PyInstaller's tables of contents: its place in the tree, its source, and its type code.
 
-    A place has "/" between its parts; the place of a module is its dotted name. A source may be empty.
+    A place has "/" between its parts. The place of a module is its dotted name. The source may be empty.
     """
 
     place: str
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
     @property
     def is_link(self) -> bool:
-        """Whether it is a symbolic link that PyInstaller made; its source is not a file then."""
+        """Whether it is a symbolic link that PyInstaller made. Then its source is not a file."""
         return self.kind == _LINK
 
 
@@ -43,7 +43,7 @@ class Packed(NamedTuple):
 class Contents:
     """What went into a frozen tree.
 
-    `archive` has the code of each module in the executable, `program` everything else in there, both by name.
+    `archive` has the code of each module in the executable, and `program` everything else in it, both by name.
     """
 
     modules: tuple[Row, ...]
@@ -54,7 +54,7 @@ class Contents:
 
     @classmethod
     def read(cls, file: Path) -> Contents:
-        """Read what the driver noted; raises OSError."""
+        """Read the record that the driver wrote; raises OSError."""
         noted = json.loads(file.read_text("utf-8"))
         modules, binaries, data = (tuple(_row(*row) for row in noted[name]) for name in ("modules", "binaries", "data"))
         archive, program = (
@@ -64,12 +64,12 @@ class Contents:
 
     @property
     def files(self) -> tuple[Row, ...]:
-        """The entries that are files of their own: shared libraries, then data."""
+        """The entries that are separate files: shared libraries, then data."""
         return self.binaries + self.data
 
     @property
     def sources(self) -> dict[str, Path]:
-        """The source of each file by its place; links have none."""
+        """The source of each file, by its place. Links have none."""
         return {row.place: Path(row.source) for row in self.files if not row.is_link}
 
 
@@ -79,9 +79,9 @@ def _row(place: str, source: str | None, kind: str) -> Row:
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenTree:
-    """What PyInstaller made: an executable with its contents, and the places of the contents by owner.
+    """The result of a freeze: an executable, its contents, and the places of the contents by owner.
 
-    In the layout `onefile` the executable is all that its folder holds.
+    In the layout `onefile`, the executable is the only file in its folder.
     """
 
     key: str
