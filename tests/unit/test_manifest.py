@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
+from dataclasses import MISSING, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from pydantic import ValidationError
 
+from onebin.cache import Cache
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.load import Host, Manifest, PluginRow
+from onebin.manifest import model, tables
+from onebin.manifest.load import Manifest
 from onebin.manifest.schema import manifest_schema
+from onebin.manifest.tables import Host, PluginRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +140,7 @@ def test_a_manifest_cannot_be_changed_and_can_be_a_key() -> None:
     """Equal manifests are equal keys, and none changes after the checks."""
     first, second = Manifest.parse(FULL, file=FILE), Manifest.parse(FULL, file=FILE)
     assert (first, hash(first)) == (second, hash(second))
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(AttributeError, match="cannot assign"):
         first.bundle.name = "other"  # type: ignore[misc]  # the point of this test
     with pytest.raises(AttributeError):
         first.file = Path("other")  # type: ignore[misc]  # the point of this test
@@ -652,3 +657,43 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value).replace("Infinity", "inf").replace("NaN", "nan").replace("null", "0")
+
+
+@pytest.mark.parametrize(
+    ("checked", "value"),
+    [
+        (model.Bundle, tables.Bundle),
+        (model.Host, tables.Host),
+        (model.PluginTable, tables.PluginRow),
+        (model.ExtensionPoint, tables.ExtensionPoint),
+        (model.Freeze, tables.Freeze),
+        (model.Locking, tables.Locking),
+        (model.Target, tables.Target),
+        (model.Verify, tables.Verify),
+    ],
+    ids=lambda each: each.__name__,
+)
+def test_what_is_checked_is_what_is_kept(checked: type[model.Table], value: type) -> None:
+    """A table has the same keys and the same defaults where it is checked and where it is a value."""
+    kept = {each.name: each for each in fields(value) if value is not tables.PluginRow or each.name != "name"}
+    assert kept.keys() == checked.model_fields.keys()
+    for name, each in kept.items():
+        default = each.default_factory() if each.default_factory is not MISSING else each.default
+        expected = checked.model_fields[name].get_default(call_default_factory=True)
+        assert default == expected or checked.model_fields[name].is_required()
+
+
+def test_a_manifest_that_was_valid_is_not_checked_again(tmp_path: Path) -> None:
+    """With a cache, the same text gives the same manifest without pydantic; a wrong text is wrong each time."""
+    cache = Cache(tmp_path / "cache")
+    assert Manifest.parse(FULL, file=FILE, cache=cache) == Manifest.parse(FULL, file=FILE)
+    script = (
+        "import sys; from pathlib import Path; from onebin.cache import Cache; from onebin.manifest import Manifest; "
+        f"Manifest.parse({FULL!r}, file=Path('x'), cache=Cache(Path({str(cache.directory)!r}))); "
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+    for _ in range(2):
+        with pytest.raises(ManifestError):
+            Manifest.parse("[bundle]\n", file=FILE, cache=cache)

@@ -66,6 +66,13 @@ class Cache:
                 _remove(partial)
         return entry
 
+    def once(self, kind: str, key: str, check: Callable[[], None]) -> None:
+        """Call `check`, which raises if something is wrong, unless it has passed before under this key."""
+        if self.find(kind, key) is None:
+            check()
+            with suppress(OSError):  # a cache that may only be read: it is checked again the next time
+                self.ensure(kind, key, lambda _: None)
+
     def _sweep(self, kind: str, *, held: str | None = None) -> None:
         """Remove what dead makers left of this kind, under the lock of its key: one that is held, or must be free.
 
@@ -80,7 +87,7 @@ class Cache:
                 _remove(leftover)
 
     def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
-        """Return the lock under which an entry is made or removed; raises TimeoutError if it is taken and may not wait."""
+        """Return the lock for making or removing an entry; raises TimeoutError if it is taken and may not wait."""
         (self.directory / kind).mkdir(parents=True, exist_ok=True)
         return self.guard(f"{kind}-{key}", blocking=blocking)
 

@@ -4,13 +4,13 @@ from .edit import (
     create_manifest as create_manifest,
     remove_plugins as remove_plugins,
 )
-from .fields import PROJECT_FILES as PROJECT_FILES
-from .load import (
+from .load import Manifest as Manifest
+from .projects import PROJECT_FILES as PROJECT_FILES, check_projects as check_projects
+from .schema import manifest_schema as manifest_schema
+from .tables import (
     ExtensionPoint as ExtensionPoint,
     Host as Host,
-    Manifest as Manifest,
+    Layout as Layout,
     PluginRow as PluginRow,
+    is_excluded as is_excluded,
 )
-from .model import Layout as Layout, is_excluded as is_excluded
-from .projects import check_projects as check_projects
-from .schema import manifest_schema as manifest_schema

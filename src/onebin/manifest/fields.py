@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from onebin.manifest.tables import SCP
 from onebin.manifest.toml import shown
 
 
@@ -57,7 +58,6 @@ class _Text:
 _MAX_LENGTH = 4096
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
 _SCHEMES = ("https", "ssh", "git", "http", "file")
 
 
@@ -165,7 +165,6 @@ Extra = Annotated[str, _Text("the name of an extra", NAME, "letters, digits and 
 Version = Annotated[
     str,
     _Text("a version specifier", r"[^@;]+", _VERSION_HINT, _check_version),
-    AfterValidator(lambda value: "" if value == "*" else "".join(value.split())),
 ]
 RequirementText = Annotated[
     str,
@@ -217,10 +216,3 @@ CommandLine = Annotated[
 ]
 CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
 TopLevels = Annotated[tuple[TopLevel, ...], Strict(strict=False)]
-
-
-# uv takes a folder with one of these files as a project.
-PROJECT_MARKS = ("pyproject.toml", "setup.py")
-
-# All files that may declare the requirements of a project.
-PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")

@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.fields import PROJECT_MARKS
 from onebin.manifest.problems import problems_of
+from onebin.manifest.projects import PROJECT_MARKS
 from onebin.manifest.toml import shown
 from onebin.system import absolute, is_there
 

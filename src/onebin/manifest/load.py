@@ -7,44 +7,37 @@ and modules that it names exist.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from pydantic_core import core_schema
+from typing import TYPE_CHECKING, Any
 
 from onebin.errors import ManifestError
-from onebin.manifest.model import (
+from onebin.manifest.tables import (
     Bundle,
     ExtensionPoint,
     Freeze,
     Host,
     Locking,
     PluginRow,
-    PluginTable,
     Target,
     Verify,
+    plugin_row,
+    table,
 )
-from onebin.manifest.problems import located, read_document
 from onebin.manifest.toml import parse_toml, read
-from onebin.system import display
+from onebin.system import display, sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic_core.core_schema import CoreSchema
 
-__all__ = [
-    "Bundle",
-    "ExtensionPoint",
-    "Freeze",
-    "Host",
-    "Locking",
-    "Manifest",
-    "PluginRow",
-    "Target",
-    "Verify",
-]
+    from onebin.cache import Cache
+
+# A manifest that was valid for these sources need not be checked again.
+_KIND = "manifests"
+_CHECKED_BY = ("fields", "model", "problems")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,35 +56,43 @@ class Manifest:
     verify: Verify = field(hash=False)
 
     @classmethod
-    def load(cls, file: Path) -> Manifest:
-        """Read the manifest in a file; raises ManifestError with everything that is wrong with it."""
-        return cls.parse(read(file), file=file)
+    def load(cls, file: Path, *, cache: Cache | None = None) -> Manifest:
+        """Read the manifest in a file; raises ManifestError with everything that is wrong with it.
+
+        With a cache, a text that was valid before is not checked again.
+        """
+        return cls.parse(read(file), file=file, cache=cache)
 
     @classmethod
-    def parse(cls, text: str, *, file: Path) -> Manifest:
+    def parse(cls, text: str, *, file: Path, cache: Cache | None = None) -> Manifest:
         """Read a manifest's text (TOML 1.0); raises ManifestError with everything that is wrong with it.
 
         `file` is where the text comes from: findings name it, and relative paths start in its directory.
         """
-        document, problems = read_document(parse_toml(text, file=file))
-        if document is None or problems:
-            raise ManifestError(f"the manifest {display(file)} is not valid", located(problems, text, file))
+        tables = parse_toml(text, file=file)
+        if cache is None:
+            _check(tables, text, file)
+        else:
+            cache.once(_KIND, sha256_of([text, _checker()]), lambda: _check(tables, text, file))
+        points = tables.get("extension-points", {})
         return cls(
             file=file,
             text=text,
-            bundle=document.bundle,
-            host=document.host,
-            plugins=tuple(_named(name, row) for name, row in document.plugins.items()),
-            extension_points=document.extension_points,
-            freeze=document.freeze,
-            lock=document.lock,
-            target=document.target,
-            verify=document.verify,
+            bundle=table(Bundle, tables["bundle"]),
+            host=table(Host, tables["host"]),
+            plugins=tuple(plugin_row(name, row) for name, row in tables.get("plugins", {}).items()),
+            extension_points={name: table(ExtensionPoint, point) for name, point in points.items()},
+            freeze=table(Freeze, tables.get("freeze", {})),
+            lock=table(Locking, tables.get("lock", {})),
+            target=table(Target, tables.get("target", {})),
+            verify=table(Verify, tables.get("verify", {})),
         )
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
         """Describe its JSON form, {"file": ..., "text": ...}, to pydantic."""
+        from pydantic_core import core_schema  # noqa: PLC0415  # only for JSON, and slow to load
+
         form = core_schema.typed_dict_schema(
             {name: core_schema.typed_dict_field(core_schema.str_schema()) for name in ("file", "text")}
         )
@@ -118,5 +119,16 @@ class Manifest:
         return self.file.absolute().parent
 
 
-def _named(name: str, table: PluginTable) -> PluginRow:
-    return PluginRow.model_construct({*table.model_fields_set, "name"}, name=name, **dict(table))
+def _check(tables: Mapping[str, Any], text: str, file: Path) -> None:
+    from onebin.manifest.problems import located, problems_of  # noqa: PLC0415  # pydantic is slow to load
+
+    problems = problems_of(tables)
+    if problems:
+        raise ManifestError(f"the manifest {display(file)} is not valid", located(problems, text, file))
+
+
+@functools.cache
+def _checker() -> str:
+    """Return the digest of the sources that check a manifest."""
+    folder = Path(__file__).parent
+    return sha256_of([sha256_of_file(folder / f"{name}.py") for name in _CHECKED_BY])

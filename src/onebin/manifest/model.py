@@ -1,15 +1,12 @@
-"""The tables of the manifest as pydantic models, with the rules about which keys go together.
+"""What the tables of a manifest may hold, as pydantic models, with the rules about which keys go together.
 
-A model defines one table. `problems` words what is wrong with a file, and `load` reads one.
+The models only check, and make the JSON Schema; `tables` has the values. `problems` words what is wrong with a file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -19,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from onebin.manifest import fields as kinds
+from onebin.manifest import fields as kinds, tables
 from onebin.manifest.fields import wrong
 from onebin.manifest.toml import shown
 
@@ -76,21 +73,6 @@ class _Source(Table):
     subdirectory: kinds.InnerPath | None = Field(None, description="Directory of the project in the git repository.")
     extras: kinds.Extras = Field((), description="Extras of the distribution (PEP 508).")
 
-    def _suffix(self) -> str:
-        return f"[{','.join(self.extras)}]" if self.extras else ""
-
-    def _wanted_from(self, name: str) -> str | None:
-        if self.path:
-            explicit = self.path.startswith(("./", "../", "/")) or self.path[1:2] == ":"
-            return f"{'' if explicit else './'}{self.path}{self._suffix()}"
-        if self.git:
-            scp = kinds.SCP.fullmatch(self.git)
-            url = f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp else self.git
-            rev = f"@{self.rev}" if self.rev else ""
-            inside = f"#subdirectory={quote(self.subdirectory)}" if self.subdirectory else ""
-            return f"{name}{self._suffix()} @ git+{url}{rev}{inside}"
-        return None
-
 
 class Bundle(Table):
     """`[bundle]`: the executable."""
@@ -123,17 +105,6 @@ class Host(_Source):
         False, description="Whether users may run the executable as a Python interpreter: -m, -c, - or a script."
     )
 
-    @property
-    def distribution(self) -> str | None:
-        """The distribution's name, normalised (PEP 503), or None if it is only known after a build."""
-        name = Requirement(self.package).name if self.package else self.name
-        return canonicalize_name(name) if name else None
-
-    @property
-    def wanted(self) -> str:
-        """The host as a requirement (PEP 508), or as a path that starts with "./", "../", "/" or a drive."""
-        return self._wanted_from(self.name or "") or self.package or ""
-
 
 class PluginTable(_Source):
     """A row of `[plugins]` with more than a version."""
@@ -160,34 +131,6 @@ class PluginTable(_Source):
     )
 
 
-class PluginRow(PluginTable):
-    """One row of `[plugins]`. Its `version` is "" for "*", and None if the row has none."""
-
-    name: kinds.RowName
-
-    @property
-    def modules_only(self) -> bool:
-        """Whether the row adds no requirement, because another locked package provides its modules."""
-        return (
-            bool(self.modules) and self.version is None and not (self.path or self.git or self.package or self.extras)
-        )
-
-    @property
-    def distribution(self) -> str | None:
-        """The distribution's name, normalised (PEP 503), or None if it has none or it is only known after a build."""
-        if self.modules_only or (self.path and not self.package):
-            return None
-        return canonicalize_name(self.package or self.name)
-
-    @property
-    def wanted(self) -> str | None:
-        """The plugin as a requirement (PEP 508) or a path (like `Host.wanted`), or None if it adds neither."""
-        if self.modules_only:
-            return None
-        name = self.package or self.name
-        return self._wanted_from(name) or f"{name}{self._suffix()}{self.version or ''}"
-
-
 class ExtensionPoint(Table):
     """`[extension-points."NAME"]`: a name under which the host looks up plugins."""
 
@@ -200,14 +143,13 @@ class ExtensionPoint(Table):
         None, description="Kind of the plugins' symbols: factories (including classes), or instances of the contract."
     )
     load: Literal["lazy", "eager"] = Field(
-        "lazy", description="lazy: import plugins when the host asks for them; eager: import them at start, in order."
+        tables.ExtensionPoint.load,
+        description="lazy: import plugins when the host asks for them; eager: import them at start, in order.",
     )
     on_error: Literal["fail", "skip"] = Field(
-        "fail", description="fail: the host gets the error of a plugin's import; skip: warn, and leave out the plugin."
+        tables.ExtensionPoint.on_error,
+        description="fail: the host gets the error of a plugin's import; skip: warn, and leave out the plugin.",
     )
-
-
-Layout = Literal["cached", "onefile", "onedir"]
 
 
 class Freeze(Table):
@@ -224,20 +166,24 @@ class Freeze(Table):
     keep_source: kinds.TopLevels = Field(
         (), description="Top-level packages that are stored as files in the bundle, with source and bytecode."
     )
-    optimize: Annotated[int, Field(ge=0, le=2)] = Field(0, description="Optimisation level, as in python -O.")
-    strip: bool = Field(
-        default=True, description="Whether to strip symbols from the libraries of the interpreter and the system."
+    optimize: Annotated[int, Field(ge=0, le=2)] = Field(
+        tables.Freeze.optimize, description="Optimisation level, as in python -O."
     )
-    layout: Layout = Field(
-        "cached",
+    strip: bool = Field(
+        default=tables.Freeze.strip,
+        description="Whether to strip symbols from the libraries of the interpreter and the system.",
+    )
+    layout: tables.Layout = Field(
+        tables.Freeze.layout,
         description="cached: one file that unpacks itself once; onefile: the same at every start; onedir: a folder.",
     )
 
     compression: Annotated[int, Field(ge=1, le=22)] = Field(
-        3, description="Compression level of the file (zstd): higher levels take longer and make it smaller."
+        tables.Freeze.compression,
+        description="Compression level of the file (zstd): higher levels take longer and make it smaller.",
     )
     libc: Literal["system", "bundled"] = Field(
-        "system",
+        tables.Freeze.libc,
         description="system: use the C library of the machine it runs on; bundled: include one in the artifact.",
     )
 
@@ -305,8 +251,3 @@ TABLES: Mapping[str, type[Table]] = {
     "target": Target,
     "verify": Verify,
 }
-
-
-def is_excluded(module: str, excluded: Iterable[str]) -> bool:
-    """Return whether a module is, or is inside, one that the manifest excludes."""
-    return any(module == name or module.startswith(f"{name}.") for name in excluded)

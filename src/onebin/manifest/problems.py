@@ -34,16 +34,12 @@ class Problem(NamedTuple):
 
 def problems_of(document: Mapping[str, Any]) -> list[Problem]:
     """Return everything that is wrong with a manifest, given as the tables that `tomllib` reads."""
-    return read_document(document)[1]
-
-
-def read_document(document: Mapping[str, Any]) -> tuple[Document | None, list[Problem]]:
-    """Return a manifest's tables as models (None if they are not valid), and everything that is wrong with it."""
     broken = list(_broken_rules(document))
     try:
-        return Document.model_validate(document), broken
+        Document.model_validate(document)
     except ValidationError as error:
-        return None, [*map(_problem, error.errors(include_url=False)), *broken]
+        return [*map(_problem, error.errors(include_url=False)), *broken]
+    return broken
 
 
 def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -6,7 +6,6 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.fields import PROJECT_MARKS
 from onebin.system import display, is_there
 
 if TYPE_CHECKING:
@@ -14,6 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.manifest.load import Manifest
+
+
+# uv takes a folder with one of these files as a project.
+PROJECT_MARKS = ("pyproject.toml", "setup.py")
+
+# All files that may declare the requirements of a project.
+PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
 
 
 def check_projects(manifest: Manifest) -> None:

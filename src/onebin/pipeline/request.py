@@ -44,7 +44,8 @@ class BuildRequest:
         `output` is where the artifact goes, by default dist/NAME beside the manifest. `options` are other fields.
         """
         workspace = Workspace.at(manifest, output=output)
-        return cls(manifest=Manifest.load(workspace.manifest_file), workspace=workspace, **options)
+        loaded = Manifest.load(workspace.manifest_file, cache=workspace.cache)
+        return cls(manifest=loaded, workspace=workspace, **options)
 
     @property
     def all_commands(self) -> tuple[str, ...]:

@@ -1,0 +1,185 @@
+"""The tables of a manifest as plain values, once `problems` has found nothing wrong with them.
+
+`model` says what each key may hold; the names and the defaults are those here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+
+Layout = Literal["cached", "onefile", "onedir"]
+
+# The short form of an SSH address, git@host:path (git-clone(1)).
+SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """`[bundle]`: the executable."""
+
+    name: str
+    python: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where the host or a plugin comes from, unless a version from an index is enough."""
+
+    path: str | None = None
+    git: str | None = None
+    rev: str | None = None
+    subdirectory: str | None = None
+    extras: tuple[str, ...] = ()
+
+    def _suffix(self) -> str:
+        return f"[{','.join(self.extras)}]" if self.extras else ""
+
+    def _wanted_from(self, name: str) -> str | None:
+        if self.path:
+            explicit = self.path.startswith(("./", "../", "/")) or self.path[1:2] == ":"
+            return f"{'' if explicit else './'}{self.path}{self._suffix()}"
+        if self.git:
+            scp = SCP.fullmatch(self.git)
+            url = f"ssh://{scp[1]}/{scp[2].lstrip('/')}" if scp else self.git
+            rev = f"@{self.rev}" if self.rev else ""
+            inside = f"#subdirectory={quote(self.subdirectory)}" if self.subdirectory else ""
+            return f"{name}{self._suffix()} @ git+{url}{rev}{inside}"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host(_Source):
+    """`[host]`: the application that the plugins extend, and how it is started."""
+
+    package: str | None = None
+    name: str | None = None
+    script: str | None = None
+    entry: str | None = None
+    interpreter: bool = False
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution's name, normalised (PEP 503), or None if it is only known after a build."""
+        from packaging.requirements import Requirement  # noqa: PLC0415  # not every command asks, and it is slow to load
+        from packaging.utils import canonicalize_name  # noqa: PLC0415  # as above
+
+        name = Requirement(self.package).name if self.package else self.name
+        return canonicalize_name(name) if name else None
+
+    @property
+    def wanted(self) -> str:
+        """The host as a requirement (PEP 508), or as a path that starts with "./", "../", "/" or a drive."""
+        return self._wanted_from(self.name or "") or self.package or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginRow(_Source):
+    """One row of `[plugins]`. Its `version` is "" for "*", and None if the row has none."""
+
+    name: str
+    version: str | None = None
+    package: str | None = None
+    modules: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    isolate: bool = False
+    timeout: float | None = None
+
+    @property
+    def modules_only(self) -> bool:
+        """Whether the row adds no requirement, because another locked package provides its modules."""
+        return (
+            bool(self.modules) and self.version is None and not (self.path or self.git or self.package or self.extras)
+        )
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution's name, normalised (PEP 503), or None if it has none or it is only known after a build."""
+        from packaging.utils import canonicalize_name  # noqa: PLC0415  # not every command asks, and it is slow to load
+
+        if self.modules_only or (self.path and not self.package):
+            return None
+        return canonicalize_name(self.package or self.name)
+
+    @property
+    def wanted(self) -> str | None:
+        """The plugin as a requirement (PEP 508) or a path (like `Host.wanted`), or None if it adds neither."""
+        if self.modules_only:
+            return None
+        name = self.package or self.name
+        return self._wanted_from(name) or f"{name}{self._suffix()}{self.version or ''}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtensionPoint:
+    """`[extension-points."NAME"]`: a name under which the host looks up plugins."""
+
+    contract: str | None = None
+    provides: Literal["factory", "instance"] | None = None
+    load: Literal["lazy", "eager"] = "lazy"
+    on_error: Literal["fail", "skip"] = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """`[freeze]`: settings for what onebin cannot find out on its own."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    keep_source: tuple[str, ...] = ()
+    optimize: int = 0
+    strip: bool = True
+    layout: Layout = "cached"
+    compression: int = 3
+    libc: Literal["system", "bundled"] = "system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """`[target]`: the machines that the artifact must run on."""
+
+    glibc: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locking:
+    """`[lock]`: what may be locked."""
+
+    allow_source: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """`[verify]`: how to verify the artifact, in addition to onebin's own checks."""
+
+    commands: tuple[str, ...] = ()
+
+
+def table(kind: type[T], keys: Mapping[str, Any], **more: Any) -> T:
+    """Return a table of one of these kinds from its keys as `tomllib` reads them; they must be valid."""
+    names = {each.name.replace("_", "-"): each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    given = {names[key]: tuple(value) if isinstance(value, list) else value for key, value in keys.items()}
+    return kind(**given, **more)
+
+
+def plugin_row(name: str, row: str | Mapping[str, Any]) -> PluginRow:
+    """Return a row of `[plugins]`: a version, or a table."""
+    keys = dict(row) if isinstance(row, Mapping) else {"version": row}
+    if "version" in keys:
+        keys["version"] = "" if keys["version"] == "*" else "".join(keys["version"].split())
+    return table(PluginRow, keys, name=name)
+
+
+def is_excluded(module: str, excluded: Iterable[str]) -> bool:
+    """Return whether a module is, or is inside, one that the manifest excludes."""
+    return any(module == name or module.startswith(f"{name}.") for name in excluded)
