@@ -6,12 +6,10 @@ from email import message_from_string
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from packaging.markers import default_environment
-from packaging.requirements import Requirement
 
 from onebin.pack.components import _digests, _licences, _source
-from onebin.python.interpreter import Interpreter
 from onebin.survey.requirements import edges
+from support.builders import distribution, interpreter, survey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,30 +73,20 @@ def test_where_a_distribution_came_from() -> None:
     assert {key: _source({"name": "x", key: {}}) for key in kinds} == kinds
 
 
-class _Requiring:
-    """A surveyed distribution, as far as its requirements go."""
-
-    def __init__(self, *lines: str) -> None:
-        self.requires = tuple(map(Requirement, lines))
-
-
 def test_what_is_required_depends_on_extras_and_markers() -> None:
     """An extra counts if anything asks for it, a marker if it fits the stage's Python; what is not locked does not."""
-    python = object.__new__(Interpreter)
-    markers = {**default_environment(), "python_version": "3.10", "python_full_version": "3.10.4"}
-    object.__setattr__(python, "markers", markers)
-    survey: Any = type("Survey", (), {})()
-    survey.interpreter = python
-    survey.distributions = {
-        "host": _Requiring("Dep_One[fast]", "tomli; python_version < '3.11'", "gone; python_version > '3.11'", "other"),
-        "dep-one": _Requiring("tomli; extra == 'fast'", "host; extra == 'never'", "dep-one[all]"),
-        "tomli": _Requiring(),
-        "plug": _Requiring("host", "tomli; extra == 'png'"),
-    }
-    assert edges(survey, []) == {
+    lines = ["Dep_One[fast]", "tomli; python_version < '3.11'", "gone; python_version > '3.11'", "other"]
+    surveyed = survey(
+        distribution("host", requires=lines),
+        distribution("Dep_One", requires=["tomli; extra == 'fast'", "host; extra == 'never'", "dep-one[all]"]),
+        distribution("tomli"),
+        distribution("plug", requires=["host", "tomli; extra == 'png'"]),
+        python=interpreter("3.10.4"),
+    )
+    assert edges(surveyed, []) == {
         "host": ["dep-one", "tomli"],
         "dep-one": ["tomli"],
         "tomli": [],
         "plug": ["host"],
     }
-    assert edges(survey, [("plug", "png")])["plug"] == ["host", "tomli"]
+    assert edges(surveyed, [("plug", "png")])["plug"] == ["host", "tomli"]

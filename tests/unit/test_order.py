@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import graphlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
-from onebin.check.order import Precedence, ranked
+from onebin.check.order import Order, Precedence, order, ranked
+from onebin.errors import PlanError
+from support.builders import distribution, interpreter, manifest, planned, survey
+
+if TYPE_CHECKING:
+    from onebin.survey import Distribution
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -52,3 +58,84 @@ def test_every_order_that_can_be_is_found(hidden: list[int], pairs: set[tuple[in
     assert all(found.index(each.first) < found.index(each.then) for each in wanted)
     assert found == ranked(names, list(reversed(wanted)))
     assert wanted or found == names
+
+
+ROWS = '[plugins]\na = "*"\nb = "*"\nc = "*"\n'
+
+
+def _ordered(rows: str, *distributions: Distribution, python: str = "3.12.1") -> Order:
+    """Return the order of plugins, each of which is the row of its name."""
+    wanted = manifest(rows)
+    surveyed = survey(distribution("demo"), *distributions, python=interpreter(python))
+    plugins = [
+        planned(surveyed.distributions[row.name]) for row in wanted.plugins if row.name in surveyed.distributions
+    ]
+    return order(plugins, wanted.plugins, surveyed, "bundle.toml")
+
+
+def _names(found: Order) -> str:
+    return "".join(plugin.name for plugin in found.plugins)
+
+
+PLAIN = [distribution(name) for name in "abc"]
+
+
+def test_rows_come_in_the_manifests_order() -> None:
+    """Without a reason for another order, it is that of the manifest, and nothing is said about it."""
+    found = _ordered(ROWS, *PLAIN)
+    assert (_names(found), found.precedences) == ("abc", ())
+
+
+def test_rows_say_what_comes_after_and_before() -> None:
+    """`after` and `before` name rows in any spelling of their names, and are reasons in words."""
+    found = _ordered(
+        '[plugins]\na = { version = "*", after = ["B"] }\nb = "*"\nc = { version = "*", before = ["b"] }\n', *PLAIN
+    )
+    assert _names(found) == "cba"
+    assert [each.reason for each in found.precedences] == ["a has after b", "c has before b"]
+
+
+def test_rows_that_contribute_nothing_decide_nothing() -> None:
+    """A row that was refused already is not waited for, and neither is what it says."""
+    rows = '[plugins]\na = { version = "*", after = ["b"] }\nb = { version = "*", before = ["a"] }\nc = "*"\n'
+    assert _names(_ordered(rows, distribution("a"), distribution("c"))) == "ac"
+
+
+def test_a_plugin_comes_after_those_it_depends_on() -> None:
+    """A requirement counts even through distributions that are not plugins."""
+    found = _ordered(ROWS, distribution("a", requires=["helper"]), distribution("helper", requires=["c"]), *PLAIN[1:])
+    assert _names(found) == "bca"
+    assert [each.reason for each in found.precedences] == ["a depends on c"]
+
+
+@pytest.mark.parametrize(("python", "expected"), [("3.10.2", "bca"), ("3.12.1", "abc")])
+def test_markers_are_those_of_the_stages_python(python: str, expected: str) -> None:
+    """A requirement for another version of Python does not count."""
+    old = distribution("a", requires=["c; python_version < '3.11'"])
+    assert _names(_ordered(ROWS, old, *PLAIN[1:], python=python)) == expected
+
+
+@pytest.mark.parametrize(("row", "expected"), [('{ version = "*", extras = ["fast"] }', "bca"), ('"*"', "abc")])
+def test_extras_of_a_row_count(row: str, expected: str) -> None:
+    """What only an extra requires counts if the row asks for the extra."""
+    fast = distribution("a", requires=["c; extra == 'fast'"])
+    assert _names(_ordered(f'[plugins]\na = {row}\nb = "*"\nc = "*"\n', fast, *PLAIN[1:])) == expected
+
+
+def test_distributions_that_depend_on_each_other_decide_nothing() -> None:
+    """No user could resolve that cycle, so it is not an error."""
+    found = _ordered(ROWS, distribution("a", requires=["b"]), distribution("b", requires=["a"]), PLAIN[2])
+    assert (_names(found), found.precedences) == ("abc", ())
+
+
+def test_a_cycle_of_rows_is_an_error_with_its_reasons() -> None:
+    """The finding has the path of the cycle, each step's reason, and the key of its first row."""
+    with pytest.raises(PlanError) as caught:
+        _ordered(
+            '[plugins]\na = { version = "*", before = ["b"] }\nb = "*"\n', distribution("a", requires=["b"]), PLAIN[1]
+        )
+    (finding,) = caught.value.findings
+    assert finding.where in {"bundle.toml: plugins.a", "bundle.toml: plugins.b"}
+    assert "the order of the plugins is a cycle" in finding.message
+    assert "a has before b" in finding.message
+    assert "a depends on b" in finding.message

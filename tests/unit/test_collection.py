@@ -1,0 +1,264 @@
+"""What is collected into a bundle, by what a survey found and a manifest says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from onebin.source.collection import collect, declared_modules
+from onebin.stage import Toolchain
+from onebin.survey.syntax import Behaviour
+from support.builders import distribution, interpreter, manifest, plan, planned, survey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.survey import Distribution
+
+HOST = distribution("demo", modules=["demo", "demo.cli"])
+PLUG = distribution("plug", modules=["plug", "plug.part"], entry_points=[("grp", "name", "plug")])
+DEP = distribution("dep", modules=["dep", "dep.deep"])
+LIBRARY = ("json", "json.decoder", "_hashlib", "pydoc")
+
+
+class Bench:
+    """Collects bundles of a host, a plugin and other distributions; `tools` is the folder of the toolchain."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.tools = directory / "tools"
+        self.tools.mkdir()
+
+    def __call__(self, *others: Distribution, host: Distribution = HOST, tables: str = "") -> dict[str, Any]:
+        """Return what is collected, for a manifest with these tables."""
+        surveyed = survey(host, PLUG, *others, python=interpreter(library=LIBRARY))
+        bundle = plan(manifest(tables, directory=self.directory), surveyed, planned(PLUG))
+        return collect(bundle, Toolchain(key="", directory=self.tools))
+
+
+@pytest.fixture
+def collected(tmp_path: Path) -> Bench:
+    """Return what collects bundles in a private folder."""
+    return Bench(tmp_path)
+
+
+def doing(**what: Any) -> Distribution:
+    """Return a distribution that may do something when it runs."""
+    return distribution("doer", modules=["doer"], behaviour=Behaviour(**what))
+
+
+def test_all_modules_of_host_and_plugins_are_declared() -> None:
+    """Modules of dependencies are not: PyInstaller finds those that are imported."""
+    bundle = plan(manifest(), survey(HOST, PLUG, DEP), planned(PLUG))
+    assert declared_modules(bundle) == ["demo", "demo.cli", "plug", "plug.part"]
+
+
+def test_included_modules_are_declared_with_their_parts() -> None:
+    """A name in [freeze] include means the module and what is in it, of distributions and of the standard library."""
+    surveyed = survey(
+        HOST, PLUG, distribution("dep", modules=["dep", "dep.deep", "deputy"]), python=interpreter(library=LIBRARY)
+    )
+    bundle = plan(manifest('[freeze]\ninclude = ["dep", "json"]\n'), surveyed)
+    assert declared_modules(bundle) == ["demo", "demo.cli", "dep", "dep.deep", "json", "json.decoder"]
+
+
+def test_excluded_modules_are_not_declared() -> None:
+    """A name in [freeze] exclude means the module and what is in it, even if it is included as well."""
+    tables = '[freeze]\ninclude = ["dep"]\nexclude = ["dep.deep", "plug.part", "dem"]\n'
+    assert declared_modules(plan(manifest(tables), survey(HOST, PLUG, DEP), planned(PLUG))) == [
+        "demo",
+        "demo.cli",
+        "dep",
+        "plug",
+    ]
+
+
+def test_excluded_modules_are_left_out_everywhere(collected: Bench) -> None:
+    """They are neither collected as modules nor as sources, and PyInstaller is told to leave them out."""
+    found = collected(
+        host=distribution("demo", modules=["demo", "demo.cli"], sources=["demo/cli.py", "demo/other.py"]),
+        tables='[freeze]\nexclude = ["demo.cli"]\n',
+    )
+    assert "demo.cli" not in found["modules"]
+    assert "demo.cli" in found["excludes"]
+    assert [place for place, _ in found["sources"]] == ["demo/other.py"]
+
+
+def test_the_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
+    """What only the toolchain has cannot get into an artifact; what the stage has too may."""
+    for name in ("PyInstaller", "dep"):
+        (collected.tools / name).mkdir()
+    assert "PyInstaller" in collected(DEP)["excludes"]
+    assert "dep" not in collected(DEP)["excludes"]
+
+
+def test_a_dependency_is_collected_as_far_as_it_is_imported(collected: Bench) -> None:
+    """Its modules are PyInstaller's to find."""
+    assert collected(DEP)["modules"] == ["demo", "demo.cli", "plug", "plug.part"]
+
+
+def test_computed_imports_collect_everything_that_is_locked(collected: Bench) -> None:
+    """Whoever imports by computed names may be handed any name, so all modules must be there."""
+    assert {"dep", "dep.deep"} <= {*collected(DEP, doing(imports_by_name=True))["modules"]}
+
+
+def test_a_dependencys_entry_points_are_collected_if_they_are_used(collected: Bench) -> None:
+    """Host or plugins must mention the whole name of the group; scripts and modules that do not exist do not count."""
+    points = [
+        ("grp", "a", "dep.deep:x"),
+        ("other", "b", "dep:x"),
+        ("grp", "c", "dep.gone"),
+        ("console_scripts", "d", "dep:main"),
+    ]
+    dep = distribution("dep", modules=["dep", "dep.deep"], entry_points=points)
+    host = distribution("demo", modules=["demo"], source="x = 'grp'\n")
+    assert {"dep", "dep.deep", "dep.gone"} & {*collected(dep, host=host)["modules"]} == {"dep.deep"}
+    assert not {"dep", "dep.deep"} & {*collected(dep)["modules"]}
+
+
+def test_modules_that_are_run_as_programs_are_collected(collected: Bench) -> None:
+    """No import statement names what is started with -m."""
+    assert "dep.deep" in collected(DEP, doing(run_as_main=("dep.deep",)))["modules"]
+
+
+def test_compiled_distributions_are_collected_with_what_they_name(collected: Bench, tmp_path: Path) -> None:
+    """Compiled code may import any of its own modules, and modules whose names are in its bytes."""
+    (tmp_path / "fast.so").write_bytes(b"\x7fELF\0json.decoder\0dep.deep\0")
+    fast = distribution("fast", modules={"fast": "fast.so", "fast_helper": "fast_helper.py"}, site_packages=tmp_path)
+    assert {"fast", "fast_helper", "dep.deep", "json.decoder"} <= {*collected(fast, DEP)["modules"]}
+    assert "pydoc" not in collected(fast, DEP)["modules"]
+
+
+def test_a_host_that_runs_foreign_code_gets_the_standard_library(collected: Bench) -> None:
+    """Code of users may import anything; only host and plugins count, not their dependencies."""
+    foreign = Behaviour(runs_foreign_code=True)
+    host = distribution("demo", modules=["demo"], behaviour=foreign)
+    assert {*LIBRARY} <= {*collected(host=host)["modules"]}
+    assert not {*LIBRARY} & {*collected(doing(runs_foreign_code=True))["modules"]}
+
+
+def test_an_artifact_that_is_an_interpreter_gets_the_standard_library(tmp_path: Path) -> None:
+    """With [host] interpreter, users may run any script."""
+    wanted = manifest(host='package = "demo"\nscript = "demo"\ninterpreter = true')
+    bundle = plan(wanted, survey(HOST, python=interpreter(library=LIBRARY)))
+    found = collect(bundle, Toolchain(key="", directory=tmp_path))
+    assert {*LIBRARY} <= {*found["modules"]}
+    assert not {"_hashlib", "pydoc"} & {*found["excludes"]}
+
+
+def test_modules_in_start_lines_are_collected(collected: Bench) -> None:
+    """What the interpreter runs at start for a .pth file must be there."""
+    dep = distribution("dep", modules=["dep", "dep.deep", "dep_more"], start_lines=["import dep.deep; dep.deep.go()"])
+    assert {"dep", "dep.deep", "dep_more"} & {*collected(dep)["modules"]} == {"dep.deep"}
+
+
+@pytest.mark.parametrize(
+    ("source", "left_out"),
+    [
+        ("x = 1\n", {"_hashlib", "pydoc"}),
+        ("import hashlib\n", {"pydoc"}),
+        ("from ssl import x\n", {"pydoc"}),
+        ("import pdb\n", {"_hashlib"}),
+        ("help(x)\n", {"_hashlib"}),
+    ],
+)
+def test_rarely_used_parts_of_the_standard_library_are_left_out(
+    collected: Bench, source: str, left_out: set[str]
+) -> None:
+    """OpenSSL's hashes and pydoc are there for those who import or call what needs them."""
+    assert {*collected(distribution("dep", modules=["dep"], source=source))["excludes"]} == left_out
+
+
+@pytest.mark.parametrize("what", ["imports_by_name", "runs_foreign_code"])
+def test_whoever_may_import_anything_gets_them(collected: Bench, what: str) -> None:
+    """Nobody can say what computed imports and foreign code need."""
+    assert collected(doing(**{what: True}))["excludes"] == []
+
+
+def test_modules_of_host_and_plugins_are_on_disk(collected: Bench) -> None:
+    """Hosts scan folders for plugins, so they lie there as files; those of dependencies are in the archive."""
+    assert collected(DEP)["on_disk"] == ["demo", "demo.cli", "plug", "plug.part"]
+
+
+@pytest.mark.parametrize(
+    "dep",
+    [
+        distribution("dep", modules=["dep"], behaviour=Behaviour(reads_itself=True)),
+        distribution("dep", modules=["space.dep"]),
+    ],
+    ids=["reads-itself", "namespace"],
+)
+def test_some_dependencies_are_on_disk(collected: Bench, dep: Distribution) -> None:
+    """So are dependencies that look at their own files, and portions of namespace packages."""
+    assert {*dep.modules} < {*collected(dep)["on_disk"]}
+
+
+def test_the_manifest_may_keep_sources(collected: Bench) -> None:
+    """A module in [freeze] keep-source puts its whole distribution on disk, with all its sources."""
+    dep = distribution("dep", modules=["dep", "dep.deep"], sources=["dep/__init__.py", "dep/deep.py", "dep/x-y.py"])
+    found = collected(dep, tables='[freeze]\nkeep-source = ["dep"]\n')
+    assert {"dep", "dep.deep"} < {*found["on_disk"]}
+    assert [place for place, _ in found["sources"]] == ["dep/__init__.py", "dep/deep.py", "dep/x-y.py"]
+
+
+def test_the_hosts_copy_of_the_runtime_stays_in_the_archive(collected: Bench) -> None:
+    """The bundle has the runtime of onebin; a second one on the disk would be found by nobody."""
+    runtime = distribution("onebin-runtime", modules=["onebin_runtime"], behaviour=Behaviour(reads_itself=True))
+    assert "onebin_runtime" not in collected(runtime)["on_disk"]
+
+
+def test_data_of_all_distributions_is_collected(collected: Bench) -> None:
+    """Each file goes to its place below site-packages, shared files to their place below the prefix."""
+    dep = distribution("dep", data=["dep/table.csv"], shared=["../../../share/dep/x"])
+    place, source = collected(dep)["data"]["dep"][1]
+    assert (place, source) == ("share/dep/x", "stage/share/dep/x")
+    assert collected(dep)["data"]["dep"][0] == ["dep/table.csv", "stage/lib/python3.12/site-packages/dep/table.csv"]
+
+
+def test_files_for_tools_are_collected_of_host_and_plugins(collected: Bench) -> None:
+    """A dependency's stubs are left out, unless anything in the bundle reads stubs; its headers are left out always."""
+    files = ["x/a.pyi", "x/b.h"]
+    host, dep = distribution("demo", modules=["demo"], for_tools=files), distribution("dep", for_tools=files)
+    reader = distribution("reader", source="x = 'a.pyi'\n")
+    silent, reading = collected(dep, host=host)["data"], collected(dep, reader, host=host)["data"]
+    assert [place for place, _ in silent["demo"]] == files
+    assert silent["dep"] == []
+    assert [place for place, _ in reading["dep"]] == ["x/a.pyi"]
+
+
+def test_metadata_of_all_distributions_is_collected(collected: Bench) -> None:
+    """Files of .dist-info folders go into a folder of their own, of which the runtime knows."""
+    dep = distribution("dep", metadata=["dep-1.0.dist-info/METADATA"])
+    assert collected(dep)["always"] == [
+        ["onebin_metadata/dep-1.0.dist-info/METADATA", "stage/lib/python3.12/site-packages/dep-1.0.dist-info/METADATA"]
+    ]
+
+
+def test_the_manifests_own_data_is_collected(collected: Bench) -> None:
+    """A file goes into the named folder under its own name, a folder's files keep their paths below it."""
+    (collected.directory / "one.txt").write_text("x")
+    (collected.directory / "many" / "deep").mkdir(parents=True)
+    (collected.directory / "many" / "deep" / "two.txt").write_text("x")
+    found = collected(tables='[freeze.data]\nfirst = "one.txt"\n"second/part" = "many"\n')["always"]
+    assert [place for place, _ in found] == ["first/one.txt", "second/part/deep/two.txt"]
+
+
+def test_linters_get_the_standard_librarys_sources(tmp_path: Path) -> None:
+    """If anything may look for the source of any module, those of the standard library are collected."""
+    python = interpreter(library=LIBRARY)
+    vars(python)["library_sources"] = {"json/decoder.py": tmp_path / "decoder.py"}
+    for reads_others, expected in ((True, [["json/decoder.py", str(tmp_path / "decoder.py")]]), (False, [])):
+        surveyed = survey(HOST, doing(reads_others=reads_others), python=python)
+        assert collect(plan(manifest(), surveyed), Toolchain(key="", directory=tmp_path))["always"] == expected
+
+
+def test_every_recorded_file_is_listed_with_its_owner(collected: Bench) -> None:
+    """The freeze needs to know to whom each file belongs that PyInstaller finds."""
+    found = collected(distribution("dep", data=["dep.csv"]))["files"]
+    assert {
+        "demo/__init__.py": "demo",
+        "demo/cli.py": "demo",
+        "plug/part.py": "plug",
+        "dep.csv": "dep",
+    }.items() <= found.items()

@@ -1,0 +1,172 @@
+"""The rules of a plan that need no stage, and how their findings are collected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin import __version__
+from onebin.check.plan import (
+    host_entry,
+    missing_data,
+    other_runtime,
+    same_names,
+    unknown_modules,
+    unused_extension_points,
+)
+from onebin.errors import ContractError, Finding, Findings, PlanError, StageError, TargetError
+from support.builders import distribution, interpreter, manifest, plan, planned, survey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.survey import Distribution
+
+SCRIPTS = [("console_scripts", "demo", "demo.cli:main"), ("gui_scripts", "demo-gui", "demo.gui:Window.run [gui]")]
+HOST = distribution("Demo", modules=["demo"], entry_points=[*SCRIPTS, ("grp", "not-a-script", "demo:x")])
+
+
+def test_the_entry_is_that_of_the_hosts_script() -> None:
+    """A console script or a graphical one is looked up by its name; extras do not count."""
+    assert host_entry(manifest(), HOST, "host") == ("demo.cli", "main")
+    assert host_entry(manifest(host='package = "demo"\nscript = "demo-gui"'), HOST, "host") == (
+        "demo.gui",
+        "Window.run",
+    )
+
+
+def test_the_entry_may_be_named_by_the_manifest() -> None:
+    """An entry in the manifest is taken as it is: the stage shows later whether it exists."""
+    assert host_entry(manifest(host='package = "demo"\nentry = "any.where:Thing.run"'), HOST, "host") == (
+        "any.where",
+        "Thing.run",
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "host", "hint"),
+    [
+        ("dmeo", HOST, "it has: demo, demo-gui; did you mean 'demo'?"),
+        ("not-a-script", HOST, "it has: demo, demo-gui"),
+        ("demo", distribution("Demo"), "it has no console scripts"),
+    ],
+    ids=["typo", "other-group", "none"],
+)
+def test_a_missing_script_is_an_error(script: str, host: Distribution, hint: str) -> None:
+    """The hint lists the scripts that the host has, or how to do without one."""
+    with pytest.raises(PlanError) as caught:
+        host_entry(manifest(host=f'package = "demo"\nscript = "{script}"'), host, "bundle.toml: host")
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.message) == ("bundle.toml: host.script", f"Demo 1.0 has no script '{script}'")
+    assert hint in (finding.hint or "")
+
+
+def test_one_name_of_two_plugins_is_an_error() -> None:
+    """The host would see only one of two entry points with the same group and name."""
+    first = planned(distribution("first", entry_points=[("grp", "same", "first:x"), ("grp", "own", "first:x")]))
+    second = planned(distribution("second", entry_points=[("grp", "same", "second:x"), ("other", "own", "second:x")]))
+    (finding,) = same_names([first, second], "bundle.toml")
+    assert finding.where == "bundle.toml: plugins.second"
+    assert finding.message == "plugins first and second both register 'same' in grp"
+
+
+def test_one_name_twice_in_a_plugin_is_not_an_error() -> None:
+    """A plugin that registers a name twice is its own affair, and so is the same name in two groups."""
+    twice = distribution(
+        "first", entry_points=[("grp", "same", "first:x"), ("grp", "same", "first:y"), ("o", "same", "x")]
+    )
+    assert list(same_names([planned(twice)], "bundle.toml")) == []
+
+
+def test_an_extension_point_that_no_plugin_extends_is_a_notice() -> None:
+    """It may be misspelled, so the notice has a group whose name is like it."""
+    tables = '[extension-points."demo.plugin"]\n[extension-points."demo.used"]\n'
+    points = [("demo.plugins", "a", "plug"), ("demo.used", "a", "plug")]
+    (notice,) = unused_extension_points(manifest(tables), [planned(distribution("plug", entry_points=points))])
+    assert notice.startswith("no plugin extends the extension point 'demo.plugin' of the manifest")
+    assert "demo.plugins" in notice
+
+
+def test_modules_in_freeze_must_exist() -> None:
+    """A module is known if a distribution or the standard library has it; a namespace package counts."""
+    tables = '[freeze]\ninclude = ["demo.gone", "demo", "space", "json"]\nkeep-source = ["nothing", "demo"]\n'
+    surveyed = survey(HOST, distribution("other", modules=["space.part"]), python=interpreter(library=["json"]))
+    found = [(each.where, each.message) for each in unknown_modules(manifest(tables), surveyed, "bundle.toml")]
+    assert found == [
+        ("bundle.toml: freeze.include", "no locked distribution has a module 'demo.gone'"),
+        ("bundle.toml: freeze.keep-source", "no locked distribution has a module 'nothing'"),
+    ]
+
+
+def test_data_in_freeze_must_exist(tmp_path: Path) -> None:
+    """Files and folders are looked for in the manifest's folder."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    tables = '[freeze.data]\na = "file"\nb = "folder"\nc = "gone"\n'
+    (finding,) = missing_data(manifest(tables, directory=tmp_path), "bundle.toml")
+    assert (finding.where, finding.message) == ("bundle.toml: freeze.data.c", "there is nothing at gone")
+    assert finding.hint == "paths are relative to the manifest"
+
+
+def test_another_version_of_the_runtime_is_a_notice() -> None:
+    """The bundle has the runtime of onebin, which need not be the one that the host was locked with."""
+    assert list(other_runtime(survey(HOST))) == []
+    assert list(other_runtime(survey(HOST, distribution("onebin-runtime", version=__version__)))) == []
+    (notice,) = other_runtime(survey(HOST, distribution("onebin-runtime", version="0.0.1")))
+    assert notice == f"the bundle gets onebin-runtime {__version__} from onebin, and not 0.0.1 as locked"
+
+
+def test_a_plan_hands_on_what_it_was_made_of() -> None:
+    """Lock, stage, interpreter, host and eager extension points are those of the survey and the manifest."""
+    surveyed = survey(HOST)
+    tables = '[extension-points."grp"]\nload = "eager"\n[extension-points."other"]\n'
+    found = plan(manifest(tables), surveyed)
+    assert found.stage is surveyed.stage
+    assert found.lock is surveyed.stage.lock
+    assert found.interpreter is surveyed.stage.lock.interpreter
+    assert found.host is HOST
+    assert found.eager == ("grp",)
+
+
+ONE, TWO = Finding("a", "one"), Finding("b", "two")
+
+
+def test_no_findings_raise_nothing() -> None:
+    """Blocks and lists without findings leave nothing to raise."""
+    findings = Findings()
+    with findings:
+        pass
+    findings.add(PlanError, "plan", [])
+    findings.check("everything")
+
+
+def test_findings_of_one_kind_are_raised_as_that_error() -> None:
+    """The error and the summary are those of the only kind, with all findings in their order."""
+    findings = Findings()
+    with findings:
+        raise TargetError("too new", [ONE])
+    findings.add(TargetError, "too new", [TWO])
+    with pytest.raises(TargetError, match="too new") as caught:
+        findings.check("everything")
+    assert caught.value.findings == (ONE, TWO)
+
+
+@pytest.mark.parametrize("other", [(TargetError, "too new"), (PlanError, "another summary")], ids=["error", "summary"])
+def test_findings_of_several_kinds_are_raised_together(other: tuple[type[PlanError], str]) -> None:
+    """They become one PlanError with the summary of the whole check, in the order in which they were found."""
+    findings = Findings()
+    findings.add(ContractError, "misfits", [ONE])
+    findings.add(*other, [TWO])
+    with pytest.raises(PlanError, match="everything") as caught:
+        findings.check("everything")
+    assert type(caught.value) is PlanError
+    assert caught.value.findings == (ONE, TWO)
+
+
+def test_other_errors_are_not_collected() -> None:
+    """An error without findings ends the check at once."""
+    findings = Findings()
+    with pytest.raises(StageError), findings:
+        raise StageError("broken")
+    findings.check("everything")
