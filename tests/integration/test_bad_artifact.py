@@ -245,7 +245,7 @@ def test_an_artifact_that_may_not_be_executed_says_so(bench: Bench, copy: Path) 
     """A download that lost its executable bit is whole, but cannot be run: that is what is said."""
     copy.chmod(0o644)
     refusal = bench.refuses("verify", "copy", error=VerifyError, may_write=())
-    refusal.says("ermission denied", hint="may it be executed")
+    refusal.says("ermission denied", hint="is it installed and executable")
     bench.accepts("inspect", "copy")
 
 

@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_executed_is_refused(bench: Bench) -> None:
     """A file without the executable bit is named as the interpreter that cannot be run."""
     bench.manifest("greet-hello", bundle='python = "./bundle.toml"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says("cannot run the interpreter", "bundle.toml", hint="may it be executed")
+    refusal.says("cannot run the interpreter", "bundle.toml", hint="is it installed and executable")
 
 
 def test_an_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:

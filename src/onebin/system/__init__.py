@@ -1,4 +1,4 @@
-"""What onebin needs of the operating system: processes, files, paths, digests; and words for messages."""
+"""What onebin needs from the operating system: processes, files, paths, digests; and wording for messages."""
 
 import lazy_loader
 

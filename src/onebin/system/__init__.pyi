@@ -1,5 +1,9 @@
 from .atomic import exchange as exchange, write_atomic as write_atomic
-from .credentials import login_for as login_for, redact as redact, without_login as without_login
+from .credentials import (
+    credentials_for as credentials_for,
+    redact as redact,
+    without_credentials as without_credentials,
+)
 from .digest import (
     ignored_below as ignored_below,
     sha256_of as sha256_of,

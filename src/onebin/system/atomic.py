@@ -1,4 +1,4 @@
-"""Replace files and folders in one move: whoever looks sees the old one or the new one, whole."""
+"""Replace files and folders atomically: readers see the old content or the new, always complete."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _RENAME_EXCHANGE = 2
 
 
 def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
-    """Write text as UTF-8, line ends as they are, by a draft beside the file; raises OSError, and leaves no draft then.
+    """Write text as UTF-8, with unchanged line endings, via a temporary file next to it; raises OSError.
 
-    The draft has one name, so what a killed process left is written over. Writers of one file have to wait for each
-    other, unless it is no loss when one of them fails.
+    After an error, the temporary file is removed. It always has the same name, so one left by a killed process is
+    overwritten. Writers of the same file must wait for each other, unless it is acceptable that one of them fails.
     """
     draft = file.with_name(f".{file.name}.partial")
     try:
-        draft.unlink(missing_ok=True)  # it might be a link
+        draft.unlink(missing_ok=True)  # it could be a symbolic link
         draft.write_bytes(text.encode())
         if mode is not None:
             draft.chmod(mode)
@@ -32,12 +32,12 @@ def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Exchange what is at two paths of one file system (Linux's renameat2); false if that cannot be done here."""
+    """Exchange two paths of one file system atomically (Linux's renameat2); returns False if that is not supported."""
     if sys.platform != "linux":
         return False
     try:
         rename = ctypes.CDLL(None).renameat2
-    except (OSError, AttributeError):  # a C library without it
+    except (OSError, AttributeError):  # the C library does not have it
         return False
     failed = rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
     return bool(failed == 0)

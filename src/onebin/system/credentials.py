@@ -1,7 +1,7 @@
-"""Logins of package indexes: which one goes with an address, and how texts are freed of them.
+"""Credentials of package indexes: find the ones for a URL, and remove them from text.
 
-They are in uv's settings and in a netrc file, and reach onebin by the environment. Whatever onebin shows or writes that
-may hold the words of another program goes through `redact`: errors, progress, results and logs.
+They are in uv's settings and in a netrc file, and reach onebin through the environment. Everything that onebin prints
+or writes and that may contain the output of another program passes through `redact`: errors, progress, results, logs.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 MASK = "****"
-# The part of an address before its host; in "ssh://git@host" it is no secret.
+# The part of a URL before its host; in "ssh://git@host" it is not a secret.
 _LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<login>[^\s/?#\"'<>`]+)@")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,\"'<>]+")
 _SECRET_NAMES = re.compile(r"^(?:UV|PIP|TWINE)_.*(?:PASSWORD|TOKEN)$")
 _INDEX_NAMES = re.compile(r"^UV_(?:DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS)$")
-_SHORTEST = 6  # a shorter word stands in too many texts that have nothing to do with it
+_SHORTEST = 6  # a shorter word also occurs in unrelated text
 
 
 def redact(text: str, env: Mapping[str, str] | None = None) -> str:
-    """Return a text without logins: in any address, and wherever a secret of the environment stands by itself."""
+    """Return a text without credentials: neither those in URLs, nor secrets of the environment anywhere else."""
     masked = _LOGIN.sub(_mask, text)
     for secret in _secrets(tuple(sorted((os.environ if env is None else env).items()))):
         masked = masked.replace(secret, MASK)
     return masked
 
 
-def login_for(url: str, env: Mapping[str, str]) -> str | None:
-    """Return "user:password" for an address: its own, that of an index on the same host, or that of a netrc file."""
+def credentials_for(url: str, env: Mapping[str, str]) -> str | None:
+    """Return "user:password" for a URL: from the URL, from an index on the same host, or from a netrc file."""
     wanted = urlsplit(url)
     own = _login(wanted)
     if own:
@@ -49,8 +49,8 @@ def login_for(url: str, env: Mapping[str, str]) -> str | None:
     return _from_netrc(wanted.hostname or "", env)
 
 
-def without_login(url: str) -> str:
-    """Return an address without its login."""
+def without_credentials(url: str) -> str:
+    """Return a URL without its credentials."""
     return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
 
@@ -63,7 +63,7 @@ def _mask(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=4)
 def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Return the secrets of an environment in each form in which a program may print them, the longest first."""
+    """Return the secrets of an environment in every form in which a program may print them, the longest first."""
     found: set[str] = set()
     for name, value in env:
         if _SECRET_NAMES.match(name):
@@ -78,7 +78,7 @@ def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
 
 
 def _indexes(env: Mapping[str, str]) -> Iterator[SplitResult]:
-    """Yield the addresses of uv's index variables, with the logins that other variables give to named ones."""
+    """Yield the URLs in uv's index variables, with the credentials that other variables have for named indexes."""
     for name, value in env.items():
         for word in re.split(r"[\s,]+", value) if _INDEX_NAMES.match(name) else ():
             label, named, address = word.partition("=")

@@ -1,4 +1,4 @@
-"""Digests: SHA-256 of values, files and source trees, always as lower-case hexadecimal text."""
+"""SHA-256 digests of values, files and source trees, always as lower-case hexadecimal text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# What version control, builds and tools leave in a project; none of it is source.
+# Files of version control, builds and tools in a project, which are not source.
 _VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
 _NOT_SOURCE_ANYWHERE = _VERSION_CONTROL | frozenset(
     {
@@ -28,7 +28,7 @@ _NOT_SOURCE_AT_TOP = frozenset({"build", "dist", "venv", "node_modules"})
 
 
 def sha256_of(value: Any) -> str:
-    """Return the digest of a JSON-like value, the same for equal values whatever their key order."""
+    """Return the digest of a JSON-like value; equal values have the same digest, whatever the order of their keys."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -40,17 +40,17 @@ def sha256_of_file(file: Path) -> str:
 
 
 def sha256_of_entry(path: Path) -> str:
-    """Return the digest of a file's bytes, or of a symbolic link's text; raises OSError."""
+    """Return the digest of a file's bytes, or of a symbolic link's target; raises OSError."""
     if path.is_symlink():
         return hashlib.sha256(path.readlink().as_posix().encode()).hexdigest()
     return sha256_of_file(path)
 
 
 def sha256_of_tree(path: Path) -> str:
-    """Return the digest of a project's sources (names, modes' executable bit and bytes), or of a single file.
+    """Return the digest of a project's sources (names, executable bits and bytes), or of a single file.
 
-    Build output, caches and version control are left out, so that building a project does not change its digest.
-    Raises OSError.
+    Build output, caches and version control are left out, so building a project does not change its digest. Raises
+    OSError.
     """
     if path.is_file():
         return sha256_of_file(path)
@@ -58,9 +58,9 @@ def sha256_of_tree(path: Path) -> str:
 
 
 def ignored_below(top: Path) -> Callable[[str, list[str]], set[str]]:
-    """Return what tells `shutil.copytree` which names of a project are no sources.
+    """Return an `ignore` function for `shutil.copytree` that skips the files of a project that are not source.
 
-    Version control is copied all the same: a build may ask it for the version.
+    Version control is copied, because a build may get the version from it.
     """
 
     def ignored(folder: str, names: list[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Paths: absolute, displayed, measured."""
+"""Make paths absolute, shorten them for messages, and measure what is at them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def absolute(path: Path) -> Path:
-    """Return a path from the root, without `..`, and with the user's symbolic links as they are."""
+    """Return an absolute path without `..`, with the user's symbolic links unchanged."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() follows links, absolute() keeps ".."
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether anything is at a path; nothing is at one that the system does not take (too long, with a NUL)."""
+    """Return whether a path exists; an invalid path (too long, or with a NUL) does not."""
     try:
         path.stat()
     except (OSError, ValueError):
@@ -22,7 +22,7 @@ def is_there(path: Path) -> bool:
 
 
 def display(path: Path) -> str:
-    """Return a path as short as it can be said: relative to the working directory when it lies below it."""
+    """Return a path for messages: relative to the working directory if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -30,7 +30,7 @@ def display(path: Path) -> str:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a directory; what cannot be looked at does not count."""
+    """Return the size of a file, or of all files in a directory, in bytes; unreadable files do not count."""
     files = [path] if not path.is_dir() else [Path(top) / name for top, _, names in os.walk(path) for name in names]
     total = 0
     for file in files:

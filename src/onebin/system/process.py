@@ -1,8 +1,8 @@
 """The only place that starts other programs.
 
-Enters: an argument list and an explicit environment. Leaves: what the program printed, or a ProcessError with the
-end of it. A program that onebin starts never outlives it by an error, Ctrl-C or SIGTERM: it runs in a session of its
-own and that whole session is ended.
+Takes an argument list and an explicit environment. Returns what the program printed, or raises ProcessError with the
+end of it. Each program runs in its own session, and the whole session is stopped after an error, Ctrl-C or SIGTERM, so
+that no program outlives onebin.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TAIL_LINES = 20
 STILL_RUNNING = "still running after"
 _GRACE_SECONDS = 3.0
 
-# Of one process: more than any resolution or build wants, less than would take a machine down.
+# Per process: more than any resolution or build needs, but not enough to exhaust a machine.
 _MEMORY_BYTES = 8 * 1024**3
 _FILE_BYTES = 16 * 1024**3
 
@@ -40,13 +40,13 @@ _LEAKING = ("PYTHON", "PYINSTALLER", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER
 # Without these, Windows cannot start a program, nor find its temporary directory.
 _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
-# The passphrase of the key that signs: code of plugins runs in some of the programs that onebin starts.
-PASSPHRASE_VARIABLE = "ONEBIN_KEY_PASSPHRASE"  # noqa: S105  # a name
+# The passphrase of the signing key: some of the programs that onebin starts run code of plugins.
+PASSPHRASE_VARIABLE = "ONEBIN_KEY_PASSPHRASE"  # noqa: S105  # the variable's name, not a secret
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
-    """What a program left: its exit code (negative: ended by that signal) and what it printed, decoded as UTF-8."""
+    """The result of a program: its exit code (negative: killed by that signal) and its output, decoded as UTF-8."""
 
     code: int
     stdout: str
@@ -54,7 +54,7 @@ class Completed:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment without the variables that would make a build depend on the caller's shell."""
+    """Return this process's environment without variables that would make a build depend on the caller's shell."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -64,7 +64,7 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def bare_environment(**extra: str) -> dict[str, str]:
-    """Return what a system needs to start a program, and nothing else of this process's environment."""
+    """Return only what a system needs to start a program, and nothing else of this process's environment."""
     return {name: os.environ[name] for name in _NEEDED if name in os.environ} | extra
 
 
@@ -77,10 +77,10 @@ def run(
     timeout: float | None = None,
     bounded: bool = False,
 ) -> Completed:
-    """Run a program to its end and return what it printed.
+    """Run a program, wait for it and return what it printed.
 
-    A `bounded` program may not take memory or write files without an end. Raises ProcessError when the program cannot
-    be started or is still running after `timeout` seconds; its exit code is the caller's to judge.
+    If `bounded`, its memory and the size of its files are limited. Raises ProcessError if the program cannot be started
+    or is still running after `timeout` seconds. The caller must check the exit code.
     """
     command = [os.fspath(part) for part in argv]
     with _started(command, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
@@ -101,9 +101,9 @@ def stream(
     cwd: Path | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> None:
-    """Run a program, writing all it prints to `log` and line by line to `echo`, without logins.
+    """Run a program, and write everything it prints, without credentials, to `log` and line by line to `echo`.
 
-    Raises ProcessError with the last lines when it fails, and OSError when the log cannot be written.
+    Raises ProcessError with the last lines if it fails, and OSError if the log cannot be written.
     """
     command = [os.fspath(part) for part in argv]
     tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -123,20 +123,20 @@ def stream(
 
 
 def become(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:
-    """Become another program: on POSIX this process is replaced; elsewhere its exit code is returned."""
+    """Run another program in place of this one: on POSIX it replaces this process; elsewhere, return its exit code."""
     command = [os.fspath(part) for part in argv]
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":
-        os.execve(command[0], command, env)  # noqa: S606  # a list of arguments, no shell
-    return subprocess.call(command, env=env)  # noqa: S603  # a list of arguments, no shell
+        os.execve(command[0], command, env)  # noqa: S606  # a list of arguments, without a shell
+    return subprocess.call(command, env=env)  # noqa: S603  # a list of arguments, without a shell
 
 
 @contextmanager
 def _started(
     command: list[str], *, env: Mapping[str, str], cwd: Path | None, stdin: int, stderr: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program in a session of its own, and end that session if the block is left by an exception."""
+    """Start a program in its own session, and stop that session if the block raises an exception."""
     options: dict[str, Any] = {
         "env": env,
         "cwd": cwd,
@@ -145,13 +145,13 @@ def _started(
         "stderr": stderr,
     }
     try:
-        child = subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603  # a list, no shell
+        child = subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603  # a list, without a shell
     except OSError as error:
-        raise ProcessError(command, -1, str(error), "is it installed, and may it be executed?") from error
+        raise ProcessError(command, -1, str(error), "is it installed and executable?") from error
     try:
         yield child
     except BaseException:
-        _end(child)
+        _stop(child)
         raise
     finally:
         for pipe in (child.stdin, child.stdout, child.stderr):
@@ -160,18 +160,18 @@ def _started(
 
 
 def _bound(pid: int) -> None:
-    """Limit the memory of a process that runs, and the size of the files that it writes; only Linux can."""
+    """Limit the memory of a running process, and the size of the files that it writes; only possible on Linux."""
     if sys.platform != "linux":
         return
     for kind, most in ((resource.RLIMIT_DATA, _MEMORY_BYTES), (resource.RLIMIT_FSIZE, _FILE_BYTES)):
         hard = resource.getrlimit(kind)[1]
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # it has exited
             resource.prlimit(pid, kind, (least, hard))
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask the child's whole session to stop, then retry_skipping."""
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Ask the child's whole session to stop, then kill it."""
     if os.name != "posix":
         child.kill()
         child.wait()
@@ -189,7 +189,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _signal(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+    except (ProcessLookupError, PermissionError):  # macOS reports EPERM for a group of zombies
         return
 
 

@@ -1,4 +1,4 @@
-"""Where the files are that onebin ships beside its modules: in the wheel, or in a source checkout."""
+"""Find the files that onebin ships next to its modules: in the wheel, or in a source checkout."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 def templates_dir() -> Path:
-    """Return the folder of the templates: inside the wheel, or at the root of a source checkout."""
+    """Return the directory of the templates: inside the wheel, or at the root of a source checkout."""
     return _shipped("_templates", "templates")
 
 
 def runtime_dir() -> Path:
-    """Return the folder of the runtime's modules, which are to onebin what templates are: text that it writes.
+    """Return the directory of the runtime's modules, which onebin copies like templates.
 
-    onebin does not import them, so that a host's own `onebin-runtime` may be installed beside it.
+    onebin does not import them, so a host's own `onebin-runtime` can be installed in the same environment.
     """
     return _shipped("_runtime", "src/onebin_runtime")
 
 
 def driver_dir() -> Path:
-    """Return the folder of what runs under the stage's interpreter when a bundle is frozen."""
+    """Return the directory of the code that runs under the stage's interpreter during the freeze."""
     return Path(str(files("onebin"))) / "freeze" / "driver"
 
 

@@ -1,7 +1,7 @@
 """Directories for temporary files that do not outlive their build, even if the build was killed.
 
-Each is held by a lock of the operating system (flock) that ends with its process. Whoever makes the next one removes
-those that nobody holds.
+Each is held by a lock of the operating system (flock) that ends with its process. Creating a new one removes those that
+no process holds.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ _PREFIX = "onebin-scratch-"
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Provide an empty directory of one's own below the system's directory for temporary files; raises OnebinError."""
+    """Yield a new empty directory in the system's directory for temporary files; raises OnebinError."""
     parent = Path(tempfile.gettempdir())
-    with os_errors(OnebinError, "make a temporary directory in", parent):
+    with os_errors(OnebinError, "create a temporary directory in", parent):
         _sweep(parent)
-        directory, handle = _made(parent)
+        directory, handle = _create(parent)
     try:
         yield directory
     finally:
-        # What was started there may end a moment later, and clean up itself: whatever is left is for the next sweep.
+        # Programs started there may exit a moment later and clean up; the next sweep removes whatever remains.
         shutil.rmtree(directory, ignore_errors=True)
         if handle is not None:
             os.close(handle)
 
 
-def _made(parent: Path) -> tuple[Path, int | None]:
-    """Make a directory and hold it; one that was swept away between the two is made anew."""
+def _create(parent: Path) -> tuple[Path, int | None]:
+    """Create a directory and lock it; try again if another process removed it in between."""
     while True:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        handle = _held(directory, wait=True)
+        handle = _lock(directory, wait=True)
         if handle is None or directory.exists():
             return directory, handle
         os.close(handle)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the directories whose processes are dead."""
+    """Remove the directories of processes that have ended."""
     for directory in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # another user's, or gone meanwhile
-            handle = _held(directory, wait=False)
+        with suppress(OSError):  # another user's, or removed in the meantime
+            handle = _lock(directory, wait=False)
             if handle is not None:
                 shutil.rmtree(directory, ignore_errors=True)
                 os.close(handle)
 
 
-def _held(directory: Path, *, wait: bool) -> int | None:
-    """Take the lock of a directory of this user; None where there are no such locks. Raises OSError if it is taken."""
+def _lock(directory: Path, *, wait: bool) -> int | None:
+    """Lock a directory of this user; returns None where such locks do not exist. Raises OSError if it is locked."""
     if sys.platform == "win32":
         return None
     import fcntl  # noqa: PLC0415  # not on Windows

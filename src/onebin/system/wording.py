@@ -1,4 +1,4 @@
-"""Words for messages: counts, choices, and the nearest known name."""
+"""Wording for messages: counts, choices, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-from typing import TYPE_CHECKING
-
-
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest known name, or nothing."""
+    """Return "; did you mean 'x'?" for the most similar known name, or an empty string."""
     near = difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -30,5 +27,5 @@ def either(keys: Sequence[str]) -> str:
 
 
 def similar(key: str, known: Iterable[str]) -> str | None:
-    """Return the one of the `known` keys that `key` may have been meant to be, or None."""
+    """Return the known name that `key` was probably meant to be, or None."""
     return next(iter(difflib.get_close_matches(key.lower().replace("_", "-"), known, n=1)), None)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from onebin.system import login_for, sha256_of_file, without_login
+from onebin.system import credentials_for, sha256_of_file, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +89,8 @@ def _retried(url: str, out: IO[bytes], sha256: str) -> None:
 def _received(url: str, out: IO[bytes]) -> str:
     if urlsplit(url).scheme not in _SCHEMES:
         raise DownloadError(f"onebin does not download from URLs with this scheme: {urlsplit(url).scheme}")
-    request = urllib.request.Request(without_login(url))  # noqa: S310  # the scheme was checked
-    login = login_for(url, os.environ)
+    request = urllib.request.Request(without_credentials(url))  # noqa: S310  # the scheme was checked
+    login = credentials_for(url, os.environ)
     if login:  # not sent to another server after a redirect
         request.add_unredirected_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
     digest = hashlib.sha256()
