@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NotRequired
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
+from onebin import __version__
 from onebin.errors import LockError
 from onebin.lock.sources import disallowed
 from onebin.manifest import PROJECT_FILES
@@ -29,60 +28,23 @@ if TYPE_CHECKING:
     from onebin.python import Interpreter
 
 FORMAT = 1
+_KIND = "locks-read"
 
 # The versions of PyInstaller whose files the driver knows how to patch, tested at each end. Versions before the first
 # have a published privilege-escalation vulnerability.
 SUPPORTED_PYINSTALLER = ">=6.22.3,<6.23"
 
 
-class _Pin(TypedDict):
-    name: str
-    version: str
-    hashes: list[str]
-
-
-_Own = TypedDict(
-    "_Own",
-    {
-        "format": int,
-        "host": str,
-        "plugins": dict[str, str],
-        "plugins-wanted": dict[str, str],
-        "projects": dict[str, str],
-        "digests": dict[str, str],
-        "answers-digest": str,
-        "toolchain-digest": str,
-        "toolchain": list[_Pin],
-    },
-)
-
-
-class _Tool(TypedDict):
-    onebin: _Own
-
-
-class _Package(TypedDict):
-    name: str
-    version: NotRequired[str]
-    directory: NotRequired[dict[str, Any]]
-    archive: NotRequired[dict[str, Any]]
-
-
-@with_config(ConfigDict(strict=True, extra="ignore"))
-class _Shape(TypedDict):
-    """The parts of a lock that onebin relies on. PEP 751 has more, which only uv reads."""
-
-    packages: list[_Package]
-    tool: _Tool
-
-
 INVALID: dict[str, Any] = {"invalid": True}
 
 
-def read_data(file: Path) -> dict[str, Any]:
-    """Return the lock's data; empty if there is no lock, and `INVALID` if it must be created from scratch."""
+def read_data(file: Path, cache: Cache | None = None) -> dict[str, Any]:
+    """Return the lock's data; empty if there is no lock, and `INVALID` if it must be created from scratch.
+
+    With a cache, the form of a text that was valid before is not checked again.
+    """
     try:
-        return parse(file.read_text("utf-8"))
+        return parse(file.read_text("utf-8"), cache)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError:
@@ -92,14 +54,23 @@ def read_data(file: Path) -> dict[str, Any]:
         raise LockError(message, "move it away, or fix its owner and mode") from error
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str, cache: Cache | None = None) -> dict[str, Any]:
     """Return the data in a lock's text, or `INVALID` if it is not TOML or was not written by onebin."""
     try:
         data = tomllib.loads(text)
-        TypeAdapter(_Shape).validate_python(data)
+        if cache is None:
+            _check_form(data)
+        else:
+            cache.once(_KIND, sha256_of([text, FORMAT, __version__]), lambda: _check_form(data))
     except (ValueError, RecursionError):  # brackets can be nested too deeply for the parser
         return INVALID
     return data
+
+
+def _check_form(data: dict[str, Any]) -> None:
+    from onebin.lock.form import check_form  # noqa: PLC0415  # pydantic is slow to load
+
+    check_form(data)
 
 
 def staleness(data: Mapping[str, Any], manifest: Manifest, python: Interpreter) -> tuple[str, ...]:

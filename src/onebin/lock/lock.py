@@ -83,9 +83,9 @@ class Lock:
 
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
     """Return the existing lock if it matches the manifest, else None. Does not write anything."""
-    python = find(manifest.bundle.python, manifest.directory)
+    python = find(manifest.bundle.python, manifest.directory, workspace.cache)
     file = workspace.lock_file(manifest.bundle.name)
-    data = read_data(file)
+    data = read_data(file, workspace.cache)
     return None if staleness(data, manifest, python) else lock_from(file, data, manifest, python, changes=())
 
 

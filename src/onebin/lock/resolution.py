@@ -81,9 +81,11 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     Raises LockError, ManifestError for local paths, and InterpreterError.
     """
     check_projects(manifest)
-    python = find(str(options.python) if options.python else manifest.bundle.python, manifest.directory)
+    python = find(
+        str(options.python) if options.python else manifest.bundle.python, manifest.directory, workspace.cache
+    )
     file = workspace.lock_file(manifest.bundle.name)
-    old = read_data(file)
+    old = read_data(file, workspace.cache)
     _check_upgrades(options.upgrade, old, file)
     reasons = staleness(old, manifest, python)
     if not reasons and options.upgrade == ():
@@ -94,7 +96,7 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
             "run `onebin lock` and commit the result",
         )
     _renew(manifest, workspace, old, python, options)
-    new = read_data(file)
+    new = read_data(file, workspace.cache)
     # For a first lock, the list of additions would be the lock itself.
     return lock_from(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,12 +20,17 @@ from packaging.version import Version
 
 from onebin.errors import InterpreterError, ProcessError
 from onebin.python import uv
-from onebin.system import environment, run
+from onebin.system import environment, run, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from onebin.cache import Cache
+
 OLDEST = (3, 10)
+
+_KIND = "interpreters"
+_ANSWER = "answer.json"
 
 # Parts of the standard library that no user's program imports, or that need Tcl and Tk on the machine.
 _NOT_LIBRARY = frozenset(
@@ -128,27 +134,61 @@ class Interpreter:
         }
 
 
-def find(wanted: str | None, directory: Path) -> Interpreter:
+def find(wanted: str | None, directory: Path, cache: Cache | None = None) -> Interpreter:
     """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
 
-    Relative paths start at `directory`, the manifest's.
-
-    Raises InterpreterError if it is not found, is too old or cannot be frozen.
+    Relative paths start at `directory`, the manifest's. With a cache, an executable that has not changed is not asked
+    again. Raises InterpreterError if it is not found, is too old or cannot be frozen.
     """
     executable = _search(wanted, directory) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
-    found = ask(executable)
+    found = ask(executable, cache)
     _check_usable(found, wanted)
     return found
 
 
-def ask(executable: Path) -> Interpreter:
+def ask(executable: Path, cache: Cache | None = None) -> Interpreter:
     """Return the facts of one interpreter; raises InterpreterError if it does not answer."""
+    key = None if cache is None else _state(executable)
+    if cache is None or key is None:
+        return _read(_answer(executable), executable)
+
+    def make(entry: Path) -> None:
+        answer = _answer(executable)
+        _read(answer, executable)  # only a sound answer is kept
+        (entry / _ANSWER).write_text(answer, "utf-8")
+
     try:
-        completed = run([executable, "-I", "-c", _QUESTION], env=environment(), timeout=60)
+        answer = (cache.ensure(_KIND, key, make) / _ANSWER).read_text("utf-8")
+        return _read(answer, executable)
+    except (OSError, ValueError, InterpreterError):  # a cache that cannot be written, or that is damaged
+        return _read(_answer(executable), executable)
+
+
+def _state(executable: Path) -> str | None:
+    """Return the digest of everything that decides what an interpreter answers; None if that is not known.
+
+    A script, such as one of pyenv's shims, may start another interpreter each time.
+    """
+    try:
+        with executable.open("rb") as stream:
+            is_script = stream.read(2) == b"#!"
+        status = executable.stat()
+    except OSError:
+        return None
+    file = [str(executable), os.path.realpath(executable), status.st_size, status.st_mtime_ns, status.st_ino]
+    return None if is_script else sha256_of([_QUESTION, file, list(platform.uname())])
+
+
+def _answer(executable: Path) -> str:
+    try:
+        return run([executable, "-I", "-c", _QUESTION], env=environment(), timeout=60).stdout
     except ProcessError as error:
         raise InterpreterError(f"cannot run the interpreter {executable}: {error.tail}", error.hint) from error
+
+
+def _read(answer: str, executable: Path) -> Interpreter:
     try:
-        facts = json.loads(completed.stdout)
+        facts = json.loads(answer)
         library = facts["library"]
         return Interpreter(
             executable=Path(facts["executable"]),
