@@ -332,7 +332,7 @@ def table(name: str, made: Mapping[str, Made]) -> str:
         size = f"{each.size / 1e6:.1f}" if each.size else "-"
         builds_of = (each.build, each.new, each.again, each.changed)
         seconds = " | ".join("-" if one is None else f"{one:.1f}" for one in builds_of)
-        odd = " (fails)" if each.fails else "" if each.said == made[ENVIRONMENT].said else " (says something else)"
+        odd = " (fails)" if each.fails else "" if each.said == made[ENVIRONMENT].said else " (different output)"
         lines.append(f"| {tool}{odd} | {times} | {each.memory >> 20 or '-'} | {size} | {seconds} |")
     return "\n".join(lines) + "\n"
 
