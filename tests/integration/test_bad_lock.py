@@ -264,12 +264,12 @@ def test_an_artifact_of_another_lock_is_told_by_verify(bench: Bench, built: Path
     for changed, words in {
         text.replace("\n[tool.onebin]", package, 1): "+ six 1.17.0",
         re.sub(r"(sha256 = \")[0-9a-f]{64}", rf"\g<1>{WRONG}", text, count=1): "other hashes",
-        f"{text}\n# more\n": "not the same text",
-        "nothing": "is no lock",
+        f"{text}\n# more\n": "the packages are the same, but not the text",
+        "nothing": "not a lock",
     }.items():
         lock.write_text(changed, "utf-8")
         refusal = bench.refuses("verify", "--lock", lock, built, error=VerifyError, may_write=())
         assert "was not built from" in refusal.summary
-        refusal.says(words, hint="build it anew")
+        refusal.says(words, hint="build it again")
     lock.unlink()
     bench.refuses("verify", "--lock", lock, built, error=VerifyError, may_write=())

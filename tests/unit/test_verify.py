@@ -90,11 +90,11 @@ def _forget_registration(found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "where", "words"),
     [
-        (_say_nothing, "row", "does not say what came of row"),
+        (_say_nothing, "row", "has no answer about row"),
         (_lose_distribution, "plug", "missing in the artifact"),
         (_change_version, "plug", "3.0 in the artifact, 2.0 in the stage"),
         (_add_entry_point, "extra g n v", "in the artifact but not in the stage"),
-        (_lose_entry_point, "plug host.plugins p plug:P", "missing in the artifact"),
+        (_lose_entry_point, "plug host.plugins p plug:P", "missing from the artifact"),
         (_fail_to_load, "row", "fails in the artifact: ModuleNotFoundError"),
         (_load_another, "row", "in the artifact"),
         (_fail_to_open, "row", "RuntimeError: no"),
@@ -111,7 +111,7 @@ def test_each_difference_is_one_finding(change, where: str, words: str) -> None:
 
 
 def test_a_missing_module_has_its_remedy() -> None:
-    """A module that is missing in the artifact comes with the manifest key that adds it."""
+    """A module that is missing from the artifact comes with the manifest key that adds it."""
     found = _found()
     _fail_to_load(found)
     (finding,) = _findings(found)

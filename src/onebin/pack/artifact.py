@@ -1,8 +1,8 @@
-"""Pack a frozen tree beside the place where it belongs.
+"""Pack a frozen tree into a draft next to the output.
 
-Enters: a FrozenTree, and a launcher for the cached layout. Leaves: an Artifact, whole but not yet under its name, so
-that it can be verified first while the previous one stays. Refuses: an output that cannot be written, or that is
-something which no artifact may replace.
+Takes a FrozenTree, and a launcher for the cached layout. Returns an Artifact, complete but not yet under its name, so
+it can be verified before it replaces the previous one. Raises PackError if the output cannot be written, or is
+something that an artifact must not replace.
 
 Each layout ends with the card (see `onebin.card`): a launcher with its payload, PyInstaller's one-file executable, or
 the executable in a folder.
@@ -46,7 +46,7 @@ _DRAFT = ".partial"
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An artifact on its way: `draft` is complete, `output` is where `publish` puts it, `file` is what can be run."""
+    """An unpublished artifact: `draft` is complete, `publish` moves it to `output`, and `file` is what can be run."""
 
     draft: Path
     output: Path
@@ -54,17 +54,17 @@ class Artifact:
     facts: Facts
 
     def publish(self) -> None:
-        """Put the artifact in its place; raises PackError.
+        """Move the artifact to its output; raises PackError.
 
-        A file replaces its predecessor in one move, and so does a folder where the system can exchange two. Elsewhere
-        the old one goes aside first, and comes back if the new one does not make it.
+        A file replaces its predecessor atomically, and so does a folder if the system can exchange two paths. If not,
+        the old folder is moved aside first, and moved back if the new one cannot be moved into place.
         """
         with os_errors(PackError, "write the artifact", self.output):
             if not self.draft.is_dir() or not self.output.exists():
                 self.draft.replace(self.output)
                 return
             if exchange(self.draft, self.output):
-                return  # what is at the draft's place is the old one, and goes as drafts do
+                return  # the draft's path now has the old folder, which is removed like any draft
             aside = Path(tempfile.mkdtemp(dir=self.output.parent, prefix=_draft_prefix(self.output), suffix=_DRAFT))
             previous = self.output.rename(aside / self.output.name)
             try:
@@ -77,9 +77,9 @@ class Artifact:
 
 
 def check_writable(output: Path, name: str, *, folder: bool) -> None:
-    """Raise PackError if an artifact could not be written there: better now than after the freeze.
+    """Raise PackError if an artifact cannot be written there, so that this is known before the freeze.
 
-    `folder` says that it will be a folder with an executable called `name` in it.
+    `folder` means that the artifact will be a folder with an executable called `name` in it.
     """
     if is_there(output):
         kind = _obstacle(output, name, folder=folder)
@@ -88,12 +88,12 @@ def check_writable(output: Path, name: str, *, folder: bool) -> None:
     with os_errors(PackError, "write the artifact", output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            output.lstat()  # the system says if it does not take the name
+            output.lstat()  # raises if the system does not accept the name
         _remove(_draft(output, folder=folder))
 
 
 def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
-    """Say what is in the way of an artifact, if it may not be replaced: a folder only goes if it is an artifact."""
+    """Return what an artifact must not replace at the output, if anything; only an artifact's folder is replaced."""
     if not output.is_dir():
         return None if output.is_file() and not folder else "not a directory" if folder else "not a regular file"
     if not folder:
@@ -108,7 +108,7 @@ def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
 
 
 def _draft(output: Path, *, folder: bool) -> Path:
-    """Make a new file or folder beside the output, under a name that says whose draft it is."""
+    """Create a new file or folder next to the output, with the output's name in its own."""
     suffix = f"{_DRAFT}{output.suffix}" if output.suffix == ".exe" else _DRAFT
     if folder:
         return Path(tempfile.mkdtemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix))
@@ -118,7 +118,7 @@ def _draft(output: Path, *, folder: bool) -> Path:
 
 
 def _draft_prefix(output: Path) -> str:
-    """Return how drafts of an output are called; a long name gives way to its digest, so that the draft's fits."""
+    """Return the prefix for drafts of an output; a long name is replaced by its digest, so that a draft's name fits."""
     name = output.name if len(os.fsencode(output.name)) <= _LONGEST_NAME else sha256_of(output.name)[:32]
     return f".{name}."
 
@@ -134,11 +134,11 @@ def _remove(path: Path) -> None:
 def pack(
     frozen: FrozenTree, plan: Plan, output: Path, cache: Cache, *, launcher: Path | None, level: int, moment: int
 ) -> Iterator[Artifact]:
-    """Provide the artifact while the block runs; what the block does not publish is removed.
+    """Yield the artifact; it is removed after the block unless the block publishes it.
 
-    `launcher` is wanted for the cached layout only, and so is the `level` of compression (1 to 22, as zstd has them).
-    `moment` (seconds since 1970) is the time of every file.
-    Builds of the same output wait for each other here, so a leftover of that name is a dead build's. Raises PackError.
+    `launcher` and the compression `level` (1 to 22, as in zstd) are for the cached layout only. `moment` is the time of
+    every file, in seconds since 1970.
+    Builds with the same output wait for each other here, so any leftover draft is from a dead build. Raises PackError.
     """
     folder = plan.layout == "onedir"
     check_writable(output, plan.manifest.bundle.name, folder=folder)
@@ -160,7 +160,7 @@ def pack(
 def _fill(
     draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, level: int, moment: int
 ) -> tuple[Path, Facts]:
-    """Write the artifact into its draft; return the executable file and what is on its card."""
+    """Write the artifact to its draft; returns the executable file and the facts on its card."""
     file = draft
     if draft.is_dir():
         shutil.copytree(frozen.directory, draft, symlinks=True, dirs_exist_ok=True)
@@ -185,15 +185,15 @@ def _fill(
 
 
 def _date(folder: Path, moment: int) -> None:
-    """Give a folder and all in it one time (seconds since 1970), as the files in a payload have it."""
+    """Set the time of a folder and everything in it (seconds since 1970), like the files in a payload."""
     for path in (*folder.rglob("*"), folder):
         if not path.is_symlink():
             os.utime(path, (moment, moment))
 
 
 def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, build: BuildFacts) -> Facts:
-    """Return what the card says: nothing that differs between two builds of one lock."""
-    from onebin.pack.sbom import sbom  # noqa: PLC0415  # 0.2 s, for which no other command should wait
+    """Return the facts for the card; they are the same for every build of a lock."""
+    from onebin.pack.sbom import sbom  # noqa: PLC0415  # takes 0.2 s, which other commands should not pay
 
     described = describe(plan)
     facts: Facts = {

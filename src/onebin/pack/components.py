@@ -1,7 +1,7 @@
-"""What each locked distribution is, for the card: where it came from, its digest, its licences, what it requires.
+"""Describe each locked distribution for the card: its source, digest, licences and requirements.
 
-Enters: a Plan. Leaves: a row for each distribution, in the survey's order. Licences are those of METADATA: an
-expression (PEP 639), else what stands in `License`, else the classifiers.
+Takes a Plan and returns a row for each distribution, in the survey's order. Licences are those in METADATA: an
+expression (PEP 639), or else `License`, or else the classifiers.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from onebin.survey import Distribution
 
 _LICENCE_FILE = re.compile(r"^(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)", re.IGNORECASE)
-# Some put the whole text of their licence into METADATA: its first line says which one it is, or nothing does.
+# Some have the whole text of their licence in METADATA. Its first line names the licence, or nothing does.
 _LONGEST_NAME = 200
 
 
 def components(plan: Plan) -> list[DistributionFacts]:
-    """Return what there is to know about each locked distribution."""
+    """Return what is known about each locked distribution."""
     lock = plan.lock
     locked = {str(canonicalize_name(entry["name"])): entry for entry in tomllib.loads(lock.text)["packages"]}
     host = plan.manifest.host
@@ -57,7 +57,7 @@ def _component(distribution: Distribution, entry: Mapping[str, Any], requires: l
 
 
 def _licences(metadata: Any) -> tuple[list[str], Any]:
-    """Return the licences that METADATA declares, and the field that does."""
+    """Return the licences declared in METADATA, and the field that declares them."""
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
     said = {
         "License-Expression": [metadata["License-Expression"] or ""],
@@ -72,7 +72,7 @@ def _licences(metadata: Any) -> tuple[list[str], Any]:
 
 
 def _licence_files(distribution: Distribution) -> list[str]:
-    """Return the files of its .dist-info that hold licences, by their paths in there (PEP 639 and before)."""
+    """Return the licence files in .dist-info, by their paths in it (PEP 639, and the conventions before it)."""
     inside = [PurePosixPath(file).relative_to(distribution.info) for file in distribution.files.metadata]
     return sorted(str(file) for file in inside if file.parts[0] == "licenses" or _LICENCE_FILE.match(file.name))
 
@@ -83,7 +83,7 @@ def _source(entry: Mapping[str, Any]) -> Any:
 
 
 def _digests(entry: Mapping[str, Any], wheel: str) -> list[str]:
-    """Return the SHA-256 of the archive that was installed: of several wheels, the one with the tags of WHEEL."""
+    """Return the SHA-256 of the archive that was installed: if there are several wheels, the one with WHEEL's tags."""
     if "archive" in entry:
         return [each for each in [entry["archive"].get("hashes", {}).get("sha256")] if each]
     wheels = entry.get("wheels") or ([entry["sdist"]] if "sdist" in entry else [])

@@ -1,7 +1,7 @@
-"""List every file and every module of a frozen tree: whose it is, how large, and its digest.
+"""List every file and every module of a frozen tree, with its owner, size and digest.
 
-Enters: a FrozenTree, in which everything has an owner (`provenance`). Leaves: rows for the card, sorted by name.
-Refuses: a file that came into the tree without having been asked for its owner.
+Takes a FrozenTree, in which everything has an owner (see `provenance`), and returns rows for the card, sorted by name.
+Raises PackError for files in the tree that have no owner.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def files(frozen: FrozenTree) -> list[FileFacts]:
-    """Return a row for each file of the tree, and of a one-file executable; raises OSError and PackError."""
+    """Return a row for each file of the tree, or for a one-file executable; raises OSError and PackError."""
     owners = _owners(frozen)
     tree = frozen.directory
     rows = [_file(path, path.relative_to(tree).as_posix(), owners) for path in tree.rglob("*") if _is_file(path)]
@@ -32,14 +32,14 @@ def files(frozen: FrozenTree) -> list[FileFacts]:
     strangers = sorted(row["path"] for row in rows if not row["owner"])
     if strangers:
         raise PackError(
-            f"{', '.join(strangers[:10])} came into the frozen tree from nowhere",
+            f"{', '.join(strangers[:10])}: no owner is known for these files in the frozen tree",
             "run `onebin cache clean frozen` and build again",
         )
     return sorted(rows, key=lambda row: row["path"])
 
 
 def modules(frozen: FrozenTree) -> list[ModuleFacts]:
-    """Return a row for each module in the executable: those of PyInstaller's archive, and what it starts with."""
+    """Return a row for each module in the executable: those in PyInstaller's archive, and those it starts with."""
     owners = _owners(frozen)
     codes = {**frozen.contents.program, **frozen.contents.archive}
     names = {row.place for row in frozen.contents.modules} - _collected(frozen)
@@ -51,7 +51,7 @@ def modules(frozen: FrozenTree) -> list[ModuleFacts]:
 
 
 def _collected(frozen: FrozenTree) -> set[str]:
-    """Return the places of all that is a file; a program that unpacks itself starts with some libraries, too."""
+    """Return the paths of all files; a program that unpacks itself starts with some libraries, too."""
     return {row.place for row in frozen.contents.files}
 
 

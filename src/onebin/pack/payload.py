@@ -1,7 +1,7 @@
 """Write the files of a frozen tree as one compressed stream: tar (POSIX.1-2001, GNU long names) in zstd (RFC 8878).
 
-The same files give the same bytes: names are sorted, one moment is the time of all, and owners and modes but for the
-executable bit are left out.
+The same files give the same bytes: names are sorted, all files have the same time, and owners and modes are left out,
+except for the executable bit.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _JOB_BYTES = 1 << 25
 
 
 def write(tree: Path, stream: BufferedRandom, *, level: int, moment: int, loader: str = "") -> Payload:
-    """Append the files below `tree` to a file that is open for writing and reading; say where they are in it.
+    """Append the files below `tree` to a file that is open for writing and reading; returns where they are in it.
 
-    `moment` (seconds since 1970) is the time of each of them.
-    Above the fast levels, the compressor looks back further (long-range matching), and so does who unpacks it.
+    `moment` is the time of each file, in seconds since 1970.
+    Above the fast levels, the compressor looks further back (long-range matching), and so must the decompressor.
     """
     release = level >= RELEASE_LEVEL
     window_log = _RELEASE_WINDOW_LOG if release else _WINDOW_LOG
@@ -38,7 +38,7 @@ def write(tree: Path, stream: BufferedRandom, *, level: int, moment: int, loader
         level,
         window_log=window_log,
         enable_ldm=release,
-        threads=os.cpu_count() or 1,  # the bytes do not depend on how many, so long as there is one
+        threads=os.cpu_count() or 1,  # the bytes are the same for any number of threads above 0
         job_size=_JOB_BYTES,
     )
     offset = stream.tell()
@@ -54,7 +54,7 @@ def write(tree: Path, stream: BufferedRandom, *, level: int, moment: int, loader
 
 
 def _below(tree: Path) -> Iterator[Path]:
-    """Yield folders before what is in them, in an order that depends on names only."""
+    """Yield folders before their contents, in an order that depends only on names."""
     for path in sorted(tree.iterdir(), key=lambda path: os.fsencode(path.name)):
         yield path
         if not path.is_symlink() and path.is_dir():

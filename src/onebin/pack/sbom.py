@@ -1,8 +1,8 @@
 """The software bill of materials of an artifact: CycloneDX 1.6 (ECMA-424), as JSON.
 
-Enters: the facts of a card. Leaves: a document that depends on them alone: it has no time, and its serial number is
-made of their digest. A distribution has a package URL only if it came from an index: of a local project's name,
-anybody could have published something else.
+Takes the facts of a card and returns a document that depends only on them: it has no time, and its serial number is
+derived from their digest. A distribution has a package URL only if it came from an index: for a local project, someone
+else could have published another package under its name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MAKER = "pyinstaller"
 
 
 def sbom(facts: Facts) -> dict[str, Any]:
-    """Return the bill of materials of an artifact with these facts; what they have for `sbom` does not count."""
+    """Return the bill of materials of an artifact with these facts; their own `sbom` is ignored."""
     host, plugins = canonicalize_name(facts["host"]["name"]), [each["distribution"] for each in facts["plugins"]]
     roles = {**dict.fromkeys(map(canonicalize_name, plugins), "plugin"), host: "host"}
     rows = {canonicalize_name(each["name"]): each for each in facts["distributions"]}
@@ -58,7 +58,7 @@ def sbom(facts: Facts) -> dict[str, Any]:
         needed = [distributions[each] for each in map(canonicalize_name, row["requires"]) if each in distributions]
         bom.register_dependency(distributions[name], needed)
     document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
-    del document["metadata"]["timestamp"]  # the library always writes one, and a build has none
+    del document["metadata"]["timestamp"]  # the library always adds one, but a build has none
     return document
 
 
@@ -78,7 +78,7 @@ def _distribution(row: DistributionFacts, role: str | None) -> Component:
 
 
 def _others(facts: Facts) -> Iterator[Component]:
-    """Yield what no distribution brought: the interpreter, the bootloader, onebin's own parts, system libraries."""
+    """Yield what is not from a distribution: the interpreter, the bootloader, onebin's own parts, system libraries."""
     python, own = facts["interpreter"], facts["onebin"]
     yield Component(
         name=python["implementation"],
@@ -119,13 +119,13 @@ def _release(release: Release) -> Component:
 
 
 def _hashes(sha256: Iterable[str]) -> list[HashType]:
-    """Return the one digest; of several, nobody can tell which one it was."""
+    """Return the digest if there is only one; with several, it is not known which one was used."""
     digests = list(sha256)
     return [HashType(alg=HashAlgorithm.SHA_256, content=digests[0])] if len(digests) == 1 else []
 
 
 def _licences(names: Iterable[str]) -> list[DisjunctiveLicense | LicenseExpression]:
-    """Return licences by their SPDX identifiers or as an expression, if they are any, else by their names."""
+    """Return licences as SPDX identifiers or expressions if they are valid ones, else as names."""
     found = list(names)
     if len(found) == 1 and fixup_id(found[0]) is None and is_expression(found[0]):
         return [LicenseExpression(found[0])]

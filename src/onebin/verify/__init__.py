@@ -1,4 +1,4 @@
-"""Prove that an artifact behaves as its stage does."""
+"""Verify that an artifact behaves like its stage."""
 
 import lazy_loader
 

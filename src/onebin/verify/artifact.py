@@ -1,4 +1,4 @@
-"""Verify an artifact: who signed it, which lock it was built from, whether it is whole, and how it behaves."""
+"""Verify an artifact: who signed it, which lock it was built from, whether it is intact, and how it behaves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """A whole artifact: its executable file, what is on its card, and the fingerprint of the key that signed it."""
+    """An intact artifact: its executable file, the facts on its card, and the fingerprint of the key that signed it."""
 
     file: Path
     facts: Facts
@@ -26,9 +26,9 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """An artifact that was verified; `summary` says in a few words what was shown.
+    """A verified artifact; `summary` says in a few words what was compared.
 
-    `signed_by` is the fingerprint of the trusted key that signed it, None if no key was given.
+    `signed_by` is the fingerprint of the trusted key that signed it, or None if no key was given.
     """
 
     file: Path
@@ -38,10 +38,10 @@ class Verified:
 
 
 def verify(file: Path, *, key: Path | None = None, lock: Path | None = None, full: bool = True) -> Verified:
-    """Verify an artifact and run it: it must be whole, and answer as its stage did.
+    """Verify an artifact and run it: it must be intact, and give the same answers as its stage.
 
-    `file` is the artifact's file or folder. With `key`, a file of OpenSSH's public keys, it must be signed by one of
-    them; with `lock`, it must have been built from that file; otherwise it is not run. Without `full` it is not asked
+    `file` is the artifact's file or folder. With `key`, a file of OpenSSH public keys, it must be signed by one of
+    them; with `lock`, it must have been built from that file. If not, it is not run. Without `full`, it is not asked
     about every module and data file. Raises ArtifactError, SignatureError and VerifyError.
     """
     origin = check_origin(file, key=key, lock=lock)
@@ -55,7 +55,7 @@ def verify(file: Path, *, key: Path | None = None, lock: Path | None = None, ful
 
 
 def check_origin(file: Path, *, key: Path | None, lock: Path | None) -> Origin:
-    """Check, without running it, that an artifact is whole, signed by a trusted key, and built from a lock."""
+    """Check, without running it, that an artifact is intact, signed by a trusted key and built from a lock."""
     file = card.located(file.absolute())
     signer = None if key is None else check_signature(file, read_public_keys(key))
     facts = card.check(file)

@@ -1,7 +1,7 @@
-"""Prove that an artifact behaves as its stage does: ask both the same questions and compare.
+"""Verify that an artifact behaves like its stage: ask both the same questions and compare the answers.
 
-Enters: an artifact's file and the facts on its card. Leaves: an Agreement. Refuses, all findings together: whatever is
-missing, extra, different or failing, by the plugin's name.
+Takes an artifact's file and the facts on its card, and returns an Agreement. Raises VerifyError with all findings, by
+the name of the plugin: what is missing, extra, different or failing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """What an artifact was asked that it answered as its stage does, in numbers."""
+    """How many answers of an artifact were the same as those of its stage."""
 
     plugins: int
     entry_points: int
@@ -48,7 +48,7 @@ class Agreement:
 
     @property
     def summary(self) -> str:
-        """What was proven, in a few words."""
+        """What was the same, in a few words."""
         counts = (
             (self.plugins, "plugin"),
             (self.entry_points, "entry point"),
@@ -66,10 +66,10 @@ def compare_with_stage(file: Path, facts: Facts) -> Agreement:
         said = ask_artifact(file, facts["questions"])
     except ProbeError as error:
         hint = error.hint or "build with -v, or try `onebin run`"
-        raise VerifyError(f"{name} does not run", [Finding(name, str(error), hint)]) from error
+        raise VerifyError(f"cannot run {name}", [Finding(name, str(error), hint)]) from error
     findings = list(compare(facts, said))
     if findings:
-        raise VerifyError(f"{name} does not behave as its stage does", findings)
+        raise VerifyError(f"{name} does not behave like its stage", findings)
     return Agreement(
         plugins=len(facts["plugins"]),
         entry_points=len(said["loads"]),
@@ -80,7 +80,7 @@ def compare_with_stage(file: Path, facts: Facts) -> Agreement:
 
 
 def compare_lock(facts: Facts, file: Path) -> None:
-    """Compare the lock on an artifact's card with a lock's file; raises VerifyError with what differs, and OSError."""
+    """Compare the lock on an artifact's card with a lock file; raises VerifyError with the differences, and OSError."""
     found = file.read_bytes()
     if hashlib.sha256(found).hexdigest() == facts["lock"]["sha256"]:
         return
@@ -90,21 +90,21 @@ def compare_lock(facts: Facts, file: Path) -> None:
         before, after = package_digests(old), package_digests(new)
         moved = changed_packages(old, new)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise VerifyError(f"{name} was not built from {display(file)}", [_not_its_lock(file, "is no lock")]) from error
+        raise VerifyError(f"{name} was not built from {display(file)}", [_not_its_lock(file, "not a lock")]) from error
     told = {line.split()[1] for line in moved}
     changed = [each for each in sorted(before) if each not in told and before[each] != after.get(each)]
-    lines = [*moved, *(f"! {each}: other hashes or places" for each in changed)]
-    findings = [_not_its_lock(file, line) for line in lines or ["same packages, but not the same text"]]
+    lines = [*moved, *(f"! {each}: other hashes or sources" for each in changed)]
+    findings = [_not_its_lock(file, line) for line in lines or ["the packages are the same, but not the text"]]
     raise VerifyError(f"{name} was not built from {display(file)}", findings)
 
 
 def _not_its_lock(file: Path, what: str) -> Finding:
-    hint = "build it anew, or name the lock that it was built from: `onebin inspect --json` has it"
+    hint = "build it again, or pass the lock that it was built from: see `onebin inspect --json`"
     return Finding(display(file), what, hint)
 
 
 def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
-    """Yield each difference between the stage's answers on a card and what an artifact said."""
+    """Yield each difference between the stage's answers on a card and those of an artifact."""
     staged = facts["answers"]
     registered = [(plugin["name"], plugin["distribution"], plugin["version"]) for plugin in facts["plugins"]]
     if found.get("registered") != registered:
@@ -124,20 +124,20 @@ def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
 
 
 def _outcomes(staged: Sequence[Outcome], found: Sequence[Outcome], rows: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the questions that were answered otherwise or not at all, by the name of the plugin that they concern."""
+    """Yield the questions with another answer or none, by the name of the plugin that they are about."""
     said = {_identity(row): row for row in found}
     for expected in staged:
         distribution = expected.get("distribution", "")
         where = rows.get(distribution, distribution or expected["name"])
         answer = said.get(_identity(expected))
         if answer is None:
-            yield Finding(where, f"the artifact does not say what came of {expected['name']}")
+            yield Finding(where, f"the artifact has no answer about {expected['name']}")
         elif comparable(answer) != comparable(expected):
             yield Finding(where, _difference(answer, expected), _remedy(answer))
 
 
 def _identity(row: Outcome) -> tuple[str, ...]:
-    """Return what was asked, without the outcome."""
+    """Return what was asked, without the answer."""
     return row.get("distribution", ""), row.get("group", ""), row["name"], row.get("value", "")
 
 
@@ -151,7 +151,7 @@ def _distributions(staged: Mapping[str, str], found: Mapping[str, str]) -> Itera
 def _sets(label: str, staged: Sequence[Any], found: Sequence[Any]) -> Iterator[Finding]:
     known, wanted = set(map(tuple, found)), set(map(tuple, staged))
     for missing in [row for row in staged if tuple(row) not in known][:_SHOWN]:
-        yield Finding(_text(missing), f"this {label} is missing in the artifact")
+        yield Finding(_text(missing), f"this {label} is missing from the artifact")
     for extra in [row for row in found if tuple(row) not in wanted][:_SHOWN]:
         yield Finding(_text(extra), f"this {label} is in the artifact but not in the stage")
 
@@ -171,14 +171,14 @@ def _difference(found: Outcome, staged: Outcome) -> str:
 
 
 def _remedy(found: Outcome) -> str:
-    """Return the likely cause of a difference and the manifest key that mends it."""
+    """Return the likely cause of a difference, and the manifest key that fixes it."""
     missing = found.get("module")
     if missing:
-        return f'the freezer did not see this import; add it: [freeze] include = ["{missing}"]'
+        return f'the freezer did not detect this import; add it: [freeze] include = ["{missing}"]'
     if found.get("error") in {"FileNotFoundError", "NotADirectoryError"}:
-        return 'a file is looked for that is no package data; add it: [freeze] data = { "folder" = "file" }'
+        return 'it needs a file that is not package data; add it: [freeze] data = { "folder" = "file" }'
     if found.get("error") == "OSError" and "source" in found.get("message", ""):
-        return f'it reads Python source; keep that: [freeze] keep-source = ["{found["name"].partition(".")[0]}"]'
+        return f'it reads Python source; keep it: [freeze] keep-source = ["{found["name"].partition(".")[0]}"]'
     return "see docs/when-something-is-missing.md"
 
 

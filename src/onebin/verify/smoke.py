@@ -1,8 +1,8 @@
-"""Run the user's own checks with the staged host and with the artifact, and compare what they say.
+"""Run the user's own checks with both the staged host and the artifact, and compare their output.
 
-Enters: command lines with `{artifact}` in them. Leaves: how many were the same. Refuses, all findings together:
-commands whose exit code or output differs. What cannot be the same in two places (their paths, addresses of objects)
-is made the same before the comparison.
+Takes command lines with `{artifact}` in them and returns how many had the same result. Raises VerifyError with all
+commands whose exit code or output differs. What cannot be the same in two locations (their paths, addresses of objects)
+is normalised before the comparison.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 KIND = "sources"
 TIMEOUT_SECONDS = 600.0
 _SHOWN_LINES = 12
-# Where an artifact lies unpacked: in a cache, in a private folder of the launcher's or of PyInstaller's.
+# Where an unpacked artifact is: in a cache, or in a private folder of the launcher or of PyInstaller.
 _UNPACKED = re.compile(r"[^\s'\"]*[/\\](?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-\w{6}|_MEI\w+)(?:/_internal)?")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
 def compare_commands(commands: Sequence[str], artifact: Path, source: Source, plan: Plan, cache: Cache) -> int:
-    """Return how many commands gave the same with the staged host and the artifact; raises VerifyError."""
+    """Return how many commands had the same result with the staged host and the artifact; raises VerifyError."""
     with scratch() as folder:
         staged = _staged_script(source, plan, cache, folder / plan.manifest.bundle.name)
         findings = [finding for command in commands for finding in _compare(command, staged, artifact, plan)]
     if findings:
-        raise VerifyError(f"{plan.manifest.bundle.name} does not pass its own checks", findings)
+        raise VerifyError(f"{plan.manifest.bundle.name} fails its own checks", findings)
     return len(commands)
 
 
@@ -51,7 +51,7 @@ def staged_command(source: Source, plan: Plan, cache: Cache) -> list[str]:
 
 
 def _staged_script(source: Source, plan: Plan, cache: Cache, file: Path) -> Path:
-    """Write a script that starts the staged host, so that it can stand where the artifact's file stands."""
+    """Write a script that starts the staged host, to be used in place of the artifact's file."""
     words = staged_command(source, plan, cache)
     if sys.platform == "win32":
         file = file.with_suffix(".cmd")
@@ -64,7 +64,7 @@ def _staged_script(source: Source, plan: Plan, cache: Cache, file: Path) -> Path
 
 
 def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Iterator[Finding]:
-    """Yield what differs between a command with the staged host and with the artifact."""
+    """Yield the differences between a command with the staged host and with the artifact."""
     try:
         expected, found = (_run(command, file) for file in (staged, artifact))
     except ProcessError as error:
@@ -91,7 +91,7 @@ def _run(command: str, file: Path) -> Completed:
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:
-    """Return lines in which the file, the place of its packages and addresses have the same names everywhere."""
+    """Return the lines with the same names everywhere for the file, the folder of its packages and addresses."""
     text = text.replace(str(file), "{artifact}").replace(file.name, plan.manifest.bundle.name)
     text = text.replace(str(plan.stage.site_packages), "{packages}")
     return _ADDRESS.sub("0x", _UNPACKED.sub("{packages}", text)).splitlines()
