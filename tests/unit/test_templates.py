@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from onebin.source.fits import Fit
 from onebin.source.templates import comment, render_python
-from onebin.survey.distribution import EntryPoint, importable
+from onebin.survey.entry_points import EntryPoint, importable
 
 FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}
 HOSTILE = ['x"); import os #', "'''\nimport os\n'''", "\\", '"""', "{{ 7 * 7 }}", "\x00", "\u2028import os", "a\rb"]

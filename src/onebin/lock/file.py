@@ -10,7 +10,6 @@ import tomllib
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from onebin import __version__
@@ -121,6 +120,8 @@ def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unsupported(toolchain: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # slow to load, and asked only of a lock that fits
+
     supported = SpecifierSet(SUPPORTED_PYINSTALLER)
     for pin in toolchain:
         if pin["name"] == "pyinstaller" and not supported.contains(pin["version"], prereleases=True):

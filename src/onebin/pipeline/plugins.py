@@ -6,13 +6,16 @@ from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types o
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from onebin.lock import read
 from onebin.stage import find
-from onebin.survey import survey
+from onebin.survey import SCRIPT_GROUPS, read_entry_points
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onebin.pipeline.request import BuildRequest
-    from onebin.survey import Distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,26 +39,36 @@ def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
     lock = read(request.manifest, request.workspace)
     versions = {package.name: package.version or "local" for package in lock.packages} if lock else {}
     stage = find(lock, request.workspace.cache, moment=request.moment) if lock else None
-    staged = survey(stage, request.workspace.cache).distributions if stage else {}
+    staged = dict(map(_identity, stage.site_packages.glob("*.dist-info"))) if stage else {}
     rows = []
     for row in request.manifest.plugins:
         answer = lock.answers.get(row.name) if lock else None
-        distribution = staged.get(answer) if answer else None
+        info = staged.get(answer or "")
         rows.append(
             PluginStatus(
                 name=row.name,
                 wanted=row.wanted or "modules only",
                 distribution=answer,
-                locked=distribution.version if distribution else versions.get(answer or ""),
-                contributes=_groups(distribution) if distribution else {},
+                locked=_version(info) if info else versions.get(answer or ""),
+                contributes=_groups(info) if info else {},
                 modules=tuple(row.modules),
             )
         )
     return tuple(rows)
 
 
-def _groups(distribution: Distribution) -> dict[str, tuple[str, ...]]:
+def _identity(info: Path) -> tuple[str, Path]:
+    """Return the canonical name of the distribution that a .dist-info directory is of, and the directory."""
+    return canonicalize_name(info.stem.rpartition("-")[0]), info
+
+
+def _version(info: Path) -> str:
+    return info.stem.rpartition("-")[2]
+
+
+def _groups(info: Path) -> dict[str, tuple[str, ...]]:
     groups: dict[str, tuple[str, ...]] = {}
-    for point in distribution.plugs:
-        groups[point.group] = (*groups.get(point.group, ()), point.name)
+    for point in read_entry_points(info):
+        if point.group not in SCRIPT_GROUPS:
+            groups[point.group] = (*groups.get(point.group, ()), point.name)
     return groups

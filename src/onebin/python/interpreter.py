@@ -15,9 +15,6 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from packaging.markers import Environment
-from packaging.version import Version
-
 from onebin.errors import InterpreterError, ProcessError
 from onebin.python import uv
 from onebin.system import environment, run, sha256_of
@@ -199,7 +196,7 @@ def _read(answer: str, executable: Path) -> Interpreter:
             library=Path(library) if library else None,
             prefix=Path(facts["prefix"]),
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
-            markers={name: str(facts["markers"][name]) for name in Environment.__annotations__},
+            markers={name: str(value) for name, value in facts["markers"].items()},
         )
     except (ValueError, KeyError, TypeError) as error:
         hint = "set another Python in [bundle] python; `onebin doctor` lists those found"
@@ -215,12 +212,14 @@ def installed() -> list[Interpreter]:
         except InterpreterError:
             continue
         found.setdefault(interpreter.executable, interpreter)
+    from packaging.version import Version  # noqa: PLC0415  # slow to load, and only `onebin doctor` sorts
+
     return sorted(found.values(), key=lambda each: Version(each.version), reverse=True)
 
 
 def is_new_enough(interpreter: Interpreter) -> bool:
     """Return whether PyInstaller and the runtime support this version."""
-    return Version(interpreter.version).release >= OLDEST
+    return tuple(map(int, interpreter.minor.split("."))) >= OLDEST
 
 
 def missing_library_hint(interpreter: Interpreter) -> str:

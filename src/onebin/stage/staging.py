@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from dataclasses import dataclass
 from functools import partial as partially
 from typing import TYPE_CHECKING
 
-from onebin.cache import Cache
 from onebin.errors import StageError, os_errors
 from onebin.python import uv
 from onebin.stage.overlap import overlaps
-from onebin.system import sha256_of, write_atomic
+from onebin.stage.stage import KIND, Stage, stage_key
+from onebin.system import write_atomic
 from onebin.wheelhouse import git_redirects, installable_lock, repositories
 
 if TYPE_CHECKING:
@@ -30,30 +28,7 @@ if TYPE_CHECKING:
     from onebin.lock import Lock
     from onebin.python import PackageSource
 
-KIND = "stages"
 _NOTES = ("uv_cache.json", "uv_build.json")
-FORMAT = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """An environment with exactly the locked packages; it is read-only."""
-
-    key: str
-    directory: Path
-    lock: Lock
-
-    @property
-    def python(self) -> Path:
-        """The environment's interpreter."""
-        return uv.python_of(self.directory)
-
-    @property
-    def site_packages(self) -> Path:
-        """The directory of the distributions."""
-        if sys.platform == "win32":
-            return self.directory / "Lib" / "site-packages"
-        return self.directory / "lib" / f"python{self.lock.interpreter.minor}" / "site-packages"
 
 
 def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> Stage:
@@ -89,24 +64,6 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
     with os_errors(StageError, "create the stage in", cache.directory):
         entry = cache.ensure(KIND, key, make)
     return Stage(key=key, directory=entry / "env", lock=lock)
-
-
-def find(lock: Lock, cache: Cache, *, moment: int) -> Stage | None:
-    """Return the stage of a lock if the cache has it; installs nothing."""
-    key = stage_key(lock, moment)
-    entry = cache.find(KIND, key)
-    return None if entry is None else Stage(key=key, directory=entry / "env", lock=lock)
-
-
-def stage_key(lock: Lock, moment: int) -> str:
-    """Return the digest of everything that determines the content of a stage."""
-    with os_errors(StageError, "read the local projects of", lock.file):
-        projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
-    packages = {package.name: package.digest for package in lock.packages}
-    # The build of a project may use the moment.
-    return sha256_of(
-        [FORMAT, packages, projects, moment if projects else None, lock.interpreter.identity, uv.version()]
-    )
 
 
 def _forget_machine(site_packages: Path) -> None:

@@ -1,10 +1,13 @@
 from .distribution import (
     RUNTIME as RUNTIME,
-    SCRIPT_GROUPS as SCRIPT_GROUPS,
     Distribution as Distribution,
-    EntryPoint as EntryPoint,
     importable as importable,
     roots as roots,
+)
+from .entry_points import (
+    SCRIPT_GROUPS as SCRIPT_GROUPS,
+    EntryPoint as EntryPoint,
+    read_entry_points as read_entry_points,
 )
 from .index import Survey as Survey, survey as survey
 from .native import named_in as named_in

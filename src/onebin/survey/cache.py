@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 
 from onebin.survey import distribution
-from onebin.survey.distribution import Distribution, EntryPoint
+from onebin.survey.distribution import Distribution
+from onebin.survey.entry_points import EntryPoint
 from onebin.survey.files import DistributionFiles
 from onebin.survey.syntax import Behaviour
 from onebin.survey.words import Words

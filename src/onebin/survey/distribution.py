@@ -16,39 +16,18 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
+from onebin.survey.entry_points import SCRIPT_GROUPS, EntryPoint, read_entry_points
 from onebin.survey.files import DistributionFiles, files_of
 from onebin.survey.syntax import Behaviour, behaviour_of, read_code
 from onebin.survey.words import Words, is_odd, words_of
 
 if TYPE_CHECKING:
-    import importlib.metadata
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
 # The distribution of `onebin_runtime`, of which onebin brings its own copy.
 RUNTIME = "onebin-runtime"
-
-SCRIPT_GROUPS = frozenset({"console_scripts", "gui_scripts"})
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class EntryPoint:
-    """One entry point: `name = value` in a group, value as "module:attribute" or "module"."""
-
-    group: str
-    name: str
-    value: str
-
-    @property
-    def module(self) -> str:
-        """The module part of the value, without attribute and extras."""
-        return self.value.partition(":")[0].partition("[")[0].strip()
-
-    @property
-    def attribute(self) -> str:
-        """The attribute part of the value, or an empty string."""
-        return self.value.partition(":")[2].partition("[")[0].strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +121,7 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
         site_packages=site_packages,
         info=info,
         requires=tuple(_requirements(distribution.requires or ())),
-        entry_points=_entry_points(distribution, info),
+        entry_points=read_entry_points(directory),
         files=files,
         behaviour=behaviour_of(map(read_code, files.python)),
         words=words_of(_text(files)),
@@ -154,17 +133,6 @@ def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
     for line in lines:
         with suppress(InvalidRequirement):  # an old form, which uv has read in its own way
             yield Requirement(line)
-
-
-def _entry_points(distribution: importlib.metadata.PathDistribution, info: str) -> tuple[EntryPoint, ...]:
-    try:
-        return tuple(
-            EntryPoint(group=each.group, name=each.name, value=each.value) for each in distribution.entry_points
-        )
-    except (TypeError, ValueError, AttributeError) as error:  # what the standard library raises for odd lines
-        raise StageError(
-            f"the entry_points.txt of {info} cannot be read: {error}", "the wheel is malformed: lock another version"
-        ) from error
 
 
 def _text(files: DistributionFiles) -> str:

@@ -28,7 +28,8 @@ _ASKED = (
     *("noarchive", "module_collection_mode", "optimize", "_input_binaries", "_input_datas"),
 )
 _FOUND = ("scripts", "pure", "binaries", "datas", "zipfiles", "zipped_data", "dependencies", "_modules_outside_pyz")
-# The attributes by which PyInstaller itself decides whether an analysis has changed, but for these.
+# `Analysis._GUTS` has the attributes that PyInstaller itself compares: all of the above but this one, and another that
+# is the same for everyone who shares what is kept.
 _NOT_COMPARED, _CONSTANT = frozenset({"dependencies"}), frozenset({"_python_version"})
 # The answers of the system's own programs, which PyInstaller asks for libraries, change with this file (ldconfig(8)).
 _SYSTEM_LIBRARIES = "/etc/ld.so.cache"

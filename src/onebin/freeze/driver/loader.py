@@ -1,6 +1,6 @@
-"""Change the Python files with which PyInstaller's bootloader starts a program. Standard library only.
+"""Change the Python files that PyInstaller's bootloader runs to start a program. Standard library only.
 
-`PyInstaller` is that of `patches.py`; every change raises its PatchError if it does not apply.
+Every change raises PatchError if it does not apply.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from onebin.freeze.driver.spec import Entry
 
 _BOOTSTRAP, _CTYPES = "pyiboot01_bootstrap", "pyimod03_ctypes"
-# The module as which the bootloader's hooks for ctypes are in the archive; `onebin_runtime._start` installs them.
+# The name in the archive of the bootloader's hooks for ctypes. `onebin_runtime._start` installs them.
 _LATE_CTYPES = "onebin_late_ctypes"
 
 
 def late_ctypes(folder: Path, pyinstaller: PyInstaller) -> Entry:
-    """Return the entry for the archive of the bootloader's hooks for ctypes, which are in a folder of PyInstaller.
+    """Return the bootloader's hooks for ctypes, a file in this folder, as an entry of the archive.
 
-    The bootloader imports ctypes in every process to patch it. That waits until ctypes is imported.
+    The bootloader would import ctypes in every process to patch it. As a module of the archive, the hooks wait until
+    ctypes is imported.
     """
     file = folder / f"{_CTYPES}.py"
     pyinstaller.require(file.is_file(), f"{file.name} among the bootloader's files")
@@ -36,7 +37,7 @@ def late_ctypes(folder: Path, pyinstaller: PyInstaller) -> Entry:
 
 
 def changed(entries: Iterable[Entry], folder: Path, work: Path, pyinstaller: PyInstaller) -> list[Entry]:
-    """Return the entries of the bootloader's files with changed copies, made in `work`, in place of two of them."""
+    """Return the entries of the bootloader's files, two of them replaced by changed copies that are made in `work`."""
     entries = list(entries)
     copies = {_CTYPES: _without_ctypes(work), _BOOTSTRAP: _without_eggs(folder, work, pyinstaller)}
     for name in copies:

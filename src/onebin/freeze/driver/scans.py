@@ -156,6 +156,8 @@ def _check(modulegraph: Any, graph: Any, pyinstaller: PyInstaller) -> None:
     """Check what is replaced beside the search itself: how sources are compiled, and what the graph keeps of them."""
     pyinstaller.function(graph, "add_script", "self", "pathname", "caller", uses=("compile",))
     pyinstaller.function(graph, "_load_module", "self", "fqname", "pathname", "loader", uses=("compile",))
+    parameters = ("self", "module_partname", "module_name", "parent_module")
+    pyinstaller.function(graph, "_safe_import_module", *parameters, uses=("compile", "_scan_code"))
     fields = getattr(pyinstaller.attribute(modulegraph, "DependencyInfo"), "_fields", ())
     pyinstaller.require(fields == _EDGE, f"DependencyInfo({', '.join(_EDGE)})")
     node = pyinstaller.attribute(modulegraph, "SourceModule")

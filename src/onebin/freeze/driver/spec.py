@@ -1,8 +1,8 @@
 """Freeze a generated source: the steps of a PyInstaller spec file, as functions. Standard library only.
 
-`build.json` in the source says what to freeze. PyInstaller hands over its classes when it executes the spec file that
-`__main__.py` writes. A table of contents of PyInstaller is a list of entries: (place, source, type code). The place of
-a module is its name. Places and sources are text, with the separators of the platform.
+`build.json` in the source says what to freeze. PyInstaller's classes come from `freeze.spec`, which PyInstaller
+executes. Its tables of contents are lists of entries: (place, source, type code). The place of a module is its name.
+Places and sources are text, with the separators of the platform.
 """
 
 from __future__ import annotations
@@ -118,12 +118,9 @@ def sort_library(datas: Iterable[Entry]) -> None:
 
 def owners(entries: Iterable[Entry], wanted: Wanted) -> set[str]:
     """Return the distributions to which collected files belong."""
-    found = set()
-    for _, source, _ in entries:
-        if source.startswith(wanted.site_packages):
-            path = os.path.relpath(source, wanted.site_packages).replace(os.sep, "/")
-            found |= {wanted.files[path]} if path in wanted.files else set()
-    return found
+    sources = (source for _, source, _ in entries if source.startswith(wanted.site_packages))
+    paths = (os.path.relpath(source, wanted.site_packages).replace(os.sep, "/") for source in sources)
+    return {wanted.files[path] for path in paths if path in wanted.files}
 
 
 def without_late_hooks(scripts: Sequence[Entry], names: Iterable[str]) -> tuple[list[Entry], list[Entry]]:
@@ -155,7 +152,7 @@ def without_metadata(datas: Iterable[Entry]) -> list[Entry]:
 
 
 def codes_on_disk(datas: Iterable[Entry], codes: Mapping[str, CodeType] | None) -> Codes:
-    """Return the code of the modules among the data files; `codes` is PyInstaller's, by the names of modules."""
+    """Return the code of the modules among the data files; `codes` is PyInstaller's code of modules by name."""
     found, codes = {}, codes or {}
     for place, source, kind in datas:
         module = place.removesuffix(".py").removesuffix(f"{os.sep}__init__").replace(os.sep, ".")
@@ -177,7 +174,7 @@ def cached(place: str) -> str:
 
 
 class Compiler:
-    """Compiles sources into files of a folder; `rename` replaces the file name in code (PyInstaller has it)."""
+    """Compiles sources into files of a folder; `rename` is PyInstaller's function to replace the file name in code."""
 
     def __init__(self, folder: Path, optimize: int, rename: Callable[[CodeType, str], CodeType]) -> None:
         self._folder = folder
@@ -252,7 +249,7 @@ class Lean:
 
 
 def pack(classes: Mapping[str, Any], wanted: Wanted, analysis: Any, archive: Any) -> Any:
-    """Make the executable and, unless it is to hold everything, the folder around it; return PyInstaller's EXE."""
+    """Make the executable and, in layouts with more than one file, the folder around it; return PyInstaller's EXE."""
     is_one_file = wanted.layout == "onefile"
     inside = [analysis.binaries, analysis.datas] if is_one_file else []
     program = classes["EXE"](
@@ -289,15 +286,16 @@ def build(source: Path, tools: Tools, work: Path, classes: Mapping[str, Any]) ->
         module_collection_mode=dict.fromkeys(wanted.on_disk, "py"),
         optimize=wanted.optimize,
     )
-    code_cache = tools.pyinstaller.module("PyInstaller.config").CONF["code_cache"]
+    code_cache = tools.pyinstaller.module("PyInstaller.config").CONF.get("code_cache", {})
     tools.pyinstaller.require(id(analysis.pure) in code_cache, "code_cache for the modules of an Analysis")
     # The analysis has compiled most modules: for the archive, unless they are to be optimized.
     codes = code_cache.pop(id(analysis.pure))
     _complete(analysis, wanted, codes, work, tools)
     code_cache[id(analysis.pure)] = codes
     archive = classes["PYZ"](analysis.pure)
+    tools.pyinstaller.require(hasattr(archive, "dependencies"), "dependencies of a PYZ")
     archive.dependencies = tools.loader.changed(archive.dependencies, _loader_folder(tools), work, tools.pyinstaller)
-    # Noted from where they are; packed as leaner copies.
+    # What is noted is where they come from; what is packed are leaner copies.
     binaries, dependencies = list(analysis.binaries), list(archive.dependencies)
     lean = Lean(work / "lean", wheels=wanted.site_packages, strip=wanted.strip, forget_runpath=tools.forget_runpath)
     analysis.binaries = [lean.entry(entry) for entry in binaries]
@@ -313,7 +311,7 @@ def build(source: Path, tools: Tools, work: Path, classes: Mapping[str, Any]) ->
 
 
 def _complete(analysis: Any, wanted: Wanted, codes: Mapping[str, CodeType] | None, work: Path, tools: Tools) -> None:
-    """Leave out of what an analysis found what is not wanted, and add what it cannot find."""
+    """Remove from the results of an analysis what is not wanted, and add what it cannot find."""
     sort(analysis.pure, analysis.binaries, analysis.datas)
     sort_library(analysis.datas)
     collected = owners([*analysis.pure, *analysis.binaries, *analysis.datas], wanted)
@@ -331,7 +329,7 @@ def _complete(analysis: Any, wanted: Wanted, codes: Mapping[str, CodeType] | Non
 
 
 def _packed(archive: str, program: str, pyinstaller: PyInstaller) -> dict[str, dict[str, tuple[int, str]]]:
-    """Return what went in, for onebin's own checks: `archive` has the modules' code, `program` all else."""
+    """Return what was packed, for onebin's own checks: `archive` has the modules' code, `program` everything else."""
     readers = pyinstaller.module("PyInstaller.archive.readers")
     modules = pyinstaller.attribute(readers, "ZlibArchiveReader")(archive)
     others = pyinstaller.attribute(readers, "CArchiveReader")(program)
