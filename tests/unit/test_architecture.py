@@ -51,7 +51,7 @@ def _name(file: Path) -> str:
 
 
 def test_one_module_starts_processes() -> None:
-    """Only onebin.system.process and the driver's spec import subprocess; no other module calls os.system or its kin."""
+    """Only system.process and the driver's spec import subprocess; no other module calls os.system or the like."""
     for file in _modules("onebin"):
         if _name(file) not in {"system.process", "freeze.driver.spec"}:
             assert "subprocess" not in _imports(file), file
@@ -109,3 +109,53 @@ def test_the_runtime_is_imported_without_costly_modules() -> None:
             "collections",
             "json",
         }
+
+
+def test_the_environment_is_read_where_programs_are_configured() -> None:
+    """A stage reads its request and not the environment; only what starts or configures other programs does."""
+    readers = {
+        _name(file) for file in _modules("onebin") if "environ" in _used(file, "os") and "driver" not in file.parts
+    }
+    assert {name for name in readers if name.split(".")[0] not in {"cli", "system", "workspace"}} == {
+        "python.interpreter",  # PATH and pyenv's folder, in which it looks for interpreters
+        "python.uv",  # uv's own settings
+        "wheelhouse.download",  # uv's timeout and credentials
+        "wheelhouse.git",  # git's settings, to which it adds some
+        "freeze.pyinstaller",  # PATH, for the programs that PyInstaller runs
+        "verify.smoke",  # the caller's environment, for the caller's own commands
+    }
+
+
+# The modules of the time when all of onebin was one folder.
+OLD_MODULES = (
+    *("agreement", "audit", "cache_contents", "components", "conflict", "conformance", "contract", "contract_facts"),
+    *(
+        "contribution",
+        "credentials",
+        "description",
+        "difference",
+        "digest",
+        "distribution",
+        "download",
+        "driver",
+        "elf",
+    ),
+    *("epoch", "exchange", "facts", "failures", "fits", "folder", "graph", "inspect", "interpreter", "inventory"),
+    *("isolation", "libc", "local_projects", "lock_file", "lock_sources", "manifest_edit", "manifest_fields"),
+    *("manifest_items", "manifest_lines", "manifest_model", "manifest_problems", "native", "order", "osv", "overlap"),
+    *("paths", "payload", "process", "progress", "provenance", "receipt", "recovery", "registry", "repositories"),
+    *("requirements", "sbom", "schemas", "scratch", "shipped", "signature", "sizes", "smoke", "sshsig", "survey_cache"),
+    *("syntax", "templates", "toolchain", "typecheck", "uv", "whole_file", "words"),
+)
+
+
+def test_nothing_imports_a_module_by_its_old_name() -> None:
+    """The modules that were moved into packages are gone, and no source, test, benchmark or command names them."""
+    assert not [name for name in OLD_MODULES if (SOURCE / "onebin" / f"{name}.py").exists()]
+    root = SOURCE.parent
+    files = [file for part in ("src", "tests", "benchmarks", "examples") for file in (root / part).rglob("*.py")]
+    old = re.compile(rf"^\s*(?:from|import) onebin\.(?:{'|'.join(OLD_MODULES)})\b", re.MULTILINE)
+    assert not [file for file in files if old.search(file.read_text("utf-8"))]
+    commands = re.findall(r"-m (onebin[\w.]*)", (root / "Makefile").read_text("utf-8"))
+    assert commands
+    assert all((SOURCE / f"{name.replace('.', '/')}.py").exists() for name in commands)
