@@ -190,8 +190,30 @@ def test_a_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
         end=CONTRACT,
     )
     refusal = bench.refuses("check", error=ContractError)
-    refusal.says("plugins.alpha", "cannot be checked against press.contract:Parser", "exit code 7", hint="fix the error")
+    refusal.says(
+        "plugins.alpha", "cannot be checked against press.contract:Parser", "exit code 7", hint="fix the error"
+    )
     refusal.says("plugins.bravo", "expected name: str, found nothing", hint="")
+
+
+HERE_ALONE = """
+import importlib.util
+import sys
+
+seen = [name for name in ("onebin", "contribution", "answers") if importlib.util.find_spec(name)]
+if seen or "conformance.contract" in sys.modules:
+    raise RuntimeError(f"what checks contracts can be imported: {seen}")
+"""
+
+
+def test_plugins_do_not_see_what_checks_them(bench: Bench) -> None:
+    """The code that checks contracts is not importable for plugins, even if a plugin's package has its name."""
+    bench.manifest(
+        make_plugin(bench.directory, "conformance", HERE_ALONE + GOOD),
+        host=make_host(bench.directory),
+        end=CONTRACT,
+    )
+    assert "note" not in bench.accepts("check").err
 
 
 NEW_SYNTAX = """
