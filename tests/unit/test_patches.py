@@ -77,6 +77,9 @@ class ModuleGraph:
         def from_source():
             return compile(pathname)
 
+    def _safe_import_module(self, module_partname, module_name, parent_module):
+        self._scan_code(parent_module, compile(module_name))
+
     def _scan_code(self, module, module_code_object, module_code_object_ast=None):
         self._scan_ast(module, module_code_object_ast)
         self._scan_bytecode(module, module_code_object, is_scanning_imports=False)
@@ -141,6 +144,7 @@ def test_patches_apply_to_what_they_expect(apply: Callable[[Any], None]) -> None
 SCAN_CODE = "ModuleGraph._scan_code(self, module, module_code_object, module_code_object_ast)"
 SCAN_AST = "ModuleGraph._scan_ast(self, module, module_code_object_ast)"
 SCAN_BYTECODE = "ModuleGraph._scan_bytecode(self, module, module_code_object, is_scanning_imports)"
+SAFE_IMPORT_MODULE = "ModuleGraph._safe_import_module(self, module_partname, module_name, parent_module)"
 LOAD_MODULE = "ModuleGraph._load_module(self, fqname, pathname, loader)"
 
 # Which patches no longer apply after which change, and what is missing then.
@@ -160,6 +164,7 @@ CHANGES = [
         "def _scan_code(self): ...\n    def get_code_objects",
         "ModuleGraph._scan_code that PyiModuleGraph inherits",
     ),
+    (remember_findings, "parent_module, compile(", "parent_module, parse(", f"compile in {SAFE_IMPORT_MODULE}"),
     (remember_findings, "            return compile(", "            return parse(", f"compile in {LOAD_MODULE}"),
     (
         remember_findings,
