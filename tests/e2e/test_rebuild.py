@@ -33,7 +33,7 @@ def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path:
 
     ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 1
-    assert "tiny.bundle/bundle.toml is there already, and stays as it is" in ran.err
+    assert "tiny.bundle/bundle.toml already exists, and is not replaced" in ran.err
     ran = onebin("recover", "--json", tiny.artifact, "-o", folder / "projects", cwd=tmp_path)
     assert {each["path"]: each["missing"] for each in json.loads(ran.out)["local"]}["projects/inquiry"]
 
@@ -45,7 +45,7 @@ def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tm
     module.write_text(module.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
     ran = onebin("verify", "--reproduce", tiny.artifact, cwd=tmp_path)
     assert ran.code == 9, ran.err
-    assert "is not what its lock and these sources make here" in ran.err
+    assert "differs from a rebuild of its lock and these sources" in ran.err
     differences = [line.strip() for line in ran.err.splitlines() if line.endswith(")") and line.startswith("  ")]
     assert differences
     assert {line.rpartition(" (of ")[2] for line in differences} == {"greet-hello)"}
@@ -57,7 +57,7 @@ def test_missing_and_other_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_p
     """Without the local projects, or with changed requirements, nothing is built, and the error says which they are."""
     ran = onebin("verify", "--reproduce", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
     assert ran.code == 9
-    assert f"plugin inquiry: there is nothing at {tmp_path / 'projects' / 'inquiry'}" in ran.err
+    assert f"plugin inquiry: {tmp_path / 'projects' / 'inquiry'} does not exist" in ran.err
     assert "--sources" in ran.err
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     with (tmp_path / "projects" / "inquiry" / "pyproject.toml").open("a", encoding="utf-8") as out:

@@ -140,7 +140,7 @@ def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
 def test_a_broken_receipt_is_none(built: Path, tmp_path: Path, content: str) -> None:
     """A receipt that cannot be read costs a build and no more."""
     cache = Cache(tmp_path / "cache")
-    receipt.leave("key", built, ["a notice"], cache)
+    receipt.write("key", built, ["a notice"], cache)
     found = receipt.find("key", built, cache)
     assert found is not None
     assert found.notices == ("a notice",)

@@ -159,6 +159,6 @@ def test_a_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
     """What is unpacked is called <bundle>-<digest>, and the bundle's name alone will do."""
     label = "my-app-" + "0f" * 16
     entry = Entry(path=tmp_path / "artifacts" / label)
-    assert all(map(entry.answers_to, ["artifacts", label, "my-app"]))
-    assert not any(map(entry.answers_to, ["my", "my-app-", "frozen", ""]))
-    assert not Entry(path=tmp_path / "frozen" / label).answers_to("my-app")
+    assert all(map(entry.matches, ["artifacts", label, "my-app"]))
+    assert not any(map(entry.matches, ["my", "my-app-", "frozen", ""]))
+    assert not Entry(path=tmp_path / "frozen" / label).matches("my-app")

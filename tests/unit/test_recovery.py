@@ -102,7 +102,7 @@ def test_manifest_and_lock_come_back_to_the_last_byte(tmp_path: Path) -> None:
 def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
     """If one of the two files is there already, it stays, and the other is not written."""
     (tmp_path / name).write_text("mine")
-    with pytest.raises(OnebinError, match=f"{name} is there already") as caught:
+    with pytest.raises(OnebinError, match=f"{name} already exists") as caught:
         recover_facts(facts(), tmp_path)
     assert caught.value.hint
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
@@ -131,9 +131,9 @@ def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
     ("card", "words"),
     [
         (facts(sha256="0" * 64), "does not have the digest"),
-        (facts(lock="lock = 1"), "not of the form"),
-        (facts(lock="["), "not of the form"),
-        (facts(lock="a = " + "[" * 100_000), "not of the form"),
+        (facts(lock="lock = 1"), "not in the format"),
+        (facts(lock="["), "not in the format"),
+        (facts(lock="a = " + "[" * 100_000), "not in the format"),
     ],
 )
 def test_a_lock_that_is_none_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
@@ -157,10 +157,10 @@ FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
     [
         ({"files": [{**facts()["files"][0], "sha256": "4" * 64}]}, "a", "differs (of x)"),
         ({"files": []}, "a", "only in the file (of x)"),
-        ({"files": [*facts()["files"], FILE]}, "b", "only in what was built here (of y)"),
+        ({"files": [*facts()["files"], FILE]}, "b", "only in the rebuild (of y)"),
         ({"modules": []}, "module x.y", "only in the file (of x)"),
         ({"launcher": {"bytes": 1, "sha256": "5" * 64}}, "launcher", "differs (of launcher)"),
-        ({"questions": {"modules": ["x"]}}, "card", "it has another 'questions'"),
+        ({"questions": {"modules": ["x"]}}, "card", "its 'questions' differs"),
     ],
 )
 def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
@@ -172,15 +172,15 @@ def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: 
 @pytest.mark.parametrize(
     ("others", "where", "words"),
     [
-        ({"onebin": "2.0"}, "onebin", "1.0 built it, and this is 2.0"),
-        ({"build": BUILD | {"moment": 5}}, "SOURCE_DATE_EPOCH", "it was 1580601600, and is 5 here"),
+        ({"onebin": "2.0"}, "onebin", "it was built by 1.0, but this is 2.0"),
+        ({"build": BUILD | {"moment": 5}}, "SOURCE_DATE_EPOCH", "it was 1580601600, but is 5 here"),
         (
             {"build": BUILD | {"tools": [{"name": "zstandard", "version": "0.99"}]}},
             "zstandard",
-            "0.25.0 wrote a part of it, and this is 0.99",
+            "0.25.0 wrote a part of it, but this is 0.99",
         ),
         ({"interpreter": {**facts()["interpreter"], "version": "3.12.2"}}, "interpreter", "it has Python 3.12.1"),
-        ({"toolchain": []}, "toolchain", "not what its lock pins"),
+        ({"toolchain": []}, "toolchain", "not frozen by the toolchain that its lock pins"),
     ],
 )
 def test_other_circumstances_are_named(others: dict[str, Any], where: str, words: str) -> None:

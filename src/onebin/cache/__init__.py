@@ -1,4 +1,4 @@
-"""The cache: directories that are complete or absent, and what is in them."""
+"""The cache: directories that are complete or absent, and commands to list and remove them."""
 
 import lazy_loader
 

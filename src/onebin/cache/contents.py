@@ -1,7 +1,7 @@
-"""What is in the cache: builds' entries, and the artifacts that their launchers unpacked there.
+"""The contents of the cache: entries of builds, and artifacts that their launchers unpacked there.
 
-Nothing in use is removed: no entry that a build is making now, and no unpacked artifact that runs. A launcher holds a
-shared lock (flock) on the directory that its program runs in, from the start to the program's end.
+Nothing in use is removed: neither an entry that a build is creating, nor an unpacked artifact that is running. A
+launcher holds a shared lock (flock) on the directory that its program runs in, until the program ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
 from typing import TYPE_CHECKING
 
 from onebin.cache.store import Cache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ARTIFACTS = "artifacts"
 _NOT_ENTRIES = ("locks", "logs")
-_DIGITS = 32  # of the payload's digest, in the name of an unpacked artifact: <bundle>-<digest>
+_DIGITS = 32  # length of the payload's digest in the name of an unpacked artifact, <bundle>-<digest>
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """What it is: `stages`, `frozen`, ..., or `artifacts`."""
+        """Its kind: `stages`, `frozen`, ..., or `artifacts`."""
         return self.path.parent.name
 
     @property
@@ -43,32 +43,32 @@ class Entry:
 
     @property
     def is_leftover(self) -> bool:
-        """Whether it was never finished, or never quite removed."""
+        """Whether it is incomplete: its creation or its removal did not finish."""
         return self.name.startswith(".") or self.name.endswith(".partial")
 
     @property
     def used(self) -> float:
-        """When it was used last, in seconds since the epoch; 0 if it is gone."""
+        """When it was last used, in seconds since the epoch; 0 if it no longer exists."""
         try:
             return self.path.stat().st_mtime
         except OSError:
             return 0.0
 
     @property
-    def size(self) -> int:  # the contract says what it does
+    def size(self) -> int:  # the docstring is the whole documentation
         """Its size in bytes."""
         return size_of(self.path)
 
-    def answers_to(self, word: str) -> bool:
-        """Tell whether a word means this entry: its kind, its name, or its bundle's."""
+    def matches(self, word: str) -> bool:
+        """Return whether a word selects this entry: it is its kind, its name, or the name of its bundle."""
         bundle = self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
         return word in (self.kind, self.name, bundle)
 
     @contextmanager
     def unused(self) -> Iterator[bool]:
-        """Provide whether nobody uses the entry, and let nobody begin to while the block runs."""
+        """Yield whether the entry is unused, and keep it from being used until the block ends."""
         if self.kind == ARTIFACTS:
-            with _unheld(self.path) as free:
+            with _unlocked(self.path) as free:
                 yield free
             return
         lock = Cache(self.path.parents[1]).lock(self.kind, self.name.split(".", 1)[0], blocking=False)
@@ -83,10 +83,10 @@ class Entry:
             lock.release()
 
     def remove(self) -> bool:
-        """Remove the entry; false if it is in use."""
+        """Remove the entry; returns False if it is in use."""
         with self.unused() as free:
             if free:
-                # Away from its name first, as the launcher does it: nobody must take half of it for the whole.
+                # Rename it first, like the launcher does, so that no process uses it while it is half removed.
                 aside = self.path if self.is_leftover else self.path.with_name(f".{self.name}.old")
                 with suppress(OSError):
                     self.path.replace(aside)
@@ -95,7 +95,7 @@ class Entry:
 
 
 def cache_entries(directory: Path) -> list[Entry]:
-    """Return all that is in a cache, by kind and name, leftovers included."""
+    """Return all entries in a cache, sorted by kind and name, including incomplete ones."""
     if not directory.is_dir():
         return []
     kinds = (path for path in sorted(directory.iterdir()) if path.is_dir() and path.name not in _NOT_ENTRIES)
@@ -110,12 +110,12 @@ def remove_logs(directory: Path) -> None:
     """Remove the logs of freezes."""
     for log in (directory / "logs").glob("*"):
         log.unlink(missing_ok=True)
-    # Lock files stay: they are empty, and removing one that somebody waits for would let two makers in.
+    # Lock files stay. They are empty, and if one were removed while a process waits for it, two could create an entry.
 
 
 @contextmanager
-def _unheld(directory: Path) -> Iterator[bool]:
-    """Provide whether no launcher holds a directory; a draft is held by whoever has its bundle's lock."""
+def _unlocked(directory: Path) -> Iterator[bool]:
+    """Yield whether no launcher holds a directory; the owner of its bundle's lock holds a draft."""
     if sys.platform == "win32":
         yield True  # no launcher for it yet
         return

@@ -1,4 +1,4 @@
-"""Build an artifact: the request, the stages in their order, the events on the way, and receipts of earlier builds."""
+"""Build an artifact: requests, the stages in order, events, results, and receipts of earlier builds."""
 
 import lazy_loader
 

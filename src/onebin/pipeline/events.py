@@ -1,4 +1,4 @@
-"""What a build tells while it runs, as plain data: whoever asked for the build decides where to show it."""
+"""Events of a build, as plain data: the caller decides where to show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StepStarted:
-    """A named step began."""
+    """A named step started."""
 
     step: str
     event: Literal["step-started"] = "step-started"
@@ -23,7 +23,7 @@ class StepStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepFinished:
-    """A step ended well; `outcome` is its result in a few words, `seconds` its duration."""
+    """A step succeeded; `outcome` is its result in a few words, `seconds` its duration."""
 
     step: str
     outcome: str
@@ -33,7 +33,7 @@ class StepFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """Something that the user should know, though the build goes on."""
+    """Something that the user should know, although the build continues."""
 
     text: str
     event: Literal["note"] = "note"
@@ -41,7 +41,7 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Detail:
-    """A line that belongs to the step before."""
+    """A line about the previous step."""
 
     text: str
     event: Literal["detail"] = "detail"
@@ -59,26 +59,26 @@ Event = Annotated[StepStarted | StepFinished | Note | Detail | Output, Field(dis
 
 
 class Events(Protocol):
-    """Takes each event as it happens, in the thread of the build; an exception that it raises ends the build."""
+    """Receives each event when it happens, in the thread of the build; if it raises an exception, the build stops."""
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Receive an event."""
 
 
 def ignore(event: Event) -> None:
-    """Take an event and do nothing."""
+    """Ignore an event."""
 
 
 @dataclass
 class Outcome:
-    """What a step says of its result when it ends."""
+    """The result of a step in words, set before it ends."""
 
     text: str = ""
 
 
 @contextmanager
 def step(events: Events, name: str) -> Iterator[Outcome]:
-    """Tell the beginning of a step and, unless the block raises, its end."""
+    """Emit the start of a step and, unless the block raises, its end."""
     events(StepStarted(step=name))
     outcome, started = Outcome(), time.monotonic()
     yield outcome
@@ -86,5 +86,5 @@ def step(events: Events, name: str) -> Iterator[Outcome]:
 
 
 def output(events: Events) -> Callable[[str], None]:
-    """Return a function that tells each line of a tool's output."""
+    """Return a function that emits each line of a tool's output."""
     return lambda line: events(Output(line=line))

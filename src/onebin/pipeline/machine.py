@@ -1,4 +1,4 @@
-"""Examine this machine: what a build needs of it, or could use."""
+"""Examine this machine: whether it has what a build needs or could use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENOUGH_BYTES = 2_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """One thing that a build needs (or, if not `needed`, could use): whether it is fit, and if not, what to do."""
+    """One thing that a build needs (or, if not `needed`, could use): whether it is usable, and if not, what to do."""
 
     name: str
     ok: bool
@@ -29,12 +29,12 @@ class Examined:
 
 
 def examine(cache_dir: Path) -> tuple[Examined, ...]:
-    """Examine interpreters, uv, binutils, and the disk of a cache; nothing is changed."""
+    """Examine interpreters, uv, binutils and the disk of a cache; changes nothing."""
     return (*_interpreters(), _uv(), *_binutils(), _disk(cache_dir))
 
 
 def _interpreters() -> Iterator[Examined]:
-    """Examine every interpreter that can be found; a build needs one of them."""
+    """Examine every interpreter that is found; a build needs one of them."""
     any_fit = False
     for each in installed():
         remedy = None
@@ -60,7 +60,7 @@ def _uv() -> Examined:
 def _binutils() -> Iterator[Examined]:
     if sys.platform.startswith("linux"):
         objdump = shutil.which("objdump")
-        remedy = None if objdump else "install binutils, with which PyInstaller reads shared libraries"
+        remedy = None if objdump else "install binutils, which PyInstaller needs to read shared libraries"
         found = objdump or "no objdump on PATH"
         yield Examined(name="binutils", ok=objdump is not None, found=found, remedy=remedy)
 
@@ -69,5 +69,5 @@ def _disk(directory: Path) -> Examined:
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     ok = free >= _ENOUGH_BYTES
-    remedy = None if ok else "free some space, or set ONEBIN_CACHE_DIR to a place that has it"
+    remedy = None if ok else "free some space, or set ONEBIN_CACHE_DIR to a directory on another disk"
     return Examined(name="disk", ok=ok, found=f"{free / 1e9:.1f} GB free in {directory}", remedy=remedy)

@@ -1,4 +1,4 @@
-"""What is known of a manifest's plugins before anything is built: wanted, locked, and contributed if it is staged."""
+"""What is known about a manifest's plugins without a build: what they require, what is locked, what they contribute."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class PluginStatus:
     """One row of `[plugins]`: what it asks for, and what the lock and the stage have for it.
 
-    `distribution` and `locked` are None without a lock that fits. `contributes` has names of entry points by their
-    group; it is empty while the lock is not staged.
+    `distribution` and `locked` are None without a lock that matches. `contributes` has names of entry points by group;
+    it is empty if the lock is not staged.
     """
 
     name: str
@@ -35,7 +35,7 @@ class PluginStatus:
 
 
 def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
-    """Return the status of each plugin, in the manifest's order; nothing is resolved or installed."""
+    """Return the status of each plugin, in the order of the manifest; resolves and installs nothing."""
     lock = read(request.manifest, request.workspace)
     versions = {package.name: package.version or "local" for package in lock.packages} if lock else {}
     stage = find(lock, request.workspace.cache, moment=request.moment) if lock else None
@@ -58,7 +58,7 @@ def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
 
 
 def _identity(info: Path) -> tuple[str, Path]:
-    """Return the canonical name of the distribution that a .dist-info directory is of, and the directory."""
+    """Return the canonical name of the distribution of a .dist-info directory, and the directory."""
     return canonicalize_name(info.stem.rpartition("-")[0]), info
 
 

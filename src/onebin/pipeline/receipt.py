@@ -1,9 +1,9 @@
-"""What a finished build leaves behind, so that the same build need not be made twice.
+"""Receipts of finished builds, so that the same build is not done twice.
 
-Enters: a Lock and all else that decides what an artifact is. Leaves: whether the file at the output is that very
-artifact. A receipt is kept in the cache under a key of every input: the manifest with the files that it adds, the lock,
-local projects by content, the interpreter, the toolchain, the launcher, a bundled C library, how it was to be packed
-and proven, and onebin itself.
+Takes a Lock and everything else that determines an artifact, and returns whether the file at the output is exactly that
+artifact. A receipt is in the cache under a key of every input: the manifest and the files that it adds, the lock, the
+content of local projects, the interpreter, the toolchain, the launcher, a bundled C library, the options for packing
+and verifying, and onebin itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FILE = "receipt.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """An artifact that was built and proven before: its facts, and the notices of that build."""
+    """An artifact that was built and verified before: its facts, and the notices of that build."""
 
     file: Path
     facts: Facts
@@ -52,7 +52,7 @@ class Receipt:
 
 
 def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
-    """Return the digest of every input of a build; raises OSError. `libc` is the C library that is to be carried."""
+    """Return the digest of every input of a build; raises OSError. `libc` is the C library to bundle, if any."""
     manifest = request.manifest
     data = {
         place: sha256_of_tree(manifest.directory / path)
@@ -66,7 +66,7 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
 
 
 def find(key: str, output: Path, cache: Cache) -> Receipt | None:
-    """Return the receipt of a build if the file at its output is what that build made, to the last byte."""
+    """Return the receipt of a build if the file at its output is, byte for byte, what that build created."""
     entry = cache.find(KIND, key)
     try:
         noted = json.loads((entry / _FILE).read_text("utf-8")) if entry else None
@@ -74,11 +74,11 @@ def find(key: str, output: Path, cache: Cache) -> Receipt | None:
             return None
         return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
     except (OSError, ValueError, KeyError, TypeError, ArtifactError):
-        return None  # a receipt that cannot be read is none
+        return None  # a receipt that cannot be read does not count
 
 
-def leave(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:
-    """Note that a build made the file at its output; raises OSError. A folder gets no receipt."""
+def write(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:
+    """Record that a build created the file at its output; raises OSError. A folder gets no receipt."""
     if not output.is_file():
         return
     text = json.dumps({"sha256": sha256_of_file(output), "notices": list(notices)})
@@ -89,6 +89,6 @@ def leave(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:
 
 @functools.cache
 def _own_digest() -> str:
-    """Return the digest of onebin: a version alone would not tell apart two states of a checkout."""
+    """Return the digest of onebin itself; its version is the same for different states of a checkout."""
     parts = (Path(str(files("onebin"))), runtime_dir(), templates_dir())
     return sha256_of([__version__, *(sha256_of_tree(part) for part in parts)])

@@ -1,4 +1,4 @@
-"""The recipe: each stage takes what the earlier ones made, and a bundle that was not checked cannot be frozen."""
+"""The order of the stages: each takes what the earlier ones returned, so a bundle is not frozen without a check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False) -> PlanResult:
     """Lock, stage, survey and check a bundle: everything that can be known before the freeze.
 
-    With `types`, mypy checks the plugins against their contracts, too. Raises OnebinError; PlanError has all findings.
+    With `types`, mypy also checks the plugins against their contracts. Raises OnebinError; PlanError has all findings.
     """
     planned = _planned(request, _locked(request, events), events)
     notices = planned.notices
@@ -46,7 +46,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
             typed = check_types(planned, request.workspace.cache)
             symbols, contracts = count(typed.checked, "symbol"), count(len(planned.contracts), "contract")
             outcome.text = f"{symbols} for {contracts}"
-        _tell(events, typed.notices)
+        _emit_notices(events, typed.notices)
         notices += typed.notices
     facts = describe(planned)
     return PlanResult(
@@ -61,15 +61,15 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
 
 def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:
-    """Resolve the manifest and write the lock if it does not fit; raises OnebinError.
+    """Resolve the manifest, and write the lock if it does not match; raises OnebinError.
 
-    `upgrade` names packages that may move to newer versions; None means all.
+    `upgrade` names packages that may get newer versions; None means all.
     """
     with step(events, "lock") as outcome:
         locked = _resolved(request, upgrade=upgrade)
         packages = count(len(locked.packages), "package")
         outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
-    for change in locked.changes or ("nothing changed",):
+    for change in locked.changes or ("no changes",):
         events(Detail(text=change))
     return LockResult(
         file=locked.file,
@@ -101,16 +101,19 @@ def generate(request: BuildRequest, directory: Path, events: Events = ignore) ->
 
 
 def prepare_run(request: BuildRequest, events: Events = ignore) -> tuple[str, ...]:
-    """Return the command that runs the host unfrozen in its stage, with the artifact's registry; raises OnebinError."""
+    """Return the command that runs the host in its stage, without freezing it, with the artifact's registry.
+
+    Raises OnebinError.
+    """
     planned, _, source = _generated(_planned(request, _locked(request, events), events), request, events)
     with os_errors(FreezeError, "write the generated source to", request.workspace.cache_dir):
         return tuple(staged_command(source, planned, request.workspace.cache))
 
 
 def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
-    """Build the artifact, verify it unless the request says otherwise, and publish it; raises OnebinError.
+    """Build the artifact, verify it unless the request disables that, and publish it; raises OnebinError.
 
-    If the file at the output is what this very request made before, nothing is built.
+    If the file at the output is the result of an earlier build of the same request, nothing is built.
     """
     manifest = request.manifest
     file = request.workspace.output_file(manifest.bundle.name)
@@ -122,13 +125,13 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         key = receipt.receipt_key(request, locked, libc)
     before = receipt.find(key, file, request.workspace.cache)
     if before is not None:
-        _tell(events, before.notices)
+        _emit_notices(events, before.notices)
         events(Detail(text=f"{display(file)} is up to date"))
         return _result(request, file, before.facts, before.notices, is_new=False)
     planned = _planned(request, locked, events, libc=libc, findings=findings)
     facts = _built(planned, request, file, events)
-    with os_errors(PackError, "keep a receipt in", request.workspace.cache_dir):
-        receipt.leave(key, file, planned.notices, request.workspace.cache)
+    with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
+        receipt.write(key, file, planned.notices, request.workspace.cache)
     return _result(request, file, facts, planned.notices, is_new=True)
 
 
@@ -159,7 +162,7 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) ->
 
 
 def _libc(request: BuildRequest, locked: Lock, findings: Findings) -> Libc | None:
-    """Return the C library that the artifact is to carry, if any; that there is none becomes a finding."""
+    """Return the C library to bundle, if any; if it does not exist, that becomes a finding."""
     if request.manifest.freeze.libc == "bundled":
         try:
             return libc_of(locked.interpreter)
@@ -176,7 +179,7 @@ def _planned(
     libc: Libc | None = None,
     findings: Findings | None = None,
 ) -> Plan:
-    """Stage, survey and check a lock; `libc` and `findings` are what `bundle` knows already."""
+    """Stage, survey and check a lock; `libc` and `findings` are what `bundle` already knows."""
     manifest, cache = request.manifest, request.workspace.cache
     if findings is None:
         findings = Findings()
@@ -195,11 +198,11 @@ def _planned(
         points = sum(len(plugin.entry_points) for plugin in planned.plugins)
         plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
-    _tell(events, planned.notices)
+    _emit_notices(events, planned.notices)
     return planned
 
 
-def _tell(events: Events, notices: tuple[str, ...]) -> None:
+def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
     for notice in notices:
         events(Note(text=notice))
 
@@ -216,7 +219,7 @@ def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Pl
 
 
 def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> Facts:
-    """Generate, freeze, pack, verify and publish; return what is on the artifact's card."""
+    """Generate, freeze, pack, verify and publish; returns the facts on the artifact's card."""
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = None

@@ -11,7 +11,7 @@ from onebin.python import INDEXES, PackageSource
 from onebin.system import sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace
 
-# These say where and with what means to build, and not what: they are not part of a request's identity.
+# These options determine where and how to build, not what, so they are not part of a request's identity.
 _MEANS = frozenset({"manifest", "workspace", "source", "locked", "python"})
 
 
@@ -19,11 +19,11 @@ _MEANS = frozenset({"manifest", "workspace", "source", "locked", "python"})
 class BuildRequest:
     """Which bundle to build, and how.
 
-    `source` is where packages come from. `locked` never writes the lock. `python` is an interpreter to freeze in place
-    of the manifest's. `full_probe` compares every module and data file of host and plugins, and not only what loads.
-    `release` takes the time to make the file small. `verify` runs the artifact before it is published, and so do
-    `commands`, checks beside those of the manifest. `moment` stands for "now" (seconds since 1970); the default is
-    SOURCE_DATE_EPOCH, or one fixed moment.
+    `source` is where packages come from. With `locked`, the lock is never written. `python` is an interpreter to freeze
+    instead of the manifest's. `full_probe` compares every module and data file of host and plugins, not only what is
+    loaded. `release` makes the file as small as possible, which takes longer. `verify` runs the artifact before it is
+    published, together with `commands`, additional checks to those of the manifest. `moment` is the current time for
+    the build, in seconds since 1970; the default is SOURCE_DATE_EPOCH, or else a fixed time.
     """
 
     manifest: Manifest
@@ -41,7 +41,7 @@ class BuildRequest:
     def load(cls, manifest: Path = Path(), *, output: Path | None = None, **options: Any) -> BuildRequest:
         """Return the request for a manifest file, or for the bundle.toml in a folder; raises ManifestError.
 
-        `output` is where the artifact goes, by default dist/NAME beside the manifest. `options` are other fields.
+        `output` is where to write the artifact, by default dist/NAME next to the manifest. `options` are other fields.
         """
         workspace = Workspace.at(manifest, output=output)
         loaded = Manifest.load(workspace.manifest_file, cache=workspace.cache)
@@ -49,11 +49,11 @@ class BuildRequest:
 
     @property
     def all_commands(self) -> tuple[str, ...]:
-        """The checks to run with staged host and artifact: those of the manifest, then those of the request."""
+        """The checks to run with both the staged host and the artifact: first the manifest's, then the request's."""
         return (*self.manifest.verify.commands, *self.commands) if self.verify else ()
 
     @property
     def identity(self) -> str:
-        """The digest of every option that decides what is built; the manifest and all that it names are not in it."""
+        """The digest of every option that determines what is built, without the manifest and the files it names."""
         chosen = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _MEANS}
         return sha256_of({name: to_json(value) for name, value in chosen.items()})

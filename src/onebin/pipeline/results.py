@@ -1,4 +1,4 @@
-"""What came of a request, as plain data that can be stored or sent to another machine."""
+"""The results of requests, as plain data that can be stored or sent to another machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types o
 class PlanResult:
     """A bundle that passed every check before the freeze.
 
-    `plugins` are in the order of registration; `precedences` and `graph` (lines for people) say what decided on it.
+    `plugins` are in the order of registration; `precedences` and `graph` (lines to print) say how it was determined.
     """
 
     name: str
@@ -27,9 +27,9 @@ class PlanResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LockResult:
-    """A lock that fits its manifest: its file, the SHA-256 of that, its packages, and what this run changed.
+    """A lock that matches its manifest: its file and that file's SHA-256, its packages, and what this run changed.
 
-    A local project has no version; `changes` are lines for people.
+    A local project has no version; `changes` are lines to print.
     """
 
     file: Path
@@ -40,7 +40,7 @@ class LockResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """A published artifact and the facts on its card; `is_new` is false if it was there and up to date."""
+    """A published artifact and the facts on its card; `is_new` is False if it existed and was up to date."""
 
     file: Path
     facts: Facts

@@ -1,4 +1,4 @@
-"""From an artifact back: build the same bytes again, or recover its manifest and lock."""
+"""From an artifact back to its source: rebuild the same bytes, or recover its manifest and lock."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
 """Recover a bundle's folder from the card of its artifact.
 
-Enters: the facts on a card. Leaves: manifest and lock in a folder. Local projects and data files are not on a card, so
-it is said which of them have to be put where. Refuses: to replace a file that is there.
+Takes the facts on a card, and writes the manifest and the lock into a folder. Local projects and data files are not on
+a card, so the result lists which of them to put where. Raises OnebinError instead of replacing an existing file.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-_ANEW = "fetch the file anew, or build it anew"
+_HINT = "download the file again, or build it again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalPath:
-    """A path of the manifest (or of the lock alone) that starts in its folder, and what is expected there.
+    """A path of the manifest (or only of the lock), relative to its folder, and what is expected there.
 
-    `package` is the name of the locked package that was built from it, if there is one, and `locked_as` the path
-    under which the lock has it.
+    `package` is the name of the locked package that was built from it, if any, and `locked_as` is its path in the lock.
     """
 
     what: str
@@ -41,13 +40,13 @@ class LocalPath:
 
     @property
     def fits(self) -> bool:
-        """Whether manifest and lock mean the same place, wherever their folder is."""
+        """Whether manifest and lock refer to the same location, wherever their folder is."""
         return self.locked_as is None or os.path.normpath(self.locked_as) == os.path.normpath(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
-    """A folder with manifest and lock, what has to be put into it, and what else the card says."""
+    """A folder with a manifest and a lock, what is still missing in it, and what else is on the card."""
 
     manifest_file: Path
     lock_file: Path
@@ -56,28 +55,28 @@ class Recovered:
 
     @property
     def missing(self) -> tuple[LocalPath, ...]:
-        """What is not there yet."""
+        """The local paths that do not exist yet."""
         return tuple(each for each in self.local if not is_there(self.manifest_file.parent / each.path))
 
 
 def recover(file: Path, directory: Path | None = None) -> Recovered:
-    """Write manifest and lock of an artifact into a folder, by default NAME.bundle; the artifact is not run.
+    """Write the manifest and lock of an artifact into a folder, by default NAME.bundle; the artifact is not run.
 
-    Nothing is replaced. Raises ArtifactError, and OnebinError if manifest or lock is there already.
+    Existing files are not replaced. Raises ArtifactError, and OnebinError if the manifest or the lock already exists.
     """
     facts = card.check(card.located(file.absolute()))
     return recover_facts(facts, directory or Path(f"{facts['bundle']['name']}.bundle"))
 
 
 def recover_facts(facts: Facts, directory: Path) -> Recovered:
-    """Write manifest and lock of an artifact into a folder; raises OnebinError if one of them is there already."""
+    """Write the manifest and lock of an artifact into a folder; raises OnebinError if one of them already exists."""
     workspace = Workspace.at(absolute(directory) / MANIFEST_NAME)
     lock = workspace.lock_file(facts["bundle"]["name"])
     files = {workspace.manifest_file: facts["manifest"]["text"], lock: lock_text(facts)}
     manifest = Manifest.parse(facts["manifest"]["text"], file=workspace.manifest_file)
     for file in files:
         if is_there(file):
-            raise OnebinError(f"{display(file)} is there already, and stays as it is", "choose another folder with -o")
+            raise OnebinError(f"{display(file)} already exists, and is not replaced", "choose another folder with -o")
     for file, text in files.items():
         with os_errors(OnebinError, "write", file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,23 +87,23 @@ def recover_facts(facts: Facts, directory: Path) -> Recovered:
 
 
 def lock_text(facts: Facts) -> str:
-    """Return the lock on a card; raises ArtifactError if it is not the one that the card means."""
+    """Return the lock on a card; raises ArtifactError if it does not match the card's digest of it."""
     text = facts["lock"]["text"]
     if hashlib.sha256(text.encode()).hexdigest() != facts["lock"]["sha256"]:
-        raise ArtifactError("the lock on the card does not have the digest beside it", _ANEW)
+        raise ArtifactError("hash mismatch: the lock on the card does not have the digest on the card", _HINT)
     return text
 
 
 def lock_data(facts: Facts) -> Mapping[str, Any]:
-    """Return the data of the lock on a card; raises ArtifactError if it is not of the form that this onebin writes."""
+    """Return the data of the lock on a card; raises ArtifactError if it is not in this onebin's format."""
     data = locks.parse(lock_text(facts))
     if data is locks.INVALID:
-        raise ArtifactError("the lock on the card is not of the form that this onebin writes", _ANEW)
+        raise ArtifactError("the lock on the card is not in the format of this version of onebin", _HINT)
     return data
 
 
 def local_paths(manifest: Manifest, facts: Facts) -> Iterator[LocalPath]:
-    """Yield what the manifest and the lock of an artifact want to find on the disk."""
+    """Yield the local paths that the manifest and the lock of an artifact refer to."""
     lock = lock_data(facts)
     own = lock["tool"]["onebin"]
     locked = {package["name"]: path for package in lock["packages"] if (path := _path(package)) is not None}
@@ -113,7 +112,7 @@ def local_paths(manifest: Manifest, facts: Facts) -> Iterator[LocalPath]:
     for row in manifest.plugins:
         if row.path is not None:
             yield _project(f"plugin {row.name}", row.path, own["plugins"].get(row.name, ""), locked)
-    for package, path in locked.items():  # what a local project itself asks for by a path
+    for package, path in locked.items():  # path dependencies of local projects
         yield LocalPath(what=f"package {package}", path=path, locked_as=path)
     for place, path in manifest.freeze.data.items():
         yield LocalPath(what=f"data for {place}", path=str(path))

@@ -1,8 +1,8 @@
-"""Build an artifact again from what is on its card, and compare: the same lock makes the same bytes.
+"""Rebuild an artifact from its card and compare the bytes: the same lock gives the same bytes.
 
-Enters: an artifact's file and facts, and the folder from which its manifest's relative paths start. Leaves: whether the
-bytes are the same; if not, what of this machine is not as on the card, and every file that differs. The artifact is not
-run. Nothing that an earlier build left in the cache is taken.
+Takes an artifact's file and facts, and the folder where its manifest's relative paths start. Raises VerifyError if the
+bytes differ, with what is different on this machine and with every file that differs. The artifact is not run. Nothing
+that an earlier build left in the cache is used.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ def reproduce(
     key: Path | None = None,
     lock: Path | None = None,
 ) -> Verified:
-    """Build an artifact again from its manifest and lock, and compare the bytes; it is not run.
+    """Rebuild an artifact from its manifest and lock, and compare the bytes; it is not run.
 
-    `sources` is the folder from which the manifest's relative paths start; `key` and `lock` are as for `verify`. Raises
+    `sources` is the folder where the manifest's relative paths start; `key` and `lock` are as for `verify`. Raises
     VerifyError with each difference.
     """
     origin = check_origin(file, key=key, lock=lock)
     _reproduce(origin.file, origin.facts, sources, events)
     return Verified(
         file=origin.file,
-        summary="the same bytes when it is built again",
+        summary="the same bytes after a rebuild",
         signed_by=origin.signed_by,
         lock_sha256=origin.facts["lock"]["sha256"],
     )
@@ -78,20 +78,20 @@ def _reproduce(file: Path, facts: Facts, sources: Path, events: Events) -> None:
 
 def _check_sources(local: Iterable[LocalPath], sources: Path) -> None:
     findings = [
-        Finding(each.what, f"there is nothing at {display(sources / each.path)}")
+        Finding(each.what, f"{display(sources / each.path)} does not exist")
         for each in local
         if not is_there(sources / each.path)
     ]
     if findings:
-        hint = "name the folder of its manifest with --sources: what is local is not in the file"
+        hint = "give the folder of its manifest with --sources: local sources are not in the file"
         findings[-1] = replace(findings[-1], hint=hint)
-        raise VerifyError("the file cannot be built again: local sources are missing", findings)
+        raise VerifyError("cannot rebuild the file: local sources are missing", findings)
 
 
 def _interpreter(manifest: Manifest, facts: Facts) -> Interpreter:
-    """Return the interpreter of the version on the card, else the one that the manifest means; raises InterpreterError.
+    """Return the interpreter with the version on the card, else the one of the manifest; raises InterpreterError.
 
-    Of another feature version, or of another platform, it would not fit the lock.
+    It must have the feature version and the platform of the card, or it would not match the lock.
     """
     wanted, version = manifest.bundle.python, facts["interpreter"]["version"]
     found = None
@@ -105,8 +105,8 @@ def _interpreter(manifest: Manifest, facts: Facts) -> Interpreter:
     minor = version.rpartition(".")[0]
     if found is None or (found.minor, found.platform) != (minor, facts["interpreter"]["platform"]):
         raise InterpreterError(
-            f"the file was built with CPython {version} for {facts['interpreter']['platform']}, which is not here",
-            f"install it (uv python install {version}), on such a machine",
+            f"the file was built with CPython {version} for {facts['interpreter']['platform']}, which was not found",
+            f"install it (uv python install {version}), on a machine of that platform",
         )
     return found
 
@@ -116,10 +116,10 @@ def _check_lock(manifest: Manifest, facts: Facts, python: Interpreter, sources: 
     if reasons:
         where = display(sources)
         raise VerifyError(
-            "the file cannot be built again: its lock does not fit the local sources",
+            "cannot rebuild the file: its lock does not match the local sources",
             [
                 *(Finding(where, reason) for reason in reasons[:-1]),
-                Finding(where, reasons[-1], "fetch the sources as they were, or name their folder with --sources"),
+                Finding(where, reasons[-1], "get the original sources, or give their folder with --sources"),
             ],
         )
 
@@ -127,14 +127,14 @@ def _check_lock(manifest: Manifest, facts: Facts, python: Interpreter, sources: 
 def _build(
     facts: Facts, local: Sequence[LocalPath], sources: Path, python: Interpreter, directory: Path, events: Events
 ) -> Path:
-    """Lay the bundle's folder out below `directory`, build it there with a cache of its own, and return the file."""
+    """Create the bundle's folder below `directory`, build it there with a separate cache, and return the file."""
     place = _place(local, directory)
     workspace = replace(Workspace.at(place / MANIFEST_NAME), cache_dir=directory / "cache", output=directory / "output")
     with os_errors(OnebinError, "copy the local sources to", place):
         for path, source in _copies(local, sources).items():
             _copy(source, place / path)
         for file in (workspace.manifest_file, workspace.lock_file(facts["bundle"]["name"])):
-            file.unlink(missing_ok=True)  # of a project that is the bundle's own folder
+            file.unlink(missing_ok=True)  # if a project is the bundle's own folder
     manifest = Manifest.load(recover_facts(facts, place).manifest_file)
     request = BuildRequest(
         manifest=manifest,
@@ -150,7 +150,7 @@ def _build(
 
 
 def _copies(local: Iterable[LocalPath], sources: Path) -> dict[str, Path]:
-    """Return what is to lie where, relative to the bundle's folder, so that manifest and lock both find it."""
+    """Return what to copy where, relative to the bundle's folder, so that both manifest and lock find it."""
     copies = {}
     for each in local:
         for path in (each.path, each.locked_as or each.path):
@@ -160,7 +160,7 @@ def _copies(local: Iterable[LocalPath], sources: Path) -> dict[str, Path]:
 
 
 def _place(local: Sequence[LocalPath], directory: Path) -> Path:
-    """Return a folder that is deep enough below `directory` for every path that leads out of the bundle's folder."""
+    """Return a folder deep enough below `directory` for every path that leads out of the bundle's folder."""
     paths = [os.path.normpath(path) for each in local for path in (each.path, each.locked_as or each.path)]
     depth = max((Path(path).parts.count("..") for path in paths), default=0)
     return directory.joinpath("sources", *["folder"] * depth, "bundle")
@@ -175,40 +175,40 @@ def _copy(source: Path, place: Path) -> None:
 
 
 def _compare(file: Path, facts: Facts, made: Path) -> None:
-    """Raise VerifyError with what differs between two artifacts, unless they have the same bytes."""
+    """Raise VerifyError with the differences between two artifacts, unless they have the same bytes."""
     with os_errors(OnebinError, "read", file):
         if sha256_of_file(file) == sha256_of_file(made):
             return
     here = card.read(made)
     findings = [*circumstances(facts, here), *differences(facts, here)]
-    raise VerifyError(f"{display(file)} is not what its lock and these sources make here", findings)
+    raise VerifyError(f"{display(file)} differs from a rebuild of its lock and these sources", findings)
 
 
 def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
-    """Yield what is not as it was when the file was built, so that a difference is no wonder."""
+    """Yield what is different from when the file was built, and may explain a difference."""
     if facts["onebin"] != here["onebin"]:
-        yield Finding("onebin", f"{facts['onebin']} built it, and this is {here['onebin']}", "use that version")
+        yield Finding("onebin", f"it was built by {facts['onebin']}, but this is {here['onebin']}", "use that version")
     then, now = (each["interpreter"]["version"] for each in (facts, here))
     if then != now:
-        yield Finding("interpreter", f"it has Python {then}, and here is {now}", f"uv python install {then}")
+        yield Finding("interpreter", f"it has Python {then}, but this is {now}", f"uv python install {then}")
     if Version(then) < _MARSHALS_SETS_IN_ORDER:
-        hint = "freeze a newer Python, or see whether only modules with such sets differ"
+        hint = "freeze a newer Python, or check whether only modules with such sets differ"
         yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
     if facts["toolchain"] != here["toolchain"]:
-        yield Finding("toolchain", "what froze it is not what its lock pins", "do not trust the file")
+        yield Finding("toolchain", "it was not frozen by the toolchain that its lock pins", "do not trust the file")
     tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
     for tool in facts["build"]["tools"]:
         if (version := tools.get(tool["name"])) != tool["version"]:
             hint = f"pip install {tool['name']}=={tool['version']}"
-            yield Finding(tool["name"], f"{tool['version']} wrote a part of it, and this is {version}", hint)
+            yield Finding(tool["name"], f"{tool['version']} wrote a part of it, but this is {version}", hint)
     moments = facts["build"]["moment"], here["build"]["moment"]
     if moments[0] != moments[1]:
         hint = f"unset {VARIABLE}" if moments[0] == DEFAULT else f"set {VARIABLE}={moments[0]}"
-        yield Finding(VARIABLE, f"it was {moments[0]}, and is {moments[1]} here", hint)
+        yield Finding(VARIABLE, f"it was {moments[0]}, but is {moments[1]} here", hint)
 
 
 def differences(facts: Facts, here: Facts) -> Iterator[Finding]:
-    """Yield each file and module that differs, with its owner; if none does, what the cards say."""
+    """Yield each file and module that differs, with its owner; if none does, the differences between the cards."""
     rows = card.changed_files(facts, here)
     yield from map(_change, rows[:_SHOWN])
     if len(rows) > _SHOWN:
@@ -217,14 +217,12 @@ def differences(facts: Facts, here: Facts) -> Iterator[Finding]:
         yield Finding(f"and {len(rows) - _SHOWN} more", more)
     others = [key for key in sorted(facts) if facts.get(key) != here.get(key)] if not rows else []
     for key in others:
-        yield Finding("card", f"it has another {key!r}")
+        yield Finding("card", f"its {key!r} differs")
     if not rows and not others:
-        yield Finding("payload", "every file is the same, and yet the bytes differ", "was zstandard built otherwise?")
+        yield Finding("payload", "every file is the same, but the bytes differ", "is it another build of zstandard?")
 
 
 def _change(row: FileChange) -> Finding:
-    how = (
-        "only in what was built here" if row["old"] is None else "only in the file" if row["new"] is None else "differs"
-    )
+    how = "only in the rebuild" if row["old"] is None else "only in the file" if row["new"] is None else "differs"
     name = row["name"] if row["kind"] == "file" else f"module {row['name']}"
     return Finding(name, f"{how} (of {row['owner']})")

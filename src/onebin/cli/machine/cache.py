@@ -59,10 +59,10 @@ def clean_cache(what: tuple[str, ...]) -> None:
     with os_errors(OnebinError, "clean", directory):
         found = onebin.cache_entries(directory)
         for word in what:
-            if not (directory / word).is_dir() and not any(entry.answers_to(word) for entry in found):
+            if not (directory / word).is_dir() and not any(entry.matches(word) for entry in found):
                 raise OnebinError(f"nothing in {directory} is called {word!r}", "see `onebin cache list`")
         for entry in found:
-            if what and not any(map(entry.answers_to, what)):
+            if what and not any(map(entry.matches, what)):
                 continue
             size = entry.size
             if entry.remove():
