@@ -1,4 +1,4 @@
-"""Decide what is collected, and generate the source that is frozen."""
+"""Decide what is collected, and generate the source to freeze."""
 
 import lazy_loader
 

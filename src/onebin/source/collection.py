@@ -21,7 +21,7 @@ METADATA_FOLDER = "onebin_metadata"
 
 
 def declared_modules(plan: Plan) -> list[str]:
-    """Return the modules that must be in the artifact: those of host and plugins, and what the manifest includes."""
+    """Return the modules that must be in the artifact: those of host and plugins, and those the manifest includes."""
     survey = plan.survey
     whole = [plan.host.name, *(plugin.distribution for plugin in plan.plugins)]
     wanted = {module for name in whole for module in survey.distributions[name].modules}
@@ -33,7 +33,7 @@ def declared_modules(plan: Plan) -> list[str]:
 
 
 def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
-    """Return what build.json says about what to collect and what to leave out."""
+    """Return the part of build.json about what to collect and what to leave out."""
     survey = plan.survey
     distributions = survey.distributions.values()
     excluded = plan.manifest.freeze.exclude
@@ -63,10 +63,10 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
 
 
 def _found_at_run_time(plan: Plan) -> Iterator[str]:
-    """Yield the modules that no import statement names: imported by computed name, plugged in, compiled, run by `-m`.
+    """Yield modules that no import statement names: imported by computed name, plugged in, compiled, or run with `-m`.
 
-    Who imports by computed names may be handed the name of any module, by a user's settings or by another
-    distribution; so then all that is locked must be there.
+    If a distribution imports by computed names, a user's settings or another distribution may give it the name of any
+    module. Then everything that is locked must be included.
     """
     distributions = list(plan.survey.distributions.values())
     hosts = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
@@ -92,10 +92,10 @@ def _found_at_run_time(plan: Plan) -> Iterator[str]:
 
 
 def _unreached(plan: Plan) -> Iterator[str]:
-    """Yield what only other parts of the standard library would use, and do without.
+    """Yield modules that only other parts of the standard library use, and only optionally.
 
-    Its `hashlib` has all hashes that are always there in other modules; OpenSSL's are for those who ask for more. Its
-    `help` needs pydoc, and with that a web server, in programs that call it.
+    `hashlib` gets the hashes that are always available from other modules; OpenSSL's are for programs that need more.
+    `help` needs pydoc, and with it a web server, in programs that call it.
     """
     distributions = plan.survey.distributions.values()
     by_name = any(each.behaviour.imports_by_name or each.behaviour.runs_foreign_code for each in distributions)
@@ -103,7 +103,7 @@ def _unreached(plan: Plan) -> Iterator[str]:
         return
     if not any(map(plan.survey.importing, ("hashlib", "hmac", "ssl", "_hashlib"))):
         yield "_hashlib"
-    helpers = ("pydoc", "pdb", "doctest", "cgitb", "xmlrpc")  # all of the library that imports pydoc
+    helpers = ("pydoc", "pdb", "doctest", "cgitb", "xmlrpc")  # everything in the library that imports pydoc
     if not any(map(plan.survey.importing, helpers)) and not any(each.words.calls_help for each in distributions):
         yield "pydoc"
 
@@ -117,25 +117,25 @@ def _sources(distribution: Distribution, excluded: Sequence[str]) -> Iterator[li
 
 
 def _on_disk(plan: Plan) -> Iterator[Distribution]:
-    """Yield the distributions whose modules lie as files in the artifact, source beside bytecode.
+    """Yield the distributions whose modules are files in the artifact, with source and bytecode.
 
-    Host and plugins do: hosts scan folders for plugins, read sources, and show them in tracebacks. So do
-    dependencies that may look at their own files, portions of namespace packages, and what the manifest names. All
-    others go into the archive.
+    Those of host and plugins are: hosts search folders for plugins, read sources, and show them in tracebacks. So are
+    those of dependencies that may look at their own files, portions of namespace packages, and what the manifest
+    names. All others go into the archive.
     """
     survey = plan.survey
     owners = {owner.name for name in plan.manifest.freeze.keep_source if (owner := survey.of_module(name))}
     owners |= {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     for each in survey.distributions.values():
-        # The runtime is frozen from the generated source; the host's own copy would be a second one.
+        # The runtime is frozen from the generated source; the host's own copy would be a duplicate.
         if each.name != RUNTIME and (each.name in owners or each.behaviour.reads_itself or each.is_part_of_namespace):
             yield each
 
 
 def _data(plan: Plan) -> Iterator[tuple[str, list[str]]]:
-    """Yield each distribution with its data files: all of host and plugins, of others no stubs and headers.
+    """Yield each distribution with its data files: all files of host and plugins, of others all but stubs and headers.
 
-    Unless anything in the bundle reads stubs: whose, only a run can tell.
+    Stubs are included if anything in the bundle reads stubs, because only a run can show which ones.
     """
     names = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     stubs_are_read = any(each.words.reads_stubs for each in plan.survey.distributions.values())
@@ -152,14 +152,14 @@ def _metadata(distribution: Distribution) -> Iterator[list[str]]:
 
 
 def _library_sources(plan: Plan) -> Iterator[list[str]]:
-    """Yield the standard library's source files if anybody may look for the source of any module: linters do."""
+    """Yield the standard library's source files if the source of any module may be read, for example by a linter."""
     if any(each.behaviour.reads_others for each in plan.survey.distributions.values()):
         sources = plan.interpreter.library_sources
         yield from ([place, str(file)] for place, file in sources.items())
 
 
 def _own_data(plan: Plan) -> Iterator[list[str]]:
-    """Yield the data files that the manifest adds: a file, or all files below a folder."""
+    """Yield the data files that the manifest adds: a single file, or all files below a folder."""
     manifest = plan.manifest
     for place, source in manifest.freeze.data.items():
         path = manifest.directory / source

@@ -1,6 +1,6 @@
-"""What a bundle is made of: the same facts for its card and for the program itself.
+"""The facts about a bundle, both for its card and for the program itself.
 
-Nothing here differs between two builds of one manifest and lock.
+They are the same for every build of one manifest and lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe(plan: Plan) -> Description:
-    """Return the facts about a plan, under the names that `onebin inspect --json` has."""
+    """Return the facts about a plan, with the same names as in `onebin inspect --json`."""
     survey, lock = plan.survey, plan.lock
     return {
         "name": plan.manifest.bundle.name,

@@ -1,4 +1,4 @@
-"""What the registry states for a type checker: each symbol of a plugin in the place that its contract gives it."""
+"""What the registry declares for a type checker: each symbol of a plugin, assigned to the type in its contract."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """One symbol of a plugin and the contract that it is to fit, as the registry states it for a type checker.
+    """One symbol of a plugin and the contract that it must fit, as the registry declares it for a type checker.
 
-    `contract` and `symbol` are expressions below the modules `contract_module` and `module`.
+    `contract` and `symbol` are expressions relative to the modules `contract_module` and `module`.
     """
 
     plugin: str
@@ -33,12 +33,12 @@ class Fit:
 
     @property
     def is_checkable(self) -> bool:
-        """Whether all its names can stand in a source."""
+        """Whether all of its names can be written in Python source."""
         return all(map(importable, (self.module, self.symbol, self.contract_module, self.contract, *self.members)))
 
 
 def fits_of(plan: Plan) -> Iterator[Fit]:
-    """Yield what plugins have in groups with a contract, in the plugins' order."""
+    """Yield the symbols of plugins in groups with a contract, in the plugins' order."""
     for plugin in plan.plugins:
         for point in plugin.entry_points:
             if point.group in plan.contracts:

@@ -1,4 +1,4 @@
-"""What the registry declares about plugins that run in a process of their own."""
+"""What the registry declares about plugins that run in their own process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ DEFAULT_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class IsolatedPlugin:
-    """An isolated plugin as the registry declares it; `timeout` is how many seconds one call may take.
+    """An isolated plugin as the registry declares it; `timeout` limits one call, in seconds.
 
-    `roots` are its modules that no other of its modules contains, `symbols` (value, contract, provides) rows.
+    `roots` are those of its modules that are not inside another of its modules; `symbols` are rows of value, contract
+    and `provides`.
     """
 
     title: str
@@ -30,7 +31,7 @@ class IsolatedPlugin:
 
 
 def isolated(plan: Plan) -> Iterator[IsolatedPlugin]:
-    """Yield the isolated plugins of a plan, in their order."""
+    """Yield the isolated plugins of a plan, in order."""
     rows = isolated_rows(plan.manifest)
     for plugin in plan.plugins:
         if plugin.name in rows:

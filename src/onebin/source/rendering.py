@@ -1,7 +1,7 @@
-"""Generate the source that is frozen: the registry of the plugins, the metadata index, the entry, and build.json.
+"""Generate the source to freeze: the registry of the plugins, the metadata index, the entry, and build.json.
 
-Enters: a Plan. Leaves: a Source, all files as text. Nothing that comes from a manifest or a package can become code:
-every literal goes through `repr`, and a name stands in an import statement only if it is a dotted identifier.
+Takes a Plan and returns a Source with all files as text. Nothing from a manifest or a package can become code: every
+literal goes through `repr`, and a name is only used in an import statement if it is a dotted identifier.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REGISTRY = "onebin_registry.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The generated files by name, and the digest of them all."""
+    """The generated files by name, and the digest of all of them."""
 
     name: str
     files: Mapping[str, str]
@@ -67,7 +67,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
 
 
 def render_registry(plan: Plan) -> str:
-    """Return the registry alone: the module that imports every plugin, and that a type checker can judge."""
+    """Return only the registry: the module that imports every plugin, and that a type checker can check."""
     fits = [fit for fit in fits_of(plan) if fit.is_checkable]
     return render_python(
         "registry.py.j2",
@@ -87,7 +87,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 
 def _build(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
-    """Return what to freeze and how, as the driver reads it (`onebin.freeze.driver.spec.Wanted`)."""
+    """Return what to freeze and how, for the driver (see `onebin.freeze.driver.spec.Wanted`)."""
     return {
         "generated": f"by onebin {__version__} from the lock sha256:{plan.lock.digest}: do not edit",
         "name": plan.manifest.bundle.name,
@@ -122,7 +122,7 @@ def _row(plan: Plan, plugin: PlannedPlugin, function: str) -> dict[str, Any]:
 
 
 def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
-    """Yield what else extends a group that the host looks up: the host itself, then its dependencies."""
+    """Yield what else extends a group that the host looks up: first the host itself, then its dependencies."""
     rows = {plugin.distribution for plugin in plan.plugins}
     groups = {point.group for plugin in plan.plugins for point in plugin.entry_points}
     groups |= {*plan.manifest.extension_points, *(point.group for point in plan.host.plugs)}
@@ -158,6 +158,6 @@ def _start_lines(plan: Plan) -> list[str]:
 
 
 def runtime_modules() -> dict[str, str]:
-    """Return the runtime's modules, to be frozen from the generated source and not from where onebin is installed."""
+    """Return the runtime's modules; they are frozen from the generated source, not from onebin's installation."""
     modules = sorted(runtime_dir().glob("*.py"))
     return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}

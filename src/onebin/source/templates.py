@@ -1,7 +1,7 @@
 """Render generated files from jinja2 templates.
 
-A template may put a value into code only through the `repr`, `pretty` or `comment` filter; a name that a template
-forgets is an error. Python that comes out is parsed before anybody may write it.
+A template may only put values into code with the filters `repr`, `pretty` and `comment`. An undefined name in a
+template is an error. Generated Python is parsed before it is returned.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from onebin.system import templates_dir
 
 
 def render_python(template: str, **values: Any) -> str:
-    """Return Python source made from a template; raises OnebinError if it does not parse, which would be a bug."""
+    """Return Python source rendered from a template; raises OnebinError if it does not parse, which would be a bug."""
     text = _environment().get_template(template).render(**values)
     try:
         ast.parse(text)
     except (SyntaxError, ValueError) as error:
-        raise OnebinError(f"the generated {template.removesuffix('.j2')} is not Python: {error}") from error
+        raise OnebinError(f"the generated {template.removesuffix('.j2')} is not valid Python: {error}") from error
     return text
 
 
@@ -44,11 +44,11 @@ def _environment() -> jinja2.Environment:
 
 
 def comment(value: object) -> str:
-    """Return text that stays inside a comment or docstring: one line, printable ASCII, no quotes or backslashes."""
+    """Return text that is safe inside a comment or docstring: one line, printable ASCII, no quotes or backslashes."""
     flat = " ".join(str(value).split())
     return "".join(c if " " <= c <= "~" and c not in "\\\"'" else "?" for c in flat)
 
 
 def pretty(value: object) -> str:
-    """Return the literal of plain data over several lines, to be read."""
+    """Return plain data as a readable literal over several lines."""
     return pprint.pformat(value, width=110, sort_dicts=False)

@@ -1,8 +1,8 @@
-"""Let a type checker judge the registry: the check that a compiler makes where plugins are compiled in.
+"""Check the registry with a type checker, as a compiler does for plugins that are compiled in.
 
-Enters: a Plan. Leaves: nothing, or a ContractError with a finding for each member that does not fit, by plugin and
-member; and lines for people about plugins that say little about their types. mypy reads the registry, with the stage's
-interpreter and packages; it is an extra of onebin and not a requirement.
+Takes a Plan. Raises ContractError with a finding for each member that does not fit, by plugin and member. Returns notes
+about plugins with incomplete types. mypy reads the registry with the stage's interpreter and packages; it is an extra
+of onebin, not a requirement.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ARGUMENT = re.compile(r'Argument 1 to "_made" has incompatible type "(.*)"; exp
 
 
 class _Message(TypedDict):
-    """A line of mypy's JSON output, as far as it is used."""
+    """The parts of a line of mypy's JSON output that are used."""
 
     file: str
     line: int
@@ -51,16 +51,16 @@ _MESSAGE: TypeAdapter[_Message] = TypeAdapter(_Message)
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """How many symbols were checked, and what people should know of the check."""
+    """How many symbols were checked, and notes about the check to print."""
 
     checked: int
     notices: tuple[str, ...]
 
 
 def check_types(plan: Plan, cache: Cache) -> Typed:
-    """Check the registry's types; raises ContractError with every finding, OnebinError if mypy is not there."""
+    """Check the registry's types; raises ContractError with every finding, and OnebinError if mypy is not installed."""
     if find_spec("mypy") is None:
-        raise OnebinError("mypy is not installed beside onebin", "install it: pip install 'onebin[types]'")
+        raise OnebinError("mypy is not installed in onebin's environment", "install it: pip install 'onebin[types]'")
     fits = list(fits_of(plan))
     checkable = [fit for fit in fits if fit.is_checkable]
     registry = render_registry(plan)
@@ -68,13 +68,13 @@ def check_types(plan: Plan, cache: Cache) -> Typed:
     where = display(plan.manifest.file)
     findings = list(_findings(messages, _places(registry, checkable), where))
     if findings:
-        raise ContractError("plugins do not fit their contracts, by their types", findings)
-    odd = [f"{fit.value} of plugin {fit.plugin} has no name for a type checker" for fit in fits if fit not in checkable]
+        raise ContractError("plugins do not fit their contracts, according to their types", findings)
+    odd = [f"{fit.value} of plugin {fit.plugin} has no name that mypy can read" for fit in fits if fit not in checkable]
     return Typed(checked=len(checkable), notices=(*odd, *_untyped(checkable, plan.survey)))
 
 
 def _ask(registry: str, plan: Plan, cache: Cache) -> list[_Message]:
-    """Return what mypy says about the registry."""
+    """Return mypy's messages about the registry."""
     stage = plan.stage
     with scratch() as directory:
         for name, text in {**runtime_modules(), REGISTRY: registry}.items():
@@ -97,14 +97,14 @@ def _ask(registry: str, plan: Plan, cache: Cache) -> list[_Message]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What a line of the registry is about: a symbol, and a member or "" for the symbol itself."""
+    """What a line of the registry is about: a symbol and a member, or "" for the symbol itself."""
 
     fit: Fit
     member: str
 
 
 def _places(registry: str, fits: Sequence[Fit]) -> dict[int, _Place]:
-    """Map the lines of the registry's checks to what they check."""
+    """Return what each line of the registry's checks is about."""
     places: dict[int, _Place] = {}
     functions = [node for node in ast.walk(ast.parse(registry)) if isinstance(node, ast.FunctionDef)]
     by_name = {f"_fits_{number}": fit for number, fit in enumerate(fits, 1)}
@@ -119,23 +119,23 @@ def _places(registry: str, fits: Sequence[Fit]) -> dict[int, _Place]:
 
 
 def _findings(messages: Iterable[_Message], places: Mapping[int, _Place], where: str) -> Iterator[Finding]:
-    """Yield a finding for each message that says something new: on members, or else on the symbol as a whole."""
+    """Yield a finding for each new message about a member, or else for those about the symbol as a whole."""
     by_symbol: dict[Fit, list[tuple[str, _Message]]] = {}
     for message in messages:
         place = places.get(message["line"])
         if place is not None and message.get("code") != "var-annotated":
             by_symbol.setdefault(place.fit, []).append((place.member, message))
     for fit, said in by_symbol.items():
-        told = [each for each in said if each[0]] or said
+        relevant = [each for each in said if each[0]] or said
         hint = f"make it fit {fit.contract_module}:{fit.contract}, or lock a version of the plugin that does"
-        for number, (member, message) in enumerate(told, 1):
+        for number, (member, message) in enumerate(relevant, 1):
             subject = f"{fit.name} = {fit.value} [{fit.group}]{f', {member}' if member else ''}"
-            last = number == len(told)
+            last = number == len(relevant)
             yield Finding(f"{where}: plugins.{fit.plugin}", f"{subject}: {_in_words(message)}", hint if last else None)
 
 
 def _in_words(message: _Message) -> str:
-    """Return what mypy says without the names of the registry."""
+    """Return mypy's message without the names of the registry."""
     text = message["message"]
     if assigned := _ASSIGNED.search(text):
         details = " ".join((message.get("hint") or "").split())
@@ -144,11 +144,11 @@ def _in_words(message: _Message) -> str:
         return f"expected a class or a function that makes one, found {argument[1]}"
     if missing := _MISSING.search(text):
         return f"expected {missing[1]}, found nothing"
-    return f"expected what fits, but {text}"
+    return f"it does not fit: {text}"
 
 
 def _untyped(fits: Sequence[Fit], surveyed: Survey) -> Iterator[str]:
-    """Say whose types are read from code that does not promise any (PEP 561)."""
+    """Yield a note for types that come from code without a promise of type information (PEP 561)."""
     said: set[str] = set()
     for fit in fits:
         for who, module in (
@@ -159,11 +159,11 @@ def _untyped(fits: Sequence[Fit], surveyed: Survey) -> Iterator[str]:
             marked = owner is None or _is_marked(module, surveyed)
             if not marked and who not in said:
                 said.add(who)
-                yield f"{who} has no py.typed in {module.partition('.')[0]} (PEP 561): what it annotates was checked"
+                yield f"{who} has no py.typed in {module.partition('.')[0]} (PEP 561): only annotations were checked"
 
 
 def _is_marked(module: str, surveyed: Survey) -> bool:
-    """Tell whether a package, or one around it, says that it has types, or has stubs in a package of their own."""
+    """Return whether a package, or one around it, declares type information, or has a separate stubs package."""
     parts = module.split(".")
     folders = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     stubs = any(file.startswith(f"{parts[0]}-stubs/") for file in surveyed.recorded)
