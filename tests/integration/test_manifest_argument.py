@@ -1,0 +1,78 @@
+"""Every command takes the manifest the same two ways: as an argument, or with -m."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Onebin
+
+MANIFEST = '[bundle]\nname = "x"\n\n[host]\npackage = "x"\nscript = "x"\n\n[plugins]\n'
+
+# What follows the manifest, for each command that reads one.
+AFTER = {
+    "add": ["y"],
+    "remove": ["y"],
+    "list": [],
+    "lock": [],
+    "check": [],
+    "generate": [],
+    "bundle": [],
+    "run": ["--", "--help"],
+    "vendor": ["wheels"],
+}
+
+
+@pytest.mark.parametrize("command", AFTER)
+def test_a_manifest_that_is_missing_is_named_either_way(command: str, onebin: Onebin, tmp_path: Path) -> None:
+    """The argument and the option mean the same file, wherever it is."""
+    ways = [["elsewhere.toml"], ["-m", "elsewhere.toml"], ["--manifest", "elsewhere.toml"]]
+    for way in ways:
+        ran = onebin(command, *way, *AFTER[command], cwd=tmp_path)
+        assert ran.code == 3, ran.err
+        assert "elsewhere.toml" in ran.err
+
+
+@pytest.mark.parametrize("command", ["add", "remove", "list", "lock", "check", "generate", "bundle", "vendor"])
+def test_a_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebin, tmp_path: Path) -> None:
+    """An argument and an option together are refused, since only one of them can be meant."""
+    ran = onebin(command, "one.toml", "-m", "two.toml", *AFTER[command], cwd=tmp_path)
+    assert ran.code == 2
+    assert "Give the manifest once" in ran.err
+
+
+def test_a_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebin: Onebin, tmp_path: Path) -> None:
+    """A first argument that ends in .toml is the manifest, and everything after it is a plugin."""
+    (tmp_path / "lite.toml").write_text(MANIFEST, "utf-8")
+    assert onebin("add", "lite.toml", "y>=1", "z", cwd=tmp_path).code == 0
+    assert onebin("remove", "lite.toml", "z", cwd=tmp_path).code == 0
+    assert (tmp_path / "lite.toml").read_text("utf-8") == f'{MANIFEST}y = ">=1"\n'
+
+
+def test_a_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin init FILE` and `onebin init -m FILE` write that file, or a bundle.toml in that folder."""
+    host = ["--host", "x", "--script", "x"]
+    (tmp_path / "folder").mkdir()
+    assert onebin("init", "a.toml", *host, cwd=tmp_path).code == 0
+    assert onebin("init", "-m", "b.toml", *host, cwd=tmp_path).code == 0
+    assert onebin("init", "folder", *host, cwd=tmp_path).code == 0
+    assert (tmp_path / "a.toml").read_text("utf-8") == (tmp_path / "b.toml").read_text("utf-8")
+    assert (tmp_path / "folder" / "bundle.toml").is_file()
+
+
+def test_what_a_command_needs_beside_the_manifest_is_asked_for(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin add lite.toml` without a plugin is wrong usage, and says what is missing."""
+    ran = onebin("add", "lite.toml", cwd=tmp_path)
+    assert ran.code == 2
+    assert "REQ|PATH" in ran.err
+
+
+def test_arguments_of_the_host_are_not_taken_for_a_manifest(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin run x.toml` runs the host with x.toml as its argument; only `--` behind it makes it the manifest."""
+    ran = onebin("run", "x.toml", cwd=tmp_path)
+    assert ran.code == 3
+    assert "bundle.toml" in ran.err
