@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ManifestError, TargetError
+from onebin.errors import ManifestError, PlanError, TargetError
 
 if TYPE_CHECKING:
     from conftest import Build
@@ -32,6 +32,15 @@ def test_interpreter_and_wheels_are_refused_together(bench: Bench, build: Build)
     assert "greet_hello/draw.so: 2.25 (getrandom)" in refusal.err
     refusal.says("CPython ", hint=["uv python install", 'libc = "bundled"'])
     refusal.says("greet-hello 1.0.0", hint=["manylinux_2_5", 'libc = "bundled"'])
+
+
+def test_plugins_and_target_are_refused_together(bench: Bench) -> None:
+    """What is wrong with a plugin and what is wrong with the target comes out in one run, before the freeze."""
+    bench.manifest("greet-hello", "bad-import", end='[target]\nglibc = "2.5"\n')
+    refusal = bench.refuses(error=PlanError)
+    assert refusal.steps == ["lock", "stage"]
+    assert "plugins.bad-import: " in refusal.err
+    refusal.says("CPython ", hint=["uv python install", 'libc = "bundled"'])
 
 
 def test_a_module_that_is_left_out_does_not_count(bench: Bench, build: Build) -> None:
