@@ -72,6 +72,7 @@ def test_modules_are_those_that_can_be_imported(tmp_path: Path) -> None:
         "stable.abi3.so",
         "plain.pyd",
     }
+    assert {file.suffix for file in found.files.python} == {".py"}
     assert found.top_level == ("demo", "single", "space")
 
 
