@@ -1,6 +1,6 @@
 """The errors that a user can cause, each class with its own exit code.
 
-Exit codes are defined here and nowhere else. Only the command line turns an error into text.
+The exit codes of onebin are defined here and nowhere else. Only the command line turns an error into text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Freeze a generated source with PyInstaller.
 
 Turns a Source and its Plan into a FrozenTree in the cache. It is an error if a declared module is missing from the
-result, and if a file of it belongs to nobody.
+result, or if no package and no step accounts for a file in it.
 
 PyInstaller's own cache is not used, because it compares times. A frozen tree is kept under a key that covers every
 input.
@@ -15,7 +15,6 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from onebin.cache import Cache
 from onebin.card import C_LIBRARY
 from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
 from onebin.freeze.driver.patches import EXIT_CODE

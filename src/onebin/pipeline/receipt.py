@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import __version__, card, launcher
-from onebin.cache import Cache
 from onebin.errors import ArtifactError
 from onebin.stage import stage_key
 from onebin.system import (

@@ -1,4 +1,4 @@
-"""The order of the stages: each takes what the earlier ones returned, so a bundle is not frozen without a check."""
+"""The steps of a build, in order: each takes what the earlier ones returned, so nothing is frozen without a check."""
 
 from __future__ import annotations
 

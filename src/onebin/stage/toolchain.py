@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from onebin.cache import Cache
 from onebin.errors import StageError, os_errors
 from onebin.python import uv
 from onebin.system import environment, run, sha256_of

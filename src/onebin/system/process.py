@@ -1,4 +1,4 @@
-"""The only place that starts other programs.
+"""Run another program. Only this module of onebin starts programs; the driver, which PyInstaller runs, starts `strip`.
 
 Takes an argument list and an explicit environment. Returns what the program printed, or raises ProcessError with the
 end of it. Each program runs in its own session, and the whole session is stopped after an error, Ctrl-C or SIGTERM, so

@@ -23,15 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from onebin.card import Answers, Facts, Outcome
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from onebin.card import Answers, Facts, Questions
+    from onebin.card import Answers, Facts, Outcome, Questions
 
 _SHOWN = 5
 

@@ -14,7 +14,6 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from onebin.cache import Cache
 from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.system import Completed, run, scratch
 

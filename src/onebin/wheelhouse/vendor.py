@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from onebin import launcher
-from onebin.cache import Cache
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
 from onebin.python import PackageSource, uv
