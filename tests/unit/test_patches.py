@@ -237,7 +237,7 @@ def loader_folder(folder: Path, *, bootstrap: str = BOOTSTRAP, ctypes: str = CTY
 
 ENTRIES = [
     ("zlib", "/lib/zlib.so", "EXTENSION"),
-    ("pyimod03_ctypes", "/work/pyimod03_ctypes.pyc", "PYMODULE"),
+    ("pyimod03_ctypes", "/build/pyimod03_ctypes.pyc", "PYMODULE"),
     ("pyiboot01_bootstrap", "/loader/pyiboot01_bootstrap.py", "PYSOURCE"),
 ]
 

@@ -1,7 +1,7 @@
 """Find the names of modules in compiled code: no syntax tree shows what C, Cython or Rust code imports.
 
 A compiled module holds these names as text. Some compilers join them without a separator, so a name counts wherever it
-occurs; a false match only adds a module that nobody needs.
+occurs; a false match only adds a module that is not needed.
 """
 
 from __future__ import annotations

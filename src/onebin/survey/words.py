@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A closing quote is only looked ahead at, since it may be the next opening one: without a grammar nobody can say.
+# Only look ahead at the closing quote: without a grammar, it may as well be the next opening one.
 _STRING = re.compile(r""""([^"'\s\\]+)(?=")|'([^"'\s\\]+)(?=')""")
 _BEGINNING = re.compile(r"""["'](\w+)\.""")
 _IMPORT = re.compile(r"^[ \t\f]*(?:import|from)[ \t]+([\w.]+)", re.MULTILINE)

@@ -5,8 +5,8 @@ name of the format; its object is a class, or any other callable, that makes a `
 first line of its docstring is what `logscan formats` says about the format.
 """
 
-# No `from __future__ import annotations` here: whoever checks a plugin against the contract can resolve its
-# hints.
+# No `from __future__ import annotations` here, so that code that checks a plugin against the contract
+# can resolve its hints.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -36,7 +36,7 @@ class ProgressBar:
         self._read = 0
 
     def advance(self, count: int, total: int | None) -> None:
-        """Say that `count` more bytes have been read, of `total`, or of nobody knows how many."""
+        """Say that `count` more bytes have been read, of `total`, or of an unknown total."""
         self._read += count
         if self._due is not None and time.monotonic() >= self._due:
             self._shown = self._shown or _start(self._title)
