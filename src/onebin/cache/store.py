@@ -54,7 +54,7 @@ class Cache:
                 self._sweep(kind)
             return entry
         with self.lock(kind, key):
-            # The previous holder of the lock has finished the entry or died, so nobody needs what is left.
+            # The previous holder of the lock has finished the entry or died, so what is left is not needed.
             if entry.is_dir():
                 return entry
             self._sweep(kind, held=key)

@@ -68,7 +68,7 @@ def _check_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> 
     if found:
         raise LockError(
             f"{display(manifest.file)}: a requirement has credentials in its URL: {', '.join(found)}",
-            "remove them, and keep them in git's credential helper or a .netrc file: a lock is no place for secrets",
+            "remove them, and keep them in git's credential helper or a .netrc file: a lock must not contain secrets",
         )
 
 

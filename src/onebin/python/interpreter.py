@@ -144,27 +144,27 @@ def find(wanted: str | None, directory: Path, cache: Cache | None = None) -> Int
 
 
 def ask(executable: Path, cache: Cache | None = None) -> Interpreter:
-    """Return the facts of one interpreter; raises InterpreterError if it does not answer."""
+    """Return the facts of one interpreter; raises InterpreterError if it is not a working Python."""
     key = None if cache is None else _state(executable)
     if cache is None or key is None:
         return _read(_answer(executable), executable)
 
     def make(entry: Path) -> None:
         answer = _answer(executable)
-        _read(answer, executable)  # only a sound answer is kept
+        _read(answer, executable)  # only a valid answer is cached
         (entry / _ANSWER).write_text(answer, "utf-8")
 
     try:
         answer = (cache.ensure(_KIND, key, make) / _ANSWER).read_text("utf-8")
         return _read(answer, executable)
-    except (OSError, ValueError, InterpreterError):  # a cache that cannot be written, or that is damaged
+    except (OSError, ValueError, InterpreterError):  # the cache is read-only or damaged
         return _read(_answer(executable), executable)
 
 
 def _state(executable: Path) -> str | None:
-    """Return the digest of everything that decides what an interpreter answers; None if that is not known.
+    """Return the digest of everything that an interpreter's answer depends on, or None if that is not known.
 
-    A script, such as one of pyenv's shims, may start another interpreter each time.
+    A script, such as one of pyenv's shims, may start a different interpreter each time.
     """
     try:
         with executable.open("rb") as stream:

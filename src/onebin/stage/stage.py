@@ -1,4 +1,4 @@
-"""A stage: the isolated environment that holds exactly a lock, and the key under which the cache has it."""
+"""A stage: an isolated environment with exactly the locked packages, and its key in the cache."""
 
 from __future__ import annotations
 

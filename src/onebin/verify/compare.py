@@ -83,8 +83,8 @@ def compare_lock(facts: Facts, file: Path) -> None:
         moved = changed_packages(old, new)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise VerifyError(f"{name} was not built from {display(file)}", [_not_its_lock(file, "not a lock")]) from error
-    told = {line.split()[1] for line in moved}
-    changed = [each for each in sorted(before) if each not in told and before[each] != after.get(each)]
+    listed = {line.split()[1] for line in moved}
+    changed = [each for each in sorted(before) if each not in listed and before[each] != after.get(each)]
     lines = [*moved, *(f"! {each}: other hashes or sources" for each in changed)]
     findings = [_not_its_lock(file, line) for line in lines or ["the packages are the same, but not the text"]]
     raise VerifyError(f"{name} was not built from {display(file)}", findings)
