@@ -65,6 +65,7 @@ def test_entry_points_in_one_module_import_it_once() -> None:
         ("demo.plugins", "'plugins'"),
         ("acme.demo.ext", "'acme.demo'"),
         ("acme.demo.ext", "'acme.demo.'"),
+        ("a.hooks", "'hooks'"),
     ],
 )
 def test_a_part_of_a_group_is_enough(group: str, source: str) -> None:
@@ -147,6 +148,37 @@ def test_modules_in_a_namespace_of_the_host_are_found() -> None:
     host = distribution("demo", modules=["demo"], source="import demo_plugins\nx = 'demo_plugins.'\n")
     plug = distribution("plug", modules=["demo_plugins.extra", "demo_plugins.extra.part", "plug"])
     assert contributed(plug, host=host).modules == ("demo_plugins.extra",)
+
+
+@pytest.mark.parametrize("source", ["x = 'space'\n", "x = 'space.part'\n"], ids=["whole", "beginning"])
+def test_a_namespace_is_named_by_a_string(source: str) -> None:
+    """A string that is the namespace, or begins with it and a dot, shows that somebody scans it."""
+    host = distribution("demo", modules=["demo"], source=source)
+    assert contributed(distribution("plug", modules=["space.plug"]), host=host).modules == ("space.plug",)
+
+
+def test_a_namespace_that_nobody_else_names_is_not_scanned() -> None:
+    """The plugin's own modules and strings do not show that others look for them."""
+    assert (
+        "contributes nothing" in refused(distribution("plug", modules=["space.plug"], source="x = 'space'\n")).message
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "word"),
+    [("demo_extra", "dem"), ("demo_extra", "demo_extra"), ("_extra", "_"), ("demo_", "demo_"), ("demo_extra", "extra")],
+    ids=["part", "whole", "leading", "trailing", "suffix"],
+)
+def test_what_is_not_a_prefix_finds_nothing(module: str, word: str) -> None:
+    """A prefix ends with an underscore inside the name, and the host has it as a string."""
+    host = distribution("demo", modules=["demo"], source=f"x = '{word}'\n")
+    assert "contributes nothing" in refused(distribution("plug", modules=[module]), host=host).message
+
+
+def test_a_prefix_that_only_the_plugin_mentions_finds_nothing() -> None:
+    """The plugin's own strings do not show that others look for it."""
+    plug = distribution("plug", modules=["demo_extra"], source="x = 'demo_'\n")
+    assert "contributes nothing" in refused(plug).message
 
 
 def test_modules_with_a_prefix_that_the_host_mentions_are_found() -> None:

@@ -103,6 +103,14 @@ def test_a_group_that_is_mentioned_is_not_for_another_host() -> None:
     assert failure.is_needed
 
 
+def test_a_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None:
+    """The plugin's own mention of its group does not show that this host looks it up."""
+    plug = distribution("plug", modules=["plug"], source="x = 'old.plugins'\n")
+    load = changed(value="plug:Thing", error="ModuleNotFoundError", group="old.plugins", module="other.gone")
+    (failure,) = failures(answers(loads=(load,)), [planned(plug)], survey(HOST, plug, OTHER), "bundle.toml")
+    assert not failure.is_needed
+
+
 def test_a_module_that_fails_is_reported_once() -> None:
     """Two entry points of one module that fail in the same way are one failure, and so is the plugin itself."""
     plugin: Outcome = {"name": "plug", "error": "RuntimeError", "message": "no licence"}
