@@ -127,7 +127,7 @@ def test_a_file_that_was_changed_is_refused(bench: Bench, copy: Path, place: str
     content[offset] ^= 1
     copy.write_bytes(content)
     refusal = bench.refuses("verify", "copy", error=ArtifactError, may_write=())
-    refusal.says("copy", "is damaged", hint=["do not run it", "anew"])
+    refusal.says("copy", "is damaged", hint=["do not run it", "again"])
     if place in {"card", "digest", "length"}:
         bench.refuses("inspect", "copy", error=ArtifactError, may_write=())
     else:
@@ -139,7 +139,7 @@ def test_a_file_that_grew_is_refused(bench: Bench, copy: Path) -> None:
     with copy.open("ab") as stream:
         stream.write(b"\nsigned by somebody\n")
     for command in COMMANDS:
-        bench.refuses(command, "copy", error=ArtifactError, may_write=()).says("copy", hint="anew")
+        bench.refuses(command, "copy", error=ArtifactError, may_write=()).says("copy", hint="again")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -152,7 +152,7 @@ def test_a_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> No
     """A card with the right digest and the wrong content is a damaged card, and no crash; the file is not run."""
     write_card(bench.directory / "forged", telltale(bench), card)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
-    refusal.says("forged", "is damaged", hint="anew")
+    refusal.says("forged", "is damaged", hint="again")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -161,7 +161,7 @@ def test_a_forged_length_is_refused(bench: Bench, command: str, length: int) -> 
     """A card that claims more bytes than there are costs neither memory nor a crash."""
     write_card(bench.directory / "forged", b"x" * 10, b"{}", length=length)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=(), seconds=30)
-    refusal.says("forged", "is damaged", hint="anew")
+    refusal.says("forged", "is damaged", hint="again")
 
 
 WRONG_FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -198,7 +198,7 @@ def test_facts_of_the_wrong_kind_are_refused(
     spoil(facts)
     write_card(bench.directory / "forged", telltale(bench), json.dumps(facts).encode())
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
-    refusal.says("forged", "is damaged", hint="anew")
+    refusal.says("forged", "is damaged", hint="again")
 
 
 def test_text_on_a_card_cannot_command_the_terminal(bench: Bench, built: Path) -> None:

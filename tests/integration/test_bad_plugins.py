@@ -301,7 +301,7 @@ def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> Non
     bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
     refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.deadly", hint=["fix the error there", "remove the plugin"])
-    refusal.says("plugins.bad-attribute", "has no attribute 'gret'", hint="promises")
+    refusal.says("plugins.bad-attribute", "has no attribute 'gret'", hint="the distribution declares")
 
 
 @pytest.mark.parametrize(
