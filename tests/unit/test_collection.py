@@ -85,6 +85,12 @@ def test_excluded_modules_are_left_out_everywhere(collected: Bench) -> None:
     assert [place for place, _ in found["sources"]] == ["demo/other.py"]
 
 
+def test_excluded_modules_of_dependencies_are_left_out(collected: Bench) -> None:
+    """They are not collected either where computed imports need everything else."""
+    found = collected(DEP, doing(imports_by_name=True), tables='[freeze]\nexclude = ["dep.deep"]\n')["modules"]
+    assert {"dep", "dep.deep"} & {*found} == {"dep"}
+
+
 def test_the_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
     """What only the toolchain has cannot get into an artifact; what the stage has too may."""
     for name in ("PyInstaller", "dep"):
