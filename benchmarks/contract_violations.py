@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from integration.wheels import make_wheel
+from support.wheels import make_wheel
 
 PLUGINS = 20
 GOAL_SECONDS = 5.0

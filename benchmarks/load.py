@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from soak.many import write_many
+from support.many import write_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

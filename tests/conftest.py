@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,58 +15,13 @@ import pytest
 
 from onebin.python.interpreter import installed, is_new_enough
 
+pytest.register_assert_rewrite("support")
+
+from support.command import Onebin  # noqa: E402  # its asserts are rewritten, as those of tests are
+from support.projects import PROJECTS  # noqa: E402  # as above
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-ROOT = Path(__file__).parents[1]
-PROJECTS = ROOT / "tests" / "projects"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a process left."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Onebin:
-    """The real command line, run as a user runs it, with a cache of the test session's own."""
-
-    cache: Path
-
-    def __call__(
-        self,
-        *arguments: str | Path,
-        cwd: Path,
-        env: Mapping[str, str] | None = None,
-        under: Sequence[str] = (),
-    ) -> Ran:
-        """Run onebin with arguments, in a directory, with additions to the environment, `under` another program."""
-        command = [*under, sys.executable, "-m", "onebin", *map(str, arguments)]
-        return run(command, cwd=cwd, env={"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})})
-
-
-def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
-    """Run a process to its end with additions to the environment; a test that hangs fails after ten minutes."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**_plain_environment(), **(env or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
-
-
-def _plain_environment() -> dict[str, str]:
-    dropped = ("ONEBIN_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    from collections.abc import Mapping
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, write_project
+from support.bundles import Alone, Bundle
+from support.processes import EXE
+from support.projects import PROJECTS, ROOT, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 HOSTS = ROOT / "examples" / "hosts"
 LEFT_BY_BUILDS = shutil.ignore_patterns("pylock.*.toml", "dist", "build", "__pycache__")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Onebin, Ran
-
-    from .bundles import Alone, Bundle, Said
+    from support.bundles import Alone, Bundle
+    from support.command import Onebin
+    from support.processes import Result
 
 pytestmark = pytest.mark.network
 
@@ -103,7 +103,7 @@ def test_many_may_start_at_once(alone: Alone) -> None:
     assert all(f"servus servus {number}" in each.out.splitlines() for number, each in enumerate(said))
 
 
-def _answer(said: Said | Ran) -> Any:
+def _answer(said: Result) -> Any:
     """Return what the plugin `inquiry` answered."""
     (line,) = [line for line in said.out.splitlines() if line.startswith("inquiry ")]
     return json.loads(line.removeprefix("inquiry "))

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .bundles import EXE, PROJECTS, ROOT, Alone, Bundle, pythons, write_project
+from support.bundles import Alone, Bundle, pythons
+from support.processes import EXE
+from support.projects import PROJECTS, ROOT, write_project
+
 from .conftest import write_inquiry
 
 if TYPE_CHECKING:
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import Alone, Bundle, pythons, write_project
+from support.bundles import Alone, Bundle, pythons
+from support.projects import write_project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 

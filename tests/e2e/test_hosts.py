@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tomllib
 from typing import TYPE_CHECKING
@@ -15,13 +14,14 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
 from onebin.card import file as card
+from support.processes import succeed
 
 from .conftest import HOSTS, LEFT_BY_BUILDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
     from .conftest import Hosts
 
@@ -77,6 +77,4 @@ def test_manifest_is_short(name: str) -> None:
 
 
 def _check(name: str, *command: str | Path, options: tuple[str, ...] = ()) -> None:
-    argv = [sys.executable, HOSTS / name / "check.py", *options, *command]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    succeed([sys.executable, HOSTS / name / "check.py", *options, *command], seconds=CHECK_SECONDS)

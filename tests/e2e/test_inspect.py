@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -17,12 +16,13 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from support.processes import succeed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conftest import Onebin
-
-    from .bundles import Bundle
+    from support.bundles import Bundle
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 
@@ -91,8 +91,8 @@ def test_views_answer_one_question_each(onebin: Onebin, tiny: Bundle, tmp_path: 
 def test_a_reader_may_stop_reading(tiny: Bundle) -> None:
     """`onebin inspect --files FILE | head -1` ends without a word of complaint."""
     program = f"{shlex.quote(sys.executable)} -m onebin inspect --files {shlex.quote(str(tiny.artifact))} | head -1"
-    piped = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert (len(piped.stdout.splitlines()), piped.stderr) == (1, "")
+    piped = succeed(["sh", "-c", program], seconds=60)
+    assert (len(piped.out.splitlines()), piped.err) == (1, "")
 
 
 def test_the_bill_of_materials_is_valid_and_written_beside(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.card.facts import Facts
-
-    from .bundles import Bundle
+    from support.bundles import Bundle
 
 pytestmark = pytest.mark.network
 

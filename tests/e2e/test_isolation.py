@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,14 +14,17 @@ from uv import find_uv_bin
 from onebin.errors import InterpreterError
 from onebin.python import interpreter
 from onebin.python.uv import python_of
-
-from .bundles import EXE, PROJECTS, ROOT, Bundle
-from .suites import MODES, checks_in, make_once, outcomes_in
+from support.processes import EXE, Result, next_line, processes_with, run, start, succeed
+from support.projects import PROJECTS, ROOT
+from support.suites import MODES, checks_in, make_once, outcomes_in
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import subprocess
+    from pathlib import Path
 
-    from conftest import Onebin
+    from support.bundles import Bundle
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 
@@ -60,35 +60,31 @@ class Brittle:
         shutil.copytree(PROJECTS, self.folder / "projects")
         (self.folder / "bundle.toml").write_text(MANIFEST, "utf-8")
         uv = find_uv_bin()
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(self.folder / "env")], check=True)
+        succeed([uv, "venv", "--quiet", "--python", sys.executable, self.folder / "env"])
         projects = [*sorted((self.folder / "projects").glob("brittle*")), ROOT / "src" / "onebin_runtime"]
-        install = [uv, "pip", "install", "--quiet", "--python", str(self.python), *(str(each) for each in projects)]
-        subprocess.run(install, check=True, timeout=300)
+        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", self.python, *projects]
+        succeed(install)
         made = self._onebin("bundle", cwd=self.folder)
         assert made.code == 0, made.err
 
-    def start(self, mode: str, what: str, mark: str, seconds: float = 3) -> subprocess.Popen[str]:
+    def start(self, mode: str, what: str, mark: str, seconds: float = 3) -> subprocess.Popen[bytes]:
         """Start the host in one of its modes; `mark` is in the environment of all that it starts."""
+        return start(self._command(mode, what, seconds), cwd=self.folder, env=self._env(mark))
+
+    def _command(self, mode: str, what: str, seconds: float = 3) -> list[str | Path]:
         commands: dict[str, list[str | Path]] = {
             "installed": [self.python, self.folder / "projects" / "brittle" / "installed.py", what, str(seconds)],
             "run": [sys.executable, "-m", "onebin", "run", "--", what],
             "artifact": [self.folder / "dist" / f"brittle{EXE}", what],
         }
-        return subprocess.Popen(
-            [str(word) for word in commands[mode]],
-            cwd=self.folder,
-            env={**os.environ, "ONEBIN_CACHE_DIR": str(self._onebin.cache), "BRITTLE_MARK": mark},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return commands[mode]
 
-    def says(self, mode: str, what: str) -> tuple[int, str, str]:
-        """Run the host in one of its modes to its end; return its exit code and what it printed."""
-        process = self.start(mode, what, mark="")
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
+    def says(self, mode: str, what: str) -> Result:
+        """Run the host in one of its modes to its end."""
+        return run(self._command(mode, what), cwd=self.folder, env=self._env(""), seconds=120)
+
+    def _env(self, mark: str) -> dict[str, str]:
+        return {"ONEBIN_CACHE_DIR": str(self._onebin.cache), "BRITTLE_MARK": mark}
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +116,8 @@ def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_pat
     made = onebin("bundle", cwd=tmp_path)
     assert made.code == 0, made.err
     program = tmp_path / "dist" / ("brittle" if layout == "onedir" else "") / f"brittle{EXE}"
-    done = subprocess.run([program, "suite", "3"], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert {name: said for name, said in json.loads(done.stdout).items() if said != "ok"} == {}
+    done = succeed([program, "suite", "3"], seconds=120)
+    assert {name: said for name, said in json.loads(done.out).items() if said != "ok"} == {}
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
@@ -133,17 +128,13 @@ def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
     except InterpreterError as error:
         pytest.skip(str(error))
     places = [ROOT / "src", *(PROJECTS / name / "src" for name in ("brittle", "brittle-glass"))]
-    done = subprocess.run(
+    done = succeed(
         [found.executable, "-W", "error", PROJECTS / "brittle" / "installed.py", "suite", "3"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        env={"PYTHONPATH": os.pathsep.join(map(str, places)), "PYTHONDONTWRITEBYTECODE": "1"},
+        seconds=120,
     )
-    assert done.returncode == 0, done.stderr
-    assert {name: said for name, said in json.loads(done.stdout).items() if said != "ok"} == {}
+    assert {name: said for name, said in json.loads(done.out).items() if said != "ok"} == {}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
@@ -152,12 +143,11 @@ def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
 def test_a_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
     """After SIGKILL nothing of the host's is left, whether its plugin waits, runs, or lets no thread run."""
     with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip().isdigit()
-        assert _family(str(tmp_path))
+        assert next_line(process).isdigit()
+        assert processes_with(f"BRITTLE_MARK={tmp_path}\0")
         process.kill()
         process.wait(timeout=60)
-    _wait_until(lambda: not _family(str(tmp_path)))
+    wait_until(lambda: not processes_with(f"BRITTLE_MARK={tmp_path}\0"), what="end of its processes", seconds=60)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
@@ -169,16 +159,16 @@ def test_a_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: s
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert out.strip().isdigit()
-    _wait_until(lambda: not _family(str(tmp_path)))
+    wait_until(lambda: not processes_with(f"BRITTLE_MARK={tmp_path}\0"), what="end of its processes", seconds=60)
 
 
 @pytest.mark.parametrize("mode", ["run", "artifact"])
 def test_modules_of_an_isolated_plugin_are_not_to_be_had(brittle: Brittle, mode: str) -> None:
     """A host that imports what no entry point names is told whose it is."""
-    code, _, err = brittle.says(mode, "modules")
-    assert code == 1
+    said = brittle.says(mode, "modules")
+    assert said.code == 1
     text = "module 'brittle_glass._shards' belongs to the isolated plugin brittle-glass (brittle-glass 1.0.0)"
-    assert f"ModuleNotFoundError: {text}, which runs in another process" in err
+    assert f"ModuleNotFoundError: {text}, which runs in another process" in said.err
 
 
 def test_who_isolates_nothing_carries_no_multiprocessing(tiny: Bundle, brittle: Brittle, onebin: Onebin) -> None:
@@ -193,22 +183,3 @@ def test_who_isolates_nothing_carries_no_multiprocessing(tiny: Bundle, brittle: 
     assert "onebin_runtime.isolation" in held["brittle"]
     assert not {name for name in held["tiny"] if name.startswith("multiprocessing")}
     assert not {"onebin_runtime.isolation", "onebin_runtime._stand_in"} & held["tiny"]
-
-
-def _family(mark: str) -> list[int]:
-    """Return the processes that have a mark in their environment; a zombie has none any more."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdigit() and f"BRITTLE_MARK={mark}\0".encode() in folder.joinpath("environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue  # it has ended, or is another user's
-    return found
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import run
-from e2e.bundles import Bundle
+from support.bundles import Bundle
+from support.processes import run
 
 if TYPE_CHECKING:
-    from conftest import Onebin
+    from support.command import Onebin
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "library.md"
 

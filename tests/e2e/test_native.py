@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import EXE, PROJECTS, Alone
+from support.bundles import Alone
+from support.processes import EXE
+from support.projects import PROJECTS
+
 from .conftest import write_seer
 
 if TYPE_CHECKING:
-    from conftest import Onebin
+    from support.command import Onebin
 
 COMPILER = shutil.which("gcc") or shutil.which("clang") or ""
 HEADERS = Path(sysconfig.get_path("include"))

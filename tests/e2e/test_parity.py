@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import EXE, RUN_SECONDS, Said
+from support.bundles import ALONE_SECONDS
+from support.processes import EXE, Result, next_line, run, start, succeed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from conftest import Onebin, Ran
+    from support.command import Onebin
+    from support.processes import Result
 
 pytestmark = pytest.mark.network
 
@@ -37,21 +38,13 @@ CAUSES = {
 }
 
 
-def _run(bundle_dir: Path, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Said:
+def _run(bundle_dir: Path, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Result:
     """Run the artifact in the environment of this process, with additions."""
-    done = subprocess.run(
-        [bundle_dir / "dist" / f"seer{EXE}", *arguments],
-        cwd=bundle_dir,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
-    return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+    program = bundle_dir / "dist" / f"seer{EXE}"
+    return run([program, *arguments], cwd=bundle_dir, env=env, seconds=ALONE_SECONDS)
 
 
-def _both(bundle_dir: Path, onebin: Onebin, *arguments: str) -> tuple[Ran, Said]:
+def _both(bundle_dir: Path, onebin: Onebin, *arguments: str) -> tuple[Result, Result]:
     return onebin("run", "--locked", "--", *arguments, cwd=bundle_dir), _run(bundle_dir, arguments)
 
 
@@ -113,14 +106,13 @@ def test_an_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: One
 def test_a_signal_ends_the_artifact_as_unfrozen(bundle_dir: Path, number: signal.Signals) -> None:
     """SIGINT and SIGTERM to the artifact's process end it with the status that they give an unfrozen host."""
     artifact = bundle_dir / "dist" / f"seer{EXE}"
-    process = subprocess.Popen([artifact, "wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    process = start([artifact, "wait"])
+    assert next_line(process) == "ready"
     time.sleep(0.2)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -number
-    assert errors.count("KeyboardInterrupt") == (1 if number == signal.SIGINT else 0)
+    assert errors.count(b"KeyboardInterrupt") == (1 if number == signal.SIGINT else 0)
 
 
 def test_programs_of_the_system_get_the_callers_library_path(bundle_dir: Path) -> None:
@@ -146,5 +138,4 @@ def test_stevedores_cache_does_not_pile_up(bundle_dir: Path, tmp_path: Path) -> 
 
 def _look(artifact: Path, env: Mapping[str, str]) -> str:
     """Return what stevedore shows to an artifact."""
-    ran = subprocess.run([artifact, "stevedore"], env={**os.environ, **env}, capture_output=True, text=True, check=True)
-    return ran.stdout
+    return succeed([artifact, "stevedore"], env=env).out

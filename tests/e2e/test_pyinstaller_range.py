@@ -13,13 +13,12 @@ from packaging.specifiers import SpecifierSet
 from onebin.errors import FreezeError, LockError
 from onebin.lock import SUPPORTED_PYINSTALLER
 from onebin.system import sha256_of
-
-from .bundles import Alone, Bundle
+from support.bundles import Alone, Bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 

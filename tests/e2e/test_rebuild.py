@@ -11,9 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
-
-    from .bundles import Bundle
+    from support.bundles import Bundle
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.system.epoch import DEFAULT
-
-from .bundles import EXE, Bundle
+from support.namespaces import NOBODY, unprivileged
+from support.processes import EXE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from conftest import Build, Onebin
+    from conftest import Build
+    from support.bundles import Bundle
+    from support.command import Onebin
 
     from .conftest import Hosts
 
@@ -36,7 +36,6 @@ OTHER_SETTINGS: Mapping[str, str] = {
     "LD_LIBRARY_PATH": "/usr/lib/nowhere",
     "MPLBACKEND": "pdf",
 }
-NOBODY = 65534
 LONG_AGO = 1_000_000_000
 
 # A clock of some days later, for all that asks libc.
@@ -130,7 +129,7 @@ def test_user_and_clock_leave_no_trace(tiny: Bundle, elsewhere: Elsewhere, tmp_p
         "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
         "LD_PRELOAD": str(clock),
     }
-    assert_same(tiny.artifact, elsewhere(tiny.folder, env=env, under=somebody_else()))
+    assert_same(tiny.artifact, elsewhere(tiny.folder, env=env, under=unprivileged(user=NOBODY, reads_all=True)))
 
 
 @pytest.mark.parametrize("name", ["flake8", "datasette"])
@@ -160,18 +159,6 @@ def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> Non
     """An artifact that is a folder gives away by no file's time when it was built."""
     folder = layouts["onedir"].parent
     assert {path.stat().st_mtime for path in (folder, *folder.rglob("*")) if not path.is_symlink()} == {DEFAULT}
-
-
-def somebody_else() -> list[str]:
-    """Return a program that runs another as a user who owns nothing here but may read all; or skip the test."""
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("only root of Linux becomes somebody else, with setpriv")
-    # The interpreters of this machine may lie in a home that is closed to others.
-    reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *reading]
-    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this machine lets nobody become somebody else")
-    return command
 
 
 def own(folder: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +16,13 @@ from onebin import __version__
 from onebin.errors import InterpreterError
 from onebin.python import interpreter
 from onebin.python.uv import python_of
-
-from .bundles import EXE, PROJECTS, ROOT, Alone, Said
-from .suites import MODES, checks_in, make_once, outcomes_in
+from support.bundles import Alone
+from support.processes import EXE, Result, run, succeed
+from support.projects import PROJECTS, ROOT
+from support.suites import MODES, checks_in, make_once, outcomes_in
 
 if TYPE_CHECKING:
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 
@@ -81,30 +80,19 @@ class Orchard:
         projects = sorted((self.folder / "projects").glob("orchard*"))
         self._done([find_uv_bin(), "pip", "install", "--quiet", "--python", python, *projects])
 
-    def __call__(self, mode: str, *arguments: str, env: dict[str, str] | None = None) -> Said:
+    def __call__(self, mode: str, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run the host in one of its modes, in the folder."""
         if mode == "run":
-            ran = self._onebin("run", "--", *arguments, cwd=self.folder, env={**self.env, **(env or {})})
-            return Said(code=ran.code, out=ran.out, err=ran.err)
+            return self._onebin("run", "--", *arguments, cwd=self.folder, env={**self.env, **(env or {})})
         places = {"installed": self.python.parent, "artifact": self.folder / "dist"}
-        done = subprocess.run(
-            [places[mode] / f"orchard{EXE}", *arguments],
-            cwd=self.folder,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+        return run([places[mode] / f"orchard{EXE}", *arguments], cwd=self.folder, env=env, seconds=60)
 
-    def check(self, *arguments: str) -> Said:
+    def check(self, *arguments: str) -> Result:
         """Run `onebin check`."""
-        ran = self._onebin("check", *arguments, cwd=self.folder, env=self.env)
-        return Said(code=ran.code, out=ran.out, err=ran.err)
+        return self._onebin("check", *arguments, cwd=self.folder, env=self.env)
 
     def _done(self, command: list[str | Path]) -> None:
-        subprocess.run(list(map(str, command)), check=True, timeout=300, env={**os.environ, **self.env})
+        succeed(command, env=self.env)
 
 
 @pytest.fixture(scope="session")
@@ -112,11 +100,7 @@ def orchard(onebin: Onebin, shared: Path) -> Orchard:
     """Return the orchard, which the workers of a session make once; nobody changes it."""
     made = Orchard(shared / "orchard", onebin)
 
-    def run(mode: str) -> tuple[int, str, str]:
-        said = made(mode, "suite")
-        return said.code, said.out, said.err
-
-    make_once(made.folder, made.make, run)
+    make_once(made.folder, made.make, lambda mode: made(mode, "suite"))
     return made
 
 
@@ -141,13 +125,11 @@ def test_suite_passes_on_other_pythons(orchard: Orchard, tmp_path: Path, version
         found = interpreter.find(version, tmp_path)
     except InterpreterError as error:
         pytest.skip(str(error))
-    made = [find_uv_bin(), "venv", "--quiet", "--python", str(found.executable), str(tmp_path / "env")]
-    subprocess.run(made, check=True, timeout=60)
+    succeed([find_uv_bin(), "venv", "--quiet", "--python", found.executable, tmp_path / "env"])
     python = tmp_path / "env" / orchard.python.relative_to(orchard.folder / "env")
     orchard.install(python)
-    suite = [str(python.parent / f"orchard{EXE}"), "suite"]
-    done = subprocess.run(suite, check=True, capture_output=True, timeout=60)
-    assert set(json.loads(done.stdout).values()) == {"installed", "ok"}
+    done = succeed([python.parent / f"orchard{EXE}", "suite"], seconds=60)
+    assert set(json.loads(done.out).values()) == {"installed", "ok"}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -235,16 +217,9 @@ def test_an_artifact_opens_nothing_from_outside(orchard: Orchard, tmp_path: Path
         info.mkdir()
         info.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.0\n", "utf-8")
         info.joinpath("entry_points.txt").write_text(f"[orchard.fruits]\n{name} = {name}:Apple\n", "utf-8")
-    done = subprocess.run(
-        [orchard.folder / "dist" / f"orchard{EXE}"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["windfall", "pear", "perry", "apple"]
+    program = orchard.folder / "dist" / f"orchard{EXE}"
+    done = succeed([program], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, seconds=60)
+    assert [line.split()[0] for line in done.out.splitlines()] == ["windfall", "pear", "perry", "apple"]
 
 
 def test_another_runtime_than_onebins_is_noted(onebin: Onebin, tmp_path: Path, projects: Path) -> None:
@@ -252,8 +227,8 @@ def test_another_runtime_than_onebins_is_noted(onebin: Onebin, tmp_path: Path, p
     old = Path(shutil.copytree(ROOT / "src" / "onebin_runtime", tmp_path / "old"))
     project = (old / "pyproject.toml").read_text("utf-8")
     (old / "pyproject.toml").write_text(re.sub(r'version = "[^"]*"', 'version = "0.0.9"', project), "utf-8")
-    build = [find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / "wheels"), str(old)]
-    subprocess.run(build, check=True, timeout=300)
+    build: list[str | Path] = [find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", tmp_path / "wheels", old]
+    succeed(build)
     manifest = f'[bundle]\nname = "o"\n[host]\npath = "{(projects / "orchard").as_posix()}"\nscript = "orchard"\n'
     (tmp_path / "bundle.toml").write_text(manifest, "utf-8")
     ran = onebin("check", cwd=tmp_path, env={"UV_FIND_LINKS": str(tmp_path / "wheels")})

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import PROJECTS
+from support.projects import PROJECTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 

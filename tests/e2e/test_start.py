@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.processes import EMPTY_ENVIRONMENT, succeed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
-
-    from .bundles import Alone, Bundle
+    from support.bundles import Alone, Bundle
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 
@@ -37,21 +36,19 @@ EXPLAINED = {
 def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
     """At the host's first line there is nothing that the interpreter alone would not have imported, but for a few."""
     listed = "import sys; print(*sys.modules, sep='\\n')"
-    bare = subprocess.run([sys.executable, "-I", "-c", listed], capture_output=True, text=True, check=True)
+    bare = succeed([sys.executable, "-I", "-c", listed])
     said = alone("modules")
     assert said.code == 0, said.err
-    extra = {*said.out.split()} - {*bare.stdout.split()}
+    extra = {*said.out.split()} - {*bare.out.split()}
     unexplained = [name for name in sorted(extra) if not any(re.fullmatch(each, name) for each in EXPLAINED)]
     assert unexplained == []
 
 
 def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
     """ONEBIN_TRACE=1 has launcher and runtime say on standard error what they did; without it they say nothing."""
-    env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"} | {
-        name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ
-    }
-    done = subprocess.run([alone.file], env=env, capture_output=True, text=True, check=True)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("onebin: ")]
+    env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"}
+    done = succeed([alone.file], env=env, whole_env=EMPTY_ENVIRONMENT)
+    lines = [line for line in done.err.splitlines() if line.startswith("onebin: ")]
     assert any("becoming " in line for line in lines)
     assert any("prepared for the host" in line for line in lines)
     assert alone().err == ""
@@ -63,7 +60,7 @@ def test_a_start_does_not_look_at_every_plugin(alone: Alone, tmp_path: Path) -> 
     log = tmp_path / "log"
     env = {"HOME": str(alone.file.parent), "ONEBIN_CACHE_DIR": str(tmp_path / "cache")}
     for _ in range(2):  # the first start unpacks
-        subprocess.run(["strace", "-f", "-o", log, alone.file, "modules"], env=env, capture_output=True, check=True)
+        succeed(["strace", "-f", "-o", log, alone.file, "modules"], whole_env=env)
     said = log.read_text("utf-8", "replace")
     assert "tinyhost" in said
     assert "greet_hello" not in said

@@ -18,8 +18,8 @@ from elftools.elf.elffile import ELFFile
 from filelock import FileLock
 
 from onebin.target import elf
-
-from .bundles import ROOT, Said
+from support.processes import Result, run, succeed
+from support.projects import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from elftools.elf.dynamic import DynamicTag
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.network
 
 BUNDLED = '\n[freeze]\nlibc = "bundled"\n'
-RUN_SECONDS = 120
+ALONE_SECONDS = 120
 
 # Enters a root directory that has nothing but the artifact, /proc, /tmp and /data; sh's $0 is that directory.
 ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
@@ -88,12 +88,11 @@ class EmptyRoot:
         shutil.copy2(artifact, directory / "app")
         return cls(directory=directory)
 
-    def __call__(self, *arguments: str, **env: str) -> Said:
+    def __call__(self, *arguments: str, **env: str) -> Result:
         """Run the artifact there, with nothing in its environment but what is given."""
         command = [_found("unshare"), "--mount", _found("sh"), "-c", ENTER, str(self.directory), "/app", *arguments]
         # Without a PATH, sh has one of its own.
-        done = subprocess.run(command, env=env, capture_output=True, timeout=RUN_SECONDS, check=False)
-        return Said(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+        return run(command, whole_env=env, seconds=ALONE_SECONDS)
 
 
 def _found(program: str) -> str:
@@ -173,11 +172,7 @@ def test_a_whole_machine_is_used_as_by_any_program(logscan: Path, tmp_path: Path
     """With a machine around it, users and hosts have names; programs of the machine get the caller's library path."""
     (tmp_path / "inquiry.py").write_text(INQUIRY, "utf-8")
     env = {"ONEBIN_CACHE_DIR": str(tmp_path / "cache"), "LD_LIBRARY_PATH": "/nowhere"}
-    done = subprocess.run(
-        [logscan, tmp_path / "inquiry.py"], env=env, capture_output=True, timeout=RUN_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    said = json.loads(succeed([logscan, tmp_path / "inquiry.py"], whole_env=env, seconds=ALONE_SECONDS).out)
     assert (said["user"], said["name"] in {"127.0.0.1", "::1"}) == ("root", True)
     assert (said["system"], said["path"], said["child"]) == (0, "/nowhere", str(logscan))
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bundles import EXE, RUN_SECONDS
+from support.bundles import ALONE_SECONDS
+from support.processes import EXE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ class Terminal:
 
     def wait_for(self, word: str) -> None:
         """Read until a word was printed; fails after a minute."""
-        limit = time.monotonic() + RUN_SECONDS
+        limit = time.monotonic() + ALONE_SECONDS
         while word not in self.text:
             ready, _, _ = select.select([self._end], [], [], max(0, limit - time.monotonic()))
             assert ready, f"no {word!r} in {self.text!r}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from .bench import Bench
+from support.bench import Bench
+from support.projects import PROJECTS
 
-PROJECTS = Path(__file__).parents[1] / "projects"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from onebin.errors import AdvisoryError, ArtifactError, AuditError, LockError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 LOCK = """
 lock-version = "1.0"

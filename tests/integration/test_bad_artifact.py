@@ -15,14 +15,13 @@ import pytest
 import zstandard
 
 from onebin.errors import ArtifactError, VerifyError
-
-from .bench import unprivileged
+from support.namespaces import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ManifestError, PlanError
-
-from .bench import unprivileged
+from support.bench import steps_of
+from support.namespaces import unprivileged
 
 if TYPE_CHECKING:
     from onebin.errors import OnebinError
-
-    from .bench import Bench
+    from support.bench import Bench
 
 TOO_LONG = "x" * 300
 
@@ -227,7 +226,7 @@ def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: 
     refusal = bench.refuses(command, error=PlanError)
     refusal.says("freeze.data", "a", "no/such.txt", hint="relative to the manifest")
     refusal.says("freeze.data", "c/d", "nor-this", hint="relative to the manifest")
-    assert "generate" not in refusal.steps
+    assert "generate" not in steps_of(refusal)
 
 
 def test_init_leaves_a_manifest_that_is_there(bench: Bench) -> None:

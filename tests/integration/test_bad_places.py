@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import FreezeError, InterpreterError, LockError, PackError, StageError
-
-from .bench import PREVIOUS, namespaced, unprivileged
+from support.bench import PREVIOUS, steps_of
+from support.namespaces import unprivileged, with_mounts
 
 if TYPE_CHECKING:
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 
@@ -137,7 +137,7 @@ def test_an_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
     bench.artifact.joinpath("kept").write_text("kept")
     refusal = bench.refuses(error=PackError)
     refusal.says("dist/tiny", "it is a directory", hint="-o")
-    assert "freeze" not in refusal.steps
+    assert "freeze" not in steps_of(refusal)
 
 
 def test_an_output_below_a_file_is_refused(warm_bench: Bench) -> None:
@@ -193,7 +193,7 @@ def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: s
     script = f"mount -t tmpfs -o {options} none {shlex.quote(str(out))}\nprintf previous > {shlex.quote(str(out))}/tiny"
     if mount == "read-only":
         script += f"\nmount -o remount,ro {shlex.quote(str(out))}"
-    under = namespaced(script, after=f"(cd {shlex.quote(str(out))}; ls -A; cat tiny) > {shlex.quote(str(listing))}")
+    under = with_mounts(script, after=f"(cd {shlex.quote(str(out))}; ls -A; cat tiny) > {shlex.quote(str(listing))}")
     refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, under=under, may_write=())
     reason = "no space left" if mount == "full" else "the file system is read-only"
     refusal.says("out/tiny", reason, hint="-o")
@@ -212,7 +212,7 @@ def test_a_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
     """A lock that cannot be written is the lock's error, and no remedy is named that would not help."""
     bench.manifest("greet-hello")
     here = shlex.quote(str(bench.directory))
-    under = namespaced(f"mount --bind {here} {here}\nmount -o remount,bind,ro {here}\ncd {here}")
+    under = with_mounts(f"mount --bind {here} {here}\nmount -o remount,bind,ro {here}\ncd {here}")
     refusal = bench.refuses("lock", error=LockError, under=under, may_write=())
     said = refusal.says("pylock.tiny.toml", "the file system is read-only", hint="")
     assert "-o for the output" not in said.hint
@@ -238,7 +238,8 @@ def test_a_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str)
     bench.cache.mkdir()
     cache, listing = shlex.quote(str(bench.cache)), bench.directory.parent / "listing"
     script = f"mount -t tmpfs -o {'size=64k' if mount == 'full' else 'ro,size=1m'} none {cache}"
-    under = namespaced(script, after=f"find {cache} -mindepth 2 -not -name '*.lock' > {shlex.quote(str(listing))}")
+    parts = r"\( -path '*/stages/*' -o -name '*.partial*' \) -not -name '*.lock'"
+    under = with_mounts(script, after=f"find {cache} -mindepth 2 {parts} > {shlex.quote(str(listing))}")
     refusal = bench.refuses(error=StageError, under=under)
     if mount == "full":
         refusal.says("space", hint="ONEBIN_CACHE_DIR")
@@ -255,7 +256,7 @@ def test_a_cache_that_cannot_hold_the_tool_chain_is_refused(bench: Bench, size: 
     place, listing = bench.cache / "toolchains", bench.directory.parent / "listing"
     place.mkdir()
     mounted = shlex.quote(str(place))
-    under = namespaced(
+    under = with_mounts(
         f"mount -t tmpfs -o size={size} none {mounted}", after=f"ls -A {mounted} > {shlex.quote(str(listing))}"
     )
     refusal = bench.refuses(error=StageError, under=under, may_write=())
@@ -268,7 +269,7 @@ def test_a_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size:
     """A freeze that runs out of space, early or late, says so in a line; a tool's stack trace is for the log."""
     place, listing = warm_bench.cache / "frozen", warm_bench.directory.parent / "listing"
     mounted = shlex.quote(str(place))
-    under = namespaced(
+    under = with_mounts(
         f"mount -t tmpfs -o size={size} none {mounted}", after=f"ls -A {mounted} > {shlex.quote(str(listing))}"
     )
     refusal = warm_bench.refuses(error=FreezeError, under=under, may_write=())
@@ -289,7 +290,7 @@ def test_a_build_that_failed_for_space_succeeds_with_it(bench: Bench) -> None:
     """What a full disk interrupted goes on from there once there is space."""
     bench.manifest("greet-hello")
     bench.cache.mkdir()
-    under = namespaced(f"mount -t tmpfs -o size=64k none {shlex.quote(str(bench.cache))}")
+    under = with_mounts(f"mount -t tmpfs -o size=64k none {shlex.quote(str(bench.cache))}")
     bench.refuses("check", error=StageError, under=under)
     bench.accepts("check")
     shutil.rmtree(bench.cache)

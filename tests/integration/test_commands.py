@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,10 @@ import pytest
 from uv import find_uv_bin
 
 from onebin import __version__
+from support.processes import run
 
 if TYPE_CHECKING:
-    from conftest import Onebin
+    from support.command import Onebin
 
 ROOT = Path(__file__).parents[2]
 ONEBIN = ROOT / "src" / "onebin"
@@ -139,20 +139,11 @@ def test_progress_in_a_pipe_is_plain_lines(onebin: Onebin, folder: Path) -> None
 def test_progress_on_a_terminal_respects_no_color(onebin: Onebin, folder: Path, no_color: bool) -> None:
     """On a terminal each finished step is one line with a mark; NO_COLOR takes the colours away."""
     command = f"{sys.executable} -m onebin check"
-    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    env = {**kept, "TERM": "xterm-256color", "ONEBIN_CACHE_DIR": str(onebin.cache), "LANG": "C.UTF-8"}
-    done = subprocess.run(
-        ["script", "-qec", command, "/dev/null"],
-        cwd=folder,
-        env={**env, **({"NO_COLOR": "1"} if no_color else {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "check" in done.stdout
-    assert ("\x1b[32m" in done.stdout) is not no_color
+    env = {"TERM": "xterm-256color", "ONEBIN_CACHE_DIR": str(onebin.cache), "LANG": "C.UTF-8"}
+    env |= {"NO_COLOR": "1"} if no_color else {}
+    done = run(["script", "-qec", command, "/dev/null"], cwd=folder, env=env, stdin=None)
+    assert "check" in done.out
+    assert ("\x1b[32m" in done.out) is not no_color
 
 
 def test_lock_upgrades_by_name(onebin: Onebin, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,13 @@ import pytest
 
 from onebin.errors import ContractError, LockError, ManifestError
 from onebin.python.interpreter import installed
-
-from .wheels import make_wheel
+from support.processes import run
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 
@@ -349,12 +348,10 @@ def test_the_type_check_says_what_it_wants(bench: Bench) -> None:
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=CONTRACT)
     code = "import sys; sys.modules['mypy'] = None; from onebin.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "check", "--types"]
-    done = subprocess.run(
-        command, cwd=bench.directory, env=bench.environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "error: mypy is not installed in onebin's environment\n" in done.stderr
-    assert "hint: install it: pip install 'onebin[types]'" in done.stderr
+    done = run(command, cwd=bench.directory, whole_env=bench.environment())
+    assert done.code == 1
+    assert "error: mypy is not installed in onebin's environment\n" in done.err
+    assert "hint: install it: pip install 'onebin[types]'" in done.err
 
 
 def test_provides_needs_a_contract(bench: Bench) -> None:

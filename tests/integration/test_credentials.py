@@ -8,14 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
-from .index import Index, serving
-from .wheels import make_wheel
+from support.index import Index, serving
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .bench import Bench, Result
+    from support.bench import Bench
+    from support.processes import Result
 
 pytestmark = pytest.mark.network
 

@@ -11,8 +11,7 @@ import pytest
 
 from onebin.wheelhouse import download
 from onebin.wheelhouse.download import DownloadError, fetch
-
-from .index import Fault, Index, serving
+from support.index import Fault, Index, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.errors import LockError, PlanError, StageError
-
-from .wheels import make_wheel
+from support.processes import run, succeed
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 
@@ -95,11 +94,8 @@ def executed(bench: Bench, out: Path) -> dict[str, list[list[str]]]:
         "from onebin_registry import REGISTRY; "
         "print(json.dumps({plugin.name: plugin.entry_points for plugin in REGISTRY}))"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code], cwd=bench.temporary, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    told: dict[str, list[list[str]]] = json.loads(done.stdout)
+    done = succeed([sys.executable, "-I", "-c", code], cwd=bench.temporary, seconds=60)
+    told: dict[str, list[list[str]]] = json.loads(done.out)
     return told
 
 
@@ -234,10 +230,8 @@ def test_odd_names_arrive_in_the_artifact(bench: Bench) -> None:
     assert told["files"] == sorted(f"{text}.txt" for text in _file_names())
     assert told["points"] == sorted(name for name in accepted(NAMES).values())
     bench.accepts("bundle")
-    done = subprocess.run(
-        [bench.artifact], cwd=bench.temporary, env={}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert json.loads(done.stdout) == told, done.stderr
+    done = run([bench.artifact], cwd=bench.temporary, whole_env={}, seconds=60)
+    assert json.loads(done.out) == told, done.err
     assert json.loads(bench.accepts("inspect", "--json", bench.artifact).out)["plugins"][0]["name"] == "odd"
     assert not list(canaries(bench))
 

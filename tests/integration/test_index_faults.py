@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import LockError, StageError
-
-from .index import Fault, Index, serving
-from .wheels import make_wheel
+from support.bench import steps_of
+from support.index import Fault, Index, serving
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 
@@ -89,7 +89,7 @@ def test_a_download_that_fails_is_an_error_and_the_next_build_succeeds(
     env = settings(index, tmp_path, "uv")
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
     refusal.says(*words, hint="index")
-    assert refusal.steps == ["lock"]
+    assert steps_of(refusal) == ["lock"]
     index.fault = None
     locked_bench.accepts("check", "--locked", env=env)
 

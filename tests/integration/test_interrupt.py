@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import InterruptedBuildError
-
-from .bench import PREVIOUS, wait_until
+from support.bench import PREVIOUS, read_refusal, steps_of
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from .bench import Bench, Running
+    from support.bench import Bench
+    from support.processes import Running
 
 pytestmark = [
     pytest.mark.network,
@@ -51,14 +52,14 @@ def interrupt(
     before = bench.snapshot()
     with bench.started("bundle", "-v", env=env) as running:
         wait_until(lambda: when(running), what="sign of the stage", running=running)
-        refusal = running.interrupted_by(number)
+        refusal = read_refusal(running.interrupt(number))
         wait_until(running.is_alone, what="end of its children", seconds=5)
     assert refusal.code == InterruptedBuildError.exit_code == 130
     assert refusal.out == ""
     assert "Traceback" not in refusal.err, refusal.err
     assert refusal.summary == "interrupted"
     assert "next build" in refusal.hint
-    assert refusal.steps == list(steps)
+    assert steps_of(refusal) == list(steps)
     assert bench.leftovers() == []
     after = bench.snapshot()
     if "lock" in steps:

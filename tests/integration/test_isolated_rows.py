@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import ManifestError, PlanError
 
 if TYPE_CHECKING:
-    from .bench import Bench
+    from support.bench import Bench
 
 CONTRACT = '[extension-points."tinyhost.greeters"]\ncontract = "tinyhost.contract:Greeter"\n'
 PROTOCOL = "from typing import Protocol\n\nclass Greeter(Protocol):\n    def __call__(self, name: str) -> str: ...\n"
@@ -38,7 +38,9 @@ def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
     bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
     bench.manifest(_row(bench, "greet-hello"), end=CONTRACT)
     said = bench.refuses("check", error=PlanError)
-    said.says("plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or remove the import")
+    said.says(
+        "plugins.greet-hello.isolate", "tinyhost imports greet_hello", hint="remove `isolate`, or remove the import"
+    )
 
 
 def test_a_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:

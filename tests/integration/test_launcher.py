@@ -22,24 +22,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.card.file import TRAILER
-
-from .bench import namespaced, unprivileged
-from .launched import (
-    NOBODY,
-    Launched,
-    as_nobody,
-    find_launcher,
-    make_tree,
-    mounting,
-    payload_of,
-    wait_until,
-    write_artifact,
-)
+from support.launched import Launched, assert_cannot_start, find_launcher, make_tree, payload_of, write_artifact
+from support.namespaces import NOBODY, unprivileged, with_mounts
+from support.processes import next_line, run, succeed
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
@@ -168,8 +159,7 @@ def test_program_is_started_like_the_artifact(tiny: Launched, tmp_path: Path, en
         str(tiny.file),
     ]
     command[0] = "bash" if shutil.which("bash") else pytest.skip("needs a shell with exec -a")
-    done = subprocess.run(command, env=tiny.environment(env), capture_output=True, text=True, timeout=60, check=True)
-    mine, its, first, artifact = done.stdout.split()
+    mine, its, first, artifact = succeed(command, whole_env=tiny.environment(env)).out.split()
     assert (mine, first, artifact) == (its, "other", str(tiny.file))
 
 
@@ -233,9 +223,7 @@ def test_closed_standard_streams_stay_closed(
         pytest.skip("the emulator opens files of its own")
     script = f"ls /proc/$$/fd > {tmp_path}/fds 2>/dev/null; true"
     for _ in range(2):
-        subprocess.run(
-            ["sh", "-c", f'"$0" -c "$1" {closed}', str(tiny.file), script], env=tiny.environment(), check=False
-        )
+        run(["sh", "-c", f'"$0" -c "$1" {closed}', tiny.file, script], whole_env=tiny.environment())
         shown = {int(each) for each in (tmp_path / "fds").read_text().split()}
         gone = {"<&-": {0}, ">&-": set(), "2>&-": set(), "<&- >&- 2>&-": {0}}[closed]
         assert not gone & shown
@@ -348,13 +336,13 @@ def test_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path, p
 def test_unusable_cache_is_skipped(tiny: Launched, options: str) -> None:
     """If the cache is full, read-only or mounted noexec, the next place is used."""
     tiny.cache.mkdir(mode=0o700)
-    _runs_privately(tiny, {}, under=mounting(f"-t tmpfs -o mode=700,{options} tmpfs {tiny.cache}"))
+    _runs_privately(tiny, {}, under=with_mounts(f"mount -t tmpfs -o mode=700,{options} tmpfs {tiny.cache}"))
 
 
 def test_read_only_cache_still_serves_its_entries(tiny: Launched) -> None:
     """A cache that has become read-only still serves the entries in it."""
     tiny.cache.mkdir(mode=0o700)
-    under = mounting(f"-t tmpfs -o mode=700 tmpfs {tiny.cache}")
+    under = with_mounts(f"mount -t tmpfs -o mode=700 tmpfs {tiny.cache}")
     again = f'"{tiny.file}" -c "echo \\$LD_LIBRARY_PATH" && mount -o remount,ro {tiny.cache}; exec "$0" "$@"'
     homes = tiny.says('echo "$LD_LIBRARY_PATH"', under=[*under, "sh", "-c", again]).split()
     assert homes[0] == homes[1]
@@ -374,20 +362,11 @@ def test_error_names_every_unusable_place(
     mount = f"-t tmpfs -o mode=1777,{options} tmpfs"
     # Copy the file to where no mount hides it.
     copying = ["sh", "-c", 'cp "$0" /mnt/tiny && exec "$@"', str(artifact.file)]
-    under = [*mounting("-t tmpfs tmpfs /mnt"), *copying]
+    under = [*with_mounts("mount -t tmpfs tmpfs /mnt"), *copying]
     inner = f"mount {mount} /tmp && mount {mount} /var/tmp && exec /mnt/tiny -c 'echo ran'"
-    done = subprocess.run(
-        [*under, "sh", "-c", inner],
-        env={"PATH": os.environ["PATH"], "HOME": "/tmp/home", "ONEBIN_CACHE_DIR": "/var/tmp/own"},  # noqa: S108  # tests mount there
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (126, ""), done
-    assert len(done.stderr.splitlines()) == 2, done.stderr
-    assert reason in done.stderr
-    assert "ONEBIN_CACHE_DIR" in done.stderr
+    own = {"HOME": "/tmp/home", "ONEBIN_CACHE_DIR": "/var/tmp/own"}  # noqa: S108  # tests mount there
+    done = run([*under, "sh", "-c", inner], whole_env={"PATH": os.environ["PATH"], **own})
+    assert_cannot_start(done, reason, "ONEBIN_CACHE_DIR")
 
 
 # Many starts, killed starts --------------------------------------------------------------------------------------
@@ -465,13 +444,13 @@ def test_first_start_survives_a_power_failure(make: Callable[..., Launched], tmp
     artifact.cache.mkdir()
     image, broken = tmp_path / "disk", tmp_path / "disk-without-power"
     there, copied = (shlex.quote(str(path)) for path in (artifact.cache, broken))
-    under = namespaced(DISK.format(image=shlex.quote(str(image)), cache=there), privileged=True)
+    under = with_mounts(DISK.format(image=shlex.quote(str(image)), cache=there), privileged=True)
     artifact.says(f"cp {shlex.quote(str(image))} {copied}", under=under)
     offset, size = payload_of(artifact.file)
     with artifact.file.open("r+b") as stream:
         stream.seek(offset)
         stream.write(bytes(size))
-    again = namespaced(f"mount -o loop {copied} {there}", privileged=True)
+    again = with_mounts(f"mount -o loop {copied} {there}", privileged=True)
     sums = artifact.says('cd "$LD_LIBRARY_PATH/lib" && sha256sum *', under=again).splitlines()
     wanted = {Path(name).name: hashlib.sha256(content).hexdigest() for name, content in BIG.items()}
     assert {name: digest for digest, name in map(str.split, sums)} == wanted
@@ -497,7 +476,7 @@ def test_version_in_use_is_never_removed(make: Callable[..., Launched]) -> None:
     """A running program keeps its files, however old they are."""
     oldest = make()
     running = oldest.popen('echo "$LD_LIBRARY_PATH"; read line; cat "$LD_LIBRARY_PATH/data"')
-    home = Path(running.stdout.readline().decode().strip()).parent
+    home = Path(next_line(running)).parent
     _aged(home, 1000)
     for number in range(2, 7):
         _aged(make(version=str(number)).home(), 100 - number)
@@ -523,7 +502,7 @@ def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], oneb
     """`onebin cache` lists what is unpacked and what is in use, and removes the rest, or only the named entries."""
     one, two = make("one"), make("two")
     running = one.popen("echo up; read line", env={})
-    running.stdout.readline()
+    next_line(running)
     two.home()
     (one.entries / f".one-{'0' * 32}.abcdef").mkdir()
 
@@ -595,21 +574,21 @@ def test_leftover_private_directories_are_removed(tiny: Launched) -> None:
         path.mkdir(mode=0o700)
         (path / "file").write_text("x")
     running = tiny.popen('echo "$LD_LIBRARY_PATH"; read line; cat "$LD_LIBRARY_PATH/data"', env=NO_CACHE)
-    home = Path(running.stdout.readline().decode().strip()).parent
+    home = Path(next_line(running)).parent
     for path in (dead, halfway, others, home):
         _aged(path, 1000)
     tiny.says("exit 0", env=NO_CACHE)
     assert [path.exists() for path in (dead, halfway, young, others, home)] == [False, False, True, True, True]
     out, _ = running.communicate(b"\n", timeout=60)
     assert out == b"data\n"
-    wait_until(lambda: not home.exists(), "the private directory was not removed")
+    wait_until(lambda: not home.exists(), what="removal of the private directory")
 
 
 def test_signal_reaches_the_program_in_a_private_directory(tiny: Launched) -> None:
     """The program receives SIGTERM sent to the artifact, and the directory is removed whether it handles it or not."""
     for script, expected in [('trap "exit 7" TERM; echo up; read line', 7), ("echo up; read line", -signal.SIGTERM)]:
         running = tiny.popen(script, env=NO_CACHE)
-        running.stdout.readline()
+        next_line(running)
         running.terminate()
         running.communicate(timeout=60)
         assert running.returncode == expected
@@ -644,7 +623,7 @@ def test_ctrl_c_reaches_the_program_in_a_private_directory(tiny: Launched) -> No
 def test_cleanup_daemon_does_not_delay_the_caller(tiny: Launched) -> None:
     """The daemon that removes a private directory keeps no pipe open and is not a child of the program."""
     began = tiny.popen("echo up; exec sleep 60", env=NO_CACHE)
-    began.stdout.readline()
+    next_line(began)
     children = Path(f"/proc/{began.pid}/task/{began.pid}/children")
     assert not children.exists() or children.read_text() == ""
     began.kill()
@@ -669,7 +648,7 @@ def test_tampered_payload_does_not_run(make: Callable[..., Launched], place: flo
     offset, size = payload_of(artifact.file)
     content[offset + (place if isinstance(place, int) and place > 1 else int(place * (size - 1)))] ^= 1
     artifact.file.write_bytes(content)
-    artifact.start("echo ran", env=env).refused("digest", "do not trust")
+    assert_cannot_start(artifact.start("echo ran", env=env), "digest", "do not trust")
     _nothing_was_written(artifact)
 
 
@@ -679,9 +658,9 @@ def test_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) ->
     edges = [start, start + 1, len(content) - TRAILER.size, len(content) - 1]
     for length in [*edges, *DICE.sample(range(start, len(content)), 20)]:
         tiny.file.write_bytes(content[:length])
-        tiny.start("echo ran").refused("damaged or truncated", "again")
+        assert_cannot_start(tiny.start("echo ran"), "damaged or truncated", "again")
     tiny.file.write_bytes(content + b"\n")
-    tiny.start("echo ran").refused("damaged or truncated")
+    assert_cannot_start(tiny.start("echo ran"), "damaged or truncated")
     _nothing_was_written(tiny)
 
 
@@ -704,7 +683,7 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
     finally:
         tiny.file.write_bytes(whole)
     if place in READ:
-        started.refused()
+        assert_cannot_start(started)
         _nothing_was_written(tiny)
     else:
         assert (started.code, started.out, started.err) == (0, "ran\n", "")
@@ -712,7 +691,7 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
 
 def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], public: Path) -> None:
     """With more rights than its user, it runs nothing that the user can change and ignores the user's variables."""
-    as_other = as_nobody()
+    as_other = unprivileged(user=NOBODY)
     artifact = make(folder=public)
     artifact.file.chmod(0o4755)
     for path in (artifact.cache, artifact.temporary):
@@ -721,28 +700,25 @@ def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], publi
     # The dynamic loader removes LD_LIBRARY_PATH from setuid programs.
     script = 'id -u; home="${_PYI_ARCHIVE_FILE%/*}"; ls -ld "$home"; cat "$home/_internal/data"'
     command = [str(artifact.file), "-p", "-c", script]
-    done = subprocess.run(
-        [*as_other, *command], env=artifact.environment(), capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done
-    if done.stdout.startswith(str(NOBODY)):
+    done = succeed([*as_other, *command], whole_env=artifact.environment())
+    if done.out.startswith(str(NOBODY)):
         pytest.skip("setuid has no effect on this file system")
-    user, listing, data = done.stdout.splitlines()
+    user, listing, data = done.out.splitlines()
     assert (user, data) == ("0", "data")
     assert listing.split()[2] == "root"
     assert Path(listing.split()[-1]).name.startswith("onebin-0-")
     assert list(artifact.cache.iterdir()) == list(artifact.temporary.iterdir()) == []
-    wait_until(lambda: not Path(listing.split()[-1]).exists(), "the private directory was not removed")
+    wait_until(lambda: not Path(listing.split()[-1]).exists(), what="removal of the private directory")
 
 
 def test_unreadable_artifact_says_so(make: Callable[..., Launched], public: Path) -> None:
     """A file that can be executed but not read cannot unpack itself, and says why."""
     artifact = make(folder=public)
     artifact.file.chmod(0o711)
-    under = as_nobody() if os.geteuid() == 0 else unprivileged()
+    under = unprivileged(user=NOBODY if os.geteuid() == 0 else None)
     if os.geteuid() != 0:
         artifact.file.chmod(0o111)
-    artifact.start("echo ran", under=under).refused("Permission denied", "read")
+    assert_cannot_start(artifact.start("echo ran", under=under), "Permission denied", "read")
 
 
 # Names and places of the file -----------------------------------------------------------------------------------
@@ -772,20 +748,13 @@ def test_artifact_can_be_started_through_a_link(tiny: Launched, tmp_path: Path) 
 def test_artifact_on_the_path_runs(tiny: Launched) -> None:
     """The artifact can be started by its name if its folder is on PATH."""
     path = f"{tiny.file.parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["env", "tiny", "-c", 'echo "$_ONEBIN_ARTIFACT"'],
-        env=tiny.environment({"PATH": path}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.strip() == str(tiny.file)
+    done = succeed(["env", "tiny", "-c", 'echo "$_ONEBIN_ARTIFACT"'], whole_env=tiny.environment({"PATH": path}))
+    assert done.out.strip() == str(tiny.file)
 
 
 def test_proc_is_not_needed(tiny: Launched) -> None:
     """Without /proc, the launcher finds its own file by other means."""
-    under = mounting("-t tmpfs tmpfs /proc")
+    under = with_mounts("mount -t tmpfs tmpfs /proc")
     for _ in range(2):
         assert tiny.says('echo "$_ONEBIN_ARTIFACT"', under=under) == str(tiny.file)
 

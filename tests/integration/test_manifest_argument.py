@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
+    from support.command import Onebin
 
 MANIFEST = '[bundle]\nname = "x"\n\n[host]\npackage = "x"\nscript = "x"\n\n[plugins]\n'
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ManifestError, PlanError
-
-from .wheels import make_wheel
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,14 @@ import pytest
 from onebin.cache import Cache
 from onebin.launcher import compile as launcher
 from onebin.pipeline import receipt
+from support.bench import steps_of
+from support.processes import succeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 
@@ -52,16 +53,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def key(bench: Bench, checkout: Path, *proof: str) -> str:
     """Ask a copy of onebin for the key of the bench's build."""
-    done = subprocess.run(
-        [sys.executable, "-c", KEY, *proof],
-        cwd=bench.directory,
-        env={**bench.environment(), "PYTHONPATH": str(checkout / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    env = {**bench.environment(), "PYTHONPATH": str(checkout / "src")}
+    return succeed([sys.executable, "-c", KEY, *proof], cwd=bench.directory, whole_env=env).out.strip()
 
 
 def add_line(file: Path) -> None:
@@ -121,18 +114,18 @@ def test_another_interpreter_is_another_build(bench: Bench, checkout: Path) -> N
 
 def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
     """The second build leaves the file alone and says so; a damaged or missing file is made anew."""
-    assert "publish" in warm_bench.accepts("bundle").steps
+    assert "publish" in steps_of(warm_bench.accepts("bundle"))
     before = warm_bench.artifact.stat()
     again = warm_bench.accepts("bundle")
-    assert again.steps == ["lock"]
+    assert steps_of(again) == ["lock"]
     assert "up to date" in again.err
     assert warm_bench.artifact.stat() == before or warm_bench.artifact.stat().st_mtime_ns == before.st_mtime_ns
     with warm_bench.artifact.open("r+b") as stream:
         stream.seek(1000)
         stream.write(b"damage")
-    assert "publish" in warm_bench.accepts("bundle").steps
+    assert "publish" in steps_of(warm_bench.accepts("bundle"))
     warm_bench.artifact.unlink()
-    assert "publish" in warm_bench.accepts("bundle").steps
+    assert "publish" in steps_of(warm_bench.accepts("bundle"))
     warm_bench.accepts("verify", "dist/tiny")
 
 

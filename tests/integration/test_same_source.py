@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

@@ -27,7 +27,7 @@ from .test_bad_artifact import read_card, telltale, write_card
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

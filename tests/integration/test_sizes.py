@@ -13,7 +13,7 @@ from onebin.errors import ManifestError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 
 def test_a_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import LockError, ManifestError
-
-from .index import Index, serving
-from .wheels import make_wheel
+from support.index import Index, serving
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

@@ -17,15 +17,13 @@ from onebin.stage import Stage, install
 from onebin.survey import survey
 from onebin.system import source_date_epoch
 from onebin.workspace import Workspace
-
-from .wheels import make_wheel
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Onebin
-
-    from .bench import Bench
+    from support.bench import Bench
+    from support.command import Onebin
 
 MANIFEST = """\
 [bundle]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ManifestError, PlanError, TargetError
+from support.bench import steps_of
 
 if TYPE_CHECKING:
     from conftest import Build
-
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is for Linux")
 
@@ -25,7 +25,7 @@ def test_interpreter_and_wheels_are_refused_together(bench: Bench, build: Build)
     build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.so", DRAW)
     bench.manifest("greet-hello", end='[target]\nglibc = "2.5"')
     refusal = bench.refuses(error=TargetError)
-    assert refusal.steps == ["lock", "stage"]
+    assert steps_of(refusal) == ["lock", "stage"]
     assert "tiny needs glibc 2." in refusal.summary
     assert "and [target] glibc is 2.5" in refusal.summary
     assert "libpython" in refusal.err
@@ -38,7 +38,7 @@ def test_plugins_and_target_are_refused_together(bench: Bench) -> None:
     """What is wrong with a plugin and what is wrong with the target comes out in one run, before the freeze."""
     bench.manifest("greet-hello", "bad-import", end='[target]\nglibc = "2.5"\n')
     refusal = bench.refuses(error=PlanError)
-    assert refusal.steps == ["lock", "stage"]
+    assert steps_of(refusal) == ["lock", "stage"]
     assert "plugins.bad-import: " in refusal.err
     refusal.says("CPython ", hint=["uv python install", 'libc = "bundled"'])
 

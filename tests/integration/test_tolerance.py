@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .wheels import make_wheel
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
-    from .bench import Bench
+    from support.bench import Bench
 
 pytestmark = pytest.mark.network
 

@@ -7,20 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from onebin.errors import LockError, StageError, VendorError
 from onebin.system.digest import sha256_of_file
-
-from .bench import Bench, wait_until
-from .index import Fault, serving
-from .wheels import make_wheel
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from support.bench import Bench
+from support.index import Fault, serving
+from support.namespaces import without_network
+from support.processes import succeed
+from support.waiting import wait_until
+from support.wheels import make_wheel
 
 pytestmark = pytest.mark.network
 
@@ -46,18 +44,6 @@ def build_wheel(*args, **more):
     return _build(*args, **more)
 """
 SIX = 'six = { version = "*", modules = ["six"] }'
-
-
-def without_network() -> Sequence[str]:
-    """Return a program that runs another where there is not a single network interface; or skip."""
-    command = ["unshare", "--net"]
-    if sys.platform != "linux" or shutil.which("unshare") is None:
-        pytest.skip("only Linux has network namespaces")
-    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
-        command = ["unshare", "--map-root-user", "--net"]
-    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("this user may not make network namespaces")
-    return command
 
 
 def nowhere(tmp_path: Path) -> dict[str, str]:
@@ -94,8 +80,7 @@ def test_a_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> 
     """With empty caches and no network interface: lock, stage, toolchain, a local plugin's build, freeze and all."""
     done = moved.run("bundle", "--offline", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
     assert done.code == 0, done.err
-    said = subprocess.run([moved.artifact, "greet", "you"], check=False, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
+    succeed([moved.artifact, "greet", "you"])
     packages = json.loads(moved.accepts("inspect", "--json", "dist/tiny").out)["distributions"]
     assert {"six", "greet-hello", "tinyhost"} <= {each["name"] for each in packages}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -14,18 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.launched import (
-    UNUSABLE,
-    Launched,
-    as_nobody,
-    find_launcher,
-    make_tree,
-    payload_of,
-    write_artifact,
-)
 from onebin.card import file as card
 from onebin.card.report import inspect
 from onebin.errors import ArtifactError
+from support.launched import UNUSABLE, Launched, find_launcher, make_tree, payload_of, write_artifact
+from support.namespaces import NOBODY, unprivileged
+from support.processes import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,18 +67,12 @@ def started(launched: Launched) -> tuple[int, str]:
     """
     home = launched.cache.parent
     before = {path.name for path in home.parent.iterdir()}
-    done = subprocess.run(
-        launched.command("echo started"),
-        env={**launched.environment(), "HOME": str(home / "nowhere")},
-        cwd=home,
-        capture_output=True,
-        timeout=_SECONDS,
-        check=False,
-    )
+    env = {**launched.environment(), "HOME": str(home / "nowhere")}
+    done = run(launched.command("echo started"), cwd=home, whole_env=env, seconds=_SECONDS, errors="replace")
     assert {path.name for path in home.parent.iterdir()} == before
     assert {path.name for path in home.iterdir()} == {"cache", "temporary"}
     assert [path.name for path in launched.file.parent.iterdir()] == ["tiny"]
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+    return done.code, done.out + done.err
 
 
 def flips(file: Path, count: int, places: range, effort: Effort) -> Iterator[int]:
@@ -227,7 +214,7 @@ def test_what_a_launcher_with_a_changed_byte_does(
     for _ in flips(launched.file, effort.times(20, 2_000), range(offset), effort):
         put(there.file, bytearray(launched.file.read_bytes()))
         try:
-            done = there.start("echo started", under=[*as_nobody(), "timeout", "20"], cwd=public)
+            done = there.start("echo started", under=[*unprivileged(user=NOBODY), "timeout", "20"], cwd=public)
         except UnicodeDecodeError:
             outcomes["failed"] += 1
             continue

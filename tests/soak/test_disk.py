@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.bench import PREVIOUS, Bench, namespaced
 from onebin import errors
+from support.bench import PREVIOUS, Bench
+from support.namespaces import with_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ def full(bench: Bench, place: Path, size: int, *arguments: str, disk: str = TMPF
     listing = bench.directory.parent / "listing"
     there, out, here = (shlex.quote(str(path)) for path in (place, listing, bench.directory))
     shutil.rmtree(bench.cache / "receipts", ignore_errors=True)
-    under = namespaced(
+    under = with_mounts(
         f"{mount}\nprintf previous > {there}/tiny\ncd {here}",
         after=f"find {there} -name '*.partial*' -o -name 'onebin-scratch-*' > {out}\n"
         f"printf '%s' \"$(head -c 8 {there}/tiny)\" > {out}.tiny",
@@ -125,7 +126,7 @@ def quota_disk(there: Path) -> list[str]:
     """Return a command that mounts a disk with a quota, for nobody to see; it fails where that cannot be had."""
     there.mkdir()
     disk = QUOTA.format(there=there, size=16, image=f"{there}.image")
-    return [*namespaced(disk, privileged=True), "true"]
+    return [*with_mounts(disk, privileged=True), "true"]
 
 
 def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,14 +16,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.bench import wait_until
+from support.processes import run
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
     from pathlib import Path
 
-    from integration.bench import Bench, Running
+    from support.bench import Bench
+    from support.processes import Running
 
     from .conftest import Effort
 
@@ -75,8 +76,8 @@ class Victim:
         """Expect that what lies at the output is whole and runs."""
         assert digest_of(self.bench.artifact) == self.digest
         env = {"ONEBIN_CACHE_DIR": str(self.bench.cache), "TMPDIR": str(self.bench.temporary)}
-        done = subprocess.run([self.bench.artifact], env=env, capture_output=True, timeout=60, check=False)
-        assert (done.returncode, done.stderr) == (0, b""), done
+        done = run([self.bench.artifact], whole_env=env, seconds=60)
+        assert (done.code, done.err) == (0, ""), done
 
 
 def digest_of(file: Path) -> str:
@@ -106,7 +107,7 @@ def started_step(step: str) -> Callable[[Running], bool]:
     line = _BEFORE.get(step)
     if not line:
         return lambda _: True
-    return lambda running: f"\n{line}: " in f"\n{running.log.read_text('utf-8')}"
+    return lambda running: f"\n{line}: " in f"\n{running.said()}"
 
 
 def kill(running: Running, *, whole: bool) -> None:
@@ -120,7 +121,7 @@ def kill(running: Running, *, whole: bool) -> None:
 
 def reached(running: Running) -> str:
     """Return in which step a build was when it ended."""
-    ended = [step for step, _ in _LINE.findall(running.log.read_text("utf-8"))]
+    ended = [step for step, _ in _LINE.findall(running.said())]
     order = ["lock", "stage", "check", "generate", "freeze", "verify", "publish", "over"]
     return order[order.index(ended[-1]) + 1] if ended else "lock"
 
@@ -146,7 +147,7 @@ def round_of(victim: Victim, dice: random.Random, number: int) -> None:
         kill(running[0], whole=whole and builds == 1)
         victim.check_output()
         for survivor in running[1:]:
-            assert survivor.process.wait(timeout=300) == 0, survivor.log.read_text("utf-8")
+            assert survivor.process.wait(timeout=300) == 0, survivor.said()
             victim.check_output()
         if dice.random() < 0.5:  # else the orphans, if there are any, go on beside the next build
             wait_until(lambda: not running[0].family(), what="end of the orphans")

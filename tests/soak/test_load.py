@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.bench import Bench
-
-from .many import plugin_name, write_many
+from support.bench import Bench
+from support.many import plugin_name, write_many
+from support.processes import succeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +33,10 @@ def test_a_bundle_of_many_plugins(tmp_path: Path, built: Path, effort: Effort, f
         return
     bench.accepts("bundle")
 
-    def run(*arguments: str) -> list[str]:
-        command = [str(folder / "dist" / "many"), *arguments]
+    def lines(*arguments: str) -> list[str]:
         env = {"ONEBIN_CACHE_DIR": str(bench.cache)}
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+        return succeed([folder / "dist" / "many", *arguments], whole_env=env).out.splitlines()
 
-    assert run("all")[-1] == f"imported {count}"
-    assert run("one", "plug00007") == ["plug00007 7", "imported 1"]
+    assert lines("all")[-1] == f"imported {count}"
+    assert lines("one", "plug00007") == ["plug00007 7", "imported 1"]
     figure(f"{count} plugins in one bundle: built, verified, all found; opening one imports one")

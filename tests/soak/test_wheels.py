@@ -24,7 +24,8 @@ from onebin.errors import LockError, PlanError, StageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from integration.bench import Bench, Result
+    from support.bench import Bench
+    from support.processes import Result
 
     from .conftest import Effort
 

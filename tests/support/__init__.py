@@ -1,1 +1,1 @@
-"""What tests share: builders, processes, projects."""
+"""What tests share: programs and the command line, projects and wheels, bundles, benches, indexes, builders of values."""

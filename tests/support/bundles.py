@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .processes import EMPTY_ENVIRONMENT, EXE, run
+from .projects import PROJECTS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from .command import Onebin
+    from .processes import Result
 
-    from conftest import Onebin, Ran
-
-ROOT = Path(__file__).parents[2]
-PROJECTS = ROOT / "tests" / "projects"
-RUN_SECONDS = 60
-EXE = ".exe" if sys.platform == "win32" else ""
-
-# Windows cannot start a program without it.
-_EMPTY = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a program left: its exit code (negative: ended by that signal) and what it printed."""
-
-    code: int
-    out: str
-    err: str
+ALONE_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +32,16 @@ class Alone:
         folder.mkdir(parents=True)
         return cls(file=Path(shutil.copy2(artifact, folder)))
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Said:
+    def __call__(self, *arguments: str, stdin: str = "") -> Result:
         """Run it there with an empty environment."""
-        done = subprocess.run(
-            [self.file, *arguments],
+        return run(
+            [str(self.file), *arguments],
             cwd=self.file.parent,
-            env=_EMPTY,
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=RUN_SECONDS,
-            check=False,
+            whole_env=EMPTY_ENVIRONMENT,
+            stdin=stdin,
+            seconds=ALONE_SECONDS,
+            errors="replace",
         )
-        return Said(code=done.returncode, out=_text(done.stdout), err=_text(done.stderr))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +84,7 @@ class Bundle:
         """Return the folder of a project; of all of them for an empty name."""
         return self.folder / "projects" / name
 
-    def build(self, onebin: Onebin, *options: str) -> Ran:
+    def build(self, onebin: Onebin, *options: str) -> Result:
         """Build it; a failure is the test's."""
         ran = onebin("bundle", *options, cwd=self.folder)
         assert ran.code == 0, ran.err
@@ -116,34 +98,3 @@ def pythons(onebin: Onebin, folder: Path, version: str) -> list[str]:
     if not any(each.startswith(f"{version}.") for each in usable):
         pytest.skip(f"no Python {version} with a shared library on this machine")
     return usable
-
-
-def write_project(
-    folder: Path,
-    source: str,
-    *,
-    dependencies: Sequence[str] = (),
-    points: Mapping[str, Mapping[str, str]],
-) -> None:
-    """Write a project of one package whose name is the folder's; `points` are its entry points by group."""
-    name = folder.name
-    package = folder / "src" / name.replace("-", "_")
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(source, "utf-8")
-    groups = "".join(
-        f'\n[project.entry-points."{group}"]\n' + "".join(f'{key} = "{value}"\n' for key, value in rows.items())
-        for group, rows in points.items()
-        if group != "console_scripts"
-    )
-    scripts = "".join(f'{key} = "{value}"\n' for key, value in points.get("console_scripts", {}).items())
-    (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
-        f'[project]\nname = "{name}"\nversion = "3.4.5"\nrequires-python = ">=3.10"\n'
-        f"dependencies = {list(dependencies)}\n{groups}\n[project.scripts]\n{scripts}\n"
-        f'[tool.hatch.build.targets.wheel]\npackages = ["src/{package.name}"]\n',
-        "utf-8",
-    )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").replace("\r\n", "\n")

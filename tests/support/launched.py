@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sysconfig
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,28 +21,17 @@ from onebin.launcher import compile as launcher
 from onebin.pack import payload
 from onebin.python import INDEXES
 
+from .processes import run, start
+from .waiting import wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import subprocess
+    from collections.abc import Mapping, Sequence
+
+    from .processes import Result
 
 UNUSABLE = 126
-NOBODY = 12345  # a user whom this machine does not know
 _SECONDS = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """What an artifact left: its exit code (negative: ended by that signal) and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    def refused(self, *words: str) -> None:
-        """Expect what a launcher says that cannot start its program: one line what is wrong, one line what to do."""
-        assert self.code == UNUSABLE, self
-        assert self.out == ""
-        assert len(self.err.splitlines()) == 2, self.err
-        assert all(word in self.err for word in ("cannot start: ", *words)), self.err
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +75,13 @@ class Launched:
         env: Mapping[str, str | None] | None = None,
         under: Sequence[str] = (),
         stdin: str = "",
-        **options: Any,
-    ) -> Started:
+        cwd: Path | None = None,
+        umask: int = -1,
+    ) -> Result:
         """Run the artifact to its end; `under` is a program that runs it, with that program's own arguments."""
-        done = subprocess.run(
-            [*under, *self.command(script, *arguments)],
-            env=self.environment(env),
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-            **options,
-        )
-        return Started(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+        command = [*under, *self.command(script, *arguments)]
+        whole_env = self.environment(env)
+        return run(command, cwd=cwd, whole_env=whole_env, stdin=stdin, seconds=_SECONDS, umask=umask)
 
     def says(self, script: str, *arguments: str, **options: Any) -> str:
         """Run the artifact, expect that all goes well, and return what it printed."""
@@ -108,10 +89,9 @@ class Launched:
         assert (started.code, started.err) == (0, ""), started
         return started.out.rstrip("\n")
 
-    def popen(self, script: str, *, env: Mapping[str, str | None] | None = None, **options: Any) -> Any:
+    def popen(self, script: str, *, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[bytes]:
         """Start the artifact with pipes, and do not wait."""
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen(self.command(script), env=self.environment(env), **pipes)
+        return start(self.command(script), whole_env=self.environment(env))
 
     def home(self) -> Path:
         """Start the artifact and return the directory that its program was unpacked into."""
@@ -119,15 +99,15 @@ class Launched:
 
     def wait_for_no_temporary(self) -> None:
         """Wait until nothing is left in the directory for temporary files; what cleans up there takes a moment."""
-        wait_until(lambda: not list(self.temporary.iterdir()), f"{self.temporary} stays full")
+        wait_until(lambda: not list(self.temporary.iterdir()), what=f"end of the clean-up in {self.temporary}")
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that happens in another process; fail if it never does."""
-    deadline = time.monotonic() + _SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
+def assert_cannot_start(result: Result, *words: str) -> None:
+    """Expect a launcher's error when it cannot start its program: one line what is wrong, one line what to do."""
+    assert result.code == UNUSABLE, result
+    assert result.out == ""
+    assert len(result.err.splitlines()) == 2, result.err
+    assert all(word in result.err for word in ("cannot start: ", *words)), result.err
 
 
 def find_launcher(cache: Path, platform: str | None = None) -> Path:
@@ -164,25 +144,3 @@ def payload_of(file: Path) -> tuple[int, int]:
     """Return where the payload of an artifact begins and how long it is, in bytes."""
     fields = card.TRAILER.unpack(file.read_bytes()[-card.TRAILER.size :])
     return fields[3], fields[4]
-
-
-def mounting(*mounts: str) -> list[str]:
-    """Return a program that runs another one where `mount` was called with these arguments; or skip.
-
-    Nobody else sees those mounts, and they end with it.
-    """
-    unshare = ["unshare", "-m", "--propagation", "private", *([] if os.geteuid() == 0 else ["-r"])]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode
-    ):
-        pytest.skip("this machine does not let this user mount anything")
-    script = "".join(f"mount {each} && " for each in mounts)
-    return [*unshare, "sh", "-c", f'{script}exec "$@"', "sh"]
-
-
-def as_nobody() -> list[str]:
-    """Return a program that runs another one as somebody else; or skip."""
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("only root can be somebody else, with setpriv")
-    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from integration.wheels import make_wheel
+from .wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

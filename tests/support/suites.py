@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .processes import Result
+
 MODES = ("installed", "run", "artifact")
 _OUTCOMES = "suite.json"
 
@@ -23,10 +25,10 @@ def checks_in(suite: Path) -> list[str]:
     return [function.name for function in functions if function.name.startswith("check_")]
 
 
-def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], tuple[int, str, str]]) -> None:
+def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], Result]) -> None:
     """Fill a folder unless another worker of the session has, and keep what became of each check in each mode.
 
-    `run` runs the suite in one mode, and returns exit code, output (JSON) and error output.
+    `run` runs the suite in one mode; what it prints is JSON.
     """
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=600):
         if (folder / _OUTCOMES).exists():
@@ -36,9 +38,9 @@ def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], tuple
         make()
         outcomes = {}
         for mode in MODES:
-            code, out, err = run(mode)
-            assert code == 0, err
-            outcomes[mode] = json.loads(out)
+            done = run(mode)
+            assert done.code == 0, done.err
+            outcomes[mode] = json.loads(done.out)
         (folder / _OUTCOMES).write_text(json.dumps(outcomes), "utf-8")
 
 

@@ -1,0 +1,24 @@
+"""Waiting for what happens in other processes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .processes import Running
+
+
+def wait_until(
+    condition: Callable[[], bool], *, what: str, seconds: float = 180, running: Running | None = None
+) -> None:
+    """Wait until a condition holds; fail after `seconds`, or if a running program ends before it does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        over = running is not None and running.is_over() and not condition()
+        said = running.said() if running is not None else ""
+        assert not over, f"it ended before {what}:\n{said}"
+        assert time.monotonic() < deadline, f"no {what} after {seconds:g} s:\n{said}"
+        time.sleep(0.02)
