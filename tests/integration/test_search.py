@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.system.resources import driver_dir
+from support.processes import succeed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# Both searches of every 24th source of a Python's library: how many there were, how many imports, which differ.
+# Both searches of a Python's library: how many sources there were, how many imports, which sources differ.
 COMPARISON = """
 import ast, json, pathlib, runpy, sys, sysconfig
 
@@ -26,9 +26,14 @@ from PyInstaller.lib.modulegraph import modulegraph
 
 graph = modulegraph.ModuleGraph(path=[])
 
+is_whole, unusual = sys.argv[3] == "whole", pathlib.Path(sys.argv[4])
+library = sorted(pathlib.Path(sysconfig.get_path("stdlib")).rglob("*.py"))
+usual = [file for file in library if {"site-packages", "test", "tests"}.isdisjoint(file.parts)]
+files = [*(library if is_whole else usual[::24]), *sorted(unusual.glob("*.py"))]
+
 def searched():
     found = {}
-    for file in sorted(pathlib.Path(sysconfig.get_path("stdlib")).rglob("*.py"))[::24]:
+    for file in files:
         try:
             tree = ast.parse(file.read_bytes())
             code = compile(tree, str(file), "exec", dont_inherit=True)
@@ -52,13 +57,90 @@ print(json.dumps([len(before), imports, [file for file in before if before[file]
 """
 
 
-def test_the_quick_search_finds_what_pyinstaller_finds(built: Path, interpreters: Mapping[str, Path]) -> None:
-    """In sources of each Python's library: the same imports in the same order, the same global names."""
+# Statements that few sources have. What a Python cannot parse, it skips.
+UNUSUAL = {
+    "names": """
+from os.path import *
+from . import a as b, c
+from .. import *
+import x.y.z, x.y as w
+global_one = 1
+def outer():
+    global made, deleted
+    import inner.module
+    made = deleted = [walrus := each for each in ()]
+    del deleted, global_one
+    class Local:
+        from local import name as other
+        def method(self):
+            nonlocal_ = lambda: made
+            global made_by_method
+            made_by_method = 1
+class Public:
+    from of_class import attribute
+    import of.the_class
+    del attribute
+(one, *rest), [two] = (1, 2), [3]
+for target in (): import looped
+else: import after_loop
+with open as file, open as (left, right): import within
+annotated: int = 1
+only_annotated: str
+augmented = 0
+augmented += 1
+del (one, rest)
+[listed for listed in ()]
+(bound := 2)
+if global_one: import conditional
+elif bound: from conditional import second
+else: import third
+while global_one: import repeated
+""",
+    "exceptions": """
+try:
+    import tried
+except ImportError as error:
+    import instead
+except (OSError, ValueError):
+    from instead import other
+else:
+    import when_found
+finally:
+    import always
+""",
+    "asynchronous": """
+async def work():
+    async with a as b: import within
+    async for c in d: import looped
+    return [e async for e in f]
+""",
+    "matching": """
+match subject:
+    case {"key": value, **others}: import matched
+    case [first, *more] | Kind(first, more=more): from matched import first as second
+    case _ as anything: import otherwise
+""",
+    "groups": "try: pass\nexcept* OSError as group: import grouped\n",
+    "types": "type Alias[T] = list[T]\ndef generic[T: int](value: T): import within\nclass Box[T]: import boxed\n",
+    "future": "from __future__ import annotations\nimport later\n",
+    "many": "".join(f"name_{number} = {number}\n" for number in range(300)) + "import last\n",
+}
+
+
+def test_quick_search_finds_what_pyinstaller_finds(
+    built: Path, interpreters: Mapping[str, Path], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """In sources of each Python's library, both find the same imports in the same order and the same global names.
+
+    The sources are a sample and some with unusual statements; with --soak, all that lies below the library.
+    """
+    part = "whole" if request.config.getoption("--soak") else "sample"
+    for name, source in UNUSUAL.items():
+        tmp_path.joinpath(f"{name}.py").write_text(source, "utf-8")
     (tools,) = (built.parents[2] / "cache" / "toolchains").glob("*/packages")
     for minor, python in interpreters.items():
-        command: list[str | Path] = [python, "-s", "-c", COMPARISON, tools, driver_dir()]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        sources, imports, different = json.loads(done.stdout)
+        done = succeed([python, "-s", "-c", COMPARISON, tools, driver_dir(), part, tmp_path])
+        sources, imports, different = json.loads(done.out)
         assert sources > 20, minor
         assert imports > 100, minor
         assert different == [], minor
