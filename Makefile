@@ -11,7 +11,7 @@ demo: .venv/installed
 	dist/logscan scan examples/logscan/samples/app.jsonl examples/logscan/samples/auth.syslog examples/logscan/samples/wtmp
 
 test: lint types
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 unit: .venv/installed
 	$(BIN)/pytest -n $(JOBS) tests/unit examples/logscan/tests
@@ -41,7 +41,7 @@ launchers: .venv/installed
 # Without atheris, which has no wheel for every platform, its test is skipped.
 soak: .venv/installed
 	-$(BIN)/python -m pip install --quiet --editable '.[dev,fuzz]'
-	$(BIN)/pytest --soak -n $(JOBS) tests/soak
+	$(BIN)/pytest --soak -n $(JOBS) -m "soak or long"
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/onebin bundle
 	$(BIN)/onebin bundle bundle.lite.toml

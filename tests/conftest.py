@@ -24,11 +24,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# The files whose tests take the longest, in the order in which they start.
+LONGEST = (
+    "test_hosts.py",
+    "test_reproducible.py",
+    "test_isolation.py",
+    "test_changed_line.py",
+    "test_bundle.py",
+    "test_parity.py",
+    "test_runtime.py",
+    "test_rebuild.py",
+    "test_kill.py",
+    "test_target.py",
+    "test_inspect.py",
+    "test_vendor.py",
+    "test_sizes.py",
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what tests are told by `make soak` (tests/soak) and `make launcher-check` (those of the launcher)."""
     parser.addoption("--soak", action="store_true", help="the long form of the long tests")
     parser.addoption("--launcher", metavar="PLATFORM", help="test another platform's launcher: the kernel emulates it")
     parser.addoption("--seed", type=int, default=6, help="of what the long tests choose at random")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what only `--soak` runs, and let the files with the longest tests come first: workers end together."""
+    if not config.getoption("--soak"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="only with --soak"))
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_configure() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.soak]
 
 # Both searches of a Python's library: how many sources there were, how many imports, which sources differ.
 COMPARISON = """
