@@ -233,7 +233,7 @@ def test_init_leaves_a_manifest_that_is_there(bench: Bench) -> None:
     """`init` replaces nothing unless it is told to."""
     bench.manifest()
     refusal = bench.refuses("init", "--host", "six", "--script", "six", error=ManifestError, may_write=())
-    refusal.says("bundle.toml", "it was left as it is", hint="--force")
+    refusal.says("bundle.toml", "it was not changed", hint="--force")
 
 
 def test_init_writes_nothing_that_it_could_not_read(bench: Bench) -> None:
@@ -265,7 +265,7 @@ def test_an_edit_that_fails_changes_nothing(bench: Bench, command: str) -> None:
         (["bundle", "--host", "six", "--script", "a", "--entry", "b:c"], "--script NAME or --entry"),
         (["bundle", "--script", "six"], "--host is missing"),
         (["bundle", "bundle.toml", "--host", "six", "--script", "six"], "Give a manifest or --host, not both"),
-        (["lock", "six"], "Names go with --upgrade"),
+        (["lock", "six"], "Names can only be used with --upgrade"),
         (["verify"], "Missing argument 'FILE'"),
         (["inspect"], "Missing argument 'FILE'"),
         (["add"], "Missing argument"),

@@ -287,7 +287,7 @@ def test_a_cache_without_permission_is_refused(bench: Bench) -> None:
 
 
 def test_a_build_that_failed_for_space_succeeds_with_it(bench: Bench) -> None:
-    """What a full disk interrupted goes on from there once there is space."""
+    """A build that a full disk interrupted continues once there is space."""
     bench.manifest("greet-hello")
     bench.cache.mkdir()
     under = with_mounts(f"mount -t tmpfs -o size=64k none {shlex.quote(str(bench.cache))}")

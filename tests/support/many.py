@@ -58,7 +58,7 @@ def plugin_name(number: int) -> str:
 def write_many(folder: Path, count: int) -> Path:
     """Write a host, `count` plugins with an entry point each, and the manifest `folder/bundle.toml`; return it.
 
-    Wheels that are there already are taken: a bundle of more plugins goes on from one of fewer.
+    Existing wheels are kept, so that a larger bundle reuses those of a smaller one.
     """
     wheels = folder / "wheels"
     host = wheels / "load_host-1.0.0-py3-none-any.whl"

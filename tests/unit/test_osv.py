@@ -106,7 +106,7 @@ def test_names_and_severity_are_read(tmp_path: Path) -> None:
 
 
 def test_withdrawn_advisories_and_other_ecosystems_are_passed_over(tmp_path: Path) -> None:
-    """What was withdrawn says nothing any more, and a package of npm is another one."""
+    """A withdrawn advisory does not count, nor does one about an npm package."""
     npm = [{"package": {"ecosystem": "npm", "name": "jinja2"}, "versions": ["1.0"]}]
     gone = record(id="GHSA-aaaa-aaaa-aaaa", withdrawn="2025-04-01T00:00:00Z")
     bare = record(id="GHSA-bbbb-bbbb-bbbb", affected=None)

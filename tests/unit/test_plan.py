@@ -105,7 +105,7 @@ def test_data_in_freeze_must_exist(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     tables = '[freeze.data]\na = "file"\nb = "folder"\nc = "gone"\n'
     (finding,) = missing_data(manifest(tables, directory=tmp_path), "bundle.toml")
-    assert (finding.where, finding.message) == ("bundle.toml: freeze.data.c", "there is nothing at gone")
+    assert (finding.where, finding.message) == ("bundle.toml: freeze.data.c", "gone does not exist")
     assert finding.hint == "paths are relative to the manifest"
 
 

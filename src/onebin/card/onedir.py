@@ -1,6 +1,6 @@
 """Compare the files of a folder with the card of its executable.
 
-Takes an executable of the layout onedir and its facts. Refuses files that are missing, changed, or not on the card; the
+Takes an executable of the layout onedir and its facts. Rejects files that are missing, changed, or not on the card; the
 executable itself is checked with its card. No path from a card is ever opened: only files that were found there are.
 """
 

@@ -31,7 +31,7 @@ OTHER_LICENCES: Mapping[str, str] = {
 
 
 def other_licences(report: Report) -> list[tuple[str, str]]:
-    """Return name, version and licence of what is in an artifact beside its distributions, for people."""
+    """Return name, version and licence of what is in an artifact besides its distributions."""
     python = report["interpreter"]
     maker = next((each["version"] for each in report["toolchain"] if each["name"] == "pyinstaller"), "")
     return [

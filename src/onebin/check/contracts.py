@@ -41,7 +41,7 @@ class ContractSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractReport:
-    """The result for all contracts: findings, notices for people, and the contracts by group."""
+    """The result for all contracts: findings, notices, and the contracts by group."""
 
     findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Describe the order in which plugins are imported, in lines for people."""
+"""Describe the order in which plugins are imported, as lines of text."""
 
 from __future__ import annotations
 

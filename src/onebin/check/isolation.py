@@ -1,6 +1,6 @@
 """Check the plugins that run in processes of their own.
 
-Refuses an isolated plugin without entry points, one with an entry point that no contract describes, and one whose
+Rejects an isolated plugin without entry points, one with an entry point that no contract describes, and one whose
 modules others in the host's process import.
 """
 

@@ -1,7 +1,7 @@
 """Order the plugins as in the manifest, unless something says that one comes after another.
 
 That may be `after` or `before` in a row, or a plugin's distribution that depends on another plugin's. Takes the plugins
-in the manifest's order, their rows and the survey; returns an Order. Refuses a cycle that a row is part of.
+in the manifest's order, their rows and the survey; returns an Order. Rejects a cycle that a row is part of.
 Distributions that depend on each other do not decide on the order, since no user could resolve that cycle.
 """
 

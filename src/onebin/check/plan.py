@@ -1,6 +1,6 @@
 """Check, before anything is frozen, that host and plugins fit together.
 
-Takes a Manifest and the Survey of its stage; returns a Plan, the only thing that can be frozen. Refuses the following,
+Takes a Manifest and the Survey of its stage; returns a Plan, the only thing that can be frozen. Rejects the following,
 with all findings together: a host without the named script, a plugin that contributes nothing, an entry point that does
 not lead to a symbol, a plugin whose import fails, two plugins with one name, an order that is a cycle, a plugin that
 does not fit its contract, and one that cannot be isolated.
@@ -47,7 +47,7 @@ class Plan:
 
     `layout` is what will be made, `libc` the C library that it carries. `entry` is the host's (module, attribute).
     `order` has the plugins in their order and the reasons for it. `questions` and `answers` are what the stage was
-    asked and what it answered. `contracts` are those of the extension points. `notices` are lines for people about what
+    asked and what it answered. `contracts` are those of the extension points. `notices` are lines about what
     is unusual but works.
     """
 
@@ -204,4 +204,4 @@ def missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
     for place, source in manifest.freeze.data.items():
         if not is_there(manifest.directory / source):
             hint = "paths are relative to the manifest"
-            yield Finding(f"{where}: freeze.data.{place}", f"there is nothing at {source}", hint)
+            yield Finding(f"{where}: freeze.data.{place}", f"{source} does not exist", hint)

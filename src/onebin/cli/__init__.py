@@ -43,10 +43,10 @@ _COMMANDS = {
 
 
 class Commands(click.Group):
-    """A group that lists its commands in the order of their use and suggests one for a typo."""
+    """A group that lists its commands in the order in which they are used, and suggests one after a typo."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Return the commands in the order of their use."""
+        """Return the commands in the order in which they are used."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
@@ -60,7 +60,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is asked for; a wrong name fails with the nearest right one."""
+        """Return the command with this name; for a wrong name, the error suggests the nearest one."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], list(_COMMANDS), 1)
             hint = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(_COMMANDS)}."
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         report(
             InterruptedBuildError(
-                "interrupted", "the previous artifact is as it was; the next build goes on from what is finished"
+                "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
             )
         )
         code = InterruptedBuildError.exit_code
@@ -103,5 +103,5 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # a signal handler's signature
-    """Treat SIGTERM as Ctrl-C, so that children are ended and half-made files removed."""
+    """Treat SIGTERM like Ctrl-C, so that children are stopped and incomplete files are removed."""
     raise KeyboardInterrupt

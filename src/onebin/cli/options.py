@@ -34,7 +34,7 @@ def with_manifest(function: Function) -> Function:
 
 
 def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -> Callable[[Function], Function]:
-    """Add the manifest, as -m or as a first argument that ends in .toml, and other arguments behind it."""
+    """Add the manifest, as -m or as a first argument that ends in .toml, and other arguments after it."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
@@ -73,18 +73,18 @@ def with_build(function: Function) -> Function:
         metavar="DIR",
         type=click.Path(path_type=Path, readable=False, file_okay=False, resolve_path=False),
         callback=lambda _context, _parameter, value: value and absolute(value),
-        help="Take every package from the folder that `onebin vendor` filled, and none from anywhere else.",
+        help="Take packages only from this folder, which `onebin vendor` filled.",
     )
     return locked(with_offline(vendor(gathering)))
 
 
 def with_offline(function: Function) -> Function:
     """Add --offline."""
-    return click.option("--offline", is_flag=True, help="Ask no package index; use what is cached.")(function)
+    return click.option("--offline", is_flag=True, help="Do not use the network; use only what is cached.")(function)
 
 
 def with_probe(function: Function) -> Function:
-    """Add --probe: how much an artifact is asked; the function gets whether that is everything, as `full`."""
+    """Add --probe: how much of an artifact is compared; the function gets whether that is everything, as `full`."""
 
     @wraps(function)
     def choosing(*, probe: str, **given: Any) -> Any:
@@ -112,7 +112,7 @@ def with_progress(function: Function) -> Function:
 
 
 def progress(*, quiet: bool = False, verbose: bool = False) -> Events:
-    """Return what shows events until the command ends."""
+    """Return a receiver that shows events until the command ends."""
     from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
 
     shown: Events = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
@@ -184,7 +184,7 @@ def with_host(function: Function) -> Function:
 
 @contextmanager
 def described(wanted: Wanted, output: Path | None, **options: Any) -> Iterator[BuildRequest]:
-    """Provide the request for a bundle without files: its lock is made for this one build and thrown away."""
+    """Provide the request for a bundle without files: its lock is made for this build only, then deleted."""
     with scratch() as directory:
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
         text = wanted.manifest_text(workspace.directory)

@@ -1,4 +1,4 @@
-"""Lines for people: labelled, wrapped and aligned within 80 columns, calm on a terminal and plain in a pipe."""
+"""Format lines of text: labelled, wrapped, aligned in at most 80 columns; styled on a terminal, plain in a pipe."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ _LABEL = 13
 
 
 def width() -> int:
-    """Return how many columns a line may have: those of the terminal, 80 at most, and 80 in a pipe."""
+    """Return how many columns a line may have: as many as the terminal has, but at most 80; 80 in a pipe."""
     columns = shutil.get_terminal_size((_WIDEST, 24)).columns if sys.stdout.isatty() else _WIDEST
     return max(min(columns, _WIDEST), 40)
 
 
 def heading(text: str) -> str:
-    """Return a line that stands out on a terminal."""
+    """Return a line that is bold on a terminal."""
     return click.style(one_line(text), bold=True)
 
 
 def faint(text: str) -> str:
-    """Return a line that stands back on a terminal."""
+    """Return a line that is dim on a terminal."""
     return click.style(one_line(text), dim=True)
 
 
 def one_line(text: str) -> str:
-    """Return text from a file as it may be shown: without control characters, in one line."""
+    """Return text from a file so that it is safe to show: without control characters, on one line."""
     return plain(text).replace("\n", "?").replace("\t", "?")
 
 
 def field(label: str, text: str, *, indent: int = 2) -> str:
-    """Return a label and its text, which goes on below itself."""
+    """Return a label and its text, wrapped below where it starts."""
     return wrapped(f"{' ' * indent}{label:<{_LABEL}}", text)
 
 
 def wrapped(start: str, text: str) -> str:
-    """Return text behind the start of its first line; what does not fit goes on below itself, a long word does not."""
+    """Return text after the start of its first line, wrapped below where it begins; long words are not broken."""
     start = one_line(start)
     if len(start) > width() - 20:  # no room beside it
         return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
@@ -65,7 +65,7 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines; without colours if this is no terminal, or NO_COLOR is set. A reader may stop reading."""
+    """Print lines; without colours in a pipe, or if NO_COLOR is set. It is not an error if the reader stops reading."""
     try:
         click.echo("\n".join(lines), color=False if os.environ.get("NO_COLOR") else None)
         sys.stdout.flush()

@@ -1,6 +1,6 @@
 """Draw a build's events: live with elapsed time on a terminal, plain lines in a pipe, nothing when quiet.
 
-Everything goes to standard error; standard output belongs to results.
+Everything goes to standard error; standard output is for results.
 """
 
 from __future__ import annotations

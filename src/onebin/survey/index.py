@@ -1,6 +1,6 @@
 """Survey the stage: what each distribution contributes, read from its files; nothing is imported.
 
-Takes a Stage and returns a Survey. Refuses a stage that does not hold exactly what is locked.
+Takes a Stage and returns a Survey. Rejects a stage that does not hold exactly what is locked.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], as_json: bool) -> int:
     """Look for known vulnerabilities.
 
-    FILE is an artifact, which is not run. The advisories are files on this machine: nothing is sent anywhere.
+    FILE is an artifact; it is not run. The advisories are files on this machine: nothing is sent anywhere.
     """
     if (file is None) == (lock is None):
         raise click.UsageError("Give either an artifact or --lock.")

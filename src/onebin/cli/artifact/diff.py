@@ -82,7 +82,7 @@ def _sign(change: Change) -> str:
 
 
 def _versions(change: Change) -> str:
-    """Return both versions; what else is known counts only if they are the same."""
+    """Return both versions; other facts are shown only if the versions are the same."""
     old, new = (change["old"] or "").split(" "), (change["new"] or "").split(" ")
     if change["old"] is None or change["new"] is None:
         return (new if change["old"] is None else old)[0]
@@ -125,7 +125,7 @@ def _each_file(found: Difference) -> list[str]:
 
 
 def _text(label: str, lines: Sequence[str]) -> list[str]:
-    """Return a label and the lines that changed, of many the first."""
+    """Return a label and the lines that changed, only the first ones if there are many."""
     changed = [line for line in lines if line[:1] in "+-"]
     if not changed:
         return [field(label, "not the same")] if lines else []

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def recover(file: Path, *, output: Path | None, as_json: bool) -> None:
     """Recover the bundle's folder from an artifact.
 
-    Manifest and lock are written as they were, and nothing is replaced. Local projects are not in the file: the output
-    says what has to be put where.
+    Manifest and lock are written exactly as they were; existing files are not replaced. Local projects are not in the
+    artifact: the output says where each of them belongs.
     """
     recovered = onebin.recover(file, output)
     if not as_json:

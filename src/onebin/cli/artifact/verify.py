@@ -1,4 +1,4 @@
-"""`onebin verify`: prove that an artifact is what it says, and behaves as its stage does."""
+"""`onebin verify`: prove that an artifact is intact and behaves as its stage does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PATH = click.Path(path_type=Path, readable=False)
 @click.command(epilog="Examples: onebin verify dist/ds   |   onebin verify --key release.pub ds")
 @click.argument("file", type=_PATH)
 @click.option(
-    "--key", type=_PATH, help="A file of OpenSSH public keys: FILE.sig must be by one of them, or FILE is not run."
+    "--key", type=_PATH, help="A file of OpenSSH public keys: one of them must have signed FILE, or FILE is not run."
 )
 @click.option("--lock", type=_PATH, help="A lock: FILE must have been built from it, or FILE is not run.")
 @click.option(
     "--reproduce",
     is_flag=True,
-    help="Do not run FILE: build it again from the manifest and lock in it, and compare the bytes.",
+    help="Do not run FILE: rebuild it from the manifest and lock in it, and compare the bytes.",
 )
 @click.option(
     "--sources",
@@ -44,10 +44,10 @@ def verify(
 ) -> None:
     """Verify an artifact.
 
-    Its bytes are whole, and it answers as its stage did. This runs the file; `onebin inspect` does not.
+    Checks that its bytes are intact and that it behaves like its stage. This runs the file; `onebin inspect` does not.
     """
     if sources is not None and not reproduce:
-        raise click.UsageError("--sources goes with --reproduce.")
+        raise click.UsageError("--sources can only be used with --reproduce.")
     if reproduce:
         events = options.progress(quiet=as_json)
         verified = onebin.reproduce(file, sources or Path(), events, key=key, lock=lock)

@@ -27,7 +27,7 @@ _LAYOUTS = {
 
 
 def summary(report: Report) -> list[str]:
-    """Return an artifact's facts, in some twenty lines."""
+    """Return an artifact's main facts, in about twenty lines."""
     host, python = report["host"], report["interpreter"]
     tools = [each for each in report["toolchain"] if each["name"].startswith("pyinstaller")]
     built = [f"onebin {report['onebin']}", *(f"{each['name']} {each['version']}" for each in tools)]
@@ -70,7 +70,7 @@ def files(report: Report) -> list[str]:
 def licences(report: Report) -> list[str]:
     """Return each distribution with its licences, and the names of the files that hold them."""
     rows = [
-        (f"{each['name']} {each['version']}", ", ".join(each["licences"]) or "says nothing")
+        (f"{each['name']} {each['version']}", ", ".join(each["licences"]) or "not stated")
         for each in report["distributions"]
     ]
     lines = table([*rows, *onebin.other_licences(report)], indent=0)
@@ -83,7 +83,7 @@ _NAME_WIDTH = 44
 
 
 def sizes(report: Report) -> list[str]:
-    """Return a table of who takes how many bytes, the largest first, 80 columns wide at most."""
+    """Return a table of how many bytes each owner takes, the largest first, at most 80 columns wide."""
     rows = sorted(report["sizes"], key=lambda row: (-row["in_file"], -row["bytes"], row["owner"]))
     card = report["size"] - sum(row["in_file"] for row in rows)
     shown = [(row["owner"], row["files"], row["bytes"], row["in_file"]) for row in rows]
@@ -116,12 +116,12 @@ def titles(report: Report) -> dict[str, str]:
 
 
 def megabytes(size: int) -> str:
-    """Return a size as people write it."""
+    """Return a size in a readable unit."""
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
 def groups(plugin: PluginFacts) -> str:
-    """Return what a plugin registers, by extension point."""
+    """Return what a plugin contributes, by extension point."""
     found: dict[str, list[str]] = {}
     for group, name, _ in plugin["entry_points"]:
         found.setdefault(group, []).append(name)
@@ -129,7 +129,7 @@ def groups(plugin: PluginFacts) -> str:
 
 
 def _c_library(libc: LibcFacts) -> str:
-    """Return in a line what the artifact wants of its machine."""
+    """Return in one line which C library the artifact needs."""
     if libc["kind"] == "bundled":
         return "its own"
     if libc["glibc"] is None:
@@ -148,5 +148,5 @@ def _licences_in_short(report: Report) -> str:
 
 
 def _in_short(names: Iterable[str]) -> str:
-    text = ", ".join(names) or "none said"
+    text = ", ".join(names) or "not stated"
     return text if len(text) <= width() // 3 else f"{text[: width() // 3 - 3]}..."

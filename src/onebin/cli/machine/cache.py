@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def cache() -> None:
     """List or clean the cache.
 
-    Builds keep stages, toolchains and frozen trees there; artifacts unpack themselves into it at their first start.
+    Builds keep stages, toolchains and frozen trees there. Artifacts unpack themselves there when they first start.
     """
 
 
@@ -30,7 +30,7 @@ def cache() -> None:
 def list_cache(*, as_json: bool) -> None:
     """Show what is in the cache.
 
-    For each entry: kind, size, last use, and whether a build or a running artifact uses it now.
+    For each entry: kind, size, last use, and whether a build or a running artifact is using it.
     """
     directory = default_cache_dir()
     with os_errors(OnebinError, "read", directory):
@@ -52,7 +52,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
     """Remove what is not in use.
 
     Everything, or the entries of a kind, of a name, or of a bundle's name; `onebin cache list` shows them. What is
-    removed is made anew when it is needed again.
+    removed is created again when it is needed.
     """
     directory = default_cache_dir()
     freed = 0

@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 def add(manifest: Path | None, *, items: tuple[str, ...]) -> None:
     """Add plugins to the manifest.
 
-    Plugins that are in it already get the new version.
+    A plugin that is already in the manifest gets the new version.
     """
     edit(manifest, lambda text, directory: onebin.add_plugins(text, items, directory=directory))

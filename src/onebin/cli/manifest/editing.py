@@ -1,4 +1,4 @@
-"""Edit a manifest's file: nothing is written unless the result is a manifest, and then in one move."""
+"""Edit a manifest's file: it is replaced in one move, and only if the result is valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def edit(manifest: Path | None, change: Callable[[str, Path], Edited]) -> None:
-    """Apply a change of a manifest's text, given its directory, and print what it did; raises ManifestError."""
+    """Apply a change to a manifest's text and print what changed; raises ManifestError.
+
+    `change` gets the text and the directory of the manifest.
+    """
     file = options.workspace_of(manifest).manifest_file
     edited = change(onebin.Manifest.load(file).text, file.parent)
     onebin.Manifest.parse(edited.text, file=file)

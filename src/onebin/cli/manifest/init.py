@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: onebin init --host datasette --script datasette --with datasette-vega")
 @options.with_manifest
 @options.with_host
-@click.option("--force", is_flag=True, help="Replace a manifest that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing manifest.")
 def init(manifest: Path | None, *, wanted: options.Wanted, force: bool) -> None:
     """Write a new manifest."""
     file = options.workspace_of(manifest).manifest_file
     if is_there(file) and not force:
         hint = "change it with `onebin add`, or replace it with --force"
-        finding = Finding(display(file), "it was left as it is", hint)
+        finding = Finding(display(file), "it was not changed", hint)
         raise ManifestError(f"{display(file)} already exists", [finding])
     text = wanted.manifest_text(file.parent)
     onebin.Manifest.parse(text, file=file)

@@ -1,4 +1,4 @@
-"""`onebin list`: show each plugin as the manifest wants it, as it is locked, and what it contributes."""
+"""`onebin list`: show for each plugin which version is wanted, which is locked, and what it contributes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _TITLES = ("plugin", "wanted", "locked", "contributes")
 def list_command(manifest: Path | None, *, as_json: bool) -> None:
     """Show each plugin: wanted, locked, contributes.
 
-    Nothing is resolved or installed: what a plugin contributes to which extension point is known once the bundle was
-    checked or built.
+    Nothing is resolved or installed. What a plugin contributes to which extension point is known after the first check
+    or build.
     """
     request = options.request(manifest)
     plugins = onebin.list_plugins(request)

@@ -19,14 +19,14 @@ from onebin.system import display, write_atomic
 if TYPE_CHECKING:
     from onebin import Events, PackageSource
 
-_TEST_HELP = "A command with {artifact} in it, to be run with the staged host and with the file; may be repeated."
+_TEST_HELP = "A command that contains {artifact}; it is run with the staged host and with the file. May be repeated."
 
 
 def _checked_commands(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a command that would not run the artifact."""
+    """Reject a command that would not run the artifact."""
     for value in values:
         if "{artifact}" not in value:
-            raise click.BadParameter(f"{value!r} has no {{artifact}} in it.", context, parameter)
+            raise click.BadParameter(f"{value!r} does not contain {{artifact}}.", context, parameter)
         try:
             shlex.split(value)
         except ValueError as error:
@@ -42,7 +42,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
     "-o", "--output", type=click.Path(path_type=Path, readable=False), help="The file to write.  [default: dist/NAME]"
 )
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
-@click.option("--release", is_flag=True, help="Take the time to make the file small: the highest compression.")
+@click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
@@ -68,13 +68,12 @@ def bundle(
     """Build the executable.
 
     The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the default
-    is the bundle.toml of this folder. With --host there is no manifest at all, and versions are resolved anew each
-    time.
+    is bundle.toml in this folder. With --host, no manifest is used, and versions are resolved again each time.
     """
     if wanted.is_given and manifest is not None:
         raise click.UsageError("Give a manifest or --host, not both.")
     if wanted.is_given and source.wheelhouse is not None:
-        raise click.UsageError("--vendor needs a manifest with its lock: there is none with --host.")
+        raise click.UsageError("--vendor needs a manifest and its lock; it cannot be used with --host.")
     how = {
         "locked": locked,
         "source": source,

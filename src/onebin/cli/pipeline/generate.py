@@ -27,7 +27,7 @@ def generate(
 ) -> None:
     """Write the source that would be frozen, for reading.
 
-    That is the registry of the plugins, the entry, and what PyInstaller is asked to collect.
+    It consists of the registry of the plugins, the entry, and what PyInstaller is to collect.
     """
     request = options.request(manifest, locked=locked, source=source)
     directory = output or request.workspace.directory / "build" / request.manifest.bundle.name

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: onebin lock --upgrade datasette-vega")
 @options.with_manifest_and("names", metavar="[NAME]...")
-@click.option("--upgrade", is_flag=True, help="Move to newer versions: of the packages named, or of all.")
+@click.option("--upgrade", is_flag=True, help="Upgrade the named packages, or all of them.")
 @options.with_offline
 @options.with_json
 @options.with_progress
@@ -30,7 +30,7 @@ def lock(
     The lock is pylock.<name>.toml beside the manifest (PEP 751).
     """
     if names and not upgrade:
-        raise click.UsageError("Names go with --upgrade.")
+        raise click.UsageError("Names can only be used with --upgrade.")
     request = options.request(manifest, source=onebin.PackageSource(offline=offline))
     locked = onebin.update_lock(request, events, upgrade=(names or None) if upgrade else ())
     if as_json:

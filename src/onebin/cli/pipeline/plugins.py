@@ -1,4 +1,4 @@
-"""A plugin as the commands that build print it with --json."""
+"""The JSON of a plugin in the output of the commands that build."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class _HostCommand(click.Command):
 def run(manifest: Path | None, *, locked: bool, source: PackageSource, args: tuple[str, ...]) -> int:
     """Run the host unfrozen, in its stage.
 
-    It has the same registry as in the artifact: the quick way to try a change.
+    It has the same registry as the artifact. This is the quick way to try a change.
     """
     command = onebin.prepare_run(options.request(manifest, locked=locked, source=source))
     # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def vendor(manifest: Path | None, *, directories: tuple[str, ...], locked: bool, as_json: bool, events: Events) -> None:
     """Download everything that a build needs into a folder.
 
-    That is every package of the lock, the toolchain, and what local projects need to be built, each checked against its
-    SHA-256. `onebin bundle --vendor DIR` builds from it without a network.
+    This includes every package of the lock, the toolchain, and what local projects need for building, each checked
+    against its SHA-256. `onebin bundle --vendor DIR` builds from it without a network.
     """
     if len(directories) > 1:
         raise click.UsageError(f"Got unexpected extra argument ({directories[1]})")

@@ -95,7 +95,7 @@ class Scans:
         self.keep(tree.source_digest, (tree.marshalled, node.imports, sorted(node.names)))
 
     def findings_in(self, file: str) -> Any:
-        """Return the findings in a source, which is searched if they are not kept; None if the file is no source."""
+        """Return the findings in a source, which is searched if they are not kept; None if the file is not a source."""
         try:
             text = _text_of(file)
             known = self.read(_digest_of(text))
