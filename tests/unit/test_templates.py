@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 
 from onebin.source.fits import Fit
 from onebin.source.templates import comment, render_python
-from onebin.survey.entry_points import EntryPoint, importable
+from onebin.survey import importable
+from onebin.survey.entry_points import EntryPoint
 
 FACTS = {"version": "1", "lock_digest": "abc", "name": "x"}
 HOSTILE = ['x"); import os #', "'''\nimport os\n'''", "\\", '"""', "{{ 7 * 7 }}", "\x00", "\u2028import os", "a\rb"]
