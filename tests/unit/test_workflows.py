@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from onebin.launcher.compile import TARGETS
+
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.y*ml"))
 ACTIONLINT = Path(sysconfig.get_path("scripts"), f"actionlint{sysconfig.get_config_var('EXE')}")
 USES = re.compile(r"""\buses["']?\s*:""")
@@ -41,6 +43,13 @@ def test_actionlint_rejects_a_job_that_needs_an_unknown_one(tmp_path: Path) -> N
     done = lint(workflow)
     assert done.returncode == 1
     assert '"missing"' in done.stdout
+
+
+def test_release_has_a_launcher_for_every_platform() -> None:
+    """The release compiles the launcher for each platform that onebin has one for, and for no other."""
+    (release,) = (workflow for workflow in WORKFLOWS if workflow.stem == "release")
+    (platforms,) = re.findall(r"^ *PLATFORMS: (.+)$", release.read_text("utf-8"), re.MULTILINE)
+    assert sorted(platforms.split()) == sorted(TARGETS)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
