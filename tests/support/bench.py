@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .command import COMMAND
+from .forks import can_fork, run_forked
 from .processes import Result, Running, callers_environment, run, running
 from .wheels import wheel_of
 
@@ -104,14 +105,14 @@ class Bench:
         under: Sequence[str | Path] = (),
         seconds: float = RUN_SECONDS,
     ) -> Result:
-        """Run the command to its end; `under` is a program that runs it, with that program's own arguments."""
-        return run(
-            [*under, *COMMAND, *arguments],
-            cwd=cwd or self.directory,
-            whole_env=self.environment(env),
-            stdin=None,
-            seconds=seconds,
-        )
+        """Run the command to its end; `under` is a program that runs it, with that program's own arguments.
+
+        Without that, it runs in a fork of a process that has imported onebin already.
+        """
+        whole_env, cwd = self.environment(env), cwd or self.directory
+        if not under and can_fork({**self.env, **(env or {})}):
+            return run_forked(arguments, cwd=cwd, whole_env=whole_env, seconds=seconds)
+        return run([*under, *COMMAND, *arguments], cwd=cwd, whole_env=whole_env, stdin=None, seconds=seconds)
 
     def accepts(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Result:
         """Run the command and expect that it ends well."""
