@@ -39,7 +39,7 @@ from onebin.errors import Findings
 from onebin.lock import LockOptions, resolve
 from onebin.manifest import Manifest
 from onebin.python import INDEXES
-from onebin.source import render
+from onebin.codegen import render
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import DEFAULT

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from onebin.source.collection import METADATA_FOLDER
+from onebin.codegen.collection import METADATA_FOLDER
 from onebin_runtime._distribution import FOLDER
 
 SOURCE = Path(__file__).parents[2] / "src"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.cache.contents import Entry, cache_entries
+from onebin.cache.entries import Entry, cache_entries
 from onebin.cache.store import Cache
 
 if TYPE_CHECKING:

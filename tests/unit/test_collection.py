@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.source.collection import collect, declared_modules
+from onebin.codegen.collection import collect, declared_modules
 from onebin.stage import Toolchain
 from onebin.survey.syntax import Behaviour
 from support.builders import distribution, interpreter, manifest, plan, planned, survey

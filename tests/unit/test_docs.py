@@ -1,4 +1,4 @@
-"""What the documents point at is there."""
+"""What the documents refer to exists."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ def test_links_between_documents_lead_somewhere(file: str) -> None:
     """A link that is no address is a file of the repository."""
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", (ROOT / file).read_text("utf-8"))
     assert not [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
+
+
+def test_the_design_lists_every_module() -> None:
+    """The listing of rooms in the design has every package of the tool, each with all of its modules."""
+    text = (ROOT / "docs" / "design.md").read_text("utf-8")
+    listing = text[text.index("src/onebin/\n") : text.index("src/onebin_runtime/ ")]
+    source = parent = ROOT / "src" / "onebin"
+    listed: dict[Path, set[str]] = {}
+    for indent, name, described in re.findall(r"^( +)(\w+)/ +(.*(?:\n {16,}.*)*)", listing, re.MULTILINE):
+        package = (source if len(indent) == len("  ") else parent) / name
+        parent = package if len(indent) == len("  ") else parent
+        listed[package] = set(re.findall(r"\w+", re.sub(r"\([^)]*\)", "", described)))
+    packages = [init.parent for init in source.rglob("__init__.py") if init.parent != source]
+    modules = {package: {file.stem for file in package.glob("[!_]*.py")} for package in packages}
+    assert {package: names - listed.get(package, set()) for package, names in modules.items()} == {
+        package: set() for package in listed
+    }

@@ -9,8 +9,8 @@ import jinja2
 import pytest
 from hypothesis import given, strategies as st
 
-from onebin.source.fits import Fit
-from onebin.source.templates import comment, render_python
+from onebin.codegen.fits import Fit
+from onebin.codegen.templates import comment, render_python
 from onebin.survey import importable
 from onebin.survey.entry_points import EntryPoint
 

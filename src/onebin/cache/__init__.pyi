@@ -1,2 +1,2 @@
-from .contents import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
+from .entries import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
 from .store import Cache as Cache

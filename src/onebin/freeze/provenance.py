@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from onebin.card import BOOTLOADER, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
@@ -67,8 +67,11 @@ class Places:
         """
         if kind == "PYMODULE" and place not in self.plan.interpreter.library_names:
             return BOOTLOADER
-        folder, _, name = place.replace("\\", "/").rpartition("/__pycache__/")
-        return self._recorded.get(f"{folder}/{name.partition('.')[0]}.py".removeprefix("/"), INTERPRETER)
+        file = PurePosixPath(place)
+        if file.parent.name != "__pycache__":
+            return INTERPRETER
+        source = file.parent.parent / f"{file.name.rsplit('.', 2)[0]}.py"  # NAME.TAG.pyc (PEP 3147)
+        return self._recorded.get(source.as_posix(), INTERPRETER)
 
     def _owner_outside(self, path: Path, kind: str) -> str | None:
         manifest, interpreter = self.plan.manifest, self.plan.interpreter

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from onebin.card import C_LIBRARY
+from onebin.codegen import declared_modules
 from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
 from onebin.freeze.driver.patches import EXIT_CODE
 from onebin.freeze.provenance import Places, attribute
@@ -23,7 +24,6 @@ from onebin.freeze.sizes import measure
 from onebin.freeze.tree import Contents, FrozenTree
 from onebin.lock import SUPPORTED_PYINSTALLER
 from onebin.probe import ProbeError, ask_stage
-from onebin.source import declared_modules
 from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_tree, stream
 from onebin.target import needs
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from onebin.cache import Cache
     from onebin.check import Plan
-    from onebin.source import Source
+    from onebin.codegen import Source
     from onebin.stage import Toolchain
 
 KIND = "frozen"

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 from onebin import card
 from onebin.card import portable
+from onebin.codegen import describe
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.freeze import in_artifact
 from onebin.pack import components, inventory, payload
-from onebin.source import describe
 from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
 from onebin.target import libc_facts
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
+from onebin.codegen import check_types, describe, render
 from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
@@ -13,7 +14,6 @@ from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.events import Detail, Note, ignore, output, step
 from onebin.pipeline.results import BuildResult, LockResult, PlanResult
-from onebin.source import check_types, describe, render
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, size_of
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from onebin.card import Facts
     from onebin.check import Plan
+    from onebin.codegen import Source
     from onebin.lock import Lock
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
-    from onebin.source import Source
     from onebin.stage import Toolchain
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from onebin.cache import Cache
     from onebin.check import Plan
-    from onebin.source import Source
+    from onebin.codegen import Source
 
 KIND = "sources"
 TIMEOUT_SECONDS = 600.0

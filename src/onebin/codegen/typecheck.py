@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NotRequired
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
+from onebin.codegen.fits import Fit, fits_of
+from onebin.codegen.rendering import REGISTRY, render_registry, runtime_modules
 from onebin.errors import ContractError, Finding, OnebinError
-from onebin.source.fits import Fit, fits_of
-from onebin.source.rendering import REGISTRY, render_registry, runtime_modules
 from onebin.system import display, environment, run, scratch
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The contents of the cache: entries of builds, and artifacts that their launchers unpacked there.
+"""List and remove the entries of the cache: those of builds, and artifacts that their launchers unpacked there.
 
 Nothing in use is removed: neither an entry that a build is creating, nor an unpacked artifact that is running. A
 launcher holds a shared lock (flock) on the directory that its program runs in, until the program ends.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from onebin import __version__
 from onebin.card import Description
 from onebin.check import PlannedPlugin, graph_lines
+from onebin.codegen.collection import collect
+from onebin.codegen.description import describe
+from onebin.codegen.fits import fits_of
+from onebin.codegen.isolation import isolated
+from onebin.codegen.templates import render_python
 from onebin.errors import FreezeError, os_errors
-from onebin.source.collection import collect
-from onebin.source.description import describe
-from onebin.source.fits import fits_of
-from onebin.source.isolation import isolated
-from onebin.source.templates import render_python
 from onebin.survey import importable
 from onebin.system import runtime_dir, sha256_of, to_json
 
