@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 KIND = "frozen"
 SCANS = "scans"
 _CONTENTS = "contents.json"
-FORMAT = 7
+FORMAT = 8
 
 
 def freeze(
