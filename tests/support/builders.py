@@ -122,8 +122,9 @@ def survey(
     *others: Distribution,
     answers: Mapping[str, str | None] | None = None,
     python: Interpreter | None = None,
+    directory: Path = Path("stage"),
 ) -> Survey:
-    """Return the survey of a host and other distributions.
+    """Return the survey of a host and other distributions; `directory` is that of the stage.
 
     `answers` maps the rows of plugins to distributions; without it, each distribution but the host answers the row of
     its own name.
@@ -131,7 +132,7 @@ def survey(
     found = sorted((host, *others), key=lambda each: each.name)
     packages = [LockedPackage(name=each.name, version=each.version, path=None, digest="") for each in found]
     rows = {each.name: each.name for each in others} if answers is None else answers
-    stage = Stage(key="0" * 64, directory=Path("stage"), lock=lock(host.name, packages, answers=rows, python=python))
+    stage = Stage(key="0" * 64, directory=directory, lock=lock(host.name, packages, answers=rows, python=python))
     return Survey(stage=stage, distributions={each.name: each for each in found}, overlaps=())
 
 
