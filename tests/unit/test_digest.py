@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.system.digest import sha256_of, sha256_of_tree
+from onebin.system.digest import sha256_of, sha256_of_data, sha256_of_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +56,30 @@ def test_what_a_build_leaves_does_not_change_the_digest(project: Path, leftover:
     (project / leftover).parent.mkdir(parents=True, exist_ok=True)
     (project / leftover).write_text("left")
     assert sha256_of_tree(project) == before
+
+
+@pytest.mark.parametrize("place", ["build/x", "dist/x", ".git/HEAD", "src/__pycache__/x.pyc", "a.egg-info/PKG-INFO"])
+def test_nothing_is_left_out_of_the_digest_of_data(project: Path, place: str) -> None:
+    """Folders of data may have any name, and new, changed, renamed and removed files count."""
+    seen = [sha256_of_data(project)]
+    file = project / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("x")
+    seen.append(sha256_of_data(project))
+    file.write_text("y")
+    seen.append(sha256_of_data(project))
+    file.rename(file.with_name("other"))
+    seen.append(sha256_of_data(project))
+    assert len(set(seen)) == 4
+    file.with_name("other").unlink()
+    assert sha256_of_data(project) == seen[0]
+
+
+def test_a_link_in_data_counts_as_its_target(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is added is the content of the file that a link leads to."""
+    target = tmp_path_factory.mktemp("elsewhere") / "file"
+    target.write_text("x")
+    (project / "link").symlink_to(target)
+    before = sha256_of_data(project)
+    target.write_text("y")
+    assert sha256_of_data(project) != before

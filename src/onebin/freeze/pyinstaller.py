@@ -24,7 +24,7 @@ from onebin.freeze.sizes import measure
 from onebin.freeze.tree import Contents, FrozenTree
 from onebin.lock import SUPPORTED_PYINSTALLER
 from onebin.probe import ProbeError, ask_stage
-from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_tree, stream
+from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_data, sha256_of_tree, stream
 from onebin.target import needs
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain, moment: int) -> str:
     """Return the digest of every input of a freeze."""
     with os_errors(FreezeError, "read the data files of", plan.manifest.file):
         data = {
-            place: sha256_of_tree(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
+            place: sha256_of_data(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
     own = [FORMAT, _driver_digest(), moment]
     return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])

@@ -22,6 +22,7 @@ from onebin.system import (
     is_there,
     runtime_dir,
     sha256_of,
+    sha256_of_data,
     sha256_of_file,
     sha256_of_tree,
     templates_dir,
@@ -54,7 +55,7 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
     """Return the digest of every input of a build; raises OSError. `libc` is the C library to bundle, if any."""
     manifest = request.manifest
     data = {
-        place: sha256_of_tree(manifest.directory / path)
+        place: sha256_of_data(manifest.directory / path)
         for place, path in manifest.freeze.data.items()
         if is_there(manifest.directory / path)  # the check reports the others
     }

@@ -7,6 +7,7 @@ from .credentials import (
 from .digest import (
     ignored_below as ignored_below,
     sha256_of as sha256_of,
+    sha256_of_data as sha256_of_data,
     sha256_of_entry as sha256_of_entry,
     sha256_of_file as sha256_of_file,
     sha256_of_tree as sha256_of_tree,

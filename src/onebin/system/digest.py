@@ -57,6 +57,17 @@ def sha256_of_tree(path: Path) -> str:
     return sha256_of([_entry(path, file) for file in _sources(path)])
 
 
+def sha256_of_data(path: Path) -> str:
+    """Return the digest of all files below a folder (names and bytes), or of a single file; raises OSError.
+
+    Nothing is left out, since data may be called `build` or `dist`. A link to a file counts as that file.
+    """
+    if path.is_file():
+        return sha256_of_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256_of([[file.relative_to(path).as_posix(), sha256_of_file(file)] for file in files])
+
+
 def ignored_below(top: Path) -> Callable[[str, list[str]], set[str]]:
     """Return an `ignore` function for `shutil.copytree` that skips the files of a project that are not source.
 
