@@ -1,7 +1,8 @@
 # The two commands of the README: `make demo` and `make test`. Both start from a fresh checkout.
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= auto
+# One more than there are processors: many tests wait for an index or a disk.
+JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: demo test lint types unit format schema launchers soak bench launcher-check clean
 
