@@ -69,7 +69,7 @@ def test_standard_input_reaches_the_host(alone: Alone) -> None:
     assert _answer(alone("stdin")) == ""
 
 
-def test_nothing_of_the_tool_chain_is_in_it(alone: Alone) -> None:
+def test_artifact_contains_nothing_of_the_toolchain(alone: Alone) -> None:
     """A plugin that imports PyInstaller and what that needs, or onebin itself, finds none of them."""
     assert _answer(alone())["importable"] == []
 
@@ -85,7 +85,7 @@ def test_distributions_are_those_of_the_lock(alone: Alone) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("Ann", "größe"), ("exit", "7"), ("crash",)])
-def test_it_says_what_the_staged_host_says(
+def test_artifact_prints_what_the_staged_host_prints(
     onebin: Onebin, tiny: Bundle, alone: Alone, arguments: tuple[str, ...]
 ) -> None:
     """`onebin run` and the artifact print the same and end with the same code."""
@@ -95,7 +95,7 @@ def test_it_says_what_the_staged_host_says(
     assert frozen.err.splitlines()[-1:] == staged.err.splitlines()[-1:]
 
 
-def test_many_may_start_at_once(alone: Alone) -> None:
+def test_artifact_can_be_started_many_times_at_once(alone: Alone) -> None:
     """Several starts of one artifact at the same time do not disturb each other."""
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(alone, map(str, range(8))))

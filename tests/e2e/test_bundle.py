@@ -112,7 +112,7 @@ def test_previous_artifact_stays_when_verification_fails(onebin: Onebin, tmp_pat
     assert "homesick: " in verified.err
 
 
-def test_inspect_tells_the_truth(onebin: Onebin, tiny: Bundle) -> None:
+def test_inspect_agrees_with_what_was_built(onebin: Onebin, tiny: Bundle) -> None:
     """`inspect --json` agrees with the projects, the stage, the lock's bytes, the interpreter and the file itself."""
     ran = onebin("inspect", "--json", tiny.artifact, cwd=tiny.folder)
     assert ran.code == 0, ran.err
@@ -149,7 +149,7 @@ def test_verify_passes_for_what_was_built(onebin: Onebin, tiny: Bundle, alone: A
 
 
 @pytest.mark.parametrize("place", [0.001, 0.5, 0.99, -40, -1000], ids=["start", "middle", "end", "footer", "card"])
-def test_verify_refuses_a_changed_byte(onebin: Onebin, alone: Alone, place: float) -> None:
+def test_verify_rejects_a_changed_byte(onebin: Onebin, alone: Alone, place: float) -> None:
     """One flipped bit anywhere in the file is exit code 12."""
     content = bytearray(alone.file.read_bytes())
     content[int(place * len(content)) if place > 0 else int(place)] ^= 1
@@ -159,7 +159,7 @@ def test_verify_refuses_a_changed_byte(onebin: Onebin, alone: Alone, place: floa
     assert "Traceback" not in ran.err
 
 
-def test_verify_refuses_a_file_that_is_cut_off(onebin: Onebin, alone: Alone) -> None:
+def test_verify_rejects_a_truncated_file(onebin: Onebin, alone: Alone) -> None:
     """A download that ended early is exit code 12."""
     content = alone.file.read_bytes()
     alone.file.write_bytes(content[: len(content) // 2])
@@ -186,7 +186,7 @@ def test_another_interpreter_is_frozen(onebin: Onebin, tmp_path: Path, version: 
     assert seen["importable"] == []
 
 
-def test_a_platform_without_a_launcher_gets_a_file_that_unpacks_itself(onebin: Onebin, tmp_path: Path) -> None:
+def test_platform_without_a_launcher_gets_a_self_extracting_file(onebin: Onebin, tmp_path: Path) -> None:
     """A kernel that says that it is another one has no launcher: the build says what that means, and the file works."""
     if sysconfig.get_platform() != "linux-x86_64" or shutil.which("setarch") is None:
         pytest.skip("needs Linux on x86-64, with setarch")
@@ -200,7 +200,7 @@ def test_a_platform_without_a_launcher_gets_a_file_that_unpacks_itself(onebin: O
     assert (shown["layout"], shown["interpreter"]["platform"]) == ("onefile", "linux-i686")
 
 
-def test_bundle_without_a_manifest_leaves_the_artifact_only(onebin: Onebin, tmp_path: Path) -> None:
+def test_bundle_without_a_manifest_writes_only_the_artifact(onebin: Onebin, tmp_path: Path) -> None:
     """A bundle that is described by options works, and writes neither manifest nor lock."""
     projects = shutil.copytree(PROJECTS, tmp_path / "projects")
     folder = tmp_path / "here"
@@ -214,7 +214,7 @@ def test_bundle_without_a_manifest_leaves_the_artifact_only(onebin: Onebin, tmp_
     assert lines[-2:] == ["hello hello world", "servus servus world"]
 
 
-def test_host_gets_its_own_version_of_what_the_tool_chain_uses(onebin: Onebin, tmp_path: Path) -> None:
+def test_host_gets_its_own_version_of_a_toolchain_dependency(onebin: Onebin, tmp_path: Path) -> None:
     """A host that asks for an old packaging gets exactly the one of its lock, though PyInstaller has a newer one."""
     bundle = Bundle.of(tmp_path / "here", "old", host="old-fashioned")
     points = {"console_scripts": {"old-fashioned": "old_fashioned:main"}}
@@ -253,7 +253,7 @@ def test_flagship_scans_the_samples(flagship: Bundle, tmp_path: Path) -> None:
     assert "\ncsv " in logscan("formats").out
 
 
-def test_the_lite_flagship_passes_its_checks(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
+def test_lite_flagship_passes_its_checks(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
     """The second manifest at the root fits the same projects."""
     folder = Path(shutil.copytree(flagship.folder, tmp_path / "here"))
     ran = onebin("check", "bundle.lite.toml", cwd=folder)

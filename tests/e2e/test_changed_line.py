@@ -85,7 +85,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
 
 
 @pytest.mark.soak
-def test_analysis_is_compared_with_all_that_it_has_read(
+def test_analysis_is_redone_when_a_source_it_used_changes(
     onebin: Onebin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """It is made anew where a hook imports the changed source, or a module with other imports or libraries has changed.

@@ -58,7 +58,7 @@ def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name:
 
 @pytest.mark.network
 @pytest.mark.parametrize("name", LANDED)
-def test_the_card_knows_all_that_is_in_it(hosts: Hosts, name: str) -> None:
+def test_card_describes_everything_in_the_artifact(hosts: Hosts, name: str) -> None:
     """The bill of materials is valid; of each package of the index one digest of the lock; every owner is known."""
     facts = card.read(hosts(name))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(facts["sbom"])) is None

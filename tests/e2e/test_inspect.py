@@ -51,7 +51,7 @@ def every_layout(tiny: Bundle, layouts: Mapping[str, Path]) -> Mapping[str, Path
     return {"cached": tiny.artifact, "onefile": layouts["onefile"], "onedir": layouts["onedir"].parent}
 
 
-def test_json_is_what_its_schema_says(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+def test_inspect_json_matches_its_schema(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
     """For each layout, `--json` is valid, complete, and names the layout, the files and their owners."""
     for layout, place in every_layout.items():
         document = of_schema("inspect.schema.json", said(onebin, "inspect", "--json", place, folder=tmp_path))
@@ -64,7 +64,7 @@ def test_json_is_what_its_schema_says(onebin: Onebin, every_layout: Mapping[str,
     assert document["size"] == whole
 
 
-def test_the_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+def test_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
     """In a pipe the summary has no colours and at most 80 columns, and says what is in there."""
     for layout, place in every_layout.items():
         lines = said(onebin, "inspect", place, folder=tmp_path).splitlines()
@@ -74,7 +74,7 @@ def test_the_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, 
         assert any(re.match(r"    greet-servus +2\.0\.0  tinyhost\.greeters: servus$", line) for line in lines), layout
 
 
-def test_views_answer_one_question_each(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_each_view_answers_one_question(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Files by owner, licences, sizes, and both texts as they were."""
     shown = {view: said(onebin, "inspect", view, tiny.artifact, folder=tmp_path) for view in VIEWS}
     assert re.search(r"^greet-servus 2\.0\.0: \d+ files and modules, [\d.]+ kB$", shown["--files"], re.MULTILINE)
@@ -88,14 +88,16 @@ def test_views_answer_one_question_each(onebin: Onebin, tiny: Bundle, tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
-def test_a_reader_may_stop_reading(tiny: Bundle) -> None:
+def test_inspect_ends_quietly_when_the_reader_stops(tiny: Bundle) -> None:
     """`onebin inspect --files FILE | head -1` ends without a word of complaint."""
     program = f"{shlex.quote(sys.executable)} -m onebin inspect --files {shlex.quote(str(tiny.artifact))} | head -1"
     piped = succeed(["sh", "-c", program], seconds=60)
     assert (len(piped.out.splitlines()), piped.err) == (1, "")
 
 
-def test_the_bill_of_materials_is_valid_and_written_beside(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_bill_of_materials_is_valid_and_written_beside_the_artifact(
+    onebin: Onebin, tiny: Bundle, tmp_path: Path
+) -> None:
     """What is embedded is CycloneDX 1.6 by its own strict validator; `bundle --sbom` writes the same text."""
     text = said(onebin, "inspect", "--sbom", tiny.artifact, folder=tmp_path)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -110,7 +112,7 @@ def test_the_bill_of_materials_is_valid_and_written_beside(onebin: Onebin, tiny:
     assert beside.read_text("utf-8") == said(onebin, "inspect", "--sbom", output, folder=tmp_path) == text
 
 
-def test_an_artifact_differs_from_another(
+def test_diff_names_missing_plugins(
     onebin: Onebin, tiny: Bundle, every_layout: Mapping[str, Path], tmp_path: Path
 ) -> None:
     """Plugins that are gone are named, the host's files are the same, and the exit code is 1."""
@@ -126,7 +128,7 @@ def test_an_artifact_differs_from_another(
     assert "- greet_hello/__init__.py\n" in said(onebin, "diff", "--files", *pair, folder=tmp_path, code=1)
 
 
-def test_a_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
+def test_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
     """An artifact and its copy are the same, a folder, too, wherever they lie: exit code 0."""
     for layout, place in every_layout.items():
         copied = tmp_path / layout
@@ -134,7 +136,7 @@ def test_a_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path]
         assert "the same, byte for byte" in said(onebin, "diff", place, copied, folder=tmp_path)
 
 
-def test_a_folder_is_proven_as_a_whole(onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path) -> None:
+def test_verify_checks_every_file_of_a_folder(onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path) -> None:
     """`verify` takes a folder and compares each file in it with the card: names what is changed, missing or added."""
     folder = tmp_path / "moved"
     shutil.copytree(layouts["onedir"].parent, folder, symlinks=True)
@@ -154,7 +156,7 @@ def test_a_folder_is_proven_as_a_whole(onebin: Onebin, layouts: Mapping[str, Pat
     assert "_internal/sitecustomize.py does not belong to it" in words
 
 
-def test_the_executable_of_a_folder_may_lie_anywhere(
+def test_executable_of_a_folder_can_be_inspected_alone(
     onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path
 ) -> None:
     """Without its folder, an executable still says what was there, and nothing else around it is counted."""
@@ -164,7 +166,7 @@ def test_the_executable_of_a_folder_may_lie_anywhere(
     assert json.loads(said(onebin, "inspect", "--json", alone, folder=tmp_path))["size"] == size
 
 
-def test_what_is_no_artifact_is_no_difference(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_diff_rejects_a_file_that_is_not_an_artifact(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """A file without a card is an error with its own exit code, as trouble is for `diff`."""
     ran = onebin("diff", tiny.artifact, tiny.manifest, cwd=tmp_path)
     assert (ran.code, ran.out) == (12, "")

@@ -47,7 +47,7 @@ def listed(facts: Facts) -> dict[str, tuple[int, str]]:
     return {row["path"]: (row["bytes"], row["sha256"]) for row in facts["files"]}
 
 
-def test_the_card_lists_what_the_payload_holds(tiny: Bundle) -> None:
+def test_card_lists_the_files_in_the_payload(tiny: Bundle) -> None:
     """Each file of the payload is on the card with its size and digest, and belongs to somebody who is on it, too."""
     facts = card.read(tiny.artifact)
     if facts["layout"] != "cached":
@@ -60,7 +60,7 @@ def test_the_card_lists_what_the_payload_holds(tiny: Bundle) -> None:
     assert owners["_internal/base_library.zip"] == "interpreter"
 
 
-def test_nothing_is_carried_twice(tiny: Bundle, flagship: Bundle) -> None:
+def test_no_file_is_stored_twice(tiny: Bundle, flagship: Bundle) -> None:
     """No library, module or other file lies in two places, but for those of which distributions bring copies."""
     for bundle in (tiny, flagship):
         facts = card.read(bundle.artifact)
@@ -72,7 +72,7 @@ def test_nothing_is_carried_twice(tiny: Bundle, flagship: Bundle) -> None:
         assert modules & {file.removesuffix(".__init__") for file in files} == set()
 
 
-def test_the_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
+def test_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
     """Modules that lie in no file are listed by name: the library's, onebin's own, the bootloader's."""
     rows = {row["name"]: row for row in card.read(tiny.artifact)["modules"]}
     assert {name: rows[name]["owner"] for name in ("struct", "onebin_registry", "entry", "pyimod02_importers")} == {
@@ -84,7 +84,7 @@ def test_the_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
     assert all(row["bytes"] > 0 for row in rows.values())
 
 
-def test_the_launcher_is_on_the_card(tiny: Bundle) -> None:
+def test_launcher_is_on_the_card(tiny: Bundle) -> None:
     """Size and digest of the launcher are those of the file's first bytes."""
     launcher = card.read(tiny.artifact)["launcher"]
     if launcher is None:
@@ -93,7 +93,7 @@ def test_the_launcher_is_on_the_card(tiny: Bundle) -> None:
         assert hashlib.sha256(stream.read(launcher["bytes"])).hexdigest() == launcher["sha256"]
 
 
-def test_other_layouts_list_the_same(layouts: Mapping[str, Path]) -> None:
+def test_other_layouts_list_the_same_files(layouts: Mapping[str, Path]) -> None:
     """A folder's card lists what lies in it, and a one-file executable's what the folder's does."""
     folder = card.read(layouts["onedir"])
     tree = layouts["onedir"].parent

@@ -140,7 +140,7 @@ def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("what", ["idle", "loop", "hold"])
-def test_a_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
+def test_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
     """After SIGKILL nothing of the host's is left, whether its plugin waits, runs, or lets no thread run."""
     with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
         assert next_line(process).isdigit()
@@ -153,7 +153,7 @@ def test_a_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str,
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("what", ["pid", "end-at-work"])
-def test_a_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
+def test_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
     """After a host's own end nothing of it is left, even if its plugin is at work just then."""
     with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
         out, err = process.communicate(timeout=60)
@@ -163,7 +163,7 @@ def test_a_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: s
 
 
 @pytest.mark.parametrize("mode", ["run", "artifact"])
-def test_modules_of_an_isolated_plugin_are_not_to_be_had(brittle: Brittle, mode: str) -> None:
+def test_importing_from_an_isolated_plugin_fails(brittle: Brittle, mode: str) -> None:
     """A host that imports what no entry point names is told whose it is."""
     said = brittle.says(mode, "modules")
     assert said.code == 1
@@ -171,7 +171,7 @@ def test_modules_of_an_isolated_plugin_are_not_to_be_had(brittle: Brittle, mode:
     assert f"ModuleNotFoundError: {text}, which runs in another process" in said.err
 
 
-def test_who_isolates_nothing_carries_no_multiprocessing(tiny: Bundle, brittle: Brittle, onebin: Onebin) -> None:
+def test_bundle_without_isolation_has_no_multiprocessing(tiny: Bundle, brittle: Brittle, onebin: Onebin) -> None:
     """Only a bundle with an isolated plugin has what its process needs."""
     held = {
         name: {row[0] for row in json.loads(file.read_text("utf-8"))["modules"]}

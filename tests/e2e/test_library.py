@@ -23,7 +23,7 @@ def _examples() -> list[str]:
 
 
 @pytest.mark.network
-def test_the_first_example_builds_verifies_and_inspects(onebin: Onebin, tmp_path: Path) -> None:
+def test_first_example_builds_verifies_and_inspects(onebin: Onebin, tmp_path: Path) -> None:
     """A user who pastes the example beside a manifest gets the artifact and its plugins."""
     bundle = Bundle.of(tmp_path / "bundle", "shown", "greet-servus")
     env = {"ONEBIN_CACHE_DIR": str(onebin.cache)}
@@ -38,7 +38,7 @@ def test_the_first_example_builds_verifies_and_inspects(onebin: Onebin, tmp_path
     assert f"{bundle.artifact} was up to date" in again.out
 
 
-def test_the_other_example_sends_a_request(tmp_path: Path) -> None:
+def test_second_example_sends_a_request(tmp_path: Path) -> None:
     """A request that went through JSON text is the one that was sent."""
     bundle = Bundle.of(tmp_path / "bundle", "shown", "greet-servus")
     check = "\nassert request == BuildRequest.load()\n"

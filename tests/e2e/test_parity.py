@@ -51,7 +51,7 @@ def _both(bundle_dir: Path, onebin: Onebin, *arguments: str) -> tuple[Result, Re
 @pytest.mark.parametrize(
     "look", [pytest.param(look, id=f"{cause}-{look}") for cause, looks in CAUSES.items() for look in looks]
 )
-def test_the_host_sees_the_same(look: str, bundle_dir: Path, onebin: Onebin) -> None:
+def test_host_sees_the_same(look: str, bundle_dir: Path, onebin: Onebin) -> None:
     """Each way of looking, and of starting processes, has the same result staged and frozen."""
     staged, frozen = _both(bundle_dir, onebin, look)
     assert staged.code == 0, staged.err
@@ -77,14 +77,14 @@ def test_arguments_and_encodings_reach_the_host(bundle_dir: Path, onebin: Onebin
         ["--multiprocessing-fork", "a=1"],
     ],
 )
-def test_a_users_command_line_is_the_hosts(bundle_dir: Path, arguments: list[str]) -> None:
+def test_interpreter_options_reach_the_host(bundle_dir: Path, arguments: list[str]) -> None:
     """What would be a command for an interpreter is handed to the host when a user types it."""
     ran = _run(bundle_dir, arguments)
     assert "taken over" not in ran.out
     assert f"KeyError: {arguments[0]!r}" in ran.err
 
 
-def test_a_forged_mark_is_not_believed(bundle_dir: Path) -> None:
+def test_forged_mark_in_the_environment_is_ignored(bundle_dir: Path) -> None:
     """The mark of another process, or of another file, does not make an interpreter of the artifact."""
     artifact = bundle_dir / "dist" / f"seer{EXE}"
     for mark in (f"1:{artifact}", f"{os.getpid()}:/elsewhere", "", "x:y:z", f"99999999:{artifact}"):
@@ -92,7 +92,7 @@ def test_a_forged_mark_is_not_believed(bundle_dir: Path) -> None:
         assert "taken over" not in ran.out
 
 
-def test_an_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: Onebin) -> None:
+def test_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: Onebin) -> None:
     """A traceback names files and shows their lines; nothing is added to it, and the exit code is 1."""
     staged, frozen = _both(bundle_dir, onebin, "no-such-command")
     assert (staged.code, frozen.code) == (1, 1)
@@ -103,7 +103,7 @@ def test_an_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: One
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_artifact_as_unfrozen(bundle_dir: Path, number: signal.Signals) -> None:
+def test_signal_ends_the_artifact_as_unfrozen(bundle_dir: Path, number: signal.Signals) -> None:
     """SIGINT and SIGTERM to the artifact's process end it with the status that they give an unfrozen host."""
     artifact = bundle_dir / "dist" / f"seer{EXE}"
     process = start([artifact, "wait"])
@@ -125,7 +125,7 @@ def test_programs_of_the_system_get_the_callers_library_path(bundle_dir: Path) -
 
 
 @pytest.mark.skipif(not ELSEWHERE.is_dir(), reason="stevedore keeps no cache for a program below /tmp")
-def test_stevedores_cache_does_not_pile_up(bundle_dir: Path, tmp_path: Path) -> None:
+def test_cache_of_stevedore_does_not_grow(bundle_dir: Path, tmp_path: Path) -> None:
     """Starting twice leaves no more files in stevedore's cache than starting once, and it serves the second start."""
     env = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     cache = tmp_path / "cache" / "python-entrypoints"

@@ -38,7 +38,7 @@ def locked(bundle: Bundle) -> str:
     return str(version)
 
 
-def test_the_range_has_two_ends() -> None:
+def test_supported_pyinstaller_range_has_both_bounds() -> None:
     """A version that nobody has tested is not in it."""
     assert BOUNDS.keys() == {">=", "<"}
 
@@ -62,7 +62,7 @@ def test_bundles_are_built_with_each_end_of_the_range(onebin: Onebin, tmp_path: 
 
 
 @pytest.mark.parametrize("version", [BOUNDS["<"], "5.0"])
-def test_a_lock_with_an_unsupported_pyinstaller_does_not_fit(onebin: Onebin, tmp_path: Path, version: str) -> None:
+def test_lock_with_an_unsupported_pyinstaller_is_stale(onebin: Onebin, tmp_path: Path, version: str) -> None:
     """Under `--locked` it is an error that names the range; otherwise the lock is renewed."""
     bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
     assert onebin("lock", cwd=bundle.folder).code == 0
@@ -81,7 +81,7 @@ def test_a_lock_with_an_unsupported_pyinstaller_does_not_fit(onebin: Onebin, tmp
     assert bundle.lock.read_text("utf-8") == good
 
 
-def test_a_patch_that_does_not_apply_ends_the_freeze(onebin: Onebin, tmp_path: Path) -> None:
+def test_patch_that_does_not_apply_fails_the_freeze(onebin: Onebin, tmp_path: Path) -> None:
     """The error names the version, what is missing, and the range; nothing is written."""
     bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
     cache = tmp_path / "cache"

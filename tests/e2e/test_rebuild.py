@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 
-def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Manifest and lock come back as they were; with the projects in the places that are named, the lock fits."""
     ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 0, ran.err
@@ -37,7 +37,7 @@ def test_a_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path:
     assert {each["path"]: each["missing"] for each in json.loads(ran.out)["local"]}["projects/inquiry"]
 
 
-def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """With another line in a plugin's source the bytes differ: in that plugin's files, and nowhere else."""
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     module = tmp_path / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
@@ -52,7 +52,7 @@ def test_what_was_changed_is_shown_file_by_file(onebin: Onebin, tiny: Bundle, tm
     assert {file.name for file in tmp_path.iterdir()} == {"projects"}
 
 
-def test_missing_and_other_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+def test_missing_and_changed_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Without the local projects, or with changed requirements, nothing is built, and the error says which they are."""
     ran = onebin("verify", "--reproduce", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
     assert ran.code == 9
@@ -66,7 +66,7 @@ def test_missing_and_other_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_p
     assert "project projects/inquiry changed" in ran.err
 
 
-def test_sources_are_for_reproducing(onebin: Onebin, tiny: Bundle) -> None:
+def test_sources_option_needs_reproduce(onebin: Onebin, tiny: Bundle) -> None:
     """The option alone is wrong usage."""
     ran = onebin("verify", "--sources", ".", tiny.artifact, cwd=tiny.folder)
     assert ran.code == 2

@@ -150,7 +150,7 @@ def test_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhere
     assert_same(artifact, elsewhere(artifact.parent))
 
 
-def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
+def test_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
     """The manifest at the root, with six local projects, is built again from its artifact, with no cache: the same."""
     settings = {**OTHER_SETTINGS, "TMPDIR": str(tmp_path)}
     ran = onebin("verify", "--reproduce", "--sources", flagship.folder, flagship.artifact, cwd=tmp_path, env=settings)
@@ -159,7 +159,7 @@ def test_the_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundl
     assert not list(tmp_path.iterdir())
 
 
-def test_the_interpreters_archive_is_in_order(layouts: Mapping[str, Path]) -> None:
+def test_interpreters_archive_is_in_order(layouts: Mapping[str, Path]) -> None:
     """PyInstaller writes it in the order of a set of objects, which can be another in each process."""
     with zipfile.ZipFile(layouts["onedir"].parent / "_internal" / "base_library.zip") as archive:
         names = archive.namelist()

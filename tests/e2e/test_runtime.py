@@ -133,7 +133,7 @@ def test_suite_passes_on_other_pythons(orchard: Orchard, tmp_path: Path, version
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_trace_tells_each_import(orchard: Orchard, mode: str) -> None:
+def test_trace_shows_each_import(orchard: Orchard, mode: str) -> None:
     """With ONEBIN_TRACE=1 each plugin's import is one line on standard error with its time, in the order of imports."""
     said = orchard(mode, env={"ONEBIN_TRACE": "1"})
     assert said.code == 0, said.err
@@ -146,7 +146,7 @@ def test_trace_tells_each_import(orchard: Orchard, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_plugins_traceback_is_the_users(orchard: Orchard, mode: str) -> None:
+def test_traceback_of_a_plugin_shows_the_plugin(orchard: Orchard, mode: str) -> None:
     """An error in a plugin that nobody catches ends with the plugin's own file, line and source."""
     said = orchard(mode, "bruise")
     assert said.code == 1
@@ -159,7 +159,7 @@ def test_a_plugins_traceback_is_the_users(orchard: Orchard, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["run", "artifact"])
-def test_an_eager_plugin_that_fails_stops_the_start(orchard: Orchard, mode: str) -> None:
+def test_failing_eager_plugin_stops_the_start(orchard: Orchard, mode: str) -> None:
     """The host is not run; the error names the plugin and its traceback begins with the plugin's own lines."""
     said = orchard(mode, "tender", env={"ORCHARD_HAIL": "1"})
     assert (said.code, said.out) == (1, "")
@@ -169,7 +169,7 @@ def test_an_eager_plugin_that_fails_stops_the_start(orchard: Orchard, mode: str)
     assert "PYI-" not in said.err
 
 
-def test_a_plugin_that_fails_is_an_error_or_skipped(orchard: Orchard) -> None:
+def test_failing_plugin_is_an_error_or_skipped(orchard: Orchard) -> None:
     """What the manifest lets be skipped is a warning and the host goes on; installed it is the host's error."""
     installed = orchard("installed", "tender", env=FROST)
     assert installed.code == 1
@@ -180,7 +180,7 @@ def test_a_plugin_that_fails_is_an_error_or_skipped(orchard: Orchard) -> None:
         assert "RuntimeWarning: plugin orchard-quince (orchard-quince 4.0.0) cannot be imported" in said.err
 
 
-def test_the_graph_is_the_order_of_imports(orchard: Orchard) -> None:
+def test_graph_shows_the_order_of_imports(orchard: Orchard) -> None:
     """`check --graph` prints each plugin in its order, with when it is imported and what it comes after."""
     said = orchard.check("--graph", "-q")
     assert said.code == 0, said.err
@@ -197,7 +197,7 @@ def test_the_graph_is_the_order_of_imports(orchard: Orchard) -> None:
     ]
 
 
-def test_an_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
+def test_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
     """A host that depends on the runtime gets onebin's copy and no other; its distribution is there as installed."""
     frozen = (json.loads(file.read_text("utf-8")) for file in onebin.cache.glob("frozen/*/contents.json"))
     suite = str(Path("orchard", "suite.py"))  # another host has a suite, too
@@ -209,7 +209,7 @@ def test_an_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None
     assert any("onebin_runtime-" in row[0] and row[0].endswith("METADATA") for row in places)
 
 
-def test_an_artifact_opens_nothing_from_outside(orchard: Orchard, tmp_path: Path) -> None:
+def test_artifact_imports_nothing_from_outside(orchard: Orchard, tmp_path: Path) -> None:
     """Modules and metadata in the working directory or on PYTHONPATH neither replace a plugin nor become one."""
     for name in ("orchard_apple", "orchard_evil"):
         tmp_path.joinpath(f"{name}.py").write_text("print('evil')\nclass Apple: ...\n", "utf-8")
@@ -222,7 +222,7 @@ def test_an_artifact_opens_nothing_from_outside(orchard: Orchard, tmp_path: Path
     assert [line.split()[0] for line in done.out.splitlines()] == ["windfall", "pear", "perry", "apple"]
 
 
-def test_another_runtime_than_onebins_is_noted(onebin: Onebin, tmp_path: Path, projects: Path) -> None:
+def test_different_runtime_version_is_a_notice(onebin: Onebin, tmp_path: Path, projects: Path) -> None:
     """A host that was locked with another version of the runtime gets onebin's, and `check` says so."""
     old = Path(shutil.copytree(ROOT / "src" / "onebin_runtime", tmp_path / "old"))
     project = (old / "pyproject.toml").read_text("utf-8")
@@ -237,7 +237,7 @@ def test_another_runtime_than_onebins_is_noted(onebin: Onebin, tmp_path: Path, p
     assert note in " ".join(ran.err.split())
 
 
-def test_the_artifact_needs_nothing_beside_it(orchard: Orchard, tmp_path: Path) -> None:
+def test_artifact_needs_nothing_beside_it(orchard: Orchard, tmp_path: Path) -> None:
     """Alone in an empty folder, with an empty environment (no PATH, so no compiler), all plugins are opened."""
     alone = Alone.copy(orchard.folder / "dist" / f"orchard{EXE}", tmp_path / "alone")
     said = alone("suite")

@@ -45,14 +45,14 @@ commands = ["{{artifact}} you", "{{artifact}} exit 3", "{{artifact}} crash"]
     return tmp_path
 
 
-def test_commands_that_say_the_same_pass(onebin: Onebin, folder: Path) -> None:
+def test_commands_with_the_same_output_pass(onebin: Onebin, folder: Path) -> None:
     """Output, exit code and traceback are compared; the manifest's commands and those of --test are all run."""
     ran = onebin("bundle", "--test", "{artifact} 'two words'", cwd=folder)
     assert ran.code == 0, ran.err
     assert "smoke: 4 commands as in the stage" in ran.err
 
 
-def test_a_command_that_differs_fails_the_build(onebin: Onebin, folder: Path) -> None:
+def test_command_with_different_output_fails_the_build(onebin: Onebin, folder: Path) -> None:
     """A difference names the command and shows the lines; nothing is published."""
     plugin = folder / "turncoat"
     (plugin / "src" / "turncoat").mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_a_command_that_differs_fails_the_build(onebin: Onebin, folder: Path) ->
 
 
 @pytest.mark.parametrize("command", ["tiny --version", "{artifact} 'open"])
-def test_a_command_that_tests_nothing_is_wrong_usage(onebin: Onebin, folder: Path, command: str) -> None:
+def test_command_without_the_artifact_is_wrong_usage(onebin: Onebin, folder: Path, command: str) -> None:
     """A command without the artifact in it, or with an open quote, is refused at once."""
     ran = onebin("bundle", "--test", command, cwd=folder)
     assert ran.code == 2

@@ -44,7 +44,7 @@ def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
     assert unexplained == []
 
 
-def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
+def test_trace_shows_the_steps_of_a_start(alone: Alone) -> None:
     """ONEBIN_TRACE=1 has launcher and runtime say on standard error what they did; without it they say nothing."""
     env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"}
     done = succeed([alone.file], env=env, whole_env=EMPTY_ENVIRONMENT)
@@ -55,7 +55,7 @@ def test_a_trace_says_where_the_start_went(alone: Alone) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what a start reads")
-def test_a_start_does_not_look_at_every_plugin(alone: Alone, tmp_path: Path) -> None:
+def test_start_reads_no_plugin_that_is_not_used(alone: Alone, tmp_path: Path) -> None:
     """No start reads or looks for a file of a plugin that nobody has asked for, nor the registry of them all."""
     log = tmp_path / "log"
     env = {"HOME": str(alone.file.parent), "ONEBIN_CACHE_DIR": str(tmp_path / "cache")}
@@ -68,7 +68,7 @@ def test_a_start_does_not_look_at_every_plugin(alone: Alone, tmp_path: Path) -> 
     assert "onebin_metadata" not in said
 
 
-def test_what_nothing_reaches_is_not_carried(tiny: Bundle, onebin: Onebin) -> None:
+def test_modules_that_nothing_imports_are_left_out(tiny: Bundle, onebin: Onebin) -> None:
     """A host that asks for no hashes and no help has neither OpenSSL nor pydoc, with the web server that it needs."""
     assert tiny.artifact.exists()
     trees = [tree for tree in onebin.cache.glob("frozen/*") if (tree / "dist" / tiny.name).is_dir()]

@@ -145,7 +145,7 @@ def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path)
     assert "records   147" in scanned.out
 
 
-def test_what_an_empty_root_directory_has(logscan: Path, tmp_path: Path) -> None:
+def test_artifact_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
     """Children, threads, TLS, numeric addresses and Unicode are there; names of users, hosts and locales are not."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
@@ -168,7 +168,7 @@ def test_what_an_empty_root_directory_has(logscan: Path, tmp_path: Path) -> None
     }
 
 
-def test_a_whole_machine_is_used_as_by_any_program(logscan: Path, tmp_path: Path) -> None:
+def test_artifact_uses_the_system_like_any_program(logscan: Path, tmp_path: Path) -> None:
     """With a machine around it, users and hosts have names; programs of the machine get the caller's library path."""
     (tmp_path / "inquiry.py").write_text(INQUIRY, "utf-8")
     env = {"ONEBIN_CACHE_DIR": str(tmp_path / "cache"), "LD_LIBRARY_PATH": "/nowhere"}
@@ -177,7 +177,7 @@ def test_a_whole_machine_is_used_as_by_any_program(logscan: Path, tmp_path: Path
     assert (said["system"], said["path"], said["child"]) == (0, "/nowhere", str(logscan))
 
 
-def test_a_machine_of_another_c_library_is_used_as_by_any_program(logscan: Path, tmp_path: Path) -> None:
+def test_artifact_uses_a_system_with_another_c_library(logscan: Path, tmp_path: Path) -> None:
     """On a system of musl, where no program of glibc runs, the artifact does, and so do that system's programs."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     for name in ("bin", "lib"):
@@ -196,7 +196,7 @@ def test_a_machine_of_another_c_library_is_used_as_by_any_program(logscan: Path,
     assert (found["system"], found["path"], found["libraries"], found["child"]) == (0, None, [], "/app")
 
 
-def test_inspect_says_whose_c_library_it_is(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
+def test_inspect_says_which_c_library_is_used(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
     """The card says that the artifact carries its own, and that it needs no version of the machine's."""
     said = json.loads(onebin("inspect", "--json", logscan, cwd=tmp_path).out)
     assert said["libc"] == {"kind": "bundled", "glibc": None, "because": []}

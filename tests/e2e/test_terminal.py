@@ -111,7 +111,7 @@ def test_sigterm_ends_a_host_at_a_terminal(bundle_dir: Path, terminals: list[Ter
     assert "status 143" in terminal.text
 
 
-def test_the_host_knows_the_size_of_the_terminal(bundle_dir: Path, terminals: list[Terminal]) -> None:
+def test_host_knows_the_size_of_the_terminal(bundle_dir: Path, terminals: list[Terminal]) -> None:
     """The width that decides how help is folded is the terminal's."""
     terminal = _open(terminals, bundle_dir, "echo")
     terminal.resize(123)

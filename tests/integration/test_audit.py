@@ -75,7 +75,7 @@ def db(bench: Bench) -> Path:
     return folder
 
 
-def test_each_vulnerability_of_a_lock_is_told_once(bench: Bench, db: Path) -> None:
+def test_each_vulnerability_is_reported_once(bench: Bench, db: Path) -> None:
     """Two databases on one vulnerability are one finding with all names, its severity and the version that mends it."""
     bench.lock.write_text(LOCK, "utf-8")
     refusal = bench.refuses("audit", "--lock", bench.lock.name, "--db", db, error=AuditError, may_write=())
@@ -87,7 +87,7 @@ def test_each_vulnerability_of_a_lock_is_told_once(bench: Bench, db: Path) -> No
     assert refusal.says("pyinstaller 5.0", hint="6.0.0").hint.endswith("onebin lock --upgrade")
 
 
-def test_what_is_not_checked_is_named(bench: Bench, db: Path) -> None:
+def test_packages_that_were_not_checked_are_named(bench: Bench, db: Path) -> None:
     """The interpreter and what has no version in the lock are no packages of PyPI: that is said, not passed over."""
     bench.lock.write_text(LOCK, "utf-8")
     done = bench.run("audit", "--lock", bench.lock.name, "--db", db)
@@ -95,7 +95,7 @@ def test_what_is_not_checked_is_named(bench: Bench, db: Path) -> None:
     assert "not checked: CPython 3.12.1, its libraries (OpenSSL" in done.err
 
 
-def test_nothing_known_is_success(bench: Bench, db: Path) -> None:
+def test_no_known_vulnerability_is_success(bench: Bench, db: Path) -> None:
     """Without a finding the exit code is 0, and a line says against how much was checked."""
     bench.lock.write_text(LOCK.replace("2.30.0", "2.32.0").replace("3.1.4", "3.1.6").replace('"5.0"', '"6.1"'), "utf-8")
     done = bench.accepts("audit", "--lock", bench.lock.name, "--db", db)
@@ -103,7 +103,7 @@ def test_nothing_known_is_success(bench: Bench, db: Path) -> None:
 
 
 @pytest.mark.network
-def test_an_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Path) -> None:
+def test_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Path) -> None:
     """The card of an artifact has all versions, also those of local projects, which a lock has not."""
     done = bench.run("audit", built, "--db", db, "--json")
     assert done.code == AuditError.exit_code
@@ -114,7 +114,7 @@ def test_an_artifact_is_audited_without_being_run(bench: Bench, db: Path, built:
     assert any("CPython" in line for line in said["unchecked"])
 
 
-def test_an_unclear_range_counts(bench: Bench, db: Path) -> None:
+def test_unclear_range_counts_as_affected(bench: Bench, db: Path) -> None:
     """If it cannot be told whether a version is affected, that is a finding, and says so."""
     db.joinpath("odd.json").write_text(json.dumps(advisory("GHSA-oddd-oddd-oddd", "requests", "soon")), "utf-8")
     bench.lock.write_text(LOCK, "utf-8")
@@ -122,7 +122,7 @@ def test_an_unclear_range_counts(bench: Bench, db: Path) -> None:
     refusal.says("GHSA-oddd-oddd-oddd", "unclear whether this version is affected", hint="")
 
 
-def test_what_cannot_be_read_has_another_exit_code(bench: Bench, db: Path) -> None:
+def test_unreadable_input_has_another_exit_code(bench: Bench, db: Path) -> None:
     """A bad database, lock or artifact is not taken for a finding, nor for success."""
     bench.lock.write_text(LOCK, "utf-8")
     db.joinpath("bad.json").write_text("{", "utf-8")

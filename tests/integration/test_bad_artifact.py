@@ -75,7 +75,7 @@ def telltale(bench: Bench) -> bytes:
     ],
     ids=["missing", "empty", "text", "script", "magic", "earlier", "later"],
 )
-def test_a_foreign_file_is_refused(bench: Bench, command: str, content: bytes | None, words: str) -> None:
+def test_foreign_file_is_refused(bench: Bench, command: str, content: bytes | None, words: str) -> None:
     """A file that onebin did not write is refused by its name, and not run."""
     file = bench.directory / "foreign"
     if content is not None:
@@ -86,7 +86,7 @@ def test_a_foreign_file_is_refused(bench: Bench, command: str, content: bytes | 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_no_file_is_refused(bench: Bench, command: str) -> None:
+def test_path_that_is_not_a_file_is_refused(bench: Bench, command: str) -> None:
     """A directory, a named pipe and a name that is too long are refused at once."""
     os.mkfifo(bench.directory / "pipe")
     for name, words in (("projects", ""), ("pipe", "not a regular file"), ("x" * 300, "too long")):
@@ -95,7 +95,7 @@ def test_what_is_no_file_is_refused(bench: Bench, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_another_programs_executable_is_refused(bench: Bench, command: str) -> None:
+def test_executable_of_another_program_is_refused(bench: Bench, command: str) -> None:
     """An executable of any other origin, such as the interpreter itself, is no artifact."""
     refusal = bench.refuses(command, sys.executable, error=ArtifactError, may_write=())
     refusal.says("is not an artifact of onebin", hint="")
@@ -103,7 +103,7 @@ def test_another_programs_executable_is_refused(bench: Bench, command: str) -> N
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("kept", [1, 447, 448, 1000, -1, -448, -449, -1000])
-def test_a_file_that_was_cut_is_refused(bench: Bench, copy: Path, command: str, kept: int) -> None:
+def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept: int) -> None:
     """An artifact that lost its end, wherever it was cut, is refused and not run."""
     content = copy.read_bytes()
     copy.write_bytes(content[:kept])
@@ -112,7 +112,7 @@ def test_a_file_that_was_cut_is_refused(bench: Bench, copy: Path, command: str, 
 
 
 @pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])
-def test_a_file_that_was_changed_is_refused(bench: Bench, copy: Path, place: str) -> None:
+def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
     """One bit anywhere is enough for `verify`; `inspect`, which reads the end only, notices those on the card."""
     content = bytearray(copy.read_bytes())
     executable, _ = read_card(copy)
@@ -133,7 +133,7 @@ def test_a_file_that_was_changed_is_refused(bench: Bench, copy: Path, place: str
         bench.accepts("inspect", "copy")
 
 
-def test_a_file_that_grew_is_refused(bench: Bench, copy: Path) -> None:
+def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
     """Bytes behind the end, such as another tool may add, are no part of an artifact."""
     with copy.open("ab") as stream:
         stream.write(b"\nsigned by somebody\n")
@@ -147,7 +147,7 @@ def test_a_file_that_grew_is_refused(bench: Bench, copy: Path) -> None:
     [b"", b"{}", b"[]", b"null", b"{", b"\xff", b"[" * 100_000, b'{"bundle": {"name": 1}}'],
     ids=["empty", "table", "list", "null", "half", "binary", "deep", "some"],
 )
-def test_a_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None:
+def test_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None:
     """A card with the right digest and the wrong content is a damaged card, and no crash; the file is not run."""
     write_card(bench.directory / "forged", telltale(bench), card)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
@@ -156,7 +156,7 @@ def test_a_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> No
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 300 * 1024 * 1024, 21])
-def test_a_forged_length_is_refused(bench: Bench, command: str, length: int) -> None:
+def test_forged_length_is_refused(bench: Bench, command: str, length: int) -> None:
     """A card that claims more bytes than there are costs neither memory nor a crash."""
     write_card(bench.directory / "forged", b"x" * 10, b"{}", length=length)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=(), seconds=30)
@@ -200,7 +200,7 @@ def test_facts_of_the_wrong_kind_are_refused(
     refusal.says("forged", "is damaged", hint="again")
 
 
-def test_text_on_a_card_cannot_command_the_terminal(bench: Bench, built: Path) -> None:
+def test_text_on_a_card_cannot_control_the_terminal(bench: Bench, built: Path) -> None:
     """Names on a card are shown without the control characters that would move a cursor or hide a line."""
     executable, facts = read_card(built)
     facts["host"]["name"] = "evil\x1b[2J\x1b]0;owned\x07\r\nhost"
@@ -232,7 +232,7 @@ def test_text_on_a_card_cannot_command_the_terminal(bench: Bench, built: Path) -
     ],
     ids=["fails", "dies", "talks", "table", "list", "odd"],
 )
-def test_a_program_that_does_not_answer_is_not_verified(bench: Bench, built: Path, script: str, words: str) -> None:
+def test_program_that_does_not_answer_fails_verification(bench: Bench, built: Path, script: str, words: str) -> None:
     """An artifact that is whole but does not answer the self-test as a bundle does is refused with what it said."""
     _, facts = read_card(built)
     write_card(bench.directory / "forged", f"#!/bin/sh\n{script}\nexit\n".encode(), json.dumps(facts).encode())
@@ -240,7 +240,7 @@ def test_a_program_that_does_not_answer_is_not_verified(bench: Bench, built: Pat
     assert words in refusal.err
 
 
-def test_an_artifact_that_may_not_be_executed_says_so(bench: Bench, copy: Path) -> None:
+def test_artifact_that_is_not_executable_is_reported(bench: Bench, copy: Path) -> None:
     """A download that lost its executable bit is whole, but cannot be run: that is what is said."""
     copy.chmod(0o644)
     refusal = bench.refuses("verify", "copy", error=VerifyError, may_write=())
@@ -248,7 +248,7 @@ def test_an_artifact_that_may_not_be_executed_says_so(bench: Bench, copy: Path) 
     bench.accepts("inspect", "copy")
 
 
-def test_a_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
+def test_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
     """A file without permission is refused with the system's reason."""
     under = unprivileged()
     copy.chmod(0)
@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None
         assert "Traceback" not in done.err
 
 
-def test_the_right_artifact_passes(bench: Bench, copy: Path) -> None:
+def test_right_artifact_passes(bench: Bench, copy: Path) -> None:
     """The file that all the others were made from is verified and tells the truth, wherever it lies."""
     bench.accepts("verify", "copy")
     facts = json.loads(bench.accepts("inspect", "--json", "copy").out)

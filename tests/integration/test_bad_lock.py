@@ -65,7 +65,7 @@ def test_locked_without_a_lock_says_how_to_make_one(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("command", ["bundle", "check", "generate", "run"])
-def test_a_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
+def test_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
     """`--locked` names every row that came, went or changed since the lock was made, and leaves the lock alone."""
     bench.manifest("greet-hello", 'six = ">=1.15"')
     bench.accepts("lock")
@@ -77,7 +77,7 @@ def test_a_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
     assert "plugin six changed: six>=1.15 -> six>=1.16" in said.text
 
 
-def test_a_stale_lock_names_host_project_and_python(bench: Bench) -> None:
+def test_stale_lock_names_host_project_and_python(bench: Bench) -> None:
     """Other requirements in a local project, another host and another interpreter are changes, too."""
     bench.manifest(GREET_HELLO, host='path = "projects/tinyhost"\nscript = "tinyhost"')
     bench.accepts("lock")
@@ -101,7 +101,7 @@ def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
     bench.accepts("check", "--locked")
 
 
-def test_a_wrong_hash_is_an_edit_by_hand(bench: Bench) -> None:
+def test_wrong_hash_is_reported_as_a_manual_edit(bench: Bench) -> None:
     """A hash that somebody changed is noticed before anything is installed; without `--locked` it is put right."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     bench.accepts("lock")
@@ -114,7 +114,7 @@ def test_a_wrong_hash_is_an_edit_by_hand(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("used", ["fresh", "warm"])
-def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, used: str) -> None:
+def test_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, used: str) -> None:
     """An attacker who mends the lock's own digests, too, fails at uv's check: downloaded or cached, it is refused."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     env = {"UV_CACHE_DIR": str(tmp_path / "uv")} if used == "fresh" else {}
@@ -131,7 +131,7 @@ def test_a_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, 
         assert steps_of(refusal) == ["lock"]
 
 
-def test_a_forged_tool_chain_is_refused(bench: Bench) -> None:
+def test_forged_toolchain_is_refused(bench: Bench) -> None:
     """The toolchain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
     from onebin.system.digest import sha256_of
 
@@ -195,7 +195,7 @@ def good_lock() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
-def test_a_lock_that_was_tampered_with_is_noticed(
+def test_tampered_lock_is_noticed(
     bench: Bench, good_lock: dict[str, str], spoil: Callable[[dict[str, Any]], object]
 ) -> None:
     """Whatever is changed in the lock, `--locked` refuses it as a lock that does not fit."""
@@ -215,7 +215,7 @@ def test_a_lock_that_was_tampered_with_is_noticed(
     [b"", b"lock-version = \n", b"\xff\xfe", b"<<<<<<< HEAD\n", b'lock-version = "1.0"\n[[packages]]\nname = "tiny'],
     ids=["empty", "half", "binary", "merge", "cut"],
 )
-def test_a_lock_that_is_no_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> None:
+def test_invalid_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> None:
     """A file that is no lock is not called missing; `--locked` refuses it, and `lock` replaces it."""
     bench.manifest("greet-hello")
     bench.lock.write_bytes(content)
@@ -226,7 +226,7 @@ def test_a_lock_that_is_no_lock_is_renewed_or_refused(bench: Bench, content: byt
     bench.accepts("check", "--locked")
 
 
-def test_a_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
+def test_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
     """A directory in the lock's place is reported, not removed."""
     bench.manifest("greet-hello")
     bench.lock.mkdir()
@@ -236,7 +236,7 @@ def test_a_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
     assert bench.lock.is_dir()
 
 
-def test_a_lock_that_fails_to_be_renewed_stays(bench: Bench) -> None:
+def test_lock_stays_if_it_cannot_be_renewed(bench: Bench) -> None:
     """A resolution that fails leaves the previous lock as it was."""
     bench.manifest("greet-hello")
     bench.accepts("lock")
@@ -255,7 +255,7 @@ def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
     refusal.says("six", hint="without --offline")
 
 
-def test_an_artifact_of_another_lock_is_told_by_verify(bench: Bench, built: Path) -> None:
+def test_verify_reports_another_lock(bench: Bench, built: Path) -> None:
     """`verify --lock` compares the lock on the card with the file: packages that differ, and edits that hide."""
     lock = bench.directory / "pylock.other.toml"
     text = built.parents[1].joinpath(bench.lock.name).read_text("utf-8")

@@ -74,19 +74,19 @@ def toml(text: str) -> str:
     ],
     ids=lambda command: command[0],
 )
-def test_without_a_manifest_every_command_says_how_to_write_one(bench: Bench, command: list[str]) -> None:
+def test_missing_manifest_hints_how_to_write_one(bench: Bench, command: list[str]) -> None:
     """A command that needs a manifest names the file that is missing and the command that writes it."""
     refusal = bench.refuses(*command, error=ManifestError, may_write=())
     refusal.says("bundle.toml", "no such file", hint=["onebin init", "--host"])
 
 
-def test_a_folder_without_a_manifest_is_named(bench: Bench) -> None:
+def test_folder_without_a_manifest_is_named(bench: Bench) -> None:
     """A folder that is given instead of a file is looked into, and the file that is missing in it is named."""
     refusal = bench.refuses("bundle", "projects", error=ManifestError, may_write=())
     refusal.says("projects/bundle.toml", "no such file", hint="onebin init")
 
 
-def test_what_is_not_toml_is_located(bench: Bench) -> None:
+def test_syntax_error_in_toml_is_located(bench: Bench) -> None:
     """A slip in the syntax is reported with its line and column."""
     bench.directory.joinpath("bundle.toml").write_text('[bundle]\nname = "tiny"\npython = 3.12.1\n')
     refusal = bench.refuses(error=ManifestError, may_write=())
@@ -104,13 +104,15 @@ def test_what_is_not_toml_is_located(bench: Bench) -> None:
     ],
     ids=["latin-1", "bom", "deep", "huge", "empty"],
 )
-def test_what_is_no_text_is_refused(bench: Bench, content: bytes, where: str, message: str, hint: str) -> None:
+def test_manifest_that_is_not_text_is_refused(
+    bench: Bench, content: bytes, where: str, message: str, hint: str
+) -> None:
     """A file that nobody would call a manifest is refused as one, whatever is in it."""
     bench.directory.joinpath("bundle.toml").write_bytes(content)
     bench.refuses(error=ManifestError, may_write=()).says(where, message, hint=hint)
 
 
-def test_a_manifest_that_may_not_be_read_is_refused(bench: Bench) -> None:
+def test_unreadable_manifest_is_refused(bench: Bench) -> None:
     """A manifest without permission is a bad manifest, not a bad command line."""
     under = unprivileged()
     bench.manifest().chmod(0)
@@ -121,14 +123,14 @@ def test_a_manifest_that_may_not_be_read_is_refused(bench: Bench) -> None:
     assert "Traceback" not in done.err
 
 
-def test_a_pipe_is_no_manifest(bench: Bench) -> None:
+def test_pipe_is_refused_as_a_manifest(bench: Bench) -> None:
     """A named pipe is refused at once; nobody waits for what may come out of it."""
     os.mkfifo(bench.directory / "bundle.toml")
     refusal = bench.refuses(error=ManifestError, may_write=(), seconds=30)
     refusal.says("bundle.toml", "not a regular file", hint="regular file")
 
 
-def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
+def test_all_errors_of_a_manifest_are_reported_together(bench: Bench) -> None:
     """Wrong types, unknown keys and broken rules come out of one run, each with line, key, expectation and remedy."""
     bench.directory.joinpath("bundle.toml").write_text(ALL_WRONG, "utf-8")
     refusal = bench.refuses(error=ManifestError, may_write=())
@@ -156,7 +158,7 @@ def test_all_that_is_wrong_is_said_at_once(bench: Bench) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize("tables", ["[plugins]\n", ""], ids=["empty", "absent"])
-def test_a_host_alone_is_a_bundle(bench: Bench, tables: str) -> None:
+def test_host_without_plugins_is_a_bundle(bench: Bench, tables: str) -> None:
     """A manifest whose [plugins] is empty or not there is fine: an application may be frozen without plugins."""
     host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
     bench.directory.joinpath("bundle.toml").write_text(f'[bundle]\nname = "tiny"\n{host}{tables}')
@@ -166,7 +168,7 @@ def test_a_host_alone_is_a_bundle(bench: Bench, tables: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_name_is_no_name(bench: Bench, text: str) -> None:
+def test_hostile_bundle_name_is_refused(bench: Bench, text: str) -> None:
     """Names that could become code are refused where they stand, and quoted so that a terminal only shows them."""
     bench.manifest(
         f'{toml(text)} = {{ path = "projects/greet-hello" }}',
@@ -190,7 +192,7 @@ def test_a_hostile_name_is_no_name(bench: Bench, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
+def test_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
     """The executable's name is a plain file name, so that it cannot lead out of its folder or into the spec."""
     host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
     bench.directory.joinpath("bundle.toml").write_text(f"[bundle]\nname = {toml(text)}\n{host}")
@@ -208,7 +210,7 @@ def test_a_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
     ],
     ids=["manifest", "project", "data"],
 )
-def test_a_path_that_is_too_long_is_an_error_like_any_other(
+def test_path_that_is_too_long_is_a_clear_error(
     bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str], error: type[OnebinError]
 ) -> None:
     """A name that no file system takes is reported as a path that is not there, not as a crash."""
@@ -219,7 +221,7 @@ def test_a_path_that_is_too_long_is_an_error_like_any_other(
 
 @pytest.mark.network
 @pytest.mark.parametrize("command", ["check", "generate", "bundle"])
-def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: str) -> None:
+def test_missing_data_is_reported_by_the_check(bench: Bench, command: str) -> None:
     """Every missing file of [freeze] data is named before anything is generated, all in one run."""
     bench.directory.joinpath("here.txt").write_text("here")
     bench.manifest(end='[freeze]\ndata = { "a" = "no/such.txt", "b" = "here.txt", "c/d" = "nor-this" }')
@@ -229,14 +231,14 @@ def test_data_that_is_not_there_is_reported_by_the_check(bench: Bench, command: 
     assert "generate" not in steps_of(refusal)
 
 
-def test_init_leaves_a_manifest_that_is_there(bench: Bench) -> None:
+def test_init_keeps_an_existing_manifest(bench: Bench) -> None:
     """`init` replaces nothing unless it is told to."""
     bench.manifest()
     refusal = bench.refuses("init", "--host", "six", "--script", "six", error=ManifestError, may_write=())
     refusal.says("bundle.toml", "it was not changed", hint="--force")
 
 
-def test_init_writes_nothing_that_it_could_not_read(bench: Bench) -> None:
+def test_init_writes_no_invalid_manifest(bench: Bench) -> None:
     """What `init` and `bundle --host` are given is checked as a whole, and no manifest comes of it."""
     given = ["--host", "six >", "--script", "a b", "--with", "not a name!", "--with", "./nowhere"]
     for command in ("init", "bundle"):
@@ -248,7 +250,7 @@ def test_init_writes_nothing_that_it_could_not_read(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("command", ["add", "remove"])
-def test_an_edit_that_fails_changes_nothing(bench: Bench, command: str) -> None:
+def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
     """One bad name among good ones leaves the manifest as it was, byte for byte."""
     bench.manifest("greet-hello")
     refusal = bench.refuses(command, "greet-hello", "gret-hello/", "greethello", error=ManifestError, may_write=())
@@ -273,7 +275,7 @@ def test_an_edit_that_fails_changes_nothing(bench: Bench, command: str) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_usage_is_code_two(bench: Bench, arguments: list[str], message: str) -> None:
+def test_wrong_usage_has_exit_code_two(bench: Bench, arguments: list[str], message: str) -> None:
     """A command line that makes no sense gives the usage and what would be right, and touches nothing."""
     bench.manifest()
     before = bench.snapshot()

@@ -45,14 +45,14 @@ def pretender(bench: Bench, prelude: str) -> Path:
 # Interpreters ---------------------------------------------------------------------------------------------------
 
 
-def test_an_interpreter_that_is_not_there_is_named(bench: Bench) -> None:
+def test_missing_interpreter_is_named(bench: Bench) -> None:
     """A version that nobody installed is answered with how to install it and how to see those that are there."""
     bench.manifest("greet-hello", bundle='python = "3.99"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
     refusal.says("[bundle] python", "Python 3.99 was not found", hint=["uv python install 3.99", "onebin doctor"])
 
 
-def test_an_interpreter_path_that_leads_nowhere_is_named(bench: Bench) -> None:
+def test_interpreter_path_that_does_not_exist_is_named(bench: Bench) -> None:
     """A path with nothing there, and one that is a folder, are reported as such."""
     for path in ("no/such/python", "projects/"):
         bench.manifest("greet-hello", bundle=f'python = "{path}"')
@@ -60,13 +60,13 @@ def test_an_interpreter_path_that_leads_nowhere_is_named(bench: Bench) -> None:
         refusal.says("[bundle] python", path, hint="onebin doctor")
 
 
-def test_an_interpreter_path_that_is_too_long_is_named(bench: Bench) -> None:
+def test_interpreter_path_that_is_too_long_is_named(bench: Bench) -> None:
     """A path that no file system takes is a path with nothing there."""
     bench.manifest("greet-hello", bundle=f'python = "bin/{"x" * 300}"')
     bench.refuses(error=InterpreterError, may_write=()).says("[bundle] python", hint="onebin doctor")
 
 
-def test_an_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
+def test_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
     """Like every path of the manifest, the interpreter's is looked for beside the manifest, wherever onebin runs."""
     bench.directory.joinpath("python").symlink_to(sys.executable)
     bench.manifest("greet-hello", bundle='python = "./python"')
@@ -79,7 +79,7 @@ def test_an_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
     ["#!/bin/sh\necho hello\n", "#!/bin/sh\nexit 3\n", "#!/bin/sh\necho '[1]'\n", "#!/bin/sh\necho '{}'\n"],
     ids=["talks", "fails", "list", "table"],
 )
-def test_a_program_that_is_no_python_is_refused(bench: Bench, content: str) -> None:
+def test_program_that_is_not_python_is_refused(bench: Bench, content: str) -> None:
     """A program that does not answer as a Python is named, with what to write instead."""
     file = bench.directory / "other"
     file.write_text(content)
@@ -89,14 +89,14 @@ def test_a_program_that_is_no_python_is_refused(bench: Bench, content: str) -> N
     refusal.says(str(file), "is not a working Python", hint="onebin doctor")
 
 
-def test_a_file_that_cannot_be_executed_is_refused(bench: Bench) -> None:
+def test_file_that_cannot_be_executed_is_refused(bench: Bench) -> None:
     """A file without the executable bit is named as the interpreter that cannot be run."""
     bench.manifest("greet-hello", bundle='python = "./bundle.toml"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
     refusal.says("cannot run the interpreter", "bundle.toml", hint="is it installed and executable")
 
 
-def test_an_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
+def test_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
     """A Python that PyInstaller does not support is refused by its version, with the oldest that is."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = sorted(root.glob("versions/3.[6-9].*/bin/python3"))
@@ -108,7 +108,7 @@ def test_an_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")
-def test_an_interpreter_without_a_shared_library_is_refused(bench: Bench) -> None:
+def test_interpreter_without_a_shared_library_is_refused(bench: Bench) -> None:
     """A Python that was built without --enable-shared is refused before anything is locked, with ways to get one."""
     file = pretender(bench, "import sysconfig; sysconfig.get_config_vars()['Py_ENABLE_SHARED'] = 0")
     bench.manifest("greet-hello", bundle=f'python = "{file}"')
@@ -130,7 +130,7 @@ def test_another_implementation_is_refused(bench: Bench) -> None:
 # Outputs --------------------------------------------------------------------------------------------------------
 
 
-def test_an_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
+def test_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
     """A directory in the artifact's place is reported before the minutes of a freeze, and it stays."""
     bench.manifest("greet-hello")
     bench.artifact.mkdir(parents=True)
@@ -140,20 +140,20 @@ def test_an_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
     assert "freeze" not in steps_of(refusal)
 
 
-def test_an_output_below_a_file_is_refused(warm_bench: Bench) -> None:
+def test_output_below_a_file_is_refused(warm_bench: Bench) -> None:
     """A path that leads through a file is reported as that, not as a file that exists."""
     refusal = warm_bench.refuses("bundle", "-o", "bundle.toml/tiny", error=PackError, may_write=())
     refusal.says("bundle.toml/tiny", "a part of the path is not a directory", hint="-o")
 
 
-def test_an_output_of_no_name_is_refused(warm_bench: Bench) -> None:
+def test_output_without_a_name_is_refused(warm_bench: Bench) -> None:
     """An empty path is the working directory, and a directory is no artifact."""
     refusal = warm_bench.refuses("bundle", "-o", "", error=PackError, may_write=())
     refusal.says("it is a directory", hint="-o")
 
 
 @pytest.mark.parametrize("length", [240, 300])
-def test_an_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: int) -> None:
+def test_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: int) -> None:
     """A name that the file system does not take, with or without the suffix of a draft, is reported; short ones fit."""
     if length <= os.pathconf(warm_bench.directory, "PC_NAME_MAX"):
         warm_bench.accepts("bundle", "-o", "x" * length)
@@ -163,7 +163,7 @@ def test_an_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: 
         refusal.says("the name is too long", hint="-o")
 
 
-def test_a_device_is_no_output(warm_bench: Bench) -> None:
+def test_device_is_refused_as_an_output(warm_bench: Bench) -> None:
     """What is there and is no regular file is not replaced by an artifact."""
     pipe = warm_bench.directory / "pipe"
     os.mkfifo(pipe)
@@ -173,7 +173,7 @@ def test_a_device_is_no_output(warm_bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["*", "a[1]", "-x", "a b", "é"])
-def test_an_output_of_an_odd_name_is_no_pattern(warm_bench: Bench, name: str) -> None:
+def test_output_name_is_not_a_pattern(warm_bench: Bench, name: str) -> None:
     """A name with characters that mean something elsewhere is that name: other builds' drafts are left alone."""
     other = warm_bench.directory / ".other.x.partial"
     other.write_text("another build's")
@@ -184,7 +184,7 @@ def test_an_output_of_an_odd_name_is_no_pattern(warm_bench: Bench, name: str) ->
 
 
 @pytest.mark.parametrize("mount", ["read-only", "full"])
-def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
+def test_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
     """A read-only or full file system is reported with its reason and the option that leads elsewhere."""
     out = warm_bench.directory / "out"
     out.mkdir()
@@ -200,7 +200,7 @@ def test_an_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: s
     assert listing.read_text() == "tiny\nprevious", "the previous artifact stays, alone"
 
 
-def test_a_folder_without_permission_is_refused(warm_bench: Bench) -> None:
+def test_folder_without_permission_is_refused(warm_bench: Bench) -> None:
     """A folder that this user may not write to is reported with the owner and mode to look at."""
     out = warm_bench.directory / "out"
     out.mkdir(mode=0o555)
@@ -208,7 +208,7 @@ def test_a_folder_without_permission_is_refused(warm_bench: Bench) -> None:
     refusal.says("out/tiny", "permission denied", hint="mode")
 
 
-def test_a_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
+def test_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
     """A lock that cannot be written is the lock's error, and no remedy is named that would not help."""
     bench.manifest("greet-hello")
     here = shlex.quote(str(bench.directory))
@@ -222,7 +222,7 @@ def test_a_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
 # Caches ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_cache_that_is_a_file_is_refused(bench: Bench) -> None:
+def test_cache_that_is_a_file_is_refused(bench: Bench) -> None:
     """ONEBIN_CACHE_DIR that names a file is reported as what cannot be used, with the variable to change."""
     bench.manifest("greet-hello")
     file = bench.directory / "cache-file"
@@ -232,7 +232,7 @@ def test_a_cache_that_is_a_file_is_refused(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("mount", ["read-only", "full"])
-def test_a_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str) -> None:
+def test_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str) -> None:
     """A stage that does not fit into the cache is reported with the variable to change, and nothing of it stays."""
     bench.manifest("greet-hello")
     bench.cache.mkdir()
@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_hold_the_stage_is_refused(bench: Bench, mount: str)
 
 
 @pytest.mark.parametrize("size", ["16k", "2m"])
-def test_a_cache_that_cannot_hold_the_tool_chain_is_refused(bench: Bench, size: str) -> None:
+def test_cache_that_cannot_hold_the_toolchain_is_refused(bench: Bench, size: str) -> None:
     """The toolchain that does not fit into the cache is reported the same way."""
     bench.manifest("greet-hello")
     bench.accepts("check")
@@ -265,7 +265,7 @@ def test_a_cache_that_cannot_hold_the_tool_chain_is_refused(bench: Bench, size: 
 
 
 @pytest.mark.parametrize("size", ["64k", "4m"])
-def test_a_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size: str) -> None:
+def test_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size: str) -> None:
     """A freeze that runs out of space, early or late, says so in a line; a tool's stack trace is for the log."""
     place, listing = warm_bench.cache / "frozen", warm_bench.directory.parent / "listing"
     mounted = shlex.quote(str(place))
@@ -278,7 +278,7 @@ def test_a_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size:
     assert listing.read_text() == ""
 
 
-def test_a_cache_without_permission_is_refused(bench: Bench) -> None:
+def test_cache_without_permission_is_refused(bench: Bench) -> None:
     """A cache that this user may not write to is reported with the owner and mode to look at."""
     bench.manifest("greet-hello")
     bench.cache.mkdir(mode=0o555)
@@ -286,7 +286,7 @@ def test_a_cache_without_permission_is_refused(bench: Bench) -> None:
     refusal.says(str(bench.cache), "permission denied", hint="mode")
 
 
-def test_a_build_that_failed_for_space_succeeds_with_it(bench: Bench) -> None:
+def test_build_succeeds_once_there_is_space(bench: Bench) -> None:
     """A build that a full disk interrupted continues once there is space."""
     bench.manifest("greet-hello")
     bench.cache.mkdir()

@@ -69,14 +69,14 @@ def wheel(
 # What cannot be resolved ----------------------------------------------------------------------------------------
 
 
-def test_a_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
+def test_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
     """A name that no index has is reported by the plugin's row, with what else it might be."""
     bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says(f"plugin {NO_SUCH}", "no such package", hint=["check the spelling", "path ="])
 
 
-def test_a_host_that_does_not_exist_is_named(bench: Bench) -> None:
+def test_host_that_does_not_exist_is_named(bench: Bench) -> None:
     """The host is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
@@ -84,7 +84,7 @@ def test_a_host_that_does_not_exist_is_named(bench: Bench) -> None:
     assert said.text.startswith("host")
 
 
-def test_a_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
+def test_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
     """A package that only a plugin asks for is reported together with that plugin, which alone can be changed."""
     bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
     refusal = bench.refuses(error=LockError, may_write=())
@@ -92,14 +92,14 @@ def test_a_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench)
     assert "lost" in said.text.splitlines()[0]
 
 
-def test_a_version_that_does_not_exist_is_named(bench: Bench) -> None:
+def test_version_that_does_not_exist_is_named(bench: Bench) -> None:
     """A version that nobody published is reported with the plugin's row and what was wanted of it."""
     bench.manifest("greet-hello", 'six = ">=999"')
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says("plugin six", "no version matches", ">=999", hint="a version that exists")
 
 
-def test_a_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
+def test_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
     """Two plugins that exclude each other are shown with their requirements, each chain beginning with its plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
@@ -112,7 +112,7 @@ def test_a_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
     assert lines.index(chains[0]) == 1, "the chains come first, and uv's own derivation after them"
 
 
-def test_a_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
+def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
     """A plugin that wants another version than its host is shown beside the host."""
     host = make_wheel(
         bench.directory / "wheels",
@@ -128,7 +128,7 @@ def test_a_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
     assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
 
 
-def test_a_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
+def test_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
     """A version in the manifest that a plugin cannot live with is shown as what it is: two wishes for one package."""
     bench.manifest("needs-old", 'packaging = ">=24"')
     refusal = bench.refuses(error=LockError, may_write=())
@@ -137,7 +137,7 @@ def test_a_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
     assert re.search(r"^  plugin packaging.*>=24$", said.text, re.MULTILINE)
 
 
-def test_a_plugin_for_a_later_python_is_named(bench: Bench) -> None:
+def test_plugin_for_a_later_python_is_named(bench: Bench) -> None:
     """A plugin that the interpreter is too old for is reported with both versions."""
     project = bench.project("greet-hello") / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
@@ -146,7 +146,7 @@ def test_a_plugin_for_a_later_python_is_named(bench: Bench) -> None:
     refusal.says("greet-hello", "3.99", hint="[bundle] python")
 
 
-def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
+def test_every_missing_path_is_reported(bench: Bench) -> None:
     """Paths of host and plugins that are missing or no projects come out of one run."""
     bench.directory.joinpath("notes.txt").write_text("nothing to install")
     bench.manifest(
@@ -164,7 +164,7 @@ def test_every_path_that_leads_nowhere_is_reported(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("content", ["[project\n", "[project]\nversion = '1'\n"], ids=["no-toml", "no-name"])
-def test_a_project_that_is_broken_is_named(bench: Bench, content: str) -> None:
+def test_broken_project_is_named(bench: Bench, content: str) -> None:
     """A project whose pyproject.toml is of no use is reported by its row: uv's own message does not say which it is."""
     bench.project("greet-hello").joinpath("pyproject.toml").write_text(content, "utf-8")
     bench.manifest("greet-servus", GREET_HELLO)
@@ -172,7 +172,7 @@ def test_a_project_that_is_broken_is_named(bench: Bench, content: str) -> None:
     refusal.says("plugins.greet-hello", hint="pyproject.toml")
 
 
-def test_a_wheel_that_is_no_wheel_is_named(bench: Bench) -> None:
+def test_invalid_wheel_is_named(bench: Bench) -> None:
     """A file that only has a wheel's name is reported by its row."""
     bench.directory.joinpath("broken-1.0.0-py3-none-any.whl").write_bytes(b"PK\x03\x04 and nothing more")
     bench.manifest('broken = { path = "broken-1.0.0-py3-none-any.whl" }')
@@ -180,7 +180,7 @@ def test_a_wheel_that_is_no_wheel_is_named(bench: Bench) -> None:
     refusal.says("broken", hint="wheel")
 
 
-def test_a_wheel_for_another_platform_is_named(bench: Bench) -> None:
+def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
     """A wheel that this interpreter cannot use is reported by its row, with its platform."""
     file = make_wheel(bench.directory / "wheels", "foreign", files={"foreign.py": ""})
     file.rename(file.with_name("foreign-1.0.0-cp27-cp27m-win32.whl"))
@@ -193,7 +193,7 @@ def test_a_wheel_for_another_platform_is_named(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
+def test_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
     """Each kind of misfit gives one finding that names row, fact and remedy, before anything is frozen."""
     bench.manifest("greet-hello", name)
     refusal = bench.refuses(error=PlanError)
@@ -203,7 +203,7 @@ def test_a_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
     assert steps_of(refusal) == ["lock", "stage"]
 
 
-def test_all_misfits_are_reported_in_one_run(bench: Bench) -> None:
+def test_all_findings_are_reported_in_one_run(bench: Bench) -> None:
     """Everything that is wrong with host and plugins comes out together, and a second run says the same."""
     bench.manifest("greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"')
     first = bench.refuses("check", error=PlanError)
@@ -216,14 +216,14 @@ def test_all_misfits_are_reported_in_one_run(bench: Bench) -> None:
     assert second.findings == first.findings
 
 
-def test_a_host_without_that_script_lists_those_it_has(bench: Bench) -> None:
+def test_unknown_script_lists_those_of_the_host(bench: Bench) -> None:
     """A console script that the host does not have is answered with those it has and the nearest of them."""
     bench.manifest(host='path = "projects/tinyhost"\nscript = "tinyhost-admn"')
     refusal = bench.refuses(error=PlanError)
     refusal.says("host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"])
 
 
-def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) -> None:
+def test_host_without_scripts_hints_at_a_function(bench: Bench) -> None:
     """A host that installs no script at all can be started by a function."""
     bench.manifest(host='path = "projects/nothing"\nscript = "nothing"')
     refusal = bench.refuses(error=PlanError)
@@ -239,14 +239,14 @@ def test_a_host_without_any_script_is_told_how_to_name_a_function(bench: Bench) 
     ],
     ids=["module", "attribute", "package"],
 )
-def test_a_host_entry_that_leads_nowhere_is_refused(bench: Bench, entry: str, words: str) -> None:
+def test_host_entry_must_resolve(bench: Bench, entry: str, words: str) -> None:
     """The function that the executable is to call must be there: every entry point of host and plugins resolves."""
     bench.manifest("greet-hello", host=f'path = "projects/tinyhost"\nentry = "{entry}"')
     refusal = bench.refuses(error=PlanError)
     refusal.says(": host", entry, words, hint="")
 
 
-def test_a_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
+def test_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
     """A missing package is no mere notice when it is the very script of the executable that needs it."""
     make_wheel(
         bench.directory / "wheels",
@@ -259,7 +259,7 @@ def test_a_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None
     refusal.says("host", "needyhost:main", "No module named 'not_declared_anywhere'", hint="add the distribution")
 
 
-def test_two_plugins_of_one_name_are_refused(bench: Bench) -> None:
+def test_two_plugins_with_one_entry_point_name_are_refused(bench: Bench) -> None:
     """Two plugins that claim one name in one group are both named: the host would silently see only one."""
     bench.manifest("greet-hello", "greet-servus", "same-name")
     refusal = bench.refuses(error=PlanError)
@@ -267,7 +267,7 @@ def test_two_plugins_of_one_name_are_refused(bench: Bench) -> None:
     assert len(refusal.findings) == 1
 
 
-def test_names_that_the_manifest_adds_must_exist(bench: Bench) -> None:
+def test_modules_named_in_the_manifest_must_exist(bench: Bench) -> None:
     """Modules in [freeze] and in a plugin's row that no locked distribution has are all reported, with the nearest."""
     bench.manifest(
         "greet-hello",
@@ -296,7 +296,7 @@ def test_names_that_the_manifest_adds_must_exist(bench: Bench) -> None:
     ],
     ids=["exit-3", "exit-0", "crash", "interrupt", "base", "sys-exit", "mute", "syntax", "recursion"],
 )
-def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
+def test_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
     """Whatever a plugin does to the process that imports it, it is reported by name, and the others are judged too."""
     bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
     refusal = bench.refuses(error=PlanError)
@@ -318,7 +318,7 @@ def test_a_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> Non
     ],
     ids=["print", "write", "atexit", "close", "none", "close-fd", "close-others", "limit"],
 )
-def test_a_plugin_that_meddles_with_the_output_passes(bench: Bench, code: str) -> None:
+def test_plugin_that_changes_standard_output_passes(bench: Bench, code: str) -> None:
     """What a plugin does to its standard output is its own business: the check gets its answers all the same."""
     bench.manifest("greet-hello", wheel(bench, "meddler", f"{code}\ndef greet(name): return name\n"))
     done = bench.accepts("check", "--json")
@@ -326,7 +326,7 @@ def test_a_plugin_that_meddles_with_the_output_passes(bench: Bench, code: str) -
     assert "noise" not in done.out
 
 
-def test_the_command_that_a_hint_names_helps(bench: Bench) -> None:
+def test_command_in_a_hint_works(bench: Bench) -> None:
     """Where a hint says which command shows more, that command shows the plugin's own line that failed."""
     bench.manifest("bad-import")
     refusal = bench.refuses(error=PlanError)
@@ -356,7 +356,7 @@ def test_the_command_that_a_hint_names_helps(bench: Bench) -> None:
         "binary",
     ],
 )
-def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str) -> None:
+def test_unreadable_entry_points_are_a_finding(bench: Bench, text: str) -> None:
     """A malformed entry_points.txt is the plugin's fault, and said so: one error of the stage it is found in."""
     bench.manifest("greet-hello", wheel(bench, "deadly", "def greet(name): return name\n", entry_points=text))
     done = bench.run("check")
@@ -367,14 +367,14 @@ def test_entry_points_that_cannot_be_read_are_a_finding(bench: Bench, text: str)
     assert bench.leftovers() == []
 
 
-def test_a_wheel_whose_metadata_say_another_version_is_refused(bench: Bench) -> None:
+def test_wheel_whose_metadata_has_another_version_is_refused(bench: Bench) -> None:
     """A wheel whose name and METADATA differ is refused by name."""
     file = make_wheel(bench.directory / "wheels", "twofold", files={"twofold.py": ""}, metadata_version="2.0.0")
     bench.manifest(f'twofold = {{ path = "wheels/{file.name}" }}')
     bench.refuses("check", error=StageError).says("twofold", "2.0.0", hint="wheel")
 
 
-def test_a_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
+def test_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
     """The host in the list of plugins contributes nothing to itself."""
     bench.manifest("greet-hello", "tinyhost")
     refusal = bench.refuses(error=PlanError)

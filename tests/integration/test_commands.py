@@ -61,7 +61,7 @@ def test_each_command_has_help_with_an_example(onebin: Onebin, tmp_path: Path, c
     assert f"onebin {command}" in ran.out.partition("Example")[2]
 
 
-def test_the_list_of_commands_is_whole_at_80_columns(onebin: Onebin, tmp_path: Path) -> None:
+def test_list_of_commands_fits_80_columns(onebin: Onebin, tmp_path: Path) -> None:
     """No command's summary is cut off, and no line is longer than a terminal."""
     ran = onebin("--help", cwd=tmp_path, env={"COLUMNS": "80"})
     assert "..." not in ran.out.partition("Commands:")[2]
@@ -69,7 +69,7 @@ def test_the_list_of_commands_is_whole_at_80_columns(onebin: Onebin, tmp_path: P
     assert all(f"\n  {command} " in ran.out for command in COMMANDS)
 
 
-def test_a_mistyped_command_is_corrected(onebin: Onebin, tmp_path: Path) -> None:
+def test_mistyped_command_gets_a_suggestion(onebin: Onebin, tmp_path: Path) -> None:
     """A command that does not exist is wrong usage, with the nearest one that does."""
     ran = onebin("bundel", cwd=tmp_path)
     assert ran.code == 2
@@ -111,7 +111,7 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     assert "greet-servus" in wrong.err
 
 
-def test_json_is_all_that_is_on_standard_output(onebin: Onebin, folder: Path) -> None:
+def test_standard_output_is_only_json(onebin: Onebin, folder: Path) -> None:
     """With --json, standard output is one document, and standard error is silent."""
     for command in (["lock", "--json"], ["check", "--json"], ["list", "--json"]):
         ran = onebin(*command, cwd=folder)
@@ -120,7 +120,7 @@ def test_json_is_all_that_is_on_standard_output(onebin: Onebin, folder: Path) ->
         assert ran.err == ""
 
 
-def test_progress_in_a_pipe_is_plain_lines(onebin: Onebin, folder: Path) -> None:
+def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:
     """Steps are lines with their outcome and seconds, without colours or cursor movements; -q shows none of them."""
     ran = onebin("check", cwd=folder, env={"NO_COLOR": "1"})
     assert [line.partition(":")[0] for line in ran.err.splitlines() if not line.startswith(" ")] == [
@@ -168,7 +168,7 @@ def test_generate_writes_readable_source(onebin: Onebin, folder: Path) -> None:
     assert (folder / "again" / "onebin_registry.py").read_text("utf-8") == registry
 
 
-def test_doctor_tells_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> None:
+def test_doctor_reports_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> None:
     """Interpreters, uv, binutils and disk are examined; what is unfit has its remedy."""
     ran = onebin("doctor", "--json", cwd=tmp_path)
     rows = {row["name"]: row for row in json.loads(ran.out)}
@@ -192,7 +192,7 @@ def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.network
-def test_the_wheel_holds_all_that_onebin_needs(tmp_path: Path) -> None:
+def test_wheel_contains_everything_onebin_needs(tmp_path: Path) -> None:
     """A wheel built from the sources has every file of onebin, the templates, and the runtime as data."""
     names = _names_in_wheel(ROOT, tmp_path)
     assert {f"onebin/_templates/{file.name}" for file in (ROOT / "templates").iterdir()} <= names
@@ -209,14 +209,14 @@ def test_the_wheel_holds_all_that_onebin_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_the_runtime_is_a_distribution_of_its_own(tmp_path: Path) -> None:
+def test_runtime_is_a_distribution_of_its_own(tmp_path: Path) -> None:
     """The wheel of onebin-runtime has its modules and nothing else; it shares no file with onebin's own wheel."""
     names = {name for name in _names_in_wheel(RUNTIME, tmp_path / "runtime") if ".dist-info/" not in name}
     assert names == {f"onebin_runtime/{file.name}" for file in [*RUNTIME.glob("*.py"), RUNTIME / "py.typed"]}
     assert not names & _names_in_wheel(ROOT, tmp_path / "onebin")
 
 
-def test_the_runtime_has_the_version_of_onebin() -> None:
+def test_runtime_has_the_version_of_onebin() -> None:
     """Tool and runtime are released together."""
     project = tomllib.loads((RUNTIME / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == __version__

@@ -128,7 +128,7 @@ def test_symbols_of_the_wrong_kind_are_named_for_what_they_are(bench: Bench) -> 
     assert len(refusal.findings) == 2
 
 
-def test_instances_are_wanted_if_the_manifest_says_so(bench: Bench) -> None:
+def test_manifest_can_require_instances(bench: Bench) -> None:
     """With `provides = "instance"` the symbols themselves are held against the contract."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
@@ -141,7 +141,7 @@ def test_instances_are_wanted_if_the_manifest_says_so(bench: Bench) -> None:
     assert len(refusal.findings) == 1
 
 
-def test_a_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
+def test_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
     """The line of a violation is that of the file that its author edits, not of the copy in the stage."""
     project = bench.project("greet-hello")
     (project / "src/greet_hello/__init__.py").write_text("\n\ndef greet(): return 1\n")
@@ -168,7 +168,7 @@ def test_a_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
         ("press.contract:number", "is not a contract: TypeError: it is an instance of int", "name a Protocol"),
     ],
 )
-def test_a_contract_that_is_none_is_a_finding(bench: Bench, contract: str, words: str, hint: str) -> None:
+def test_invalid_contract_is_a_finding(bench: Bench, contract: str, words: str, hint: str) -> None:
     """A contract that is not there, or is no type, is reported by its own key; nothing is held against it."""
     end = f'[extension-points."{GROUP}"]\ncontract = "{contract}"\n'
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
@@ -177,7 +177,7 @@ def test_a_contract_that_is_none_is_a_finding(bench: Bench, contract: str, words
     assert len(refusal.findings) == 1
 
 
-def test_a_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
+def test_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
     """A plugin whose object kills the process that looks at it is reported, and the others are judged all the same."""
     deadly = GOOD + "import os\nclass Meta(type):\n    @property\n    def __signature__(cls): os._exit(7)\n"
     deadly += "class Deadly(Made, metaclass=Meta):\n    def __class_getitem__(cls, item): os._exit(7)\n"
@@ -205,7 +205,7 @@ if seen or "conformance.contract" in sys.modules:
 """
 
 
-def test_plugins_do_not_see_what_checks_them(bench: Bench) -> None:
+def test_plugins_cannot_import_the_checking_code(bench: Bench) -> None:
     """The code that checks contracts is not importable for plugins, even if a plugin's package has its name."""
     bench.manifest(
         make_plugin(bench.directory, "conformance", HERE_ALONE + GOOD),
@@ -222,7 +222,7 @@ type Greet = Callable[[str], str]
 
 
 @pytest.mark.parametrize(("version", "syntax"), [("3.10", PARSER), ("3.12", NEW_SYNTAX), ("3.13", NEW_SYNTAX)])
-def test_the_python_that_is_frozen_is_the_judge(bench: Bench, version: str, syntax: str) -> None:
+def test_contracts_are_checked_by_the_frozen_python(bench: Bench, version: str, syntax: str) -> None:
     """Contracts are judged by the bundle's interpreter, whatever runs onebin, with its syntax (PEP 695) and rules."""
     if version not in {each.minor for each in installed() if each.library is not None}:
         pytest.skip(f"no Python {version} with a shared library on this machine")
@@ -236,7 +236,7 @@ def test_the_python_that_is_frozen_is_the_judge(bench: Bench, version: str, synt
     refusal.says("expected Callable[[str], str], found greet(name: str) -> int", "it returns int, not str", hint="")
 
 
-def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:
+def test_plugins_declare_their_contract_version(bench: Bench) -> None:
     """A plugin that does not depend on the distribution with its contract is noted, with the line to add."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", requires=()),
@@ -251,7 +251,7 @@ def test_plugins_say_for_which_contract_they_were_written(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("is_local", [True, False], ids=["folder", "wheel"])
-def test_a_plugin_for_another_contract_is_refused_by_the_lock(bench: Bench, *, is_local: bool) -> None:
+def test_plugin_for_another_contract_version_is_a_lock_error(bench: Bench, *, is_local: bool) -> None:
     """A plugin that was written for an older contract is named, with the contract and both ranges of versions."""
     host = make_host(bench.directory)
     if is_local:
@@ -319,7 +319,7 @@ def test_types_that_fit_pass(bench: Bench) -> None:
     ]
 
 
-def test_what_only_a_type_checker_sees_is_said_by_plugin_and_member(bench: Bench) -> None:
+def test_type_errors_name_plugin_and_member(bench: Bench) -> None:
     """Types that no run can compare are compared by mypy; of the generated registry nothing is said."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", WRONG),
@@ -343,7 +343,7 @@ def test_what_only_a_type_checker_sees_is_said_by_plugin_and_member(bench: Bench
     assert "_fits" not in refusal.err
 
 
-def test_the_type_check_says_what_it_wants(bench: Bench) -> None:
+def test_type_check_without_mypy_says_how_to_get_it(bench: Bench) -> None:
     """Without mypy the check says how to get it."""
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=CONTRACT)
     code = "import sys; sys.modules['mypy'] = None; from onebin.cli import main; sys.exit(main())"

@@ -68,7 +68,7 @@ def assert_clean(bench: Bench, *results: Result) -> None:
 
 
 @pytest.mark.parametrize("way", ["index", "named", "links", "netrc"])
-def test_a_login_works_and_stays_where_it_is(bench: Bench, index: Index, tmp_path: Path, way: str) -> None:
+def test_login_works_and_is_not_stored(bench: Bench, index: Index, tmp_path: Path, way: str) -> None:
     """Lock, stage and vendor with a login, verbosely: nothing that is printed or left has it."""
     bench.manifest("greet-hello", ROW)
     env = {**ways(index, tmp_path)[way], "UV_CACHE_DIR": str(tmp_path / "uv")}
@@ -77,7 +77,7 @@ def test_a_login_works_and_stays_where_it_is(bench: Bench, index: Index, tmp_pat
     assert_clean(bench, *said)
 
 
-def test_a_bundle_holds_no_login(bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_bundle_contains_no_login(bench: Bench, index: Index, tmp_path: Path) -> None:
     """Neither the artifact nor the log of its freeze nor what `inspect` says of it has the login."""
     bench.manifest("greet-hello", ROW)
     env = ways(index, tmp_path)["index"]
@@ -100,7 +100,7 @@ def test_errors_show_no_login(bench: Bench, index: Index, tmp_path: Path, way: s
     assert_clean(bench, *said)
 
 
-def test_the_words_of_a_build_are_shown_without_logins(bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_build_output_is_shown_without_logins(bench: Bench, index: Index, tmp_path: Path) -> None:
     """A local project whose build fails and prints its environment does not print the login."""
     project = bench.project("greet-hello")
     project.joinpath("telling.py").write_text("import os\nraise SystemExit(str(dict(os.environ)))\n", "utf-8")
@@ -113,7 +113,7 @@ def test_the_words_of_a_build_are_shown_without_logins(bench: Bench, index: Inde
     assert_clean(bench, *said)
 
 
-def test_a_login_in_the_manifest_is_refused_without_showing_it(bench: Bench) -> None:
+def test_login_in_the_manifest_is_refused_without_showing_it(bench: Bench) -> None:
     """The error that a manifest may not hold a login does not repeat it."""
     secret = quote(PASSWORD, safe="")
     bench.manifest(f'orbit = {{ git = "https://{USER}:{secret}@host.example/orbit" }}')

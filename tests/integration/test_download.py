@@ -36,7 +36,7 @@ def address(index: Index) -> str:
     return f"{index.url.removesuffix('simple')}files/x.whl"
 
 
-def test_a_file_comes_whole_and_once(index: Index, tmp_path: Path) -> None:
+def test_file_is_downloaded_completely_and_once(index: Index, tmp_path: Path) -> None:
     """What is there already and has the digest is not asked for again."""
     for _ in range(2):
         fetch(address(index), tmp_path / "x.whl", sha256=DIGEST)
@@ -56,7 +56,7 @@ FAULTS: dict[str, tuple[Fault | int, str, int]] = {
 
 
 @pytest.mark.parametrize(("fault", "words", "tries"), FAULTS.values(), ids=FAULTS)
-def test_what_goes_wrong_is_told_and_leaves_nothing(
+def test_failed_download_is_reported_and_leaves_nothing(
     index: Index, tmp_path: Path, fault: Fault | int, words: str, tries: int
 ) -> None:
     """What may pass is tried three times; then the reason is told, what was there stays, and nothing else is left."""
@@ -72,7 +72,7 @@ def test_what_goes_wrong_is_told_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("fault", "limit"), [("endless", {"_LARGEST": 1 << 24}), ("slow", {"_LONGEST_SECONDS": 1.5})], ids=["bytes", "time"]
 )
-def test_a_download_without_an_end_is_given_up(
+def test_endless_download_is_given_up(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, limit: dict[str, float]
 ) -> None:
     """There are bounds for size and time (here smaller ones than for users)."""
@@ -85,19 +85,19 @@ def test_a_download_without_an_end_is_given_up(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_unreachable_server_is_reported(tmp_path: Path) -> None:
     """A refused connection is an error of one line."""
     with pytest.raises(DownloadError, match="is unreachable"):
         fetch("http://127.0.0.1:9/x.whl", tmp_path / "x.whl", sha256=DIGEST)
 
 
-def test_other_kinds_of_addresses_are_not_opened(tmp_path: Path) -> None:
+def test_other_url_schemes_are_not_opened(tmp_path: Path) -> None:
     """Only what a lock can have: http, https and files of this machine."""
     with pytest.raises(DownloadError, match="ftp"):
         fetch("ftp://127.0.0.1/x.whl", tmp_path / "x.whl", sha256=DIGEST)
 
 
-def test_a_login_is_not_sent_on(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_login_is_not_sent_to_another_host(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that redirects to another one does not make it a present of the login."""
     seen: list[str | None] = []
 

@@ -113,7 +113,7 @@ def accepted(names: Mapping[str, str]) -> dict[str, str]:
     return {key: name for key, name in names.items() if "=" not in name and name[0] not in "#["}
 
 
-def test_the_names_of_entry_points_stay_names(bench: Bench) -> None:
+def test_entry_point_names_stay_data(bench: Bench) -> None:
     """Entry points may be called anything: they arrive in the registry as that text, and the code is the same."""
     names = accepted(NAMES)
     bench.manifest(plugin(bench.directory, "odd", _points(GROUP, [f"x{index}" for index in range(len(names))])))
@@ -127,7 +127,7 @@ def test_the_names_of_entry_points_stay_names(bench: Bench) -> None:
     assert not list(canaries(bench))
 
 
-def test_the_names_of_groups_stay_names(bench: Bench) -> None:
+def test_group_names_stay_data(bench: Bench) -> None:
     """Groups may be called anything, too, once something in the bundle mentions them."""
     groups = [name for name in NAMES.values() if not {"]", "["} & set(name)]
     tame_groups = [f"tame.group{index}" for index in range(len(groups))]
@@ -149,7 +149,7 @@ def test_the_names_of_groups_stay_names(bench: Bench) -> None:
     assert not list(canaries(bench))
 
 
-def test_the_values_of_entry_points_are_refused_unless_they_lead_somewhere(bench: Bench) -> None:
+def test_entry_point_values_must_resolve(bench: Bench) -> None:
     """Values that are no references to objects are findings that quote them; nothing is generated from them."""
     points = "".join(f"x{index} = {name}\n" for index, name in enumerate(NAMES.values()))
     bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
@@ -173,7 +173,7 @@ def test_the_values_of_entry_points_are_refused_unless_they_lead_somewhere(bench
         "oddhost:class.x",
     ],
 )
-def test_a_hosts_script_is_no_code(bench: Bench, value: str) -> None:
+def test_script_of_the_host_is_not_run_as_code(bench: Bench, value: str) -> None:
     """The host's own script, even one whose import fails for a missing package, cannot put code into the entry."""
     host = make_wheel(
         bench.directory / "wheels",
@@ -214,7 +214,7 @@ def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
     ]
 
 
-def test_odd_names_arrive_in_the_artifact(bench: Bench) -> None:
+def test_odd_names_reach_the_artifact(bench: Bench) -> None:
     """Entry points and data files of odd names are the same in the artifact as in the stage, and none was run."""
     files = {f"odd_data/{text}.txt": text for text in _file_names()}
     host = make_wheel(
@@ -255,7 +255,7 @@ def _file_names() -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["../../canary.py", "/canary.py", "odd/../../../canary.py", "..\\canary.py"])
-def test_a_wheel_cannot_write_elsewhere(bench: Bench, tmp_path: Path, path: str) -> None:
+def test_wheel_cannot_write_elsewhere(bench: Bench, tmp_path: Path, path: str) -> None:
     """A wheel with a file whose path leads out of the stage puts it nowhere: it is refused, or that file left out."""
     bench.manifest(plugin(bench.directory, "odd", f"[{GROUP}]\nx = odd:greet\n", **{path: "raise SystemExit"}))
     done = bench.run("check", env={"UV_CACHE_DIR": str(tmp_path / "uv")})

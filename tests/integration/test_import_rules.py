@@ -76,7 +76,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("rule", sorted(_contracts()))
-def test_a_forbidden_import_breaks_the_rule(rule: str, broken: str) -> None:
+def test_forbidden_import_breaks_the_rule(rule: str, broken: str) -> None:
     """Each contract fails when somebody writes what it is there to prevent."""
     assert rule in FORBIDDEN | _faces(), "say here which import breaks it"
     assert re.search(re.escape(" ".join(_contracts()[rule].split())) + " BROKEN", broken)

@@ -81,7 +81,7 @@ FAULTS: dict[str, tuple[Fault | int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("fault", "words"), FAULTS.values(), ids=FAULTS)
-def test_a_download_that_fails_is_an_error_and_the_next_build_succeeds(
+def test_failed_download_is_an_error_and_the_next_build_succeeds(
     locked_bench: Bench, index: Index, tmp_path: Path, fault: Fault | int, words: tuple[str, ...]
 ) -> None:
     """Whatever happens to a download: an error that names it, in bounded time, with nothing left; then all is well."""
@@ -94,7 +94,7 @@ def test_a_download_that_fails_is_an_error_and_the_next_build_succeeds(
     locked_bench.accepts("check", "--locked", env=env)
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_very_slow_server_is_given_up(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
     """The timeout of uv is for silence; one call of it has a limit of its own, which can be set."""
     index.fault = "slow"
     env = {**settings(index, tmp_path, "uv"), "ONEBIN_UV_TIMEOUT": "5"}
@@ -103,7 +103,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(locked_bench: Bench
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
-def test_a_page_without_an_end_is_given_up(bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_endless_index_page_is_given_up(bench: Bench, index: Index, tmp_path: Path) -> None:
     """A page is kept in memory: how much that may become is limited (here to less than a build may take)."""
     bench.manifest("greet-hello", ROW)
     index.page_fault = "endless"
@@ -117,7 +117,7 @@ PAGE_FAULTS: dict[str, Fault | int] = {"no-answer": "silent", "server-error": 50
 
 
 @pytest.mark.parametrize("fault", PAGE_FAULTS.values(), ids=PAGE_FAULTS)
-def test_an_index_that_does_not_answer_is_an_error_of_the_lock(
+def test_index_that_does_not_answer_is_a_lock_error(
     bench: Bench, index: Index, tmp_path: Path, fault: Fault | int
 ) -> None:
     """Without the list of versions there is no lock; the previous one stays, and the next try succeeds."""
@@ -130,7 +130,7 @@ def test_an_index_that_does_not_answer_is_an_error_of_the_lock(
     bench.accepts("lock", env=env)
 
 
-def test_other_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
     """An index that has other bytes than were locked, and states their digest, is not believed."""
     evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})
     index.change(WHEEL, evil.read_bytes())

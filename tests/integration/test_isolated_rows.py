@@ -32,7 +32,7 @@ def test_isolation_needs_a_contract(bench: Bench) -> None:
     )
 
 
-def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
+def test_plugin_that_others_import_cannot_be_isolated(bench: Bench) -> None:
     """A host that imports a plugin's module outright would not find it in its process."""
     _give_contract(bench)
     bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
@@ -43,13 +43,13 @@ def test_what_others_import_cannot_be_isolated(bench: Bench) -> None:
     )
 
 
-def test_a_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:
+def test_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:
     """A plugin that is found by its module's name has nothing that a contract could describe."""
     bench.manifest('hello = { modules = ["tinyhost.cli"], isolate = true }')
     bench.refuses("check", error=PlanError).says("plugins.hello.isolate", "without entry points", hint="remove")
 
 
-def test_a_timeout_needs_isolation(bench: Bench) -> None:
+def test_timeout_needs_isolation(bench: Bench) -> None:
     """`timeout` means nothing for a plugin in the host's own process, and is a positive number."""
     bench.manifest(f'greet-hello = {{ path = "{bench.wheel("greet-hello")}", timeout = 2 }}')
     bench.refuses("check", error=ManifestError, may_write=()).says("`timeout` needs `isolate`", hint="add `isolate`")
@@ -57,7 +57,7 @@ def test_a_timeout_needs_isolation(bench: Bench) -> None:
     bench.refuses("check", error=ManifestError, may_write=()).says("expected more than 0", hint="")
 
 
-def test_the_graph_and_the_registry_say_who_is_isolated(bench: Bench) -> None:
+def test_graph_and_registry_show_which_plugins_are_isolated(bench: Bench) -> None:
     """`check --graph` tells that a plugin runs in a process of its own, and the registry declares it."""
     _give_contract(bench)
     bench.manifest(_row(bench, "greet-hello"), "greet-servus", end=CONTRACT)

@@ -28,7 +28,7 @@ AFTER = {
 
 
 @pytest.mark.parametrize("command", AFTER)
-def test_a_manifest_that_is_missing_is_named_either_way(command: str, onebin: Onebin, tmp_path: Path) -> None:
+def test_manifest_that_is_missing_is_named_either_way(command: str, onebin: Onebin, tmp_path: Path) -> None:
     """The argument and the option mean the same file, wherever it is."""
     ways = [["elsewhere.toml"], ["-m", "elsewhere.toml"], ["--manifest", "elsewhere.toml"]]
     for way in ways:
@@ -38,14 +38,14 @@ def test_a_manifest_that_is_missing_is_named_either_way(command: str, onebin: On
 
 
 @pytest.mark.parametrize("command", ["add", "remove", "list", "lock", "check", "generate", "bundle", "vendor"])
-def test_a_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebin, tmp_path: Path) -> None:
+def test_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebin, tmp_path: Path) -> None:
     """An argument and an option together are refused, since only one of them can be meant."""
     ran = onebin(command, "one.toml", "-m", "two.toml", *AFTER[command], cwd=tmp_path)
     assert ran.code == 2
     assert "Give the manifest once" in ran.err
 
 
-def test_a_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebin: Onebin, tmp_path: Path) -> None:
+def test_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebin: Onebin, tmp_path: Path) -> None:
     """A first argument that ends in .toml is the manifest, and everything after it is a plugin."""
     (tmp_path / "lite.toml").write_text(MANIFEST, "utf-8")
     assert onebin("add", "lite.toml", "y>=1", "z", cwd=tmp_path).code == 0
@@ -53,7 +53,7 @@ def test_a_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(one
     assert (tmp_path / "lite.toml").read_text("utf-8") == f'{MANIFEST}y = ">=1"\n'
 
 
-def test_a_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_path: Path) -> None:
+def test_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_path: Path) -> None:
     """`onebin init FILE` and `onebin init -m FILE` write that file, or a bundle.toml in that folder."""
     host = ["--host", "x", "--script", "x"]
     (tmp_path / "folder").mkdir()

@@ -34,7 +34,7 @@ def _order(bench: Bench) -> list[str]:
     return [plugin["name"] for plugin in json.loads(done.out)["plugins"]]
 
 
-def test_rows_and_dependencies_move_plugins(bench: Bench) -> None:
+def test_order_follows_rows_and_dependencies(bench: Bench) -> None:
     """`after`, `before` and a dependency on another plugin, straight or by a library, move a plugin; nothing else."""
     library = make_wheel(bench.directory / "wheels", "library", files={"library.py": ""}, requires=["echo"])
     bench.manifest(
@@ -59,7 +59,7 @@ def test_distributions_that_need_each_other_keep_the_order_of_the_manifest(bench
     assert _order(bench) == ["yankee", "xray"]
 
 
-def test_a_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
+def test_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
     """A row that contradicts a dependency is a finding that shows the way round and why."""
     bench.manifest(
         _plugin(bench, "alpha", after=["bravo"]), _plugin(bench, "bravo", "charlie"), _plugin(bench, "charlie", "alpha")
@@ -70,7 +70,7 @@ def test_a_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
     assert "bravo depends on alpha" in said.text
 
 
-def test_names_that_no_row_has_are_refused_with_their_line(bench: Bench) -> None:
+def test_unknown_names_are_refused_with_their_line(bench: Bench) -> None:
     """A name in `after` or `before` that is no other plugin's is the manifest's error, before anything is locked."""
     bench.manifest(
         _plugin(bench, "alpha", after=["bravoo", "alpha"]), _plugin(bench, "bravo", before=["zulu"]), "greet-hello"

@@ -85,7 +85,7 @@ CHANGES: dict[str, Callable[[Bench, Path], object]] = {
 }
 
 
-def test_every_input_is_in_the_key(bench: Bench, checkout: Path) -> None:
+def test_every_input_changes_the_receipt_key(bench: Bench, checkout: Path) -> None:
     """The key stays as it is while nothing changes, and changes with each input and with how the build is proven."""
     (bench.directory / "extra").mkdir()
     (bench.directory / "extra" / "file.txt").write_text("data", "utf-8")
@@ -112,7 +112,7 @@ def test_another_interpreter_is_another_build(bench: Bench, checkout: Path) -> N
     assert len(keys) == 2
 
 
-def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
+def test_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
     """The second build leaves the file alone and says so; a damaged or missing file is made anew."""
     assert "publish" in steps_of(warm_bench.accepts("bundle"))
     before = warm_bench.artifact.stat()
@@ -130,7 +130,7 @@ def test_an_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"sha256": 5}', '{"sha256": "x", "notices": 1}'])
-def test_a_broken_receipt_is_none(built: Path, tmp_path: Path, content: str) -> None:
+def test_broken_receipt_is_ignored(built: Path, tmp_path: Path, content: str) -> None:
     """A receipt that cannot be read costs a build and no more."""
     cache = Cache(tmp_path / "cache")
     receipt.write("key", built, ["a notice"], cache)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 
-def test_the_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
+def test_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
     """Sets and dictionaries that are iterated in another order in each process leave no trace in the source."""
     bench.manifest("greet-hello", "greet-servus", 'six = { version = "*", modules = ["six"] }')
     sources = []
@@ -23,7 +23,7 @@ def test_the_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
     assert sources[0] == sources[1] == sources[2]
 
 
-def test_a_bundle_that_did_not_change_is_not_frozen_again(warm_bench: Bench) -> None:
+def test_bundle_in_another_folder_is_not_frozen_again(warm_bench: Bench) -> None:
     """The second build of one lock takes the frozen tree from the cache, whatever folder the manifest lies in."""
     frozen = sorted(warm_bench.cache.glob("frozen/*"))
     warm_bench.accepts("bundle", env={"PYTHONHASHSEED": "7"})

@@ -67,7 +67,7 @@ def copy(bench: Bench, built: Path) -> Path:
     return file
 
 
-def test_a_signed_artifact_is_verified_with_the_public_key(bench: Bench, copy: Path, pair: Pair) -> None:
+def test_signed_artifact_is_verified_with_the_public_key(bench: Bench, copy: Path, pair: Pair) -> None:
     """Signing leaves the file as it was, puts the signature beside it, and both commands name the same key."""
     before = copy.read_bytes()
     signed = json.loads(bench.accepts("sign", "--key", pair.private, copy, "--json").out)
@@ -82,7 +82,7 @@ def test_a_signed_artifact_is_verified_with_the_public_key(bench: Bench, copy: P
         assert subprocess.run(check, input=before, capture_output=True, check=False).returncode == 0
 
 
-def test_without_a_key_the_bytes_are_checked_all_the_same(bench: Bench, copy: Path) -> None:
+def test_verify_without_a_key_still_checks_the_bytes(bench: Bench, copy: Path) -> None:
     """No signature is wanted where no key is named, and JSON says that nobody signed."""
     said = json.loads(bench.accepts("verify", "--probe", "quick", copy, "--json").out)
     assert (said["ok"], said["signed_by"]) == (True, None)
@@ -91,7 +91,7 @@ def test_without_a_key_the_bytes_are_checked_all_the_same(bench: Bench, copy: Pa
 
 
 @pytest.mark.parametrize("lie", ["no signature", "another key", "another file"])
-def test_what_is_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pair: Pair, lie: str) -> None:
+def test_artifact_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pair: Pair, lie: str) -> None:
     """A file without its signature, by a stranger or changed since is refused before anything of it runs."""
     _, facts = read_card(copy)
     program = telltale(bench)
@@ -111,7 +111,7 @@ def test_what_is_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pair
     assert not (bench.directory / "ran").exists()
 
 
-def test_only_whole_artifacts_are_signed(bench: Bench, copy: Path, pair: Pair) -> None:
+def test_damaged_artifact_is_not_signed(bench: Bench, copy: Path, pair: Pair) -> None:
     """What onebin did not make, what is damaged, and a part of a folder get no signature."""
     foreign = bench.directory / "foreign"
     foreign.write_bytes(b"x" * 1000)
@@ -125,7 +125,7 @@ def test_only_whole_artifacts_are_signed(bench: Bench, copy: Path, pair: Pair) -
     assert not list(bench.directory.glob("*.sig"))
 
 
-def test_a_passphrase_is_taken_from_the_environment(bench: Bench, copy: Path, pair: Pair) -> None:
+def test_passphrase_is_read_from_the_environment(bench: Bench, copy: Path, pair: Pair) -> None:
     """With the variable the key is opened; with a wrong one, or no terminal, the error says what to do."""
     command = ("sign", "--key", pair.locked, copy)
     bench.accepts(*command, env={"ONEBIN_KEY_PASSPHRASE": PASSPHRASE})
@@ -136,7 +136,7 @@ def test_a_passphrase_is_taken_from_the_environment(bench: Bench, copy: Path, pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals on this system")
-def test_a_passphrase_is_asked_for_at_a_terminal(bench: Bench, copy: Path, pair: Pair) -> None:
+def test_passphrase_is_asked_for_at_a_terminal(bench: Bench, copy: Path, pair: Pair) -> None:
     """The question names the key, and the answer is not shown."""
     import pty
 

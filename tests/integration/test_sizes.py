@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from support.bench import Bench
 
 
-def test_a_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
+def test_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
     """The highest compression makes a smaller file of the same tree, which proves itself; it is no other build's."""
     if not sys.platform.startswith("linux"):
         pytest.skip("there is no launcher, and so no payload, for this platform yet")
@@ -26,7 +26,7 @@ def test_a_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
     assert "up to date" not in warm_bench.accepts("bundle").err
 
 
-def test_every_byte_has_an_owner(bench: Bench, built: Path) -> None:
+def test_sizes_add_up_to_the_file(bench: Bench, built: Path) -> None:
     """The table fits a terminal and adds up to the file; `--json` has the same rows."""
     text = bench.accepts("inspect", "--sizes", built).out.splitlines()
     assert max(map(len, text)) <= 80
@@ -40,7 +40,7 @@ def test_every_byte_has_an_owner(bench: Bench, built: Path) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 23])
-def test_levels_are_those_of_zstd(bench: Bench, level: int) -> None:
+def test_compression_level_must_be_valid(bench: Bench, level: int) -> None:
     """A level that zstd has not is an error of the manifest."""
     bench.manifest("greet-hello", end=f"[freeze]\ncompression = {level}")
     bench.refuses("check", error=ManifestError).says("freeze.compression", str(level), hint="")

@@ -90,14 +90,14 @@ def test_packages_without_a_wheel_are_refused_together(bench: Bench, index: Inde
 
 
 @pytest.mark.parametrize("allowed", [("Meteor",), ("*",)], ids=["by-name", "all"])
-def test_a_package_that_is_named_is_built(bench: Bench, index: Index, tmp_path: Path, allowed: tuple[str, ...]) -> None:
+def test_allowed_package_is_built(bench: Bench, index: Index, tmp_path: Path, allowed: tuple[str, ...]) -> None:
     """What `allow-source` names is built and locked with its hash; names are compared as PEP 503 says."""
     bench.manifest(row("orbit"), end=allow(*allowed))
     bench.accepts("check", env=settings(index))
     assert (tmp_path / "ran").exists()
 
 
-def test_who_is_not_named_is_still_refused(bench: Bench, index: Index) -> None:
+def test_package_that_is_not_allowed_is_refused(bench: Bench, index: Index) -> None:
     """Trust in one package is no trust in another."""
     bench.manifest(row("orbit"), row("quasar"), end=allow("meteor"))
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
@@ -105,7 +105,7 @@ def test_who_is_not_named_is_still_refused(bench: Bench, index: Index) -> None:
     assert "\n  quasar" in said.text
 
 
-def test_a_lock_is_no_way_around(bench: Bench, index: Index) -> None:
+def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:
     """A lock that was made when a package was allowed does not fit any more when it is not."""
     bench.manifest(row("orbit"), end=allow("meteor"))
     bench.accepts("lock", env=settings(index))
@@ -115,7 +115,7 @@ def test_a_lock_is_no_way_around(bench: Bench, index: Index) -> None:
 
 
 @pytest.mark.parametrize("columns", ["40", "400"])
-def test_local_projects_are_built_without_being_named(bench: Bench, columns: str) -> None:
+def test_local_projects_are_built_without_being_allowed(bench: Bench, columns: str) -> None:
     """What the manifest names by its path is the user's own, even if only a build can tell its metadata.
 
     uv wraps what it says to the width that the environment names, between a project's name and its path as well.
@@ -138,7 +138,7 @@ def depend(bench: Bench, requirement: str) -> None:
     bench.manifest(LOCAL)
 
 
-def test_a_repository_that_a_local_project_asks_for_must_be_named(bench: Bench, tmp_path: Path) -> None:
+def test_repository_required_by_a_local_project_must_be_allowed(bench: Bench, tmp_path: Path) -> None:
     """The manifest's own repositories are the user's choice; those of its projects' dependencies have to become so."""
     repository = tmp_path / "repository"
     bench.project("greet-servus").rename(repository)
@@ -152,7 +152,7 @@ def test_a_repository_that_a_local_project_asks_for_must_be_named(bench: Bench, 
     bench.accepts("check")
 
 
-def test_a_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
+def test_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
     """A local project may have a login in a requirement's address; neither the lock nor the error gets it."""
     index.login = "somebody:Hollyhock77"
     address = f"{index.with_login.removesuffix('simple')}files/orbit-1.0.0-py3-none-any.whl"
@@ -163,7 +163,7 @@ def test_a_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None
     assert "Hollyhock77" not in refusal.err
 
 
-def test_an_allowed_package_is_vendored_with_what_builds_it(bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_allowed_package_is_vendored_with_its_build_requirements(bench: Bench, index: Index, tmp_path: Path) -> None:
     """A source distribution and the requirements of its build go into the wheelhouse; no index is asked afterwards."""
     bench.manifest(row("orbit"), end=allow("meteor"))
     bench.accepts("vendor", "house", env=settings(index))
@@ -174,7 +174,7 @@ def test_an_allowed_package_is_vendored_with_what_builds_it(bench: Bench, index:
     assert index.seen == []
 
 
-def test_a_wrong_name_is_an_error_of_the_manifest(bench: Bench) -> None:
+def test_wrong_name_is_an_error_of_the_manifest(bench: Bench) -> None:
     """The table is checked as any other."""
     bench.manifest(end='[lock]\nallow-source = ["a b", 3]\nallow-sources = []')
     refusal = bench.refuses("check", error=ManifestError, may_write=())

@@ -56,7 +56,7 @@ def _staged(lock: Lock, workspace: Workspace) -> Stage:
     return install(lock, workspace.cache, source=INDEXES, moment=source_date_epoch())
 
 
-def test_a_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
+def test_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
     """The second resolution writes nothing; the file's bytes are the same."""
     first = _locked(workspace)
     written = first.file.stat().st_mtime_ns
@@ -65,7 +65,7 @@ def test_a_lock_fits_until_something_that_it_depends_on_changes(workspace: Works
     assert first.file.stat().st_mtime_ns == written
 
 
-def test_the_lock_answers_each_row(workspace: Workspace) -> None:
+def test_lock_maps_each_row_to_a_package(workspace: Workspace) -> None:
     """Each row of the manifest has the package that answers it, and the toolchain is pinned with hashes."""
     locked = _locked(workspace)
     assert locked.host == "tinyhost"
@@ -76,7 +76,7 @@ def test_the_lock_answers_each_row(workspace: Workspace) -> None:
     assert all(pin.hashes for pin in locked.toolchain)
 
 
-def test_of_two_who_bring_a_file_the_last_by_name_has_it(bench: Bench) -> None:
+def test_overlapping_file_belongs_to_last_distribution(bench: Bench) -> None:
     """Whoever is installed first: the same content is in each stage, and somebody is told that his file is not."""
     wheels = bench.directory / "wheels"
     for name in ("alpha", "beta", "gamma"):
@@ -92,7 +92,7 @@ def test_of_two_who_bring_a_file_the_last_by_name_has_it(bench: Bench) -> None:
     assert there.read_text() == "NAME = 'gamma'\n"
 
 
-def test_a_stage_does_not_point_into_uvs_cache(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_does_not_link_into_uvs_cache(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where uv is told to install by symbolic links, a stage has files: `uv cache clean` would empty it."""
     monkeypatch.setenv("UV_LINK_MODE", "symlink")
     private = replace(workspace, cache_dir=workspace.directory / "cache")
@@ -113,7 +113,7 @@ def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
         ("greet-hello = {", 'greet-hello = { extras = ["x"],', "plugin greet-hello changed"),
     ],
 )
-def test_a_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, new: str, said: str) -> None:
+def test_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, new: str, said: str) -> None:
     """What changed in the manifest since the lock is named."""
     _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST.replace(old, new), encoding="utf-8")
@@ -121,7 +121,7 @@ def test_a_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str,
         _locked(workspace, locked=True)
 
 
-def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
+def test_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
     """A local project's pyproject.toml counts, its code does not."""
     _locked(workspace)
     plugin = workspace.directory / "projects" / "greet-hello"
@@ -133,7 +133,7 @@ def test_a_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace
         _locked(workspace, locked=True)
 
 
-def test_a_folder_that_no_tool_would_build_is_refused(workspace: Workspace) -> None:
+def test_folder_that_is_not_a_project_is_refused(workspace: Workspace) -> None:
     """A setup.cfg alone makes no project: that is said before uv is asked."""
     plugin = workspace.directory / "projects" / "greet-hello"
     (plugin / "pyproject.toml").unlink()
@@ -143,14 +143,14 @@ def test_a_folder_that_no_tool_would_build_is_refused(workspace: Workspace) -> N
     assert ["is not a Python project" in finding.message for finding in caught.value.findings] == [True]
 
 
-def test_settings_of_the_freeze_do_not_touch_the_lock(workspace: Workspace) -> None:
+def test_freeze_settings_do_not_change_the_lock(workspace: Workspace) -> None:
     """A change under [freeze] needs no new resolution."""
     first = _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST + "\n[freeze]\nstrip = true\n", encoding="utf-8")
     assert _locked(workspace).digest == first.digest
 
 
-def test_a_stage_holds_the_bytes_of_the_sources(workspace: Workspace) -> None:
+def test_stage_contains_the_bytes_of_the_sources(workspace: Workspace) -> None:
     """A change in a local project's code gives another stage, with that code, although its version is the same."""
     module = workspace.directory / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
     stages = []
@@ -162,9 +162,7 @@ def test_a_stage_holds_the_bytes_of_the_sources(workspace: Workspace) -> None:
     assert len(set(stages)) == 2
 
 
-def test_a_project_is_built_at_a_moment_that_can_be_chosen(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_project_is_built_at_the_chosen_moment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build that asks for the time gets always the same, or that of SOURCE_DATE_EPOCH, and makes another stage."""
     project = workspace.directory / "projects" / "slow-build"
     backend = project / "backend" / "slow_backend.py"
@@ -181,7 +179,7 @@ def test_a_project_is_built_at_a_moment_that_can_be_chosen(
     assert stamps == {None: "1580601600", "1700000000": "1700000000"}
 
 
-def test_a_stage_is_found_again(workspace: Workspace) -> None:
+def test_stage_is_reused(workspace: Workspace) -> None:
     """The same lock and sources give the same stage, also from another directory."""
     staged = _staged(_locked(workspace), workspace)
     elsewhere = workspace.directory / "elsewhere"
@@ -192,7 +190,7 @@ def test_a_stage_is_found_again(workspace: Workspace) -> None:
     assert _staged(_locked(other), other).directory == staged.directory
 
 
-def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) -> None:
+def test_survey_describes_each_distribution(workspace: Workspace) -> None:
     """Modules, data, entry points and scripts are known, and nothing was imported."""
     surveyed = survey(_staged(_locked(workspace), workspace), workspace.cache)
     assert set(surveyed.distributions) == {"tinyhost", "greet-hello", "greet-servus"}
@@ -209,7 +207,7 @@ def test_a_survey_says_what_each_distribution_contributes(workspace: Workspace) 
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"name": 1}', None])
-def test_a_survey_finds_again_what_it_found(workspace: Workspace, tmp_path: Path, damage: str | None) -> None:
+def test_cached_survey_is_the_same(workspace: Workspace, tmp_path: Path, damage: str | None) -> None:
     """Findings that were kept are those of a survey from nothing, and what cannot be read of them is found anew."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
@@ -224,7 +222,7 @@ def test_a_survey_finds_again_what_it_found(workspace: Workspace, tmp_path: Path
     assert survey(staged, private.cache) == first
 
 
-def test_a_module_that_is_gone_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+def test_missing_module_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
     """A file that somebody removed from a stage is an error with its remedy, though its distribution is known."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
@@ -237,7 +235,7 @@ def test_a_module_that_is_gone_is_noticed(workspace: Workspace, tmp_path: Path) 
     assert "onebin cache clean stages" in str(caught.value.hint)
 
 
-def test_a_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+def test_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
     """A stage from which somebody removed a distribution is an error with its remedy, not a broken artifact."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir

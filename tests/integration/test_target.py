@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is for Li
 DRAW = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
 
 
-def test_interpreter_and_wheels_are_refused_together(bench: Bench, build: Build) -> None:
+def test_interpreter_and_wheels_too_new_are_reported_together(bench: Bench, build: Build) -> None:
     """Files of the interpreter and of a plugin's wheel are named before anything is frozen, each with a remedy."""
     build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.so", DRAW)
     bench.manifest("greet-hello", end='[target]\nglibc = "2.5"')
@@ -34,7 +34,7 @@ def test_interpreter_and_wheels_are_refused_together(bench: Bench, build: Build)
     refusal.says("greet-hello 1.0.0", hint=["manylinux_2_5", 'libc = "bundled"'])
 
 
-def test_plugins_and_target_are_refused_together(bench: Bench) -> None:
+def test_plugin_and_target_findings_are_reported_together(bench: Bench) -> None:
     """What is wrong with a plugin and what is wrong with the target comes out in one run, before the freeze."""
     bench.manifest("greet-hello", "bad-import", end='[target]\nglibc = "2.5"\n')
     refusal = bench.refuses(error=PlanError)
@@ -43,14 +43,14 @@ def test_plugins_and_target_are_refused_together(bench: Bench) -> None:
     refusal.says("CPython ", hint=["uv python install", 'libc = "bundled"'])
 
 
-def test_a_module_that_is_left_out_does_not_count(bench: Bench, build: Build) -> None:
+def test_excluded_module_does_not_count(bench: Bench, build: Build) -> None:
     """An extension module that `[freeze] exclude` names is not held against the bundle."""
     build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.abi3.so", DRAW)
     bench.manifest("greet-hello", end='[freeze]\nexclude = ["greet_hello.draw"]\n\n[target]\nglibc = "2.5"')
     assert "draw" not in bench.refuses("check", error=TargetError).err
 
 
-def test_a_bundle_that_is_old_enough_is_built(warm_bench: Bench) -> None:
+def test_bundle_that_fits_the_target_is_built(warm_bench: Bench) -> None:
     """The oldest glibc stands on the card, and a limit at that very version is met."""
     warm_bench.accepts("bundle")
     said = json.loads(warm_bench.accepts("inspect", "--json", warm_bench.artifact).out)["libc"]
@@ -63,7 +63,7 @@ def test_a_bundle_that_is_old_enough_is_built(warm_bench: Bench) -> None:
     warm_bench.accepts("check")
 
 
-def test_a_c_library_is_bundled_by_the_launcher_only(bench: Bench) -> None:
+def test_only_the_launcher_can_bundle_a_c_library(bench: Bench) -> None:
     """The other layouts start without the launcher, and so with the machine's C library: an error of the manifest."""
     bench.manifest("greet-hello", end='[freeze]\nlibc = "bundled"\nlayout = "onedir"')
     bench.refuses("check", error=ManifestError).says('libc = "bundled" needs layout = "cached"', hint="remove `layout`")

@@ -42,14 +42,14 @@ def checked(bench: Bench) -> tuple[dict[str, list[str]], str]:
 
 
 @pytest.mark.parametrize("error", ["raise ImportError('install the extra')", "raise SystemExit(3)", "1/0"])
-def test_a_script_that_is_not_called_may_fail(bench: Bench, error: str) -> None:
+def test_unused_script_may_fail(bench: Bench, error: str) -> None:
     """A second script that does not import fails installed, too: it is noted, and no reason not to bundle."""
     extra = host(bench, {"host/extra.py": f"{error}\ndef main(): ..."}, entry_points="other = host.extra:main [d]\n")
     bench.manifest(host=extra)
     assert "note: entry point other" in bench.accepts("check").err
 
 
-def test_an_entry_point_that_nobody_looks_up_may_fail(bench: Bench) -> None:
+def test_entry_point_that_is_never_looked_up_may_fail(bench: Bench) -> None:
     """A plugin may extend what is not there: what nobody asks for need not load, and opening it does not import it."""
     points = "[host.plugins]\ngood = both.good\n\n[elsewhere.plugins]\nbad = both.bad\n"
     files = {"both/__init__.py": "", "both/good.py": "", "both/bad.py": "import elsewhere"}
@@ -61,14 +61,14 @@ def test_an_entry_point_that_nobody_looks_up_may_fail(bench: Bench) -> None:
     assert "entry point bad" in said
 
 
-def test_a_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None:
+def test_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None:
     """A portion of a namespace below the host's own package counts as found by name."""
     plugin = row(bench, "host-more", {"host/plugins/more/__init__.py": "", "host/plugins/more/inner.py": ""})
     bench.manifest(plugin, host=host(bench, {"host/plugins/own.py": ""}))
     assert checked(bench)[0] == {"host-more": ["host.plugins.more"]}
 
 
-def test_a_plugin_in_a_namespace_of_its_own_is_found(bench: Bench) -> None:
+def test_plugin_in_its_own_namespace_is_found(bench: Bench) -> None:
     """A host may put the name of a module in a namespace package together, and have no module there itself."""
     plugin = row(bench, "host-speech", {"host_handlers/speech/__init__.py": ""})
     computed = "def get(name): return __import__(f'host_handlers.{name}')"
@@ -77,7 +77,7 @@ def test_a_plugin_in_a_namespace_of_its_own_is_found(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["host_executor_plugin_", "host-executor-plugin-"])
-def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: Bench, prefix: str) -> None:
+def test_plugin_with_a_prefix_that_a_dependency_scans_for_is_found(bench: Bench, prefix: str) -> None:
     """The scan may be in a library of the host's, and the prefix may have more than one underscore, or hyphens."""
     library = row(bench, "scanner", {"scanner.py": f"PREFIX = '{prefix}'"})
     plugin = row(bench, "host-executor-plugin-slow", {"host_executor_plugin_slow/__init__.py": ""})
@@ -85,7 +85,7 @@ def test_a_prefix_of_several_words_that_a_dependency_scans_for_is_found(bench: B
     assert checked(bench)[0]["host-executor-plugin-slow"] == ["host_executor_plugin_slow"]
 
 
-def test_a_module_that_the_standard_library_hides_is_not_wanted(bench: Bench) -> None:
+def test_module_shadowed_by_the_standard_library_is_not_required(bench: Bench) -> None:
     """A distribution that installs its tests as a top-level package `test` does not fail: nobody can import that."""
     points = "[host.plugins]\nsloppy = sloppy\n"
     plugin = row(bench, "sloppy", {"sloppy.py": "", "test/__init__.py": "", "test/simple.py": ""}, entry_points=points)
@@ -96,14 +96,14 @@ def test_a_module_that_the_standard_library_hides_is_not_wanted(bench: Bench) ->
     assert not [name for name in wanted["modules"] if name.partition(".")[0] == "test"]
 
 
-def test_a_plugin_that_wants_its_running_host_is_noted(bench: Bench) -> None:
+def test_plugin_that_needs_a_running_host_is_a_notice(bench: Bench) -> None:
     """What is found by name may need what only the running host provides: that it fails alone is no error."""
     plugin = row(bench, "host-late", {"host_late.py": "RUNNING_HOST.register(print)"})
     bench.manifest(plugin, host=host(bench, {"host/x.py": "PREFIX = 'host_'"}))
     assert "NameError" in checked(bench)[1]
 
 
-def test_an_entry_point_for_an_older_host_is_noted(bench: Bench) -> None:
+def test_entry_point_for_an_older_host_is_a_notice(bench: Bench) -> None:
     """What wants a part that its host has no longer, in a group whose name the host has no longer, was for another."""
     points = "[host.scaffold]\nstarter = host_jinja.starter\n"
     files = {"host_jinja/__init__.py": "", "host_jinja/starter.py": "import host.scaffolds"}
@@ -112,7 +112,7 @@ def test_an_entry_point_for_an_older_host_is_noted(bench: Bench) -> None:
     assert "No module named 'host.scaffolds'" in checked(bench)[1]
 
 
-def test_a_module_that_a_library_imports_by_its_users_word_is_a_plugin(bench: Bench) -> None:
+def test_module_that_a_library_imports_by_name_is_a_plugin(bench: Bench) -> None:
     """A dependency that imports by computed names takes any module that a user names: a row for one is no mistake."""
     library = row(bench, "engine", {"engine.py": "from importlib import import_module\ndef get(n): import_module(n)"})
     plugin = row(bench, "engine-time", {"engine_time.py": ""})

@@ -76,7 +76,7 @@ def moved(bench: Bench, vendored: Path) -> Bench:
     return bench
 
 
-def test_a_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> None:
+def test_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> None:
     """With empty caches and no network interface: lock, stage, toolchain, a local plugin's build, freeze and all."""
     done = moved.run("bundle", "--offline", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
     assert done.code == 0, done.err
@@ -93,7 +93,7 @@ def test_check_and_run_work_without_any_network(moved: Bench, tmp_path: Path) ->
     assert done.code == 0, done.err
 
 
-def test_the_folder_can_be_checked_with_coreutils(vendored: Path) -> None:
+def test_wheelhouse_can_be_checked_with_coreutils(vendored: Path) -> None:
     """SHA256SUMS lists each file of the folder in the form that `sha256sum --check` reads."""
     house = vendored / "wheels-here"
     lines = [line.partition("  ") for line in (house / "SHA256SUMS").read_text("utf-8").splitlines()]
@@ -102,7 +102,7 @@ def test_the_folder_can_be_checked_with_coreutils(vendored: Path) -> None:
     assert {name.partition("-")[0] for name in rows} >= {"six", "pyinstaller", "altgraph", "hatchling", "pluggy"}
 
 
-def test_the_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) -> None:
+def test_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) -> None:
     """Nothing of an environment tells that its packages came from a folder."""
     moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
     other = Bench(directory=moved.directory, cache=tmp_path / "other", temporary=moved.temporary)
@@ -134,7 +134,7 @@ def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -
     moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
 
 
-def test_a_wheel_that_was_forged_with_its_digest_is_refused(moved: Bench, tmp_path: Path) -> None:
+def test_wheel_forged_together_with_its_digest_is_refused(moved: Bench, tmp_path: Path) -> None:
     """Who changes a wheel and SHA256SUMS alike fails at the lock."""
     house = moved.directory / "house"
     (six,) = house.glob("six-*.whl")
@@ -146,7 +146,7 @@ def test_a_wheel_that_was_forged_with_its_digest_is_refused(moved: Bench, tmp_pa
     refusal.says(six.name, "hash mismatch", hint="")
 
 
-def test_a_folder_that_was_not_filled_is_told(moved: Bench) -> None:
+def test_unfilled_wheelhouse_is_reported(moved: Bench) -> None:
     """An empty folder, one that is not there and one that was filled halfway are no wheelhouse."""
     moved.directory.joinpath("empty").mkdir()
     moved.directory.joinpath("house", "SHA256SUMS").unlink()
@@ -156,14 +156,14 @@ def test_a_folder_that_was_not_filled_is_told(moved: Bench) -> None:
         assert f"onebin vendor {name}" in refusal.hint
 
 
-def test_a_lock_that_does_not_fit_is_not_renewed(moved: Bench) -> None:
+def test_stale_lock_is_not_renewed(moved: Bench) -> None:
     """Where there is no network there is nothing to resolve with."""
     moved.manifest(LOCAL, SIX, 'idna = "*"')
     refusal = moved.refuses("check", "--vendor", "house", error=LockError, may_write=())
     refusal.says("idna was added", hint="onebin lock")
 
 
-def test_what_a_backend_asks_for_when_it_runs_is_vendored(moved: Bench, tmp_path: Path) -> None:
+def test_requirements_a_backend_asks_for_at_build_time_are_vendored(moved: Bench, tmp_path: Path) -> None:
     """Build requirements that only `get_requires_for_build_wheel` tells are in the folder, too (PEP 517)."""
     project = moved.project("greet-hello")
     project.joinpath("asking.py").write_text(ASKING, "utf-8")
@@ -177,7 +177,7 @@ def test_what_a_backend_asks_for_when_it_runs_is_vendored(moved: Bench, tmp_path
     assert done.code == 0, done.err
 
 
-def test_a_build_requirement_that_came_later_is_told(moved: Bench, tmp_path: Path) -> None:
+def test_new_build_requirement_is_reported(moved: Bench, tmp_path: Path) -> None:
     """A local project that needs something else to be built than when the folder was filled does not build."""
     file = moved.project("greet-hello") / "pyproject.toml"
     file.write_text(file.read_text("utf-8").replace('["hatchling"]', '["hatchling", "iniconfig"]'), "utf-8")
@@ -186,7 +186,7 @@ def test_a_build_requirement_that_came_later_is_told(moved: Bench, tmp_path: Pat
     refusal.says("iniconfig", hint="onebin vendor")
 
 
-def test_files_that_are_no_longer_needed_go_and_foreign_ones_stay(moved: Bench) -> None:
+def test_unneeded_files_are_removed_and_foreign_ones_stay(moved: Bench) -> None:
     """A second call leaves what it did not put there, and removes what it did put there and nobody needs."""
     house = moved.directory / "house"
     house.joinpath("README").write_text("mine")
@@ -197,7 +197,7 @@ def test_files_that_are_no_longer_needed_go_and_foreign_ones_stay(moved: Bench) 
     assert "six" not in house.joinpath("SHA256SUMS").read_text("utf-8")
 
 
-def test_a_download_that_fails_leaves_no_half_file(bench: Bench, tmp_path: Path) -> None:
+def test_failed_download_leaves_no_partial_file(bench: Bench, tmp_path: Path) -> None:
     """Every file that cannot be had is named, with the reason; what could be had is whole, and no list is written."""
     with serving() as index:
         for name in ("orbit", "comet"):
@@ -219,7 +219,7 @@ def test_a_download_that_fails_leaves_no_half_file(bench: Bench, tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_killed_call_leaves_nothing_that_the_next_one_keeps(bench: Bench, tmp_path: Path) -> None:
+def test_next_run_removes_what_a_killed_one_left(bench: Bench, tmp_path: Path) -> None:
     """`kill -9` in the middle of a download: the folder is no wheelhouse, and the next call fills it as if new."""
     with serving() as index:
         index.add(make_wheel(tmp_path / "served", "orbit", files={"orbit.py": ""}))
@@ -240,7 +240,7 @@ def test_a_killed_call_leaves_nothing_that_the_next_one_keeps(bench: Bench, tmp_
         bench.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
 
 
-def test_a_git_repository_is_carried_as_a_file(bench: Bench, tmp_path: Path) -> None:
+def test_git_repository_is_vendored_as_a_bundle_file(bench: Bench, tmp_path: Path) -> None:
     """A locked commit is built without the repository, and the environment does not tell; another bundle is refused."""
     repository = tmp_path / "repository"
     bench.project("greet-hello").rename(repository)

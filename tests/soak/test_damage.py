@@ -111,7 +111,7 @@ def put(file: Path, content: bytearray) -> None:
     draft.replace(file)
 
 
-def test_a_cut_artifact_is_not_read(artifact: Path, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_truncated_artifact_is_not_read(artifact: Path, effort: Effort, figure: Callable[[str], None]) -> None:
     """Whatever is missing at its end, reading an artifact and checking it is one error."""
     size = artifact.stat().st_size
     step = BLOCK * effort.times(64, 1)
@@ -124,9 +124,7 @@ def test_a_cut_artifact_is_not_read(artifact: Path, effort: Effort, figure: Call
     figure(f"{len(cuts)} cuts of {size / 1e6:.1f} MB: an ArtifactError each time")
 
 
-def test_a_changed_byte_is_noticed_by_whoever_reads(
-    artifact: Path, effort: Effort, figure: Callable[[str], None]
-) -> None:
+def test_changed_byte_is_noticed_when_read(artifact: Path, effort: Effort, figure: Callable[[str], None]) -> None:
     """Every changed byte is found by comparing digests; reading the card alone gives the facts or an error."""
     facts, size = inspect(artifact).facts, artifact.stat().st_size
     noticed = 0
@@ -146,7 +144,7 @@ def test_a_changed_byte_is_noticed_by_whoever_reads(
     figure(f"{count} changed bytes: all found by verify, {noticed} of them by inspect; {count} of its last 2,000: all")
 
 
-def test_a_cut_artifact_does_not_start(launched: Launched, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_truncated_artifact_does_not_start(launched: Launched, effort: Effort, figure: Callable[[str], None]) -> None:
     """A launcher whose file is cut says so in two lines, whatever is missing; it unpacks nothing."""
     offset, size = payload_of(launched.file)
     whole = launched.file.stat().st_size
@@ -167,7 +165,7 @@ def test_a_cut_artifact_does_not_start(launched: Launched, effort: Effort, figur
     figure(f"{len(cuts)} cuts behind the launcher: two lines and code 126; {len(headless)} in it: none started")
 
 
-def test_a_changed_byte_stops_the_start_or_does_not_matter(
+def test_changed_byte_stops_the_start_or_is_harmless(
     launched: Launched, effort: Effort, figure: Callable[[str], None]
 ) -> None:
     """A change of payload or trailer is an error of the first start; one of the card, which it never reads, is none."""
@@ -198,7 +196,7 @@ def not_read(trailer: range, name: str) -> set[int]:
     return {trailer.start + place for field in fields for place in field}
 
 
-def test_what_a_launcher_with_a_changed_byte_does(
+def test_launcher_with_a_changed_byte_is_counted(
     launched: Launched, public: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
     """No program can answer for its own changed code: what comes of it is counted, as a user who may do nothing.

@@ -71,7 +71,7 @@ def told(outcomes: dict[int, str]) -> str:
     return ", ".join(f"{size} MB: {outcome}" for size, outcome in outcomes.items())
 
 
-def test_a_full_cache(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_full_cache_is_a_clear_error(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
     """From nothing into a cache of each size: an error that says where space is missing, until there is enough.
 
     That cache is on another device than uv's own, too, so nothing in it can be a hard link.
@@ -87,13 +87,17 @@ def test_a_full_cache(bench: Bench, effort: Effort, figure: Callable[[str], None
     figure(told(outcomes))
 
 
-def test_a_full_directory_for_temporary_files(warm_bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_full_temporary_directory_is_a_clear_error_or_not_needed(
+    warm_bench: Bench, effort: Effort, figure: Callable[[str], None]
+) -> None:
     """With little space for temporary files a build fails clearly, or makes do without."""
     sizes = (1,) if not effort.is_long else SIZES[:6]
     figure(told({size: full(warm_bench, warm_bench.temporary, size) for size in sizes}))
 
 
-def test_a_full_output(warm_bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_full_output_keeps_the_previous_artifact(
+    warm_bench: Bench, effort: Effort, figure: Callable[[str], None]
+) -> None:
     """The artifact that does not fit is not there, and the previous one is."""
     out = warm_bench.directory / "out"
     out.mkdir()
@@ -106,7 +110,7 @@ def test_a_full_output(warm_bench: Bench, effort: Effort, figure: Callable[[str]
 
 
 @pytest.mark.parametrize("place", ["cache", "temporary", "out"])
-def test_a_quota_that_is_used_up(
+def test_exhausted_quota_is_like_a_full_disk(
     warm_bench: Bench, place: str, tmp_path: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
     """A quota on the cache, the temporary files or the output ends in the same way as a full disk."""
@@ -145,7 +149,7 @@ def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figur
 
 
 @pytest.mark.parametrize("time", [FUTURE, 0], ids=["future", "1970"])
-def test_the_clock_does_not_matter(
+def test_artifact_does_not_depend_on_the_clock(
     warm_bench: Bench, built: Path, time: int, effort: Effort, figure: Callable[[str], None]
 ) -> None:
     """With all times of bundle and cache in the future, or long past, the same artifact is built."""

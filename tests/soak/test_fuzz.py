@@ -91,7 +91,7 @@ def test_manifests_are_read_or_refused(effort: Effort, figure: Callable[[str], N
     figure(f"hypothesis: {outcomes['refused']} texts refused by ManifestError, {outcomes['read']} read, nothing else")
 
 
-def test_a_fuzzer_that_sees_coverage_finds_no_other_error(
+def test_coverage_guided_fuzzing_finds_no_other_error(
     tmp_path: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
     """libFuzzer, which keeps what reaches new code, gets nothing but manifests and ManifestError out of the reader."""

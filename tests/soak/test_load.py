@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 
-def test_a_bundle_of_many_plugins(tmp_path: Path, built: Path, effort: Effort, figure: Callable[[str], None]) -> None:
+def test_bundle_of_many_plugins_works(
+    tmp_path: Path, built: Path, effort: Effort, figure: Callable[[str], None]
+) -> None:
     """Each of 200 plugins is registered, verified and found; opening one imports that one only."""
     folder, temporary = tmp_path / "here", tmp_path / "temporary"
     temporary.mkdir()

@@ -114,21 +114,21 @@ CLIMBING = (
 )
 
 
-def test_an_entry_does_not_leave_the_environment(bench: Bench, effort: Effort) -> None:
+def test_relative_entry_stays_in_the_environment(bench: Bench, effort: Effort) -> None:
     """A path that climbs out is refused, or stays below the environment."""
     for name in CLIMBING[: effort.times(2, len(CLIMBING))]:
         answered(bench, Wheel(entries=((name, b"x"),)))
         assert escaped(bench) == []
 
 
-def test_an_absolute_entry_does_not_leave_the_environment(bench: Bench) -> None:
+def test_absolute_entry_stays_in_the_environment(bench: Bench) -> None:
     """A path from the root is refused, or taken below the environment."""
     target = bench.directory.parent / "canary"
     answered(bench, Wheel(entries=((str(target), b"x"),)))
     assert not target.exists()
 
 
-def test_a_link_leads_nowhere(bench: Bench) -> None:
+def test_nothing_is_written_through_a_link(bench: Bench) -> None:
     """A symbolic link in a wheel gives nobody a way out: nothing is written through it."""
     outside = bench.directory.parent / "outside"
     outside.mkdir()
@@ -140,7 +140,7 @@ def test_a_link_leads_nowhere(bench: Bench) -> None:
 LINES = ("{up}etc/passwd,,", "{secret},,", "{up}{secret},,", "../../../../../{name},,", "../../../../share/{name},,")
 
 
-def test_a_record_names_no_file_of_others(bench: Bench, effort: Effort) -> None:
+def test_record_cannot_name_files_of_others(bench: Bench, effort: Effort) -> None:
     """A RECORD that names files of this machine gets none of them into the bundle."""
     place = bench.cache / "share"
     place.mkdir(parents=True)
@@ -168,13 +168,13 @@ RECORDS = (
 )
 
 
-def test_a_record_that_is_none_is_an_answer(bench: Bench, effort: Effort) -> None:
+def test_invalid_record_is_handled(bench: Bench, effort: Effort) -> None:
     """Whatever RECORD holds, there is a clear error, or a bundle of what it names."""
     for record in RECORDS[: effort.times(2, len(RECORDS))]:
         answered(bench, Wheel(whole_record=record))
 
 
-def test_a_wheel_without_its_files_is_refused(bench: Bench, effort: Effort) -> None:
+def test_wheel_without_its_files_is_refused(bench: Bench, effort: Effort) -> None:
     """A wheel without METADATA, RECORD or WHEEL is an error that names it."""
     for missing in (f"{INFO}/METADATA", "RECORD", f"{INFO}/WHEEL")[: effort.times(1, 3)]:
         done = answered(bench, Wheel(without=(missing,)))
@@ -189,7 +189,7 @@ COLLIDING = (
 )
 
 
-def test_entries_that_collide_are_an_answer(bench: Bench, effort: Effort) -> None:
+def test_colliding_entries_are_handled(bench: Bench, effort: Effort) -> None:
     """A file of another distribution, two entries of one name, and a file where a folder must be."""
     for entries in COLLIDING[: effort.times(1, len(COLLIDING))]:
         answered(bench, Wheel(entries=entries))
@@ -201,7 +201,7 @@ NAMES = (
 )
 
 
-def test_odd_names_of_files_stay_names(bench: Bench, effort: Effort) -> None:
+def test_odd_file_names_stay_data(bench: Bench, effort: Effort) -> None:
     """A file's name is no option, no template and no line of its own; all of them at once, and then each by itself."""
     together = tuple((f"odd_data/{name}", b"x") for name in NAMES[:3])
     for entries in (together, *(((f"odd_data/{name}", b"x"),) for name in NAMES[: effort.times(0, len(NAMES))])):
@@ -209,7 +209,7 @@ def test_odd_names_of_files_stay_names(bench: Bench, effort: Effort) -> None:
             bench.accepts("generate", "-o", "generated")
 
 
-def test_a_file_that_is_no_archive_is_refused(bench: Bench, effort: Effort) -> None:
+def test_file_that_is_not_an_archive_is_refused(bench: Bench, effort: Effort) -> None:
     """Cut, empty and foreign files with a wheel's name are errors that name them."""
     row = Wheel().write(bench.directory / "odd-wheels")
     file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
@@ -224,7 +224,7 @@ def test_a_file_that_is_no_archive_is_refused(bench: Bench, effort: Effort) -> N
         assert "odd" in done.err
 
 
-def test_an_entry_that_says_a_wrong_size_is_refused(bench: Bench) -> None:
+def test_entry_with_a_wrong_size_is_refused(bench: Bench) -> None:
     """An archive whose directory lies about a file's size is an error, or the file is what its bytes are."""
     row = Wheel(entries=(("odd_data.txt", b"0" * 5000),)).write(bench.directory / "odd-wheels")
     file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
@@ -238,7 +238,7 @@ def test_an_entry_that_says_a_wrong_size_is_refused(bench: Bench) -> None:
     assert done.code in (0, LockError.exit_code, StageError.exit_code), done.err
 
 
-def test_a_huge_entry_is_refused(bench: Bench) -> None:
+def test_huge_entry_is_refused(bench: Bench) -> None:
     """An entry that unpacks to more than a file may have is one error that says so; nothing of it stays.
 
     The limit is 16 GiB; here it is less. uv unpacks the local archive to lock it.
