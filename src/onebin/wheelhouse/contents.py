@@ -137,7 +137,7 @@ def read_sums(directory: Path) -> dict[str, str]:
     Raises OSError.
     """
     try:
-        lines = (directory / SUMS).read_text("utf-8").splitlines()
+        lines = (directory / SUMS).read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return {}
     rows = [line.partition("  ") for line in lines]
