@@ -43,6 +43,11 @@ class LocalPath:
         """Whether manifest and lock refer to the same location, wherever their folder is."""
         return self.locked_as is None or os.path.normpath(self.locked_as) == os.path.normpath(self.path)
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it is a file or folder of data that the manifest adds, and not a package."""
+        return self.package is None and self.locked_as is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:

@@ -131,8 +131,10 @@ def _build(
     place = _place(local, directory)
     workspace = replace(Workspace.at(place / MANIFEST_NAME), cache_dir=directory / "cache", output=directory / "output")
     with os_errors(OnebinError, "copy the local sources to", place):
-        for path, source in _copies(local, sources).items():
+        for path, source in _copies((each for each in local if not each.is_data), sources).items():
             _copy(source, place / path)
+        for path, source in _copies((each for each in local if each.is_data), sources).items():
+            _copy_data(source, place / path)
         for file in (workspace.manifest_file, workspace.lock_file(facts["bundle"]["name"])):
             file.unlink(missing_ok=True)  # if a project is the bundle's own folder
     manifest = Manifest.load(recover_facts(facts, place).manifest_file)
@@ -167,11 +169,27 @@ def _place(local: Sequence[LocalPath], directory: Path) -> Path:
 
 
 def _copy(source: Path, place: Path) -> None:
+    """Copy a local project or archive; a project inside another one was copied before."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, place, symlinks=True, ignore=ignored_below(source), dirs_exist_ok=True)
-    else:
+    if not source.is_dir():
         shutil.copy2(source, place)
+        return
+    ignored = ignored_below(source)
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        there = place / os.path.relpath(folder, source)
+        return ignored(folder, names) | {name for name in names if (there / name).is_symlink()}
+
+    shutil.copytree(source, place, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+
+
+def _copy_data(source: Path, place: Path) -> None:
+    """Copy every file that is added as data, whatever its folder is called, and the targets of links."""
+    for file in [source] if source.is_file() else [each for each in source.rglob("*") if each.is_file()]:
+        target = place / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # a link of a project around it may lead nowhere here
+        shutil.copy2(file, target)
 
 
 def _compare(file: Path, facts: Facts, made: Path) -> None:
