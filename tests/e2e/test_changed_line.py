@@ -61,7 +61,7 @@ def _digest(file: Path) -> str:
 
 @pytest.mark.parametrize("python", [None, "3.10"])
 def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_path: Path, python: str | None) -> None:
-    """The artifact of a changed plugin has the same bytes with the findings of earlier builds as without any.
+    """The artifact of a changed plugin has the same bytes with the caches of earlier builds as without.
 
     Before Python 3.11, code that is marshalled twice may differ from code that is marshalled once.
     """
@@ -88,7 +88,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
 def test_analysis_is_redone_when_a_source_it_used_changes(
     onebin: Onebin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It is made anew where a hook imports the changed source, or a module with other imports or libraries has changed.
+    """The analysis is redone if a hook imports the changed source, or if a module's imports or libraries changed.
 
     Where it holds, and after all changes, the artifact has the bytes of a build that knows of no analysis; with --soak,
     this is compared after each change.
@@ -123,7 +123,7 @@ def test_analysis_is_redone_when_a_source_it_used_changes(
 
 
 def test_damaged_scans_are_made_again(onebin: Onebin, tmp_path: Path) -> None:
-    """Cut, flipped and empty files among the findings of earlier builds change nothing but the time it takes."""
+    """Truncated, flipped and empty files among the cached scans do not change the artifact."""
     cache = tmp_path / "cache"
     bundle = Bundle.of(tmp_path / "damaged", "damaged", "greet-hello")
     env = {"ONEBIN_CACHE_DIR": str(cache)}

@@ -38,7 +38,7 @@ CHECK_SECONDS = 300
 @pytest.mark.network
 @pytest.mark.parametrize("name", LANDED)
 def test_artifact_passes_the_hosts_check(hosts: Hosts, tmp_path: Path, name: str) -> None:
-    """The artifact alone, in another folder, with an empty environment and no Python on PATH, passes."""
+    """The artifact passes the check alone in another folder, with an empty environment and no Python on PATH."""
     alone = tmp_path / "alone"
     alone.mkdir()
     _check(name, shutil.copy2(hosts(name), alone))
@@ -47,7 +47,7 @@ def test_artifact_passes_the_hosts_check(hosts: Hosts, tmp_path: Path, name: str
 @pytest.mark.network
 @pytest.mark.parametrize("name", LANDED)
 def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name: str) -> None:
-    """What the check asks is what the host does unfrozen, under `onebin run`."""
+    """The unfrozen host passes the same check under `onebin run`."""
     manifest = shutil.copytree(HOSTS / name, tmp_path / name, ignore=LEFT_BY_BUILDS) / "bundle.toml"
     cache = f"ONEBIN_CACHE_DIR={onebin.cache}"
     # Staged here: the check's own environment says nothing of an index or a proxy.
@@ -59,7 +59,7 @@ def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name:
 @pytest.mark.network
 @pytest.mark.parametrize("name", LANDED)
 def test_card_describes_everything_in_the_artifact(hosts: Hosts, name: str) -> None:
-    """The bill of materials is valid; of each package of the index one digest of the lock; every owner is known."""
+    """The SBOM is valid, each package from the index has one digest of the lock, and every owner is known."""
     facts = card.read(hosts(name))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(facts["sbom"])) is None
     for row in facts["distributions"]:
@@ -72,7 +72,7 @@ def test_card_describes_everything_in_the_artifact(hosts: Hosts, name: str) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_manifest_is_short(name: str) -> None:
-    """No host needs more than eight lines, and none a way out under [freeze]."""
+    """No host needs more than eight lines or a [freeze] table."""
     text = (HOSTS / name / "bundle.toml").read_text("utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     assert "freeze" not in tomllib.loads(text)

@@ -75,7 +75,7 @@ def test_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path
 
 
 def test_each_view_answers_one_question(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """Files by owner, licences, sizes, and both texts as they were."""
+    """`--files`, `--licences`, `--sizes`, `--lock` and `--manifest` each show their part, the last two verbatim."""
     shown = {view: said(onebin, "inspect", view, tiny.artifact, folder=tmp_path) for view in VIEWS}
     assert re.search(r"^greet-servus 2\.0\.0: \d+ files and modules, [\d.]+ kB$", shown["--files"], re.MULTILINE)
     assert "_internal/greet_servus/words.txt\n" in shown["--files"]
@@ -89,7 +89,7 @@ def test_each_view_answers_one_question(onebin: Onebin, tiny: Bundle, tmp_path: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
 def test_inspect_ends_quietly_when_the_reader_stops(tiny: Bundle) -> None:
-    """`onebin inspect --files FILE | head -1` ends without a word of complaint."""
+    """`onebin inspect --files FILE | head -1` prints no error."""
     program = f"{shlex.quote(sys.executable)} -m onebin inspect --files {shlex.quote(str(tiny.artifact))} | head -1"
     piped = succeed(["sh", "-c", program], seconds=60)
     assert (len(piped.out.splitlines()), piped.err) == (1, "")
@@ -98,7 +98,7 @@ def test_inspect_ends_quietly_when_the_reader_stops(tiny: Bundle) -> None:
 def test_bill_of_materials_is_valid_and_written_beside_the_artifact(
     onebin: Onebin, tiny: Bundle, tmp_path: Path
 ) -> None:
-    """What is embedded is CycloneDX 1.6 by its own strict validator; `bundle --sbom` writes the same text."""
+    """The embedded SBOM passes CycloneDX's strict validator for 1.6; `bundle --sbom` writes the same text."""
     text = said(onebin, "inspect", "--sbom", tiny.artifact, folder=tmp_path)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     names = {each["name"] for each in json.loads(text)["components"]}
@@ -129,7 +129,7 @@ def test_diff_names_missing_plugins(
 
 
 def test_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
-    """An artifact and its copy are the same, a folder, too, wherever they lie: exit code 0."""
+    """An artifact and its copy in another place are the same, file or folder: exit code 0."""
     for layout, place in every_layout.items():
         copied = tmp_path / layout
         (shutil.copytree if place.is_dir() else shutil.copy2)(place, copied)
@@ -159,7 +159,7 @@ def test_verify_checks_every_file_of_a_folder(onebin: Onebin, layouts: Mapping[s
 def test_executable_of_a_folder_can_be_inspected_alone(
     onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    """Without its folder, an executable still says what was there, and nothing else around it is counted."""
+    """Without its folder, an executable still reports what the folder contained, and ignores other files beside it."""
     size = json.loads(said(onebin, "inspect", "--json", layouts["onedir"].parent, folder=tmp_path))["size"]
     alone = Path(shutil.copy2(layouts["onedir"], tmp_path))
     (tmp_path / "large").write_bytes(bytes(1_000_000))
@@ -167,7 +167,7 @@ def test_executable_of_a_folder_can_be_inspected_alone(
 
 
 def test_diff_rejects_a_file_that_is_not_an_artifact(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """A file without a card is an error with its own exit code, as trouble is for `diff`."""
+    """A file without a card is an error with an exit code of its own, not a difference."""
     ran = onebin("diff", tiny.artifact, tiny.manifest, cwd=tmp_path)
     assert (ran.code, ran.out) == (12, "")
     assert "is not an artifact of onebin" in ran.err

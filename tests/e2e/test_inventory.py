@@ -48,7 +48,7 @@ def listed(facts: Facts) -> dict[str, tuple[int, str]]:
 
 
 def test_card_lists_the_files_in_the_payload(tiny: Bundle) -> None:
-    """Each file of the payload is on the card with its size and digest, and belongs to somebody who is on it, too."""
+    """The card has each file of the payload with its size and digest, and with an owner that is on the card too."""
     facts = card.read(tiny.artifact)
     if facts["layout"] != "cached":
         pytest.skip("there is no launcher, and so no payload, for this platform yet")
@@ -61,7 +61,7 @@ def test_card_lists_the_files_in_the_payload(tiny: Bundle) -> None:
 
 
 def test_no_file_is_stored_twice(tiny: Bundle, flagship: Bundle) -> None:
-    """No library, module or other file lies in two places, but for those of which distributions bring copies."""
+    """No library, module or other file is in two places, except copies that distributions contain themselves."""
     for bundle in (tiny, flagship):
         facts = card.read(bundle.artifact)
         names = {row["name"] for row in facts["distributions"]}
@@ -73,7 +73,7 @@ def test_no_file_is_stored_twice(tiny: Bundle, flagship: Bundle) -> None:
 
 
 def test_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
-    """Modules that lie in no file are listed by name: the library's, onebin's own, the bootloader's."""
+    """Modules without a file are listed by name: those of the standard library, of onebin and of the bootloader."""
     rows = {row["name"]: row for row in card.read(tiny.artifact)["modules"]}
     assert {name: rows[name]["owner"] for name in ("struct", "onebin_registry", "entry", "pyimod02_importers")} == {
         "struct": "interpreter",

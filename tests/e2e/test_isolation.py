@@ -110,7 +110,7 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
 
 @pytest.mark.parametrize("layout", ["onefile", "onedir"])
 def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_path: Path, layout: str) -> None:
-    """In one file that unpacks itself at each start, and in a folder, the plugin has its process, too."""
+    """The plugin also has its own process in a self-extracting file and in a folder."""
     shutil.copytree(brittle.folder / "projects", tmp_path / "projects")
     (tmp_path / "bundle.toml").write_text(f'{MANIFEST}\n[freeze]\nlayout = "{layout}"\n', "utf-8")
     made = onebin("bundle", cwd=tmp_path)
@@ -141,7 +141,7 @@ def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("what", ["idle", "loop", "hold"])
 def test_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
-    """After SIGKILL nothing of the host's is left, whether its plugin waits, runs, or lets no thread run."""
+    """After SIGKILL no process of the host is left, whether its plugin waits, runs, or blocks all threads."""
     with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
         assert next_line(process).isdigit()
         assert processes_with(f"BRITTLE_MARK={tmp_path}\0")
@@ -154,7 +154,7 @@ def test_killed_host_leaves_no_process(brittle: Brittle, mode: str, what: str, t
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("what", ["pid", "end-at-work"])
 def test_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: str, tmp_path: Path) -> None:
-    """After a host's own end nothing of it is left, even if its plugin is at work just then."""
+    """After a host ends, none of its processes is left, even if its plugin is working at that moment."""
     with brittle.start(mode, what, mark=str(tmp_path), seconds=600) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -164,7 +164,7 @@ def test_host_that_ends_leaves_no_process(brittle: Brittle, mode: str, what: str
 
 @pytest.mark.parametrize("mode", ["run", "artifact"])
 def test_importing_from_an_isolated_plugin_fails(brittle: Brittle, mode: str) -> None:
-    """A host that imports what no entry point names is told whose it is."""
+    """A host that imports another module of an isolated plugin gets an error that names the plugin."""
     said = brittle.says(mode, "modules")
     assert said.code == 1
     text = "module 'brittle_glass._shards' belongs to the isolated plugin brittle-glass (brittle-glass 1.0.0)"
@@ -172,7 +172,7 @@ def test_importing_from_an_isolated_plugin_fails(brittle: Brittle, mode: str) ->
 
 
 def test_bundle_without_isolation_has_no_multiprocessing(tiny: Bundle, brittle: Brittle, onebin: Onebin) -> None:
-    """Only a bundle with an isolated plugin has what its process needs."""
+    """Only a bundle with an isolated plugin contains multiprocessing and the runtime's isolation."""
     held = {
         name: {row[0] for row in json.loads(file.read_text("utf-8"))["modules"]}
         for file in onebin.cache.glob("frozen/*/contents.json")

@@ -52,7 +52,7 @@ def _both(bundle_dir: Path, onebin: Onebin, *arguments: str) -> tuple[Result, Re
     "look", [pytest.param(look, id=f"{cause}-{look}") for cause, looks in CAUSES.items() for look in looks]
 )
 def test_host_sees_the_same(look: str, bundle_dir: Path, onebin: Onebin) -> None:
-    """Each way of looking, and of starting processes, has the same result staged and frozen."""
+    """Each way to find plugins, data and source, and to start processes, has the same result staged and frozen."""
     staged, frozen = _both(bundle_dir, onebin, look)
     assert staged.code == 0, staged.err
     assert frozen.code == 0, frozen.err
@@ -60,7 +60,7 @@ def test_host_sees_the_same(look: str, bundle_dir: Path, onebin: Onebin) -> None
 
 
 def test_arguments_and_encodings_reach_the_host(bundle_dir: Path, onebin: Onebin) -> None:
-    """Arguments with spaces, options and other scripts arrive as they were given; encodings are the same."""
+    """Arguments with spaces, options and non-Latin scripts arrive unchanged; encodings are the same."""
     arguments = ["echo", "-m", "json.tool", "-c", "import os", "--multiprocessing-fork", "two words", "grüße", ""]
     staged, frozen = _both(bundle_dir, onebin, *arguments)
     assert json.loads(frozen.out) == json.loads(staged.out)
@@ -78,14 +78,14 @@ def test_arguments_and_encodings_reach_the_host(bundle_dir: Path, onebin: Onebin
     ],
 )
 def test_interpreter_options_reach_the_host(bundle_dir: Path, arguments: list[str]) -> None:
-    """What would be a command for an interpreter is handed to the host when a user types it."""
+    """Arguments that an interpreter would obey (-c, -m) reach the host when a user types them."""
     ran = _run(bundle_dir, arguments)
     assert "taken over" not in ran.out
     assert f"KeyError: {arguments[0]!r}" in ran.err
 
 
 def test_forged_mark_in_the_environment_is_ignored(bundle_dir: Path) -> None:
-    """The mark of another process, or of another file, does not make an interpreter of the artifact."""
+    """The mark of another process, or of another file, does not make the artifact behave as an interpreter."""
     artifact = bundle_dir / "dist" / f"seer{EXE}"
     for mark in (f"1:{artifact}", f"{os.getpid()}:/elsewhere", "", "x:y:z", f"99999999:{artifact}"):
         ran = _run(bundle_dir, ["-c", "print('taken over')"], {"_ONEBIN_STARTED_BY": mark})
@@ -116,7 +116,7 @@ def test_signal_ends_the_artifact_as_unfrozen(bundle_dir: Path, number: signal.S
 
 
 def test_programs_of_the_system_get_the_callers_library_path(bundle_dir: Path) -> None:
-    """LD_LIBRARY_PATH reaches a child as the caller has it, set or not."""
+    """A child process gets the caller's LD_LIBRARY_PATH, set or unset."""
     for value in (None, "/opt/mine"):
         env = {} if value is None else {"LD_LIBRARY_PATH": value}
         ran = _run(bundle_dir, ["environment"], env)
@@ -126,7 +126,7 @@ def test_programs_of_the_system_get_the_callers_library_path(bundle_dir: Path) -
 
 @pytest.mark.skipif(not ELSEWHERE.is_dir(), reason="stevedore keeps no cache for a program below /tmp")
 def test_cache_of_stevedore_does_not_grow(bundle_dir: Path, tmp_path: Path) -> None:
-    """Starting twice leaves no more files in stevedore's cache than starting once, and it serves the second start."""
+    """A second start adds no file to stevedore's cache, and uses it."""
     env = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     cache = tmp_path / "cache" / "python-entrypoints"
     with tempfile.TemporaryDirectory(dir=ELSEWHERE) as folder:

@@ -39,7 +39,7 @@ def locked(bundle: Bundle) -> str:
 
 
 def test_supported_pyinstaller_range_has_both_bounds() -> None:
-    """A version that nobody has tested is not in it."""
+    """The range of supported PyInstaller versions has a lower and an upper bound."""
     assert BOUNDS.keys() == {">=", "<"}
 
 

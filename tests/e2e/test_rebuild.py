@@ -18,7 +18,7 @@ pytestmark = pytest.mark.network
 
 
 def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """Manifest and lock come back as they were; with the projects in the places that are named, the lock fits."""
+    """Manifest and lock are recovered unchanged; with the projects at the places that are named, the lock fits."""
     ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 0, ran.err
     folder = tmp_path / "tiny.bundle"
@@ -38,7 +38,7 @@ def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: P
 
 
 def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """With another line in a plugin's source the bytes differ: in that plugin's files, and nowhere else."""
+    """With a changed line in a plugin's source, only files of that plugin differ."""
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     module = tmp_path / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
     module.write_text(module.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
@@ -67,6 +67,6 @@ def test_missing_and_changed_sources_are_named(onebin: Onebin, tiny: Bundle, tmp
 
 
 def test_sources_option_needs_reproduce(onebin: Onebin, tiny: Bundle) -> None:
-    """The option alone is wrong usage."""
+    """`--sources` without `--reproduce` is wrong usage."""
     ran = onebin("verify", "--sources", ".", tiny.artifact, cwd=tiny.folder)
     assert ran.code == 2

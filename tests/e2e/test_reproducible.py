@@ -160,14 +160,14 @@ def test_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, t
 
 
 def test_interpreters_archive_is_in_order(layouts: Mapping[str, Path]) -> None:
-    """PyInstaller writes it in the order of a set of objects, which can be another in each process."""
+    """The interpreter's archive is sorted, although PyInstaller writes it in the order of a set."""
     with zipfile.ZipFile(layouts["onedir"].parent / "_internal" / "base_library.zip") as archive:
         names = archive.namelist()
     assert names == sorted(names)
 
 
 def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> None:
-    """An artifact that is a folder gives away by no file's time when it was built."""
+    """All files of an artifact that is a folder have the same fixed time."""
     folder = layouts["onedir"].parent
     assert {path.stat().st_mtime for path in (folder, *folder.rglob("*")) if not path.is_symlink()} == {DEFAULT}
 

@@ -170,7 +170,7 @@ def test_failing_eager_plugin_stops_the_start(orchard: Orchard, mode: str) -> No
 
 
 def test_failing_plugin_is_an_error_or_skipped(orchard: Orchard) -> None:
-    """What the manifest lets be skipped is a warning and the host goes on; installed it is the host's error."""
+    """A plugin that the manifest allows to be skipped is a warning in the artifact, and an error when installed."""
     installed = orchard("installed", "tender", env=FROST)
     assert installed.code == 1
     assert "PluginLoadError: plugin orchard-quince (orchard-quince 4.0.0) cannot be imported" in installed.err
@@ -181,7 +181,7 @@ def test_failing_plugin_is_an_error_or_skipped(orchard: Orchard) -> None:
 
 
 def test_graph_shows_the_order_of_imports(orchard: Orchard) -> None:
-    """`check --graph` prints each plugin in its order, with when it is imported and what it comes after."""
+    """`check --graph` prints the plugins in order, each with when it is imported and what it comes after."""
     said = orchard.check("--graph", "-q")
     assert said.code == 0, said.err
     quince = "4. orchard-quince (orchard-quince 4.0.0): imports orchard_quince when opened"
@@ -198,7 +198,7 @@ def test_graph_shows_the_order_of_imports(orchard: Orchard) -> None:
 
 
 def test_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
-    """A host that depends on the runtime gets onebin's copy and no other; its distribution is there as installed."""
+    """A host that depends on the runtime gets onebin's copy only; the distribution's metadata is present."""
     frozen = (json.loads(file.read_text("utf-8")) for file in onebin.cache.glob("frozen/*/contents.json"))
     suite = str(Path("orchard", "suite.py"))  # another host has a suite, too
     (contents,) = (parts for parts in frozen if any(row[0] == suite for row in parts["data"]))
@@ -223,7 +223,7 @@ def test_artifact_imports_nothing_from_outside(orchard: Orchard, tmp_path: Path)
 
 
 def test_different_runtime_version_is_a_notice(onebin: Onebin, tmp_path: Path, projects: Path) -> None:
-    """A host that was locked with another version of the runtime gets onebin's, and `check` says so."""
+    """A host locked with another version of the runtime gets onebin's version, and `check` says so."""
     old = Path(shutil.copytree(ROOT / "src" / "onebin_runtime", tmp_path / "old"))
     project = (old / "pyproject.toml").read_text("utf-8")
     (old / "pyproject.toml").write_text(re.sub(r'version = "[^"]*"', 'version = "0.0.9"', project), "utf-8")
@@ -238,7 +238,7 @@ def test_different_runtime_version_is_a_notice(onebin: Onebin, tmp_path: Path, p
 
 
 def test_artifact_needs_nothing_beside_it(orchard: Orchard, tmp_path: Path) -> None:
-    """Alone in an empty folder, with an empty environment (no PATH, so no compiler), all plugins are opened."""
+    """In an empty folder with an empty environment (no PATH, so no compiler), all plugins are opened."""
     alone = Alone.copy(orchard.folder / "dist" / f"orchard{EXE}", tmp_path / "alone")
     said = alone("suite")
     assert said.code == 0, said.err

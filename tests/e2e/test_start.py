@@ -34,7 +34,7 @@ EXPLAINED = {
 
 
 def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
-    """At the host's first line there is nothing that the interpreter alone would not have imported, but for a few."""
+    """At the host's first line, only the interpreter's own modules and a few known ones are imported."""
     listed = "import sys; print(*sys.modules, sep='\\n')"
     bare = succeed([sys.executable, "-I", "-c", listed])
     said = alone("modules")
@@ -45,7 +45,7 @@ def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
 
 
 def test_trace_shows_the_steps_of_a_start(alone: Alone) -> None:
-    """ONEBIN_TRACE=1 has launcher and runtime say on standard error what they did; without it they say nothing."""
+    """With ONEBIN_TRACE=1, launcher and runtime report their steps on standard error; without it, nothing."""
     env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"}
     done = succeed([alone.file], env=env, whole_env=EMPTY_ENVIRONMENT)
     lines = [line for line in done.err.splitlines() if line.startswith("onebin: ")]
@@ -56,7 +56,7 @@ def test_trace_shows_the_steps_of_a_start(alone: Alone) -> None:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what a start reads")
 def test_start_reads_no_plugin_that_is_not_used(alone: Alone, tmp_path: Path) -> None:
-    """No start reads or looks for a file of a plugin that nobody has asked for, nor the registry of them all."""
+    """A start reads neither files of plugins that are not used nor the registry of all plugins."""
     log = tmp_path / "log"
     env = {"HOME": str(alone.file.parent), "ONEBIN_CACHE_DIR": str(tmp_path / "cache")}
     for _ in range(2):  # the first start unpacks
@@ -69,7 +69,7 @@ def test_start_reads_no_plugin_that_is_not_used(alone: Alone, tmp_path: Path) ->
 
 
 def test_modules_that_nothing_imports_are_left_out(tiny: Bundle, onebin: Onebin) -> None:
-    """A host that asks for no hashes and no help has neither OpenSSL nor pydoc, with the web server that it needs."""
+    """A host that uses neither hashes nor help gets neither OpenSSL nor pydoc, nor the web server that pydoc needs."""
     assert tiny.artifact.exists()
     trees = [tree for tree in onebin.cache.glob("frozen/*") if (tree / "dist" / tiny.name).is_dir()]
     assert trees

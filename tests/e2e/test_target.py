@@ -133,7 +133,7 @@ def logscan(bundled: Callable[[str, str], Path]) -> Path:
 
 
 def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
-    """The flagship says its version, lists its plugins and reads a log there."""
+    """The flagship prints its version, lists its plugins and reads a log."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     shutil.copy2(ROOT / "examples/logscan/samples/app.jsonl", root.directory / "data")
     assert root("--version", HOME="/data").out.startswith("logscan ")
@@ -146,7 +146,7 @@ def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path)
 
 
 def test_artifact_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
-    """Children, threads, TLS, numeric addresses and Unicode are there; names of users, hosts and locales are not."""
+    """Child processes, threads, TLS, numeric addresses and Unicode work; names of users, hosts and locales do not."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
     said = root("/data/inquiry.py", HOME="/data", LANG="de_AT.UTF-8")
@@ -169,7 +169,7 @@ def test_artifact_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path
 
 
 def test_artifact_uses_the_system_like_any_program(logscan: Path, tmp_path: Path) -> None:
-    """With a machine around it, users and hosts have names; programs of the machine get the caller's library path."""
+    """On a complete system, users and hosts have names, and the system's programs get the caller's library path."""
     (tmp_path / "inquiry.py").write_text(INQUIRY, "utf-8")
     env = {"ONEBIN_CACHE_DIR": str(tmp_path / "cache"), "LD_LIBRARY_PATH": "/nowhere"}
     said = json.loads(succeed([logscan, tmp_path / "inquiry.py"], whole_env=env, seconds=ALONE_SECONDS).out)
@@ -178,7 +178,7 @@ def test_artifact_uses_the_system_like_any_program(logscan: Path, tmp_path: Path
 
 
 def test_artifact_uses_a_system_with_another_c_library(logscan: Path, tmp_path: Path) -> None:
-    """On a system of musl, where no program of glibc runs, the artifact does, and so do that system's programs."""
+    """On a musl system, where no glibc program runs, the artifact runs, and so do the system's programs."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
     for name in ("bin", "lib"):
         (root.directory / name).mkdir()
@@ -197,14 +197,14 @@ def test_artifact_uses_a_system_with_another_c_library(logscan: Path, tmp_path: 
 
 
 def test_inspect_says_which_c_library_is_used(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
-    """The card says that the artifact carries its own, and that it needs no version of the machine's."""
+    """The card says that the artifact has its own C library and needs no version of the system's."""
     said = json.loads(onebin("inspect", "--json", logscan, cwd=tmp_path).out)
     assert said["libc"] == {"kind": "bundled", "glibc": None, "because": []}
     assert "C library    its own" in onebin("inspect", logscan, cwd=tmp_path).out
 
 
 def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str], Path], tmp_path: Path) -> None:
-    """A real host with compiled dependencies lists its plugins there, and answers for a database."""
+    """A real host with compiled dependencies lists its plugins and queries a database."""
     manifest = (ROOT / "examples/hosts/datasette/bundle.toml").read_text("utf-8") + BUNDLED
     root = EmptyRoot.around(bundled("datasette", manifest), tmp_path / "root")
     with contextlib.closing(sqlite3.connect(root.directory / "data" / "places.db")) as database:
@@ -223,7 +223,7 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
 
 
 def test_no_library_looks_in_a_folder_of_the_build_machine(layouts: Mapping[str, Path]) -> None:
-    """Where another user may own a folder of that name, the libraries in it would be his."""
+    """No library has a search path of the build machine, where another user could place libraries."""
     if sys.platform != "linux":
         pytest.skip("ELF files")
     searched = {}

@@ -83,7 +83,7 @@ def _open(terminals: list[Terminal], bundle_dir: Path, *arguments: str) -> Termi
 
 
 def test_ctrl_c_reaches_the_host_once(bundle_dir: Path, terminals: list[Terminal]) -> None:
-    """A host that handles the interrupt gets one for one key, and the shell sees the host's own status."""
+    """A host that handles Ctrl-C gets one interrupt for one key, and the shell sees the host's own status."""
     terminal = _open(terminals, bundle_dir, "interrupts")
     terminal.wait_for("ready")
     terminal.type(CTRL_C)
@@ -112,7 +112,7 @@ def test_sigterm_ends_a_host_at_a_terminal(bundle_dir: Path, terminals: list[Ter
 
 
 def test_host_knows_the_size_of_the_terminal(bundle_dir: Path, terminals: list[Terminal]) -> None:
-    """The width that decides how help is folded is the terminal's."""
+    """The host sees the width of the terminal."""
     terminal = _open(terminals, bundle_dir, "echo")
     terminal.resize(123)
     terminal.type(CTRL_D)

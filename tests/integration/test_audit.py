@@ -76,7 +76,7 @@ def db(bench: Bench) -> Path:
 
 
 def test_each_vulnerability_is_reported_once(bench: Bench, db: Path) -> None:
-    """Two databases on one vulnerability are one finding with all names, its severity and the version that mends it."""
+    """Two database entries for one vulnerability are one finding with all names, the severity and the fixed version."""
     bench.lock.write_text(LOCK, "utf-8")
     refusal = bench.refuses("audit", "--lock", bench.lock.name, "--db", db, error=AuditError, may_write=())
     assert "3 known vulnerabilities in 3 packages" in refusal.summary
@@ -88,7 +88,7 @@ def test_each_vulnerability_is_reported_once(bench: Bench, db: Path) -> None:
 
 
 def test_packages_that_were_not_checked_are_named(bench: Bench, db: Path) -> None:
-    """The interpreter and what has no version in the lock are no packages of PyPI: that is said, not passed over."""
+    """The interpreter and packages without a version in the lock are not on PyPI, and are listed as not checked."""
     bench.lock.write_text(LOCK, "utf-8")
     done = bench.run("audit", "--lock", bench.lock.name, "--db", db)
     assert "not checked: own-plugin" in done.err
@@ -104,7 +104,7 @@ def test_no_known_vulnerability_is_success(bench: Bench, db: Path) -> None:
 
 @pytest.mark.network
 def test_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Path) -> None:
-    """The card of an artifact has all versions, also those of local projects, which a lock has not."""
+    """An artifact's card has all versions, including those of local projects, which a lock does not have."""
     done = bench.run("audit", built, "--db", db, "--json")
     assert done.code == AuditError.exit_code
     said = json.loads(done.out)
@@ -115,7 +115,7 @@ def test_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Pa
 
 
 def test_unclear_range_counts_as_affected(bench: Bench, db: Path) -> None:
-    """If it cannot be told whether a version is affected, that is a finding, and says so."""
+    """A version that may be affected is a finding that says so."""
     db.joinpath("odd.json").write_text(json.dumps(advisory("GHSA-oddd-oddd-oddd", "requests", "soon")), "utf-8")
     bench.lock.write_text(LOCK, "utf-8")
     refusal = bench.refuses("audit", "--lock", bench.lock.name, "--db", db, error=AuditError, may_write=())
@@ -123,7 +123,7 @@ def test_unclear_range_counts_as_affected(bench: Bench, db: Path) -> None:
 
 
 def test_unreadable_input_has_another_exit_code(bench: Bench, db: Path) -> None:
-    """A bad database, lock or artifact is not taken for a finding, nor for success."""
+    """A bad database, lock or artifact is neither a finding nor success."""
     bench.lock.write_text(LOCK, "utf-8")
     db.joinpath("bad.json").write_text("{", "utf-8")
     audit = ("audit", "--lock", bench.lock.name, "--db")

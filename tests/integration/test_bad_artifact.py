@@ -96,7 +96,7 @@ def test_path_that_is_not_a_file_is_refused(bench: Bench, command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_executable_of_another_program_is_refused(bench: Bench, command: str) -> None:
-    """An executable of any other origin, such as the interpreter itself, is no artifact."""
+    """An executable that onebin did not make, such as the interpreter itself, is not an artifact."""
     refusal = bench.refuses(command, sys.executable, error=ArtifactError, may_write=())
     refusal.says("is not an artifact of onebin", hint="")
 
@@ -134,7 +134,7 @@ def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
 
 
 def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
-    """Bytes behind the end, such as another tool may add, are no part of an artifact."""
+    """Bytes after the end, such as another tool may add, make a file invalid."""
     with copy.open("ab") as stream:
         stream.write(b"\nsigned by somebody\n")
     for command in COMMANDS:
@@ -148,7 +148,7 @@ def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
     ids=["empty", "table", "list", "null", "half", "binary", "deep", "some"],
 )
 def test_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None:
-    """A card with the right digest and the wrong content is a damaged card, and no crash; the file is not run."""
+    """A card with a correct digest and wrong content is reported as damaged; the file is not run."""
     write_card(bench.directory / "forged", telltale(bench), card)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=())
     refusal.says("forged", "is damaged", hint="again")
@@ -157,7 +157,7 @@ def test_forged_card_is_refused(bench: Bench, command: str, card: bytes) -> None
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 300 * 1024 * 1024, 21])
 def test_forged_length_is_refused(bench: Bench, command: str, length: int) -> None:
-    """A card that claims more bytes than there are costs neither memory nor a crash."""
+    """A card that claims more bytes than exist costs no memory and does not crash."""
     write_card(bench.directory / "forged", b"x" * 10, b"{}", length=length)
     refusal = bench.refuses(command, "forged", error=ArtifactError, may_write=(), seconds=30)
     refusal.says("forged", "is damaged", hint="again")
@@ -192,7 +192,7 @@ WRONG_FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_facts_of_the_wrong_kind_are_refused(
     bench: Bench, built: Path, command: str, spoil: Callable[[dict[str, Any]], object]
 ) -> None:
-    """Each part of a card is checked for what it is before anybody relies on it or runs the file."""
+    """The type of each part of a card is checked before it is used and before the file is run."""
     _, facts = read_card(built)
     spoil(facts)
     write_card(bench.directory / "forged", telltale(bench), json.dumps(facts).encode())
@@ -233,7 +233,7 @@ def test_text_on_a_card_cannot_control_the_terminal(bench: Bench, built: Path) -
     ids=["fails", "dies", "talks", "table", "list", "odd"],
 )
 def test_program_that_does_not_answer_fails_verification(bench: Bench, built: Path, script: str, words: str) -> None:
-    """An artifact that is whole but does not answer the self-test as a bundle does is refused with what it said."""
+    """An intact artifact that fails the self-test is refused with its output."""
     _, facts = read_card(built)
     write_card(bench.directory / "forged", f"#!/bin/sh\n{script}\nexit\n".encode(), json.dumps(facts).encode())
     refusal = bench.refuses("verify", "forged", error=VerifyError, may_write=())
@@ -241,7 +241,7 @@ def test_program_that_does_not_answer_fails_verification(bench: Bench, built: Pa
 
 
 def test_artifact_that_is_not_executable_is_reported(bench: Bench, copy: Path) -> None:
-    """A download that lost its executable bit is whole, but cannot be run: that is what is said."""
+    """An artifact that lost its executable bit is reported as intact but not executable."""
     copy.chmod(0o644)
     refusal = bench.refuses("verify", "copy", error=VerifyError, may_write=())
     refusal.says("ermission denied", hint="is it installed and executable")
@@ -261,7 +261,7 @@ def test_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
 
 
 def test_right_artifact_passes(bench: Bench, copy: Path) -> None:
-    """The file that all the others were made from is verified and tells the truth, wherever it lies."""
+    """The unchanged file that the others were made from passes everywhere."""
     bench.accepts("verify", "copy")
     facts = json.loads(bench.accepts("inspect", "--json", "copy").out)
     assert facts["host"]["name"] == "tinyhost"

@@ -66,7 +66,7 @@ def test_locked_without_a_lock_says_how_to_make_one(bench: Bench) -> None:
 
 @pytest.mark.parametrize("command", ["bundle", "check", "generate", "run"])
 def test_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
-    """`--locked` names every row that came, went or changed since the lock was made, and leaves the lock alone."""
+    """`--locked` names every added, removed and changed row, and leaves the lock unchanged."""
     bench.manifest("greet-hello", 'six = ">=1.15"')
     bench.accepts("lock")
     bench.manifest("greet-servus", 'six = ">=1.16"')
@@ -78,7 +78,7 @@ def test_stale_lock_names_what_changed(bench: Bench, command: str) -> None:
 
 
 def test_stale_lock_names_host_project_and_python(bench: Bench) -> None:
-    """Other requirements in a local project, another host and another interpreter are changes, too."""
+    """Changed requirements of a local project, another host and another interpreter make a lock stale."""
     bench.manifest(GREET_HELLO, host='path = "projects/tinyhost"\nscript = "tinyhost"')
     bench.accepts("lock")
     project = bench.project("greet-hello") / "pyproject.toml"
@@ -94,7 +94,7 @@ def test_stale_lock_names_host_project_and_python(bench: Bench) -> None:
 
 
 def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
-    """A local plugin's code is not in the lock: `--locked` builds it as it lies there."""
+    """A local plugin's code is not in the lock: `--locked` builds the current code."""
     bench.manifest(GREET_HELLO)
     bench.accepts("lock")
     bench.project("greet-hello").joinpath("src/greet_hello/__init__.py").write_text("def greet(name): return 'new'\n")
@@ -102,7 +102,7 @@ def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
 
 
 def test_wrong_hash_is_reported_as_a_manual_edit(bench: Bench) -> None:
-    """A hash that somebody changed is noticed before anything is installed; without `--locked` it is put right."""
+    """A changed hash is noticed before anything is installed; without `--locked` the lock is made again."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     bench.accepts("lock")
     good = bench.lock.read_bytes()
@@ -115,7 +115,7 @@ def test_wrong_hash_is_reported_as_a_manual_edit(bench: Bench) -> None:
 
 @pytest.mark.parametrize("used", ["fresh", "warm"])
 def test_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, used: str) -> None:
-    """An attacker who mends the lock's own digests, too, fails at uv's check: downloaded or cached, it is refused."""
+    """If the lock's own digest was forged too, uv refuses the file, downloaded or cached."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     env = {"UV_CACHE_DIR": str(tmp_path / "uv")} if used == "fresh" else {}
     bench.accepts("lock")
@@ -216,7 +216,7 @@ def test_tampered_lock_is_noticed(
     ids=["empty", "half", "binary", "merge", "cut"],
 )
 def test_invalid_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> None:
-    """A file that is no lock is not called missing; `--locked` refuses it, and `lock` replaces it."""
+    """A file that is not a lock is refused by `--locked` and replaced by `lock`."""
     bench.manifest("greet-hello")
     bench.lock.write_bytes(content)
     refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
@@ -227,7 +227,7 @@ def test_invalid_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> Non
 
 
 def test_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
-    """A directory in the lock's place is reported, not removed."""
+    """A directory with the lock's name is reported and not removed."""
     bench.manifest("greet-hello")
     bench.lock.mkdir()
     for command in ("lock", "bundle"):
@@ -237,7 +237,7 @@ def test_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:
 
 
 def test_lock_stays_if_it_cannot_be_renewed(bench: Bench) -> None:
-    """A resolution that fails leaves the previous lock as it was."""
+    """A failed resolution leaves the previous lock unchanged."""
     bench.manifest("greet-hello")
     bench.accepts("lock")
     before = hashlib.sha256(bench.lock.read_bytes()).hexdigest()
@@ -247,7 +247,7 @@ def test_lock_stays_if_it_cannot_be_renewed(bench: Bench) -> None:
 
 
 def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
-    """A build that may not ask an index and does not have what it needs says which of the two to change."""
+    """Offline and without a cache, the error suggests to leave out --offline."""
     bench.manifest('six = "*"')
     refusal = bench.refuses(
         "lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=()
@@ -256,7 +256,7 @@ def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_verify_reports_another_lock(bench: Bench, built: Path) -> None:
-    """`verify --lock` compares the lock on the card with the file: packages that differ, and edits that hide."""
+    """`verify --lock` names packages that differ between the card's lock and the file, and detects hidden edits."""
     lock = bench.directory / "pylock.other.toml"
     text = built.parents[1].joinpath(bench.lock.name).read_text("utf-8")
     lock.write_text(text, "utf-8")

@@ -81,7 +81,7 @@ def test_missing_manifest_hints_how_to_write_one(bench: Bench, command: list[str
 
 
 def test_folder_without_a_manifest_is_named(bench: Bench) -> None:
-    """A folder that is given instead of a file is looked into, and the file that is missing in it is named."""
+    """For a folder given instead of a file, the missing bundle.toml in it is named."""
     refusal = bench.refuses("bundle", "projects", error=ManifestError, may_write=())
     refusal.says("projects/bundle.toml", "no such file", hint="onebin init")
 
@@ -107,7 +107,7 @@ def test_syntax_error_in_toml_is_located(bench: Bench) -> None:
 def test_manifest_that_is_not_text_is_refused(
     bench: Bench, content: bytes, where: str, message: str, hint: str
 ) -> None:
-    """A file that nobody would call a manifest is refused as one, whatever is in it."""
+    """A file in another encoding, with a byte order mark, nested too deeply, too large or empty is refused."""
     bench.directory.joinpath("bundle.toml").write_bytes(content)
     bench.refuses(error=ManifestError, may_write=()).says(where, message, hint=hint)
 
@@ -124,7 +124,7 @@ def test_unreadable_manifest_is_refused(bench: Bench) -> None:
 
 
 def test_pipe_is_refused_as_a_manifest(bench: Bench) -> None:
-    """A named pipe is refused at once; nobody waits for what may come out of it."""
+    """A named pipe is refused at once, without reading from it."""
     os.mkfifo(bench.directory / "bundle.toml")
     refusal = bench.refuses(error=ManifestError, may_write=(), seconds=30)
     refusal.says("bundle.toml", "not a regular file", hint="regular file")
@@ -168,8 +168,8 @@ def test_host_without_plugins_is_a_bundle(bench: Bench, tables: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_bundle_name_is_refused(bench: Bench, text: str) -> None:
-    """Names that could become code are refused where they stand, and quoted so that a terminal only shows them."""
+def test_hostile_names_are_refused(bench: Bench, text: str) -> None:
+    """Names that could become code are refused with their line, and printed with control characters escaped."""
     bench.manifest(
         f'{toml(text)} = {{ path = "projects/greet-hello" }}',
         bundle=f"python = {toml(text)}",
@@ -213,7 +213,7 @@ def test_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
 def test_path_that_is_too_long_is_a_clear_error(
     bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str], error: type[OnebinError]
 ) -> None:
-    """A name that no file system takes is reported as a path that is not there, not as a crash."""
+    """A name that no file system accepts is reported as a path that does not exist."""
     bench.manifest(**manifest)
     refusal = bench.refuses(*arguments, error=error)
     assert TOO_LONG in refusal.err
@@ -232,14 +232,14 @@ def test_missing_data_is_reported_by_the_check(bench: Bench, command: str) -> No
 
 
 def test_init_keeps_an_existing_manifest(bench: Bench) -> None:
-    """`init` replaces nothing unless it is told to."""
+    """`init` replaces a manifest only with --force."""
     bench.manifest()
     refusal = bench.refuses("init", "--host", "six", "--script", "six", error=ManifestError, may_write=())
     refusal.says("bundle.toml", "it was not changed", hint="--force")
 
 
 def test_init_writes_no_invalid_manifest(bench: Bench) -> None:
-    """What `init` and `bundle --host` are given is checked as a whole, and no manifest comes of it."""
+    """`init` and `bundle --host` check all their arguments first, and write no manifest if one is wrong."""
     given = ["--host", "six >", "--script", "a b", "--with", "not a name!", "--with", "./nowhere"]
     for command in ("init", "bundle"):
         refusal = bench.refuses(command, *given, error=ManifestError, may_write=())
@@ -276,7 +276,7 @@ def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_usage_has_exit_code_two(bench: Bench, arguments: list[str], message: str) -> None:
-    """A command line that makes no sense gives the usage and what would be right, and touches nothing."""
+    """A wrong command line prints the usage and what would be right, and changes nothing."""
     bench.manifest()
     before = bench.snapshot()
     done = bench.run(*arguments)

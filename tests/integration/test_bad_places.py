@@ -46,14 +46,14 @@ def pretender(bench: Bench, prelude: str) -> Path:
 
 
 def test_missing_interpreter_is_named(bench: Bench) -> None:
-    """A version that nobody installed is answered with how to install it and how to see those that are there."""
+    """A version that is not installed is reported with how to install it and how to list those that are."""
     bench.manifest("greet-hello", bundle='python = "3.99"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
     refusal.says("[bundle] python", "Python 3.99 was not found", hint=["uv python install 3.99", "onebin doctor"])
 
 
 def test_interpreter_path_that_does_not_exist_is_named(bench: Bench) -> None:
-    """A path with nothing there, and one that is a folder, are reported as such."""
+    """A missing path and a folder are each reported as what they are."""
     for path in ("no/such/python", "projects/"):
         bench.manifest("greet-hello", bundle=f'python = "{path}"')
         refusal = bench.refuses(error=InterpreterError, may_write=())
@@ -61,13 +61,13 @@ def test_interpreter_path_that_does_not_exist_is_named(bench: Bench) -> None:
 
 
 def test_interpreter_path_that_is_too_long_is_named(bench: Bench) -> None:
-    """A path that no file system takes is a path with nothing there."""
+    """A path that no file system accepts is reported as missing."""
     bench.manifest("greet-hello", bundle=f'python = "bin/{"x" * 300}"')
     bench.refuses(error=InterpreterError, may_write=()).says("[bundle] python", hint="onebin doctor")
 
 
 def test_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
-    """Like every path of the manifest, the interpreter's is looked for beside the manifest, wherever onebin runs."""
+    """Like every path of the manifest, the interpreter's is relative to the manifest, not to the working directory."""
     bench.directory.joinpath("python").symlink_to(sys.executable)
     bench.manifest("greet-hello", bundle='python = "./python"')
     done = bench.run("check", bench.directory, cwd=bench.cache.parent)
@@ -80,7 +80,7 @@ def test_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:
     ids=["talks", "fails", "list", "table"],
 )
 def test_program_that_is_not_python_is_refused(bench: Bench, content: str) -> None:
-    """A program that does not answer as a Python is named, with what to write instead."""
+    """A program that is not a Python interpreter is named, with what to write instead."""
     file = bench.directory / "other"
     file.write_text(content)
     file.chmod(0o755)
@@ -109,7 +109,7 @@ def test_interpreter_that_is_too_old_is_refused(bench: Bench) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")
 def test_interpreter_without_a_shared_library_is_refused(bench: Bench) -> None:
-    """A Python that was built without --enable-shared is refused before anything is locked, with ways to get one."""
+    """A Python built without --enable-shared is refused before locking, with ways to get another one."""
     file = pretender(bench, "import sysconfig; sysconfig.get_config_vars()['Py_ENABLE_SHARED'] = 0")
     bench.manifest("greet-hello", bundle=f'python = "{file}"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
@@ -120,7 +120,7 @@ def test_interpreter_without_a_shared_library_is_refused(bench: Bench) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pretender is a shell script")
 def test_another_implementation_is_refused(bench: Bench) -> None:
-    """PyInstaller freezes CPython only, and a manifest that names another Python is told so."""
+    """Another implementation than CPython is refused, since PyInstaller freezes only that."""
     file = pretender(bench, "import platform; platform.python_implementation = lambda: 'PyPy'")
     bench.manifest("greet-hello", bundle=f'python = "{file}"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
@@ -131,7 +131,7 @@ def test_another_implementation_is_refused(bench: Bench) -> None:
 
 
 def test_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
-    """A directory in the artifact's place is reported before the minutes of a freeze, and it stays."""
+    """An output that is a directory is reported before the freeze, and stays."""
     bench.manifest("greet-hello")
     bench.artifact.mkdir(parents=True)
     bench.artifact.joinpath("kept").write_text("kept")
@@ -154,7 +154,7 @@ def test_output_without_a_name_is_refused(warm_bench: Bench) -> None:
 
 @pytest.mark.parametrize("length", [240, 300])
 def test_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: int) -> None:
-    """A name that the file system does not take, with or without the suffix of a draft, is reported; short ones fit."""
+    """A name that is too long for the file system, with or without a draft's suffix, is reported; shorter ones work."""
     if length <= os.pathconf(warm_bench.directory, "PC_NAME_MAX"):
         warm_bench.accepts("bundle", "-o", "x" * length)
         assert warm_bench.directory.joinpath("x" * length).stat().st_size > len(PREVIOUS)
@@ -164,7 +164,7 @@ def test_output_whose_name_is_too_long_is_refused(warm_bench: Bench, length: int
 
 
 def test_device_is_refused_as_an_output(warm_bench: Bench) -> None:
-    """What is there and is no regular file is not replaced by an artifact."""
+    """An existing output that is not a regular file is not replaced."""
     pipe = warm_bench.directory / "pipe"
     os.mkfifo(pipe)
     refusal = warm_bench.refuses("bundle", "-o", pipe, error=PackError, may_write=(), seconds=60)
@@ -174,7 +174,7 @@ def test_device_is_refused_as_an_output(warm_bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["*", "a[1]", "-x", "a b", "é"])
 def test_output_name_is_not_a_pattern(warm_bench: Bench, name: str) -> None:
-    """A name with characters that mean something elsewhere is that name: other builds' drafts are left alone."""
+    """An output name with glob characters is taken literally: drafts of other builds are left alone."""
     other = warm_bench.directory / ".other.x.partial"
     other.write_text("another build's")
     done = warm_bench.run("bundle", f"--output={name}")
@@ -185,7 +185,7 @@ def test_output_name_is_not_a_pattern(warm_bench: Bench, name: str) -> None:
 
 @pytest.mark.parametrize("mount", ["read-only", "full"])
 def test_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
-    """A read-only or full file system is reported with its reason and the option that leads elsewhere."""
+    """A read-only or full file system is reported with the reason and the option for another place."""
     out = warm_bench.directory / "out"
     out.mkdir()
     listing = warm_bench.directory.parent / "listing"
@@ -201,7 +201,7 @@ def test_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str)
 
 
 def test_folder_without_permission_is_refused(warm_bench: Bench) -> None:
-    """A folder that this user may not write to is reported with the owner and mode to look at."""
+    """A folder that the user cannot write to is reported with a hint about owner and mode."""
     out = warm_bench.directory / "out"
     out.mkdir(mode=0o555)
     refusal = warm_bench.refuses("bundle", "-o", out / "tiny", error=PackError, under=unprivileged(), may_write=())
@@ -209,7 +209,7 @@ def test_folder_without_permission_is_refused(warm_bench: Bench) -> None:
 
 
 def test_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
-    """A lock that cannot be written is the lock's error, and no remedy is named that would not help."""
+    """A lock that cannot be written is a lock error with a remedy that works."""
     bench.manifest("greet-hello")
     here = shlex.quote(str(bench.directory))
     under = with_mounts(f"mount --bind {here} {here}\nmount -o remount,bind,ro {here}\ncd {here}")
@@ -223,7 +223,7 @@ def test_manifest_in_a_read_only_folder_needs_a_lock(bench: Bench) -> None:
 
 
 def test_cache_that_is_a_file_is_refused(bench: Bench) -> None:
-    """ONEBIN_CACHE_DIR that names a file is reported as what cannot be used, with the variable to change."""
+    """A file as ONEBIN_CACHE_DIR is reported with the variable to change."""
     bench.manifest("greet-hello")
     file = bench.directory / "cache-file"
     file.write_text("not a directory")
@@ -266,7 +266,7 @@ def test_cache_that_cannot_hold_the_toolchain_is_refused(bench: Bench, size: str
 
 @pytest.mark.parametrize("size", ["64k", "4m"])
 def test_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size: str) -> None:
-    """A freeze that runs out of space, early or late, says so in a line; a tool's stack trace is for the log."""
+    """A freeze that runs out of space says so in one line; a tool's traceback goes to the log."""
     place, listing = warm_bench.cache / "frozen", warm_bench.directory.parent / "listing"
     mounted = shlex.quote(str(place))
     under = with_mounts(
@@ -279,7 +279,7 @@ def test_cache_that_cannot_hold_the_freeze_is_refused(warm_bench: Bench, size: s
 
 
 def test_cache_without_permission_is_refused(bench: Bench) -> None:
-    """A cache that this user may not write to is reported with the owner and mode to look at."""
+    """A cache that the user cannot write to is reported with a hint about owner and mode."""
     bench.manifest("greet-hello")
     bench.cache.mkdir(mode=0o555)
     refusal = bench.refuses(error=StageError, under=unprivileged())

@@ -70,14 +70,14 @@ def wheel(
 
 
 def test_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
-    """A name that no index has is reported by the plugin's row, with what else it might be."""
+    """A plugin whose name no index has is reported by its row, with a suggestion."""
     bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says(f"plugin {NO_SUCH}", "no such package", hint=["check the spelling", "path ="])
 
 
 def test_host_that_does_not_exist_is_named(bench: Bench) -> None:
-    """The host is reported as the host."""
+    """A host that no index has is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says("host", NO_SUCH, "no such package", hint="check the spelling")
@@ -85,7 +85,7 @@ def test_host_that_does_not_exist_is_named(bench: Bench) -> None:
 
 
 def test_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
-    """A package that only a plugin asks for is reported together with that plugin, which alone can be changed."""
+    """A missing dependency is reported together with the plugin that requires it."""
     bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says(NO_SUCH, "no such package", hint="")
@@ -93,14 +93,14 @@ def test_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -
 
 
 def test_version_that_does_not_exist_is_named(bench: Bench) -> None:
-    """A version that nobody published is reported with the plugin's row and what was wanted of it."""
+    """A version that was never published is reported with the plugin's row and its requirement."""
     bench.manifest("greet-hello", 'six = ">=999"')
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says("plugin six", "no version matches", ">=999", hint="a version that exists")
 
 
 def test_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
-    """Two plugins that exclude each other are shown with their requirements, each chain beginning with its plugin."""
+    """Two conflicting plugins are shown with their chains of requirements, each beginning with the plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says(
@@ -113,7 +113,7 @@ def test_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
 
 
 def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
-    """A plugin that wants another version than its host is shown beside the host."""
+    """A plugin that conflicts with its host is shown beside the host."""
     host = make_wheel(
         bench.directory / "wheels",
         "newhost",
@@ -129,7 +129,7 @@ def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
 
 
 def test_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
-    """A version in the manifest that a plugin cannot live with is shown as what it is: two wishes for one package."""
+    """A version in the manifest that conflicts with a plugin is shown as two requirements of one package."""
     bench.manifest("needs-old", 'packaging = ">=24"')
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says("conflicting requirements for packaging", hint="loosen one of them")
@@ -138,7 +138,7 @@ def test_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
 
 
 def test_plugin_for_a_later_python_is_named(bench: Bench) -> None:
-    """A plugin that the interpreter is too old for is reported with both versions."""
+    """A plugin that needs a later Python is reported with both versions."""
     project = bench.project("greet-hello") / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
     bench.manifest(GREET_HELLO)
@@ -147,7 +147,7 @@ def test_plugin_for_a_later_python_is_named(bench: Bench) -> None:
 
 
 def test_every_missing_path_is_reported(bench: Bench) -> None:
-    """Paths of host and plugins that are missing or no projects come out of one run."""
+    """Missing paths and paths that are not projects are reported together."""
     bench.directory.joinpath("notes.txt").write_text("nothing to install")
     bench.manifest(
         'gone = { path = "projects/gone" }',
@@ -165,7 +165,7 @@ def test_every_missing_path_is_reported(bench: Bench) -> None:
 
 @pytest.mark.parametrize("content", ["[project\n", "[project]\nversion = '1'\n"], ids=["no-toml", "no-name"])
 def test_broken_project_is_named(bench: Bench, content: str) -> None:
-    """A project whose pyproject.toml is of no use is reported by its row: uv's own message does not say which it is."""
+    """A project with an invalid pyproject.toml is reported by its row, which uv's own message does not name."""
     bench.project("greet-hello").joinpath("pyproject.toml").write_text(content, "utf-8")
     bench.manifest("greet-servus", GREET_HELLO)
     refusal = bench.refuses(error=ManifestError, may_write=())
@@ -173,7 +173,7 @@ def test_broken_project_is_named(bench: Bench, content: str) -> None:
 
 
 def test_invalid_wheel_is_named(bench: Bench) -> None:
-    """A file that only has a wheel's name is reported by its row."""
+    """A file that is not a wheel is reported by its row."""
     bench.directory.joinpath("broken-1.0.0-py3-none-any.whl").write_bytes(b"PK\x03\x04 and nothing more")
     bench.manifest('broken = { path = "broken-1.0.0-py3-none-any.whl" }')
     refusal = bench.refuses(error=LockError, may_write=())
@@ -181,7 +181,7 @@ def test_invalid_wheel_is_named(bench: Bench) -> None:
 
 
 def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
-    """A wheel that this interpreter cannot use is reported by its row, with its platform."""
+    """A wheel for another platform is reported by its row, with the platform."""
     file = make_wheel(bench.directory / "wheels", "foreign", files={"foreign.py": ""})
     file.rename(file.with_name("foreign-1.0.0-cp27-cp27m-win32.whl"))
     bench.manifest('foreign = { path = "wheels/foreign-1.0.0-cp27-cp27m-win32.whl" }')
@@ -194,7 +194,7 @@ def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", MISFITS)
 def test_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
-    """Each kind of misfit gives one finding that names row, fact and remedy, before anything is frozen."""
+    """Each kind of plugin that does not fit gives one finding with row, fact and remedy, before the freeze."""
     bench.manifest("greet-hello", name)
     refusal = bench.refuses(error=PlanError)
     words, hints = MISFITS[name]
@@ -204,7 +204,7 @@ def test_plugin_that_does_not_fit_is_refused(bench: Bench, name: str) -> None:
 
 
 def test_all_findings_are_reported_in_one_run(bench: Bench) -> None:
-    """Everything that is wrong with host and plugins comes out together, and a second run says the same."""
+    """All findings about host and plugins are reported together, and a second run reports the same."""
     bench.manifest("greet-hello", "same-name", *MISFITS, host='path = "projects/tinyhost"\nscript = "tinyhst"')
     first = bench.refuses("check", error=PlanError)
     for words, hints in MISFITS.values():
@@ -217,14 +217,14 @@ def test_all_findings_are_reported_in_one_run(bench: Bench) -> None:
 
 
 def test_unknown_script_lists_those_of_the_host(bench: Bench) -> None:
-    """A console script that the host does not have is answered with those it has and the nearest of them."""
+    """An unknown console script is reported with those that exist and the nearest of them."""
     bench.manifest(host='path = "projects/tinyhost"\nscript = "tinyhost-admn"')
     refusal = bench.refuses(error=PlanError)
     refusal.says("host.script", "'tinyhost-admn'", hint=["tinyhost, tinyhost-admin", "did you mean 'tinyhost-admin'?"])
 
 
 def test_host_without_scripts_hints_at_a_function(bench: Bench) -> None:
-    """A host that installs no script at all can be started by a function."""
+    """For a host without console scripts, the error shows how to name a function."""
     bench.manifest(host='path = "projects/nothing"\nscript = "nothing"')
     refusal = bench.refuses(error=PlanError)
     refusal.says("host.script", "nothing 1.0.0 has no script 'nothing'", hint='entry = "module:function"')
@@ -240,14 +240,14 @@ def test_host_without_scripts_hints_at_a_function(bench: Bench) -> None:
     ids=["module", "attribute", "package"],
 )
 def test_host_entry_must_resolve(bench: Bench, entry: str, words: str) -> None:
-    """The function that the executable is to call must be there: every entry point of host and plugins resolves."""
+    """The function that the artifact calls must exist."""
     bench.manifest("greet-hello", host=f'path = "projects/tinyhost"\nentry = "{entry}"')
     refusal = bench.refuses(error=PlanError)
     refusal.says(": host", entry, words, hint="")
 
 
 def test_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
-    """A missing package is no mere notice when it is the very script of the executable that needs it."""
+    """A script that cannot be imported is an error if it is the one that the artifact runs."""
     make_wheel(
         bench.directory / "wheels",
         "needyhost",
@@ -260,7 +260,7 @@ def test_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
 
 
 def test_two_plugins_with_one_entry_point_name_are_refused(bench: Bench) -> None:
-    """Two plugins that claim one name in one group are both named: the host would silently see only one."""
+    """Two plugins with the same name in one group are both named, since the host would see only one."""
     bench.manifest("greet-hello", "greet-servus", "same-name")
     refusal = bench.refuses(error=PlanError)
     refusal.says("greet-hello and same-name both register 'hello' in tinyhost.greeters", hint="keep one of them")
@@ -297,7 +297,7 @@ def test_modules_named_in_the_manifest_must_exist(bench: Bench) -> None:
     ids=["exit-3", "exit-0", "crash", "interrupt", "base", "sys-exit", "mute", "syntax", "recursion"],
 )
 def test_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
-    """Whatever a plugin does to the process that imports it, it is reported by name, and the others are judged too."""
+    """A plugin that ends or crashes the importing process is reported by name, and the others are still checked."""
     bench.manifest("greet-hello", wheel(bench, "deadly", code + "\n"), "bad-attribute")
     refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.deadly", hint=["fix the error there", "remove the plugin"])
@@ -319,7 +319,7 @@ def test_plugin_that_ends_the_process_is_named(bench: Bench, code: str) -> None:
     ids=["print", "write", "atexit", "close", "none", "close-fd", "close-others", "limit"],
 )
 def test_plugin_that_changes_standard_output_passes(bench: Bench, code: str) -> None:
-    """What a plugin does to its standard output is its own business: the check gets its answers all the same."""
+    """A plugin that prints, closes or replaces standard output does not disturb the check."""
     bench.manifest("greet-hello", wheel(bench, "meddler", f"{code}\ndef greet(name): return name\n"))
     done = bench.accepts("check", "--json")
     assert '"ok": true' in done.out
@@ -327,7 +327,7 @@ def test_plugin_that_changes_standard_output_passes(bench: Bench, code: str) -> 
 
 
 def test_command_in_a_hint_works(bench: Bench) -> None:
-    """Where a hint says which command shows more, that command shows the plugin's own line that failed."""
+    """The command that a hint recommends shows the plugin's line that failed."""
     bench.manifest("bad-import")
     refusal = bench.refuses(error=PlanError)
     commands = re.findall(r"`onebin ([^`]+)`", refusal.findings[0].hint)
@@ -357,7 +357,7 @@ def test_command_in_a_hint_works(bench: Bench) -> None:
     ],
 )
 def test_unreadable_entry_points_are_a_finding(bench: Bench, text: str) -> None:
-    """A malformed entry_points.txt is the plugin's fault, and said so: one error of the stage it is found in."""
+    """A malformed entry_points.txt is one error that names the plugin."""
     bench.manifest("greet-hello", wheel(bench, "deadly", "def greet(name): return name\n", entry_points=text))
     done = bench.run("check")
     assert done.code in {LockError.exit_code, StageError.exit_code, PlanError.exit_code}, done.err
@@ -375,14 +375,14 @@ def test_wheel_whose_metadata_has_another_version_is_refused(bench: Bench) -> No
 
 
 def test_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
-    """The host in the list of plugins contributes nothing to itself."""
+    """The host cannot be a plugin of itself."""
     bench.manifest("greet-hello", "tinyhost")
     refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.tinyhost", "tinyhost 1.2.3 contributes nothing", hint="")
 
 
 def test_one_project_in_two_rows_is_refused(bench: Bench) -> None:
-    """Two rows that lead to one distribution are both named: it cannot be registered twice."""
+    """Two rows for one distribution are both named."""
     bench.manifest(GREET_HELLO, 'again = { path = "projects/greet-hello" }')
     refusal = bench.refuses(error=PlanError)
     refusal.says("greet-hello", "again", hint="keep one of them")

@@ -62,7 +62,7 @@ def test_each_command_has_help_with_an_example(onebin: Onebin, tmp_path: Path, c
 
 
 def test_list_of_commands_fits_80_columns(onebin: Onebin, tmp_path: Path) -> None:
-    """No command's summary is cut off, and no line is longer than a terminal."""
+    """No summary is cut off and no line is longer than 80 columns."""
     ran = onebin("--help", cwd=tmp_path, env={"COLUMNS": "80"})
     assert "..." not in ran.out.partition("Commands:")[2]
     assert max(map(len, ran.out.splitlines())) <= 80
@@ -70,14 +70,14 @@ def test_list_of_commands_fits_80_columns(onebin: Onebin, tmp_path: Path) -> Non
 
 
 def test_mistyped_command_gets_a_suggestion(onebin: Onebin, tmp_path: Path) -> None:
-    """A command that does not exist is wrong usage, with the nearest one that does."""
+    """An unknown command is wrong usage, with the nearest command as a suggestion."""
     ran = onebin("bundel", cwd=tmp_path)
     assert ran.code == 2
     assert "Did you mean 'bundle'?" in ran.err
 
 
 def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
-    """A manifest that is there stays as it is, unless --force says otherwise."""
+    """An existing manifest is replaced only with --force."""
     before = (folder / "bundle.toml").read_text("utf-8")
     again = ["init", "--host", "datasette", "--script", "datasette"]
     ran = onebin(*again, cwd=folder)
@@ -169,7 +169,7 @@ def test_generate_writes_readable_source(onebin: Onebin, folder: Path) -> None:
 
 
 def test_doctor_reports_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> None:
-    """Interpreters, uv, binutils and disk are examined; what is unfit has its remedy."""
+    """Interpreters, uv, binutils and disk space are checked; each problem has a remedy."""
     ran = onebin("doctor", "--json", cwd=tmp_path)
     rows = {row["name"]: row for row in json.loads(ran.out)}
     assert ran.code == 0, ran.out
@@ -180,7 +180,7 @@ def test_doctor_reports_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> No
 
 
 def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -> None:
-    """After `cache clean` nothing of the stages is left, and the next check makes them anew."""
+    """After `cache clean` no stage is left, and the next check makes it again."""
     own = {"ONEBIN_CACHE_DIR": str(tmp_path / "own")}
     assert onebin("check", "-q", cwd=folder, env=own).code == 0
     assert list((tmp_path / "own" / "stages").iterdir())

@@ -83,7 +83,7 @@ def make_plugin(
 
 
 def test_plugins_that_fit_pass(bench: Bench) -> None:
-    """Classes and functions that make what the contract asks for pass without a word."""
+    """Classes and functions that fit the contract give no finding."""
     function = GOOD + "def make() -> Made:\n    return Made()\n"
     bench.manifest(
         make_plugin(bench.directory, "alpha"),
@@ -95,7 +95,7 @@ def test_plugins_that_fit_pass(bench: Bench) -> None:
 
 
 def test_every_violation_of_twenty_plugins_is_listed(bench: Bench) -> None:
-    """All that does not fit comes out in one run, each with both sides and the line in the plugin's source."""
+    """All violations are reported together, each with both signatures and the line in the plugin's source."""
     code = "class Made:\n    name = 3\n    def parse(self, lines, *, limit): ...\n"
     rows = [make_plugin(bench.directory, f"plugin{number:02}", code) for number in range(20)]
     bench.manifest(*rows, host=make_host(bench.directory), end=CONTRACT)
@@ -114,7 +114,7 @@ def test_every_violation_of_twenty_plugins_is_listed(bench: Bench) -> None:
 
 
 def test_symbols_of_the_wrong_kind_are_named_for_what_they_are(bench: Bench) -> None:
-    """An instance where a class is wanted, a function where an instance is: each is said in one finding."""
+    """An instance instead of a class, or a function instead of an instance, is one finding."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
         make_plugin(bench.directory, "bravo", "async def make():\n    pass\n", symbol="make"),
@@ -129,7 +129,7 @@ def test_symbols_of_the_wrong_kind_are_named_for_what_they_are(bench: Bench) -> 
 
 
 def test_manifest_can_require_instances(bench: Bench) -> None:
-    """With `provides = "instance"` the symbols themselves are held against the contract."""
+    """With `provides = "instance"` the symbols themselves are checked against the contract."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
         make_plugin(bench.directory, "bravo"),
@@ -142,7 +142,7 @@ def test_manifest_can_require_instances(bench: Bench) -> None:
 
 
 def test_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
-    """The line of a violation is that of the file that its author edits, not of the copy in the stage."""
+    """A violation is shown in the file of the local project, not in the stage's copy."""
     project = bench.project("greet-hello")
     (project / "src/greet_hello/__init__.py").write_text("\n\ndef greet(): return 1\n")
     host = 'path = "projects/tinyhost"\nscript = "tinyhost"'
@@ -169,7 +169,7 @@ def test_local_plugin_is_shown_in_its_own_project(bench: Bench) -> None:
     ],
 )
 def test_invalid_contract_is_a_finding(bench: Bench, contract: str, words: str, hint: str) -> None:
-    """A contract that is not there, or is no type, is reported by its own key; nothing is held against it."""
+    """A contract that does not exist or is not a type is reported by its key."""
     end = f'[extension-points."{GROUP}"]\ncontract = "{contract}"\n'
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
     refusal = bench.refuses("check", error=ContractError)
@@ -178,7 +178,7 @@ def test_invalid_contract_is_a_finding(bench: Bench, contract: str, words: str, 
 
 
 def test_symbol_that_ends_the_process_is_named(bench: Bench) -> None:
-    """A plugin whose object kills the process that looks at it is reported, and the others are judged all the same."""
+    """A plugin whose object ends the checking process is reported, and the others are still checked."""
     deadly = GOOD + "import os\nclass Meta(type):\n    @property\n    def __signature__(cls): os._exit(7)\n"
     deadly += "class Deadly(Made, metaclass=Meta):\n    def __class_getitem__(cls, item): os._exit(7)\n"
     deadly += "    class parse(metaclass=Meta): ...\n"
@@ -223,7 +223,7 @@ type Greet = Callable[[str], str]
 
 @pytest.mark.parametrize(("version", "syntax"), [("3.10", PARSER), ("3.12", NEW_SYNTAX), ("3.13", NEW_SYNTAX)])
 def test_contracts_are_checked_by_the_frozen_python(bench: Bench, version: str, syntax: str) -> None:
-    """Contracts are judged by the bundle's interpreter, whatever runs onebin, with its syntax (PEP 695) and rules."""
+    """Contracts are checked by the bundle's interpreter with its syntax (PEP 695), whichever Python runs onebin."""
     if version not in {each.minor for each in installed() if each.library is not None}:
         pytest.skip(f"no Python {version} with a shared library on this machine")
     bench.manifest(
@@ -237,7 +237,7 @@ def test_contracts_are_checked_by_the_frozen_python(bench: Bench, version: str, 
 
 
 def test_plugins_declare_their_contract_version(bench: Bench) -> None:
-    """A plugin that does not depend on the distribution with its contract is noted, with the line to add."""
+    """A plugin that does not depend on its contract's distribution is a notice, with the line to add."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", requires=()),
         make_plugin(bench.directory, "bravo", requires=("Press>=2,<3",)),
@@ -252,7 +252,7 @@ def test_plugins_declare_their_contract_version(bench: Bench) -> None:
 
 @pytest.mark.parametrize("is_local", [True, False], ids=["folder", "wheel"])
 def test_plugin_for_another_contract_version_is_a_lock_error(bench: Bench, *, is_local: bool) -> None:
-    """A plugin that was written for an older contract is named, with the contract and both ranges of versions."""
+    """A plugin for another version of the contract is named, with the contract and both ranges."""
     host = make_host(bench.directory)
     if is_local:
         host = 'path = "projects/tinyhost"\nscript = "tinyhost"'
@@ -355,7 +355,7 @@ def test_type_check_without_mypy_says_how_to_get_it(bench: Bench) -> None:
 
 
 def test_provides_needs_a_contract(bench: Bench) -> None:
-    """What symbols are means nothing without a contract; a contract is a module and a name."""
+    """`provides` needs a contract, which is a module and a name."""
     end = f'[extension-points."{GROUP}"]\nprovides = "instance"\n[extension-points.other]\ncontract = "press"\n'
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
     refusal = bench.refuses("check", error=ManifestError, may_write=())

@@ -69,7 +69,7 @@ def assert_clean(bench: Bench, *results: Result) -> None:
 
 @pytest.mark.parametrize("way", ["index", "named", "links", "netrc"])
 def test_login_works_and_is_not_stored(bench: Bench, index: Index, tmp_path: Path, way: str) -> None:
-    """Lock, stage and vendor with a login, verbosely: nothing that is printed or left has it."""
+    """Lock, stage and vendor work with a login, which is in no output and no file."""
     bench.manifest("greet-hello", ROW)
     env = {**ways(index, tmp_path)[way], "UV_CACHE_DIR": str(tmp_path / "uv")}
     said = [bench.accepts(*command, env=env) for command in (["lock"], ["check", "-v"], ["vendor", "house"])]
@@ -87,7 +87,7 @@ def test_bundle_contains_no_login(bench: Bench, index: Index, tmp_path: Path) ->
 
 @pytest.mark.parametrize("way", ["index", "named"])
 def test_errors_show_no_login(bench: Bench, index: Index, tmp_path: Path, way: str) -> None:
-    """A refused login, and a server that fails: the errors name the index without the login."""
+    """Errors about a refused login or a failing server name the index without the login."""
     bench.manifest("greet-hello", ROW)
     env = {**ways(index, tmp_path)[way], "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_RETRIES": "0"}
     bench.accepts("lock", env=env)
@@ -101,7 +101,7 @@ def test_errors_show_no_login(bench: Bench, index: Index, tmp_path: Path, way: s
 
 
 def test_build_output_is_shown_without_logins(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """A local project whose build fails and prints its environment does not print the login."""
+    """A failing build that prints its environment does not show the login."""
     project = bench.project("greet-hello")
     project.joinpath("telling.py").write_text("import os\nraise SystemExit(str(dict(os.environ)))\n", "utf-8")
     file = project / "pyproject.toml"
@@ -114,7 +114,7 @@ def test_build_output_is_shown_without_logins(bench: Bench, index: Index, tmp_pa
 
 
 def test_login_in_the_manifest_is_refused_without_showing_it(bench: Bench) -> None:
-    """The error that a manifest may not hold a login does not repeat it."""
+    """The error about a login in the manifest does not repeat it."""
     secret = quote(PASSWORD, safe="")
     bench.manifest(f'orbit = {{ git = "https://{USER}:{secret}@host.example/orbit" }}')
     done = bench.run("check")

@@ -37,7 +37,7 @@ def address(index: Index) -> str:
 
 
 def test_file_is_downloaded_completely_and_once(index: Index, tmp_path: Path) -> None:
-    """What is there already and has the digest is not asked for again."""
+    """A file that exists and has the right digest is not downloaded again."""
     for _ in range(2):
         fetch(address(index), tmp_path / "x.whl", sha256=DIGEST)
     assert (tmp_path / "x.whl").read_bytes() == CONTENT
@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[Fault | int, str, int]] = {
 def test_failed_download_is_reported_and_leaves_nothing(
     index: Index, tmp_path: Path, fault: Fault | int, words: str, tries: int
 ) -> None:
-    """What may pass is tried three times; then the reason is told, what was there stays, and nothing else is left."""
+    """A temporary failure is retried three times; then the reason is reported and nothing is left or replaced."""
     (tmp_path / "x.whl").write_bytes(b"before")
     index.fault = fault
     with pytest.raises(DownloadError, match=words):
@@ -75,7 +75,7 @@ def test_failed_download_is_reported_and_leaves_nothing(
 def test_endless_download_is_given_up(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, limit: dict[str, float]
 ) -> None:
-    """There are bounds for size and time (here smaller ones than for users)."""
+    """A download has limits of size and time (smaller in this test)."""
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "5")
     for name, value in limit.items():
         monkeypatch.setattr(download, name, value)
@@ -92,13 +92,13 @@ def test_unreachable_server_is_reported(tmp_path: Path) -> None:
 
 
 def test_other_url_schemes_are_not_opened(tmp_path: Path) -> None:
-    """Only what a lock can have: http, https and files of this machine."""
+    """Only http, https and file addresses are opened."""
     with pytest.raises(DownloadError, match="ftp"):
         fetch("ftp://127.0.0.1/x.whl", tmp_path / "x.whl", sha256=DIGEST)
 
 
 def test_login_is_not_sent_to_another_host(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that redirects to another one does not make it a present of the login."""
+    """A redirect to another server does not send the login there."""
     seen: list[str | None] = []
 
     class Redirect(BaseHTTPRequestHandler):

@@ -114,7 +114,7 @@ def accepted(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_entry_point_names_stay_data(bench: Bench) -> None:
-    """Entry points may be called anything: they arrive in the registry as that text, and the code is the same."""
+    """Entry point names of any text arrive unchanged in the registry, and the generated code stays the same."""
     names = accepted(NAMES)
     bench.manifest(plugin(bench.directory, "odd", _points(GROUP, [f"x{index}" for index in range(len(names))])))
     tame = generated(bench, "tame")
@@ -128,7 +128,7 @@ def test_entry_point_names_stay_data(bench: Bench) -> None:
 
 
 def test_group_names_stay_data(bench: Bench) -> None:
-    """Groups may be called anything, too, once something in the bundle mentions them."""
+    """Group names of any text work if something in the bundle mentions them."""
     groups = [name for name in NAMES.values() if not {"]", "["} & set(name)]
     tame_groups = [f"tame.group{index}" for index in range(len(groups))]
     mentions = "".join(f"# '{group}'\n" for group in [*tame_groups, *groups])
@@ -150,7 +150,7 @@ def test_group_names_stay_data(bench: Bench) -> None:
 
 
 def test_entry_point_values_must_resolve(bench: Bench) -> None:
-    """Values that are no references to objects are findings that quote them; nothing is generated from them."""
+    """Values that are not object references are findings that quote them; nothing is generated from them."""
     points = "".join(f"x{index} = {name}\n" for index, name in enumerate(NAMES.values()))
     bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
     refusal = bench.refuses("generate", "-o", "out", error=PlanError)
@@ -256,7 +256,7 @@ def _file_names() -> list[str]:
 
 @pytest.mark.parametrize("path", ["../../canary.py", "/canary.py", "odd/../../../canary.py", "..\\canary.py"])
 def test_wheel_cannot_write_elsewhere(bench: Bench, tmp_path: Path, path: str) -> None:
-    """A wheel with a file whose path leads out of the stage puts it nowhere: it is refused, or that file left out."""
+    """A wheel whose path leads out of the stage is refused, or that file is left out."""
     bench.manifest(plugin(bench.directory, "odd", f"[{GROUP}]\nx = odd:greet\n", **{path: "raise SystemExit"}))
     done = bench.run("check", env={"UV_CACHE_DIR": str(tmp_path / "uv")})
     assert done.code in {0, LockError.exit_code, StageError.exit_code}, done.err

@@ -49,7 +49,7 @@ def _faces() -> dict[str, tuple[str, str]]:
 
 
 def test_every_package_has_a_rule_for_its_face() -> None:
-    """A new package comes with a contract that hides its inside."""
+    """Every package has an import contract that hides its modules."""
     assert {name for name in _contracts() if name.startswith("face-")} == {*_faces()}
 
 
@@ -77,6 +77,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("rule", sorted(_contracts()))
 def test_forbidden_import_breaks_the_rule(rule: str, broken: str) -> None:
-    """Each contract fails when somebody writes what it is there to prevent."""
+    """Each import contract fails for an import that it forbids."""
     assert rule in FORBIDDEN | _faces(), "say here which import breaks it"
     assert re.search(re.escape(" ".join(_contracts()[rule].split())) + " BROKEN", broken)

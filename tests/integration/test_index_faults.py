@@ -84,7 +84,7 @@ FAULTS: dict[str, tuple[Fault | int, tuple[str, ...]]] = {
 def test_failed_download_is_an_error_and_the_next_build_succeeds(
     locked_bench: Bench, index: Index, tmp_path: Path, fault: Fault | int, words: tuple[str, ...]
 ) -> None:
-    """Whatever happens to a download: an error that names it, in bounded time, with nothing left; then all is well."""
+    """Each kind of failed download is an error that names it and leaves nothing; the next build succeeds."""
     index.fault = fault
     env = settings(index, tmp_path, "uv")
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
@@ -95,7 +95,7 @@ def test_failed_download_is_an_error_and_the_next_build_succeeds(
 
 
 def test_very_slow_server_is_given_up(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
-    """The timeout of uv is for silence; one call of it has a limit of its own, which can be set."""
+    """A server that sends a byte now and then is given up after the time limit for one call of uv."""
     index.fault = "slow"
     env = {**settings(index, tmp_path, "uv"), "ONEBIN_UV_TIMEOUT": "5"}
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
@@ -104,7 +104,7 @@ def test_very_slow_server_is_given_up(locked_bench: Bench, index: Index, tmp_pat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_endless_index_page_is_given_up(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """A page is kept in memory: how much that may become is limited (here to less than a build may take)."""
+    """An endless index page is given up at a limit of memory (smaller in this test)."""
     bench.manifest("greet-hello", ROW)
     index.page_fault = "endless"
     env = settings(index, tmp_path, "uv")
@@ -120,7 +120,7 @@ PAGE_FAULTS: dict[str, Fault | int] = {"no-answer": "silent", "server-error": 50
 def test_index_that_does_not_answer_is_a_lock_error(
     bench: Bench, index: Index, tmp_path: Path, fault: Fault | int
 ) -> None:
-    """Without the list of versions there is no lock; the previous one stays, and the next try succeeds."""
+    """Without an answer from the index there is no lock; the previous one stays, and the next try succeeds."""
     bench.manifest("greet-hello", ROW)
     index.page_fault = fault
     env = settings(index, tmp_path, "uv")
@@ -131,7 +131,7 @@ def test_index_that_does_not_answer_is_a_lock_error(
 
 
 def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
-    """An index that has other bytes than were locked, and states their digest, is not believed."""
+    """An index that serves other bytes than were locked, with a matching digest, is refused."""
     evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})
     index.change(WHEEL, evil.read_bytes())
     refusal = locked_bench.refuses("check", error=StageError, env=settings(index, tmp_path, "uv"), may_write=())

@@ -69,7 +69,7 @@ def interrupt(
 
 @signals
 def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Signals) -> None:
-    """While uv asks a project for its metadata: uv and the project's build end, and the previous lock stays."""
+    """An interrupt while locking ends uv and its build, and keeps the previous lock."""
     bench.manifest("greet-hello")
     bench.accepts("lock")
     bench.manifest("greet-hello", SLOW_BUILD)
@@ -80,7 +80,7 @@ def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Sig
 
 @signals
 def test_interrupted_while_staging(bench: Bench, flags: Path, number: signal.Signals) -> None:
-    """While a project is built for the stage: the lock is kept, and the stage is not there, not even in part."""
+    """An interrupt while staging keeps the lock and leaves no part of a stage."""
     bench.manifest("greet-hello", SLOW_BUILD)
     begun = flags / "started"
     interrupt(bench, number, lambda _: begun.exists(), steps=["lock"], env={"SLOW_BUILD": f"wheel {flags}"})
@@ -90,7 +90,7 @@ def test_interrupted_while_staging(bench: Bench, flags: Path, number: signal.Sig
 
 @signals
 def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Signals) -> None:
-    """While a plugin is imported in the stage: the plugin's process ends, and the stage is good for the next run."""
+    """An interrupt while checking ends the plugin's process, and the stage can be used by the next run."""
     bench.manifest("greet-hello", "slow-import")
     begun, asleep = flags / "started", flags / "sleep-staged"
     asleep.touch()
@@ -100,7 +100,7 @@ def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Si
 
 
 def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> None:
-    """While PyInstaller works, and while the artifact proves itself: the previous artifact stays until one is whole.
+    """An interrupt while freezing or verifying keeps the previous artifact.
 
     One test for both signals in both stages, because it takes a freeze to get to the second.
     """

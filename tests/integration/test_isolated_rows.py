@@ -22,7 +22,7 @@ def _give_contract(bench: Bench) -> None:
 
 
 def test_isolation_needs_a_contract(bench: Bench) -> None:
-    """Without a contract nothing says what the host may call; the line to add is in the hint."""
+    """Isolation without a contract is an error whose hint has the line to add."""
     bench.manifest(_row(bench, "greet-hello"))
     said = bench.refuses("check", error=PlanError)
     said.says(
@@ -33,7 +33,7 @@ def test_isolation_needs_a_contract(bench: Bench) -> None:
 
 
 def test_plugin_that_others_import_cannot_be_isolated(bench: Bench) -> None:
-    """A host that imports a plugin's module outright would not find it in its process."""
+    """A plugin whose modules the host imports directly cannot be isolated."""
     _give_contract(bench)
     bench.project("tinyhost").joinpath("src", "tinyhost", "greedy.py").write_text("import greet_hello\n", "utf-8")
     bench.manifest(_row(bench, "greet-hello"), end=CONTRACT)
@@ -44,13 +44,13 @@ def test_plugin_that_others_import_cannot_be_isolated(bench: Bench) -> None:
 
 
 def test_plugin_without_entry_points_cannot_be_isolated(bench: Bench) -> None:
-    """A plugin that is found by its module's name has nothing that a contract could describe."""
+    """A plugin found by its module's name cannot be isolated, since no contract describes it."""
     bench.manifest('hello = { modules = ["tinyhost.cli"], isolate = true }')
     bench.refuses("check", error=PlanError).says("plugins.hello.isolate", "without entry points", hint="remove")
 
 
 def test_timeout_needs_isolation(bench: Bench) -> None:
-    """`timeout` means nothing for a plugin in the host's own process, and is a positive number."""
+    """`timeout` needs isolation and a positive number."""
     bench.manifest(f'greet-hello = {{ path = "{bench.wheel("greet-hello")}", timeout = 2 }}')
     bench.refuses("check", error=ManifestError, may_write=()).says("`timeout` needs `isolate`", hint="add `isolate`")
     bench.manifest(f'greet-hello = {{ path = "{bench.wheel("greet-hello")}", isolate = true, timeout = 0 }}')
@@ -58,7 +58,7 @@ def test_timeout_needs_isolation(bench: Bench) -> None:
 
 
 def test_graph_and_registry_show_which_plugins_are_isolated(bench: Bench) -> None:
-    """`check --graph` tells that a plugin runs in a process of its own, and the registry declares it."""
+    """`check --graph` and the registry show that a plugin runs in a process of its own."""
     _give_contract(bench)
     bench.manifest(_row(bench, "greet-hello"), "greet-servus", end=CONTRACT)
     lines = bench.accepts("check", "--graph", "-q").out.splitlines()

@@ -35,7 +35,7 @@ def _order(bench: Bench) -> list[str]:
 
 
 def test_order_follows_rows_and_dependencies(bench: Bench) -> None:
-    """`after`, `before` and a dependency on another plugin, straight or by a library, move a plugin; nothing else."""
+    """Only `after`, `before` and a direct or indirect dependency on another plugin change the order."""
     library = make_wheel(bench.directory / "wheels", "library", files={"library.py": ""}, requires=["echo"])
     bench.manifest(
         _plugin(bench, "alpha", "library"),
@@ -54,13 +54,13 @@ def test_order_follows_rows_and_dependencies(bench: Bench) -> None:
 
 
 def test_distributions_that_need_each_other_keep_the_order_of_the_manifest(bench: Bench) -> None:
-    """A circle of dependencies alone is no error, since nobody who writes a manifest could mend it."""
+    """A cycle of dependencies alone is not an error, since the manifest's author cannot change it."""
     bench.manifest(_plugin(bench, "yankee", "xray"), _plugin(bench, "xray", "yankee"))
     assert _order(bench) == ["yankee", "xray"]
 
 
 def test_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
-    """A row that contradicts a dependency is a finding that shows the way round and why."""
+    """A row that contradicts a dependency is a finding that shows the cycle and its reasons."""
     bench.manifest(
         _plugin(bench, "alpha", after=["bravo"]), _plugin(bench, "bravo", "charlie"), _plugin(bench, "charlie", "alpha")
     )
@@ -71,7 +71,7 @@ def test_cycle_is_reported_with_its_path_and_reasons(bench: Bench) -> None:
 
 
 def test_unknown_names_are_refused_with_their_line(bench: Bench) -> None:
-    """A name in `after` or `before` that is no other plugin's is the manifest's error, before anything is locked."""
+    """An unknown name in `after` or `before` is an error of the manifest, before locking."""
     bench.manifest(
         _plugin(bench, "alpha", after=["bravoo", "alpha"]), _plugin(bench, "bravo", before=["zulu"]), "greet-hello"
     )

@@ -104,7 +104,7 @@ def test_every_input_changes_the_receipt_key(bench: Bench, checkout: Path) -> No
 
 
 def test_another_interpreter_is_another_build(bench: Bench, checkout: Path) -> None:
-    """The interpreter that is frozen is an input, too."""
+    """Another interpreter to freeze changes the key."""
     keys = set()
     for version in ("3.11", "3.12"):
         bench.manifest("greet-hello", bundle=f'python = "{version}"')
@@ -113,7 +113,7 @@ def test_another_interpreter_is_another_build(bench: Bench, checkout: Path) -> N
 
 
 def test_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
-    """The second build leaves the file alone and says so; a damaged or missing file is made anew."""
+    """A second build leaves the file alone and says so; a damaged or missing file is built again."""
     assert "publish" in steps_of(warm_bench.accepts("bundle"))
     before = warm_bench.artifact.stat()
     again = warm_bench.accepts("bundle")
@@ -131,7 +131,7 @@ def test_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"sha256": 5}', '{"sha256": "x", "notices": 1}'])
 def test_broken_receipt_is_ignored(built: Path, tmp_path: Path, content: str) -> None:
-    """A receipt that cannot be read costs a build and no more."""
+    """A receipt with invalid content is not found."""
     cache = Cache(tmp_path / "cache")
     receipt.write("key", built, ["a notice"], cache)
     found = receipt.find("key", built, cache)

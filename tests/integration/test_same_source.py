@@ -13,7 +13,7 @@ pytestmark = pytest.mark.network
 
 
 def test_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
-    """Sets and dictionaries that are iterated in another order in each process leave no trace in the source."""
+    """The generated source is the same with any hash seed."""
     bench.manifest("greet-hello", "greet-servus", 'six = { version = "*", modules = ["six"] }')
     sources = []
     for seed in ("1", "2", "3"):
@@ -24,7 +24,7 @@ def test_source_does_not_depend_on_the_hash_seed(bench: Bench) -> None:
 
 
 def test_bundle_in_another_folder_is_not_frozen_again(warm_bench: Bench) -> None:
-    """The second build of one lock takes the frozen tree from the cache, whatever folder the manifest lies in."""
+    """A build in another folder with the same lock uses the frozen tree from the cache."""
     frozen = sorted(warm_bench.cache.glob("frozen/*"))
     warm_bench.accepts("bundle", env={"PYTHONHASHSEED": "7"})
     assert sorted(warm_bench.cache.glob("frozen/*")) == frozen

@@ -83,7 +83,7 @@ def test_signed_artifact_is_verified_with_the_public_key(bench: Bench, copy: Pat
 
 
 def test_verify_without_a_key_still_checks_the_bytes(bench: Bench, copy: Path) -> None:
-    """No signature is wanted where no key is named, and JSON says that nobody signed."""
+    """Without a key no signature is required, and the JSON says that there is none."""
     said = json.loads(bench.accepts("verify", "--probe", "quick", copy, "--json").out)
     assert (said["ok"], said["signed_by"]) == (True, None)
     copy.write_bytes(copy.read_bytes().replace(b"ELF", b"FLE", 1))
@@ -92,7 +92,7 @@ def test_verify_without_a_key_still_checks_the_bytes(bench: Bench, copy: Path) -
 
 @pytest.mark.parametrize("lie", ["no signature", "another key", "another file"])
 def test_artifact_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pair: Pair, lie: str) -> None:
-    """A file without its signature, by a stranger or changed since is refused before anything of it runs."""
+    """A file without a signature, signed by another key, or changed since is refused before it is run."""
     _, facts = read_card(copy)
     program = telltale(bench)
     write_card(copy, program, json.dumps(facts).encode())
@@ -112,7 +112,7 @@ def test_artifact_not_signed_by_the_key_is_not_run(bench: Bench, copy: Path, pai
 
 
 def test_damaged_artifact_is_not_signed(bench: Bench, copy: Path, pair: Pair) -> None:
-    """What onebin did not make, what is damaged, and a part of a folder get no signature."""
+    """Foreign files, damaged artifacts and parts of a folder are not signed."""
     foreign = bench.directory / "foreign"
     foreign.write_bytes(b"x" * 1000)
     refusal = bench.refuses("sign", "--key", pair.private, foreign, error=ArtifactError)
@@ -137,7 +137,7 @@ def test_passphrase_is_read_from_the_environment(bench: Bench, copy: Path, pair:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals on this system")
 def test_passphrase_is_asked_for_at_a_terminal(bench: Bench, copy: Path, pair: Pair) -> None:
-    """The question names the key, and the answer is not shown."""
+    """The prompt names the key, and the passphrase is not echoed."""
     import pty
 
     pid, end = pty.fork()

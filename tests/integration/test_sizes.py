@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
-    """The highest compression makes a smaller file of the same tree, which proves itself; it is no other build's."""
+    """`--release` makes a smaller file of the same tree that passes verification, with a receipt of its own."""
     if not sys.platform.startswith("linux"):
         pytest.skip("there is no launcher, and so no payload, for this platform yet")
     warm_bench.accepts("bundle", "--release")
@@ -41,6 +41,6 @@ def test_sizes_add_up_to_the_file(bench: Bench, built: Path) -> None:
 
 @pytest.mark.parametrize("level", [0, 23])
 def test_compression_level_must_be_valid(bench: Bench, level: int) -> None:
-    """A level that zstd has not is an error of the manifest."""
+    """A compression level that zstd does not have is an error of the manifest."""
     bench.manifest("greet-hello", end=f"[freeze]\ncompression = {level}")
     bench.refuses("check", error=ManifestError).says("freeze.compression", str(level), hint="")

@@ -80,7 +80,7 @@ def allow(*names: str) -> str:
 
 
 def test_packages_without_a_wheel_are_refused_together(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """All of them come in one error, also the dependency of a dependency, with the key; and none of their code runs."""
+    """All packages without a wheel are one error that names `allow-source`, and none of their code is run."""
     bench.manifest(row("orbit"), row("quasar"))
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
     said = refusal.says("no wheel", hint='[lock] allow-source = ["meteor", "quasar"]')
@@ -98,7 +98,7 @@ def test_allowed_package_is_built(bench: Bench, index: Index, tmp_path: Path, al
 
 
 def test_package_that_is_not_allowed_is_refused(bench: Bench, index: Index) -> None:
-    """Trust in one package is no trust in another."""
+    """A package that `allow-source` does not name is still refused."""
     bench.manifest(row("orbit"), row("quasar"), end=allow("meteor"))
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
     said = refusal.says("a package has no wheel", hint='allow-source = ["meteor", "quasar"]')
@@ -106,7 +106,7 @@ def test_package_that_is_not_allowed_is_refused(bench: Bench, index: Index) -> N
 
 
 def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:
-    """A lock that was made when a package was allowed does not fit any more when it is not."""
+    """A lock made while a package was allowed is stale once it is not."""
     bench.manifest(row("orbit"), end=allow("meteor"))
     bench.accepts("lock", env=settings(index))
     bench.manifest(row("orbit"))
@@ -116,7 +116,7 @@ def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:
 
 @pytest.mark.parametrize("columns", ["40", "400"])
 def test_local_projects_are_built_without_being_allowed(bench: Bench, columns: str) -> None:
-    """What the manifest names by its path is the user's own, even if only a build can tell its metadata.
+    """Local projects of the manifest are built without `allow-source`, even to read their metadata.
 
     uv wraps what it says to the width that the environment names, between a project's name and its path as well.
     """
@@ -139,7 +139,7 @@ def depend(bench: Bench, requirement: str) -> None:
 
 
 def test_repository_required_by_a_local_project_must_be_allowed(bench: Bench, tmp_path: Path) -> None:
-    """The manifest's own repositories are the user's choice; those of its projects' dependencies have to become so."""
+    """A repository that a local project requires must be in `allow-source`; one of the manifest need not."""
     repository = tmp_path / "repository"
     bench.project("greet-servus").rename(repository)
     for command in (["init"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all"]):
@@ -153,7 +153,7 @@ def test_repository_required_by_a_local_project_must_be_allowed(bench: Bench, tm
 
 
 def test_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
-    """A local project may have a login in a requirement's address; neither the lock nor the error gets it."""
+    """A login in a local project's requirement is neither in the lock nor in the error."""
     index.login = "somebody:Hollyhock77"
     address = f"{index.with_login.removesuffix('simple')}files/orbit-1.0.0-py3-none-any.whl"
     index.add(make_wheel(bench.directory.parent / "served", "orbit", files={"orbit.py": ""}))
@@ -164,7 +164,7 @@ def test_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
 
 
 def test_allowed_package_is_vendored_with_its_build_requirements(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """A source distribution and the requirements of its build go into the wheelhouse; no index is asked afterwards."""
+    """An allowed source distribution is vendored with its build requirements, and needs no index afterwards."""
     bench.manifest(row("orbit"), end=allow("meteor"))
     bench.accepts("vendor", "house", env=settings(index))
     names = {file.name.partition("-")[0] for file in bench.directory.joinpath("house").iterdir()}
@@ -175,7 +175,7 @@ def test_allowed_package_is_vendored_with_its_build_requirements(bench: Bench, i
 
 
 def test_wrong_name_is_an_error_of_the_manifest(bench: Bench) -> None:
-    """The table is checked as any other."""
+    """A wrong value of `allow-source` is an error of the manifest."""
     bench.manifest(end='[lock]\nallow-source = ["a b", 3]\nallow-sources = []')
     refusal = bench.refuses("check", error=ManifestError, may_write=())
     refusal.says("lock.allow-source", "a b", hint="")

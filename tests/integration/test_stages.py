@@ -57,7 +57,7 @@ def _staged(lock: Lock, workspace: Workspace) -> Stage:
 
 
 def test_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
-    """The second resolution writes nothing; the file's bytes are the same."""
+    """A lock that fits is not written again."""
     first = _locked(workspace)
     written = first.file.stat().st_mtime_ns
     second = _locked(workspace)
@@ -66,7 +66,7 @@ def test_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspa
 
 
 def test_lock_maps_each_row_to_a_package(workspace: Workspace) -> None:
-    """Each row of the manifest has the package that answers it, and the toolchain is pinned with hashes."""
+    """The lock names the package of each row, and pins the toolchain with hashes."""
     locked = _locked(workspace)
     assert locked.host == "tinyhost"
     assert dict(locked.answers) == {"greet-hello": "greet-hello", "greet-servus": "greet-servus"}
@@ -77,7 +77,7 @@ def test_lock_maps_each_row_to_a_package(workspace: Workspace) -> None:
 
 
 def test_overlapping_file_belongs_to_last_distribution(bench: Bench) -> None:
-    """Whoever is installed first: the same content is in each stage, and somebody is told that his file is not."""
+    """An overlapping file has the content of the last distribution by name, and the others are named in a notice."""
     wheels = bench.directory / "wheels"
     for name in ("alpha", "beta", "gamma"):
         files = {f"{name}.py": "", "shared/__init__.py": "", "shared/who.py": f"NAME = {name!r}\n"}
@@ -93,7 +93,7 @@ def test_overlapping_file_belongs_to_last_distribution(bench: Bench) -> None:
 
 
 def test_stage_does_not_link_into_uvs_cache(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where uv is told to install by symbolic links, a stage has files: `uv cache clean` would empty it."""
+    """A stage has real files even if uv is configured to use symbolic links into its cache."""
     monkeypatch.setenv("UV_LINK_MODE", "symlink")
     private = replace(workspace, cache_dir=workspace.directory / "cache")
     files = _staged(_locked(private), private).site_packages.rglob("*")
@@ -101,7 +101,7 @@ def test_stage_does_not_link_into_uvs_cache(workspace: Workspace, monkeypatch: p
 
 
 def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
-    """A lock can be committed: it names local projects relative to itself."""
+    """A lock names local projects by paths relative to itself."""
     assert str(workspace.directory) not in _locked(workspace).text
 
 
@@ -114,7 +114,7 @@ def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
     ],
 )
 def test_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, new: str, said: str) -> None:
-    """What changed in the manifest since the lock is named."""
+    """A stale lock is reported with what changed in the manifest."""
     _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST.replace(old, new), encoding="utf-8")
     with pytest.raises(LockError, match=said):
@@ -134,7 +134,7 @@ def test_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: 
 
 
 def test_folder_that_is_not_a_project_is_refused(workspace: Workspace) -> None:
-    """A setup.cfg alone makes no project: that is said before uv is asked."""
+    """A folder with only a setup.cfg is refused before uv runs."""
     plugin = workspace.directory / "projects" / "greet-hello"
     (plugin / "pyproject.toml").unlink()
     (plugin / "setup.cfg").write_text("[metadata]\nname = greet-hello\n", encoding="utf-8")
@@ -144,7 +144,7 @@ def test_folder_that_is_not_a_project_is_refused(workspace: Workspace) -> None:
 
 
 def test_freeze_settings_do_not_change_the_lock(workspace: Workspace) -> None:
-    """A change under [freeze] needs no new resolution."""
+    """A change in [freeze] does not make the lock stale."""
     first = _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST + "\n[freeze]\nstrip = true\n", encoding="utf-8")
     assert _locked(workspace).digest == first.digest
@@ -163,7 +163,7 @@ def test_stage_contains_the_bytes_of_the_sources(workspace: Workspace) -> None:
 
 
 def test_project_is_built_at_the_chosen_moment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that asks for the time gets always the same, or that of SOURCE_DATE_EPOCH, and makes another stage."""
+    """A build that reads the time gets a fixed one or SOURCE_DATE_EPOCH, which changes the stage."""
     project = workspace.directory / "projects" / "slow-build"
     backend = project / "backend" / "slow_backend.py"
     stamp = '"slow_build/stamp.txt": os.environ["SOURCE_DATE_EPOCH"]'
@@ -208,7 +208,7 @@ def test_survey_describes_each_distribution(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"name": 1}', None])
 def test_cached_survey_is_the_same(workspace: Workspace, tmp_path: Path, damage: str | None) -> None:
-    """Findings that were kept are those of a survey from nothing, and what cannot be read of them is found anew."""
+    """A cached survey equals a new one, and unreadable parts of it are made again."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )
@@ -223,7 +223,7 @@ def test_cached_survey_is_the_same(workspace: Workspace, tmp_path: Path, damage:
 
 
 def test_missing_module_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
-    """A file that somebody removed from a stage is an error with its remedy, though its distribution is known."""
+    """A file missing from a stage is an error with a remedy."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )
@@ -236,7 +236,7 @@ def test_missing_module_is_noticed(workspace: Workspace, tmp_path: Path) -> None
 
 
 def test_damaged_stage_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
-    """A stage from which somebody removed a distribution is an error with its remedy, not a broken artifact."""
+    """A distribution missing from a stage is an error with a remedy."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )

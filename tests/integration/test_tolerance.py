@@ -43,14 +43,14 @@ def checked(bench: Bench) -> tuple[dict[str, list[str]], str]:
 
 @pytest.mark.parametrize("error", ["raise ImportError('install the extra')", "raise SystemExit(3)", "1/0"])
 def test_unused_script_may_fail(bench: Bench, error: str) -> None:
-    """A second script that does not import fails installed, too: it is noted, and no reason not to bundle."""
+    """Another script of the host that cannot be imported is a notice, since it fails when installed too."""
     extra = host(bench, {"host/extra.py": f"{error}\ndef main(): ..."}, entry_points="other = host.extra:main [d]\n")
     bench.manifest(host=extra)
     assert "note: entry point other" in bench.accepts("check").err
 
 
 def test_entry_point_that_is_never_looked_up_may_fail(bench: Bench) -> None:
-    """A plugin may extend what is not there: what nobody asks for need not load, and opening it does not import it."""
+    """An entry point in a group that nothing uses need not load, and opening the plugin does not import it."""
     points = "[host.plugins]\ngood = both.good\n\n[elsewhere.plugins]\nbad = both.bad\n"
     files = {"both/__init__.py": "", "both/good.py": "", "both/bad.py": "import elsewhere"}
     bench.manifest(
@@ -97,14 +97,14 @@ def test_module_shadowed_by_the_standard_library_is_not_required(bench: Bench) -
 
 
 def test_plugin_that_needs_a_running_host_is_a_notice(bench: Bench) -> None:
-    """What is found by name may need what only the running host provides: that it fails alone is no error."""
+    """A plugin found by name may need what only the running host provides: failing alone is a notice."""
     plugin = row(bench, "host-late", {"host_late.py": "RUNNING_HOST.register(print)"})
     bench.manifest(plugin, host=host(bench, {"host/x.py": "PREFIX = 'host_'"}))
     assert "NameError" in checked(bench)[1]
 
 
 def test_entry_point_for_an_older_host_is_a_notice(bench: Bench) -> None:
-    """What wants a part that its host has no longer, in a group whose name the host has no longer, was for another."""
+    """A failing entry point of a group that the host no longer has is a notice."""
     points = "[host.scaffold]\nstarter = host_jinja.starter\n"
     files = {"host_jinja/__init__.py": "", "host_jinja/starter.py": "import host.scaffolds"}
     plugin = row(bench, "host-jinja", files, entry_points=points)
@@ -113,7 +113,7 @@ def test_entry_point_for_an_older_host_is_a_notice(bench: Bench) -> None:
 
 
 def test_module_that_a_library_imports_by_name_is_a_plugin(bench: Bench) -> None:
-    """A dependency that imports by computed names takes any module that a user names: a row for one is no mistake."""
+    """A module may be a plugin if a dependency imports modules by computed names."""
     library = row(bench, "engine", {"engine.py": "from importlib import import_module\ndef get(n): import_module(n)"})
     plugin = row(bench, "engine-time", {"engine_time.py": ""})
     bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import engine"}))

@@ -86,7 +86,7 @@ def test_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> No
 
 
 def test_check_and_run_work_without_any_network(moved: Bench, tmp_path: Path) -> None:
-    """What comes before the freeze takes the same folder."""
+    """`check` and `run` use the wheelhouse without a network."""
     env, under = nowhere(tmp_path), without_network()
     assert moved.run("check", "--vendor", "house", env=env, under=under).code == 0
     done = moved.run("run", "--vendor", "house", "--", "greet", "you", env=env, under=under)
@@ -103,7 +103,7 @@ def test_wheelhouse_can_be_checked_with_coreutils(vendored: Path) -> None:
 
 
 def test_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) -> None:
-    """Nothing of an environment tells that its packages came from a folder."""
+    """A stage installed from a wheelhouse is the same as one installed from an index."""
     moved.accepts("check", "--vendor", "house", env=nowhere(tmp_path))
     other = Bench(directory=moved.directory, cache=tmp_path / "other", temporary=moved.temporary)
     other.accepts("check", "--locked")
@@ -116,7 +116,7 @@ def test_stage_is_the_same_as_with_an_index(moved: Bench, tmp_path: Path) -> Non
 
 
 def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -> None:
-    """Wheels of the lock, of the toolchain and of a build: all that is wrong comes at once, with what mends it."""
+    """Missing and changed wheels of the lock, the toolchain and a build are reported together, with a remedy."""
     house = moved.directory / "house"
     for pattern in ("altgraph-*.whl", "pluggy-*.whl"):
         next(house.glob(pattern)).unlink()
@@ -135,7 +135,7 @@ def test_every_missing_and_changed_file_is_named(moved: Bench, tmp_path: Path) -
 
 
 def test_wheel_forged_together_with_its_digest_is_refused(moved: Bench, tmp_path: Path) -> None:
-    """Who changes a wheel and SHA256SUMS alike fails at the lock."""
+    """A wheel that was changed together with SHA256SUMS does not match the lock."""
     house = moved.directory / "house"
     (six,) = house.glob("six-*.whl")
     forged = make_wheel(tmp_path / "forged", "six", files={"six.py": "raise SystemExit"}, version="1.17.0")
@@ -147,7 +147,7 @@ def test_wheel_forged_together_with_its_digest_is_refused(moved: Bench, tmp_path
 
 
 def test_unfilled_wheelhouse_is_reported(moved: Bench) -> None:
-    """An empty folder, one that is not there and one that was filled halfway are no wheelhouse."""
+    """An empty, missing or partly filled folder is not a wheelhouse."""
     moved.directory.joinpath("empty").mkdir()
     moved.directory.joinpath("house", "SHA256SUMS").unlink()
     for name in ("empty", "gone", "house"):
@@ -157,14 +157,14 @@ def test_unfilled_wheelhouse_is_reported(moved: Bench) -> None:
 
 
 def test_stale_lock_is_not_renewed(moved: Bench) -> None:
-    """Where there is no network there is nothing to resolve with."""
+    """With a wheelhouse, a lock that does not fit is an error and is not resolved again."""
     moved.manifest(LOCAL, SIX, 'idna = "*"')
     refusal = moved.refuses("check", "--vendor", "house", error=LockError, may_write=())
     refusal.says("idna was added", hint="onebin lock")
 
 
 def test_requirements_a_backend_asks_for_at_build_time_are_vendored(moved: Bench, tmp_path: Path) -> None:
-    """Build requirements that only `get_requires_for_build_wheel` tells are in the folder, too (PEP 517)."""
+    """Build requirements that only `get_requires_for_build_wheel` returns are vendored too (PEP 517)."""
     project = moved.project("greet-hello")
     project.joinpath("asking.py").write_text(ASKING, "utf-8")
     file = project / "pyproject.toml"
@@ -178,7 +178,7 @@ def test_requirements_a_backend_asks_for_at_build_time_are_vendored(moved: Bench
 
 
 def test_new_build_requirement_is_reported(moved: Bench, tmp_path: Path) -> None:
-    """A local project that needs something else to be built than when the folder was filled does not build."""
+    """A local project whose build requirements have changed since the folder was filled is an error."""
     file = moved.project("greet-hello") / "pyproject.toml"
     file.write_text(file.read_text("utf-8").replace('["hatchling"]', '["hatchling", "iniconfig"]'), "utf-8")
     moved.accepts("lock")
@@ -187,7 +187,7 @@ def test_new_build_requirement_is_reported(moved: Bench, tmp_path: Path) -> None
 
 
 def test_unneeded_files_are_removed_and_foreign_ones_stay(moved: Bench) -> None:
-    """A second call leaves what it did not put there, and removes what it did put there and nobody needs."""
+    """A second call removes its own files that are no longer needed, and leaves other files."""
     house = moved.directory / "house"
     house.joinpath("README").write_text("mine")
     moved.manifest(LOCAL)
@@ -198,7 +198,7 @@ def test_unneeded_files_are_removed_and_foreign_ones_stay(moved: Bench) -> None:
 
 
 def test_failed_download_leaves_no_partial_file(bench: Bench, tmp_path: Path) -> None:
-    """Every file that cannot be had is named, with the reason; what could be had is whole, and no list is written."""
+    """Every failed download is named with its reason; finished files are complete, and no SHA256SUMS is written."""
     with serving() as index:
         for name in ("orbit", "comet"):
             index.add(make_wheel(tmp_path / "served", name, files={f"{name}.py": ""}))
@@ -220,7 +220,7 @@ def test_failed_download_leaves_no_partial_file(bench: Bench, tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_next_run_removes_what_a_killed_one_left(bench: Bench, tmp_path: Path) -> None:
-    """`kill -9` in the middle of a download: the folder is no wheelhouse, and the next call fills it as if new."""
+    """After `kill -9` during a download, the folder is not a wheelhouse, and the next call fills it."""
     with serving() as index:
         index.add(make_wheel(tmp_path / "served", "orbit", files={"orbit.py": ""}))
         bench.manifest(LOCAL, 'orbit = { version = "*", modules = ["orbit"] }')

@@ -112,7 +112,7 @@ def put(file: Path, content: bytearray) -> None:
 
 
 def test_truncated_artifact_is_not_read(artifact: Path, effort: Effort, figure: Callable[[str], None]) -> None:
-    """Whatever is missing at its end, reading an artifact and checking it is one error."""
+    """A file truncated anywhere is one error when read and when verified."""
     size = artifact.stat().st_size
     step = BLOCK * effort.times(64, 1)
     cuts = [*range(0, size, step)][::-1]
@@ -145,7 +145,7 @@ def test_changed_byte_is_noticed_when_read(artifact: Path, effort: Effort, figur
 
 
 def test_truncated_artifact_does_not_start(launched: Launched, effort: Effort, figure: Callable[[str], None]) -> None:
-    """A launcher whose file is cut says so in two lines, whatever is missing; it unpacks nothing."""
+    """A truncated artifact prints two lines and unpacks nothing."""
     offset, size = payload_of(launched.file)
     whole = launched.file.stat().st_size
     step = BLOCK * effort.times(8, 1)
@@ -168,7 +168,7 @@ def test_truncated_artifact_does_not_start(launched: Launched, effort: Effort, f
 def test_changed_byte_stops_the_start_or_is_harmless(
     launched: Launched, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """A change of payload or trailer is an error of the first start; one of the card, which it never reads, is none."""
+    """A changed byte in payload or trailer fails the first start; one in the card, which is not read, does not."""
     offset, size = payload_of(launched.file)
     whole = launched.file.stat().st_size
     trailer = range(whole - card.TRAILER.size, whole)
@@ -199,7 +199,7 @@ def not_read(trailer: range, name: str) -> set[int]:
 def test_launcher_with_a_changed_byte_is_counted(
     launched: Launched, public: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """No program can answer for its own changed code: what comes of it is counted, as a user who may do nothing.
+    """The outcomes of starting an artifact with a changed launcher are counted, as an unprivileged user.
 
     Nothing is expected, but that whoever reads the file is told.
     """

@@ -72,7 +72,7 @@ def told(outcomes: dict[int, str]) -> str:
 
 
 def test_full_cache_is_a_clear_error(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
-    """From nothing into a cache of each size: an error that says where space is missing, until there is enough.
+    """A build with a full cache is an error that says where space is missing, at each size that is too small.
 
     That cache is on another device than uv's own, too, so nothing in it can be a hard link.
     """
@@ -90,7 +90,7 @@ def test_full_cache_is_a_clear_error(bench: Bench, effort: Effort, figure: Calla
 def test_full_temporary_directory_is_a_clear_error_or_not_needed(
     warm_bench: Bench, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """With little space for temporary files a build fails clearly, or makes do without."""
+    """With little space for temporary files a build fails clearly or succeeds."""
     sizes = (1,) if not effort.is_long else SIZES[:6]
     figure(told({size: full(warm_bench, warm_bench.temporary, size) for size in sizes}))
 
@@ -98,7 +98,7 @@ def test_full_temporary_directory_is_a_clear_error_or_not_needed(
 def test_full_output_keeps_the_previous_artifact(
     warm_bench: Bench, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """The artifact that does not fit is not there, and the previous one is."""
+    """A full output is a clear error, and the previous artifact stays."""
     out = warm_bench.directory / "out"
     out.mkdir()
     outcomes = {}

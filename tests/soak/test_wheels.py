@@ -129,7 +129,7 @@ def test_absolute_entry_stays_in_the_environment(bench: Bench) -> None:
 
 
 def test_nothing_is_written_through_a_link(bench: Bench) -> None:
-    """A symbolic link in a wheel gives nobody a way out: nothing is written through it."""
+    """Nothing is written through a symbolic link in a wheel."""
     outside = bench.directory.parent / "outside"
     outside.mkdir()
     answered(bench, Wheel(links=(("odd_link", str(outside)),), entries=(("odd_link/canary", b"x"),)))
@@ -141,7 +141,7 @@ LINES = ("{up}etc/passwd,,", "{secret},,", "{up}{secret},,", "../../../../../{na
 
 
 def test_record_cannot_name_files_of_others(bench: Bench, effort: Effort) -> None:
-    """A RECORD that names files of this machine gets none of them into the bundle."""
+    """A RECORD that names files of the build machine gets none of them into the bundle."""
     place = bench.cache / "share"
     place.mkdir(parents=True)
     secret = place / "secret.txt"
@@ -169,7 +169,7 @@ RECORDS = (
 
 
 def test_invalid_record_is_handled(bench: Bench, effort: Effort) -> None:
-    """Whatever RECORD holds, there is a clear error, or a bundle of what it names."""
+    """An invalid RECORD is a clear error, or the bundle contains what it names."""
     for record in RECORDS[: effort.times(2, len(RECORDS))]:
         answered(bench, Wheel(whole_record=record))
 
@@ -190,7 +190,7 @@ COLLIDING = (
 
 
 def test_colliding_entries_are_handled(bench: Bench, effort: Effort) -> None:
-    """A file of another distribution, two entries of one name, and a file where a folder must be."""
+    """Entries that collide with each other or with another distribution are refused or resolved."""
     for entries in COLLIDING[: effort.times(1, len(COLLIDING))]:
         answered(bench, Wheel(entries=entries))
 
@@ -202,7 +202,7 @@ NAMES = (
 
 
 def test_odd_file_names_stay_data(bench: Bench, effort: Effort) -> None:
-    """A file's name is no option, no template and no line of its own; all of them at once, and then each by itself."""
+    """Odd file names are neither options nor templates nor extra lines, together and one by one."""
     together = tuple((f"odd_data/{name}", b"x") for name in NAMES[:3])
     for entries in (together, *(((f"odd_data/{name}", b"x"),) for name in NAMES[: effort.times(0, len(NAMES))])):
         if answered(bench, Wheel(entries=entries)).code == 0:
@@ -210,7 +210,7 @@ def test_odd_file_names_stay_data(bench: Bench, effort: Effort) -> None:
 
 
 def test_file_that_is_not_an_archive_is_refused(bench: Bench, effort: Effort) -> None:
-    """Cut, empty and foreign files with a wheel's name are errors that name them."""
+    """Truncated, empty and foreign files with a wheel's name are errors that name them."""
     row = Wheel().write(bench.directory / "odd-wheels")
     file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
     whole = file.read_bytes()
@@ -225,7 +225,7 @@ def test_file_that_is_not_an_archive_is_refused(bench: Bench, effort: Effort) ->
 
 
 def test_entry_with_a_wrong_size_is_refused(bench: Bench) -> None:
-    """An archive whose directory lies about a file's size is an error, or the file is what its bytes are."""
+    """A wrong size in an archive's directory is an error, or the file has its real bytes."""
     row = Wheel(entries=(("odd_data.txt", b"0" * 5000),)).write(bench.directory / "odd-wheels")
     file = bench.directory / "odd-wheels" / "odd-1.0.0-py3-none-any.whl"
     content = file.read_bytes()
@@ -239,7 +239,7 @@ def test_entry_with_a_wrong_size_is_refused(bench: Bench) -> None:
 
 
 def test_huge_entry_is_refused(bench: Bench) -> None:
-    """An entry that unpacks to more than a file may have is one error that says so; nothing of it stays.
+    """An entry that unpacks to more than the limit is one error, and nothing of it stays.
 
     The limit is 16 GiB; here it is less. uv unpacks the local archive to lock it.
     """
