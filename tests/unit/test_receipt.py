@@ -130,6 +130,19 @@ def test_each_input_changes_the_key(inputs: Inputs, change: Callable[[Inputs], o
     assert inputs.key != before
 
 
+@pytest.mark.parametrize("name", ["uv", "zstandard", "cyclonedx-python-lib"])
+def test_another_version_of_a_library_that_writes_changes_the_key(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Other versions of these libraries may write other bytes."""
+    before = inputs.key
+    info = inputs.files / "first" / f"{name.replace('-', '_')}-99.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.0\n", "utf-8")
+    monkeypatch.syspath_prepend(str(info.parent))
+    assert inputs.key != before
+
+
 def test_a_link_in_data_counts_as_its_target(inputs: Inputs) -> None:
     """The artifact has the content of the file that a link leads to."""
     inputs.write("elsewhere.txt", "x")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli_w
+from packaging.tags import platform_tags
 
 from onebin.errors import VendorError
 from onebin.lock import Lock, Pin
@@ -81,6 +82,15 @@ def test_the_interpreter_of_the_lock_chooses_the_wheel() -> None:
     package = {**wheel(), "wheels": entries}
     for minor in ("10", "12"):
         assert archives(text(package), interpreter(f"3.{minor}.1"))["six"].sha256 == f"3{minor}"
+
+
+@pytest.mark.parametrize("tag", ["cp312-cp312", "cp310-abi3"])
+def test_a_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
+    """It comes before one without compiled code; a wheel for the ABI of another Python is not taken."""
+    platform = next(platform_tags())
+    names = [SIX, f"six-1.0-{tag}-{platform}.whl", f"six-1.0-cp311-cp311-{platform}.whl"]
+    entries = [{"url": f"https://host/{name}", "hashes": {"sha256": "1"}} for name in names]
+    assert archives(text({**wheel(), "wheels": entries}), PYTHON)["six"].name == names[1]
 
 
 def test_a_file_is_named_as_the_index_means_it() -> None:
@@ -313,7 +323,9 @@ def test_a_copy_of_the_lock_finds_its_archives_in_the_wheelhouse(tmp_path: Path)
     local = {"name": "host", "directory": {"path": "../host", "editable": False}}
     file = {"name": "file", "archive": {"path": "file.whl", "hashes": {"sha256": "1"}}}
     six = {**wheel(), "index": "https://host/simple", "sdist": sdist("six-1.0.tar.gz")["sdist"]}
-    packages = [six, {**sdist(), "index": "https://host/simple"}, local, file, clone()]
+    foreign = {"url": "https://host/docopt-0.6-cp27-cp27m-win32.whl", "hashes": {"sha256": "1"}}
+    docopt = {**sdist(), "index": "https://host/simple", "wheels": [foreign]}
+    packages = [six, docopt, local, file, clone()]
     of = replace(lock("six"), text=text(*packages, tool={"onebin": {}}), file=tmp_path / "project" / "pylock.toml")
     found = installable(of, tmp_path / "house", tmp_path)
     assert "tool" not in found
