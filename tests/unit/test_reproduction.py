@@ -123,6 +123,14 @@ def test_the_interpreter_of_the_manifest_is_not_taken_if_the_card_has_another() 
         assert _interpreter(of, facts()).version == HERE.version
 
 
+def test_the_version_on_the_card_comes_before_that_of_the_manifest(interpreters: Mapping[str, Path]) -> None:
+    """The manifest may name an interpreter by a path that has another version by now."""
+    others = [python for minor, python in interpreters.items() if minor != HERE.minor]
+    for python in others:
+        of = replace(manifest(), bundle=replace(manifest().bundle, python=str(python)))
+        assert _interpreter(of, facts()).version == HERE.version
+
+
 def test_another_patch_version_is_taken_if_there_is_no_better_one() -> None:
     """The lock matches it, and the difference is named if the bytes differ."""
     found = _interpreter(manifest(), facts(python=replace(HERE, version=f"{HERE.minor}.99")))
