@@ -94,6 +94,19 @@ def test_only_the_command_line_exits() -> None:
             assert "exit" not in _used(file, "sys"), file
 
 
+def test_no_name_of_a_package_is_replaced_by_a_module() -> None:
+    """A package exports no name that one of its modules has, too: importing that module would replace the name.
+
+    A name that comes from the module of the same name is safe: lazy_loader protects it.
+    """
+    for stub in (SOURCE / "onebin").rglob("__init__.pyi"):
+        for node in ast.walk(ast.parse(stub.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                modules = {each.stem for each in stub.parent.iterdir()} - {(node.module or "").partition(".")[0]}
+                names = {alias.name for alias in node.names} if node.module else set()
+                assert not names & modules, stub
+
+
 def test_the_runtime_is_imported_without_costly_modules() -> None:
     """Starting an artifact imports none of the modules that cost more than the start itself."""
     for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start", "_metadata"):
