@@ -13,6 +13,7 @@ import tomli_w
 
 from onebin.card import file as card
 from onebin.errors import ArtifactError, InterpreterError, OnebinError, VerifyError
+from onebin.python import find
 from onebin.python.interpreter import ask
 from onebin.rebuild.recovery import LocalPath
 from onebin.rebuild.reproduction import (
@@ -123,12 +124,15 @@ def test_the_interpreter_of_the_manifest_is_not_taken_if_the_card_has_another() 
         assert _interpreter(of, facts()).version == HERE.version
 
 
-def test_the_version_on_the_card_comes_before_that_of_the_manifest(interpreters: Mapping[str, Path]) -> None:
-    """The manifest may name an interpreter by a path that has another version by now."""
-    others = [python for minor, python in interpreters.items() if minor != HERE.minor]
-    for python in others:
-        of = replace(manifest(), bundle=replace(manifest().bundle, python=str(python)))
-        assert _interpreter(of, facts()).version == HERE.version
+def test_the_version_on_the_card_comes_before_that_of_the_manifest() -> None:
+    """The manifest may name another version by now."""
+    minor = "3.12" if HERE.minor != "3.12" else "3.13"
+    try:
+        find(minor, Path())
+    except InterpreterError:
+        pytest.skip(f"needs Python {minor}")
+    of = replace(manifest(), bundle=replace(manifest().bundle, python=minor))
+    assert _interpreter(of, facts()).version == HERE.version
 
 
 def test_another_patch_version_is_taken_if_there_is_no_better_one() -> None:
