@@ -25,6 +25,7 @@ from onebin.rebuild.reproduction import (
     _interpreter,
     _place,
     _reproduce,
+    differences,
 )
 from support.builders import interpreter, manifest
 from support.facts import FACTS
@@ -279,3 +280,14 @@ def test_a_rebuild_without_a_card_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"no card")
     with pytest.raises(ArtifactError):
         _compare(artifact(tmp_path / "old"), FACTS, tmp_path / "new")
+
+
+@pytest.mark.parametrize(("number", "last"), [(20, "file-19"), (21, "and 1 more")])
+def test_twenty_differences_are_listed(number: int, last: str) -> None:
+    """The others are counted."""
+    row = FACTS["files"][0]
+    rows = [{**row, "path": f"file-{each:02}"} for each in range(number)]
+    old, new = cast("Facts", {**FACTS, "files": []}), cast("Facts", {**FACTS, "files": rows})
+    found = [finding.where for finding in differences(old, new)]
+    assert len(found) == number
+    assert found[-1] == last
