@@ -67,14 +67,14 @@ def test_runtime_needs_the_standard_library_only() -> None:
         assert tops <= {*sys.stdlib_module_names, "onebin_runtime", *generated}, file.name
 
 
-def test_the_tool_does_not_import_the_runtime() -> None:
+def test_tool_does_not_import_the_runtime() -> None:
     """A host's own onebin-runtime, whatever its version, changes nothing of what onebin does."""
     for file in _modules("onebin"):
         assert not {name for name in _imports(file) if name.partition(".")[0] == "onebin_runtime"}, file.name
     assert METADATA_FOLDER == FOLDER
 
 
-def test_what_judges_contracts_runs_in_the_stage() -> None:
+def test_contract_checks_run_in_the_stage() -> None:
     """What runs with the stage's interpreter imports itself and the standard library, and no other part of onebin."""
     later = {"annotationlib"}  # of Python 3.14
     files = sorted(CONFORMANCE.glob("*.py"))
@@ -107,7 +107,7 @@ def test_no_name_of_a_package_is_replaced_by_a_module() -> None:
                 assert not names & modules, stub
 
 
-def test_the_runtime_is_imported_without_costly_modules() -> None:
+def test_runtime_is_imported_without_costly_modules() -> None:
     """Starting an artifact imports none of the modules that cost more than the start itself."""
     for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start", "_metadata"):
         tree = ast.parse((SOURCE / "onebin_runtime" / f"{name}.py").read_text("utf-8"))
@@ -124,7 +124,7 @@ def test_the_runtime_is_imported_without_costly_modules() -> None:
         }
 
 
-def test_the_environment_is_read_where_programs_are_configured() -> None:
+def test_environment_is_read_where_programs_are_configured() -> None:
     """A stage reads its request and not the environment; only what starts or configures other programs does."""
     readers = {
         _name(file) for file in _modules("onebin") if "environ" in _used(file, "os") and "driver" not in file.parts

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_an_entry_is_made_once(tmp_path: Path) -> None:
+def test_entry_is_made_once(tmp_path: Path) -> None:
     """The second request for a key finds the entry and makes nothing."""
     made = []
 
@@ -31,7 +31,7 @@ def test_an_entry_is_made_once(tmp_path: Path) -> None:
     assert len(made) == 1
 
 
-def test_a_failing_maker_leaves_nothing(tmp_path: Path) -> None:
+def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
     """What a maker wrote before it failed is gone, and the next maker starts from nothing."""
 
     def fail(partial: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_failing_maker_leaves_nothing(tmp_path: Path) -> None:
     assert list(cache.ensure("kind", "key", lambda partial: None).iterdir()) == []
 
 
-def test_leftovers_of_other_entries_go_unless_they_are_being_made(tmp_path: Path) -> None:
+def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
     """A killed build may never come again: any maker of its kind removes what it left, and no draft of a living one."""
     cache = Cache(tmp_path)
     dead, living = tmp_path / "kind" / "dead.x.partial", tmp_path / "kind" / "living.x.partial"
@@ -58,7 +58,7 @@ def test_leftovers_of_other_entries_go_unless_they_are_being_made(tmp_path: Path
     assert not living.exists()
 
 
-def test_a_build_that_finds_its_entry_removes_leftovers_too(tmp_path: Path) -> None:
+def test_leftovers_are_removed_when_an_entry_is_found(tmp_path: Path) -> None:
     """What a killed build's children make after the next build has tidied up does not stay until something is made."""
     cache = Cache(tmp_path)
     cache.ensure("kind", "key", lambda partial: None)
@@ -90,7 +90,7 @@ def _maker(cache: Path, log: Path, *, seconds: float) -> subprocess.Popen[bytes]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a POSIX signal")
-def test_a_killed_maker_is_repaired_by_the_next(tmp_path: Path) -> None:
+def test_killed_maker_is_repaired_by_the_next(tmp_path: Path) -> None:
     """After kill -9 in the middle, the entry is absent, and the next maker removes the leftover."""
     log = tmp_path / "log"
     maker = _maker(tmp_path / "cache", log, seconds=60)
@@ -105,7 +105,7 @@ def test_a_killed_maker_is_repaired_by_the_next(tmp_path: Path) -> None:
     assert [path.name for path in entry.parent.iterdir()] == ["key"]
 
 
-def test_makers_at_once_make_it_once(tmp_path: Path) -> None:
+def test_simultaneous_makers_make_an_entry_once(tmp_path: Path) -> None:
     """Four processes that want one entry at the same time get it, and one of them makes it."""
     log = tmp_path / "log"
     makers = [_maker(tmp_path / "cache", log, seconds=0.2) for _ in range(4)]
@@ -117,7 +117,7 @@ def _fill(partial: Path) -> None:
     (partial / "file").write_bytes(b"x" * 1000)
 
 
-def test_what_is_in_the_cache_is_listed_and_removed(tmp_path: Path) -> None:
+def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
     """Entries and leftovers are known by kind, name and size, and are gone when they are removed; locks stay."""
     Cache(tmp_path).ensure("kind", "key", _fill)
     (tmp_path / "kind" / "other.abc.partial").mkdir()
@@ -131,7 +131,7 @@ def test_what_is_in_the_cache_is_listed_and_removed(tmp_path: Path) -> None:
     assert cache_entries(tmp_path) == []
 
 
-def test_an_entry_that_is_wanted_again_was_used_last_now(tmp_path: Path) -> None:
+def test_reused_entry_was_last_used_now(tmp_path: Path) -> None:
     """Its time is that of its last use, not of its making."""
     entry = Cache(tmp_path).ensure("kind", "key", _fill)
     os.utime(entry, (1000, 1000))
@@ -140,7 +140,7 @@ def test_an_entry_that_is_wanted_again_was_used_last_now(tmp_path: Path) -> None
     assert cache_entries(tmp_path)[0].used > 1000
 
 
-def test_what_is_being_made_is_not_removed(tmp_path: Path) -> None:
+def test_entry_in_progress_is_not_removed(tmp_path: Path) -> None:
     """An entry that another process makes now is in use."""
     log = tmp_path / "log"
     maker = _maker(tmp_path / "cache", log, seconds=60)
@@ -155,7 +155,7 @@ def test_what_is_being_made_is_not_removed(tmp_path: Path) -> None:
     assert partial.remove()
 
 
-def test_a_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
+def test_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
     """What is unpacked is called <bundle>-<digest>, and the bundle's name alone will do."""
     label = "my-app-" + "0f" * 16
     entry = Entry(path=tmp_path / "artifacts" / label)

@@ -30,13 +30,13 @@ def _artifact(file: Path) -> Path:
     return file
 
 
-def test_facts_come_back(tmp_path: Path) -> None:
+def test_facts_are_read_as_written(tmp_path: Path) -> None:
     """What was written is what is read, with and without checking the bytes."""
     file = _artifact(tmp_path / "a")
     assert card.read(file) == card.check(file) == FACTS
 
 
-def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
+def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
     """A card does not depend on the order in which its facts were put together."""
     first, second = tmp_path / "a", tmp_path / "b"
     turned: Facts = dict(reversed(FACTS.items()))  # type: ignore[assignment]  # the same keys
@@ -47,7 +47,7 @@ def test_the_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", BODY, BODY * 10], ids=["empty", "short", "foreign", "large"])
-def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """A file that onebin did not make is said to be none of its artifacts."""
     file = tmp_path / "foreign"
     file.write_bytes(content)
@@ -57,7 +57,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, len(BODY) + 800))
-def test_a_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
+def test_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
     """Whatever is cut off an artifact's end, reading it is an ArtifactError and nothing else."""
     whole = _artifact(tmp_path / "a").read_bytes()
     cut_file = tmp_path / "cut"
@@ -68,7 +68,7 @@ def test_a_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
+def test_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     """One changed byte anywhere in an artifact is an ArtifactError when it is checked."""
     whole = bytearray(_artifact(tmp_path / "a").read_bytes())
     place = data.draw(st.integers(0, len(whole) - 1))
@@ -102,7 +102,7 @@ BOMB = zstandard.compress(bytes(100 * 1024 * 1024))
     [b"", WHOLE, BOMB, _stream(WHOLE), zstandard.compress(WHOLE) * 2, zstandard.compress(WHOLE)[:-9], b"(\xb5/\xfd"],
     ids=["empty", "text", "bomb", "unsized", "twice", "half", "magic"],
 )
-def test_a_card_that_is_not_one_sane_frame_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_card_must_be_one_bounded_frame(tmp_path: Path, content: bytes) -> None:
     """A card that is not compressed, unpacks to far too much, hides its size or has a tail is an ArtifactError."""
     assert card.read(_with_card(tmp_path / "good", zstandard.compress(WHOLE))) == FACTS
     tracemalloc.start()
@@ -115,21 +115,21 @@ def test_a_card_that_is_not_one_sane_frame_is_refused(tmp_path: Path, content: b
 @pytest.mark.parametrize(
     ("number", "words", "remedy"), [(2, "an older", "build it again"), (9, "a newer", "update onebin")]
 )
-def test_a_card_of_another_format_says_what_to_do(tmp_path: Path, number: int, words: str, remedy: str) -> None:
+def test_card_of_another_format_has_a_remedy(tmp_path: Path, number: int, words: str, remedy: str) -> None:
     """Whoever reads a card of a format that is not known yet, or no longer, hears which one and what to do."""
     with pytest.raises(ArtifactError, match=f"was made by {words} onebin: its card has format {number}") as caught:
         card.read(_with_card(tmp_path / "other", b"whatever", number))
     assert remedy in str(caught.value.hint)
 
 
-def test_a_card_that_nobody_would_read_is_not_written(tmp_path: Path) -> None:
+def test_card_that_is_too_large_is_not_written(tmp_path: Path) -> None:
     """Facts beyond the limit of readers are an error of the build."""
     facts: Facts = {**FACTS, "manifest": {"text": "x" * (65 * 1024 * 1024)}}
     with (tmp_path / "a").open("wb") as stream, pytest.raises(PackError, match="the card would have"):
         card.append(stream, bytes(32), facts, card.Payload())
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there, or is a directory, is an ArtifactError with its reason."""
     for place in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(ArtifactError, match="cannot read"):

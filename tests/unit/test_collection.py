@@ -91,7 +91,7 @@ def test_excluded_modules_of_dependencies_are_left_out(collected: Bench) -> None
     assert {"dep", "dep.deep"} & {*found} == {"dep"}
 
 
-def test_the_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
+def test_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
     """What only the toolchain has cannot get into an artifact; what the stage has too may."""
     for name in ("PyInstaller", "dep"):
         (collected.tools / name).mkdir()
@@ -99,7 +99,7 @@ def test_the_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None
     assert "dep" not in collected(DEP)["excludes"]
 
 
-def test_a_dependency_is_collected_as_far_as_it_is_imported(collected: Bench) -> None:
+def test_dependency_is_collected_as_far_as_it_is_imported(collected: Bench) -> None:
     """Its modules are PyInstaller's to find."""
     assert collected(DEP)["modules"] == ["demo", "demo.cli", "plug", "plug.part"]
 
@@ -109,7 +109,7 @@ def test_computed_imports_collect_everything_that_is_locked(collected: Bench) ->
     assert {"dep", "dep.deep"} <= {*collected(DEP, doing(imports_by_name=True))["modules"]}
 
 
-def test_a_dependencys_entry_points_are_collected_if_they_are_used(collected: Bench) -> None:
+def test_dependencys_entry_points_are_collected_if_they_are_used(collected: Bench) -> None:
     """Host or plugins must mention the whole name of the group; scripts and modules that do not exist do not count."""
     points = [
         ("grp", "a", "dep.deep:x"),
@@ -136,7 +136,7 @@ def test_compiled_distributions_are_collected_with_what_they_name(collected: Ben
     assert "pydoc" not in collected(fast, DEP)["modules"]
 
 
-def test_a_host_that_runs_foreign_code_gets_the_standard_library(collected: Bench) -> None:
+def test_host_that_runs_foreign_code_gets_the_standard_library(collected: Bench) -> None:
     """Code of users may import anything; only host and plugins count, not their dependencies."""
     foreign = Behaviour(runs_foreign_code=True)
     host = distribution("demo", modules=["demo"], behaviour=foreign)
@@ -144,7 +144,7 @@ def test_a_host_that_runs_foreign_code_gets_the_standard_library(collected: Benc
     assert not {*LIBRARY} & {*collected(doing(runs_foreign_code=True))["modules"]}
 
 
-def test_an_artifact_that_is_an_interpreter_gets_the_standard_library(tmp_path: Path) -> None:
+def test_artifact_that_is_an_interpreter_gets_the_standard_library(tmp_path: Path) -> None:
     """With [host] interpreter, users may run any script."""
     wanted = manifest(host='package = "demo"\nscript = "demo"\ninterpreter = true')
     bundle = plan(wanted, survey(HOST, python=interpreter(library=LIBRARY)))
@@ -177,7 +177,7 @@ def test_rarely_used_parts_of_the_standard_library_are_left_out(
 
 
 @pytest.mark.parametrize("what", ["imports_by_name", "runs_foreign_code"])
-def test_whoever_may_import_anything_gets_them(collected: Bench, what: str) -> None:
+def test_program_that_may_import_anything_gets_all_of_the_library(collected: Bench, what: str) -> None:
     """Nobody can say what computed imports and foreign code need."""
     assert collected(doing(**{what: True}))["excludes"] == []
 
@@ -200,7 +200,7 @@ def test_some_dependencies_are_on_disk(collected: Bench, dep: Distribution) -> N
     assert {*dep.modules} < {*collected(dep)["on_disk"]}
 
 
-def test_the_manifest_may_keep_sources(collected: Bench) -> None:
+def test_manifest_may_keep_sources(collected: Bench) -> None:
     """A module in [freeze] keep-source puts its whole distribution on disk, with all its sources."""
     dep = distribution("dep", modules=["dep", "dep.deep"], sources=["dep/__init__.py", "dep/deep.py", "dep/x-y.py"])
     found = collected(dep, tables='[freeze]\nkeep-source = ["dep"]\n')
@@ -208,7 +208,7 @@ def test_the_manifest_may_keep_sources(collected: Bench) -> None:
     assert [place for place, _ in found["sources"]] == ["dep/__init__.py", "dep/deep.py", "dep/x-y.py"]
 
 
-def test_the_hosts_copy_of_the_runtime_stays_in_the_archive(collected: Bench) -> None:
+def test_hosts_copy_of_the_runtime_stays_in_the_archive(collected: Bench) -> None:
     """The bundle has the runtime of onebin; a second one on the disk would be found by nobody."""
     runtime = distribution("onebin-runtime", modules=["onebin_runtime"], behaviour=Behaviour(reads_itself=True))
     assert "onebin_runtime" not in collected(runtime)["on_disk"]
@@ -241,7 +241,7 @@ def test_metadata_of_all_distributions_is_collected(collected: Bench) -> None:
     ]
 
 
-def test_the_manifests_own_data_is_collected(collected: Bench) -> None:
+def test_manifests_own_data_is_collected(collected: Bench) -> None:
     """A file goes into the named folder under its own name, a folder's files keep their paths below it."""
     (collected.directory / "one.txt").write_text("x")
     (collected.directory / "many" / "deep").mkdir(parents=True)

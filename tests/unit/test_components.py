@@ -62,7 +62,7 @@ WHEELS = [
     ],
     ids=["fitting", "unclear", "only", "source", "archive", "folder"],
 )
-def test_the_digest_is_that_of_what_was_installed(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
+def test_digest_is_that_of_what_was_installed(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
     """Of several wheels, the one with the installed tags counts; if it cannot be told, all of them."""
     assert _digests(entry, "".join(f"Tag: {tag}\n" for tag in tags)) == expected
 

@@ -44,7 +44,7 @@ def test_both_chains_are_shown() -> None:
     assert set(lines[1:3]) == {"  plugin plug-a -> click<8", "  plugin plug-b -> mid-c>=1 -> click>=8.1"}
 
 
-def test_a_plugin_against_the_host_comes_first() -> None:
+def test_plugin_against_the_host_comes_first() -> None:
     """When a plugin disagrees with the host's own version, the plugin's line stands above the host's."""
     text = (
         "Because flake8-bugbear==24.12.12 depends on flake8>=6.0.0 and you require flake8<4, we can conclude that "
@@ -53,19 +53,19 @@ def test_a_plugin_against_the_host_comes_first() -> None:
     assert _explained(text).splitlines()[1:3] == ["  plugin flake8-bugbear -> flake8>=6.0.0", "  host -> flake8<4"]
 
 
-def test_an_unknown_package_names_its_row() -> None:
+def test_unknown_package_names_its_row() -> None:
     """A package that the index does not have is named by its row."""
     text = "Because plug-a was not found in the package registry and you require plug-a, ..."
     assert _explained(text).startswith("plugin plug-a: no such package")
 
 
-def test_a_version_that_does_not_exist_names_its_row() -> None:
+def test_version_that_does_not_exist_names_its_row() -> None:
     """A version that the index does not have is named by its row."""
     text = "Because only plug-a<=1.17.0 is available and you require plug-a>=99, your requirements are unsatisfiable."
     assert _explained(text).startswith("plugin plug-a: no version matches")
 
 
 @pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])
-def test_what_is_not_understood_is_passed_on(text: str) -> None:
+def test_unknown_message_is_passed_on(text: str) -> None:
     """A message that has no known form is shown as it is."""
     assert _explained(text) == f"cannot lock the manifest\nuv says: {text}"

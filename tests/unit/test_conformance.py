@@ -106,13 +106,13 @@ BAD = [
 ]
 
 
-def test_a_class_that_fits_has_no_violations() -> None:
+def test_class_that_fits_has_no_violations() -> None:
     """Callers of the contract get on with more than it asks for, and attributes may be set by any method."""
     assert violations(Parser, Good) == []
     assert violations(Parser, Good(), "instance") == []
 
 
-def test_all_that_does_not_fit_is_said() -> None:
+def test_all_violations_are_reported() -> None:
     """Names, kinds, defaults, asyncness, annotations, attributes: each member that differs, with each reason."""
     assert sorted(violations(Parser, Bad)) == sorted(BAD)
     assert sorted(violations(Parser, Bad(), "instance")) == sorted(BAD)
@@ -129,12 +129,12 @@ def test_all_that_does_not_fit_is_said() -> None:
         (make, "instance", "the function make() -> Bad"),
     ],
 )
-def test_a_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: str, found: str) -> None:
+def test_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: str, found: str) -> None:
     """What is no factory, or no instance, is said to be what it is, and its members are not gone through."""
     assert violations(Parser, symbol, provides) == [f": {found}"]
 
 
-def test_a_factory_that_says_nothing_is_believed() -> None:
+def test_factory_without_annotations_passes() -> None:
     """A function without a return type, or one that returns the contract itself, is for the static check to judge."""
 
     def promised() -> Parser: ...  # type: ignore[empty-body]  # only its signature counts
@@ -144,7 +144,7 @@ def test_a_factory_that_says_nothing_is_believed() -> None:
     assert violations(Parser, functools.partial(make_unknown)) == []
 
 
-def test_what_a_subclass_has_from_the_protocol_it_does_not_have() -> None:
+def test_members_inherited_from_the_protocol_do_not_count() -> None:
     """Who inherits from a protocol and forgets a member has only its empty announcement."""
 
     class Forgetful(Parser):
@@ -170,7 +170,7 @@ class Base(abc.ABC):
         self.done = False
 
 
-def test_an_abstract_class_is_inherited_from() -> None:
+def test_abstract_class_members_are_inherited() -> None:
     """A contract that is a class wants subclasses, all of its abstract members, and overrides that fit."""
 
     class Other:
@@ -235,19 +235,19 @@ class Sized(Protocol):
 
 
 @pytest.mark.parametrize("cls", [Data, Row, Slotted, Dynamic, Anything])
-def test_attributes_are_found_wherever_they_come_from(cls: type) -> None:
+def test_attributes_are_found_wherever_they_are_defined(cls: type) -> None:
     """Annotations, slots and assignments count; a class that makes up its attributes is believed."""
     assert violations(Sized, cls) == []
 
 
-def test_an_instance_must_have_what_its_class_only_announces() -> None:
+def test_instance_must_have_attributes_its_class_only_annotates() -> None:
     """An annotation gives a class's instances an attribute only if somebody sets it."""
     empty = object.__new__(Data)
     assert violations(Sized, empty, "instance") == ["name: nothing"]
     assert violations(Sized, Data("x"), "instance") == []
 
 
-def test_a_module_may_be_the_instance() -> None:
+def test_module_may_be_the_instance() -> None:
     """A module's functions and values are its members (PEP 544)."""
     module = types.ModuleType("plugin")
     vars(module).update(name="x", size="x")
@@ -271,7 +271,7 @@ def greet_wrongly(name: int) -> int:
     return name
 
 
-def test_a_callable_type_is_what_the_symbol_is() -> None:
+def test_callable_type_describes_the_symbol_itself() -> None:
     """The symbol itself is called as a callable type says, unless it is declared to make such callables."""
     assert violations(Callable[[str], str], greet) == []
     assert violations(Greet, greet) == []
@@ -286,7 +286,7 @@ def test_a_callable_type_is_what_the_symbol_is() -> None:
 
 
 @pytest.mark.parametrize("thing", [3, "Parser", greet, None, T, types, object])
-def test_what_cannot_be_a_contract_is_refused(thing: object) -> None:
+def test_invalid_contract_is_refused(thing: object) -> None:
     """A contract is a class or a callable type."""
     with pytest.raises(TypeError):
         Contract(thing, None)
@@ -318,7 +318,7 @@ SIGNATURES = [
 
 
 @pytest.mark.parametrize(("wanted", "found", "reasons"), SIGNATURES)
-def test_each_call_that_a_contract_allows_must_be_taken(wanted: str, found: str, reasons: str) -> None:
+def test_every_call_that_a_contract_allows_must_be_accepted(wanted: str, found: str, reasons: str) -> None:
     """Names, kinds and defaults are judged by the calls that they allow."""
     calls = [call_of(eval(f"lambda {text}: None"), bound=False) for text in (wanted, found)]  # noqa: S307  # texts above
     assert calls[0] is not None
@@ -326,7 +326,7 @@ def test_each_call_that_a_contract_allows_must_be_taken(wanted: str, found: str,
     assert "; ".join(mismatches(calls[0], calls[1])) == reasons
 
 
-def test_waiting_is_judged_by_what_is_returned() -> None:
+def test_awaitable_is_checked_by_its_return_type() -> None:
     """A plain function may be awaited if it says so; an async generator is what an async iterator is made by."""
 
     def contract() -> AsyncIterator[int]: ...  # type: ignore[empty-body]  # only its signature counts
@@ -385,7 +385,7 @@ UserId = NewType("UserId", int)
         (Callable[[int], str], Callable[[str], str], True),
     ],
 )
-def test_only_what_is_certain_is_a_mismatch(given: object, wanted: object, expected: bool) -> None:
+def test_only_certain_mismatches_are_reported(given: object, wanted: object, expected: bool) -> None:
     """Types that exclude each other differ; whatever might fit, or cannot be known here, agrees."""
     assert agrees(given, wanted) is expected
 

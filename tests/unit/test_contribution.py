@@ -68,7 +68,7 @@ def test_entry_points_in_one_module_import_it_once() -> None:
         ("a.hooks", "'hooks'"),
     ],
 )
-def test_a_part_of_a_group_is_enough(group: str, source: str) -> None:
+def test_part_of_a_group_is_enough(group: str, source: str) -> None:
     """A host may put the name of a group together from the parts before and after its last dot."""
     host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
     plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
@@ -78,7 +78,7 @@ def test_a_part_of_a_group_is_enough(group: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("group", "source"), [("acme.ext", "'ext'"), ("acme.ext", "'acme'"), ("a.plugins", "'a.plug'")]
 )
-def test_short_and_other_words_are_not_enough(group: str, source: str) -> None:
+def test_short_and_different_words_are_not_enough(group: str, source: str) -> None:
     """A short word occurs in any source, so it does not show that a group is looked up."""
     host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
     plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
@@ -87,20 +87,20 @@ def test_short_and_other_words_are_not_enough(group: str, source: str) -> None:
     assert f'[extension-points."{group}"]' in (finding.hint or "")
 
 
-def test_a_plugin_does_not_look_itself_up() -> None:
+def test_plugin_does_not_look_itself_up() -> None:
     """A mention of the group in the plugin's own source does not count."""
     plug = distribution("plug", modules=["plug"], entry_points=[("own.group", "n", "plug")], source="x = 'own.group'\n")
     assert "nothing else in the bundle mentions" in refused(plug).message
 
 
-def test_a_dependency_may_look_a_group_up() -> None:
+def test_dependency_may_look_a_group_up() -> None:
     """Any other distribution counts as well as the host."""
     plug = distribution("plug", modules=["plug"], entry_points=[("far.group", "n", "plug")])
     helper = distribution("helper", modules=["helper"], source="x = 'far.group'\n")
     assert contributed(plug, helper).modules == ("plug",)
 
 
-def test_a_group_that_the_manifest_declares_counts() -> None:
+def test_group_that_the_manifest_declares_counts() -> None:
     """An extension point of the manifest stands for a name that the host computes."""
     plug = distribution("plug", modules=["plug"], entry_points=[("own.group", "n", "plug")])
     assert contributed(plug, tables=f'{ROW}[extension-points."own.group"]\n').modules == ("plug",)
@@ -114,7 +114,7 @@ def test_scripts_do_not_make_a_plugin() -> None:
     assert '{ modules = ["plug"] }' in (finding.hint or "")
 
 
-def test_a_distribution_without_modules_contributes_nothing() -> None:
+def test_distribution_without_modules_contributes_nothing() -> None:
     """The hint differs where no module could be named."""
     assert "it has no Python modules" in (refused(distribution("plug")).hint or "")
 
@@ -126,7 +126,7 @@ def test_named_modules_are_the_plugin() -> None:
     assert len(found.entry_points) == 1
 
 
-def test_a_row_of_modules_belongs_to_whoever_has_them() -> None:
+def test_row_of_modules_belongs_to_the_distribution_with_them() -> None:
     """Without a requirement of its own, a row means modules of another distribution, and none of its entry points."""
     found = contributed(PLUG, tables='[plugins]\nx = { modules = ["plug.part"] }\n', answers={"x": None})
     assert (found.name, found.distribution, found.modules, found.entry_points) == ("x", "plug", ("plug.part",), ())
@@ -151,13 +151,13 @@ def test_modules_in_a_namespace_of_the_host_are_found() -> None:
 
 
 @pytest.mark.parametrize("source", ["x = 'space'\n", "x = 'space.part'\n"], ids=["whole", "beginning"])
-def test_a_namespace_is_named_by_a_string(source: str) -> None:
+def test_namespace_is_named_by_a_string(source: str) -> None:
     """A string that is the namespace, or begins with it and a dot, shows that somebody scans it."""
     host = distribution("demo", modules=["demo"], source=source)
     assert contributed(distribution("plug", modules=["space.plug"]), host=host).modules == ("space.plug",)
 
 
-def test_a_namespace_that_nobody_else_names_is_not_scanned() -> None:
+def test_namespace_that_nobody_else_names_is_not_scanned() -> None:
     """The plugin's own modules and strings do not show that others look for them."""
     assert (
         "contributes nothing" in refused(distribution("plug", modules=["space.plug"], source="x = 'space'\n")).message
@@ -169,13 +169,13 @@ def test_a_namespace_that_nobody_else_names_is_not_scanned() -> None:
     [("demo_extra", "dem"), ("demo_extra", "demo_extra"), ("_extra", "_"), ("demo_", "demo_"), ("demo_extra", "extra")],
     ids=["part", "whole", "leading", "trailing", "suffix"],
 )
-def test_what_is_not_a_prefix_finds_nothing(module: str, word: str) -> None:
+def test_word_that_is_not_a_prefix_finds_nothing(module: str, word: str) -> None:
     """A prefix ends with an underscore inside the name, and the host has it as a string."""
     host = distribution("demo", modules=["demo"], source=f"x = '{word}'\n")
     assert "contributes nothing" in refused(distribution("plug", modules=[module]), host=host).message
 
 
-def test_a_prefix_that_only_the_plugin_mentions_finds_nothing() -> None:
+def test_prefix_that_only_the_plugin_mentions_finds_nothing() -> None:
     """The plugin's own strings do not show that others look for it."""
     plug = distribution("plug", modules=["demo_extra"], source="x = 'demo_'\n")
     assert "contributes nothing" in refused(plug).message
@@ -196,7 +196,7 @@ def test_modules_that_others_import_are_found() -> None:
     assert contributed(plug, host=host).modules == ("plug",)
 
 
-def test_a_host_that_imports_by_name_may_import_any_plugin() -> None:
+def test_host_that_imports_by_name_may_import_any_plugin() -> None:
     """Where others import computed names, the user may name each public module of a plugin."""
     host = distribution("demo", modules=["demo"], behaviour=Behaviour(imports_by_name=True))
     plug = distribution("plug", modules=["plug", "also", "_hidden", "space.part"])
@@ -211,13 +211,13 @@ def test_computed_imports_do_not_excuse_unused_entry_points() -> None:
     assert "extends else.where" in refused(plug, host=host).message
 
 
-def test_a_plugins_own_computed_imports_do_not_count() -> None:
+def test_plugins_own_computed_imports_do_not_count() -> None:
     """The plugin must be found by others."""
     plug = distribution("plug", modules=["plug"], behaviour=Behaviour(imports_by_name=True), source="import plug\n")
     assert "contributes nothing" in refused(plug).message
 
 
-def test_the_host_may_be_a_row() -> None:
+def test_host_may_be_a_row() -> None:
     """A row that the host itself answers contributes what is found by name, and not the whole host."""
     host = distribution("demo", modules=["demo", "demo_space.own"], source="x = 'demo_space.'\n", entry_points=[])
     other = distribution("other", source="x = 'demo_space.'\n")

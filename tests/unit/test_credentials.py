@@ -62,13 +62,13 @@ def test_secrets_of_the_environment_are_masked_wherever_they_stand() -> None:
         ({}, None),
     ],
 )
-def test_a_login_belongs_to_one_scheme_host_and_port(env: dict[str, str], login: str | None, tmp_path: Path) -> None:
+def test_login_belongs_to_one_scheme_host_and_port(env: dict[str, str], login: str | None, tmp_path: Path) -> None:
     """No other server gets it, and none gets it without encryption that was not meant to."""
     nothing = {"NETRC": str(tmp_path / "nothing")}
     assert credentials_for("https://host/files/x.whl", {**nothing, **env}) == login
 
 
-def test_a_netrc_file_is_read(tmp_path: Path) -> None:
+def test_netrc_file_is_read(tmp_path: Path) -> None:
     """As uv, git and curl do."""
     file = tmp_path / "netrc"
     file.write_text("machine host login joe password pw\n")

@@ -56,7 +56,7 @@ def shown(found: Difference, *, with_files: bool = False) -> list[str]:
     return "\n".join(_lines(found, ("a", "b"), with_files=with_files)).splitlines()
 
 
-def test_the_same_is_the_same() -> None:
+def test_equal_artifacts_have_no_difference() -> None:
     """Equal reports of equal files differ in nothing, and that is one line."""
     found = compared(lambda new: None, same_bytes=True)
     assert found["same"]
@@ -64,7 +64,7 @@ def test_the_same_is_the_same() -> None:
     assert shown(found) == ["a and b are the same, byte for byte"]
 
 
-def test_other_bytes_are_a_difference() -> None:
+def test_changed_bytes_are_a_difference() -> None:
     """If all that the cards say is equal and the files are not, that is said, and it is not the same."""
     found = compared(lambda new: None)
     assert (found["same"], found["bytes"]) == (False, {"old": "0", "new": "1"})
@@ -113,7 +113,7 @@ def test_each_part_is_compared(change: Callable[[dict[str, Any]], object], key: 
     assert line in [each.strip() for each in shown(found)]
 
 
-def test_a_file_is_the_same_in_every_layout() -> None:
+def test_file_is_the_same_in_every_layout() -> None:
     """A one-file executable has no folder for its contents: that alone makes no file another one."""
     assert compared(lambda new: new["files"][0].update(path="plug/x.py"), same_bytes=True)["same"]
 
@@ -133,7 +133,7 @@ def test_endless_texts_are_not_compared_line_by_line() -> None:
     assert "manifest     not the same" in [line.strip() for line in shown(found)]
 
 
-def test_of_many_lines_the_first_are_shown() -> None:
+def test_only_the_first_of_many_lines_are_shown() -> None:
     """A manifest that is quite another one does not fill the screen."""
     lines = shown(compared(lambda new: new.update(manifest="".join(f"key{n} = {n}\n" for n in range(50)))))
     assert len(lines) < 20

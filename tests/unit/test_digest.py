@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Path:
     ],
     ids=["bytes", "package-called-build", "new-file", "name", "mode"],
 )
-def test_a_change_of_source_changes_the_digest(project: Path, change) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a lambda
+def test_change_of_source_changes_the_digest(project: Path, change) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a lambda
     """Bytes, names, modes and new files count, also in a package that is called build."""
     before = sha256_of_tree(project)
     change(project)
@@ -50,7 +50,7 @@ def test_a_change_of_source_changes_the_digest(project: Path, change) -> None:  
     "leftover",
     ["build/lib/pkg.py", "dist/pkg.whl", ".git/HEAD", "src/pkg.egg-info/PKG-INFO", "src/pkg/__pycache__/x.pyc"],
 )
-def test_what_a_build_leaves_does_not_change_the_digest(project: Path, leftover: str) -> None:
+def test_build_output_does_not_change_the_digest(project: Path, leftover: str) -> None:
     """Building a project in place does not make its stage stale."""
     before = sha256_of_tree(project)
     (project / leftover).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def test_what_a_build_leaves_does_not_change_the_digest(project: Path, leftover:
 
 
 @pytest.mark.parametrize("place", ["build/x", "dist/x", ".git/HEAD", "src/__pycache__/x.pyc", "a.egg-info/PKG-INFO"])
-def test_nothing_is_left_out_of_the_digest_of_data(project: Path, place: str) -> None:
+def test_digest_of_data_covers_everything(project: Path, place: str) -> None:
     """Folders of data may have any name, and new, changed, renamed and removed files count."""
     seen = [sha256_of_data(project)]
     file = project / place
@@ -75,7 +75,7 @@ def test_nothing_is_left_out_of_the_digest_of_data(project: Path, place: str) ->
     assert sha256_of_data(project) == seen[0]
 
 
-def test_a_link_in_data_counts_as_its_target(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_link_in_data_counts_as_its_target(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is added is the content of the file that a link leads to."""
     target = tmp_path_factory.mktemp("elsewhere") / "file"
     target.write_text("x")

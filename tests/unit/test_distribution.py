@@ -82,7 +82,7 @@ def test_sources_are_all_python_files(tmp_path: Path) -> None:
     assert found.files.sources == ("demo/__init__.py", "demo/not-a-name.py")
 
 
-def test_data_is_what_is_neither_code_nor_metadata(tmp_path: Path) -> None:
+def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
     """Other files are data, but not what only tools and installers use; a file that is not there does not count."""
     found = installed(
         tmp_path,
@@ -165,7 +165,7 @@ def test_metadata_is_the_content_of_dist_info(tmp_path: Path) -> None:
     assert found.files.metadata == (f"{info}/licenses/LICENSE", f"{info}/METADATA", f"{info}/RECORD")
 
 
-def test_a_distribution_without_record_has_no_files(tmp_path: Path) -> None:
+def test_distribution_without_record_has_no_files(tmp_path: Path) -> None:
     """Without RECORD nothing is known of its files, and nothing is guessed."""
     info = tmp_path / "demo_kit-1.0.dist-info"
     info.mkdir()
@@ -229,14 +229,14 @@ def test_words_are_read_from_source_only(tmp_path: Path) -> None:
     assert not found.mentions("other")
 
 
-def test_an_odd_word_is_searched_for_in_the_text(tmp_path: Path) -> None:
+def test_odd_word_is_searched_for_in_the_text(tmp_path: Path) -> None:
     """A word with white space or quotes is not in any set of words, and is found all the same."""
     found = installed(tmp_path, {"demo.py": "x = 'two words'\n"})
     assert found.mentions("two words")
     assert not found.mentions("two  words")
 
 
-def test_a_portion_of_a_namespace_is_known() -> None:
+def test_portion_of_a_namespace_is_known() -> None:
     """A distribution with modules in a package that it does not have itself is a portion of a namespace."""
     assert distribution("a", modules=["space.a"]).is_part_of_namespace
     assert not distribution("b", modules=["b", "b.c"]).is_part_of_namespace
@@ -261,7 +261,7 @@ def test_roots_are_modules_that_no_other_module_contains() -> None:
         ("a.b:C [x]", "a.b", "C"),
     ],
 )
-def test_the_value_of_an_entry_point_has_two_parts(value: str, module: str, attribute: str) -> None:
+def test_value_of_an_entry_point_has_two_parts(value: str, module: str, attribute: str) -> None:
     """A value is a module and perhaps an attribute, without extras and white space."""
     point = EntryPoint(group="g", name="n", value=value)
     assert (point.module, point.attribute) == (module, attribute)

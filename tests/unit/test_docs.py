@@ -38,7 +38,7 @@ def test_links_between_documents_lead_somewhere(file: str) -> None:
     assert not [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
 
 
-def test_the_design_lists_every_module() -> None:
+def test_design_lists_every_module() -> None:
     """The listing of rooms in the design has every package of the tool, each with all of its modules."""
     text = (ROOT / "docs" / "design.md").read_text("utf-8")
     listing = text[text.index("src/onebin/\n") : text.index("src/onebin_runtime/ ")]

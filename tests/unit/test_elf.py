@@ -29,7 +29,7 @@ def test_symbols_come_with_their_versions(build: Build, tmp_path: Path) -> None:
     assert (found.libraries, found.loader) == (("libc.so.6",), None)
 
 
-def test_a_program_names_its_loader(build: Build, tmp_path: Path) -> None:
+def test_program_names_its_loader(build: Build, tmp_path: Path) -> None:
     """The path of the dynamic loader is that in the program's header."""
     found = elf.read(build(tmp_path / "program", "int main(void) { return 0; }", "-pie"))
     assert found is not None
@@ -37,7 +37,7 @@ def test_a_program_names_its_loader(build: Build, tmp_path: Path) -> None:
     assert found.loader.rpartition("/")[2].startswith("ld")
 
 
-def test_a_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
+def test_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
     """Compact relocations need glibc 2.36, which no symbol says."""
     table = "int one, two; int *both[] = {&one, &two}; int main(void) { return both[0] == both[1]; }"
     try:
@@ -51,7 +51,7 @@ def test_a_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
     assert found.glibc["2.36"] == ()
 
 
-def test_a_library_of_nothing_needs_nothing(build: Build, tmp_path: Path) -> None:
+def test_library_without_dependencies_needs_nothing(build: Build, tmp_path: Path) -> None:
     """A library that calls nobody needs no version of glibc."""
     found = elf.read(build(tmp_path / "still.so", "int one = 1;", "-shared", "-nostdlib"))
     assert found is not None
@@ -60,7 +60,7 @@ def test_a_library_of_nothing_needs_nothing(build: Build, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
-def test_a_library_forgets_where_its_builder_had_others(build: Build, tmp_path: Path, tags: str) -> None:
+def test_search_paths_of_the_build_machine_are_removed(build: Build, tmp_path: Path, tags: str) -> None:
     """DT_RUNPATH and DT_RPATH go, all else that the loader reads stays, and the library loads."""
     options = ("-shared", "-Wl,-rpath,/home/builder/lib", f"-Wl,{tags}", "-lm")
     file = build(tmp_path / "used.so", "#include <math.h>\ndouble half(double x) { return fabs(x) / 2; }", *options)
@@ -78,7 +78,7 @@ def test_a_library_forgets_where_its_builder_had_others(build: Build, tmp_path: 
 
 
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF" + bytes(60)])
-def test_what_has_no_dynamic_section_stays(tmp_path: Path, content: bytes) -> None:
+def test_file_without_a_dynamic_section_is_unchanged(tmp_path: Path, content: bytes) -> None:
     """A file that is no library is not touched."""
     file = tmp_path / "file"
     file.write_bytes(content)
@@ -97,14 +97,14 @@ def _dynamic(file: Path) -> dict[str, int]:
 @pytest.mark.parametrize(
     "content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(60), b"\x7fELF\x02\x01\x01" + b"\xff" * 99]
 )
-def test_other_files_and_damaged_ones_are_none(tmp_path: Path, content: bytes) -> None:
+def test_other_and_damaged_files_are_not_elf(tmp_path: Path, content: bytes) -> None:
     """A file that is no ELF file, or not a whole one, is nothing, and no error."""
     file = tmp_path / "other"
     file.write_bytes(content)
     assert elf.read(file) is None
 
 
-def test_a_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
+def test_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
     """Wherever an ELF file ends, reading it raises nothing but what the file system does."""
     whole = build(tmp_path / "whole.so", '#include <stdio.h>\nvoid say(void) { puts("x"); }').read_bytes()
     cut = tmp_path / "cut.so"
@@ -113,7 +113,7 @@ def test_a_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> Non
         elf.read(cut)
 
 
-def test_a_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
+def test_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
     """Whatever byte of an ELF file's headers is another one, reading it raises no error."""
     whole = build(tmp_path / "whole.so", "int one = 1;", "-shared", "-nostdlib").read_bytes()
     damaged = tmp_path / "damaged.so"

@@ -11,7 +11,7 @@ from onebin.errors import OnebinError
 from onebin.system import epoch
 
 
-def test_the_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variable, or with an empty one, it is a time after 1980 everywhere on earth."""
     for environment in ({}, {"SOURCE_DATE_EPOCH": ""}):
         monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
@@ -23,14 +23,14 @@ def test_the_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 1_700_000_000, 8**11 - 1])
-def test_the_variable_chooses_it(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+def test_variable_chooses_it(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """Any number of seconds since 1970 that an archive can hold is taken."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(seconds))
     assert epoch.source_date_epoch() == seconds
 
 
 @pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", " 1", "1e9", "٣", "0x10", str(8**11), "9" * 5000])
-def test_anything_else_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_invalid_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """What is no such number is an error that says what to set, and not a silent default."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(OnebinError, match="SOURCE_DATE_EPOCH is") as caught:

@@ -27,7 +27,7 @@ def test_folders_exchange_their_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["old", "new"])
-def test_nothing_is_exchanged_for_nothing(tmp_path: Path, missing: str) -> None:
+def test_exchange_with_a_missing_folder_changes_nothing(tmp_path: Path, missing: str) -> None:
     """If one of the two is not there, the other stays."""
     kept = tmp_path / ("new" if missing == "old" else "old")
     kept.mkdir()
@@ -35,7 +35,7 @@ def test_nothing_is_exchanged_for_nothing(tmp_path: Path, missing: str) -> None:
     assert kept.is_dir()
 
 
-def test_a_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> None:
+def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> None:
     """Publishing a folder puts it where the old one was, which lies at the draft's place then, or nowhere."""
     draft, output = tmp_path / ".app.x.partial", tmp_path / "app"
     for folder, name in ((draft, "new"), (output, "old")):

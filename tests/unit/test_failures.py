@@ -39,12 +39,12 @@ def changed(**others: str | None) -> Outcome:
     return {**LOAD, **others}  # type: ignore[typeddict-item]  # members of an outcome
 
 
-def test_what_loads_is_not_a_failure() -> None:
+def test_loaded_names_are_not_failures() -> None:
     """Outcomes with a result are left out."""
     assert found({"name": "name", "result": ["x"]}, plugins=({"name": "plug", "result": []},)) == []
 
 
-def test_an_entry_point_of_a_plugin_must_load() -> None:
+def test_entry_point_of_a_plugin_must_load() -> None:
     """The finding names the row, the entry point, the error and the place."""
     (failure,) = found(LOAD)
     assert failure.is_needed
@@ -55,7 +55,7 @@ def test_an_entry_point_of_a_plugin_must_load() -> None:
     assert failure.finding.hint == "fix the error there, or remove the plugin"
 
 
-def test_a_missing_module_that_nobody_has_is_named() -> None:
+def test_missing_module_is_named() -> None:
     """The hint says which module is missing if no locked distribution has it."""
     (failure,) = found(changed(error="ModuleNotFoundError", message="No module named 'gone'", module="gone.part"))
     assert failure.lacks == "gone.part"
@@ -66,14 +66,14 @@ def test_a_missing_module_that_nobody_has_is_named() -> None:
 @pytest.mark.parametrize(
     ("error", "module"), [("ModuleNotFoundError", "plug.part"), ("AttributeError", None)], ids=["module", "attribute"]
 )
-def test_what_a_distribution_declares_and_does_not_have_is_its_own_fault(error: str, module: str | None) -> None:
+def test_missing_module_of_an_entry_point_is_the_distributions_error(error: str, module: str | None) -> None:
     """If the module or attribute of the entry point itself does not exist, its author must be asked."""
     (failure,) = found(changed(error=error, module=module))
     assert failure.lacks is None
     assert "declares something that it does not have" in str(failure.finding.hint)
 
 
-def test_what_the_artifact_calls_must_load() -> None:
+def test_entry_that_the_artifact_calls_must_load() -> None:
     """The host's function is needed, and its failure is reported for the host."""
     (failure,) = found(host=({"name": "demo.cli:main", "error": "AttributeError", "message": "no main"},))
     assert failure.is_needed
@@ -91,19 +91,19 @@ def test_what_the_artifact_calls_must_load() -> None:
     ],
     ids=["script", "unused-module", "not-a-row", "for-another-host"],
 )
-def test_what_nobody_asked_for_is_only_a_notice(load: Outcome) -> None:
+def test_failure_of_an_unused_entry_point_is_a_notice(load: Outcome) -> None:
     """A script, a module that opening does not import, another distribution's or an older host's may fail."""
     (failure,) = found(load)
     assert not failure.is_needed
 
 
-def test_a_group_that_is_mentioned_is_not_for_another_host() -> None:
+def test_group_that_is_mentioned_is_not_for_another_host() -> None:
     """If the host mentions the whole group, a missing module of another distribution is an error as well."""
     (failure,) = found(changed(error="ModuleNotFoundError", module="other.gone"))
     assert failure.is_needed
 
 
-def test_a_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None:
+def test_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None:
     """The plugin's own mention of its group does not show that this host looks it up."""
     plug = distribution("plug", modules=["plug"], source="x = 'old.plugins'\n")
     load = changed(value="plug:Thing", error="ModuleNotFoundError", group="old.plugins", module="other.gone")
@@ -111,14 +111,14 @@ def test_a_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None
     assert not failure.is_needed
 
 
-def test_a_module_that_fails_is_reported_once() -> None:
+def test_module_that_fails_is_reported_once() -> None:
     """Two entry points of one module that fail in the same way are one failure, and so is the plugin itself."""
     plugin: Outcome = {"name": "plug", "error": "RuntimeError", "message": "no licence"}
     assert len(found(LOAD, changed(name="again", value="plug.part:Other"), plugins=(plugin,))) == 1
     assert len(found(LOAD, changed(message="another"))) == 2
 
 
-def test_a_host_that_cannot_be_called_is_reported_once() -> None:
+def test_host_that_cannot_be_called_is_reported_once() -> None:
     """The script of the host that is called is not reported as an entry point again."""
     called: Outcome = {"name": "demo.cli:main", "error": "ImportError", "message": "broken"}
     load: Outcome = {
@@ -131,7 +131,7 @@ def test_a_host_that_cannot_be_called_is_reported_once() -> None:
     assert len(found(load, host=(called,))) == 1
 
 
-def test_a_plugin_that_cannot_be_imported_is_an_error() -> None:
+def test_plugin_that_cannot_be_imported_is_an_error() -> None:
     """A plugin with entry points must be importable, whatever it raises."""
     (failure,) = found(plugins=({"name": "plug", "error": "RuntimeError", "message": "no"},))
     assert failure.is_needed
@@ -142,7 +142,7 @@ def test_a_plugin_that_cannot_be_imported_is_an_error() -> None:
     ("error", "is_needed"),
     [("ImportError", True), ("SyntaxError", True), ("SystemExit", True), ("RuntimeError", False), ("KeyError", False)],
 )
-def test_a_plugin_that_is_found_by_name_may_need_its_running_host(error: str, is_needed: bool) -> None:
+def test_plugin_that_is_found_by_name_may_need_its_running_host(error: str, is_needed: bool) -> None:
     """Without entry points, only errors that its host could not prevent count."""
     plugin = planned(OTHER, name="other")
     given = answers(plugins=({"name": "other", "error": error, "message": "no"},))

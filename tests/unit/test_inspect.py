@@ -26,13 +26,13 @@ LONG = "word " * 40
     [("inspect.schema.json", report.schema), ("diff.schema.json", diff_schema)],
     ids=["inspect", "diff"],
 )
-def test_the_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
+def test_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
     """`make schema` has been run since the shapes changed."""
     assert json.loads(files("onebin.card").joinpath(file).read_text("utf-8")) == schema()
 
 
 @pytest.mark.parametrize("names", [(), ("a", "b")], ids=["none", "two"])
-def test_a_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> None:
     """A folder in which no file has a card, or more than one, is none of the layout onedir."""
     for name in names:
         (tmp_path / name).write_bytes(b"x" * 500 + card.MAGIC)
@@ -42,7 +42,7 @@ def test_a_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> No
         inspect(tmp_path)
 
 
-def test_the_artifact_in_a_folder_is_found(tmp_path: Path) -> None:
+def test_artifact_in_a_folder_is_found(tmp_path: Path) -> None:
     """Of the files in a folder, the one with a card is the artifact, whatever the folder is called."""
     (tmp_path / "run").write_bytes(b"x" * 500 + card.MAGIC)
     (tmp_path / "README").write_text("read me")

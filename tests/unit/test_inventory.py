@@ -101,7 +101,7 @@ def test_modules_of_the_executable(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_from_nowhere_is_refused(tmp_path: Path) -> None:
+def test_file_from_nowhere_is_refused(tmp_path: Path) -> None:
     """A file that was put into the tree after its files had been attributed does not get into an artifact."""
     tree = frozen(tmp_path / "dist", {})
     (tree.directory / "_internal/smuggled").write_text("x")

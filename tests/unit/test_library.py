@@ -104,7 +104,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_goes_to_json_and_back(name: str, tmp_path: Path) -> None:
+def test_value_is_equal_after_json(name: str, tmp_path: Path) -> None:
     """A request, a result or an event is the same after a way through JSON text."""
     value = VALUES[name](tmp_path)
     text = json.dumps(onebin.to_json(value))
@@ -112,7 +112,7 @@ def test_a_value_goes_to_json_and_back(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["step started", "step finished", "note", "detail", "output"])
-def test_an_event_says_of_which_kind_it_is(name: str, tmp_path: Path) -> None:
+def test_event_has_a_kind(name: str, tmp_path: Path) -> None:
     """Whoever reads events as JSON need not know beforehand which kind comes next."""
     event = VALUES[name](tmp_path)
     assert onebin.from_json(onebin.Event, onebin.to_json(event)) == event
@@ -137,13 +137,13 @@ def test_json_that_is_no_request_is_refused(tmp_path: Path) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_an_option_that_decides_what_is_built_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
+def test_option_that_decides_what_is_built_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
     """Two requests that differ in such an option never share a receipt."""
     request = _request(tmp_path)
     assert replace(request, **change).identity != request.identity
 
 
-def test_where_and_with_what_means_is_not_part_of_the_identity(tmp_path: Path) -> None:
+def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
     """Another folder, package source or interpreter path is not another artifact; the lock says what is built."""
     request = _request(tmp_path)
     other = replace(
@@ -156,7 +156,7 @@ def test_where_and_with_what_means_is_not_part_of_the_identity(tmp_path: Path) -
     assert other.identity == request.identity
 
 
-def test_every_field_of_a_request_is_a_means_or_part_of_its_identity() -> None:
+def test_every_field_is_a_means_or_part_of_the_identity() -> None:
     """A new option is part of the identity unless somebody says that it is only a means."""
     tested = {"full_probe", "release", "verify", "commands", "moment"}
     means = {"manifest", "workspace", "source", "locked", "python"}
@@ -186,7 +186,7 @@ print([name for name in dir(onebin) if isinstance(getattr(onebin, name), types.M
     assert done.stdout.strip() == "[]"
 
 
-def test_the_library_imports_little_until_it_is_used() -> None:
+def test_library_imports_little_until_it_is_used() -> None:
     """`import onebin` alone loads none of the large dependencies."""
     script = "import onebin, sys; print({'pydantic', 'rich', 'click', 'tomlkit', 'cryptography'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

@@ -93,7 +93,7 @@ def accepted_by_schema(text: str) -> bool:
     return bool(jsonschema.Draft202012Validator(manifest_schema()).is_valid(tomllib.loads(text)))
 
 
-def test_everything_that_can_be_said_is_read() -> None:
+def test_every_key_is_read() -> None:
     """Each key arrives in its model, under Python's name and in the file's order."""
     manifest = Manifest.parse(FULL, file=FILE)
     assert manifest.bundle.name == "ds"
@@ -111,7 +111,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert manifest.text == FULL
 
 
-def test_the_least_manifest_has_defaults() -> None:
+def test_minimal_manifest_has_defaults() -> None:
     """A host alone is a manifest: no plugins, no extension points, nothing special about the freeze."""
     manifest = Manifest.parse(HEAD, file=FILE)
     assert manifest.plugins == ()
@@ -120,7 +120,7 @@ def test_the_least_manifest_has_defaults() -> None:
     assert (manifest.freeze.include, manifest.freeze.data, manifest.freeze.optimize) == ((), {}, 0)
 
 
-def test_a_file_is_read_verbatim(tmp_path: Path) -> None:
+def test_file_is_read_verbatim(tmp_path: Path) -> None:
     """The manifest keeps its text, line ends included, and knows its directory."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(HEAD.replace("\n", "\r\n").encode())
@@ -130,13 +130,13 @@ def test_a_file_is_read_verbatim(tmp_path: Path) -> None:
     assert manifest.directory == tmp_path
 
 
-def test_the_directory_of_a_relative_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_of_a_relative_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later stages never depend on how the file was named."""
     monkeypatch.chdir(tmp_path)
     assert Manifest.parse(HEAD, file=FILE).directory == Path.cwd()
 
 
-def test_a_manifest_cannot_be_changed_and_can_be_a_key() -> None:
+def test_manifest_cannot_be_changed_and_can_be_a_key() -> None:
     """Equal manifests are equal keys, and none changes after the checks."""
     first, second = Manifest.parse(FULL, file=FILE), Manifest.parse(FULL, file=FILE)
     assert (first, hash(first)) == (second, hash(second))
@@ -169,7 +169,7 @@ def test_a_manifest_cannot_be_changed_and_can_be_a_key() -> None:
         ('a = { git = "git@h:team/x.git", package = "b" }', "b @ git+ssh://git@h/team/x.git", "b"),
     ],
 )
-def test_a_row_says_what_is_wanted(text: str, wanted: str | None, distribution: str | None) -> None:
+def test_row_describes_what_is_required(text: str, wanted: str | None, distribution: str | None) -> None:
     """Each form of a row becomes the requirement or path that the lock is asked for."""
     found = row(text)
     assert (found.wanted, found.distribution) == (wanted, distribution)
@@ -192,7 +192,7 @@ def test_any_version_differs_from_no_version() -> None:
         ('git = "file:///srv/app"\nname = "app"\nrev = "main"', "app @ git+file:///srv/app@main", "app"),
     ],
 )
-def test_a_host_says_what_is_wanted(text: str, wanted: str, distribution: str | None) -> None:
+def test_host_describes_what_is_required(text: str, wanted: str, distribution: str | None) -> None:
     """A host comes from an index, a path or git, as a plugin does."""
     host = Manifest.parse(f'bundle.name = "x"\n[host]\n{text}\nscript = "x"\n', file=FILE).host
     assert isinstance(host, Host)
@@ -336,7 +336,7 @@ WRONG = [*SHAPES, *((with_rule(text), f"bundle.toml:{where}", message, hint) for
 
 
 @pytest.mark.parametrize(("text", "where", "message", "hint"), WRONG)
-def test_what_is_wrong_is_said_with_line_key_and_remedy(text: str, where: str, message: str, hint: str | None) -> None:
+def test_errors_have_line_key_and_remedy(text: str, where: str, message: str, hint: str | None) -> None:
     """A wrong shape or combination is reported once, at its line and key, and the hint says what to do."""
     (found,) = [finding for finding in findings(text) if finding[0] == where]
     assert message in found[1]
@@ -364,12 +364,12 @@ def test_rows_of_one_name_are_refused(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["{ path = 'x' }", "{ modules = ['x'] }", "{ package = 'x' }"])
-def test_a_row_that_names_its_source_may_have_any_name(value: str) -> None:
+def test_row_that_names_its_source_may_have_any_name(value: str) -> None:
     """A row's name needs to be a package's (PEP 508) only where it is used as one."""
     assert row(f"x- = {value}").name == "x-"
 
 
-def test_a_row_without_a_source_is_named_as_a_package() -> None:
+def test_row_without_a_source_is_named_as_a_package() -> None:
     """The name is what is asked of the index, so it must be one that an index can have."""
     ((where, message, hint),) = findings(f"{HEAD}[plugins]\nx- = '*'\n")
     assert (where, message) == ("bundle.toml:9: plugins.x-", '"x-" is not a package name (PEP 508)')
@@ -505,7 +505,7 @@ def test_secrets_are_not_repeated(text: str) -> None:
     assert "hunter2" not in repr(findings(f"{HEAD}[plugins]\n{text}"))
 
 
-def test_a_login_points_to_the_credential_helper() -> None:
+def test_login_points_to_the_credential_helper() -> None:
     """The remedy for a password in a URL is to let git keep it."""
     ((_, message, hint),) = findings(f"{HEAD}[plugins]\na = {{ git = 'https://user:x@h/x' }}")
     assert "credentials" in message
@@ -546,13 +546,13 @@ def test_findings_name_the_file_as_it_was_given() -> None:
     assert caught.value.findings[-1].where == f"{Path('some') / 'where.toml'}:1: bundle.name"
 
 
-def test_the_shipped_schema_is_current() -> None:
+def test_shipped_schema_is_current() -> None:
     """`make schema` has been run since the models changed."""
     shipped = files("onebin.manifest").joinpath("bundle.schema.json").read_text("utf-8")
     assert shipped == json.dumps(manifest_schema(), indent=2, sort_keys=False) + "\n"
 
 
-def test_the_schema_is_one_and_describes_every_key() -> None:
+def test_schema_is_one_and_describes_every_key() -> None:
     """Editors show a description for each key, and no key may be null, which TOML does not have."""
     jsonschema.Draft202012Validator.check_schema(manifest_schema())
     tables = [manifest_schema(), *manifest_schema()["$defs"].values()]
@@ -606,21 +606,21 @@ ANY = settings(
 
 @ANY
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
-def test_no_bytes_raise_anything_else(tmp_path: Path, content: bytes) -> None:
+def test_no_bytes_raise_another_error(tmp_path: Path, content: bytes) -> None:
     """Whatever is in the file, it is a manifest or a ManifestError."""
     assert outcome_of_bytes(content, tmp_path)
 
 
 @ANY
 @given(text=st.text(max_size=100))
-def test_no_text_raises_anything_else(text: str) -> None:
+def test_no_text_raises_another_error(text: str) -> None:
     """Whatever text is parsed, lone surrogates included, it is a manifest or a ManifestError."""
     assert outcome(lambda: Manifest.parse(text, file=FILE))
 
 
 @ANY
 @given(data=st.data())
-def test_no_mutation_of_a_manifest_raises_anything_else(tmp_path: Path, data: st.DataObject) -> None:
+def test_no_mutation_of_a_manifest_raises_another_error(tmp_path: Path, data: st.DataObject) -> None:
     """Cut, doubled, swapped and spoilt pieces of manifests give a manifest or a ManifestError."""
     text = data.draw(st.sampled_from(BASES))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -640,7 +640,7 @@ JSON_LIKE = st.recursive(
 
 @ANY
 @given(data=st.data())
-def test_no_value_of_any_key_raises_anything_else(data: st.DataObject) -> None:
+def test_no_value_of_any_key_raises_another_error(data: st.DataObject) -> None:
     """Whatever type a value has, its key gets a finding and nothing breaks."""
     key = data.draw(st.sampled_from(["bundle", "host", "plugins", "extension-points", "freeze"]))
     inner = data.draw(st.sampled_from(["name", "python", "path", "git", "entry", "data", "load", "a", "include"]))
@@ -673,7 +673,7 @@ def _toml(value: object) -> str:
     ],
     ids=lambda each: each.__name__,
 )
-def test_what_is_checked_is_what_is_kept(checked: type[model.Table], value: type) -> None:
+def test_checked_manifest_is_the_cached_one(checked: type[model.Table], value: type) -> None:
     """A table has the same keys and the same defaults where it is checked and where it is a value."""
     kept = {each.name: each for each in fields(value) if value is not tables.PluginRow or each.name != "name"}
     assert kept.keys() == checked.model_fields.keys()
@@ -683,7 +683,7 @@ def test_what_is_checked_is_what_is_kept(checked: type[model.Table], value: type
         assert default == expected or checked.model_fields[name].is_required()
 
 
-def test_a_manifest_that_was_valid_is_not_checked_again(tmp_path: Path) -> None:
+def test_manifest_that_was_valid_is_not_checked_again(tmp_path: Path) -> None:
     """With a cache, the same text gives the same manifest without pydantic; a wrong text is wrong each time."""
     cache = Cache(tmp_path / "cache")
     assert Manifest.parse(FULL, file=FILE, cache=cache) == Manifest.parse(FULL, file=FILE)

@@ -88,7 +88,7 @@ def added(text: str, *items: str) -> Edited:
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
-def test_a_row_is_added_last_in_every_layout(text: str) -> None:
+def test_row_is_added_last_in_every_layout(text: str) -> None:
     """However `[plugins]` is written, the new row is the last one and everything else stays."""
     edited = added(text, "new>=2")
     assert list(rows(edited.text).items()) == [*rows(text).items(), ("new", {"version": ">=2"})]
@@ -98,7 +98,7 @@ def test_a_row_is_added_last_in_every_layout(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
-def test_a_row_is_changed_in_place_in_every_layout(text: str) -> None:
+def test_row_is_changed_in_place_in_every_layout(text: str) -> None:
     """A new version replaces the old one, and nothing else."""
     edited = added(text, "B>=2")
     assert rows(edited.text) == {**rows(text), "b": {**rows(text)["b"], "version": ">=2"}}
@@ -109,7 +109,7 @@ def test_a_row_is_changed_in_place_in_every_layout(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
-def test_a_row_changes_its_source_in_every_layout(text: str) -> None:
+def test_row_changes_its_source_in_every_layout(text: str) -> None:
     """A row that comes from git now has the keys of git and its version no more."""
     edited = added(text, "b @ git+https://h/x.git@v1")
     kept = {key: value for key, value in rows(text)["b"].items() if key != "version"}
@@ -133,7 +133,7 @@ def test_rows_are_removed_in_every_layout(text: str, names: Sequence[str]) -> No
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("edit", [lambda text: added(text, "new", "b>=2"), lambda text: remove_plugins(text, ["b"])])
-def test_line_ends_stay(text: str, edit: Callable[[str], Edited]) -> None:
+def test_line_ends_are_kept(text: str, edit: Callable[[str], Edited]) -> None:
     """Carriage returns and a missing newline at the end are kept."""
     after = edit(text).text
     assert after.endswith("\n") == text.endswith("\n")
@@ -141,7 +141,7 @@ def test_line_ends_stay(text: str, edit: Callable[[str], Edited]) -> None:
     assert ("\r\n" in text) == (re.search("(?<!\r)\n", after) is None)
 
 
-def test_an_edit_leaves_the_other_lines_alone() -> None:
+def test_edit_leaves_the_other_lines_alone() -> None:
     """Comments, spacing and blank lines are as they were, to the byte."""
     assert added(TEXT, "new").text == TEXT.replace("# why b\n", '# why b\nnew = "*"\n')
     assert added(TEXT, "b>=2").text == TEXT.replace('b   = ">=1"', 'b   = ">=2"')
@@ -300,7 +300,7 @@ def test_all_bad_items_are_reported_together(projects: Path, items: list[str], m
         ("x = 3", "x>=1", 'x = ">=1"', "changed x: 3 -> "),
     ],
 )
-def test_adding_what_is_there_changes_its_source(row: str, item: str, after: str, change: str | None) -> None:
+def test_adding_an_existing_plugin_changes_its_source(row: str, item: str, after: str, change: str | None) -> None:
     """A version or source replaces the row's, and an item that has neither leaves the row as it is."""
     edited = added(f"[plugins]\n{row} # note\n", item)
     assert edited.text == f"[plugins]\n{after} # note\n"
@@ -323,12 +323,12 @@ d = { after = ["a"] }
 """
 
 
-def test_an_edit_keeps_the_order_that_a_row_asks_for() -> None:
+def test_edit_keeps_the_order_that_a_row_asks_for() -> None:
     """A row that gets another version keeps its `after` and `before`."""
     assert 'a = { version = ">=2", after = ["b", "C-C"] }  # why' in added(ORDERED, "a>=2").text
 
 
-def test_a_plugin_that_is_removed_is_no_longer_named() -> None:
+def test_plugin_that_is_removed_is_no_longer_named() -> None:
     """Rows that named it in their order lose the name and say so, so that the manifest is still sound."""
     edited = remove_plugins(ORDERED, ["c.c"])
     assert (
@@ -358,19 +358,19 @@ def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
 
 @pytest.mark.parametrize("edit", [lambda text: added(text, "x"), lambda text: remove_plugins(text, ["x"])])
 @pytest.mark.parametrize("text", ["[", "plugins = 3", "[[plugins]]\n", "a = 1\na = 2"])
-def test_what_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edited]) -> None:
+def test_manifest_that_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edited]) -> None:
     """A text that is no TOML, or whose plugins are no table, is left alone."""
     assert findings(lambda: edit(text))
 
 
-def test_a_manifest_with_other_errors_can_be_edited() -> None:
+def test_manifest_with_other_errors_can_be_edited() -> None:
     """A wrong key elsewhere does not keep a plugin from being removed."""
     assert (
         remove_plugins('[wrong]\n[plugins]\nx = { wat = 1 }\ny = "*"\n', ["x"]).text == '[wrong]\n[plugins]\ny = "*"\n'
     )
 
 
-def test_a_new_manifest_is_one() -> None:
+def test_new_manifest_is_valid() -> None:
     """What `create` writes says what was asked for, with comments for those who read it."""
     text = create_manifest(
         name="ds",
@@ -386,7 +386,7 @@ def test_a_new_manifest_is_one() -> None:
     assert comments(text)
 
 
-def test_a_new_manifest_may_have_no_plugins() -> None:
+def test_new_manifest_may_have_no_plugins() -> None:
     """A host alone has an empty table, ready for `onebin add`."""
     text = create_manifest(name="x", host="x", entry="x.cli:main")
     assert Manifest.parse(text, file=FILE).plugins == ()
@@ -403,13 +403,13 @@ def test_a_new_manifest_may_have_no_plugins() -> None:
         ("x @ git+https://h/x@v1", "x @ git+https://h/x@v1"),
     ],
 )
-def test_a_new_host_is_a_path_or_a_requirement(projects: Path, host: str, wanted: str) -> None:
+def test_new_host_is_a_path_or_a_requirement(projects: Path, host: str, wanted: str) -> None:
     """A host is a path if it looks like one, or if a project is there."""
     text = create_manifest(name="x", host=host, script="x", directory=projects)
     assert Manifest.parse(text, file=FILE).host.wanted == wanted
 
 
-def test_a_new_manifest_with_errors_is_not_written() -> None:
+def test_new_manifest_with_errors_is_not_written() -> None:
     """Everything that is wrong with the options is reported together."""
     found = findings(
         lambda: create_manifest(name="a/b", host="-x", script="x", entry="x:y", plugins=["y>>1"], python="2.7")
@@ -453,7 +453,7 @@ def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> N
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.sampled_from(list(LAYOUTS.values())), cut=st.integers(0, 200), junk=st.text(max_size=4))
-def test_no_text_makes_an_edit_raise_anything_else(text: str, cut: int, junk: str) -> None:
+def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: str) -> None:
     """A spoilt text is edited, or refused with a ManifestError."""
     spoilt = text[:cut] + junk + text[cut:]
     try:

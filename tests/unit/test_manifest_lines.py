@@ -44,12 +44,12 @@ def test_each_key_has_its_line(text: str, path: tuple[str, ...], line: int) -> N
     assert lines(text)[path] == line
 
 
-def test_lines_of_what_stands_nowhere_are_left_out() -> None:
+def test_keys_without_a_line_are_left_out() -> None:
     """A key that is not in the text has no line."""
     assert ("b",) not in lines("a = 1\n")
 
 
-def test_a_value_of_very_many_lines_ends_the_count_and_not_the_patience() -> None:
+def test_very_long_value_is_read_in_bounded_time() -> None:
     """A list of lists over tens of thousands of lines leaves later lines out instead of taking minutes."""
     found = lines("first = 1\nlist = [\n" + "[1],\n" * 50_000 + "]\nlast = 1\n")
     assert found == {("first",): 1}
@@ -95,7 +95,7 @@ def test_values_are_shown_short_and_without_secrets(value: object, text: str) ->
     assert shown(value) == text
 
 
-def test_what_was_meant_is_guessed_across_dashes_and_case() -> None:
+def test_suggestions_ignore_dashes_and_case() -> None:
     """A key in Python's spelling is recognised; a word unlike any other is not."""
     assert similar("Keep_Source", ["include", "keep-source"]) == "keep-source"
     assert similar("zzz", ["include", "keep-source"]) is None
@@ -115,7 +115,7 @@ def test_what_was_meant_is_guessed_across_dashes_and_case() -> None:
         pytest.param('"' + '\\"' * 100_000, "bundle.toml:1", "not TOML", id="half a string of quotes"),
     ],
 )
-def test_what_is_no_toml_says_where(text: str, where: str, message: str) -> None:
+def test_invalid_toml_is_located(text: str, where: str, message: str) -> None:
     """Syntax errors have their line and column, and texts that would exhaust the parser are refused."""
     with pytest.raises(ManifestError) as caught:
         parse_toml(text, file=FILE)
@@ -133,7 +133,7 @@ def test_what_is_no_toml_says_where(text: str, where: str, message: str) -> None
         (b"#" * (MAX_BYTES + 1), "", "larger than"),
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, where: str, message: str) -> None:
+def test_file_that_is_not_text_is_refused(tmp_path: Path, content: bytes, where: str, message: str) -> None:
     """A file that is too large or not plain UTF-8 is refused before it is parsed."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(content)
@@ -146,7 +146,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, where: str, 
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "file/bundle.toml", "nul\0.toml", "x" * 5000])
-def test_a_file_that_cannot_be_there_is_refused(tmp_path: Path, name: str) -> None:
+def test_impossible_path_is_refused(tmp_path: Path, name: str) -> None:
     """A missing file, a file below a file, and impossible names give an error that can be acted on."""
     (tmp_path / "file").touch()
     with pytest.raises(ManifestError) as caught:
@@ -154,14 +154,14 @@ def test_a_file_that_cannot_be_there_is_refused(tmp_path: Path, name: str) -> No
     assert caught.value.findings[0].hint
 
 
-def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
+def test_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
     """Without a manifest, the hint is `onebin init`."""
     with pytest.raises(ManifestError) as caught:
         read(tmp_path / "bundle.toml")
     assert "onebin init --host PACKAGE --script NAME" in str(caught.value.findings[0].hint)
 
 
-def test_a_directory_is_refused_by_name(tmp_path: Path) -> None:
+def test_directory_is_refused_by_name(tmp_path: Path) -> None:
     """Given a directory, the hint names the file that is meant."""
     with pytest.raises(ManifestError) as caught:
         read(tmp_path)
@@ -169,14 +169,14 @@ def test_a_directory_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs in its file system")
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
     """Reading a FIFO that nobody writes to would wait for ever."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ManifestError, match="cannot be read"):
         read(tmp_path / "pipe")
 
 
-def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system says about a file that it does not open is passed on."""
 
     def refuse(*_: object) -> None:
@@ -190,7 +190,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert caught.value.findings[0].message == "permission denied"
 
 
-def test_line_ends_are_read_as_they_are(tmp_path: Path) -> None:
+def test_line_ends_are_read_unchanged(tmp_path: Path) -> None:
     """The text keeps its carriage returns, so that an edit can keep them too."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(b"a = 1\r\n")

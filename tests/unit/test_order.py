@@ -34,12 +34,12 @@ def _ranked(*pairs: str) -> str:
         (("ea", "eb", "ec", "ed"), "eabcd"),
     ],
 )
-def test_what_comes_first_comes_first_and_all_else_stays(pairs: tuple[str, ...], expected: str) -> None:
+def test_order_changes_only_where_it_must(pairs: tuple[str, ...], expected: str) -> None:
     """Only what must move moves: of those that may come next, the first of the manifest does."""
     assert _ranked(*pairs) == expected
 
 
-def test_a_cycle_is_its_path() -> None:
+def test_cycle_is_reported_as_a_path() -> None:
     """A cycle is raised with each of its plugins, the first once more at the end."""
     with pytest.raises(graphlib.CycleError) as caught:
         _ranked("ab", "bc", "ca")
@@ -49,7 +49,7 @@ def test_a_cycle_is_its_path() -> None:
 
 
 @given(st.permutations(range(8)), st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7))))
-def test_every_order_that_can_be_is_found(hidden: list[int], pairs: set[tuple[int, int]]) -> None:
+def test_possible_order_is_always_found(hidden: list[int], pairs: set[tuple[int, int]]) -> None:
     """Whatever is asked for that some order fulfils is fulfilled, with all plugins and in one way only."""
     wanted = [Precedence(str(a), str(b), "") for a, b in sorted(pairs) if hidden.index(a) < hidden.index(b)]
     names = [str(number) for number in range(8)]
@@ -101,7 +101,7 @@ def test_rows_that_contribute_nothing_decide_nothing() -> None:
     assert _names(_ordered(rows, distribution("a"), distribution("c"))) == "ac"
 
 
-def test_a_plugin_comes_after_those_it_depends_on() -> None:
+def test_plugin_comes_after_those_it_depends_on() -> None:
     """A requirement counts even through distributions that are not plugins."""
     found = _ordered(ROWS, distribution("a", requires=["helper"]), distribution("helper", requires=["c"]), *PLAIN[1:])
     assert _names(found) == "bca"
@@ -128,7 +128,7 @@ def test_distributions_that_depend_on_each_other_decide_nothing() -> None:
     assert (_names(found), found.precedences) == ("abc", ())
 
 
-def test_a_cycle_of_rows_is_an_error_with_its_reasons() -> None:
+def test_cycle_of_rows_is_an_error_with_its_reasons() -> None:
     """The finding has the path of the cycle, each step's reason, and the key of its first row."""
     with pytest.raises(PlanError) as caught:
         _ordered(

@@ -127,7 +127,7 @@ def test_files_folders_and_exports_are_read_alike(tmp_path: Path) -> None:
     assert [each.id for each in osv.read_advisories([folder / "GHSA-cpwx-vrp4-4pq7.json"])] == ["GHSA-cpwx-vrp4-4pq7"]
 
 
-def test_everything_that_is_no_advisory_is_reported_at_once(tmp_path: Path) -> None:
+def test_invalid_advisories_are_reported_together(tmp_path: Path) -> None:
     """Each bad file is named with what is wrong with it; good ones beside it do not hide it."""
     folder = written(tmp_path / "db", record())
     bad = {
@@ -147,13 +147,13 @@ def test_everything_that_is_no_advisory_is_reported_at_once(tmp_path: Path) -> N
     assert all(finding.hint for finding in caught.value.findings)
 
 
-def test_a_folder_without_advisories_is_an_error(tmp_path: Path) -> None:
+def test_folder_without_advisories_is_an_error(tmp_path: Path) -> None:
     """An empty database would find nothing, and say that all is well."""
     with pytest.raises(AdvisoryError):
         osv.read_advisories([tmp_path])
 
 
-def test_a_range_that_nobody_can_order_is_not_passed_over(tmp_path: Path) -> None:
+def test_range_that_cannot_be_ordered_is_not_ignored(tmp_path: Path) -> None:
     """An event that is no version (PEP 440) leaves open whether a version is affected."""
     odd = affected(ranges=ecosystem({"introduced": "0"}, {"fixed": "not-a-version"}))
     (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=odd))])

@@ -193,14 +193,14 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("apply", "old", "new", "missing"), CHANGES)
-def test_a_changed_module_graph_is_refused(apply: Callable[[Any], None], old: str, new: str, missing: str) -> None:
+def test_changed_module_graph_is_refused(apply: Callable[[Any], None], old: str, new: str, missing: str) -> None:
     """Whatever a patch replaces, reads or relies on has gone, or takes other parameters."""
     graph = modulegraph(old, new)
     with refuses(missing):
         apply(graph)
 
 
-def test_an_analysis_with_other_attributes_is_refused() -> None:
+def test_analysis_with_other_attributes_is_refused() -> None:
     """An outcome with a part that is unknown could not be kept."""
     graph = modulegraph()
     graph.Analysis._GUTS += [("icons", None)]  # noqa: SLF001  # as in PyInstaller
@@ -242,7 +242,7 @@ ENTRIES = [
 ]
 
 
-def test_the_bootloader_gets_changed_copies(tmp_path: Path) -> None:
+def test_bootloader_gets_changed_copies(tmp_path: Path) -> None:
     """It imports a stand-in for its hooks for ctypes and looks for no eggs; its other modules stay."""
     folder, work = loader_folder(tmp_path / "loader"), tmp_path / "work"
     work.mkdir()
@@ -268,7 +268,7 @@ def test_the_bootloader_gets_changed_copies(tmp_path: Path) -> None:
         (BOOTSTRAP.replace(".install()", ".patch()"), "pyimod03_ctypes.install() in pyiboot01_bootstrap.py"),
     ],
 )
-def test_a_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, missing: str) -> None:
+def test_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, missing: str) -> None:
     """The search for eggs must be there, once, and so must the call that the stand-in for ctypes answers."""
     folder = loader_folder(tmp_path / "loader", bootstrap=bootstrap)
     with refuses(missing):
@@ -290,7 +290,7 @@ def test_changed_hooks_for_ctypes_are_refused(tmp_path: Path, ctypes: str, missi
 
 
 @pytest.mark.parametrize("name", ["pyimod03_ctypes", "pyiboot01_bootstrap"])
-def test_a_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: str) -> None:
+def test_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: str) -> None:
     """Neither a file that is gone nor one that is no longer packed can be changed."""
     folder = loader_folder(tmp_path / "loader")
     with refuses(f"{name} among the bootloader's modules"):
@@ -301,7 +301,7 @@ def test_a_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name:
         loader.changed(ENTRIES, folder, tmp_path, NEWER)
 
 
-def test_a_module_that_is_gone_is_refused() -> None:
+def test_module_that_is_gone_is_refused() -> None:
     """A module that fails for another reason fails with that reason."""
     with refuses("module onebin.nothing_here"):
         NEWER.module("onebin.nothing_here")

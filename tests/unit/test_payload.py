@@ -48,7 +48,7 @@ def packed(directory: Path, file: Path, *, level: int = LEVEL) -> bytes:
 
 
 @pytest.mark.parametrize("level", [LEVEL, payload.RELEASE_LEVEL])
-def test_the_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
+def test_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
     """Order of making, umask, modes, times, place and owner leave no trace."""
     first = packed(tree(tmp_path / "one"), tmp_path / "first", level=level)
     mask = os.umask(0o077)
@@ -62,9 +62,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
 
 
 @pytest.mark.parametrize("processors", [1, 2, 7])
-def test_the_number_of_processors_leaves_no_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
-) -> None:
+def test_number_of_processors_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     """A payload of many jobs is the same whoever compresses it."""
     tree(tmp_path / "tree")
     (tmp_path / "tree" / "big").write_bytes(b"".join(str(number).encode() for number in range(200_000)) * 66)
@@ -74,7 +72,7 @@ def test_the_number_of_processors_leaves_no_trace(
 
 
 @pytest.mark.parametrize("change", ["content", "name", "bit", "link", "folder"])
-def test_what_matters_changes_the_bytes(tmp_path: Path, change: str) -> None:
+def test_names_modes_and_contents_change_the_bytes(tmp_path: Path, change: str) -> None:
     """Another content, name, executable bit, link or folder is another payload."""
     first = packed(tree(tmp_path / "tree"), tmp_path / "first")
     internal = tmp_path / "tree" / "_internal"
@@ -92,7 +90,7 @@ def test_what_matters_changes_the_bytes(tmp_path: Path, change: str) -> None:
     assert packed(tmp_path / "tree", tmp_path / "second") != first
 
 
-def test_any_tool_can_read_it(tmp_path: Path) -> None:
+def test_tar_and_zstd_can_read_a_payload(tmp_path: Path) -> None:
     """It is a tar archive in zstd: folders before their content, links and executable bits kept, nobody's name."""
     content = packed(tree(tmp_path / "tree"), tmp_path / "file")
     plain = tmp_path / "plain.tar"

@@ -27,7 +27,7 @@ SCRIPTS = [("console_scripts", "demo", "demo.cli:main"), ("gui_scripts", "demo-g
 HOST = distribution("Demo", modules=["demo"], entry_points=[*SCRIPTS, ("grp", "not-a-script", "demo:x")])
 
 
-def test_the_entry_is_that_of_the_hosts_script() -> None:
+def test_entry_is_that_of_the_hosts_script() -> None:
     """A console script or a graphical one is looked up by its name; extras do not count."""
     assert host_entry(manifest(), HOST, "host") == ("demo.cli", "main")
     assert host_entry(manifest(host='package = "demo"\nscript = "demo-gui"'), HOST, "host") == (
@@ -36,7 +36,7 @@ def test_the_entry_is_that_of_the_hosts_script() -> None:
     )
 
 
-def test_the_entry_may_be_named_by_the_manifest() -> None:
+def test_entry_may_be_named_by_the_manifest() -> None:
     """An entry in the manifest is taken as it is: the stage shows later whether it exists."""
     assert host_entry(manifest(host='package = "demo"\nentry = "any.where:Thing.run"'), HOST, "host") == (
         "any.where",
@@ -53,7 +53,7 @@ def test_the_entry_may_be_named_by_the_manifest() -> None:
     ],
     ids=["typo", "other-group", "none"],
 )
-def test_a_missing_script_is_an_error(script: str, host: Distribution, hint: str) -> None:
+def test_missing_script_is_an_error(script: str, host: Distribution, hint: str) -> None:
     """The hint lists the scripts that the host has, or how to do without one."""
     with pytest.raises(PlanError) as caught:
         host_entry(manifest(host=f'package = "demo"\nscript = "{script}"'), host, "bundle.toml: host")
@@ -62,7 +62,7 @@ def test_a_missing_script_is_an_error(script: str, host: Distribution, hint: str
     assert hint in (finding.hint or "")
 
 
-def test_one_name_of_two_plugins_is_an_error() -> None:
+def test_entry_point_name_of_two_plugins_is_an_error() -> None:
     """The host would see only one of two entry points with the same group and name."""
     first = planned(distribution("first", entry_points=[("grp", "same", "first:x"), ("grp", "own", "first:x")]))
     second = planned(distribution("second", entry_points=[("grp", "same", "second:x"), ("other", "own", "second:x")]))
@@ -71,7 +71,7 @@ def test_one_name_of_two_plugins_is_an_error() -> None:
     assert finding.message == "plugins first and second both register 'same' in grp"
 
 
-def test_one_name_twice_in_a_plugin_is_not_an_error() -> None:
+def test_entry_point_name_twice_in_one_plugin_is_not_an_error() -> None:
     """A plugin that registers a name twice is its own affair, and so is the same name in two groups."""
     twice = distribution(
         "first", entry_points=[("grp", "same", "first:x"), ("grp", "same", "first:y"), ("o", "same", "x")]
@@ -79,7 +79,7 @@ def test_one_name_twice_in_a_plugin_is_not_an_error() -> None:
     assert list(same_names([planned(twice)], "bundle.toml")) == []
 
 
-def test_an_extension_point_that_no_plugin_extends_is_a_notice() -> None:
+def test_extension_point_that_no_plugin_extends_is_a_notice() -> None:
     """It may be misspelled, so the notice has a group whose name is like it."""
     tables = '[extension-points."demo.plugin"]\n[extension-points."demo.used"]\n'
     points = [("demo.plugins", "a", "plug"), ("demo.used", "a", "plug")]
@@ -117,7 +117,7 @@ def test_another_version_of_the_runtime_is_a_notice() -> None:
     assert notice == f"the bundle gets onebin-runtime {__version__} from onebin, and not 0.0.1 as locked"
 
 
-def test_a_plan_hands_on_what_it_was_made_of() -> None:
+def test_plan_contains_what_it_was_made_from() -> None:
     """Lock, stage, interpreter, host and eager extension points are those of the survey and the manifest."""
     surveyed = survey(HOST)
     tables = '[extension-points."grp"]\nload = "eager"\n[extension-points."other"]\n'

@@ -24,13 +24,13 @@ def test_run_returns_what_was_printed() -> None:
     assert (done.code, done.stdout.strip(), done.stderr.strip()) == (3, "hello", "oops")
 
 
-def test_a_program_that_is_not_there_is_an_error() -> None:
+def test_program_that_is_not_there_is_an_error() -> None:
     """A missing program is a ProcessError with its name, not an OSError."""
     with pytest.raises(ProcessError, match="no-such-program"):
         run(["/no-such-program"], env={})
 
 
-def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_program_that_hangs_is_ended(tmp_path: Path) -> None:
     """A program that outlives its time is ended together with its children."""
     pid = tmp_path / "pid"
     code = (
@@ -54,14 +54,14 @@ def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
     assert "line 10\n" not in caught.value.tail
 
 
-def test_the_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that change what Python imports are not handed to the tools."""
     monkeypatch.setenv("PYTHONPATH", "/x")
     monkeypatch.setenv("VIRTUAL_ENV", "/y")
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment())
 
 
-def test_the_passphrase_of_a_key_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passphrase_of_a_key_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """Code of plugins runs in some of the tools, and is not to open the key that signs."""
     monkeypatch.setenv("ONEBIN_KEY_PASSPHRASE", "open sesame")
     assert "open sesame" not in environment().values()

@@ -77,14 +77,12 @@ def contents(*, modules: Iterable[Row] = (), binaries: Iterable[Row] = (), data:
         ("../../../share/demo/other.svg", None),
     ],
 )
-def test_a_file_of_the_stage_belongs_to_the_distribution_that_recorded_it(
-    tree: Tree, file: str, owner: str | None
-) -> None:
+def test_staged_file_belongs_to_the_distribution_that_recorded_it(tree: Tree, file: str, owner: str | None) -> None:
     """The last distribution by name owns a file that two have, and case matters."""
     assert tree.owner(tree.site / file) == owner
 
 
-def test_a_binary_of_the_stage_that_nobody_recorded_has_no_owner(tree: Tree) -> None:
+def test_unrecorded_binary_has_no_owner(tree: Tree) -> None:
     """Only outside the stage may a shared library belong to the system."""
     assert tree.owner(tree.site / "z" / "other.so", kind="EXTENSION") is None
     assert tree.owner(tree.site / "z" / "other.so", kind="BINARY") is None
@@ -99,7 +97,7 @@ def test_a_binary_of_the_stage_that_nobody_recorded_has_no_owner(tree: Tree) -> 
         ("built-in", "BUILTIN", INTERPRETER),
     ],
 )
-def test_a_row_without_a_file_has_an_owner(tree: Tree, source: str, kind: str, owner: str) -> None:
+def test_row_without_a_file_has_an_owner(tree: Tree, source: str, kind: str, owner: str) -> None:
     """Links belong to the system, and modules without a file to the interpreter."""
     assert tree.owner(source, kind=kind) == owner
 
@@ -120,12 +118,12 @@ def test_generated_source_belongs_to_onebin(tree: Tree) -> None:
         ("altgraph/Graph.py", None),
     ],
 )
-def test_of_the_toolchain_only_the_bootloader_may_be_collected(tree: Tree, file: str, owner: str | None) -> None:
+def test_only_the_bootloader_of_the_toolchain_may_be_collected(tree: Tree, file: str, owner: str | None) -> None:
     """Other files of PyInstaller in an artifact would be a mistake of a hook."""
     assert tree.owner(tree.tools / file, kind="PYMODULE") == owner
 
 
-def test_a_toolchain_in_a_folder_called_loader_does_not_own_more(tmp_path: Path) -> None:
+def test_folder_name_loader_does_not_matter(tmp_path: Path) -> None:
     """Only the folders inside the toolchain count."""
     tree = Tree(tmp_path / "loader")
     assert tree.owner(tree.tools / "altgraph" / "Graph.py") is None
@@ -158,7 +156,7 @@ def test_bytecode_of_a_script_with_a_dot_in_its_name_belongs_to_its_owner(tmp_pa
     assert tree.made("dotted/__pycache__/run.v1.cpython-312.pyc") == "dotted"
 
 
-def test_a_compiled_module_belongs_to_the_bootloader_unless_the_library_has_it(tree: Tree) -> None:
+def test_compiled_module_belongs_to_the_bootloader_unless_the_library_has_it(tree: Tree) -> None:
     """Those are the modules that the bootloader needs to start."""
     assert tree.made("pyimod02_importers", kind="PYMODULE") == BOOTLOADER
     assert tree.made("struct", kind="PYMODULE") == INTERPRETER

@@ -143,7 +143,7 @@ def test_another_version_of_a_library_that_writes_changes_the_key(
     assert inputs.key != before
 
 
-def test_a_link_in_data_counts_as_its_target(inputs: Inputs) -> None:
+def test_link_in_data_counts_as_its_target(inputs: Inputs) -> None:
     """The artifact has the content of the file that a link leads to."""
     inputs.write("elsewhere.txt", "x")
     (inputs.files / "assets" / "link.txt").symlink_to(inputs.files / "elsewhere.txt")
@@ -176,7 +176,7 @@ MEANS: dict[str, Callable[[Inputs], object]] = {
 
 
 @pytest.mark.parametrize("change", MEANS.values(), ids=MEANS)
-def test_where_and_with_what_means_does_not_change_the_key(inputs: Inputs, change: Callable[[Inputs], object]) -> None:
+def test_place_and_means_do_not_change_the_key(inputs: Inputs, change: Callable[[Inputs], object]) -> None:
     """The same artifact is found again, wherever its packages came from."""
     before = inputs.key
     change(inputs)
@@ -205,7 +205,7 @@ def output(tmp_path: Path, cache: Cache) -> Path:
     return file
 
 
-def test_a_receipt_is_found_with_its_facts_and_notices(output: Path, cache: Cache) -> None:
+def test_receipt_is_found_with_its_facts_and_notices(output: Path, cache: Cache) -> None:
     """The facts are those on the card, the notices those of the build, in their order."""
     found = receipt.find("key", output, cache)
     assert found == receipt.Receipt(file=output, facts=FACTS, notices=("first", "second"))
@@ -216,7 +216,7 @@ def test_another_key_has_no_receipt(output: Path, cache: Cache) -> None:
     assert receipt.find("other", output, cache) is None
 
 
-def test_a_copy_of_the_artifact_is_found_under_its_own_path(output: Path, cache: Cache) -> None:
+def test_copy_of_the_artifact_is_found_under_its_own_path(output: Path, cache: Cache) -> None:
     """Bytes count, and not where they are."""
     copy = artifact(output.with_name("copy"))
     found = receipt.find("key", copy, cache)
@@ -234,13 +234,13 @@ CHANGED: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
-def test_a_changed_output_has_no_receipt(output: Path, cache: Cache, change: Callable[[Path], object]) -> None:
+def test_changed_output_has_no_receipt(output: Path, cache: Cache, change: Callable[[Path], object]) -> None:
     """Only the very bytes that the build made are up to date."""
     change(output)
     assert receipt.find("key", output, cache) is None
 
 
-def test_a_changed_output_that_is_restored_has_its_receipt(output: Path, cache: Cache) -> None:
+def test_changed_output_that_is_restored_has_its_receipt(output: Path, cache: Cache) -> None:
     """A receipt outlives what happens to the output."""
     output.unlink()
     assert receipt.find("key", output, cache) is None
@@ -263,7 +263,7 @@ def test_a_changed_output_that_is_restored_has_its_receipt(output: Path, cache: 
         b'{"sha256": null, "notices": []}',
     ],
 )
-def test_a_damaged_receipt_does_not_count(output: Path, cache: Cache, content: bytes) -> None:
+def test_damaged_receipt_does_not_count(output: Path, cache: Cache, content: bytes) -> None:
     """It costs a build and no error, even if the digest in it is right."""
     file = cache.folder(receipt.KIND, "key") / "receipt.json"
     file.write_bytes(content.replace(b"SHA", sha256_of_file(output).encode()))
@@ -272,13 +272,13 @@ def test_a_damaged_receipt_does_not_count(output: Path, cache: Cache, content: b
     assert receipt.find("key", output, cache) is not None
 
 
-def test_a_receipt_that_was_never_finished_does_not_count(output: Path, cache: Cache) -> None:
+def test_receipt_that_was_never_finished_does_not_count(output: Path, cache: Cache) -> None:
     """The cache may have the entry of a build that was killed before it wrote its receipt."""
     cache.ensure(receipt.KIND, "killed", lambda _: None)
     assert receipt.find("killed", output, cache) is None
 
 
-def test_a_file_without_a_card_does_not_count(tmp_path: Path, cache: Cache) -> None:
+def test_file_without_a_card_does_not_count(tmp_path: Path, cache: Cache) -> None:
     """The receipt may be of a file that this version of onebin cannot read."""
     foreign = tmp_path / "foreign"
     foreign.write_bytes(b"no card")
@@ -286,7 +286,7 @@ def test_a_file_without_a_card_does_not_count(tmp_path: Path, cache: Cache) -> N
     assert receipt.find("key", foreign, cache) is None
 
 
-def test_the_last_receipt_replaces_earlier_ones(output: Path, cache: Cache) -> None:
+def test_last_receipt_replaces_earlier_ones(output: Path, cache: Cache) -> None:
     """The same build may be made again after its output was lost, with other notices."""
     receipt.write("key", output, ["third"], cache)
     found = receipt.find("key", output, cache)
@@ -296,7 +296,7 @@ def test_the_last_receipt_replaces_earlier_ones(output: Path, cache: Cache) -> N
     assert noted == {"sha256": sha256_of_file(output), "notices": ["third"]}
 
 
-def test_a_folder_gets_no_receipt(tmp_path: Path, cache: Cache) -> None:
+def test_folder_gets_no_receipt(tmp_path: Path, cache: Cache) -> None:
     """An artifact in the layout `onedir` is always built."""
     receipt.write("key", tmp_path, [], cache)
     assert cache.find(receipt.KIND, "key") is None

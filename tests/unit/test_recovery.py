@@ -90,7 +90,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
     return cast("Facts", {**found, **others})
 
 
-def test_manifest_and_lock_come_back_to_the_last_byte(tmp_path: Path) -> None:
+def test_manifest_and_lock_are_recovered_byte_for_byte(tmp_path: Path) -> None:
     """What is on the card is written as it was, line ends and comments too, into a new folder."""
     recovered = recover_facts(facts(), tmp_path / "new" / "folder")
     assert recovered.manifest_file.read_bytes() == MANIFEST.encode()
@@ -99,7 +99,7 @@ def test_manifest_and_lock_come_back_to_the_last_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bundle.toml", "pylock.app.toml"])
-def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
+def test_recovery_replaces_nothing(tmp_path: Path, name: str) -> None:
     """If one of the two files is there already, it stays, and the other is not written."""
     (tmp_path / name).write_text("mine")
     with pytest.raises(OnebinError, match=f"{name} already exists") as caught:
@@ -108,7 +108,7 @@ def test_nothing_is_replaced(tmp_path: Path, name: str) -> None:
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
 
 
-def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
+def test_local_projects_are_named_with_their_place(tmp_path: Path) -> None:
     """Host, plugins, what a project itself asks for by a path, and data: all that is not there yet."""
     (tmp_path / "assets").mkdir()
     recovered = recover_facts(facts(), tmp_path)
@@ -136,13 +136,13 @@ def test_what_is_local_is_named_with_its_place(tmp_path: Path) -> None:
         (facts(lock="a = " + "[" * 100_000), "not in the format"),
     ],
 )
-def test_a_lock_that_is_none_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
+def test_card_with_an_invalid_lock_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
     """A card may say anything: what is no lock of onebin's is an error in words."""
     with pytest.raises(ArtifactError, match=words):
         tuple(local_paths(Manifest.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
 
 
-def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_card_with_an_invalid_manifest_is_refused(tmp_path: Path) -> None:
     """The same of the manifest; and nothing is written."""
     with pytest.raises(ManifestError):
         recover_facts(facts(manifest="[bundle]"), tmp_path)
@@ -191,14 +191,14 @@ def test_other_circumstances_are_named(others: dict[str, Any], where: str, words
     assert found.hint
 
 
-def test_an_old_python_explains_a_difference() -> None:
+def test_old_python_explains_a_difference() -> None:
     """Before 3.11, a set of constants that holds None is written in an order that addresses decide."""
     old = facts(interpreter={**facts()["interpreter"], "version": "3.10.13"})
     (found,) = circumstances(old, old)
     assert "sets of constants" in found.message
 
 
-def test_the_same_card_leaves_the_compression() -> None:
+def test_same_card_leaves_the_compression() -> None:
     """If other bytes have equal cards, nothing explains that but how they were compressed."""
     (found,) = differences(facts(), facts())
     assert "every file is the same" in found.message

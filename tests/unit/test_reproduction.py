@@ -105,7 +105,7 @@ def test_another_interpreter_stops_a_rebuild(tmp_path: Path, version: str, platf
     assert f"uv python install {version}" in (error.hint or "")
 
 
-def test_a_lock_that_does_not_fit_stops_a_rebuild(tmp_path: Path) -> None:
+def test_lock_that_does_not_fit_stops_a_rebuild(tmp_path: Path) -> None:
     """The local sources may be of another commit."""
     (tmp_path / "demo").mkdir()
     error = stopped(facts(), tmp_path)
@@ -113,19 +113,19 @@ def test_a_lock_that_does_not_fit_stops_a_rebuild(tmp_path: Path) -> None:
     assert "its lock does not match the local sources" in error.message
 
 
-def test_the_interpreter_on_the_card_is_taken() -> None:
+def test_interpreter_on_the_card_is_taken() -> None:
     """It is the one that runs onebin if the manifest names none and the version is the same."""
     assert _interpreter(manifest(), facts()).executable == HERE.executable
 
 
-def test_the_interpreter_of_the_manifest_is_not_taken_if_the_card_has_another() -> None:
+def test_interpreter_of_the_manifest_is_not_taken_if_the_card_has_another() -> None:
     """The version on the card is searched for, also if the manifest's was not found."""
     for wanted in ("2.7", "no/such/python"):
         of = replace(manifest(), bundle=replace(manifest().bundle, python=wanted))
         assert _interpreter(of, facts()).version == HERE.version
 
 
-def test_the_version_on_the_card_comes_before_that_of_the_manifest() -> None:
+def test_version_on_the_card_comes_before_that_of_the_manifest() -> None:
     """The manifest may name another version by now."""
     minor = "3.12" if HERE.minor != "3.12" else "3.13"
     try:
@@ -201,7 +201,7 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
-def test_the_source_of_a_project_is_copied(tree: Path, tmp_path: Path) -> None:
+def test_source_of_a_project_is_copied(tree: Path, tmp_path: Path) -> None:
     """Build output is not; version control is, since a build may get the version from it."""
     _copy(tree, tmp_path / "deep" / "copy")
     assert files(tmp_path / "deep" / "copy") == [".git/HEAD", "demo.py", "src/dist/x.txt", "src/x.py"]
@@ -217,7 +217,7 @@ def test_all_files_of_data_are_copied(tree: Path, tmp_path: Path) -> None:
     assert files(tmp_path / "other") == ["x.txt"]
 
 
-def test_a_project_inside_another_may_have_links(tree: Path, tmp_path: Path) -> None:
+def test_project_inside_another_may_have_links(tree: Path, tmp_path: Path) -> None:
     """Both are copied to the same place, the links once."""
     (tree / "src" / "link.py").symlink_to("x.py")
     _copy(tree, tmp_path / "copy")
@@ -244,7 +244,7 @@ def artifact(file: Path, of: Facts = FACTS, body: bytes = b"\x7fELF") -> Path:
     return file
 
 
-def test_the_same_bytes_are_the_same_artifact(tmp_path: Path) -> None:
+def test_same_bytes_are_the_same_artifact(tmp_path: Path) -> None:
     """Nothing else is compared then."""
     _compare(artifact(tmp_path / "old"), FACTS, artifact(tmp_path / "new"))
 
@@ -269,13 +269,13 @@ def test_circumstances_come_before_differences(tmp_path: Path) -> None:
     ]
 
 
-def test_an_artifact_that_is_gone_is_an_error(tmp_path: Path) -> None:
+def test_artifact_that_is_gone_is_an_error(tmp_path: Path) -> None:
     """It may have been removed during the build."""
     with pytest.raises(OnebinError, match="cannot read"):
         _compare(tmp_path / "gone", FACTS, artifact(tmp_path / "new"))
 
 
-def test_a_rebuild_without_a_card_is_an_error(tmp_path: Path) -> None:
+def test_rebuild_without_a_card_is_an_error(tmp_path: Path) -> None:
     """There is nothing to compare with."""
     (tmp_path / "new").write_bytes(b"no card")
     with pytest.raises(ArtifactError):

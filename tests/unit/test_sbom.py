@@ -57,13 +57,13 @@ BUNDLE = (
 )
 
 
-def test_it_is_valid() -> None:
+def test_sbom_is_valid() -> None:
     """CycloneDX's own strict validator for version 1.6 has nothing to say."""
     text = json.dumps(sbom(facts(*BUNDLE)))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
-def test_it_depends_on_the_facts_alone() -> None:
+def test_sbom_depends_only_on_the_facts() -> None:
     """Two calls give the same text; other facts have another serial number; nothing says when it was made."""
     text = json.dumps(sbom(facts(*BUNDLE)))
     assert json.dumps(sbom(facts(*BUNDLE))) == text
@@ -71,7 +71,7 @@ def test_it_depends_on_the_facts_alone() -> None:
     assert "timestamp" not in text
 
 
-def test_it_names_everything_that_is_in_the_artifact() -> None:
+def test_sbom_names_everything_in_the_artifact() -> None:
     """Beside the distributions: the interpreter, the bootloader, onebin's parts, and libraries of the system."""
     document = sbom(facts(*BUNDLE))
     assert {each["name"] for each in document["components"]} == {
@@ -82,21 +82,21 @@ def test_it_names_everything_that_is_in_the_artifact() -> None:
     assert component(document, "CPython")["purl"] == "pkg:generic/cpython@3.12.1"
 
 
-def test_only_what_an_index_has_gets_a_package_url() -> None:
+def test_only_packages_of_an_index_have_a_package_url() -> None:
     """A local project of whatever name is not the package of that name which somebody published."""
     document = sbom(facts(*BUNDLE))
     assert component(document, "Host")["purl"] == "pkg:pypi/host@1.0"
     assert "purl" not in component(document, "A.Plug")
 
 
-def test_a_digest_is_there_if_it_is_known() -> None:
+def test_digest_is_present_if_known() -> None:
     """The lock's digest of the one archive is the component's; of several, none is."""
     document = sbom(facts(*BUNDLE))
     assert component(document, "Host")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
     assert "hashes" not in component(document, "dep_end")
 
 
-def test_the_graph_is_that_of_the_requirements() -> None:
+def test_graph_is_that_of_the_requirements() -> None:
     """The artifact needs host, plugins and what is in it anyway; each distribution what it requires."""
     graph = {row["ref"]: row.get("dependsOn", []) for row in sbom(facts(*BUNDLE))["dependencies"]}
     assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "bootloader", "launcher"}

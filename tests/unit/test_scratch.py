@@ -33,7 +33,7 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_directory_is_there_and_then_gone(parent: Path) -> None:
+def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
     """It is empty and ours alone while the block runs, and nothing of it is left, whatever was put there."""
     with scratch() as first, scratch() as second:
         assert first != second
@@ -44,7 +44,7 @@ def test_a_directory_is_there_and_then_gone(parent: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
-def test_what_a_killed_process_left_is_removed_by_the_next(parent: Path) -> None:
+def test_next_process_removes_what_a_killed_one_left(parent: Path) -> None:
     """A directory stays while its process lives; after `kill -9` whoever makes the next one removes it."""
     environment = {**os.environ, "TMPDIR": str(parent)}
     with subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, stdout=subprocess.PIPE, text=True) as holder:
@@ -61,7 +61,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(parent: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
-def test_what_is_not_ours_stays(parent: Path) -> None:
+def test_foreign_files_stay(parent: Path) -> None:
     """A link of such a name is not followed, and a file is no directory: neither is touched."""
     other = parent / "other"
     other.mkdir()

@@ -67,7 +67,7 @@ def _keygen(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedP
     return subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
 
 
-def test_a_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed25519PrivateKey) -> None:
+def test_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed25519PrivateKey) -> None:
     """Ed25519 leaves no choice: the same key and message give what ssh-keygen wrote, and that is accepted."""
     assert key.public_key().public_bytes_raw() == PUBLIC
     assert signature.sign(message, key).read_text("ascii") == SIGNED
@@ -98,7 +98,7 @@ def test_ssh_keygen_accepts_what_was_signed(message: Path, tmp_path: Path, key: 
 
 @needs_openssh
 @pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-gcm@openssh.com"])
-def test_a_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) -> None:
+def test_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) -> None:
     """A key that ssh-keygen made is read with its passphrase; another one, or none, is refused in words."""
     file = tmp_path / "key"
     made = _keygen("-q", "-t", "ed25519", "-Z", cipher, "-a", "4", "-N", "open sesame", "-f", file)
@@ -126,7 +126,7 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
         signature.check_signature(message, [PUBLIC])
 
 
-def test_a_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
+def test_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
     """One byte more, and the signature does not fit."""
     signature.sign(message, key)
     message.write_bytes(MESSAGE + b"x")
@@ -144,21 +144,21 @@ def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
     assert signature.check_signature(message, [stranger, PUBLIC])
 
 
-def test_a_signature_for_something_else_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
+def test_signature_for_something_else_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
     """What a key signed as a commit of git, say, does not pass for a signed file."""
     signature.sign(message, key, namespace="git")
     with pytest.raises(SignatureError, match="made for 'git', not for 'file'"):
         signature.check_signature(message, [PUBLIC])
 
 
-def test_a_missing_signature_is_said_to_be_missing(message: Path) -> None:
+def test_missing_signature_is_reported(message: Path) -> None:
     """Nothing beside the file: the error says which file is looked for, and what to do."""
     with pytest.raises(SignatureError, match=r"message\.sig: no such file") as caught:
         signature.check_signature(message, [PUBLIC])
     assert caught.value.hint
 
 
-def test_private_and_public_keys_are_told_apart(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+def test_private_and_public_keys_are_distinguished(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """Who names the wrong half of a pair is told so."""
     with pytest.raises(SignatureError, match="is a public key"):
         signature.read_private_key(_public(tmp_path, key), _never)
@@ -166,7 +166,7 @@ def test_private_and_public_keys_are_told_apart(tmp_path: Path, key: Ed25519Priv
         signature.read_public_keys(_private(tmp_path, key))
 
 
-def test_one_of_many_keys_will_do(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+def test_one_of_several_keys_is_enough(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """A list of keys may have comments and keys of other kinds."""
     file = tmp_path / "keys"
     file.write_text(f"# of somebody\nssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB\n\n{_public(tmp_path, key).read_text()}")
@@ -174,7 +174,7 @@ def test_one_of_many_keys_will_do(tmp_path: Path, key: Ed25519PrivateKey) -> Non
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"\xff\x00" * 99, b"ssh-ed25519 AAAA\n", b"ssh-ed25519 !\n"])
-def test_garbage_is_no_key(tmp_path: Path, text: bytes) -> None:
+def test_garbage_is_not_a_key(tmp_path: Path, text: bytes) -> None:
     """A file that is no key at all is an error of one line with a hint, for either half."""
     file = tmp_path / "key"
     file.write_bytes(text)
@@ -186,14 +186,14 @@ def test_garbage_is_no_key(tmp_path: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("place", [".", "nowhere"])
-def test_what_cannot_be_read_is_said(tmp_path: Path, place: str) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, place: str) -> None:
     """A folder or nothing at all, where a key should be, is an error of one line."""
     for read in (lambda file: signature.read_private_key(file, _never), signature.read_public_keys):
         with pytest.raises(SignatureError, match="cannot read the key"):
             read(tmp_path / place)
 
 
-def test_a_signature_cannot_be_written_into_nowhere(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+def test_signature_cannot_be_written_into_a_missing_folder(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """A file that is not there is an error of one line, and nothing is left behind."""
     with pytest.raises(SignatureError, match="cannot read"):
         signature.sign(tmp_path / "nowhere", key)
@@ -205,7 +205,7 @@ FUZZED = settings(max_examples=400, suppress_health_check=[HealthCheck.function_
 
 @FUZZED
 @given(data=st.data())
-def test_a_changed_signature_is_refused(message: Path, data: st.DataObject) -> None:
+def test_changed_signature_is_refused(message: Path, data: st.DataObject) -> None:
     """Whatever is changed in a signature's text: it is refused, or it was only the way in which lines end."""
     text = bytearray(SIGNED.encode())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -220,7 +220,7 @@ def test_a_changed_signature_is_refused(message: Path, data: st.DataObject) -> N
 
 @FUZZED
 @given(data=st.data())
-def test_a_changed_key_is_refused_in_words(tmp_path: Path, data: st.DataObject) -> None:
+def test_changed_key_is_refused_with_a_reason(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever is changed in a private key's file is a SignatureError, or did not matter."""
     file = _private(tmp_path, Ed25519PrivateKey.from_private_bytes(SEED))
     text = bytearray(file.read_bytes())

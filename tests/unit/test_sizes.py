@@ -52,7 +52,7 @@ def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
     return {row["owner"]: row for row in rows}
 
 
-def test_every_byte_is_somebodys(frozen: tuple[Contents, Path]) -> None:
+def test_every_byte_has_an_owner(frozen: tuple[Contents, Path]) -> None:
     """Files count as they lie in the tree, modules as in the archive, and the rest of it is the bootloader's."""
     contents, executable = frozen
     found = by_owner(sizes.measure(contents, OWNERS, executable))

@@ -82,7 +82,7 @@ def test_tables_are_sorted_by_place_alone() -> None:
     assert [entry[0] for entry in datas] == ["y", "z"]
 
 
-def test_the_library_is_the_same_bytes_in_whatever_order_it_was_written(tmp_path: Path) -> None:
+def test_library_is_the_same_bytes_in_whatever_order_it_was_written(tmp_path: Path) -> None:
     """Members of base_library.zip come out sorted, with their content and without times."""
     made = []
     for number, names in enumerate((["os.pyc", "abc.pyc"], ["abc.pyc", "os.pyc"])):
@@ -128,7 +128,7 @@ def test_metadata_of_hooks_is_dropped() -> None:
     assert [Path(entry[0]).as_posix() for entry in spec.without_metadata(datas)] == list(places[2:])
 
 
-def test_a_place_is_given_to_the_first_file() -> None:
+def test_place_is_given_to_the_first_file() -> None:
     """Neither a binary nor an earlier data file is replaced."""
     datas = [("a", "/a", "DATA")]
     data = spec.DataFiles(datas, [*datas, ("b.so", "/b.so", "BINARY")])
@@ -145,7 +145,7 @@ def test_data_is_added_for_collected_distributions() -> None:
     assert [place for place, _, _ in data.entries] == ["host/logo.svg", "onebin_metadata/host.dist-info/METADATA"]
 
 
-def test_the_code_of_modules_on_disk_is_found_by_place() -> None:
+def test_code_of_modules_on_disk_is_found_by_place() -> None:
     """Packages and modules have their code from the analysis; data, binaries and unknown modules have none."""
     code = compile("", "x", "exec")
     place = os.path.join("host", "__init__.py")  # noqa: PTH118  # as in a table of contents
@@ -219,7 +219,7 @@ def test_one_file_holds_everything() -> None:
         assert folders[0].named["name"] == program.named["name"] == "tiny"
 
 
-def test_what_is_packed_is_noted_with_its_digest() -> None:
+def test_packed_files_are_recorded_with_their_digest() -> None:
     """Size and SHA-256 of each member; a member without content counts as empty."""
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     noted = spec.note({"a": b"x", "none": None}.get, ["a", "none"])

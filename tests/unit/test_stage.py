@@ -95,14 +95,14 @@ def test_bytes_of_local_wheels_are_in_the_key(tmp_path: Path) -> None:
     assert len(keys) == 2
 
 
-def test_the_moment_is_in_the_key_only_if_something_is_built(tmp_path: Path) -> None:
+def test_moment_is_in_the_key_only_if_something_is_built(tmp_path: Path) -> None:
     """Wheels are installed as they are, at any time; the build of a project may use the time."""
     wheels, built = lock("demo", [DEP]), lock("demo", [DEP, project(tmp_path)])
     assert stage_key(wheels, 1) == stage_key(wheels, 2)
     assert stage_key(built, 1) != stage_key(built, 2)
 
 
-def test_a_stage_is_found_only_under_its_key(tmp_path: Path) -> None:
+def test_stage_is_found_only_under_its_key(tmp_path: Path) -> None:
     """Finding a stage installs nothing; the environment is a folder of the entry."""
     cache, wanted = Cache(tmp_path), lock("demo", [DEP])
     assert find(wanted, cache, moment=1) is None
@@ -193,7 +193,7 @@ def installed(site: Path, notes: Mapping[str, str]) -> Path:
     return info
 
 
-def test_what_uv_noted_about_the_machine_is_removed(tmp_path: Path) -> None:
+def test_records_of_uv_about_the_machine_are_removed(tmp_path: Path) -> None:
     """The files go, and their lines in RECORD; all other lines stay as they were."""
     info = installed(tmp_path, dict.fromkeys(NOTES, '{"url": "file:///home/me/demo", "dir_info": {}}'))
     _forget_machine(tmp_path)
@@ -203,7 +203,7 @@ def test_what_uv_noted_about_the_machine_is_removed(tmp_path: Path) -> None:
     )
 
 
-def test_the_address_of_a_repository_is_kept(tmp_path: Path) -> None:
+def test_address_of_a_repository_is_kept(tmp_path: Path) -> None:
     """Only addresses of files name this machine (PEP 610); without such a file, RECORD is not written."""
     info = installed(tmp_path, {"direct_url.json": '{"url": "https://host/demo.git", "vcs_info": {}}'})
     before = (info / "RECORD").stat()
@@ -214,14 +214,14 @@ def test_the_address_of_a_repository_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "5"])
-def test_an_address_that_cannot_be_read_is_removed(tmp_path: Path, text: str) -> None:
+def test_address_that_cannot_be_read_is_removed(tmp_path: Path, text: str) -> None:
     """No tool can read it anyway, and it may name this machine."""
     info = installed(tmp_path, {"direct_url.json": text})
     _forget_machine(tmp_path)
     assert [file.name for file in info.iterdir()] == ["RECORD"]
 
 
-def test_the_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) -> None:
+def test_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) -> None:
     """UV may install hard links to files in its own cache."""
     info = installed(tmp_path / "site", {"uv_cache.json": "{}"})
     os.link(info / "RECORD", tmp_path / "cached")
@@ -230,7 +230,7 @@ def test_the_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) 
     assert (tmp_path / "cached").read_bytes() == before != (info / "RECORD").read_bytes()
 
 
-def test_a_distribution_without_a_record_forgets_the_machine(tmp_path: Path) -> None:
+def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> None:
     """The files go all the same."""
     info = installed(tmp_path, {"uv_cache.json": "{}"})
     (info / "RECORD").unlink()
@@ -246,7 +246,7 @@ def test_a_distribution_without_a_record_forgets_the_machine(tmp_path: Path) -> 
         ("anything else", "cannot install the lock"),
     ],
 )
-def test_a_failed_installation_says_what_failed(text: str, message: str) -> None:
+def test_failed_installation_says_what_failed(text: str, message: str) -> None:
     """A hash mismatch comes first; the text of uv is part of the message."""
     error = _explain(uv.Failure(text))
     assert isinstance(error, StageError)
@@ -266,7 +266,7 @@ def staged(folder: Path, *names: str) -> Stage:
     return stage
 
 
-def test_an_intact_stage_is_surveyed(tmp_path: Path) -> None:
+def test_intact_stage_is_surveyed(tmp_path: Path) -> None:
     """It has the distributions of the lock, each with its modules."""
     found = read_survey(staged(tmp_path / "stage", "demo", "dep"), Cache(tmp_path / "cache"))
     assert list(found.distributions) == ["demo", "dep"]
@@ -284,7 +284,7 @@ def test_an_intact_stage_is_surveyed(tmp_path: Path) -> None:
     ],
     ids=["module", "metadata folder", "metadata", "renamed"],
 )
-def test_a_damaged_stage_is_an_error(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
+def test_damaged_stage_is_an_error(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
     """A survey that was kept does not hide the damage, and the message says what to do."""
     stage, cache = staged(tmp_path / "stage", "demo", "dep"), Cache(tmp_path / "cache")
     read_survey(stage, cache)
@@ -349,7 +349,7 @@ def pinned(wheels: Path, version: str = "1.0", *, sha256: str | None = None) -> 
     return replace(lock("demo", python=ask(Path(sys.executable))), toolchain=(pin,))
 
 
-def test_a_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path) -> None:
+def test_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path) -> None:
     """A file for another version of Python does not matter; the second time, no package is needed."""
     cache = Cache(tmp_path)
     made = install_toolchain(pinned(wheels), cache, source=PackageSource(wheelhouse=wheels))
@@ -361,7 +361,7 @@ def test_a_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path
     assert "2.0" in (other.directory / "tool.py").read_text("utf-8")
 
 
-def test_a_toolchain_with_another_hash_is_an_error(tmp_path: Path, wheels: Path) -> None:
+def test_toolchain_with_another_hash_is_an_error(tmp_path: Path, wheels: Path) -> None:
     """Nothing of it stays in the cache."""
     with pytest.raises(StageError, match=r"cannot install the toolchain \(PyInstaller\)"):
         install_toolchain(pinned(wheels, sha256="1" * 64), Cache(tmp_path), source=PackageSource(wheelhouse=wheels))

@@ -21,13 +21,13 @@ SECOND = distribution("Second_Kit", modules=["space.second.deep"], source="x = '
 SURVEY = survey(HOST, FIRST, SECOND)
 
 
-def test_the_host_is_what_the_lock_calls_so() -> None:
+def test_host_is_the_one_named_by_the_lock() -> None:
     """The host is found by its canonical name, and so is every other distribution."""
     assert SURVEY.host is HOST
     assert list(SURVEY.distributions) == ["demo", "first", "second-kit"]
 
 
-def test_a_word_is_mentioned_where_it_is_a_whole_string() -> None:
+def test_word_is_mentioned_where_it_is_a_whole_string() -> None:
     """A string that only contains a word does not mention it."""
     assert SURVEY.mentioning("grp") == {"demo", "first"}
     assert SURVEY.mentioning("demo.plugins") == {"demo"}
@@ -35,7 +35,7 @@ def test_a_word_is_mentioned_where_it_is_a_whole_string() -> None:
     assert SURVEY.mentioning("nowhere") == frozenset()
 
 
-def test_an_odd_word_is_searched_for_in_the_files(tmp_path: Path) -> None:
+def test_odd_word_is_searched_for_in_the_files(tmp_path: Path) -> None:
     """A word with white space is found in the text itself, since no set of words has it."""
     (tmp_path / "odd.py").write_text("x = 'two words'\n", "utf-8")
     (tmp_path / "plain.py").write_text("x = 'words'\n", "utf-8")
@@ -44,14 +44,14 @@ def test_an_odd_word_is_searched_for_in_the_files(tmp_path: Path) -> None:
     assert survey(odd, plain).mentioning("two words") == {"odd"}
 
 
-def test_a_top_level_name_is_named_by_modules_and_by_beginnings_of_strings() -> None:
+def test_top_level_name_is_named_by_modules_and_by_beginnings_of_strings() -> None:
     """Whoever has modules below a name, or a string that begins with it and a dot, names it."""
     assert SURVEY.naming("space") == {"first", "second-kit"}
     assert SURVEY.naming("first") == {"first", "second-kit"}
     assert SURVEY.naming("grp") == frozenset()
 
 
-def test_an_import_of_a_part_imports_the_package() -> None:
+def test_import_of_a_part_imports_the_package() -> None:
     """An import statement counts for its module and for each package around it."""
     assert SURVEY.importing("demo.cli") == {"first"}
     assert SURVEY.importing("demo") == {"first"}
@@ -59,7 +59,7 @@ def test_an_import_of_a_part_imports_the_package() -> None:
     assert SURVEY.importing("demo.cli.main") == frozenset()
 
 
-def test_who_imports_by_name_is_known() -> None:
+def test_modules_that_import_by_name_are_known() -> None:
     """Distributions with computed imports are known by their canonical names."""
     computing = distribution("Comp_Uting", behaviour=Behaviour(imports_by_name=True))
     assert survey(HOST, computing).importing_by_name == {"comp-uting"}
@@ -78,7 +78,7 @@ def test_who_imports_by_name_is_known() -> None:
         ("demo.cli.main", False),
     ],
 )
-def test_a_module_exists_if_it_or_a_part_of_it_does(name: str, expected: bool) -> None:
+def test_module_exists_if_it_or_a_part_of_it_does(name: str, expected: bool) -> None:
     """Namespace packages exist because of their portions; the beginning of a name is not a name."""
     assert SURVEY.has_module(name) is expected
 
@@ -87,13 +87,13 @@ def test_a_module_exists_if_it_or_a_part_of_it_does(name: str, expected: bool) -
     ("name", "owner"),
     [("demo.cli", "demo"), ("demo.cli.main", "demo"), ("space.first", "first"), ("space", None), ("other", None)],
 )
-def test_the_owner_of_a_module_has_it_or_a_package_around_it(name: str, owner: str | None) -> None:
+def test_owner_of_a_module_has_it_or_a_package_around_it(name: str, owner: str | None) -> None:
     """A namespace package has no owner, since its portions may have several."""
     found = SURVEY.of_module(name)
     assert (found and found.name) == owner
 
 
-def test_the_owner_of_a_namespace_is_the_owner_of_a_portion() -> None:
+def test_owner_of_a_namespace_is_the_owner_of_a_portion() -> None:
     """`owner_name` takes the first portion of a namespace; what nobody has is a KeyError."""
     assert SURVEY.owner_name("space.second") == "second-kit"
     assert SURVEY.owner_name("space") == "first"
@@ -102,7 +102,7 @@ def test_the_owner_of_a_namespace_is_the_owner_of_a_portion() -> None:
         SURVEY.owner_name("other")
 
 
-def test_a_module_of_two_distributions_belongs_to_the_last() -> None:
+def test_module_of_two_distributions_belongs_to_the_last() -> None:
     """Of two distributions with the same file, the last by canonical name has it in the stage, so it is the owner."""
     both = survey(distribution("Zeta", modules=["same"]), distribution("alpha", modules=["same"]))
     assert both.owners == {"same": "zeta"}
@@ -117,14 +117,14 @@ def test_every_recorded_file_has_an_owner() -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.sets(st.integers(0, 6).map(str))))
-def test_an_inverted_index_has_each_owner_of_each_word(words: dict[str, set[str]]) -> None:
+def test_inverted_index_has_each_owner_of_each_word(words: dict[str, set[str]]) -> None:
     """A word maps to exactly those who have it, whether they are one or many."""
     found = inverted(words)
     expected = {word: {name for name, own in words.items() if word in own} for own in words.values() for word in own}
     assert found == expected
 
 
-def test_a_survey_with_other_words_gives_other_answers() -> None:
+def test_survey_with_other_words_gives_other_answers() -> None:
     """Answers are kept with their survey, not beyond it."""
     assert SURVEY.mentioning("grp")
     silent = replace(SURVEY, distributions={"demo": distribution("demo")})

@@ -43,7 +43,7 @@ class Reader:
         "def f():\n    global a\n    a = import_module(b)",
     ],
 )
-def test_an_import_by_a_computed_name(code: Reader, source: str) -> None:
+def test_import_by_a_computed_name_is_found(code: Reader, source: str) -> None:
     """A call of an import function whose first argument is not a literal may import and run anything."""
     assert code(source) == Code(imports_by_name=True, runs_foreign_code=True)
 
@@ -59,7 +59,7 @@ def test_an_import_by_a_computed_name(code: Reader, source: str) -> None:
         "'import_module(name)'",
     ],
 )
-def test_an_import_by_a_literal_name(code: Reader, source: str) -> None:
+def test_import_by_a_literal_name_is_not_computed(code: Reader, source: str) -> None:
     """A literal name, a mere reference and a text are not imports by computed names."""
     assert code(source) == NOTHING
 
@@ -75,13 +75,13 @@ def test_an_import_by_a_literal_name(code: Reader, source: str) -> None:
         "files('demo').iterdir()",
     ],
 )
-def test_a_module_that_may_look_for_its_own_source(code: Reader, source: str) -> None:
+def test_module_that_may_read_its_own_source_is_found(code: Reader, source: str) -> None:
     """A module that reads source, or that lists folders and knows its own place, may look for its own files."""
     assert code(source) == Code(reads_itself=True)
 
 
 @pytest.mark.parametrize("source", ["os.listdir(folder)", "open(__file__)", "files('demo')", "# __file__\nx.walk()"])
-def test_a_lister_or_an_anchor_alone(code: Reader, source: str) -> None:
+def test_listing_or_file_alone_is_not_a_search(code: Reader, source: str) -> None:
     """Listing any folder, or knowing one's own place, is not enough."""
     assert code(source) == NOTHING
 
@@ -89,13 +89,13 @@ def test_a_lister_or_an_anchor_alone(code: Reader, source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["importlib.machinery.SOURCE_SUFFIXES", "all_suffixes()", "ModuleFinder()", "FileFinder(path)"]
 )
-def test_a_module_that_finds_sources(code: Reader, source: str) -> None:
+def test_module_that_finds_sources_is_recognised(code: Reader, source: str) -> None:
     """A module that knows how source files are named is noticed."""
     assert code(source) == Code(finds_sources=True)
 
 
 @pytest.mark.parametrize("source", ["ast.parse(text)", "tokenize.generate_tokens(read)", "parso.load_grammar()"])
-def test_a_module_that_parses(code: Reader, source: str) -> None:
+def test_module_that_parses_sources_is_recognised(code: Reader, source: str) -> None:
     """A module that parses Python is noticed."""
     assert code(source) == Code(parses=True)
 
@@ -104,7 +104,7 @@ def test_a_module_that_parses(code: Reader, source: str) -> None:
     "source",
     ["json.parse(text)  # ast.parse", "parse(text)  # ast.parse", "ast.dump(tree)  # ast.parse", "# ast.parse"],
 )
-def test_other_parsers(code: Reader, source: str) -> None:
+def test_other_parsers_do_not_count(code: Reader, source: str) -> None:
     """A function of that name that does not belong to `ast` does not count."""
     assert code(source) == NOTHING
 
@@ -119,13 +119,13 @@ def test_other_parsers(code: Reader, source: str) -> None:
         "SourceFileLoader('a', file)",
     ],
 )
-def test_a_module_that_runs_foreign_code(code: Reader, source: str) -> None:
+def test_module_that_runs_foreign_code_is_recognised(code: Reader, source: str) -> None:
     """A module that runs files or texts may run code that nobody has seen."""
     assert code(source) == Code(runs_foreign_code=True)
 
 
 @pytest.mark.parametrize("source", ["cursor.exec(query)", "executor(x)", "def exec_(x): ...", "# exec(text)"])
-def test_other_kinds_of_exec(code: Reader, source: str) -> None:
+def test_other_kinds_of_exec_do_not_count(code: Reader, source: str) -> None:
     """A method called exec, names that contain it and comments do not run code."""
     assert code(source) == NOTHING
 
@@ -142,7 +142,7 @@ def test_other_kinds_of_exec(code: Reader, source: str) -> None:
         ("run([a, '-m', 'b'], [a, '-m', 'c'])", ("b", "c")),
     ],
 )
-def test_modules_that_are_run_as_programs(code: Reader, source: str, modules: tuple[str, ...]) -> None:
+def test_modules_run_as_programs_are_found(code: Reader, source: str, modules: tuple[str, ...]) -> None:
     """A list or tuple of arguments names the module after "-m"."""
     assert sorted(code(source).run_as_main) == sorted(modules)
     assert code(source) == Code(run_as_main=code(source).run_as_main)
@@ -154,7 +154,7 @@ def test_source_that_cannot_be_parsed_shows_nothing(code: Reader, source: str) -
     assert code(source) == NOTHING
 
 
-def test_the_encoding_of_a_source_does_not_matter(tmp_path: Path) -> None:
+def test_encoding_of_a_source_does_not_matter(tmp_path: Path) -> None:
     """A file is parsed by its own encoding line, and its bytes are searched as they are."""
     file = tmp_path / "module.py"
     file.write_bytes("# -*- coding: latin-1 -*-\nx = 'ä'\nimport_module(x)\n".encode("latin-1"))

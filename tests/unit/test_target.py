@@ -61,12 +61,12 @@ def test_every_file_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("glibc", "kind"), [(None, "system"), ("2.36", "system"), ("2.40", "system"), ("2.5", "bundled")]
 )
-def test_what_is_old_enough_passes(glibc: str | None, kind: str) -> None:
+def test_old_enough_file_passes(glibc: str | None, kind: str) -> None:
     """Nothing is refused without a limit, at it, or where the artifact has a C library of its own."""
     check_needs(NEEDS, *bundle(glibc, kind=kind))
 
 
-def test_a_card_names_the_oldest_glibc_that_will_do() -> None:
+def test_card_names_the_oldest_sufficient_glibc() -> None:
     """The card has the highest version of all, and only the files and symbols that ask for it."""
     assert libc_facts(NEEDS, "system") == {
         "kind": "system",
@@ -100,7 +100,7 @@ def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> No
     assert found[0]["symbols"]["2.25"] == ["getrandom"]
 
 
-def test_the_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
+def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
     """The loader, the C library and what it opens by itself are copied; the rest of it only where a file needs it."""
     found = libc_of(ask(Path(sys.executable)))
     assert found.loader.is_file()
@@ -118,7 +118,7 @@ def test_the_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None
     assert (tmp_path / "_internal" / found.loader.name).stat().st_mode & 0o111
 
 
-def test_a_program_without_a_loader_has_no_c_library_to_bundle() -> None:
+def test_program_without_a_loader_has_no_c_library_to_bundle() -> None:
     """A Python of another system is refused before anything is frozen, with what to do."""
     interpreter = SimpleNamespace(platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
     with pytest.raises(TargetError) as caught:

@@ -59,7 +59,7 @@ def test_hostile_names_stay_values(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_said_to_a_type_checker_is_never_run(text: str) -> None:
+def test_code_for_type_checkers_is_never_run(text: str) -> None:
     """The lines for the type checker stand below a false condition, and other names stay in their docstrings."""
     fit = Fit(
         plugin=text,
@@ -97,12 +97,12 @@ def test_any_text_stays_a_value(text: str) -> None:
 
 
 @given(st.text())
-def test_a_comment_stays_in_its_line(text: str) -> None:
+def test_comment_stays_in_its_line(text: str) -> None:
     """Text for a comment or docstring has no line break, quote or backslash left."""
     assert not set(comment(text)) & set("\n\r\"'\\\x00\u2028")
 
 
-def test_a_forgotten_value_is_an_error() -> None:
+def test_forgotten_value_is_an_error() -> None:
     """A template that lacks a value fails instead of writing nothing."""
     with pytest.raises(jinja2.UndefinedError):
         render_python("entry.py.j2")

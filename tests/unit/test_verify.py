@@ -110,7 +110,7 @@ def test_each_difference_is_one_finding(change, where: str, words: str) -> None:
     assert words in finding.message
 
 
-def test_a_missing_module_has_its_remedy() -> None:
+def test_missing_module_has_its_remedy() -> None:
     """A module that is missing from the artifact comes with the manifest key that adds it."""
     found = _found()
     _fail_to_load(found)

@@ -45,7 +45,7 @@ CHILD = "subprocess.run([sys.executable, '-S', str(parent.CHILD_PY)], check=True
         ("os.system('true; ldd')", None, None, True),
     ],
 )
-def test_what_is_read_is_seen(
+def test_files_that_are_read_are_recorded(
     tmp_path: Path, line: str, here: str | None, elsewhere: str | None, is_blind: bool
 ) -> None:
     """Files that are opened to be read, here and in PyInstaller's children; other programs make it blind."""

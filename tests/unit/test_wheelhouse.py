@@ -60,7 +60,7 @@ def text(*packages: dict[str, Any], **more: Any) -> str:
     return tomli_w.dumps({"lock-version": "1.0", "created-by": "uv", "packages": list(packages), **more})
 
 
-def test_the_archive_of_each_package_is_what_an_installation_takes() -> None:
+def test_archive_of_each_package_is_what_an_installation_takes() -> None:
     """A wheel comes before source, a wheel for another platform is not taken, and an unneeded package is left out."""
     other = {"url": "https://host/six-1.0-cp312-cp312-win_arm64.whl", "hashes": {"sha256": "0" * 64}}
     both = wheel(sdist=sdist("six-1.0.tar.gz")["sdist"])
@@ -74,7 +74,7 @@ def test_the_archive_of_each_package_is_what_an_installation_takes() -> None:
     }
 
 
-def test_the_interpreter_of_the_lock_chooses_the_wheel() -> None:
+def test_interpreter_of_the_lock_chooses_the_wheel() -> None:
     """The Python that runs onebin may be another one."""
     entries = [
         {"url": f"https://host/six-1.0-cp{minor}-none-any.whl", "hashes": {"sha256": minor}} for minor in ("310", "312")
@@ -85,7 +85,7 @@ def test_the_interpreter_of_the_lock_chooses_the_wheel() -> None:
 
 
 @pytest.mark.parametrize("tag", ["cp312-cp312", "cp310-abi3"])
-def test_a_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
+def test_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
     """It comes before one without compiled code; a wheel for the ABI of another Python is not taken."""
     platform = next(platform_tags())
     names = [SIX, f"six-1.0-{tag}-{platform}.whl", f"six-1.0-cp311-cp311-{platform}.whl"]
@@ -93,7 +93,7 @@ def test_a_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
     assert archives(text({**wheel(), "wheels": entries}), PYTHON)["six"].name == names[1]
 
 
-def test_a_file_is_named_as_the_index_means_it() -> None:
+def test_file_is_named_as_the_index_means_it() -> None:
     """Percent signs of an address are decoded: a local version has a plus."""
     entry = {"url": "https://host/a/torch-1.0%2Bcpu-py3-none-any.whl#sha256=x", "hashes": {"sha256": "1"}}
     found = archives(text({"name": "torch", "version": "1.0+cpu", "wheels": [entry]}), PYTHON)
@@ -127,7 +127,7 @@ def test_archives_that_are_not_from_an_index_cannot_be_vendored() -> None:
     ],
     ids=["wheel", "python", "form", "packages"],
 )
-def test_a_lock_for_another_machine_is_an_error(of: str) -> None:
+def test_lock_for_another_machine_is_an_error(of: str) -> None:
     """The hint says to lock again."""
     with pytest.raises(VendorError, match="cannot be used on this machine") as caught:
         archives(of, PYTHON)
@@ -184,7 +184,7 @@ def house(tmp_path: Path) -> House:
     return found
 
 
-def test_a_complete_wheelhouse_fits(house: House) -> None:
+def test_complete_wheelhouse_fits(house: House) -> None:
     """Other files in the directory do not matter."""
     (house.directory / "notes.txt").write_text("mine")
     (house.directory / "other-1.0-py3-none-any.whl").write_text("not listed")
@@ -221,7 +221,7 @@ def test_everything_that_is_changed_is_reported_together(house: House) -> None:
 
 
 @pytest.mark.parametrize("name", [SIX, SOURCE, TOOL])
-def test_a_file_that_was_changed_with_its_digest_is_reported(house: House, name: str) -> None:
+def test_file_that_was_changed_with_its_digest_is_reported(house: House, name: str) -> None:
     """The lock decides, and not the list in the same directory."""
     house.change(name)
     house.sums[name] = hashlib.sha256(b"changed").hexdigest()
@@ -231,14 +231,14 @@ def test_a_file_that_was_changed_with_its_digest_is_reported(house: House, name:
     assert message.startswith("hash mismatch")
 
 
-def test_a_listed_file_with_another_digest_is_reported(house: House) -> None:
+def test_listed_file_with_another_digest_is_reported(house: House) -> None:
     """The list and the lock must both be right: `sha256sum --check` would fail."""
     house.sums[SIX] = "0" * 64
     write_sums(house.directory, house.sums)
     assert house.findings() == [(SIX, MISMATCH)]
 
 
-def test_a_folder_in_the_place_of_a_file_is_missing(house: House) -> None:
+def test_folder_in_the_place_of_a_file_is_missing(house: House) -> None:
     """Only a file can be installed."""
     house.drop(SIX)
     (house.directory / SIX).mkdir()
@@ -248,32 +248,32 @@ def test_a_folder_in_the_place_of_a_file_is_missing(house: House) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda file: file.unlink(), lambda file: file.write_text(""), lambda file: file.write_text("nothing\n")]
 )
-def test_a_directory_without_a_list_was_not_filled(house: House, damage: Callable[[Path], object]) -> None:
+def test_directory_without_a_list_was_not_filled(house: House, damage: Callable[[Path], object]) -> None:
     """The list is written last, so the directory may be incomplete in any way."""
     damage(house.directory / SUMS)
     assert house.findings() == [(SUMS, "it is missing: the directory was never filled completely")]
 
 
-def test_a_damaged_list_is_reported(house: House) -> None:
+def test_damaged_list_is_reported(house: House) -> None:
     """Bytes that are not UTF-8 make names that do not exist."""
     file = house.directory / SUMS
     file.write_bytes(file.read_bytes() + b"0" * 64 + b"  \xff.whl\n")
     assert house.findings() == [("\ufffd.whl", "it is missing, and a build needs it")]
 
 
-def test_a_directory_that_does_not_exist_was_not_filled(house: House) -> None:
+def test_directory_that_does_not_exist_was_not_filled(house: House) -> None:
     """This is the same error as for an empty directory."""
     house.directory = house.directory / "gone"
     assert house.findings() == [(SUMS, "it is missing: the directory was never filled completely")]
 
 
-def test_a_file_in_the_place_of_the_directory_is_an_error(house: House) -> None:
+def test_file_in_the_place_of_the_directory_is_an_error(house: House) -> None:
     """The message has the reason in plain words."""
     with pytest.raises(VendorError, match="cannot read the vendor directory"):
         check(house.directory / SIX, house.lock)
 
 
-def test_the_toolchain_may_have_several_files(house: House) -> None:
+def test_toolchain_may_have_several_files(house: House) -> None:
     """One with a locked hash is enough, and it need not be listed; the version must be the same."""
     house.drop(TOOL)
     del house.sums[TOOL]
@@ -286,7 +286,7 @@ def test_the_toolchain_may_have_several_files(house: House) -> None:
     house.check()
 
 
-def test_the_list_has_the_form_of_coreutils(tmp_path: Path) -> None:
+def test_list_has_the_form_of_coreutils(tmp_path: Path) -> None:
     """It is sorted by name, names may have spaces, and what was written is read again."""
     sums = {"b c.whl": "1" * 64, "a  b": "2" * 64}
     write_sums(tmp_path, sums)
@@ -294,7 +294,7 @@ def test_the_list_has_the_form_of_coreutils(tmp_path: Path) -> None:
     assert read_sums(tmp_path) == sums
 
 
-def test_a_list_names_only_files_of_its_directory(tmp_path: Path) -> None:
+def test_list_names_only_files_of_its_directory(tmp_path: Path) -> None:
     """Stale files are removed by their names, so a path would be dangerous; no list is an empty list."""
     assert read_sums(tmp_path) == {}
     (tmp_path / SUMS).write_text("1  ../a\n2  /etc/b\n3  c/d\n4\n5 e\n6  f\n")
@@ -318,7 +318,7 @@ def test_without_a_wheelhouse_the_lock_itself_is_installed(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_copy_of_the_lock_finds_its_archives_in_the_wheelhouse(tmp_path: Path) -> None:
+def test_copy_of_the_lock_finds_its_archives_in_the_wheelhouse(tmp_path: Path) -> None:
     """Each package has one file with its hash and no index; local paths start at the lock, not at the copy."""
     local = {"name": "host", "directory": {"path": "../host", "editable": False}}
     file = {"name": "file", "archive": {"path": "file.whl", "hashes": {"sha256": "1"}}}
@@ -406,7 +406,7 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(package="web", url=str(folder), commit=commits[0], subdirectory="python")
 
 
-def test_a_bundle_has_the_locked_commit(repository: Repository, tmp_path: Path) -> None:
+def test_bundle_has_the_locked_commit(repository: Repository, tmp_path: Path) -> None:
     """It is checked out without the repository, and the folder of the project in it is returned."""
     file = tmp_path / repository.name
     pack(repository, file, tmp_path / "scratch")
@@ -417,7 +417,7 @@ def test_a_bundle_has_the_locked_commit(repository: Repository, tmp_path: Path) 
     assert file.read_bytes() == before
 
 
-def test_a_commit_that_a_repository_does_not_have_is_an_error(repository: Repository, tmp_path: Path) -> None:
+def test_commit_that_a_repository_does_not_have_is_an_error(repository: Repository, tmp_path: Path) -> None:
     """No file is written, and the message has what git says."""
     other = replace(repository, commit="f" * 40)
     with pytest.raises(VendorError, match="cannot vendor a git repository") as caught:
@@ -429,7 +429,7 @@ def test_a_commit_that_a_repository_does_not_have_is_an_error(repository: Reposi
     assert not list(tmp_path.glob("*.bundle*"))
 
 
-def test_a_damaged_bundle_is_an_error(repository: Repository, tmp_path: Path) -> None:
+def test_damaged_bundle_is_an_error(repository: Repository, tmp_path: Path) -> None:
     """Git does not find the commit in it."""
     file = tmp_path / repository.name
     pack(repository, file, tmp_path / "scratch")

@@ -14,13 +14,13 @@ WORDS = st.text(alphabet="ab._", min_size=1, max_size=4)
 
 
 @given(source=SOURCES, word=WORDS)
-def test_a_word_is_found_where_it_stands_between_quotes(source: str, word: str) -> None:
+def test_word_is_found_between_quotes(source: str, word: str) -> None:
     """The set of strings has a word exactly if the text has it between two quotes of one kind."""
     assert (word in words_of(source).strings) == (f'"{word}"' in source or f"'{word}'" in source)
 
 
 @given(source=SOURCES, word=st.sampled_from(["a", "b", "ab", "a_b"]))
-def test_a_beginning_is_found_where_a_string_begins_with_it(source: str, word: str) -> None:
+def test_prefix_is_found_at_the_beginning_of_a_string(source: str, word: str) -> None:
     """The set of beginnings has a name exactly if a quote stands before it and a dot behind it."""
     assert (word in words_of(source).beginnings) == (f'"{word}.' in source or f"'{word}." in source)
 
