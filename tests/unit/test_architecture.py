@@ -75,7 +75,7 @@ def test_tool_does_not_import_the_runtime() -> None:
 
 
 def test_contract_checks_run_in_the_stage() -> None:
-    """What runs with the stage's interpreter imports itself and the standard library, and no other part of onebin."""
+    """Code that runs with the stage's interpreter imports only itself and the standard library."""
     later = {"annotationlib"}  # of Python 3.14
     files = sorted(CONFORMANCE.glob("*.py"))
     assert files

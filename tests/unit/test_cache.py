@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_entry_is_made_once(tmp_path: Path) -> None:
-    """The second request for a key finds the entry and makes nothing."""
+    """The second request for a key finds the entry and makes nothing again."""
     made = []
 
     def make(partial: Path) -> None:
@@ -46,7 +46,7 @@ def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
-    """A killed build may never come again: any maker of its kind removes what it left, and no draft of a living one."""
+    """Whoever makes an entry removes what killed builds left of that kind, but no draft of a running one."""
     cache = Cache(tmp_path)
     dead, living = tmp_path / "kind" / "dead.x.partial", tmp_path / "kind" / "living.x.partial"
     dead.mkdir(parents=True)
@@ -59,7 +59,7 @@ def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
 
 
 def test_leftovers_are_removed_when_an_entry_is_found(tmp_path: Path) -> None:
-    """What a killed build's children make after the next build has tidied up does not stay until something is made."""
+    """A build that finds its entry also removes what orphans of a killed build have left."""
     cache = Cache(tmp_path)
     cache.ensure("kind", "key", lambda partial: None)
     mine, other = tmp_path / "kind" / "key.x.partial", tmp_path / "kind" / "other.x.partial"
@@ -118,7 +118,7 @@ def _fill(partial: Path) -> None:
 
 
 def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
-    """Entries and leftovers are known by kind, name and size, and are gone when they are removed; locks stay."""
+    """Entries and leftovers are listed by kind, name and size and can be removed; locks stay."""
     Cache(tmp_path).ensure("kind", "key", _fill)
     (tmp_path / "kind" / "other.abc.partial").mkdir()
     (tmp_path / "logs").mkdir()
@@ -132,7 +132,7 @@ def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
 
 
 def test_reused_entry_was_last_used_now(tmp_path: Path) -> None:
-    """Its time is that of its last use, not of its making."""
+    """An entry's time is that of its last use, not of its creation."""
     entry = Cache(tmp_path).ensure("kind", "key", _fill)
     os.utime(entry, (1000, 1000))
     assert cache_entries(tmp_path)[0].used == 1000
@@ -141,7 +141,7 @@ def test_reused_entry_was_last_used_now(tmp_path: Path) -> None:
 
 
 def test_entry_in_progress_is_not_removed(tmp_path: Path) -> None:
-    """An entry that another process makes now is in use."""
+    """An entry that another process is making is in use and not removed."""
     log = tmp_path / "log"
     maker = _maker(tmp_path / "cache", log, seconds=60)
     deadline = time.monotonic() + 30

@@ -31,7 +31,7 @@ def _artifact(file: Path) -> Path:
 
 
 def test_facts_are_read_as_written(tmp_path: Path) -> None:
-    """What was written is what is read, with and without checking the bytes."""
+    """Facts are read as they were written, with and without checking the bytes."""
     file = _artifact(tmp_path / "a")
     assert card.read(file) == card.check(file) == FACTS
 
@@ -116,14 +116,14 @@ def test_card_must_be_one_bounded_frame(tmp_path: Path, content: bytes) -> None:
     ("number", "words", "remedy"), [(2, "an older", "build it again"), (9, "a newer", "update onebin")]
 )
 def test_card_of_another_format_has_a_remedy(tmp_path: Path, number: int, words: str, remedy: str) -> None:
-    """Whoever reads a card of a format that is not known yet, or no longer, hears which one and what to do."""
+    """A card of a newer or older format is an error that names the format and the remedy."""
     with pytest.raises(ArtifactError, match=f"was made by {words} onebin: its card has format {number}") as caught:
         card.read(_with_card(tmp_path / "other", b"whatever", number))
     assert remedy in str(caught.value.hint)
 
 
 def test_card_that_is_too_large_is_not_written(tmp_path: Path) -> None:
-    """Facts beyond the limit of readers are an error of the build."""
+    """Facts larger than the limit of readers are an error of the build."""
     facts: Facts = {**FACTS, "manifest": {"text": "x" * (65 * 1024 * 1024)}}
     with (tmp_path / "a").open("wb") as stream, pytest.raises(PackError, match="the card would have"):
         card.append(stream, bytes(32), facts, card.Payload())

@@ -135,7 +135,7 @@ def test_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: str
 
 
 def test_factory_without_annotations_passes() -> None:
-    """A function without a return type, or one that returns the contract itself, is for the static check to judge."""
+    """A function without a return type, or one that returns the contract itself, is left to the static check."""
 
     def promised() -> Parser: ...  # type: ignore[empty-body]  # only its signature counts
 
@@ -145,7 +145,7 @@ def test_factory_without_annotations_passes() -> None:
 
 
 def test_members_inherited_from_the_protocol_do_not_count() -> None:
-    """Who inherits from a protocol and forgets a member has only its empty announcement."""
+    """A member that a class only inherits from the protocol itself counts as missing."""
 
     class Forgetful(Parser):
         def close(self) -> Awaitable[None]: ...  # type: ignore[override, empty-body]  # its signature differs on purpose
@@ -171,7 +171,7 @@ class Base(abc.ABC):
 
 
 def test_abstract_class_members_are_inherited() -> None:
-    """A contract that is a class wants subclasses, all of its abstract members, and overrides that fit."""
+    """A contract that is a class requires subclasses with all abstract members and fitting overrides."""
 
     class Other:
         def run(self, number: int) -> str: ...  # type: ignore[empty-body]  # only its signature counts
@@ -236,12 +236,12 @@ class Sized(Protocol):
 
 @pytest.mark.parametrize("cls", [Data, Row, Slotted, Dynamic, Anything])
 def test_attributes_are_found_wherever_they_are_defined(cls: type) -> None:
-    """Annotations, slots and assignments count; a class that makes up its attributes is believed."""
+    """Annotations, slots and assignments count as attributes; a class with __getattr__ passes."""
     assert violations(Sized, cls) == []
 
 
 def test_instance_must_have_attributes_its_class_only_annotates() -> None:
-    """An annotation gives a class's instances an attribute only if somebody sets it."""
+    """An annotation alone does not give an instance an attribute."""
     empty = object.__new__(Data)
     assert violations(Sized, empty, "instance") == ["name: nothing"]
     assert violations(Sized, Data("x"), "instance") == []
@@ -319,7 +319,7 @@ SIGNATURES = [
 
 @pytest.mark.parametrize(("wanted", "found", "reasons"), SIGNATURES)
 def test_every_call_that_a_contract_allows_must_be_accepted(wanted: str, found: str, reasons: str) -> None:
-    """Names, kinds and defaults are judged by the calls that they allow."""
+    """Names, kinds and defaults are compared by the calls that they allow."""
     calls = [call_of(eval(f"lambda {text}: None"), bound=False) for text in (wanted, found)]  # noqa: S307  # texts above
     assert calls[0] is not None
     assert calls[1] is not None
@@ -327,7 +327,7 @@ def test_every_call_that_a_contract_allows_must_be_accepted(wanted: str, found: 
 
 
 def test_awaitable_is_checked_by_its_return_type() -> None:
-    """A plain function may be awaited if it says so; an async generator is what an async iterator is made by."""
+    """A plain function may return an awaitable, and an async generator fits an async iterator."""
 
     def contract() -> AsyncIterator[int]: ...  # type: ignore[empty-body]  # only its signature counts
 
@@ -386,7 +386,7 @@ UserId = NewType("UserId", int)
     ],
 )
 def test_only_certain_mismatches_are_reported(given: object, wanted: object, expected: bool) -> None:
-    """Types that exclude each other differ; whatever might fit, or cannot be known here, agrees."""
+    """Only types that exclude each other are a mismatch; what might fit or is unknown agrees."""
     assert agrees(given, wanted) is expected
 
 

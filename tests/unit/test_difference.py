@@ -57,7 +57,7 @@ def shown(found: Difference, *, with_files: bool = False) -> list[str]:
 
 
 def test_equal_artifacts_have_no_difference() -> None:
-    """Equal reports of equal files differ in nothing, and that is one line."""
+    """Equal reports of equal files have no difference, which is shown as one line."""
     found = compared(lambda new: None, same_bytes=True)
     assert found["same"]
     assert not any(value for key, value in found.items() if key not in {"schema", "same"})
@@ -65,7 +65,7 @@ def test_equal_artifacts_have_no_difference() -> None:
 
 
 def test_changed_bytes_are_a_difference() -> None:
-    """If all that the cards say is equal and the files are not, that is said, and it is not the same."""
+    """Files with equal cards and different bytes are reported as different."""
     found = compared(lambda new: None)
     assert (found["same"], found["bytes"]) == (False, {"old": "0", "new": "1"})
     assert "only the bytes differ" in " ".join(shown(found))
@@ -134,7 +134,7 @@ def test_endless_texts_are_not_compared_line_by_line() -> None:
 
 
 def test_only_the_first_of_many_lines_are_shown() -> None:
-    """A manifest that is quite another one does not fill the screen."""
+    """Of a completely different manifest only the first lines are shown."""
     lines = shown(compared(lambda new: new.update(manifest="".join(f"key{n} = {n}\n" for n in range(50)))))
     assert len(lines) < 20
     assert "and 40 more; --json has them all" in lines[-1]

@@ -52,7 +52,7 @@ def test_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
 
 
 def test_library_without_dependencies_needs_nothing(build: Build, tmp_path: Path) -> None:
-    """A library that calls nobody needs no version of glibc."""
+    """A library without dependencies needs no version of glibc."""
     found = elf.read(build(tmp_path / "still.so", "int one = 1;", "-shared", "-nostdlib"))
     assert found is not None
     assert (found.glibc, found.libraries) == ({}, ())
@@ -61,7 +61,7 @@ def test_library_without_dependencies_needs_nothing(build: Build, tmp_path: Path
 
 @pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
 def test_search_paths_of_the_build_machine_are_removed(build: Build, tmp_path: Path, tags: str) -> None:
-    """DT_RUNPATH and DT_RPATH go, all else that the loader reads stays, and the library loads."""
+    """DT_RUNPATH and DT_RPATH are removed, the rest stays, and the library loads."""
     options = ("-shared", "-Wl,-rpath,/home/builder/lib", f"-Wl,{tags}", "-lm")
     file = build(tmp_path / "used.so", "#include <math.h>\ndouble half(double x) { return fabs(x) / 2; }", *options)
     before = _dynamic(file)
@@ -79,7 +79,7 @@ def test_search_paths_of_the_build_machine_are_removed(build: Build, tmp_path: P
 
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF" + bytes(60)])
 def test_file_without_a_dynamic_section_is_unchanged(tmp_path: Path, content: bytes) -> None:
-    """A file that is no library is not touched."""
+    """A file without a dynamic section is not changed."""
     file = tmp_path / "file"
     file.write_bytes(content)
     runpath.forget(str(file))
@@ -98,7 +98,7 @@ def _dynamic(file: Path) -> dict[str, int]:
     "content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(60), b"\x7fELF\x02\x01\x01" + b"\xff" * 99]
 )
 def test_other_and_damaged_files_are_not_elf(tmp_path: Path, content: bytes) -> None:
-    """A file that is no ELF file, or not a whole one, is nothing, and no error."""
+    """A file that is not a complete ELF file gives None and no error."""
     file = tmp_path / "other"
     file.write_bytes(content)
     assert elf.read(file) is None

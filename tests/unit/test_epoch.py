@@ -31,7 +31,7 @@ def test_variable_chooses_it(monkeypatch: pytest.MonkeyPatch, seconds: int) -> N
 
 @pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", " 1", "1e9", "٣", "0x10", str(8**11), "9" * 5000])
 def test_invalid_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """What is no such number is an error that says what to set, and not a silent default."""
+    """An invalid SOURCE_DATE_EPOCH is an error that says what to set."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(OnebinError, match="SOURCE_DATE_EPOCH is") as caught:
         epoch.source_date_epoch()

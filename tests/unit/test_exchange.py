@@ -28,7 +28,7 @@ def test_folders_exchange_their_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["old", "new"])
 def test_exchange_with_a_missing_folder_changes_nothing(tmp_path: Path, missing: str) -> None:
-    """If one of the two is not there, the other stays."""
+    """If one of two folders is missing, the exchange changes nothing."""
     kept = tmp_path / ("new" if missing == "old" else "old")
     kept.mkdir()
     assert not exchange(tmp_path / "old", tmp_path / "new")

@@ -105,7 +105,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_value_is_equal_after_json(name: str, tmp_path: Path) -> None:
-    """A request, a result or an event is the same after a way through JSON text."""
+    """A request, a result or an event is equal after it was written to JSON and read again."""
     value = VALUES[name](tmp_path)
     text = json.dumps(onebin.to_json(value))
     assert onebin.from_json(type(value), json.loads(text)) == value
@@ -113,7 +113,7 @@ def test_value_is_equal_after_json(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["step started", "step finished", "note", "detail", "output"])
 def test_event_has_a_kind(name: str, tmp_path: Path) -> None:
-    """Whoever reads events as JSON need not know beforehand which kind comes next."""
+    """An event in JSON says of which kind it is."""
     event = VALUES[name](tmp_path)
     assert onebin.from_json(onebin.Event, onebin.to_json(event)) == event
 
@@ -157,7 +157,7 @@ def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
 
 
 def test_every_field_is_a_means_or_part_of_the_identity() -> None:
-    """A new option is part of the identity unless somebody says that it is only a means."""
+    """Each field of a request is part of its identity or declared to be only a means."""
     tested = {"full_probe", "release", "verify", "commands", "moment"}
     means = {"manifest", "workspace", "source", "locked", "python"}
     assert {each.name for each in fields(onebin.BuildRequest)} == tested | means

@@ -621,7 +621,7 @@ def test_no_text_raises_another_error(text: str) -> None:
 @ANY
 @given(data=st.data())
 def test_no_mutation_of_a_manifest_raises_another_error(tmp_path: Path, data: st.DataObject) -> None:
-    """Cut, doubled, swapped and spoilt pieces of manifests give a manifest or a ManifestError."""
+    """Truncated, doubled, swapped and damaged pieces of manifests give a manifest or a ManifestError."""
     text = data.draw(st.sampled_from(BASES))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))

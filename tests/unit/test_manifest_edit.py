@@ -359,7 +359,7 @@ def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
 @pytest.mark.parametrize("edit", [lambda text: added(text, "x"), lambda text: remove_plugins(text, ["x"])])
 @pytest.mark.parametrize("text", ["[", "plugins = 3", "[[plugins]]\n", "a = 1\na = 2"])
 def test_manifest_that_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edited]) -> None:
-    """A text that is no TOML, or whose plugins are no table, is left alone."""
+    """A text that is not TOML, or whose plugins are not a table, is not edited."""
     assert findings(lambda: edit(text))
 
 
@@ -454,7 +454,7 @@ def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> N
 @settings(max_examples=200, deadline=None)
 @given(text=st.sampled_from(list(LAYOUTS.values())), cut=st.integers(0, 200), junk=st.text(max_size=4))
 def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: str) -> None:
-    """A spoilt text is edited, or refused with a ManifestError."""
+    """A damaged text is edited, or refused with a ManifestError."""
     spoilt = text[:cut] + junk + text[cut:]
     try:
         edited = added(spoilt, "new")

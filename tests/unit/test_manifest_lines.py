@@ -170,7 +170,7 @@ def test_directory_is_refused_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs in its file system")
 def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
-    """Reading a FIFO that nobody writes to would wait for ever."""
+    """A FIFO is refused at once, since reading it could block forever."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ManifestError, match="cannot be read"):
         read(tmp_path / "pipe")

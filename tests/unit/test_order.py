@@ -35,7 +35,7 @@ def _ranked(*pairs: str) -> str:
     ],
 )
 def test_order_changes_only_where_it_must(pairs: tuple[str, ...], expected: str) -> None:
-    """Only what must move moves: of those that may come next, the first of the manifest does."""
+    """Only rows that must move are moved: of those possible next, the first in the manifest is taken."""
     assert _ranked(*pairs) == expected
 
 
@@ -50,7 +50,7 @@ def test_cycle_is_reported_as_a_path() -> None:
 
 @given(st.permutations(range(8)), st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7))))
 def test_possible_order_is_always_found(hidden: list[int], pairs: set[tuple[int, int]]) -> None:
-    """Whatever is asked for that some order fulfils is fulfilled, with all plugins and in one way only."""
+    """Constraints that some order satisfies are satisfied, by one definite order of all plugins."""
     wanted = [Precedence(str(a), str(b), "") for a, b in sorted(pairs) if hidden.index(a) < hidden.index(b)]
     names = [str(number) for number in range(8)]
     found = ranked(names, wanted)

@@ -154,7 +154,7 @@ def test_folder_without_advisories_is_an_error(tmp_path: Path) -> None:
 
 
 def test_range_that_cannot_be_ordered_is_not_ignored(tmp_path: Path) -> None:
-    """An event that is no version (PEP 440) leaves open whether a version is affected."""
+    """A range with an event that is not a version (PEP 440) counts as unclear."""
     odd = affected(ranges=ecosystem({"introduced": "0"}, {"fixed": "not-a-version"}))
     (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=odd))])
     with pytest.raises(InvalidVersion):

@@ -91,7 +91,7 @@ def test_names_modes_and_contents_change_the_bytes(tmp_path: Path, change: str) 
 
 
 def test_tar_and_zstd_can_read_a_payload(tmp_path: Path) -> None:
-    """It is a tar archive in zstd: folders before their content, links and executable bits kept, nobody's name."""
+    """A payload is a tar archive in zstd that keeps links and executable bits, with folders first and no user names."""
     content = packed(tree(tmp_path / "tree"), tmp_path / "file")
     plain = tmp_path / "plain.tar"
     plain.write_bytes(zstandard.ZstdDecompressor().stream_reader(content).read())

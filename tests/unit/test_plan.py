@@ -72,7 +72,7 @@ def test_entry_point_name_of_two_plugins_is_an_error() -> None:
 
 
 def test_entry_point_name_twice_in_one_plugin_is_not_an_error() -> None:
-    """A plugin that registers a name twice is its own affair, and so is the same name in two groups."""
+    """One name twice in one plugin, or in two groups, is not an error."""
     twice = distribution(
         "first", entry_points=[("grp", "same", "first:x"), ("grp", "same", "first:y"), ("o", "same", "x")]
     )

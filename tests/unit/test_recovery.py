@@ -100,7 +100,7 @@ def test_manifest_and_lock_are_recovered_byte_for_byte(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bundle.toml", "pylock.app.toml"])
 def test_recovery_replaces_nothing(tmp_path: Path, name: str) -> None:
-    """If one of the two files is there already, it stays, and the other is not written."""
+    """If manifest or lock exists already, it stays, and the other is not written."""
     (tmp_path / name).write_text("mine")
     with pytest.raises(OnebinError, match=f"{name} already exists") as caught:
         recover_facts(facts(), tmp_path)
@@ -137,13 +137,13 @@ def test_local_projects_are_named_with_their_place(tmp_path: Path) -> None:
     ],
 )
 def test_card_with_an_invalid_lock_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
-    """A card may say anything: what is no lock of onebin's is an error in words."""
+    """A card whose lock is not one of onebin's is a clear error."""
     with pytest.raises(ArtifactError, match=words):
         tuple(local_paths(Manifest.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
 
 
 def test_card_with_an_invalid_manifest_is_refused(tmp_path: Path) -> None:
-    """The same of the manifest; and nothing is written."""
+    """A card whose manifest is invalid is a clear error, and nothing is written."""
     with pytest.raises(ManifestError):
         recover_facts(facts(manifest="[bundle]"), tmp_path)
     assert not list(tmp_path.iterdir())

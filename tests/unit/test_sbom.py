@@ -58,13 +58,13 @@ BUNDLE = (
 
 
 def test_sbom_is_valid() -> None:
-    """CycloneDX's own strict validator for version 1.6 has nothing to say."""
+    """The SBOM passes CycloneDX's strict validator for version 1.6."""
     text = json.dumps(sbom(facts(*BUNDLE)))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
 def test_sbom_depends_only_on_the_facts() -> None:
-    """Two calls give the same text; other facts have another serial number; nothing says when it was made."""
+    """The same facts give the same SBOM without a time, and other facts another serial number."""
     text = json.dumps(sbom(facts(*BUNDLE)))
     assert json.dumps(sbom(facts(*BUNDLE))) == text
     assert sbom(facts(*BUNDLE[:2]))["serialNumber"] != json.loads(text)["serialNumber"]
@@ -90,7 +90,7 @@ def test_only_packages_of_an_index_have_a_package_url() -> None:
 
 
 def test_digest_is_present_if_known() -> None:
-    """The lock's digest of the one archive is the component's; of several, none is."""
+    """A component has the lock's digest if there is exactly one archive."""
     document = sbom(facts(*BUNDLE))
     assert component(document, "Host")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
     assert "hashes" not in component(document, "dep_end")

@@ -34,7 +34,7 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
-    """It is empty and ours alone while the block runs, and nothing of it is left, whatever was put there."""
+    """A scratch directory is empty and private in its block, and removed afterwards with all its contents."""
     with scratch() as first, scratch() as second:
         assert first != second
         assert first.parent == second.parent == parent
@@ -45,7 +45,7 @@ def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
 def test_next_process_removes_what_a_killed_one_left(parent: Path) -> None:
-    """A directory stays while its process lives; after `kill -9` whoever makes the next one removes it."""
+    """A scratch directory of a killed process is removed by the next process that makes one."""
     environment = {**os.environ, "TMPDIR": str(parent)}
     with subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -62,7 +62,7 @@ def test_next_process_removes_what_a_killed_one_left(parent: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
 def test_foreign_files_stay(parent: Path) -> None:
-    """A link of such a name is not followed, and a file is no directory: neither is touched."""
+    """Links and files with the name of a scratch directory are not touched."""
     other = parent / "other"
     other.mkdir()
     (other / "kept").touch()

@@ -152,14 +152,14 @@ def test_signature_for_something_else_is_refused(message: Path, key: Ed25519Priv
 
 
 def test_missing_signature_is_reported(message: Path) -> None:
-    """Nothing beside the file: the error says which file is looked for, and what to do."""
+    """A missing signature is an error that names the expected file and the remedy."""
     with pytest.raises(SignatureError, match=r"message\.sig: no such file") as caught:
         signature.check_signature(message, [PUBLIC])
     assert caught.value.hint
 
 
 def test_private_and_public_keys_are_distinguished(tmp_path: Path, key: Ed25519PrivateKey) -> None:
-    """Who names the wrong half of a pair is told so."""
+    """A public key in place of a private one, or the reverse, is reported as such."""
     with pytest.raises(SignatureError, match="is a public key"):
         signature.read_private_key(_public(tmp_path, key), _never)
     with pytest.raises(SignatureError, match="is a private key"):
@@ -175,7 +175,7 @@ def test_one_of_several_keys_is_enough(tmp_path: Path, key: Ed25519PrivateKey) -
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"\xff\x00" * 99, b"ssh-ed25519 AAAA\n", b"ssh-ed25519 !\n"])
 def test_garbage_is_not_a_key(tmp_path: Path, text: bytes) -> None:
-    """A file that is no key at all is an error of one line with a hint, for either half."""
+    """A file that is not a key is an error of one line with a hint."""
     file = tmp_path / "key"
     file.write_bytes(text)
     with pytest.raises(SignatureError) as caught:
@@ -187,14 +187,14 @@ def test_garbage_is_not_a_key(tmp_path: Path, text: bytes) -> None:
 
 @pytest.mark.parametrize("place", [".", "nowhere"])
 def test_unreadable_file_is_reported(tmp_path: Path, place: str) -> None:
-    """A folder or nothing at all, where a key should be, is an error of one line."""
+    """A folder or a missing file in place of a key is an error of one line."""
     for read in (lambda file: signature.read_private_key(file, _never), signature.read_public_keys):
         with pytest.raises(SignatureError, match="cannot read the key"):
             read(tmp_path / place)
 
 
-def test_signature_cannot_be_written_into_a_missing_folder(tmp_path: Path, key: Ed25519PrivateKey) -> None:
-    """A file that is not there is an error of one line, and nothing is left behind."""
+def test_missing_file_is_not_signed(tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """Signing a missing file is an error of one line and leaves nothing."""
     with pytest.raises(SignatureError, match="cannot read"):
         signature.sign(tmp_path / "nowhere", key)
     assert not list(tmp_path.iterdir())
@@ -221,7 +221,7 @@ def test_changed_signature_is_refused(message: Path, data: st.DataObject) -> Non
 @FUZZED
 @given(data=st.data())
 def test_changed_key_is_refused_with_a_reason(tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever is changed in a private key's file is a SignatureError, or did not matter."""
+    """A changed private key file is a SignatureError, unless the change does not matter."""
     file = _private(tmp_path, Ed25519PrivateKey.from_private_bytes(SEED))
     text = bytearray(file.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):

@@ -53,7 +53,7 @@ def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
 
 
 def test_every_byte_has_an_owner(frozen: tuple[Contents, Path]) -> None:
-    """Files count as they lie in the tree, modules as in the archive, and the rest of it is the bootloader's."""
+    """Files count with their size in the tree, modules with that in the archive; the rest belongs to the bootloader."""
     contents, executable = frozen
     found = by_owner(sizes.measure(contents, OWNERS, executable))
     assert {owner: (row["kind"], row["files"], row["bytes"]) for owner, row in found.items()} == {

@@ -194,7 +194,7 @@ def installed(site: Path, notes: Mapping[str, str]) -> Path:
 
 
 def test_records_of_uv_about_the_machine_are_removed(tmp_path: Path) -> None:
-    """The files go, and their lines in RECORD; all other lines stay as they were."""
+    """Files of uv and their lines in RECORD are removed; all other lines stay."""
     info = installed(tmp_path, dict.fromkeys(NOTES, '{"url": "file:///home/me/demo", "dir_info": {}}'))
     _forget_machine(tmp_path)
     assert [file.name for file in info.iterdir()] == ["RECORD"]
@@ -231,7 +231,7 @@ def test_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) -> N
 
 
 def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> None:
-    """The files go all the same."""
+    """Files of uv are removed from a distribution without RECORD too."""
     info = installed(tmp_path, {"uv_cache.json": "{}"})
     (info / "RECORD").unlink()
     _forget_machine(tmp_path)

@@ -90,13 +90,13 @@ def test_listing_or_file_alone_is_not_a_search(code: Reader, source: str) -> Non
     "source", ["importlib.machinery.SOURCE_SUFFIXES", "all_suffixes()", "ModuleFinder()", "FileFinder(path)"]
 )
 def test_module_that_finds_sources_is_recognised(code: Reader, source: str) -> None:
-    """A module that knows how source files are named is noticed."""
+    """A module that contains the suffix of source files is recognised."""
     assert code(source) == Code(finds_sources=True)
 
 
 @pytest.mark.parametrize("source", ["ast.parse(text)", "tokenize.generate_tokens(read)", "parso.load_grammar()"])
 def test_module_that_parses_sources_is_recognised(code: Reader, source: str) -> None:
-    """A module that parses Python is noticed."""
+    """A module that parses Python is recognised."""
     assert code(source) == Code(parses=True)
 
 
@@ -120,7 +120,7 @@ def test_other_parsers_do_not_count(code: Reader, source: str) -> None:
     ],
 )
 def test_module_that_runs_foreign_code_is_recognised(code: Reader, source: str) -> None:
-    """A module that runs files or texts may run code that nobody has seen."""
+    """A module that runs files or text may run code that is unknown at build time."""
     assert code(source) == Code(runs_foreign_code=True)
 
 

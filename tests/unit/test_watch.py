@@ -48,7 +48,7 @@ CHILD = "subprocess.run([sys.executable, '-S', str(parent.CHILD_PY)], check=True
 def test_files_that_are_read_are_recorded(
     tmp_path: Path, line: str, here: str | None, elsewhere: str | None, is_blind: bool
 ) -> None:
-    """Files that are opened to be read, here and in PyInstaller's children; other programs make it blind."""
+    """Files opened for reading, here and in PyInstaller's children, are recorded; other programs end the recording."""
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "child.py").write_text("import pathlib\npathlib.Path(__file__).with_name('a.txt').read_text()\n")
     command: list[str | Path] = [sys.executable, "-c", WATCHED, driver_dir(), tmp_path, line]

@@ -15,13 +15,13 @@ WORDS = st.text(alphabet="ab._", min_size=1, max_size=4)
 
 @given(source=SOURCES, word=WORDS)
 def test_word_is_found_between_quotes(source: str, word: str) -> None:
-    """The set of strings has a word exactly if the text has it between two quotes of one kind."""
+    """A word is in the set of strings exactly if it is between two equal quotes in the text."""
     assert (word in words_of(source).strings) == (f'"{word}"' in source or f"'{word}'" in source)
 
 
 @given(source=SOURCES, word=st.sampled_from(["a", "b", "ab", "a_b"]))
 def test_prefix_is_found_at_the_beginning_of_a_string(source: str, word: str) -> None:
-    """The set of beginnings has a name exactly if a quote stands before it and a dot behind it."""
+    """A name is in the set of prefixes exactly if it follows a quote and precedes a dot."""
     assert (word in words_of(source).beginnings) == (f'"{word}.' in source or f"'{word}." in source)
 
 
