@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003  # pydantic reads the shapes below when the program runs
+from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
 from typing import Any, Literal
 
 from packaging.utils import canonicalize_name
