@@ -140,6 +140,14 @@ def test_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
     assert "freeze" not in steps_of(refusal)
 
 
+@pytest.mark.parametrize("name", ["bundle.toml", "pylock.tiny.toml"])
+def test_output_that_is_an_input_is_refused(warm_bench: Bench, name: str) -> None:
+    """An artifact replaces neither the manifest nor the lock that it would be built from."""
+    warm_bench.accepts("lock")
+    refusal = warm_bench.refuses("bundle", "-o", name, error=PackError, may_write=())
+    refusal.says(name, "it is what the bundle is made from", hint="-o")
+
+
 def test_output_below_a_file_is_refused(warm_bench: Bench) -> None:
     """A path that leads through a file is reported as that, not as a file that exists."""
     refusal = warm_bench.refuses("bundle", "-o", "bundle.toml/tiny", error=PackError, may_write=())

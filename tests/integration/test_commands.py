@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,23 @@ def test_standard_output_is_only_json(onebin: Onebin, folder: Path) -> None:
         assert ran.code == 0, ran.err
         json.loads(ran.out)
         assert ran.err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("command", ["--version", "list --help", "list", "list --json", "doctor"])
+def test_output_that_cannot_be_written_is_one_error(folder: Path, command: str) -> None:
+    """A full disk behind standard output is an error without a traceback."""
+    program = f"{shlex.quote(sys.executable)} -m onebin {command} > /dev/full"
+    done = run(["sh", "-c", program], cwd=folder)
+    assert (done.code, done.err.splitlines()[0]) == (1, "error: cannot write the output: No space left on device")
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes standard output")
+def test_closed_output_is_no_error(folder: Path) -> None:
+    """A command whose standard output was closed before it started does its work and prints nothing."""
+    done = run(["sh", "-c", f"{shlex.quote(sys.executable)} -m onebin list >&-"], cwd=folder)
+    assert (done.code, done.err) == (0, "")
 
 
 def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:

@@ -53,6 +53,36 @@ def test_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebi
     assert (tmp_path / "lite.toml").read_text("utf-8") == f'{MANIFEST}y = ">=1"\n'
 
 
+@pytest.mark.parametrize("command", AFTER)
+def test_folder_of_a_manifest_can_come_first(command: str, onebin: Onebin, tmp_path: Path) -> None:
+    """A folder with a bundle.toml is the manifest, too, as an argument and with -m."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "bundle.toml").write_text("?", "utf-8")
+    for way in (["folder"], ["-m", "folder"]):
+        ran = onebin(command, *way, *AFTER[command], cwd=tmp_path)
+        assert ran.code == 3, ran.err
+        assert "folder/bundle.toml:1:1" in ran.err
+
+
+def test_folder_alone_is_the_plugin_to_add(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin add ./plugin` adds the project even if it has a bundle.toml of its own."""
+    (tmp_path / "bundle.toml").write_text(MANIFEST, "utf-8")
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin" / "bundle.toml").write_text(MANIFEST, "utf-8")
+    (tmp_path / "plugin" / "pyproject.toml").write_text('[project]\nname = "y"\nversion = "1"\n', "utf-8")
+    assert onebin("add", "./plugin", cwd=tmp_path).code == 0
+    assert (tmp_path / "bundle.toml").read_text("utf-8") == f'{MANIFEST}y = {{ path = "plugin" }}\n'
+
+
+def test_manifest_after_a_plugin_is_wrong_usage(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin add y bundle.toml` adds no plugin called bundle.toml."""
+    (tmp_path / "bundle.toml").write_text(MANIFEST, "utf-8")
+    ran = onebin("add", "y", "bundle.toml", cwd=tmp_path)
+    assert ran.code == 2
+    assert "bundle.toml is a manifest: give it first" in ran.err
+    assert (tmp_path / "bundle.toml").read_text("utf-8") == MANIFEST
+
+
 def test_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_path: Path) -> None:
     """`onebin init FILE` and `onebin init -m FILE` write that file, or a bundle.toml in that folder."""
     host = ["--host", "x", "--script", "x"]
@@ -62,6 +92,7 @@ def test_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_pat
     assert onebin("init", "folder", *host, cwd=tmp_path).code == 0
     assert (tmp_path / "a.toml").read_text("utf-8") == (tmp_path / "b.toml").read_text("utf-8")
     assert (tmp_path / "folder" / "bundle.toml").is_file()
+    assert "next: onebin bundle folder/bundle.toml" in onebin("init", "folder", "--force", *host, cwd=tmp_path).out
 
 
 def test_what_a_command_needs_beside_the_manifest_is_asked_for(onebin: Onebin, tmp_path: Path) -> None:

@@ -191,3 +191,10 @@ def test_library_imports_little_until_it_is_used() -> None:
     script = "import onebin, sys; print({'pydantic', 'rich', 'click', 'tomlkit', 'cryptography'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_audit_needs_either_an_artifact_or_a_lock(tmp_path: Path) -> None:
+    """Neither and both are wrong usage."""
+    for given in ({}, {"artifact": tmp_path / "a", "lock": tmp_path / "b"}):
+        with pytest.raises(TypeError, match="either artifact or lock"):
+            onebin.audit(databases=[], **given)

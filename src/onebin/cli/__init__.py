@@ -99,6 +99,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+    except OSError as error:
+        if error.filename is not None:
+            raise  # not a failed write, but a bug: errors of files become an OnebinError where they happen
+        report(OnebinError(f"cannot write the output: {error.strerror}", "check where standard output goes"))
+        code = OnebinError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -34,13 +34,20 @@ def with_manifest(function: Function) -> Function:
 
 
 def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -> Callable[[Function], Function]:
-    """Add the manifest, as -m or as a first argument that ends in .toml, and other arguments after it."""
+    """Add the manifest, as -m or as the first argument, and other arguments after it.
+
+    A first argument is the manifest if it ends in .toml or is a folder with a bundle.toml. Such a folder is not the
+    manifest if something is `required` and nothing follows: `onebin add ./plugin` adds a plugin.
+    """
 
     def decorate(function: Function) -> Function:
         @wraps(function)
         def splitting(*, manifest: Path | None, words: tuple[str, ...], **given: Any) -> Any:
-            first = Path(words[0]) if words and words[0].endswith(".toml") else None
+            first = Path(words[0]) if words and _is_manifest(words[0], alone=required and len(words) == 1) else None
             rest = words if first is None else words[1:]
+            misplaced = next((word for word in rest if word.endswith(".toml")), None)
+            if misplaced is not None:
+                raise click.UsageError(f"{misplaced} is a manifest: give it first, or with -m.")
             if required and not rest:
                 raise click.UsageError(f"Missing argument '{metavar}'.")
             return function(manifest=_one(first, manifest), **{arguments: rest}, **given)
@@ -48,6 +55,10 @@ def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -
         return click.argument("words", nargs=-1, metavar=f"[MANIFEST] {metavar}")(_manifest_option(splitting))
 
     return decorate
+
+
+def _is_manifest(word: str, *, alone: bool) -> bool:
+    return word.endswith(".toml") or (not alone and (Path(word) / MANIFEST_NAME).is_file())
 
 
 def _manifest_option(function: Function) -> Function:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import textwrap
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import plain
+from onebin.cli.report import echo, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +20,9 @@ _LABEL = 13
 
 def width() -> int:
     """Return how many columns a line may have: as many as the terminal has, but at most 80; 80 in a pipe."""
-    columns = shutil.get_terminal_size((_WIDEST, 24)).columns if sys.stdout.isatty() else _WIDEST
+    columns = (
+        shutil.get_terminal_size((_WIDEST, 24)).columns if sys.stdout is not None and sys.stdout.isatty() else _WIDEST
+    )
     return max(min(columns, _WIDEST), 40)
 
 
@@ -65,10 +66,5 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines; without colours in a pipe, or if NO_COLOR is set. It is not an error if the reader stops reading."""
-    try:
-        click.echo("\n".join(lines), color=False if os.environ.get("NO_COLOR") else None)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left in the buffer goes nowhere, or the interpreter would complain about it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print lines."""
+    echo("\n".join(lines))

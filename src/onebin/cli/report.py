@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,18 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
+def echo(text: str, *, nl: bool = True) -> None:
+    """Print text to standard output, without colours in a pipe, or if NO_COLOR is set.
+
+    It is not an error if the reader stops reading.
+    """
+    try:
+        click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+    except BrokenPipeError:
+        # What is left in the buffer goes nowhere, or the interpreter would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document to standard output, without credentials."""
-    click.echo(redact(json.dumps(value, indent=2, ensure_ascii=False)))
+    echo(redact(json.dumps(value, indent=2, ensure_ascii=False)))

@@ -30,7 +30,7 @@ from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
 from onebin.target import libc_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from onebin.cache import Cache
     from onebin.card import BuildFacts, Facts, SizeRow
@@ -76,13 +76,15 @@ class Artifact:
                 _remove(aside)
 
 
-def check_writable(output: Path, name: str, *, folder: bool) -> None:
+def check_writable(output: Path, name: str, *, folder: bool, inputs: Iterable[Path] = ()) -> None:
     """Raise PackError if an artifact cannot be written there, so that this is known before the freeze.
 
-    `folder` means that the artifact will be a folder with an executable called `name` in it.
+    `folder` means that the artifact will be a folder with an executable called `name` in it. `inputs` are files that
+    the artifact is made from and must not replace.
     """
     if is_there(output):
-        kind = _obstacle(output, name, folder=folder)
+        is_input = any(is_there(file) and output.samefile(file) for file in inputs)
+        kind = "what the bundle is made from" if is_input else _obstacle(output, name, folder=folder)
         if kind:
             raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
     with os_errors(PackError, "write the artifact", output):

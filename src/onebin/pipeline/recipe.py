@@ -117,7 +117,8 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     """
     manifest = request.manifest
     file = request.workspace.output_file(manifest.bundle.name)
-    check_writable(file, manifest.bundle.name, folder=manifest.freeze.layout == "onedir")
+    inputs = [manifest.file, request.workspace.lock_file(manifest.bundle.name)]
+    check_writable(file, manifest.bundle.name, folder=manifest.freeze.layout == "onedir", inputs=inputs)
     locked = _locked(request, events)
     findings = Findings()
     libc = _libc(request, locked, findings)

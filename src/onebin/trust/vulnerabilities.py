@@ -9,7 +9,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -22,6 +21,7 @@ from onebin.trust.osv import read_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from onebin.trust.osv import Advisory
 
@@ -121,9 +121,14 @@ def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path
     """Look for known vulnerabilities in an artifact, without running it, or in a lock (PEP 751).
 
     `databases` are files, folders or archives of advisories in OSV format. Raises ArtifactError, LockError and
-    AdvisoryError.
+    AdvisoryError, and TypeError unless either `artifact` or `lock` is given.
     """
-    subject = of_lock(absolute(lock)) if lock is not None else of_artifact(absolute(artifact or Path()))
+    if lock is not None and artifact is None:
+        subject = of_lock(absolute(lock))
+    elif artifact is not None and lock is None:
+        subject = of_artifact(absolute(artifact))
+    else:
+        raise TypeError("give either artifact or lock")
     return compare(subject, read_advisories([absolute(path) for path in databases]))
 
 

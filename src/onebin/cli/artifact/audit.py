@@ -10,7 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import plain, print_json
+from onebin.cli.report import echo, plain, print_json
 from onebin.errors import AuditError
 from onebin.system import count
 
@@ -50,7 +50,7 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
         known = f"{len(found)} known {'vulnerability' if len(found) == 1 else 'vulnerabilities'}"
         raise AuditError(f"{subject.name}: {known} in {affected}", [each.finding for each in found])
     against = f"{count(len({**subject.tools, **subject.packages}), 'package')} against {audited.advisories} advisories"
-    click.echo(f"{plain(subject.name)}: no known vulnerability, {against}")
+    echo(f"{plain(subject.name)}: no known vulnerability, {against}")
     return 0
 
 

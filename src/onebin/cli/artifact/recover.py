@@ -9,7 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import plain, print_json
+from onebin.cli.report import echo, plain, print_json
 from onebin.system import absolute, display
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def recover(file: Path, *, output: Path | None, as_json: bool) -> None:
     recovered = onebin.recover(file, output)
     if not as_json:
         for line in _next_steps(recovered):
-            click.echo(plain(line).replace("\n", "?"))
+            echo(plain(line).replace("\n", "?"))
         return
     facts = recovered.facts
     print_json(

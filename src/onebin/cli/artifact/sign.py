@@ -10,7 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import print_json
+from onebin.cli.report import echo, print_json
 from onebin.errors import SignatureError
 from onebin.system import PASSPHRASE_VARIABLE, display
 
@@ -34,7 +34,7 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(signed.file), "signature": str(signed.signature), "signed_by": signed.signed_by})
     else:
-        click.echo(f"{display(signed.signature)}: signed by {signed.signed_by}")
+        echo(f"{display(signed.signature)}: signed by {signed.signed_by}")
 
 
 def _passphrase(key: Path) -> str:

@@ -8,7 +8,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import print_json
+from onebin.cli.report import echo, print_json
 from onebin.system import display
 
 _PATH = click.Path(path_type=Path, readable=False)
@@ -58,5 +58,5 @@ def verify(
         print_json({"file": str(verified.file), "ok": True, **signer, "reproduced": reproduce})
         return
     if verified.signed_by is not None:
-        click.echo(f"{display(verified.file)}: signed by {verified.signed_by}")
-    click.echo(f"{display(verified.file)}: {verified.summary}")
+        echo(f"{display(verified.file)}: signed by {verified.signed_by}")
+    echo(f"{display(verified.file)}: {verified.summary}")

@@ -9,7 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import plain, print_json
+from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.workspace import default_cache_dir
 
@@ -41,9 +41,9 @@ def list_cache(*, as_json: bool) -> None:
     for row in rows:
         used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         state = "  in use" if row["in_use"] else ""
-        click.echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
+        echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
-    click.echo(f"{entries}, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
+    echo(f"{entries}, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
 
 
 @cache.command("clean", epilog="Example: onebin cache clean artifacts")
@@ -71,7 +71,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
                 click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
         if not what:
             onebin.remove_logs(directory)
-    click.echo(f"freed {freed / 1e6:.1f} MB in {directory}")
+    echo(f"freed {freed / 1e6:.1f} MB in {directory}")
 
 
 def _row(entry: Entry) -> dict[str, Any]:

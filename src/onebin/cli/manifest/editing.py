@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 import onebin
 from onebin.cli import options
+from onebin.cli.report import echo
 from onebin.errors import OnebinError, os_errors
 from onebin.system import write_atomic
 
@@ -29,4 +28,4 @@ def edit(manifest: Path | None, change: Callable[[str, Path], Edited]) -> None:
     with os_errors(OnebinError, "write", file):
         write_atomic(file, edited.text)
     for line in edited.changes:
-        click.echo(line)
+        echo(line)

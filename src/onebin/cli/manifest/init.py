@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.report import echo
 from onebin.errors import Finding, ManifestError, OnebinError, os_errors
 from onebin.system import display, is_there, write_atomic
 
@@ -30,4 +32,5 @@ def init(manifest: Path | None, *, wanted: options.Wanted, force: bool) -> None:
     onebin.Manifest.parse(text, file=file)
     with os_errors(OnebinError, "write", file):
         write_atomic(file, text)
-    click.echo(f"wrote {display(file)}; next: onebin bundle")
+    command = ["onebin", "bundle", *([] if file == options.workspace_of(None).manifest_file else [display(file)])]
+    echo(f"wrote {display(file)}; next: {shlex.join(command)}")

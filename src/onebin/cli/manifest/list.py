@@ -10,7 +10,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.page import show, table
-from onebin.cli.report import print_json
+from onebin.cli.report import echo, print_json
 from onebin.system import display
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def list_command(manifest: Path | None, *, as_json: bool) -> None:
     elif plugins:
         show(table([_TITLES, *_rows(plugins)], indent=0))
     else:
-        click.echo(f"{display(request.manifest.file)} has no plugins; add one with: onebin add NAME")
+        echo(f"{display(request.manifest.file)} has no plugins; add one with: onebin add NAME")
 
 
 def _rows(plugins: Sequence[PluginStatus]) -> Iterator[tuple[str, str, str, str]]:

@@ -10,7 +10,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.pipeline.plugins import plugin_row
-from onebin.cli.report import print_json
+from onebin.cli.report import echo, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,4 +48,4 @@ def check(
             }
         )
     elif with_graph:
-        click.echo("\n".join(planned.graph) or "there are no plugins")
+        echo("\n".join(planned.graph) or "there are no plugins")

@@ -9,6 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.report import echo
 from onebin.system import display
 
 if TYPE_CHECKING:
@@ -32,4 +33,4 @@ def generate(
     request = options.request(manifest, locked=locked, source=source)
     directory = output or request.workspace.directory / "build" / request.manifest.bundle.name
     for file in onebin.generate(request, directory, events):
-        click.echo(display(file))
+        echo(display(file))
