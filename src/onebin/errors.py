@@ -223,4 +223,6 @@ def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[Non
         number = error.errno or 0
         cause = _CAUSES.get(number, error.strerror or str(error))
         remedy = _REMEDIES.get(number, "{elsewhere}").format(elsewhere=become.elsewhere)
+        if number == errno.ENOENT and path.parent.is_dir():
+            cause, remedy = "no such file or directory", "check the path"
         raise become(f"cannot {doing} {path}: {cause}", hint=remedy) from error

@@ -52,3 +52,18 @@ def test_operating_system_errors_become_words(number: int, words: str) -> None:
         raise OSError(number, "x")
     assert "somewhere" in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "hint"),
+    [
+        ("missing", "no such file or directory", "check the path"),
+        ("missing/file", "a parent directory does not exist", "create that directory first"),
+    ],
+)
+def test_missing_file_and_missing_folder_are_told_apart(name: str, cause: str, hint: str, tmp_path: Path) -> None:
+    """A path that does not exist is called a missing directory only if its directory is missing."""
+    path = tmp_path / name
+    with pytest.raises(PackError, match=cause) as caught, os_errors(PackError, "read", path):
+        path.read_bytes()
+    assert (caught.value.hint or "").startswith(hint)
