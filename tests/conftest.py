@@ -49,12 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=6, help="of what the long tests choose at random")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what only `--soak` runs, and let the files with the longest tests come first: workers end together."""
-    if not config.getoption("--soak"):
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="only with --soak"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files with the longest tests come first, so that the workers finish together."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
