@@ -60,8 +60,8 @@ def _licences(metadata: Any) -> tuple[list[str], Any]:
     """Return the licences declared in METADATA, and the field that declares them."""
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
     said = {
-        "License-Expression": [metadata["License-Expression"] or ""],
-        "License": [(metadata["License"] or "").strip().partition("\n")[0].strip()],
+        "License-Expression": [metadata.get("License-Expression") or ""],
+        "License": [(metadata.get("License") or "").strip().partition("\n")[0].strip()],
         "Classifier": [line.rpartition("::")[2].strip() for line in classifiers],
     }
     for field, values in said.items():

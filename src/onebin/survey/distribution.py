@@ -6,6 +6,7 @@ installed projects and on entry points), METADATA what it requires, and its sour
 
 from __future__ import annotations
 
+import csv
 import keyword
 import unicodedata
 from contextlib import suppress
@@ -110,10 +111,10 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
 
     distribution = importlib.metadata.PathDistribution(directory)
     site_packages, info = directory.parent, directory.name
-    title = distribution.metadata["Name"]
+    title = (distribution.metadata.get_all("Name") or [""])[0]
     if not title:
         raise StageError(f"{info} has no name in its METADATA", "the wheel is malformed: ask its author")
-    files = files_of(map(str, distribution.files or ()), site_packages, info, library)
+    files = files_of(_recorded(directory / "RECORD"), site_packages, info, library)
     return Distribution(
         name=str(canonicalize_name(title)),
         title=title,
@@ -127,6 +128,13 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
         words=words_of(_text(files)),
         start_lines=tuple(_start_lines(site_packages / file for file in files.start)),
     )
+
+
+def _recorded(record: Path) -> Iterator[str]:
+    """Yield each path in a RECORD; importlib.metadata leaves out files that do not exist, since Python 3.12."""
+    if record.exists():
+        with record.open(encoding="utf-8", errors="replace", newline="") as stream:
+            yield from (row[0] for row in csv.reader(stream) if row)
 
 
 def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
