@@ -89,7 +89,7 @@ def write_inquiry(bundle: Bundle) -> None:
 
 @pytest.fixture(scope="session")
 def tiny(onebin: Onebin, shared: Path) -> Bundle:
-    """Return the built bundle of tinyhost with three plugins, one with a data file; nobody changes it."""
+    """Return the built bundle of tinyhost with three plugins, one with a data file; tests must not change it."""
     folder = shared / "tiny"
     with FileLock(shared / "tiny.lock", timeout=600):
         if not folder.exists():
@@ -121,7 +121,7 @@ def layouts(onebin: Onebin, shared: Path) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="session")
 def flagship(onebin: Onebin, shared: Path) -> Bundle:
-    """Return the built bundle of the manifest at the root; nobody changes it."""
+    """Return the built bundle of the manifest at the root; tests must not change it."""
     bundle = Bundle(folder=shared / "flagship", name="logscan")
     with FileLock(shared / "flagship.lock", timeout=600):
         if not bundle.artifact.exists():

@@ -89,7 +89,7 @@ class Brittle:
 
 @pytest.fixture(scope="session")
 def brittle(onebin: Onebin, shared: Path) -> Brittle:
-    """Return the host with its plugin, which the workers of a session make once; nobody changes it."""
+    """Return the host with its plugin, which the workers of a session make once; tests must not change it."""
     made = Brittle(shared / "brittle", onebin)
     make_once(made.folder, made.make, lambda mode: made.says(mode, "suite"))
     return made

@@ -97,7 +97,7 @@ class Orchard:
 
 @pytest.fixture(scope="session")
 def orchard(onebin: Onebin, shared: Path) -> Orchard:
-    """Return the orchard, which the workers of a session make once; nobody changes it."""
+    """Return the orchard, which the workers of a session make once; tests must not change it."""
     made = Orchard(shared / "orchard", onebin)
 
     make_once(made.folder, made.make, lambda mode: made(mode, "suite"))

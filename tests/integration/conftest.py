@@ -35,7 +35,7 @@ def warm_bench(bench: Bench, built: Path) -> Bench:
 
 @pytest.fixture(scope="session")
 def built(shared: Path) -> Path:
-    """Return an artifact, tinyhost with a plugin, that the workers of a session make once; nobody changes it."""
+    """Return an artifact, tinyhost with a plugin, that the workers of a session make once; tests must not change it."""
     folder = shared / "built"
     bench = _bench(folder)
     with FileLock(shared / "built.lock", timeout=300):

@@ -155,7 +155,7 @@ def test_output_below_a_file_is_refused(warm_bench: Bench) -> None:
 
 
 def test_output_without_a_name_is_refused(warm_bench: Bench) -> None:
-    """An empty path is the working directory, and a directory is no artifact."""
+    """An empty path is the working directory, and a directory is not an artifact."""
     refusal = warm_bench.refuses("bundle", "-o", "", error=PackError, may_write=())
     refusal.says("it is a directory", hint="-o")
 

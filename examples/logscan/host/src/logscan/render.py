@@ -72,7 +72,7 @@ def _labelled(label: str, value: str) -> str:
 
 
 def _fields(report: Report) -> Iterator[str]:
-    # A name and its count stay on one line. NUL is no white space to `textwrap`, and no printable name holds one.
+    # A name and its count stay on one line. NUL is not white space to `textwrap`, and no printable name holds one.
     glued = [f"{printable(name)} {count}".replace(" ", "\0") for name, count in report.fields.items()]
     lines = textwrap.wrap(", ".join(glued), WIDTH - _LABEL, break_on_hyphens=False)
     for number, line in enumerate(lines):

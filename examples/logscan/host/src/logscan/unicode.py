@@ -1,6 +1,6 @@
 r"""Text in any encoding as UTF-8: what PowerShell and spreadsheets write is UTF-16 as often as not.
 
-A byte that is no text in its encoding becomes `\x` and its two hexadecimal digits; nothing raises.
+A byte that is not text in its encoding becomes `\x` and its two hexadecimal digits; nothing raises.
 """
 
 from __future__ import annotations
