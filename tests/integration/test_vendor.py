@@ -53,7 +53,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def vendored(shared: Path) -> Path:
-    """Return a folder with a lock and a wheelhouse that the workers of a session fill once; tests must not change it."""
+    """Return a folder with a lock and a wheelhouse that the workers of a session fill once; never change it."""
     folder = shared / "vendored"
     bench = Bench(directory=folder / "here", cache=folder / "cache", temporary=folder / "temporary")
     with FileLock(shared / "vendored.lock", timeout=300):
