@@ -1,1 +1,1 @@
-"""What tests share: programs, the command, projects and wheels, bundles, benches, indexes, builders of values."""
+"""What tests share: programs, the command, projects, wheels, bundles, package indexes and builders of values."""

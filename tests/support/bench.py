@@ -1,6 +1,6 @@
-"""A bench for one test: a folder with a manifest, the real command, and what it said and left.
+"""A workbench for one test: a folder with a manifest, and methods that run the real command and check its output.
 
-Every run has a cache and a directory for temporary files of its own, so that whatever it leaves is seen.
+Each test has its own cache and temporary directory, so that leftovers are noticed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PREVIOUS = b"the artifact that was here before\n"
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """One thing that an error says, and the remedy that stands below it."""
+    """A statement of an error message, and the hint below it."""
 
     text: str
     hint: str
@@ -35,17 +35,17 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal(Result):
-    """A run that ended with one error: its summary, its findings, and the hint for the whole."""
+    """A run that ended with one error: its summary, its findings, and the hint for the whole error."""
 
     summary: str
     findings: tuple[Said, ...]
     hint: str
 
     def says(self, *words: str, hint: Sequence[str] | str) -> Said:
-        """Return the one thing said that has all these words; all of `hint` must be in its remedy."""
+        """Return the only statement with all these words, and check that its hint contains every text in `hint`."""
         whole = Said(text=self.summary, hint=self.hint)
         found = [said for said in (*self.findings, whole) if all(word in said.text for word in words)]
-        assert len(found) == 1, f"{len(found)} times {words!r} in:\n{self.err}"
+        assert len(found) == 1, f"expected {words!r} once, found it {len(found)} times in:\n{self.err}"
         remedies = [hint] if isinstance(hint, str) else hint
         assert all(word in found[0].hint for word in remedies), f"{remedies!r} is not in the hint:\n{found[0]}"
         return found[0]
@@ -53,7 +53,7 @@ class Refusal(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A folder with a manifest in it, in which the command is run as a user runs it."""
+    """A folder with a manifest in it, in which the command is run as a user would run it."""
 
     directory: Path
     cache: Path
@@ -62,12 +62,12 @@ class Bench:
 
     @property
     def artifact(self) -> Path:
-        """Where a bundle goes that is called tiny."""
+        """The output file of a bundle called tiny."""
         return self.directory / "dist" / "tiny"
 
     @property
     def lock(self) -> Path:
-        """The lock of a bundle that is called tiny."""
+        """The lock of a bundle called tiny."""
         return self.directory / "pylock.tiny.toml"
 
     def project(self, name: str) -> Path:
@@ -75,14 +75,14 @@ class Bench:
         return self.directory / "projects" / name
 
     def wheel(self, name: str) -> str:
-        """Make the wheel of a tiny project as it is now, and return its path as a manifest has it."""
+        """Build the wheel of a tiny project from its current files, and return its path relative to the manifest."""
         return f"wheels/{wheel_of(self.project(name), self.directory / 'wheels').name}"
 
     def manifest(self, *plugins: str, host: str | None = None, **tables: str) -> Path:
-        """Write a manifest: a plugin is the name of a tiny project, whose wheel is taken, or a line of `[plugins]`.
+        """Write a manifest: each plugin is the name of a tiny project, whose wheel is used, or a line of `[plugins]`.
 
         The host is tinyhost, unless `host` has other lines for `[host]`. `bundle` in `tables` is added to that table,
-        and `end` goes behind everything.
+        and `end` is appended to the file.
         """
         rows = [row if "=" in row else f'{row} = {{ path = "{self.wheel(row)}" }}' for row in plugins]
         host = host or f'path = "{self.wheel("tinyhost")}"\nscript = "tinyhost"'
@@ -105,9 +105,9 @@ class Bench:
         under: Sequence[str | Path] = (),
         seconds: float = RUN_SECONDS,
     ) -> Result:
-        """Run the command to its end; `under` is a program that runs it, with that program's own arguments.
+        """Run the command until it exits; `under` is a program that runs it, with that program's own arguments.
 
-        Without that, it runs in a fork of a process that has imported onebin already.
+        Without `under`, it runs in a fork of a process that has already imported onebin.
         """
         whole_env, cwd = self.environment(env), cwd or self.directory
         if not under and can_fork({**self.env, **(env or {})}):
@@ -115,7 +115,7 @@ class Bench:
         return run([*under, *COMMAND, *arguments], cwd=cwd, whole_env=whole_env, stdin=None, seconds=seconds)
 
     def accepts(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Result:
-        """Run the command and expect that it ends well."""
+        """Run the command and expect success."""
         done = self.run(*arguments, env=env)
         assert done.code == 0, done.err
         assert "Traceback" not in done.err, done.err
@@ -132,10 +132,10 @@ class Bench:
         may_write: Sequence[str] = ("pylock.tiny.toml",),
         seconds: float = RUN_SECONDS,
     ) -> Refusal:
-        """Run the command (`bundle`, unless another is given) and expect one clear error that leaves nothing behind.
+        """Run the command (`bundle` by default) and expect one clear error that leaves nothing behind.
 
-        An artifact that was there before must be the very same file afterwards. `may_write` names what a run may
-        write, fail or not: a lock that was made is good whatever comes after it.
+        An existing artifact must be unchanged. `may_write` names the files that a run may
+        write even if it fails: a finished lock is useful whatever fails after it.
         """
         self.artifact.parent.mkdir(exist_ok=True)
         if not self.artifact.exists():
@@ -148,16 +148,16 @@ class Bench:
         assert done.code == error.exit_code, f"exit code {done.code}:\n{done.err}"
         assert done.out == ""
         told = [said.hint or "expected " in said.text for said in refusal.findings]
-        assert refusal.hint or (told and all(told)), f"nothing to do about it:\n{done.err}"
+        assert refusal.hint or (told and all(told)), f"no hint:\n{done.err}"
         changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
         assert changed <= set(may_write)
         assert self.leftovers() == []
         return refusal
 
     def snapshot(self) -> dict[str, tuple[str, int, int]]:
-        """Return each file below the folder with its digest, its inode and its time.
+        """Return each file below the folder with its digest, inode and modification time.
 
-        Bytecode does not count: the interpreter writes it beside a build backend that lies in its own project.
+        Bytecode is ignored: the interpreter writes it beside a build backend that is part of its own project.
         """
         found: dict[str, tuple[str, int, int]] = {}
         for file in sorted(self.directory.rglob("*")):
@@ -172,27 +172,27 @@ class Bench:
         return found
 
     def leftovers(self) -> list[str]:
-        """Return what no run may leave: half-made files and directories, drafts, temporary files."""
+        """Return everything that no run may leave behind: partial files and directories, drafts, temporary files."""
         found = [*self.directory.rglob("*"), *self.cache.glob("*/*")]
         half = [path for path in found if ".partial" in path.name or path.name.startswith(".pylock-")]
         return [str(path) for path in [*half, *self.temporary.iterdir()]]
 
     @contextmanager
     def started(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
-        """Provide the command while it runs in a session of its own; whatever is left of it is killed at the end."""
+        """Run the command in its own session during the block; kill its remaining processes at the end."""
         log = self.directory.parent / "run.err"
         with running([*COMMAND, *arguments], cwd=self.directory, whole_env=self.environment(env), log=log) as process:
             yield process
 
 
 def steps_of(result: Result) -> list[str]:
-    """Return the steps of a build that succeeded, in their order."""
+    """Return the finished steps of a build, in order."""
     lines = result.err.split("\nerror: ")[0].splitlines()
     return [line.partition(":")[0] for line in lines if line.endswith(" s)") and not line.startswith(" ")]
 
 
 def read_refusal(done: Result) -> Refusal:
-    """Return the parts of an error's text: `error: ...`, findings with two spaces before them, hints."""
+    """Parse the text of an error: `error: ...`, findings indented by two spaces, and hints."""
     assert done.err.count("error: ") >= 1, f"no error, exit code {done.code}:\n{done.err}"
     before, _, text = f"\n{done.err}".partition("\nerror: ")
     assert "\nerror: " not in text, f"more than one error:\n{done.err}"

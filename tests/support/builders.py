@@ -1,6 +1,6 @@
-"""Builders of what the stages hand on, so that rules can be tested as functions, without a stage.
+"""Builders of the values that pipeline steps pass on, so that rules can be tested as functions, without a stage.
 
-A survey is not read from files here: its distributions have the words, modules and behaviour that a test gives them.
+Surveys are not read from files: a test chooses the words, modules and behaviour of each distribution.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SITE_PACKAGES = Path("stage/lib/python3.12/site-packages")
 
 
 def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "sys")) -> Interpreter:
-    """Return a Python of this platform; `library` are the modules of its standard library."""
+    """Return a Python for this platform; `library` lists the modules of its standard library."""
     minor = ".".join(version.split(".")[:2])
     markers: Any = default_environment()
     found = Interpreter(
@@ -51,7 +51,7 @@ def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "s
     return found
 
 
-def distribution(  # noqa: PLR0913  # a test names only the parts that it is about
+def distribution(  # noqa: PLR0913  # a test passes only the parts that it needs
     name: str,
     *,
     version: str = "1.0",
@@ -64,10 +64,10 @@ def distribution(  # noqa: PLR0913  # a test names only the parts that it is abo
     site_packages: Path = SITE_PACKAGES,
     **files: Iterable[str],
 ) -> Distribution:
-    """Return a distribution; its name is the one in METADATA.
+    """Return a distribution with this name in its METADATA.
 
     `modules` are dotted names, or map them to paths relative to site-packages. `entry_points` are (group, name, value).
-    `source` is the Python source that its words are read from. `files` are the other parts of DistributionFiles.
+    `source` is the Python source from which its words are read. `files` are the other fields of DistributionFiles.
     """
     named = modules if isinstance(modules, Mapping) else {each: _file_of(each, tuple(modules)) for each in modules}
     info = f"{canonicalize_name(name).replace('-', '_')}-{version}.dist-info"
@@ -103,7 +103,7 @@ def lock(
     answers: Mapping[str, str | None] | None = None,
     python: Interpreter | None = None,
 ) -> Lock:
-    """Return a lock; `answers` maps the rows of plugins to packages."""
+    """Return a lock; `answers` maps plugin rows to packages."""
     return Lock(
         file=Path("pylock.demo.toml"),
         text="",
@@ -126,7 +126,7 @@ def survey(
 ) -> Survey:
     """Return the survey of a host and other distributions; `directory` is that of the stage.
 
-    `answers` maps the rows of plugins to distributions; without it, each distribution but the host answers the row of
+    `answers` maps plugin rows to distributions; without it, each distribution except the host answers the row of
     its own name.
     """
     found = sorted((host, *others), key=lambda each: each.name)
@@ -145,7 +145,7 @@ def manifest(
 
 
 def planned(each: Distribution, *, name: str | None = None, modules: Iterable[str] | None = None) -> PlannedPlugin:
-    """Return a distribution as a planned plugin; without `modules`, opening it imports all that it has."""
+    """Return a distribution as a planned plugin; without `modules`, opening it imports all its modules."""
     return PlannedPlugin(
         name=name or each.name,
         distribution=each.name,
@@ -156,7 +156,7 @@ def planned(each: Distribution, *, name: str | None = None, modules: Iterable[st
 
 
 def answers(*, host: Iterable[Outcome] = (), loads: Iterable[Outcome] = (), plugins: Iterable[Outcome] = ()) -> Answers:
-    """Return what a probe answered, as far as it is about what loads."""
+    """Return the answers of a probe about what loads."""
     return {
         "host": list(host),
         "distributions": {},

@@ -1,4 +1,4 @@
-"""Bundles of tiny projects in folders of their own, and artifacts that run with nothing around them."""
+"""Bundles of tiny projects in their own folders, and artifacts that run in empty folders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALONE_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Alone:
-    """An artifact that was copied away from where it was built, into a folder that holds nothing else."""
+    """An artifact that was copied from its build folder to a folder that contains nothing else."""
 
     file: Path
 
@@ -53,7 +53,7 @@ class Bundle:
 
     @classmethod
     def of(cls, folder: Path, name: str, *plugins: str, host: str = "tinyhost", python: str | None = None) -> Bundle:
-        """Write a manifest whose host and plugins are projects by these names, with a script of the host's name."""
+        """Write a manifest with these projects as host and plugins; the script is named like the host."""
         bundle = cls(folder=folder, name=name)
         shutil.copytree(PROJECTS, bundle.project(""))
         rows = "".join(f'{plugin} = {{ path = "projects/{plugin}" }}\n' for plugin in plugins)
@@ -72,27 +72,27 @@ class Bundle:
 
     @property
     def lock(self) -> Path:
-        """The lock, once it was made."""
+        """The path of the lock."""
         return self.folder / f"pylock.{self.name}.toml"
 
     @property
     def artifact(self) -> Path:
-        """Where the artifact goes."""
+        """The path of the artifact."""
         return self.folder / "dist" / f"{self.name}{EXE}"
 
     def project(self, name: str) -> Path:
-        """Return the folder of a project; of all of them for an empty name."""
+        """Return the folder of a project; for an empty name, the folder of all projects."""
         return self.folder / "projects" / name
 
     def build(self, onebin: Onebin, *options: str) -> Result:
-        """Build it; a failure is the test's."""
+        """Build the bundle; a failed build fails the test."""
         ran = onebin("bundle", *options, cwd=self.folder)
         assert ran.code == 0, ran.err
         return ran
 
 
 def pythons(onebin: Onebin, folder: Path, version: str) -> list[str]:
-    """Return the versions of all usable Pythons; skips the test if none is of that minor version."""
+    """Return the versions of all usable Pythons; skip the test if none has this minor version."""
     examined = json.loads(onebin("doctor", "--json", cwd=folder).out)
     usable = [each["name"].removeprefix("python ") for each in examined if each["ok"]]
     if not any(each.startswith(f"{version}.") for each in usable):

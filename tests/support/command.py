@@ -1,4 +1,4 @@
-"""The real command line, run as a user runs it."""
+"""The real command line, run as a user would run it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "onebin")
 
 @dataclass(frozen=True, kw_only=True)
 class Onebin:
-    """The command with a cache of the test session's own."""
+    """The command with a cache that only this test session uses."""
 
     cache: Path
 
@@ -30,6 +30,6 @@ class Onebin:
         env: Mapping[str, str] | None = None,
         under: Sequence[str | Path] = (),
     ) -> Result:
-        """Run onebin with arguments, in a directory, with additions to the environment, `under` another program."""
+        """Run onebin with arguments in a directory, with additional variables in `env` and `under` another program."""
         own = {"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})}
         return run([*under, *COMMAND, *arguments], cwd=cwd, env=own)

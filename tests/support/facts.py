@@ -1,4 +1,4 @@
-"""The facts of a small artifact, as its card has them."""
+"""The facts on the card of a small artifact."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The command in forks of one process that has imported all of it already.
+"""The command in forks of a process that has already imported all of it.
 
-Each run is a process of its own, with its own environment, directory, output and exit code. It starts in a few
-milliseconds, where a new interpreter needs some hundred to import what a build needs.
+Each run is a separate process with its own environment, directory, output and exit code. It starts in a few
+milliseconds, while a new interpreter needs several hundred for the imports of a build.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ sys.argv[1:] = request["arguments"]
 runpy.run_module("onebin", run_name="__main__", alter_sys=True)
 """
 
-# What only a new interpreter reads.
+# Variables that are read only when an interpreter starts.
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG")
 
 
 def can_fork(given: Mapping[str, str]) -> bool:
-    """Return whether a fork does what a new process does, with these additions to the environment."""
+    """Return whether a fork behaves like a new process with these additions to the environment."""
     return sys.platform == "linux" and not any(name.startswith(_OF_THE_INTERPRETER) for name in given)
 
 
 def run_forked(arguments: Sequence[str | Path], *, cwd: Path, whole_env: Mapping[str, str], seconds: float) -> Result:
-    """Run onebin with arguments in a fork, to its end, with no input; raises TimeoutExpired."""
+    """Run onebin with arguments in a fork until it exits, with no input; raises TimeoutExpired."""
     return _server().run([str(each) for each in arguments], cwd=cwd, env=whole_env, seconds=seconds)
 
 

@@ -1,4 +1,4 @@
-"""A package index on this machine (PEP 503) that can ask for a login, and do wrong whatever servers do wrong."""
+"""A package index on this machine (PEP 503) that can require a login and simulate the faults of servers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# What happens to a download: the connection ends in its middle; its length is right for what is missing; other bytes of
-# the same length; bytes without an end; no answer at all; a byte now and then; or an HTTP status.
+# Faults of a download, in order: the connection ends halfway; half of the file, with the length of that half; other
+# bytes of the same length; bytes without an end; no answer at all; one byte per second. A number is an HTTP status.
 Fault = Literal["cut", "short", "other", "endless", "silent", "slow"]
 
 
 @dataclass
 class Index:
-    """What the index serves and how; a test may change it at any time.
+    """The files and faults of the index, which a test may change at any time.
 
-    `fault` concerns downloads, `page_fault` the pages that list them. `seen` are the paths that were asked for.
+    `fault` applies to downloads, `page_fault` to the pages that list them. `seen` lists the requested paths.
     """
 
     url: str
@@ -39,22 +39,22 @@ class Index:
     over: threading.Event = field(default_factory=threading.Event)
 
     def add(self, file: Path) -> None:
-        """Serve a wheel or source distribution, with the digest that it has now."""
+        """Serve a wheel or source distribution with its current digest."""
         self.files[file.name] = file.read_bytes()
         self.stated[file.name] = hashlib.sha256(self.files[file.name]).hexdigest()
 
     def change(self, name: str, content: bytes) -> None:
-        """Serve other bytes under a name, with their own digest: what an index does that was broken into."""
+        """Serve other bytes with their digest under an existing name, as a compromised index would."""
         self.files[name] = content
         self.stated[name] = hashlib.sha256(content).hexdigest()
 
     @property
     def with_login(self) -> str:
-        """The address with the login in it."""
+        """The URL with the login in it."""
         return self.url.replace("://", f"://{self.login}@")
 
     def page(self, package: str) -> bytes | None:
-        """Return the page of a package, None if there is none."""
+        """Return the page of a package, or None if the index does not have the package."""
         names = [name for name in self.files if canonicalize_name(name.partition("-")[0]) == package]
         rows = "".join(f'<a href="../../files/{name}#sha256={self.stated[name]}">{name}</a>\n' for name in names)
         return f"<!DOCTYPE html><html><body>{rows}</body></html>".encode() if names else None
@@ -62,7 +62,7 @@ class Index:
 
 @contextmanager
 def serving() -> Iterator[Index]:
-    """Provide an index that serves nothing yet."""
+    """Run an empty index during the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None: ...

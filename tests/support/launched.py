@@ -1,6 +1,6 @@
-"""Artifacts without a freeze: the real launcher before a payload in which a shell is the program.
+"""Artifacts made without a freeze: the real launcher with a payload whose program is a shell.
 
-So a test says in shell what the program does, and an artifact takes milliseconds to make.
+A test defines the program as a shell script, and making an artifact takes milliseconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Launched:
-    """An artifact, and the directories that its starts may use."""
+    """An artifact, and the directories that it may use."""
 
     file: Path
     cache: Path
@@ -45,16 +45,16 @@ class Launched:
 
     @property
     def entries(self) -> Path:
-        """Where the launcher unpacks."""
+        """The directory into which the launcher unpacks."""
         return self.cache / "artifacts"
 
     def unpacked(self) -> list[Path]:
-        """Return all that lies where the launcher unpacks, but for its empty lock files."""
+        """Return everything that the launcher has unpacked, without its empty lock files."""
         found = sorted(self.entries.iterdir()) if self.entries.is_dir() else []
         return [path for path in found if not (path.is_file() and path.name.endswith("-lock"))]
 
     def environment(self, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """Return the whole environment of a start; None takes a variable away."""
+        """Return the whole environment for the artifact; None removes a variable."""
         own: dict[str, str | None] = {
             "PATH": os.environ["PATH"],
             "ONEBIN_CACHE_DIR": str(self.cache),
@@ -78,19 +78,19 @@ class Launched:
         cwd: Path | None = None,
         umask: int = -1,
     ) -> Result:
-        """Run the artifact to its end; `under` is a program that runs it, with that program's own arguments."""
+        """Run the artifact until it exits; `under` is a program that runs it, with that program's own arguments."""
         command = [*under, *self.command(script, *arguments)]
         whole_env = self.environment(env)
         return run(command, cwd=cwd, whole_env=whole_env, stdin=stdin, seconds=_SECONDS, umask=umask)
 
     def says(self, script: str, *arguments: str, **options: Any) -> str:
-        """Run the artifact, expect that all goes well, and return what it printed."""
+        """Run the artifact, expect success, and return what it printed."""
         started = self.start(script, *arguments, **options)
         assert (started.code, started.err) == (0, ""), started
         return started.out.rstrip("\n")
 
     def popen(self, script: str, *, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[bytes]:
-        """Start the artifact with pipes, and do not wait."""
+        """Start the artifact with pipes, without waiting for it."""
         return start(self.command(script), whole_env=self.environment(env))
 
     def home(self) -> Path:
@@ -98,12 +98,12 @@ class Launched:
         return Path(self.says('echo "$LD_LIBRARY_PATH"')).parent
 
     def wait_for_no_temporary(self) -> None:
-        """Wait until nothing is left in the directory for temporary files; what cleans up there takes a moment."""
-        wait_until(lambda: not list(self.temporary.iterdir()), what=f"end of the clean-up in {self.temporary}")
+        """Wait until the directory for temporary files is empty; the process that cleans it up takes a moment."""
+        wait_until(lambda: not list(self.temporary.iterdir()), what=f"clean-up of {self.temporary}")
 
 
 def assert_cannot_start(result: Result, *words: str) -> None:
-    """Expect a launcher's error when it cannot start its program: one line what is wrong, one line what to do."""
+    """Check the error of a launcher that cannot start its program: one line with the problem, one with the remedy."""
     assert result.code == UNUSABLE, result
     assert result.out == ""
     assert len(result.err.splitlines()) == 2, result.err
@@ -111,7 +111,7 @@ def assert_cannot_start(result: Result, *words: str) -> None:
 
 
 def find_launcher(cache: Path, platform: str | None = None) -> Path:
-    """Return the launcher of a platform, by default this one, or skip."""
+    """Return the launcher for a platform, by default this one; skip the test if there is none."""
     platform = platform or sysconfig.get_platform()
     if not launcher.exists_for(platform):
         pytest.skip(f"there is no launcher for {platform}")
@@ -119,7 +119,7 @@ def find_launcher(cache: Path, platform: str | None = None) -> Path:
 
 
 def make_tree(tree: Path, name: str, files: Mapping[str, bytes]) -> Path:
-    """Make what a freeze would: a program, here a shell, and `_internal` beside it."""
+    """Make the tree that a freeze would make: a program, here a shell, and `_internal` beside it."""
     (tree / "_internal").mkdir(parents=True)
     shutil.copy2(Path("/bin/sh").resolve(), tree / name)
     for path, content in {"_internal/data": b"data\n", **files}.items():
@@ -129,7 +129,7 @@ def make_tree(tree: Path, name: str, files: Mapping[str, bytes]) -> Path:
 
 
 def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) -> None:
-    """Write launcher, payload, card and trailer as a build does it."""
+    """Write the launcher, payload, card and trailer as a build does."""
     with file.open("w+b") as out:
         out.write(launcher_file.read_bytes())
         where = payload.write(tree, out, level=3, moment=0)
@@ -141,6 +141,6 @@ def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) ->
 
 
 def payload_of(file: Path) -> tuple[int, int]:
-    """Return where the payload of an artifact begins and how long it is, in bytes."""
+    """Return the offset and the length of an artifact's payload, in bytes."""
     fields = card.TRAILER.unpack(file.read_bytes()[-card.TRAILER.size :])
     return fields[3], fields[4]

@@ -1,4 +1,4 @@
-"""A host and as many plugins as one likes, as real wheels beside a manifest that bundles them."""
+"""A host and any number of plugins, as real wheels beside a manifest that bundles them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def answer():
 
 
 def plugin_name(number: int) -> str:
-    """Return the name of a plugin; names sort as their numbers do."""
+    """Return the name of a plugin; names sort in the order of their numbers."""
     return f"load-plug-{number:05}"
 
 

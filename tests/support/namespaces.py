@@ -1,6 +1,6 @@
-"""Programs that run another program with file systems, network interfaces or privileges of its own.
+"""Commands that run a program with its own file systems, network interfaces or privileges.
 
-Each function returns the arguments that come before that other program, or skips the test.
+Each function returns the arguments that precede the program, or skips the test.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 
 import pytest
 
-NOBODY = 12345  # a user whom this machine does not know
+NOBODY = 12345  # a user ID that does not exist on this machine
 
 
 def with_mounts(script: str, *, after: str = "", privileged: bool = False) -> list[str]:
-    """Return what runs a program in a mount namespace of its own, between two shell scripts; or skip.
+    """Return a command that runs a program in its own mount namespace between two shell scripts; or skip the test.
 
-    What `script` mounts is invisible to others and gone at the end; `after` still sees it. A user other than root gets
-    a user namespace with it, where loop devices cannot be mounted: `privileged` mounts need root.
+    Other processes do not see the mounts of `script`, which end with the program; `after` still sees them. A user
+    other than root also gets a user namespace, where loop devices cannot be mounted: `privileged` mounts need root.
     """
     mount = "mount -t tmpfs -o size=64k none /mnt"
     own = _unshare("--mount", privileged=privileged, probe=["sh", "-c", mount], what="mount a file system of its own")
@@ -29,20 +29,20 @@ def with_mounts(script: str, *, after: str = "", privileged: bool = False) -> li
 
 
 def without_network() -> list[str]:
-    """Return what runs a program where there is not a single network interface; or skip."""
+    """Return a command that runs a program without any network interface; or skip the test."""
     return _unshare("--net", probe=["true"], what="make network namespaces")
 
 
 def unprivileged(*, user: int | None = None, reads_all: bool = False) -> list[str]:
-    """Return what runs a program as somebody whom file permissions restrict, even when root runs the tests; or skip.
+    """Return a command that runs a program restricted by file permissions, even under root; or skip the test.
 
-    `user` is the number of another user, whom only root can become; `reads_all` lets that user read every file.
+    `user` is the ID of another user, which only root can switch to; `reads_all` lets that user read every file.
     """
     if sys.platform == "win32":
         pytest.skip("Windows has no file permissions of this kind")
     if os.geteuid() != 0:
         if user is not None:
-            pytest.skip("only root can become another user")
+            pytest.skip("only root can switch to another user")
         return []
     if shutil.which("setpriv") is None:
         pytest.skip("file permissions do not restrict root, and this machine has no setpriv")
@@ -51,14 +51,14 @@ def unprivileged(*, user: int | None = None, reads_all: bool = False) -> list[st
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"] if reads_all else []
     command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *reading]
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this machine does not let root become another user")
+        pytest.skip("this machine does not let root switch to another user")
     return command
 
 
 def _unshare(kind: str, *, probe: list[str], what: str, privileged: bool = False) -> list[str]:
-    """Return what makes a namespace: as root, or else with a user namespace in which the user is root."""
+    """Return a command that makes a namespace: as root, or else in a user namespace in which the user is root."""
     if sys.platform != "linux" or shutil.which("unshare") is None:
-        pytest.skip("this machine has no unshare, with which a test gets namespaces")
+        pytest.skip("this machine has no unshare, which the test needs for namespaces")
     reason = ""
     for rights in ([],) if privileged else ([], ["--map-root-user"]):
         own = ["unshare", kind, *rights]

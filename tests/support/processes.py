@@ -1,4 +1,4 @@
-"""Programs that tests start: to their end, or to be signalled while they run."""
+"""Run programs in tests: until they exit, or in the background so that they can be signalled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RUN_SECONDS = 600
 EXE = ".exe" if sys.platform == "win32" else ""
 
-# Settings of the caller that must not change what a test sees.
+# Settings of the caller that must not affect tests.
 _DROPPED = ("ONEBIN_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
 # Windows cannot start a program without it.
 EMPTY_ENVIRONMENT = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
@@ -28,7 +28,7 @@ EMPTY_ENVIRONMENT = {name: os.environ[name] for name in ("SYSTEMROOT",) if name 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a process ended: its exit code (negative: ended by that signal) and what it printed."""
+    """The exit code of a process (negative if a signal ended it) and what it printed."""
 
     code: int
     out: str
@@ -36,11 +36,11 @@ class Result:
 
 
 def callers_environment() -> dict[str, str]:
-    """Return the environment of the tests, without settings that change what onebin does."""
+    """Return the environment of the tests, without settings that change the behaviour of onebin."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
 
 
-def run(  # noqa: PLR0913  # as subprocess.run: most tests need two or three of them
+def run(  # noqa: PLR0913  # like subprocess.run: most tests need two or three of them
     command: Sequence[str | Path],
     *,
     cwd: Path | None = None,
@@ -51,10 +51,10 @@ def run(  # noqa: PLR0913  # as subprocess.run: most tests need two or three of 
     errors: str = "strict",
     umask: int = -1,
 ) -> Result:
-    """Run a program to its end.
+    """Run a program until it exits.
 
-    `env` is added to the caller's environment, or to `whole_env` instead of it. `stdin` is sent to the program; None
-    gives it no input at all. Output is UTF-8; `errors` says what happens to bytes that are not. Raises TimeoutExpired.
+    `env` is added to the caller's environment, or to `whole_env` if that is given. `stdin` is sent to the program; None
+    gives it no input at all. Output is decoded as UTF-8 with this `errors` handler. Raises TimeoutExpired.
     """
     given = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
@@ -79,7 +79,7 @@ def succeed(
     whole_env: Mapping[str, str] | None = None,
     seconds: float = RUN_SECONDS,
 ) -> Result:
-    """Run a program to its end and expect exit code 0."""
+    """Run a program until it exits, and expect exit code 0."""
     done = run(command, cwd=cwd, env=env, whole_env=whole_env, seconds=seconds)
     assert done.code == 0, done.out + done.err
     return done
@@ -92,7 +92,7 @@ def start(
     env: Mapping[str, str] | None = None,
     whole_env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program with pipes, and do not wait for it."""
+    """Start a program with pipes, without waiting for it."""
     return subprocess.Popen(
         [str(part) for part in command],
         cwd=cwd,
@@ -104,16 +104,16 @@ def start(
 
 
 def next_line(process: subprocess.Popen[bytes]) -> str:
-    """Return the next line that a started program prints, without its end."""
+    """Return the next line that a started program prints, without its line end."""
     assert process.stdout is not None
     return process.stdout.readline().decode().rstrip("\n")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A program that runs in a session of its own, and everything that it has started.
+    """A program that runs in its own session, and all processes that it has started.
 
-    `log` receives its error output. `mark` is a text that occurs in the arguments, the environment or the working
+    `log` receives its standard error. `mark` is a text that occurs in the arguments, the environment or the working
     directory of each of its processes.
     """
 
@@ -122,19 +122,19 @@ class Running:
     mark: str
 
     def has_said(self, words: str) -> bool:
-        """Return whether it has printed these words to standard error."""
+        """Return whether the program has printed these words to standard error."""
         return words in self.said()
 
     def said(self) -> str:
-        """Return what it has printed to standard error."""
+        """Return everything that the program has printed to standard error."""
         return self.log.read_text("utf-8")
 
     def is_over(self) -> bool:
-        """Return whether it has ended."""
+        """Return whether the program has exited."""
         return self.process.poll() is not None
 
     def interrupt(self, number: signal.Signals) -> Result:
-        """Send a signal as a terminal (SIGINT, to the foreground group) or a service manager does, and wait."""
+        """Send a signal like a terminal (SIGINT, to the foreground group) or a service manager, and wait."""
         if number is signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
@@ -143,19 +143,19 @@ class Running:
         return Result(code=self.process.returncode, out=out.decode(), err=self.said())
 
     def is_alone(self) -> bool:
-        """Return whether no other process of this run is left."""
+        """Return whether no other process of this run is alive."""
         return not self.family()
 
     def family(self) -> list[int]:
-        """Return every process that belongs to this run, except the program itself."""
+        """Return every process of this run except the program itself."""
         return [pid for pid in processes_with(self.mark) if pid != self.process.pid]
 
 
 @contextmanager
 def running(command: Sequence[str | Path], *, cwd: Path, whole_env: Mapping[str, str], log: Path) -> Iterator[Running]:
-    """Provide a program while it runs in a session of its own; whatever is left of it is killed at the end.
+    """Run a program in its own session during the block; kill its remaining processes at the end.
 
-    All its processes are recognised by the parent of `cwd`.
+    Its processes are recognised by the parent of `cwd`.
     """
     with log.open("wb") as err:
         process = subprocess.Popen(
@@ -178,7 +178,7 @@ def running(command: Sequence[str | Path], *, cwd: Path, whole_env: Mapping[str,
 
 
 def processes_with(mark: str) -> list[int]:
-    """Return the other processes with a text in their arguments, environment or working directory; or skip.
+    """Return the other processes with a text in their arguments, environment or working directory; or skip the test.
 
     A zombie has none of these.
     """
@@ -190,7 +190,7 @@ def processes_with(mark: str) -> list[int]:
 
 
 def _describe(pid: int) -> str:
-    """Return arguments, environment and working directory of a process; nothing for one that has ended."""
+    """Return the arguments, environment and working directory of a process; nothing if it has ended."""
     place = Path("/proc", str(pid))
     text = ""
     for name in ("cmdline", "environ"):

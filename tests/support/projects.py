@@ -1,4 +1,4 @@
-"""The tiny hosts and plugins, and a writer of more such projects."""
+"""The tiny hosts and plugins, and a function that writes more such projects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_project(
     dependencies: Sequence[str] = (),
     points: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Write a project of one package whose name is the folder's; `points` are its entry points by group."""
+    """Write a project with one package named like the folder; `points` are its entry points by group."""
     name = folder.name
     package = folder / "src" / name.replace("-", "_")
     package.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Suites of checks that a host runs on itself: installed, under `onebin run`, and as an artifact."""
+"""Suites of checks that a host runs in three modes: installed, under `onebin run`, and as an artifact."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OUTCOMES = "suite.json"
 
 
 def checks_in(suite: Path) -> list[str]:
-    """Return the names of a suite's checks: its functions that begin with `check_`."""
+    """Return the names of a suite's checks: its functions whose names begin with `check_`."""
     functions = [node for node in ast.parse(suite.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
     return [function.name for function in functions if function.name.startswith("check_")]
 
 
 def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], Result]) -> None:
-    """Fill a folder unless another worker of the session has, and keep what became of each check in each mode.
+    """Fill a folder unless another worker of the session has, and save the outcome of each check in each mode.
 
-    `run` runs the suite in one mode; what it prints is JSON.
+    `run` runs the suite in one mode and prints JSON.
     """
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=600):
         if (folder / _OUTCOMES).exists():
@@ -45,6 +45,6 @@ def make_once(folder: Path, make: Callable[[], None], run: Callable[[str], Resul
 
 
 def outcomes_in(folder: Path) -> dict[str, Any]:
-    """Return what became of each check in each mode."""
+    """Return the outcome of each check in each mode."""
     found: dict[str, Any] = json.loads((folder / _OUTCOMES).read_text("utf-8"))
     return found

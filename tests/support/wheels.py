@@ -1,4 +1,4 @@
-"""Make wheels by hand, with whatever names and texts a test wants (the binary distribution format, PEP 427)."""
+"""Write wheels by hand, with any names and texts that a test needs (the binary distribution format, PEP 427)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def make_wheel(
 ) -> Path:
     """Write a wheel with a correct RECORD and return its file.
 
-    `files` maps paths to contents, `entry_points` is the text of entry_points.txt. `metadata_version` is what METADATA
-    says, if not the version in the file's name.
+    `files` maps paths to contents, `entry_points` is the text of entry_points.txt. `metadata_version` is the version
+    in METADATA, by default the one in the file's name.
     """
     escaped = name.replace("-", "_")
     info = f"{escaped}-{version}.dist-info"
@@ -55,7 +55,7 @@ def make_wheel(
 
 
 def wheel_of(project: Path, folder: Path) -> Path:
-    """Write the wheel of one of the tiny projects, as a build would make it, without the second that a build takes."""
+    """Write the wheel of a tiny project as a build would, but without the second that a build takes."""
     table: dict[str, Any] = tomllib.loads(project.joinpath("pyproject.toml").read_text("utf-8"))["project"]
     groups: dict[str, dict[str, str]] = {"console_scripts": table.get("scripts", {}), **table.get("entry-points", {})}
     lines = [
