@@ -1,4 +1,4 @@
-"""The rules of the house that hold for single modules: one of them starts processes, the runtime stands alone."""
+"""Architecture rules for single modules: only one starts processes, and the runtime does not need the tool."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _modules(package: str) -> list[Path]:
 
 
 def _imports(file: Path) -> set[str]:
-    """Return the dotted names that a file imports, wherever in the file; only in conformance may one begin with a dot.
+    """Return the dotted names that a file imports anywhere; only conformance may use relative imports.
 
-    Conformance is imported by another name in the stage than here.
+    Conformance has a different module name in the stage.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -60,7 +60,7 @@ def test_one_module_starts_processes() -> None:
 
 
 def test_runtime_needs_the_standard_library_only() -> None:
-    """What is frozen into every bundle imports itself, the generated modules, and the standard library."""
+    """The runtime imports only itself, the generated modules and the standard library."""
     generated = {"onebin_facts", "onebin_index", "onebin_late", "onebin_registry"}
     for file in _modules("onebin_runtime"):
         tops = {name.partition(".")[0] for name in _imports(file)}
@@ -68,7 +68,7 @@ def test_runtime_needs_the_standard_library_only() -> None:
 
 
 def test_tool_does_not_import_the_runtime() -> None:
-    """A host's own onebin-runtime, whatever its version, changes nothing of what onebin does."""
+    """The tool does not import onebin-runtime, so the version that a host installs cannot affect it."""
     for file in _modules("onebin"):
         assert not {name for name in _imports(file) if name.partition(".")[0] == "onebin_runtime"}, file.name
     assert METADATA_FOLDER == FOLDER
@@ -88,14 +88,14 @@ def test_contract_checks_run_in_the_stage() -> None:
 
 
 def test_only_the_command_line_exits() -> None:
-    """No module below the command line calls sys.exit; the driver is a script of its own."""
+    """Only the command line and the driver, which is a separate script, call sys.exit."""
     for file in _modules("onebin"):
         if _name(file).partition(".")[0] not in {"cli", "__main__"}:
             assert "exit" not in _used(file, "sys"), file
 
 
 def test_no_name_of_a_package_is_replaced_by_a_module() -> None:
-    """A package exports no name that one of its modules has, too: importing that module would replace the name.
+    """A package does not export the name of one of its modules, since importing that module would replace the name.
 
     A name that comes from the module of the same name is safe: lazy_loader protects it.
     """
@@ -108,7 +108,7 @@ def test_no_name_of_a_package_is_replaced_by_a_module() -> None:
 
 
 def test_runtime_is_imported_without_costly_modules() -> None:
-    """Starting an artifact imports none of the modules that cost more than the start itself."""
+    """Importing the runtime loads none of the modules that would slow down the start of an artifact."""
     for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start", "_metadata"):
         tree = ast.parse((SOURCE / "onebin_runtime" / f"{name}.py").read_text("utf-8"))
         at_import = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
@@ -125,7 +125,7 @@ def test_runtime_is_imported_without_costly_modules() -> None:
 
 
 def test_environment_is_read_where_programs_are_configured() -> None:
-    """A stage reads its request and not the environment; only what starts or configures other programs does."""
+    """Only the modules that start or configure other programs read the environment."""
     readers = {
         _name(file) for file in _modules("onebin") if "environ" in _used(file, "os") and "driver" not in file.parts
     }
@@ -139,7 +139,7 @@ def test_environment_is_read_where_programs_are_configured() -> None:
     }
 
 
-# The modules of the time when all of onebin was one folder.
+# The modules from the time when onebin was a single folder.
 OLD_MODULES = (
     *("agreement", "audit", "cache_contents", "components", "conflict", "conformance", "contract", "contract_facts"),
     *(
@@ -163,7 +163,7 @@ OLD_MODULES = (
 
 
 def test_nothing_imports_a_module_by_its_old_name() -> None:
-    """The modules that were moved into packages are gone, and no source, test, benchmark or command names them."""
+    """Modules that moved into packages are gone, and no source, test, benchmark or command uses their old names."""
     assert not [name for name in OLD_MODULES if (SOURCE / "onebin" / f"{name}.py").exists()]
     root = SOURCE.parent
     files = [file for part in ("src", "tests", "benchmarks", "examples") for file in (root / part).rglob("*.py")]

@@ -1,4 +1,4 @@
-"""Code is marshalled the same whatever else is in memory."""
+"""Marshalling code gives the same bytes whatever else is in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# The digests of a module's code, read back: alone, and while another module has names and constants in common with it.
+# The digests of a module's unmarshalled code: alone, and while another module shares names and constants with it.
 BOTH = """
 import hashlib, json, marshal, runpy, sys
 
@@ -36,8 +36,8 @@ def _marshalled(python: Path, *arguments: str) -> list[str]:
     return digests
 
 
-def test_other_code_in_memory_does_not_show_in_the_bytes_of_code(interpreters: Mapping[str, Path]) -> None:
-    """Under each Python; before 3.11 it does show in the bytes of Python's own `marshal`."""
+def test_marshalled_code_does_not_depend_on_other_code_in_memory(interpreters: Mapping[str, Path]) -> None:
+    """Marshalled code is the same whatever else is in memory, which `marshal` guarantees only since Python 3.11."""
     for minor, python in interpreters.items():
         alone, beside = _marshalled(python, str(driver_dir() / "bytecode.py"))
         assert alone == beside, minor

@@ -1,4 +1,4 @@
-"""The cache holds complete entries or none, for several makers at once and after a kill."""
+"""The cache holds only complete entries, even with several makers at once and after a kill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_entry_is_made_once(tmp_path: Path) -> None:
-    """The second request for a key finds the entry and makes nothing again."""
+    """The second request for a key finds the entry and does not make it again."""
     made = []
 
     def make(partial: Path) -> None:
@@ -32,7 +32,7 @@ def test_entry_is_made_once(tmp_path: Path) -> None:
 
 
 def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
-    """What a maker wrote before it failed is gone, and the next maker starts from nothing."""
+    """The partial files of a maker that failed are removed, and the next maker starts in an empty folder."""
 
     def fail(partial: Path) -> None:
         (partial / "half").write_text("x")
@@ -46,7 +46,7 @@ def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
-    """Whoever makes an entry removes what killed builds left of that kind, but no draft of a running one."""
+    """Making an entry removes the drafts of killed builds of the same kind, but not those of running builds."""
     cache = Cache(tmp_path)
     dead, living = tmp_path / "kind" / "dead.x.partial", tmp_path / "kind" / "living.x.partial"
     dead.mkdir(parents=True)
@@ -59,7 +59,7 @@ def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
 
 
 def test_leftovers_are_removed_when_an_entry_is_found(tmp_path: Path) -> None:
-    """A build that finds its entry also removes what orphans of a killed build have left."""
+    """A build that finds its entry also removes the leftovers of a killed build's orphans."""
     cache = Cache(tmp_path)
     cache.ensure("kind", "key", lambda partial: None)
     mine, other = tmp_path / "kind" / "key.x.partial", tmp_path / "kind" / "other.x.partial"
@@ -89,9 +89,9 @@ def _maker(cache: Path, log: Path, *, seconds: float) -> subprocess.Popen[bytes]
     return subprocess.Popen([sys.executable, "-c", MAKER, str(cache), str(log), str(seconds)])
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kill -9 is a POSIX signal")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_killed_maker_is_repaired_by_the_next(tmp_path: Path) -> None:
-    """After kill -9 in the middle, the entry is absent, and the next maker removes the leftover."""
+    """After a maker is killed with kill -9, the entry does not exist, and the next maker removes the leftover."""
     log = tmp_path / "log"
     maker = _maker(tmp_path / "cache", log, seconds=60)
     deadline = time.monotonic() + 30
@@ -106,7 +106,7 @@ def test_killed_maker_is_repaired_by_the_next(tmp_path: Path) -> None:
 
 
 def test_simultaneous_makers_make_an_entry_once(tmp_path: Path) -> None:
-    """Four processes that want one entry at the same time get it, and one of them makes it."""
+    """If four processes need an entry at the same time, only one of them makes it and all get it."""
     log = tmp_path / "log"
     makers = [_maker(tmp_path / "cache", log, seconds=0.2) for _ in range(4)]
     assert [maker.wait(60) for maker in makers] == [0] * 4
@@ -118,7 +118,7 @@ def _fill(partial: Path) -> None:
 
 
 def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
-    """Entries and leftovers are listed by kind, name and size and can be removed; locks stay."""
+    """Entries and leftovers are listed with kind, name and size, and can be removed; locks stay."""
     Cache(tmp_path).ensure("kind", "key", _fill)
     (tmp_path / "kind" / "other.abc.partial").mkdir()
     (tmp_path / "logs").mkdir()
@@ -132,7 +132,7 @@ def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
 
 
 def test_reused_entry_was_last_used_now(tmp_path: Path) -> None:
-    """An entry's time is that of its last use, not of its creation."""
+    """The time of an entry is that of its last use, not of its creation."""
     entry = Cache(tmp_path).ensure("kind", "key", _fill)
     os.utime(entry, (1000, 1000))
     assert cache_entries(tmp_path)[0].used == 1000
@@ -141,7 +141,7 @@ def test_reused_entry_was_last_used_now(tmp_path: Path) -> None:
 
 
 def test_entry_in_progress_is_not_removed(tmp_path: Path) -> None:
-    """An entry that another process is making is in use and not removed."""
+    """An entry that another process is making counts as in use and is not removed."""
     log = tmp_path / "log"
     maker = _maker(tmp_path / "cache", log, seconds=60)
     deadline = time.monotonic() + 30
@@ -156,7 +156,7 @@ def test_entry_in_progress_is_not_removed(tmp_path: Path) -> None:
 
 
 def test_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
-    """What is unpacked is called <bundle>-<digest>, and the bundle's name alone will do."""
+    """A word matches an entry by kind or name; an unpacked artifact, <bundle>-<digest>, also by the bundle's name."""
     label = "my-app-" + "0f" * 16
     entry = Entry(path=tmp_path / "artifacts" / label)
     assert all(map(entry.matches, ["artifacts", label, "my-app"]))

@@ -1,4 +1,4 @@
-"""The card at an artifact's end: read without running, and never trusted blindly."""
+"""The card at the end of an artifact: it is read without running the artifact, and never trusted blindly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_facts_are_read_as_written(tmp_path: Path) -> None:
 
 
 def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
-    """A card does not depend on the order in which its facts were put together."""
+    """The bytes of a card do not depend on the order of its facts."""
     first, second = tmp_path / "a", tmp_path / "b"
     turned: Facts = dict(reversed(FACTS.items()))  # type: ignore[assignment]  # the same keys
     for file, facts in ((first, FACTS), (second, turned)):
@@ -48,7 +48,7 @@ def test_same_facts_give_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"short", BODY, BODY * 10], ids=["empty", "short", "foreign", "large"])
 def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A file that onebin did not make is said to be none of its artifacts."""
+    """A file that onebin did not make is refused as not an artifact."""
     file = tmp_path / "foreign"
     file.write_bytes(content)
     with pytest.raises(ArtifactError, match="not an artifact"):
@@ -58,7 +58,7 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, len(BODY) + 800))
 def test_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
-    """Whatever is cut off an artifact's end, reading it is an ArtifactError and nothing else."""
+    """Reading a truncated artifact always raises an ArtifactError."""
     whole = _artifact(tmp_path / "a").read_bytes()
     cut_file = tmp_path / "cut"
     cut_file.write_bytes(whole[: min(cut, len(whole) - 1)])
@@ -69,7 +69,7 @@ def test_cut_artifact_is_refused(tmp_path: Path, cut: int) -> None:
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
-    """One changed byte anywhere in an artifact is an ArtifactError when it is checked."""
+    """Checking an artifact with one changed byte raises an ArtifactError, wherever that byte is."""
     whole = bytearray(_artifact(tmp_path / "a").read_bytes())
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
@@ -80,7 +80,7 @@ def test_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
 
 
 def _with_card(file: Path, text: bytes, number: int = card.FORMAT) -> Path:
-    """Write an artifact whose digests are right, whatever is in the place of its card, and of whatever format."""
+    """Write an artifact with correct digests, these bytes in place of its card, and this format."""
     fields = bytes(32), hashlib.sha256(BODY).digest(), bytes(32), 0, 0, len(text), b"", b"x", b"onebin\x00%c" % number
     whole = hashlib.sha256(text + card.TRAILER.pack(*fields)).digest()
     file.write_bytes(BODY + text + card.TRAILER.pack(*fields[:2], whole, *fields[3:]))
@@ -88,7 +88,7 @@ def _with_card(file: Path, text: bytes, number: int = card.FORMAT) -> Path:
 
 
 def _stream(text: bytes) -> bytes:
-    """Return a zstd frame that does not say how large its content is."""
+    """Return a zstd frame that does not state the size of its content."""
     compressor = zstandard.ZstdCompressor().compressobj()
     return compressor.compress(text) + compressor.flush()
 
@@ -103,7 +103,7 @@ BOMB = zstandard.compress(bytes(100 * 1024 * 1024))
     ids=["empty", "text", "bomb", "unsized", "twice", "half", "magic"],
 )
 def test_card_must_be_one_bounded_frame(tmp_path: Path, content: bytes) -> None:
-    """A card that is not compressed, unpacks to far too much, hides its size or has a tail is an ArtifactError."""
+    """A card that is uncompressed, too large, of unknown size or followed by other bytes is an ArtifactError."""
     assert card.read(_with_card(tmp_path / "good", zstandard.compress(WHOLE))) == FACTS
     tracemalloc.start()
     with pytest.raises(ArtifactError, match="is damaged"):
@@ -123,14 +123,14 @@ def test_card_of_another_format_has_a_remedy(tmp_path: Path, number: int, words:
 
 
 def test_card_that_is_too_large_is_not_written(tmp_path: Path) -> None:
-    """Facts larger than the limit of readers are an error of the build."""
+    """The build fails if the facts are larger than readers accept."""
     facts: Facts = {**FACTS, "manifest": {"text": "x" * (65 * 1024 * 1024)}}
     with (tmp_path / "a").open("wb") as stream, pytest.raises(PackError, match="the card would have"):
         card.append(stream, bytes(32), facts, card.Payload())
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    """A file that is not there, or is a directory, is an ArtifactError with its reason."""
+    """A missing file or a directory is an ArtifactError that states the reason."""
     for place in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(ArtifactError, match="cannot read"):
             card.read(place)

@@ -1,4 +1,4 @@
-"""What the card says of a distribution: its licences, the digest of its archive, what it requires."""
+"""What the card says about a distribution: its licences, the digest of its archive, its requirements."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BSD = "Classifier: License :: OSI Approved :: BSD License\n"
     ids=["expression", "field", "classifiers", "whole-text", "empty", "none"],
 )
 def test_licences_of_metadata(metadata: str, expected: object) -> None:
-    """An expression (PEP 639) counts most, then the field, of which one line is taken, then the classifiers."""
+    """A licence expression (PEP 639) comes before the first line of the License field, and that before classifiers."""
     assert _licences(message_from_string(metadata)) == expected
 
 
@@ -63,18 +63,18 @@ WHEELS = [
     ids=["fitting", "unclear", "only", "source", "archive", "folder"],
 )
 def test_digest_is_that_of_what_was_installed(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
-    """Of several wheels, the one with the installed tags counts; if it cannot be told, all of them."""
+    """The digest is that of the wheel with the installed tags; if no wheel matches, all digests are listed."""
     assert _digests(entry, "".join(f"Tag: {tag}\n" for tag in tags)) == expected
 
 
-def test_where_a_distribution_came_from() -> None:
-    """The lock's entry says whether it was an index, a repository, a file or a folder."""
+def test_source_of_a_distribution_is_known() -> None:
+    """The lock's entry shows whether a distribution came from an index, a repository, a file or a folder."""
     kinds = {"vcs": "repository", "directory": "folder", "archive": "archive", "wheels": "index"}
     assert {key: _source({"name": "x", key: {}}) for key in kinds} == kinds
 
 
-def test_what_is_required_depends_on_extras_and_markers() -> None:
-    """An extra counts if anything asks for it, a marker if it fits the stage's Python; what is not locked does not."""
+def test_requirements_depend_on_extras_and_markers() -> None:
+    """A requirement counts if it is locked, its extra is requested, and its marker matches the stage's Python."""
     lines = ["Dep_One[fast]", "tomli; python_version < '3.11'", "gone; python_version > '3.11'", "other"]
     surveyed = survey(
         distribution("host", requires=lines),

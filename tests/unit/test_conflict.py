@@ -1,4 +1,4 @@
-"""A resolution that fails is explained with the plugins' names first; uv's sentences are real ones."""
+"""A failed resolution is explained with the names of the plugins first; the messages of uv are real ones."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def _explained(text: str) -> str:
 
 
 def test_both_chains_are_shown() -> None:
-    """Two plugins that exclude each other are each shown with the way to the package that they disagree on."""
+    """If two plugins conflict, the message shows for each the chain of requirements to the disputed package."""
     lines = _explained(TWO_PLUGINS).splitlines()
     assert lines[0] == "conflicting requirements for click"
     assert set(lines[1:3]) == {"  plugin plug-a -> click<8", "  plugin plug-b -> mid-c>=1 -> click>=8.1"}
 
 
 def test_plugin_against_the_host_comes_first() -> None:
-    """When a plugin disagrees with the host's own version, the plugin's line stands above the host's."""
+    """If a plugin conflicts with the host's own version, the plugin's line comes before the host's."""
     text = (
         "Because flake8-bugbear==24.12.12 depends on flake8>=6.0.0 and you require flake8<4, we can conclude that "
         "your requirements and flake8-bugbear==24.12.12 are incompatible."
@@ -54,18 +54,18 @@ def test_plugin_against_the_host_comes_first() -> None:
 
 
 def test_unknown_package_names_its_row() -> None:
-    """A package that the index does not have is named by its row."""
+    """A package that the index does not have is reported at its row."""
     text = "Because plug-a was not found in the package registry and you require plug-a, ..."
     assert _explained(text).startswith("plugin plug-a: no such package")
 
 
 def test_version_that_does_not_exist_names_its_row() -> None:
-    """A version that the index does not have is named by its row."""
+    """A version that the index does not have is reported at its row."""
     text = "Because only plug-a<=1.17.0 is available and you require plug-a>=99, your requirements are unsatisfiable."
     assert _explained(text).startswith("plugin plug-a: no version matches")
 
 
 @pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])
 def test_unknown_message_is_passed_on(text: str) -> None:
-    """A message that has no known form is shown as it is."""
+    """A message of unknown form is shown unchanged."""
     assert _explained(text) == f"cannot lock the manifest\nuv says: {text}"

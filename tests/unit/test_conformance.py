@@ -1,4 +1,4 @@
-"""Symbols are held against contracts: what does not fit is said, what cannot be known is held against nobody."""
+"""Symbols are checked against contracts: mismatches are reported, and anything that cannot be known is accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Parser(Protocol):
-    """A contract with members of all kinds."""
+    """A contract with members of every kind."""
 
     name: str
 
@@ -41,7 +41,7 @@ class Parser(Protocol):
 
 
 def violations(contract: object, symbol: object, provides: str | None = None) -> list[str]:
-    """Return what does not fit, in short: the member and the reasons, or what was found."""
+    """Return the violations in short: the member and the reasons, or what was found instead."""
     return [
         f"{each.member}: {'; '.join(each.reasons) or each.found}"
         for each in Contract(contract, provides).violations(symbol)
@@ -49,7 +49,7 @@ def violations(contract: object, symbol: object, provides: str | None = None) ->
 
 
 class Good:
-    """Fits: with other annotations, more parameters, and an attribute that only a method sets."""
+    """Conforms, with other annotations, more parameters, and an attribute that only a method sets."""
 
     size = 3
 
@@ -68,7 +68,7 @@ class Good:
 
 
 class Bad:
-    """Fits nowhere."""
+    """Conforms in no member."""
 
     name = 5
     close = None
@@ -84,16 +84,16 @@ class Bad:
 
 
 def make() -> Bad:
-    """Make one that does not fit."""
+    """Return an object that does not conform."""
     return Bad()
 
 
 def make_unknown():  # type: ignore[no-untyped-def]  # noqa: ANN201  # without annotations on purpose
-    """Make nobody knows what."""
+    """Return an object of unknown type."""
 
 
 async def make_later() -> Good:
-    """Make one, but later."""
+    """Return an object that conforms, but asynchronously."""
     return Good()
 
 
@@ -107,13 +107,13 @@ BAD = [
 
 
 def test_class_that_fits_has_no_violations() -> None:
-    """Callers of the contract get on with more than it asks for, and attributes may be set by any method."""
+    """A class conforms if it has more than the contract asks for, and if any of its methods sets the attributes."""
     assert violations(Parser, Good) == []
     assert violations(Parser, Good(), "instance") == []
 
 
 def test_all_violations_are_reported() -> None:
-    """Names, kinds, defaults, asyncness, annotations, attributes: each member that differs, with each reason."""
+    """Each member that differs is reported with every reason, from names and defaults to annotations."""
     assert sorted(violations(Parser, Bad)) == sorted(BAD)
     assert sorted(violations(Parser, Bad(), "instance")) == sorted(BAD)
     assert sorted(violations(Parser, make)) == sorted(BAD)
@@ -130,7 +130,7 @@ def test_all_violations_are_reported() -> None:
     ],
 )
 def test_symbol_of_the_wrong_kind_is_one_violation(symbol: object, provides: str, found: str) -> None:
-    """What is no factory, or no instance, is said to be what it is, and its members are not gone through."""
+    """A symbol that is not a factory, or not an instance, is one violation, and its members are not checked."""
     assert violations(Parser, symbol, provides) == [f": {found}"]
 
 
@@ -166,12 +166,12 @@ class Base(abc.ABC):
         self.done = True
 
     def _own(self) -> None:
-        """Is nobody's business."""
+        """Is private."""
         self.done = False
 
 
 def test_abstract_class_members_are_inherited() -> None:
-    """A contract that is a class requires subclasses with all abstract members and fitting overrides."""
+    """A contract that is a class requires subclasses with all abstract members and compatible overrides."""
 
     class Other:
         def run(self, number: int) -> str: ...  # type: ignore[empty-body]  # only its signature counts
@@ -194,41 +194,41 @@ def test_abstract_class_members_are_inherited() -> None:
 
 @dataclass
 class Data:
-    """Has its attributes from annotations."""
+    """Gets its attributes from annotations."""
 
     name: str
     size: int = 3
 
 
 class Row(NamedTuple):
-    """Has its attributes from annotations, too."""
+    """Gets its attributes from annotations, too."""
 
     name: str
     size: int
 
 
 class Slotted:
-    """Has its attributes from slots."""
+    """Gets its attributes from slots."""
 
     __slots__ = ("name", "size")
 
 
 class Dynamic:
-    """Has its attributes from nobody knows where."""
+    """Gets its attributes at run time."""
 
     def __init__(self) -> None:
         setattr(self, "na" + "me", "x")
 
 
 class Anything:
-    """Has everything."""
+    """Has every attribute."""
 
     def __getattr__(self, name: str) -> object:
         return name
 
 
 class Sized(Protocol):
-    """Two attributes, one of them the class's."""
+    """Two attributes, one of which the class defines."""
 
     name: str
     size: ClassVar[int]
@@ -255,7 +255,7 @@ def test_module_may_be_the_instance() -> None:
 
 
 class Greet(Protocol):
-    """A callable with names for its parameters."""
+    """A callable type with named parameters."""
 
     def __call__(self, who: str, *, loud: bool = False) -> str:
         """Greet."""
@@ -267,12 +267,12 @@ def greet(who: str, *, loud: bool = False) -> str:
 
 
 def greet_wrongly(name: int) -> int:
-    """Fit nobody."""
+    """Greet with the wrong parameters."""
     return name
 
 
 def test_callable_type_describes_the_symbol_itself() -> None:
-    """The symbol itself is called as a callable type says, unless it is declared to make such callables."""
+    """A callable type describes the symbol itself, unless the symbol is declared as a factory of such callables."""
     assert violations(Callable[[str], str], greet) == []
     assert violations(Greet, greet) == []
     assert violations(Greet, functools.partial(greet)) == []
@@ -287,7 +287,7 @@ def test_callable_type_describes_the_symbol_itself() -> None:
 
 @pytest.mark.parametrize("thing", [3, "Parser", greet, None, T, types, object])
 def test_invalid_contract_is_refused(thing: object) -> None:
-    """A contract is a class or a callable type."""
+    """A contract that is neither a class nor a callable type is refused."""
     with pytest.raises(TypeError):
         Contract(thing, None)
 
@@ -319,8 +319,8 @@ SIGNATURES = [
 
 @pytest.mark.parametrize(("wanted", "found", "reasons"), SIGNATURES)
 def test_every_call_that_a_contract_allows_must_be_accepted(wanted: str, found: str, reasons: str) -> None:
-    """Names, kinds and defaults are compared by the calls that they allow."""
-    calls = [call_of(eval(f"lambda {text}: None"), bound=False) for text in (wanted, found)]  # noqa: S307  # texts above
+    """Parameters conform if they accept every call that the contract's names, kinds and defaults allow."""
+    calls = [call_of(eval(f"lambda {text}: None"), bound=False) for text in (wanted, found)]  # noqa: S307  # the literals above
     assert calls[0] is not None
     assert calls[1] is not None
     assert "; ".join(mismatches(calls[0], calls[1])) == reasons
@@ -386,12 +386,12 @@ UserId = NewType("UserId", int)
     ],
 )
 def test_only_certain_mismatches_are_reported(given: object, wanted: object, expected: bool) -> None:
-    """Only types that exclude each other are a mismatch; what might fit or is unknown agrees."""
+    """Only types that exclude each other are a mismatch; possible or unknown matches are accepted."""
     assert agrees(given, wanted) is expected
 
 
-def test_names_that_only_a_type_checker_imports_do_no_harm() -> None:
-    """An annotation that cannot be resolved is shown as text and agrees with everything; the others still count."""
+def test_annotations_that_only_a_type_checker_can_resolve_are_accepted() -> None:
+    """An annotation that cannot be resolved is shown as text and matches everything; the others are still checked."""
 
     class Vague:
         name: Decimal

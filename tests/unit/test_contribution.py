@@ -1,4 +1,4 @@
-"""What a row of the manifest contributes: by entry points, by modules that it names, or by modules that are found."""
+"""What a row of the manifest contributes: entry points, modules that it names, or modules that are found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLUG = distribution(
 def contributed(
     *others: Distribution, host: Distribution = HOST, tables: str = ROW, answers: Mapping[str, str | None] | None = None
 ) -> PlannedPlugin:
-    """Return what the first row of a manifest contributes in a bundle of these distributions."""
+    """Return the contribution of the manifest's first row in a bundle of these distributions."""
     wanted = manifest(tables)
     return contribution(wanted.plugins[0], wanted, survey(host, *others, answers=answers), "bundle.toml: plugins.plug")
 
@@ -42,7 +42,7 @@ def refused(*others: Distribution, host: Distribution = HOST, tables: str = ROW)
 
 
 def test_entry_points_of_a_group_that_the_host_mentions_count() -> None:
-    """Opening the plugin imports the modules of these entry points, and nothing else of the distribution."""
+    """Opening a plugin imports the modules of its entry points in groups that the host mentions, and nothing else."""
     found = contributed(PLUG)
     assert (found.name, found.distribution, found.version) == ("plug", "plug", "2.0")
     assert found.modules == ("plug.part",)
@@ -50,7 +50,7 @@ def test_entry_points_of_a_group_that_the_host_mentions_count() -> None:
 
 
 def test_entry_points_in_one_module_import_it_once() -> None:
-    """Modules are named once, in the order of the entry points; those of unused groups are not imported."""
+    """Modules are listed once, in the order of the entry points; those of unused groups are not imported."""
     points = [("demo.plugins", "a", "plug.b:A"), ("demo.plugins", "b", "plug.a"), ("demo.plugins", "c", "plug.b:C")]
     found = contributed(distribution("plug", modules=["plug"], entry_points=[*points, ("else.where", "d", "plug.d")]))
     assert found.modules == ("plug.b", "plug.a")
@@ -69,7 +69,7 @@ def test_entry_points_in_one_module_import_it_once() -> None:
     ],
 )
 def test_part_of_a_group_is_enough(group: str, source: str) -> None:
-    """A host may put the name of a group together from the parts before and after its last dot."""
+    """A group counts as mentioned if the host has the part before or after its last dot as a string."""
     host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
     plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
     assert contributed(plug, host=host).modules == ("plug",)
@@ -79,7 +79,7 @@ def test_part_of_a_group_is_enough(group: str, source: str) -> None:
     ("group", "source"), [("acme.ext", "'ext'"), ("acme.ext", "'acme'"), ("a.plugins", "'a.plug'")]
 )
 def test_short_and_different_words_are_not_enough(group: str, source: str) -> None:
-    """A short word occurs in any source, so it does not show that a group is looked up."""
+    """Short or different strings do not show that a group is looked up."""
     host = distribution("demo", modules=["demo"], source=f"x = {source}\n")
     plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug")])
     finding = refused(plug, host=host)
@@ -94,20 +94,20 @@ def test_plugin_does_not_look_itself_up() -> None:
 
 
 def test_dependency_may_look_a_group_up() -> None:
-    """Any other distribution counts as well as the host."""
+    """A mention of the group in any other distribution counts like one in the host."""
     plug = distribution("plug", modules=["plug"], entry_points=[("far.group", "n", "plug")])
     helper = distribution("helper", modules=["helper"], source="x = 'far.group'\n")
     assert contributed(plug, helper).modules == ("plug",)
 
 
 def test_group_that_the_manifest_declares_counts() -> None:
-    """An extension point of the manifest stands for a name that the host computes."""
+    """A group counts if the manifest declares it as an extension point, since the host may compute its name."""
     plug = distribution("plug", modules=["plug"], entry_points=[("own.group", "n", "plug")])
     assert contributed(plug, tables=f'{ROW}[extension-points."own.group"]\n').modules == ("plug",)
 
 
 def test_scripts_do_not_make_a_plugin() -> None:
-    """Console scripts extend nothing, so a distribution that has nothing else contributes nothing."""
+    """A distribution with console scripts only contributes nothing."""
     plug = distribution("plug", modules=["plug"], entry_points=[("console_scripts", "plug", "plug:main")])
     finding = refused(plug)
     assert finding.message == "plug 1.0 contributes nothing"
@@ -115,25 +115,25 @@ def test_scripts_do_not_make_a_plugin() -> None:
 
 
 def test_distribution_without_modules_contributes_nothing() -> None:
-    """The hint differs where no module could be named."""
+    """A distribution without modules contributes nothing, and the hint says so."""
     assert "it has no Python modules" in (refused(distribution("plug")).hint or "")
 
 
 def test_named_modules_are_the_plugin() -> None:
-    """A row's own modules are imported when it is opened, whatever its entry points are."""
+    """Opening a plugin imports the modules that its row names, whatever its entry points are."""
     found = contributed(PLUG, tables='[plugins]\nplug = { version = "*", modules = ["plug"] }\n')
     assert found.modules == ("plug",)
     assert len(found.entry_points) == 1
 
 
 def test_row_of_modules_belongs_to_the_distribution_with_them() -> None:
-    """Without a requirement of its own, a row means modules of another distribution, and none of its entry points."""
+    """A row with modules but no requirement stands for modules of another distribution, without its entry points."""
     found = contributed(PLUG, tables='[plugins]\nx = { modules = ["plug.part"] }\n', answers={"x": None})
     assert (found.name, found.distribution, found.modules, found.entry_points) == ("x", "plug", ("plug.part",), ())
 
 
 def test_unknown_modules_are_reported_together() -> None:
-    """Each named module that does not exist is a finding, with a name that is like it."""
+    """Each named module that does not exist is a finding that suggests a similar name."""
     with pytest.raises(PlanError) as caught:
         contributed(PLUG, tables='[plugins]\nx = { modules = ["plug.prat", "plug", "nowhere"] }\n', answers={"x": None})
     assert [each.message for each in caught.value.findings] == [
@@ -144,7 +144,7 @@ def test_unknown_modules_are_reported_together() -> None:
 
 
 def test_modules_in_a_namespace_of_the_host_are_found() -> None:
-    """A portion of a namespace package that the host names is found by its scan, the plugin's other modules are not."""
+    """A plugin's modules in a namespace package that the host names are found; its other modules are not."""
     host = distribution("demo", modules=["demo"], source="import demo_plugins\nx = 'demo_plugins.'\n")
     plug = distribution("plug", modules=["demo_plugins.extra", "demo_plugins.extra.part", "plug"])
     assert contributed(plug, host=host).modules == ("demo_plugins.extra",)
@@ -152,13 +152,13 @@ def test_modules_in_a_namespace_of_the_host_are_found() -> None:
 
 @pytest.mark.parametrize("source", ["x = 'space'\n", "x = 'space.part'\n"], ids=["whole", "beginning"])
 def test_namespace_is_named_by_a_string(source: str) -> None:
-    """A string that is the namespace, or begins with it and a dot, shows that somebody scans it."""
+    """A string that equals the namespace, or begins with it and a dot, shows that the host scans it."""
     host = distribution("demo", modules=["demo"], source=source)
     assert contributed(distribution("plug", modules=["space.plug"]), host=host).modules == ("space.plug",)
 
 
 def test_namespace_that_nobody_else_names_is_not_scanned() -> None:
-    """The plugin's own modules and strings do not show that others look for them."""
+    """A namespace that only the plugin's own modules and strings name is not scanned."""
     assert (
         "contributes nothing" in refused(distribution("plug", modules=["space.plug"], source="x = 'space'\n")).message
     )
@@ -170,19 +170,19 @@ def test_namespace_that_nobody_else_names_is_not_scanned() -> None:
     ids=["part", "whole", "leading", "trailing", "suffix"],
 )
 def test_word_that_is_not_a_prefix_finds_nothing(module: str, word: str) -> None:
-    """A prefix ends with an underscore inside the name, and the host has it as a string."""
+    """A string of the host counts as a prefix only if it ends with an underscore inside the module's name."""
     host = distribution("demo", modules=["demo"], source=f"x = '{word}'\n")
     assert "contributes nothing" in refused(distribution("plug", modules=[module]), host=host).message
 
 
 def test_prefix_that_only_the_plugin_mentions_finds_nothing() -> None:
-    """The plugin's own strings do not show that others look for it."""
+    """A prefix that only the plugin's own strings mention does not count."""
     plug = distribution("plug", modules=["demo_extra"], source="x = 'demo_'\n")
     assert "contributes nothing" in refused(plug).message
 
 
 def test_modules_with_a_prefix_that_the_host_mentions_are_found() -> None:
-    """A host may look for modules whose names begin with a prefix, with an underscore or a hyphen in it."""
+    """Modules with a prefix that the host mentions are found, whether it ends with an underscore or a hyphen."""
     plug = distribution("demo-extra", modules=["demo_extra", "demo_extra.part"])
     for prefix in ("demo_", "demo-"):
         host = distribution("demo", modules=["demo"], source=f"x = '{prefix}'\n")
@@ -190,14 +190,14 @@ def test_modules_with_a_prefix_that_the_host_mentions_are_found() -> None:
 
 
 def test_modules_that_others_import_are_found() -> None:
-    """A distribution without entry points is a plugin if an import statement of another one names it."""
+    """A distribution without entry points is a plugin if another distribution imports it."""
     host = distribution("demo", modules=["demo"], source="import plug.part\n")
     plug = distribution("plug", modules=["plug", "plug.part", "_plug"])
     assert contributed(plug, host=host).modules == ("plug",)
 
 
 def test_host_that_imports_by_name_may_import_any_plugin() -> None:
-    """Where others import computed names, the user may name each public module of a plugin."""
+    """If other distributions import computed names, every public module of a plugin counts."""
     host = distribution("demo", modules=["demo"], behaviour=Behaviour(imports_by_name=True))
     plug = distribution("plug", modules=["plug", "also", "_hidden", "space.part"])
     assert contributed(plug, host=host).modules == ("plug", "also")
@@ -205,20 +205,20 @@ def test_host_that_imports_by_name_may_import_any_plugin() -> None:
 
 
 def test_computed_imports_do_not_excuse_unused_entry_points() -> None:
-    """A plugin with entry points that nobody looks up is more likely a mistake."""
+    """A plugin whose entry points are never looked up is refused, even if the host imports computed names."""
     host = distribution("demo", modules=["demo"], behaviour=Behaviour(imports_by_name=True))
     plug = distribution("plug", modules=["plug"], entry_points=[("else.where", "n", "plug")])
     assert "extends else.where" in refused(plug, host=host).message
 
 
 def test_plugins_own_computed_imports_do_not_count() -> None:
-    """The plugin must be found by others."""
+    """Computed imports in the plugin's own code do not make it contribute anything."""
     plug = distribution("plug", modules=["plug"], behaviour=Behaviour(imports_by_name=True), source="import plug\n")
     assert "contributes nothing" in refused(plug).message
 
 
 def test_host_may_be_a_row() -> None:
-    """A row that the host itself answers contributes what is found by name, and not the whole host."""
+    """A row that the host itself provides contributes the modules found by name, not the whole host."""
     host = distribution("demo", modules=["demo", "demo_space.own"], source="x = 'demo_space.'\n", entry_points=[])
     other = distribution("other", source="x = 'demo_space.'\n")
     found = contributed(other, host=host, tables='[plugins]\ndemo = "*"\n', answers={"demo": "demo"})

@@ -1,4 +1,4 @@
-"""Texts without logins, and the login that goes with an address."""
+"""Removing logins from texts, and finding the login for an address."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     ],
 )
 def test_addresses_are_shown_without_their_logins(text: str, shown: str) -> None:
-    """The login goes, all else stays; who logs in by ssh is no secret."""
+    """A login is removed from an address and everything else stays, including the user name for ssh."""
     assert redact(text, {}) == shown
 
 
-def test_secrets_of_the_environment_are_masked_wherever_they_stand() -> None:
-    """Plain, percent-encoded and as HTTP Basic; but not words so short that they stand in any text."""
+def test_secrets_of_the_environment_are_masked_in_every_form() -> None:
+    """Secrets of the environment are masked plain, percent-encoded and as HTTP Basic, unless they are very short."""
     env = {
         "UV_INDEX": "own=https://joe:abc%2Fdef%3D@host/simple https://other/simple",
         "UV_INDEX_X_PASSWORD": "sesame-open",
@@ -63,13 +63,13 @@ def test_secrets_of_the_environment_are_masked_wherever_they_stand() -> None:
     ],
 )
 def test_login_belongs_to_one_scheme_host_and_port(env: dict[str, str], login: str | None, tmp_path: Path) -> None:
-    """No other server gets it, and none gets it without encryption that was not meant to."""
+    """A login is used only for its own scheme, host and port."""
     nothing = {"NETRC": str(tmp_path / "nothing")}
     assert credentials_for("https://host/files/x.whl", {**nothing, **env}) == login
 
 
 def test_netrc_file_is_read(tmp_path: Path) -> None:
-    """As uv, git and curl do."""
+    """A login for the host is read from the netrc file."""
     file = tmp_path / "netrc"
     file.write_text("machine host login joe password pw\n")
     assert credentials_for("https://host/x", {"NETRC": str(file)}) == "joe:pw"

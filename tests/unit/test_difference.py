@@ -1,4 +1,4 @@
-"""What differs between two artifacts, by what their cards say."""
+"""The differences between two artifacts, according to their cards."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ REPORT: dict[str, Any] = {
 
 
 def compared(change: Callable[[dict[str, Any]], object], *, same_bytes: bool = False) -> Difference:
-    """Return how the report differs from one that was changed."""
+    """Return the difference between the report and a changed copy."""
     new = copy.deepcopy(REPORT)
     change(new)
-    old: Report = REPORT  # type: ignore[assignment]  # as much of it as is compared
+    old: Report = REPORT  # type: ignore[assignment]  # only the keys that are compared
     found = compare(old, new, sha256=("0", "0" if same_bytes else "1"))  # type: ignore[arg-type]  # likewise
     jsonschema.validate(found, schema())
     return found
 
 
 def shown(found: Difference, *, with_files: bool = False) -> list[str]:
-    """Return what a user sees of a difference."""
+    """Return the lines that a user sees for a difference."""
     return "\n".join(_lines(found, ("a", "b"), with_files=with_files)).splitlines()
 
 
 def test_equal_artifacts_have_no_difference() -> None:
-    """Equal reports of equal files have no difference, which is shown as one line."""
+    """Equal reports of equal files have no difference, and one line says so."""
     found = compared(lambda new: None, same_bytes=True)
     assert found["same"]
     assert not any(value for key, value in found.items() if key not in {"schema", "same"})
@@ -106,7 +106,7 @@ def test_changed_bytes_are_a_difference() -> None:
     ],
 )
 def test_each_part_is_compared(change: Callable[[dict[str, Any]], object], key: str, line: str) -> None:
-    """A change is found where it is, nowhere else, and shown in a line of its own."""
+    """A change is reported only under its own key, and shown on its own line."""
     found = compared(change)
     differing = {name for name, value in found.items() if value and name not in {"schema", "bytes"}}
     assert differing == {key}
@@ -114,7 +114,7 @@ def test_each_part_is_compared(change: Callable[[dict[str, Any]], object], key: 
 
 
 def test_file_is_the_same_in_every_layout() -> None:
-    """A one-file executable has no folder for its contents: that alone makes no file another one."""
+    """A file is the same in every layout, although a one-file executable has no folder for its contents."""
     assert compared(lambda new: new["files"][0].update(path="plug/x.py"), same_bytes=True)["same"]
 
 
@@ -125,16 +125,16 @@ def test_files_are_named_when_asked_for() -> None:
     assert lines[-4:] == ["files        of interpreter", "- json (module)", "files        of plug", "~ plug/x.py"]
 
 
-def test_endless_texts_are_not_compared_line_by_line() -> None:
-    """A manifest of a million lines that are nearly the same differs, and nobody waits for how."""
+def test_very_long_texts_are_not_compared_line_by_line() -> None:
+    """Two very long, similar manifests are reported as different without a comparison of lines."""
     old, new = ({**REPORT, "manifest": "".join(f"{n * n % size}\n" for n in range(10**6))} for size in (97, 89))
-    found = compare(old, new, sha256=("0", "1"))  # type: ignore[arg-type]  # as much of a report as is compared
+    found = compare(old, new, sha256=("0", "1"))  # type: ignore[arg-type]  # only the keys that are compared
     assert found["manifest"] == ["@@ -1,1000000 +1,1000000 @@ too long to compare line by line"]
     assert "manifest     not the same" in [line.strip() for line in shown(found)]
 
 
 def test_only_the_first_of_many_lines_are_shown() -> None:
-    """Of a completely different manifest only the first lines are shown."""
+    """For a completely different manifest, only the first lines are shown."""
     lines = shown(compared(lambda new: new.update(manifest="".join(f"key{n} = {n}\n" for n in range(50)))))
     assert len(lines) < 20
     assert "and 40 more; --json has them all" in lines[-1]

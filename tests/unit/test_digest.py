@@ -1,4 +1,4 @@
-"""Digests cover what matters and nothing else."""
+"""Digests cover everything that matters and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_equal_values_have_equal_digests() -> None:
-    """The order of a table's keys does not matter; the order of a list does."""
+    """The order of a table's keys does not change its digest; the order of a list does."""
     assert sha256_of({"a": 1, "b": [1, 2]}) == sha256_of({"b": [1, 2], "a": 1})
     assert sha256_of([1, 2]) != sha256_of([2, 1])
 
@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
     ids=["bytes", "package-called-build", "new-file", "name", "mode"],
 )
 def test_change_of_source_changes_the_digest(project: Path, change) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a lambda
-    """Bytes, names, modes and new files count, also in a package that is called build."""
+    """Changed bytes, names, modes and new files change the digest, even in a package called build."""
     before = sha256_of_tree(project)
     change(project)
     assert sha256_of_tree(project) != before
@@ -51,7 +51,7 @@ def test_change_of_source_changes_the_digest(project: Path, change) -> None:  # 
     ["build/lib/pkg.py", "dist/pkg.whl", ".git/HEAD", "src/pkg.egg-info/PKG-INFO", "src/pkg/__pycache__/x.pyc"],
 )
 def test_build_output_does_not_change_the_digest(project: Path, leftover: str) -> None:
-    """Building a project in place does not make its stage stale."""
+    """Build output in a project's folder does not change its digest."""
     before = sha256_of_tree(project)
     (project / leftover).parent.mkdir(parents=True, exist_ok=True)
     (project / leftover).write_text("left")
@@ -60,7 +60,7 @@ def test_build_output_does_not_change_the_digest(project: Path, leftover: str) -
 
 @pytest.mark.parametrize("place", ["build/x", "dist/x", ".git/HEAD", "src/__pycache__/x.pyc", "a.egg-info/PKG-INFO"])
 def test_digest_of_data_covers_everything(project: Path, place: str) -> None:
-    """Folders of data may have any name, and new, changed, renamed and removed files count."""
+    """New, changed, renamed and removed files change the digest of data, whatever their folders are called."""
     seen = [sha256_of_data(project)]
     file = project / place
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def test_digest_of_data_covers_everything(project: Path, place: str) -> None:
 
 
 def test_link_in_data_counts_as_its_target(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is added is the content of the file that a link leads to."""
+    """The digest of a link in data covers the content of its target."""
     target = tmp_path_factory.mktemp("elsewhere") / "file"
     target.write_text("x")
     (project / "link").symlink_to(target)

@@ -1,4 +1,4 @@
-"""What a distribution contributes, read from real .dist-info folders."""
+"""The parts of a distribution, read from real .dist-info folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METADATA = "Metadata-Version: 2.1\nName: Demo_Kit\nVersion: 1.0\n"
 
 
 def installed(prefix: Path, files: Mapping[str, str], *, metadata: str = METADATA, missing: str = "") -> Distribution:
-    """Write a distribution as an installer does, and read it; RECORD names `missing`, too, which is not written."""
+    """Write a distribution like an installer and read it; RECORD also lists `missing`, which is not written."""
     site_packages = prefix / "lib" / "python3.12" / "site-packages"
     info = "demo_kit-1.0.dist-info"
     written = {**files, f"{info}/METADATA": metadata}
@@ -35,7 +35,7 @@ def installed(prefix: Path, files: Mapping[str, str], *, metadata: str = METADAT
 
 
 def test_name_version_and_requirements_are_those_of_metadata(tmp_path: Path) -> None:
-    """The canonical name, the title and the version come from METADATA; a requirement in an old form is left out."""
+    """Name, title, version and requirements come from METADATA; a requirement in an obsolete form is ignored."""
     lines = 'Requires-Dist: first>=1; extra == "x"\nRequires-Dist: second (>=1,<)\n'
     found = installed(tmp_path, {}, metadata=METADATA + lines)
     assert (found.name, found.title, found.version, found.info) == (
@@ -48,7 +48,7 @@ def test_name_version_and_requirements_are_those_of_metadata(tmp_path: Path) -> 
 
 
 def test_modules_are_those_that_can_be_imported(tmp_path: Path) -> None:
-    """Packages, single modules and compiled modules count; bytecode, odd names and the standard library's do not."""
+    """Packages and modules count, compiled or not; bytecode, invalid names and standard library names do not."""
     found = installed(
         tmp_path,
         {
@@ -77,13 +77,13 @@ def test_modules_are_those_that_can_be_imported(tmp_path: Path) -> None:
 
 
 def test_sources_are_all_python_files(tmp_path: Path) -> None:
-    """Files of Python count as sources even if they are not modules."""
+    """All Python files count as sources, even if they are not modules."""
     found = installed(tmp_path, {"demo/__init__.py": "", "demo/not-a-name.py": "", "demo/table.csv": ""})
     assert found.files.sources == ("demo/__init__.py", "demo/not-a-name.py")
 
 
 def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
-    """Other files are data, but not what only tools and installers use; a file that is not there does not count."""
+    """All other files are data, except missing files and those that only tools and installers use."""
     found = installed(
         tmp_path,
         {
@@ -104,13 +104,13 @@ def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
 
 
 def test_python_in_a_folder_that_is_not_a_package_is_data(tmp_path: Path) -> None:
-    """A template inside a package is data as well as a source; a file outside of every package is not."""
+    """A Python file in a package's data folder is data as well as a source; a file outside every package is not."""
     found = installed(tmp_path, {"demo/__init__.py": "", "demo/templates/new.py": "", "space/code.py": ""})
     assert found.files.data == ("demo/templates/new.py",)
 
 
 def test_stubs_and_headers_beside_modules_are_for_tools(tmp_path: Path) -> None:
-    """What compilers and type checkers read is kept apart from data, if it is in the folder of a package."""
+    """Stubs and headers in a package are kept apart from data."""
     found = installed(
         tmp_path,
         {"demo/__init__.py": "", "demo/part.pyi": "", "demo/api.h": "", "demo/fast.pxd": "", "demo/assets/icon.h": ""},
@@ -120,7 +120,7 @@ def test_stubs_and_headers_beside_modules_are_for_tools(tmp_path: Path) -> None:
 
 
 def test_test_suites_inside_packages_are_left_out(tmp_path: Path) -> None:
-    """A folder of that name counts only if it has a file that a test runner would collect, and is inside another."""
+    """A folder called tests is left out if it is inside a package and has a file that a test runner would collect."""
     found = installed(
         tmp_path,
         {
@@ -140,7 +140,7 @@ def test_test_suites_inside_packages_are_left_out(tmp_path: Path) -> None:
 
 
 def test_shared_files_are_below_the_prefix(tmp_path: Path) -> None:
-    """A wheel's data below share and etc is shared; manuals, scripts and what is missing are not."""
+    """A wheel's data below share and etc is shared; manuals, scripts and missing files are not."""
     up = "../../.."
     found = installed(
         tmp_path,
@@ -159,14 +159,14 @@ def test_shared_files_are_below_the_prefix(tmp_path: Path) -> None:
 
 
 def test_metadata_is_the_content_of_dist_info(tmp_path: Path) -> None:
-    """All files of the .dist-info folder belong to the metadata, those in its folders too."""
+    """All files of the .dist-info folder belong to the metadata, including those in subfolders."""
     info = "demo_kit-1.0.dist-info"
     found = installed(tmp_path, {f"{info}/licenses/LICENSE": "", "demo.py": ""})
     assert found.files.metadata == (f"{info}/licenses/LICENSE", f"{info}/METADATA", f"{info}/RECORD")
 
 
 def test_distribution_without_record_has_no_files(tmp_path: Path) -> None:
-    """Without RECORD nothing is known of its files, and nothing is guessed."""
+    """A distribution without RECORD has no files, since none are guessed."""
     info = tmp_path / "demo_kit-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(METADATA, "utf-8")
@@ -175,7 +175,7 @@ def test_distribution_without_record_has_no_files(tmp_path: Path) -> None:
 
 
 def test_entry_points_are_read_with_extras(tmp_path: Path) -> None:
-    """Each line gives a group, a name and a value; scripts do not extend anything."""
+    """Entry points are read with group, name and value, including extras; scripts do not count as extensions."""
     text = "[console_scripts]\ndemo = demo.cli:main\n[grp]\nfirst = demo.part:Thing.make [fast]\nsecond = demo.part\n"
     found = installed(tmp_path, {"demo_kit-1.0.dist-info/entry_points.txt": text})
     assert len(found.entry_points) == 3
@@ -186,20 +186,20 @@ def test_entry_points_are_read_with_extras(tmp_path: Path) -> None:
 
 
 def test_malformed_entry_points_are_an_error(tmp_path: Path) -> None:
-    """Lines that are not entry points are an error that names the distribution, with a remedy."""
+    """Malformed entry points are an error with a remedy that names the distribution."""
     with pytest.raises(StageError, match=r"demo_kit-1\.0\.dist-info") as caught:
         installed(tmp_path, {"demo_kit-1.0.dist-info/entry_points.txt": "[grp]\nno value\n"})
     assert caught.value.hint
 
 
 def test_metadata_without_a_name_is_an_error(tmp_path: Path) -> None:
-    """A distribution that does not say its name cannot be surveyed."""
+    """A distribution without a name in METADATA is an error."""
     with pytest.raises(StageError, match="has no name"):
         installed(tmp_path, {}, metadata="Metadata-Version: 2.1\nVersion: 1.0\n")
 
 
 def test_start_lines_are_the_imports_of_pth_files(tmp_path: Path) -> None:
-    """The interpreter runs the lines that begin with "import" of .pth files at the top; other lines are paths."""
+    """Start lines are the lines of top-level .pth files that begin with "import"; other lines are paths."""
     found = installed(
         tmp_path,
         {
@@ -211,7 +211,7 @@ def test_start_lines_are_the_imports_of_pth_files(tmp_path: Path) -> None:
 
 
 def test_behaviour_is_that_of_all_modules_together(tmp_path: Path) -> None:
-    """One module that finds sources and another that parses make a distribution that may read any source."""
+    """A distribution may read any source if one of its modules finds sources and another parses them."""
     finder = "import importlib.machinery\nx = importlib.machinery.SOURCE_SUFFIXES\n"
     parser = "import ast\nx = ast.parse('')\n"
     assert not installed(tmp_path / "one", {"demo/finder.py": finder}).behaviour.reads_others
@@ -220,7 +220,7 @@ def test_behaviour_is_that_of_all_modules_together(tmp_path: Path) -> None:
 
 
 def test_words_are_read_from_source_only(tmp_path: Path) -> None:
-    """Strings and imports of Python files count, those in data files do not."""
+    """Strings and imports are read from Python files, not from data files."""
     found = installed(tmp_path, {"demo.py": "import first.part\nx = 'grp'\n", "demo.txt": "import second\n'other'"})
     assert found.imports("first")
     assert found.imports("first.part")
@@ -230,20 +230,20 @@ def test_words_are_read_from_source_only(tmp_path: Path) -> None:
 
 
 def test_odd_word_is_searched_for_in_the_text(tmp_path: Path) -> None:
-    """A word with white space or quotes is not in any set of words, and is found all the same."""
+    """A word with white space or quotes is found, although no set of words contains it."""
     found = installed(tmp_path, {"demo.py": "x = 'two words'\n"})
     assert found.mentions("two words")
     assert not found.mentions("two  words")
 
 
 def test_portion_of_a_namespace_is_known() -> None:
-    """A distribution with modules in a package that it does not have itself is a portion of a namespace."""
+    """A distribution with modules in a package that it does not contain is a portion of a namespace package."""
     assert distribution("a", modules=["space.a"]).is_part_of_namespace
     assert not distribution("b", modules=["b", "b.c"]).is_part_of_namespace
 
 
 def test_roots_are_modules_that_no_other_module_contains() -> None:
-    """The package counts and not what is in it; of a namespace, each of the portions does."""
+    """Roots are the outermost packages and modules; in a namespace package, each portion is a root."""
     assert roots(distribution("a", modules=["a", "a.b", "a.b.c", "space.x", "space.x.y", "ab"])) == (
         "a",
         "space.x",
@@ -262,7 +262,7 @@ def test_roots_are_modules_that_no_other_module_contains() -> None:
     ],
 )
 def test_value_of_an_entry_point_has_two_parts(value: str, module: str, attribute: str) -> None:
-    """A value is a module and perhaps an attribute, without extras and white space."""
+    """The value of an entry point is split into a module and an optional attribute, without extras and white space."""
     point = EntryPoint(group="g", name="n", value=value)
     assert (point.module, point.attribute) == (module, attribute)
 
@@ -271,6 +271,6 @@ def test_value_of_an_entry_point_has_two_parts(value: str, module: str, attribut
     ("name", "expected"),
     [("a.b_1", True), ("ä", True), ("a.class", False), ("a-b", False), ("a..b", False), ("", False), ("ﬁ", False)],
 )
-def test_importable_names(name: str, expected: bool) -> None:
-    """A name can stand in an import statement if it is made of identifiers that Python does not normalise."""
+def test_importable_names_are_recognised(name: str, expected: bool) -> None:
+    """A name is importable if it consists of identifiers that Python does not normalise."""
     assert importable(name) is expected

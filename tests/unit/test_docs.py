@@ -1,4 +1,4 @@
-"""What the documents refer to exists."""
+"""Everything that the documents refer to exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMED = [
 
 
 def test_every_drawback_names_its_test() -> None:
-    """A row of a table ends with at least one test."""
+    """Each row of the table of drawbacks ends with at least one test."""
     lines = (ROOT / "docs" / "drawbacks.md").read_text("utf-8").splitlines()
     rows = [line for line in lines if line.startswith("| ") and not line.startswith("| drawback ")]
     assert rows
@@ -26,20 +26,20 @@ def test_every_drawback_names_its_test() -> None:
 
 @pytest.mark.parametrize(("file", "name"), sorted(set(NAMED)))
 def test_tests_that_are_named_exist(file: str, name: str) -> None:
-    """The file has a function of that name."""
+    """Each test that a document names exists in the file that it names."""
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("file", sorted(["README.md", *(f"docs/{each.name}" for each in ROOT.glob("docs/*.md"))]))
 def test_links_between_documents_lead_somewhere(file: str) -> None:
-    """A link that is no address is a file of the repository."""
+    """A link that is not a URL leads to a file in the repository."""
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", (ROOT / file).read_text("utf-8"))
     assert not [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
 
 
 def test_design_lists_every_module() -> None:
-    """The listing of rooms in the design has every package of the tool, each with all of its modules."""
+    """The design document lists every package of the tool with all its modules."""
     text = (ROOT / "docs" / "design.md").read_text("utf-8")
     listing = text[text.index("src/onebin/\n") : text.index("src/onebin_runtime/ ")]
     source = parent = ROOT / "src" / "onebin"

@@ -1,4 +1,4 @@
-"""What an ELF file asks for is read from the file: compiled here, by the machine's own compiler."""
+"""Reading the requirements of ELF files that the machine's compiler makes for the test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_symbols_come_with_their_versions(build: Build, tmp_path: Path) -> None:
-    """A library that calls getrandom needs glibc 2.25 for it, and says of what else it needs."""
+    """A library that calls getrandom needs glibc 2.25, and the libraries that it needs are listed."""
     source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
     found = elf.read(build(tmp_path / "draw.so", source))
     assert found is not None
@@ -30,7 +30,7 @@ def test_symbols_come_with_their_versions(build: Build, tmp_path: Path) -> None:
 
 
 def test_program_names_its_loader(build: Build, tmp_path: Path) -> None:
-    """The path of the dynamic loader is that in the program's header."""
+    """The path of the dynamic loader is read from the program's header."""
     found = elf.read(build(tmp_path / "program", "int main(void) { return 0; }", "-pie"))
     assert found is not None
     assert found.loader is not None
@@ -38,7 +38,7 @@ def test_program_names_its_loader(build: Build, tmp_path: Path) -> None:
 
 
 def test_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
-    """Compact relocations need glibc 2.36, which no symbol says."""
+    """Compact relocations need glibc 2.36, although no symbol has that version."""
     table = "int one, two; int *both[] = {&one, &two}; int main(void) { return both[0] == both[1]; }"
     try:
         file = build(tmp_path / "compact", table, "-pie", "-Wl,-z,pack-relative-relocs")
@@ -61,7 +61,7 @@ def test_library_without_dependencies_needs_nothing(build: Build, tmp_path: Path
 
 @pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
 def test_search_paths_of_the_build_machine_are_removed(build: Build, tmp_path: Path, tags: str) -> None:
-    """DT_RUNPATH and DT_RPATH are removed, the rest stays, and the library loads."""
+    """DT_RUNPATH and DT_RPATH are removed, everything else stays, and the library still loads."""
     options = ("-shared", "-Wl,-rpath,/home/builder/lib", f"-Wl,{tags}", "-lm")
     file = build(tmp_path / "used.so", "#include <math.h>\ndouble half(double x) { return fabs(x) / 2; }", *options)
     before = _dynamic(file)
@@ -98,14 +98,14 @@ def _dynamic(file: Path) -> dict[str, int]:
     "content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(60), b"\x7fELF\x02\x01\x01" + b"\xff" * 99]
 )
 def test_other_and_damaged_files_are_not_elf(tmp_path: Path, content: bytes) -> None:
-    """A file that is not a complete ELF file gives None and no error."""
+    """Reading a file that is not a complete ELF file returns None."""
     file = tmp_path / "other"
     file.write_bytes(content)
     assert elf.read(file) is None
 
 
 def test_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
-    """Wherever an ELF file ends, reading it raises nothing but what the file system does."""
+    """Reading a truncated ELF file never fails, wherever it is cut off."""
     whole = build(tmp_path / "whole.so", '#include <stdio.h>\nvoid say(void) { puts("x"); }').read_bytes()
     cut = tmp_path / "cut.so"
     for length in range(0, len(whole), 97):
@@ -114,7 +114,7 @@ def test_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
 
 
 def test_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
-    """Whatever byte of an ELF file's headers is another one, reading it raises no error."""
+    """Reading an ELF file with any byte of its headers changed never fails."""
     whole = build(tmp_path / "whole.so", "int one = 1;", "-shared", "-nostdlib").read_bytes()
     damaged = tmp_path / "damaged.so"
     for place in (*range(4, 64), *range(len(whole) - 64 * 8, len(whole))):
@@ -123,6 +123,6 @@ def test_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
 
 
 def test_versions_are_compared_as_numbers() -> None:
-    """2.4 is older than 2.34, and 2.2.5 older than both."""
+    """Versions are compared as numbers: 2.2.5 is older than 2.4, and 2.4 is older than 2.34."""
     assert elf.newest(["2.4", "2.34", "2.2.5"]) == "2.34"
     assert sorted(["2.34", "2.4", "2.2.5"], key=elf.number_of) == ["2.2.5", "2.4", "2.34"]

@@ -1,4 +1,4 @@
-"""A build knows one moment: that of SOURCE_DATE_EPOCH, or always the same."""
+"""A build uses one timestamp: SOURCE_DATE_EPOCH, or a constant."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from onebin.errors import OnebinError
 from onebin.system import epoch
 
 
-def test_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the variable, or with an empty one, it is a time after 1980 everywhere on earth."""
+def test_default_is_a_constant_that_archives_can_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If SOURCE_DATE_EPOCH is unset or empty, the timestamp is after 1980 in every time zone."""
     for environment in ({}, {"SOURCE_DATE_EPOCH": ""}):
         monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
         for name, value in environment.items():
@@ -23,15 +23,15 @@ def test_default_is_one_moment_that_archives_can_hold(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 1_700_000_000, 8**11 - 1])
-def test_variable_chooses_it(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    """Any number of seconds since 1970 that an archive can hold is taken."""
+def test_variable_sets_the_timestamp(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """SOURCE_DATE_EPOCH may be any number of seconds since 1970 that an archive can store."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(seconds))
     assert epoch.source_date_epoch() == seconds
 
 
 @pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", " 1", "1e9", "٣", "0x10", str(8**11), "9" * 5000])
 def test_invalid_epoch_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """An invalid SOURCE_DATE_EPOCH is an error that says what to set."""
+    """An invalid SOURCE_DATE_EPOCH is an error that says what to set instead."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
     with pytest.raises(OnebinError, match="SOURCE_DATE_EPOCH is") as caught:
         epoch.source_date_epoch()

@@ -1,4 +1,4 @@
-"""Exit codes and plain words for what the operating system refuses."""
+"""Exit codes, and errors of the operating system in plain words."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def _classes(base: type[OnebinError] = OnebinError) -> list[type[OnebinError]]:
 
 
 def test_exit_codes_are_unique() -> None:
-    """Each class of error that is raised has an exit code of its own; 2 is click's for wrong usage.
+    """Each error class that is raised has its own exit code; none has 2, which click uses for wrong usage.
 
-    A violated contract is one way in which a plan fails, and has the exit code of a plan.
+    A violated contract is a failed plan and shares the exit code of a plan.
     """
     assert issubclass(errors.ContractError, errors.PlanError)
     assert errors.ContractError.exit_code == errors.PlanError.exit_code
@@ -45,8 +45,8 @@ def test_readme_lists_every_exit_code() -> None:
         (errno.EISDIR, "directory"),
     ],
 )
-def test_operating_system_errors_become_words(number: int, words: str) -> None:
-    """An OSError becomes the stage's error with the path, the reason in plain words, and a remedy."""
+def test_operating_system_errors_are_explained(number: int, words: str) -> None:
+    """An OSError becomes the caller's kind of error with the path, the reason in plain words, and a remedy."""
     path = Path("somewhere")
     with pytest.raises(PackError, match=words) as caught, os_errors(PackError, "write", path):
         raise OSError(number, "x")
@@ -61,8 +61,8 @@ def test_operating_system_errors_become_words(number: int, words: str) -> None:
         ("missing/file", "a parent directory does not exist", "create that directory first"),
     ],
 )
-def test_missing_file_and_missing_folder_are_told_apart(name: str, cause: str, hint: str, tmp_path: Path) -> None:
-    """A path that does not exist is called a missing directory only if its directory is missing."""
+def test_missing_file_and_missing_folder_are_distinguished(name: str, cause: str, hint: str, tmp_path: Path) -> None:
+    """The error distinguishes a missing file from a missing parent directory."""
     path = tmp_path / name
     with pytest.raises(PackError, match=cause) as caught, os_errors(PackError, "read", path):
         path.read_bytes()

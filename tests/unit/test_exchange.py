@@ -1,4 +1,4 @@
-"""Two folders exchange their places in one move, or stay where they are."""
+"""Two folders are exchanged atomically, or stay where they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_folders_exchange_their_places(tmp_path: Path) -> None:
-    """Each path has the other's content afterwards, or the caller is told that nothing was done."""
+    """After an exchange each path has the other's content, or False is returned and nothing has changed."""
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
@@ -28,7 +28,7 @@ def test_folders_exchange_their_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["old", "new"])
 def test_exchange_with_a_missing_folder_changes_nothing(tmp_path: Path, missing: str) -> None:
-    """If one of two folders is missing, the exchange changes nothing."""
+    """If one of the two folders is missing, nothing changes."""
     kept = tmp_path / ("new" if missing == "old" else "old")
     kept.mkdir()
     assert not exchange(tmp_path / "old", tmp_path / "new")
@@ -36,7 +36,7 @@ def test_exchange_with_a_missing_folder_changes_nothing(tmp_path: Path, missing:
 
 
 def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> None:
-    """Publishing a folder puts it where the old one was, which lies at the draft's place then, or nowhere."""
+    """Publishing a folder replaces the old one, which is then at the path of the draft or removed."""
     draft, output = tmp_path / ".app.x.partial", tmp_path / "app"
     for folder, name in ((draft, "new"), (output, "old")):
         folder.mkdir()
