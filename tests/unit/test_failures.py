@@ -1,4 +1,4 @@
-"""What does not load in the stage: what of it is an error, what is only a notice, and what to do about it."""
+"""Failures to load in the stage: which are errors, which are only notices, and their hints."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ LOAD: Outcome = {
 
 
 def found(*loads: Outcome, host: tuple[Outcome, ...] = (), plugins: tuple[Outcome, ...] = ()) -> list[Failure]:
-    """Return the failures among some answers about the host, entry points and plugins."""
+    """Return the failures among these answers about the host, entry points and plugins."""
     given = answers(host=host, loads=loads, plugins=plugins)
     return list(failures(given, [planned(PLUG, modules=["plug.part"])], SURVEY, "bundle.toml"))
 
 
 def changed(**others: str | None) -> Outcome:
-    """Return the outcome of the failing entry point with other members."""
+    """Return the outcome of the failing entry point with these members changed."""
     return {**LOAD, **others}  # type: ignore[typeddict-item]  # members of an outcome
 
 
 def test_loaded_names_are_not_failures() -> None:
-    """Outcomes with a result are left out."""
+    """Outcomes with a result are not failures."""
     assert found({"name": "name", "result": ["x"]}, plugins=({"name": "plug", "result": []},)) == []
 
 
 def test_entry_point_of_a_plugin_must_load() -> None:
-    """The finding names the row, the entry point, the error and the place."""
+    """A plugin's entry point that fails to load is an error with its row, name, exception and source line."""
     (failure,) = found(LOAD)
     assert failure.is_needed
     assert failure.finding.where == "bundle.toml: plugins.plug"
@@ -56,7 +56,7 @@ def test_entry_point_of_a_plugin_must_load() -> None:
 
 
 def test_missing_module_is_named() -> None:
-    """The hint says which module is missing if no locked distribution has it."""
+    """The hint names a missing module that no locked distribution has."""
     (failure,) = found(changed(error="ModuleNotFoundError", message="No module named 'gone'", module="gone.part"))
     assert failure.lacks == "gone.part"
     assert failure.is_needed
@@ -66,15 +66,15 @@ def test_missing_module_is_named() -> None:
 @pytest.mark.parametrize(
     ("error", "module"), [("ModuleNotFoundError", "plug.part"), ("AttributeError", None)], ids=["module", "attribute"]
 )
-def test_missing_module_of_an_entry_point_is_the_distributions_error(error: str, module: str | None) -> None:
-    """If the module or attribute of the entry point itself does not exist, its author must be asked."""
+def test_entry_point_without_its_module_or_attribute_is_a_mistake_of_its_author(error: str, module: str | None) -> None:
+    """If an entry point's own module or attribute does not exist, the hint is to ask its author."""
     (failure,) = found(changed(error=error, module=module))
     assert failure.lacks is None
     assert "declares something that it does not have" in str(failure.finding.hint)
 
 
 def test_entry_that_the_artifact_calls_must_load() -> None:
-    """The host's function is needed, and its failure is reported for the host."""
+    """If the function that the artifact calls fails to load, that is an error at the host."""
     (failure,) = found(host=({"name": "demo.cli:main", "error": "AttributeError", "message": "no main"},))
     assert failure.is_needed
     assert failure.finding.where == "bundle.toml: host"
@@ -92,19 +92,19 @@ def test_entry_that_the_artifact_calls_must_load() -> None:
     ids=["script", "unused-module", "not-a-row", "for-another-host"],
 )
 def test_failure_of_an_unused_entry_point_is_a_notice(load: Outcome) -> None:
-    """A script, a module that opening does not import, another distribution's or an older host's may fail."""
+    """An entry point that opening a plugin does not import may fail to load, with only a notice."""
     (failure,) = found(load)
     assert not failure.is_needed
 
 
 def test_group_that_is_mentioned_is_not_for_another_host() -> None:
-    """If the host mentions the whole group, a missing module of another distribution is an error as well."""
+    """If the host mentions the group, an entry point that fails because of a missing module is an error."""
     (failure,) = found(changed(error="ModuleNotFoundError", module="other.gone"))
     assert failure.is_needed
 
 
 def test_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None:
-    """The plugin's own mention of its group does not show that this host looks it up."""
+    """If only the plugin mentions the group, an entry point with a missing module is only a notice."""
     plug = distribution("plug", modules=["plug"], source="x = 'old.plugins'\n")
     load = changed(value="plug:Thing", error="ModuleNotFoundError", group="old.plugins", module="other.gone")
     (failure,) = failures(answers(loads=(load,)), [planned(plug)], survey(HOST, plug, OTHER), "bundle.toml")
@@ -112,14 +112,14 @@ def test_group_that_only_the_plugin_mentions_may_be_for_another_host() -> None:
 
 
 def test_module_that_fails_is_reported_once() -> None:
-    """Two entry points of one module that fail in the same way are one failure, and so is the plugin itself."""
+    """A module that fails is reported once, even if two entry points and the plugin itself import it."""
     plugin: Outcome = {"name": "plug", "error": "RuntimeError", "message": "no licence"}
     assert len(found(LOAD, changed(name="again", value="plug.part:Other"), plugins=(plugin,))) == 1
     assert len(found(LOAD, changed(message="another"))) == 2
 
 
 def test_host_that_cannot_be_called_is_reported_once() -> None:
-    """The script of the host that is called is not reported as an entry point again."""
+    """A script of the host that fails to load is not reported again as an entry point."""
     called: Outcome = {"name": "demo.cli:main", "error": "ImportError", "message": "broken"}
     load: Outcome = {
         **LOAD,
@@ -132,7 +132,7 @@ def test_host_that_cannot_be_called_is_reported_once() -> None:
 
 
 def test_plugin_that_cannot_be_imported_is_an_error() -> None:
-    """A plugin with entry points must be importable, whatever it raises."""
+    """Any exception while importing a plugin with entry points is an error."""
     (failure,) = found(plugins=({"name": "plug", "error": "RuntimeError", "message": "no"},))
     assert failure.is_needed
     assert failure.message == "it cannot be imported: RuntimeError: no"
@@ -143,15 +143,15 @@ def test_plugin_that_cannot_be_imported_is_an_error() -> None:
     [("ImportError", True), ("SyntaxError", True), ("SystemExit", True), ("RuntimeError", False), ("KeyError", False)],
 )
 def test_plugin_that_is_found_by_name_may_need_its_running_host(error: str, is_needed: bool) -> None:
-    """Without entry points, only errors that its host could not prevent count."""
+    """A plugin without entry points may fail to import, except with errors that a running host cannot prevent."""
     plugin = planned(OTHER, name="other")
     given = answers(plugins=({"name": "other", "error": error, "message": "no"},))
     (failure,) = failures(given, [plugin], SURVEY, "bundle.toml")
     assert failure.is_needed is is_needed
 
 
-def test_two_rows_of_one_distribution() -> None:
-    """What fails in a distribution is reported for its first row."""
+def test_failure_of_two_rows_is_reported_for_the_first() -> None:
+    """A failure in a distribution with two rows is reported only for the first row."""
     rows = [planned(PLUG, name="first", modules=["plug.part"]), planned(PLUG, name="second", modules=["plug.part"])]
     (failure,) = failures(answers(loads=(LOAD,)), rows, SURVEY, "bundle.toml")
     assert failure.key == "bundle.toml: plugins.first"

@@ -1,4 +1,4 @@
-"""Reading an artifact: the shapes of what is printed, and how lines are laid out."""
+"""Reading an artifact: the schemas of the output, and the layout of its lines."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LONG = "word " * 40
     ids=["inspect", "diff"],
 )
 def test_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
-    """`make schema` has been run since the shapes changed."""
+    """The shipped schemas match the code, so `make schema` has been run."""
     assert json.loads(files("onebin.card").joinpath(file).read_text("utf-8")) == schema()
 
 
 @pytest.mark.parametrize("names", [(), ("a", "b")], ids=["none", "two"])
-def test_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """A folder in which no file has a card, or more than one, is none of the layout onedir."""
+def test_folder_with_no_or_two_artifacts_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A folder is refused unless exactly one of its files has a card."""
     for name in names:
         (tmp_path / name).write_bytes(b"x" * 500 + card.MAGIC)
     (tmp_path / "other").write_text("x")
@@ -43,7 +43,7 @@ def test_folder_has_one_artifact(tmp_path: Path, names: tuple[str, ...]) -> None
 
 
 def test_artifact_in_a_folder_is_found(tmp_path: Path) -> None:
-    """Of the files in a folder, the one with a card is the artifact, whatever the folder is called."""
+    """The artifact in a folder is the file with a card, whatever its name is."""
     (tmp_path / "run").write_bytes(b"x" * 500 + card.MAGIC)
     (tmp_path / "README").write_text("read me")
     assert card.located(tmp_path) == tmp_path / "run"
@@ -51,7 +51,7 @@ def test_artifact_in_a_folder_is_found(tmp_path: Path) -> None:
 
 
 def test_lines_are_wrapped_below_their_text() -> None:
-    """A long text goes on below itself within 80 columns; a word that is too long for any line stays whole."""
+    """A long text is wrapped at 80 columns and indented; a word longer than a line is not split."""
     lines = page.field("label", LONG).split("\n")
     assert max(map(len, lines)) <= 80
     assert len({len(line) - len(line.lstrip()) for line in lines[1:]}) == 1
@@ -59,7 +59,7 @@ def test_lines_are_wrapped_below_their_text() -> None:
 
 
 def test_columns_are_aligned() -> None:
-    """Each column but the last is as wide as its widest cell; control characters are gone before that is measured."""
+    """Each column but the last is as wide as its widest cell after control characters are replaced."""
     assert page.table([("a", "1", "one"), ("long\x1b[1m", "22", "two")]) == [
         "  a         1   one",
         "  long?[1m  22  two",
@@ -68,6 +68,6 @@ def test_columns_are_aligned() -> None:
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0.0 kB"), (12_345, "12.3 kB"), (123_456, "0.1 MB"), (5e6, "5.0 MB")])
-def test_sizes_for_people(size: int, text: str) -> None:
-    """A size has one decimal, in kB or MB."""
+def test_sizes_are_shown_in_kilobytes_or_megabytes(size: int, text: str) -> None:
+    """Sizes are shown with one decimal, in kB or MB."""
     assert views.megabytes(size) == text

@@ -1,4 +1,4 @@
-"""What an interpreter says of itself."""
+"""What an interpreter reports about itself."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from onebin.python import find
 from onebin.python.interpreter import ask
 
 
-def test_markers_are_those_that_packaging_would_use() -> None:
-    """The interpreter that runs onebin answers with the same values as packaging, which runs in it."""
+def test_markers_have_the_same_values_as_in_packaging() -> None:
+    """For the interpreter that runs onebin, markers have the same values as in packaging."""
     assert ask(Path(sys.executable)).markers == default_environment()
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
-def test_markers_are_those_of_the_interpreter(tmp_path: Path, version: str) -> None:
-    """Markers have the version of the interpreter that is asked, and not of the one that asks."""
+def test_markers_are_those_of_the_queried_interpreter(tmp_path: Path, version: str) -> None:
+    """Markers are those of the queried interpreter, not of the one that runs onebin."""
     try:
         python = find(version, tmp_path)
     except InterpreterError as error:

@@ -1,4 +1,4 @@
-"""Every file and module of a frozen tree on the card: whose it is, how large, and its digest."""
+"""The list of every file and module of a frozen tree on the card, with owner, size and digest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def digest(text: str) -> str:
 
 
 def frozen(folder: Path, program: dict[str, Packed]) -> FrozenTree:
-    """Return a tree with one executable, whose archive has two modules of the interpreter."""
+    """Return a tree with one executable whose archive has two modules of the interpreter."""
     (folder / "_internal").mkdir(parents=True)
     (folder / "tiny").write_text("program")
     return FrozenTree(
@@ -60,8 +60,8 @@ def frozen(folder: Path, program: dict[str, Packed]) -> FrozenTree:
     )
 
 
-def test_files_of_a_tree(tmp_path: Path) -> None:
-    """Files at any depth are listed by name, a link with the place that it leads to, the program as the loader's."""
+def test_files_of_a_tree_are_listed(tmp_path: Path) -> None:
+    """Files at any depth are listed by path, links with their targets, and the executable as the bootloader's."""
     tree = frozen(tmp_path / "dist", {})
     (tree.directory / "_internal/pkg/deep").mkdir(parents=True)
     (tree.directory / "_internal/pkg/words.txt").write_text("words")
@@ -81,8 +81,8 @@ def test_files_of_a_tree(tmp_path: Path) -> None:
     ]
 
 
-def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
-    """What a one-file executable will unpack is listed beside itself, as it lies in there."""
+def test_files_of_a_one_file_executable_are_listed(tmp_path: Path) -> None:
+    """The files inside a one-file executable are listed beside the executable, with their paths in it."""
     tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
     assert [(row["path"], row["owner"], row["sha256"]) for row in inventory.files(tree)] == [
         ("pkg/words.txt", "pkg", digest("words")),
@@ -90,8 +90,8 @@ def test_files_of_a_one_file_executable(tmp_path: Path) -> None:
     ]
 
 
-def test_modules_of_the_executable(tmp_path: Path) -> None:
-    """Modules of the archive and those that the program starts with are listed by name, files are not."""
+def test_modules_of_the_executable_are_listed(tmp_path: Path) -> None:
+    """Modules of the archive and those that start the program are listed by name, without files."""
     tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
     assert [(row["name"], row["owner"], row["bytes"], row["sha256"]) for row in inventory.modules(tree)] == [
         ("entry", "onebin", 5, digest("entry")),
@@ -101,8 +101,8 @@ def test_modules_of_the_executable(tmp_path: Path) -> None:
     ]
 
 
-def test_file_from_nowhere_is_refused(tmp_path: Path) -> None:
-    """A file that was put into the tree after its files had been attributed does not get into an artifact."""
+def test_file_without_an_owner_is_refused(tmp_path: Path) -> None:
+    """A file that was added to the tree after its files were attributed is refused."""
     tree = frozen(tmp_path / "dist", {})
     (tree.directory / "_internal/smuggled").write_text("x")
     with pytest.raises(PackError, match="_internal/smuggled: no owner is known"):

@@ -1,4 +1,4 @@
-"""Isolation by itself: stand-ins for contracts, the pauses before restarts, and processes that end unexpectedly."""
+"""Isolated plugins without a bundle: stand-ins for contracts, pauses before restarts, and processes that crash."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_stand_in_has_exactly_the_members_of_its_contract(plugin: str) -> None:
-    """It is an instance of the contract, with the contract's members and signatures and no others."""
+    """A stand-in is an instance of the contract, with only the contract's members and signatures."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     assert isinstance(adder, Base)
     assert (adder.add(1), adder.step) == (3, 2)
@@ -91,15 +91,15 @@ def test_stand_in_has_exactly_the_members_of_its_contract(plugin: str) -> None:
 
 
 def test_instance_or_function_can_be_isolated(plugin: str) -> None:
-    """An extension point can provide an object instead of a factory; one with a callable type is called."""
+    """An extension point can provide an instance or a plain function instead of a factory."""
     quiet = isolated(f"{plugin}:quiet", Base, provides="instance")
     assert quiet.add(1) == 3
     shout = isolated(f"{plugin}:shout", Callable[[str], str], provides="instance")
     assert shout("hello") == "HELLO"
 
 
-def test_failed_import_is_an_error_at_once(plugin: str) -> None:
-    """A missing module or attribute raises its usual error, without waiting for a call."""
+def test_failed_import_is_reported_immediately(plugin: str) -> None:
+    """A missing module or attribute raises its usual error immediately, not at the first call."""
     with pytest.raises(AttributeError, match="Missing"):
         isolated(f"{plugin}:Missing", Base)
     with pytest.raises(ModuleNotFoundError, match="isolated_nowhere"):
@@ -123,7 +123,7 @@ def test_pauses_before_restarts_double(plugin: str, monkeypatch: pytest.MonkeyPa
     with pytest.raises(PluginCrashed):
         adder.leave()
     assert adder.add(1) == 3
-    assert len(pauses) == 4, "a process that has lived for long resets the pauses"
+    assert len(pauses) == 4, "a process that has run for long enough resets the pauses"
 
 
 def test_process_that_ends_between_calls_is_replaced(plugin: str) -> None:
@@ -138,7 +138,7 @@ def test_process_that_ends_between_calls_is_replaced(plugin: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forked_host_gets_its_own_process(plugin: str) -> None:
-    """After a fork both hosts go on, each with a process of its own."""
+    """After a fork, both host processes continue, each with its own plugin process."""
     adder: Any = isolated(f"{plugin}:Adder", Base)()
     before = adder.pid()
     child = os.fork()

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
 
-# An action that imports the module it waited for, by its dotted name, as run-time hooks do.
+# An action that imports the module that it waited for by its dotted name, as run-time hooks do.
 PROGRAM = """
 import sys
 sys.path[:0] = [{source!r}, {folder!r}]

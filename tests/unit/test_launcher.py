@@ -22,7 +22,7 @@ PLATFORM = "linux-x86_64"
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
-    """Return a cache of the test's own."""
+    """Return a private cache for the test."""
     return Cache(tmp_path / "cache")
 
 

@@ -1,4 +1,4 @@
-"""The library's face: its names, and requests, results and events as plain data."""
+"""The public library: its names, and its requests, results and events as plain data."""
 
 from __future__ import annotations
 
@@ -104,22 +104,22 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_value_is_equal_after_json(name: str, tmp_path: Path) -> None:
-    """A request, a result or an event is equal after it was written to JSON and read again."""
+def test_values_survive_a_round_trip_through_json(name: str, tmp_path: Path) -> None:
+    """Requests, results and events survive a round trip through JSON."""
     value = VALUES[name](tmp_path)
     text = json.dumps(onebin.to_json(value))
     assert onebin.from_json(type(value), json.loads(text)) == value
 
 
 @pytest.mark.parametrize("name", ["step started", "step finished", "note", "detail", "output"])
-def test_event_has_a_kind(name: str, tmp_path: Path) -> None:
-    """An event in JSON says of which kind it is."""
+def test_event_in_json_has_a_kind(name: str, tmp_path: Path) -> None:
+    """The JSON of an event includes its kind, so that it is read back as the same event."""
     event = VALUES[name](tmp_path)
     assert onebin.from_json(onebin.Event, onebin.to_json(event)) == event
 
 
-def test_json_that_is_no_request_is_refused(tmp_path: Path) -> None:
-    """A member of a wrong type and one that is missing are errors."""
+def test_json_that_is_not_a_request_is_refused(tmp_path: Path) -> None:
+    """JSON with a missing member or one of the wrong type is refused as a request."""
     data = onebin.to_json(_request(tmp_path))
     for wrong in ({**data, "locked": "perhaps"}, {key: data[key] for key in data if key != "manifest"}):
         with pytest.raises(ValueError, match=r"locked|manifest"):
@@ -138,13 +138,13 @@ def test_json_that_is_no_request_is_refused(tmp_path: Path) -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_option_that_decides_what_is_built_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
-    """Two requests that differ in such an option never share a receipt."""
+    """An option that affects the artifact changes the identity of the request."""
     request = _request(tmp_path)
     assert replace(request, **change).identity != request.identity
 
 
 def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
-    """Another folder, package source or interpreter path is not another artifact; the lock says what is built."""
+    """Another folder, package source or interpreter path does not change the identity of a request."""
     request = _request(tmp_path)
     other = replace(
         request,
@@ -157,7 +157,7 @@ def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
 
 
 def test_every_field_is_a_means_or_part_of_the_identity() -> None:
-    """Each field of a request is part of its identity or declared to be only a means."""
+    """Each field of a request is either tested as part of its identity or listed as irrelevant to it."""
     tested = {"full_probe", "release", "verify", "commands", "moment"}
     means = {"manifest", "workspace", "source", "locked", "python"}
     assert {each.name for each in fields(onebin.BuildRequest)} == tested | means
@@ -172,7 +172,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_no_public_name_is_hidden_by_a_package() -> None:
-    """`onebin.verify` is the function, although there is a package of that name, whatever was imported before."""
+    """Public names such as `onebin.verify` stay functions even after packages of the same name are imported."""
     script = """
 import importlib, pkgutil, types
 import onebin
@@ -194,7 +194,7 @@ def test_library_imports_little_until_it_is_used() -> None:
 
 
 def test_audit_needs_either_an_artifact_or_a_lock(tmp_path: Path) -> None:
-    """Neither and both are wrong usage."""
+    """An audit with neither an artifact nor a lock, or with both, is a TypeError."""
     for given in ({}, {"artifact": tmp_path / "a", "lock": tmp_path / "b"}):
         with pytest.raises(TypeError, match="either artifact or lock"):
             onebin.audit(databases=[], **given)

@@ -1,4 +1,4 @@
-"""What a manifest may say, what it means, and what is said about one that is wrong."""
+"""What a manifest may contain, what it means, and the errors of an invalid one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ strip = true
 
 
 def findings(text: str) -> list[tuple[str, str, str | None]]:
-    """Parse a text that is wrong, and return what is said about it."""
+    """Parse an invalid manifest, and return its findings."""
     with pytest.raises(ManifestError) as caught:
         Manifest.parse(text, file=FILE)
     return [(finding.where, finding.message, finding.hint) for finding in caught.value.findings]
@@ -89,12 +89,12 @@ def row(text: str) -> PluginRow:
 
 
 def accepted_by_schema(text: str) -> bool:
-    """Tell whether an editor with the JSON Schema would find nothing wrong."""
+    """Return whether an editor with the JSON Schema would accept the text."""
     return bool(jsonschema.Draft202012Validator(manifest_schema()).is_valid(tomllib.loads(text)))
 
 
 def test_every_key_is_read() -> None:
-    """Each key arrives in its model, under Python's name and in the file's order."""
+    """Each key is read into its model, under its Python name and in the order of the file."""
     manifest = Manifest.parse(FULL, file=FILE)
     assert manifest.bundle.name == "ds"
     assert manifest.bundle.python == "3.12.1"
@@ -112,7 +112,7 @@ def test_every_key_is_read() -> None:
 
 
 def test_minimal_manifest_has_defaults() -> None:
-    """A host alone is a manifest: no plugins, no extension points, nothing special about the freeze."""
+    """A manifest with only a host is valid and has defaults for everything else."""
     manifest = Manifest.parse(HEAD, file=FILE)
     assert manifest.plugins == ()
     assert not manifest.extension_points
@@ -121,7 +121,7 @@ def test_minimal_manifest_has_defaults() -> None:
 
 
 def test_file_is_read_verbatim(tmp_path: Path) -> None:
-    """The manifest keeps its text, line ends included, and knows its directory."""
+    """The manifest keeps its text, including line ends, and knows its directory."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(HEAD.replace("\n", "\r\n").encode())
     manifest = Manifest.load(file)
@@ -131,13 +131,13 @@ def test_file_is_read_verbatim(tmp_path: Path) -> None:
 
 
 def test_directory_of_a_relative_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later stages never depend on how the file was named."""
+    """The directory of a manifest is absolute even if its file was given by a relative path."""
     monkeypatch.chdir(tmp_path)
     assert Manifest.parse(HEAD, file=FILE).directory == Path.cwd()
 
 
 def test_manifest_cannot_be_changed_and_can_be_a_key() -> None:
-    """Equal manifests are equal keys, and none changes after the checks."""
+    """A manifest is immutable and hashable, and equal manifests are equal keys."""
     first, second = Manifest.parse(FULL, file=FILE), Manifest.parse(FULL, file=FILE)
     assert (first, hash(first)) == (second, hash(second))
     with pytest.raises(AttributeError, match="cannot assign"):
@@ -170,13 +170,13 @@ def test_manifest_cannot_be_changed_and_can_be_a_key() -> None:
     ],
 )
 def test_row_describes_what_is_required(text: str, wanted: str | None, distribution: str | None) -> None:
-    """Each form of a row becomes the requirement or path that the lock is asked for."""
+    """Each form of a row becomes the requirement or path that is locked."""
     found = row(text)
     assert (found.wanted, found.distribution) == (wanted, distribution)
 
 
 def test_any_version_differs_from_no_version() -> None:
-    """A version of "*" is the empty specifier (PEP 440); a row of modules has none at all."""
+    """A version of "*" is the empty specifier (PEP 440), while a row of modules has no version."""
     assert row('a = "*"').version == ""
     assert row('a = { modules = ["b"] }').version is None
     assert row('a = { modules = ["b"] }').modules_only
@@ -193,7 +193,7 @@ def test_any_version_differs_from_no_version() -> None:
     ],
 )
 def test_host_describes_what_is_required(text: str, wanted: str, distribution: str | None) -> None:
-    """A host comes from an index, a path or git, as a plugin does."""
+    """A host comes from an index, a path or git, like a plugin."""
     host = Manifest.parse(f'bundle.name = "x"\n[host]\n{text}\nscript = "x"\n', file=FILE).host
     assert isinstance(host, Host)
     assert (host.wanted, host.distribution) == (wanted, distribution)
@@ -211,7 +211,7 @@ GOOD = [
 
 @pytest.mark.parametrize("text", GOOD)
 def test_editors_accept_what_onebin_accepts(text: str) -> None:
-    """A good manifest is good for the JSON Schema too."""
+    """Every manifest that onebin accepts is valid under the JSON Schema."""
     Manifest.parse(text, file=FILE)
     assert accepted_by_schema(text)
 
@@ -327,7 +327,7 @@ RULES = [
 
 
 def with_rule(text: str) -> str:
-    """Complete a fragment to a manifest, without changing its lines."""
+    """Complete a fragment to a manifest without changing its lines."""
     tail = '\n[bundle]\nname = "x"\n'
     return text + tail + ('[host]\npackage = "x"\nscript = "x"\n' if "[host]" not in text else "")
 
@@ -337,7 +337,7 @@ WRONG = [*SHAPES, *((with_rule(text), f"bundle.toml:{where}", message, hint) for
 
 @pytest.mark.parametrize(("text", "where", "message", "hint"), WRONG)
 def test_errors_have_line_key_and_remedy(text: str, where: str, message: str, hint: str | None) -> None:
-    """A wrong shape or combination is reported once, at its line and key, and the hint says what to do."""
+    """A wrong type or combination of keys is reported once, with its line, key and a hint."""
     (found,) = [finding for finding in findings(text) if finding[0] == where]
     assert message in found[1]
     assert found[2] is None if hint is None else hint in str(found[2])
@@ -345,7 +345,7 @@ def test_errors_have_line_key_and_remedy(text: str, where: str, message: str, hi
 
 @pytest.mark.parametrize("text", [wrong[0] for wrong in WRONG])
 def test_editors_refuse_wrong_shapes(text: str) -> None:
-    """The JSON Schema knows the same shapes and combinations as onebin."""
+    """The JSON Schema refuses the same types and combinations of keys as onebin."""
     assert not accepted_by_schema(text)
 
 
@@ -356,8 +356,8 @@ def test_editors_refuse_wrong_shapes(text: str) -> None:
         ("[plugins]\nfoo-bar = '*'\n[plugins.'foo.bar']\npath = 'x'", '"foo.bar"'),
     ],
 )
-def test_rows_of_one_name_are_refused(text: str, name: str) -> None:
-    """Names that an index does not tell apart (PEP 503) are one plugin, and only the second is reported."""
+def test_two_rows_with_the_same_name_are_refused(text: str, name: str) -> None:
+    """Two rows with the same normalised name (PEP 503) are refused, and only the second is reported."""
     (found,) = findings(with_rule(text))
     assert found[0].endswith(f": plugins.{name}")
     assert "the same name as plugins.f" in found[1].lower()
@@ -365,12 +365,12 @@ def test_rows_of_one_name_are_refused(text: str, name: str) -> None:
 
 @pytest.mark.parametrize("value", ["{ path = 'x' }", "{ modules = ['x'] }", "{ package = 'x' }"])
 def test_row_that_names_its_source_may_have_any_name(value: str) -> None:
-    """A row's name needs to be a package's (PEP 508) only where it is used as one."""
+    """A row that names its source may have a name that is not a package name (PEP 508)."""
     assert row(f"x- = {value}").name == "x-"
 
 
-def test_row_without_a_source_is_named_as_a_package() -> None:
-    """The name is what is asked of the index, so it must be one that an index can have."""
+def test_row_without_a_source_needs_the_name_of_a_package() -> None:
+    """The name of a row without a source must be a package name (PEP 508), since the index is asked for it."""
     ((where, message, hint),) = findings(f"{HEAD}[plugins]\nx- = '*'\n")
     assert (where, message) == ("bundle.toml:9: plugins.x-", '"x-" is not a package name (PEP 508)')
     assert hint == 'add package = "NAME" to the row'
@@ -449,7 +449,7 @@ VALUES: dict[str, tuple[str, list[str], list[str]]] = {
 
 
 def of_values(which: int) -> list[Any]:
-    """Return each good (0) or bad (1) value with its key and the text around it."""
+    """Return each valid (0) or invalid (1) value as a manifest, with its key."""
     return [
         pytest.param(key, text.replace("VALUE", json.dumps(value)), id=f"{key}-{number}")
         for key, (text, *kinds) in VALUES.items()
@@ -458,15 +458,15 @@ def of_values(which: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(("key", "text"), of_values(0))
-def test_good_values_are_taken(key: str, text: str) -> None:
-    """What people write in good faith is accepted, by onebin and by editors."""
+def test_good_values_are_accepted(key: str, text: str) -> None:
+    """Reasonable values are accepted by onebin and by editors."""
     Manifest.parse(text, file=FILE)
     assert accepted_by_schema(text)
 
 
 @pytest.mark.parametrize(("key", "text"), of_values(1))
-def test_bad_values_are_refused_alone(key: str, text: str) -> None:
-    """What other tools would misread is refused, with a hint, and nothing else is reported beside it."""
+def test_only_the_bad_value_is_reported(key: str, text: str) -> None:
+    """A bad value is refused with a hint, and nothing else is reported."""
     ((where, message, hint),) = findings(text)
     assert where.endswith(f": {key}")
     assert message
@@ -475,7 +475,7 @@ def test_bad_values_are_refused_alone(key: str, text: str) -> None:
 
 @pytest.mark.parametrize("place", ["..", "a/..", "/a", "C:", "a\\b", "", "a/", "-a"])
 def test_data_stays_inside_the_bundle(place: str) -> None:
-    """Where a file goes is a plain relative path, so that no file lands outside of the bundle."""
+    """The destination of data must be a plain relative path, so that no file is written outside the bundle."""
     ((where, _, _),) = findings(f"{HEAD}[freeze.data]\n{json.dumps(place)} = 'x'")
     assert where.startswith("bundle.toml:9: freeze.data.")
 
@@ -483,7 +483,7 @@ def test_data_stays_inside_the_bundle(place: str) -> None:
 @pytest.mark.parametrize("name", ["-x", ".x", "a b", "a/b", "a;b", 'x"); import os #', "ä", ""])
 @pytest.mark.parametrize("table", ["plugins", "extension-points"])
 def test_names_of_rows_and_extension_points_are_plain(table: str, name: str) -> None:
-    """A name that could be mistaken for a path, an option or code is refused."""
+    """A name of a row or extension point that could be mistaken for a path, an option or code is refused."""
     value = "{ path = 'x' }" if table == "plugins" else "{}"
     ((where, _, _),) = findings(f"{HEAD}[{table}]\n{json.dumps(name)} = {value}")
     assert where.startswith(f"bundle.toml:9: {table}.")
@@ -506,14 +506,14 @@ def test_secrets_are_not_repeated(text: str) -> None:
 
 
 def test_login_points_to_the_credential_helper() -> None:
-    """The remedy for a password in a URL is to let git keep it."""
+    """The hint for a password in a URL is to use git's credential helper."""
     ((_, message, hint),) = findings(f"{HEAD}[plugins]\na = {{ git = 'https://user:x@h/x' }}")
     assert "credentials" in message
     assert "credential helper" in str(hint)
 
 
-def test_all_errors_come_at_once_in_the_order_of_lines() -> None:
-    """Wrong types, unknown keys and broken rules of all tables are one error."""
+def test_all_errors_are_reported_together_in_the_order_of_lines() -> None:
+    """Wrong types, unknown keys and broken rules in all tables are reported in one error, in the order of lines."""
     found = findings(
         """\
 [host]
@@ -540,20 +540,20 @@ name = "con"
 
 
 def test_findings_name_the_file_as_it_was_given() -> None:
-    """The path in a finding can be clicked where it was typed."""
+    """Findings name the manifest by the path that was given."""
     with pytest.raises(ManifestError) as caught:
         Manifest.parse("[bundle]\n", file=Path("some") / "where.toml")
     assert caught.value.findings[-1].where == f"{Path('some') / 'where.toml'}:1: bundle.name"
 
 
 def test_shipped_schema_is_current() -> None:
-    """`make schema` has been run since the models changed."""
+    """The shipped schema matches the models, so `make schema` has been run."""
     shipped = files("onebin.manifest").joinpath("bundle.schema.json").read_text("utf-8")
     assert shipped == json.dumps(manifest_schema(), indent=2, sort_keys=False) + "\n"
 
 
-def test_schema_is_one_and_describes_every_key() -> None:
-    """Editors show a description for each key, and no key may be null, which TOML does not have."""
+def test_schema_is_valid_and_describes_every_key() -> None:
+    """The schema is valid, describes each key, and allows no key to be null, which TOML does not have."""
     jsonschema.Draft202012Validator.check_schema(manifest_schema())
     tables = [manifest_schema(), *manifest_schema()["$defs"].values()]
     for table in tables:
@@ -563,7 +563,7 @@ def test_schema_is_one_and_describes_every_key() -> None:
 
 
 def outcome(read: Callable[[], Manifest]) -> Manifest | tuple[Finding, ...]:
-    """Return the manifest, or what a ManifestError holds; any other exception is a bug."""
+    """Return the manifest, or the findings of a ManifestError; any other exception is a bug."""
     try:
         return read()
     except ManifestError as error:
@@ -607,21 +607,21 @@ ANY = settings(
 @ANY
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 def test_no_bytes_raise_another_error(tmp_path: Path, content: bytes) -> None:
-    """Whatever is in the file, it is a manifest or a ManifestError."""
+    """Any bytes in a file are either a manifest or a ManifestError."""
     assert outcome_of_bytes(content, tmp_path)
 
 
 @ANY
 @given(text=st.text(max_size=100))
 def test_no_text_raises_another_error(text: str) -> None:
-    """Whatever text is parsed, lone surrogates included, it is a manifest or a ManifestError."""
+    """Any text, even with lone surrogates, is either a manifest or a ManifestError."""
     assert outcome(lambda: Manifest.parse(text, file=FILE))
 
 
 @ANY
 @given(data=st.data())
 def test_no_mutation_of_a_manifest_raises_another_error(tmp_path: Path, data: st.DataObject) -> None:
-    """Truncated, doubled, swapped and damaged pieces of manifests give a manifest or a ManifestError."""
+    """A randomly damaged manifest is either a manifest or a ManifestError."""
     text = data.draw(st.sampled_from(BASES))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
@@ -641,7 +641,7 @@ JSON_LIKE = st.recursive(
 @ANY
 @given(data=st.data())
 def test_no_value_of_any_key_raises_another_error(data: st.DataObject) -> None:
-    """Whatever type a value has, its key gets a finding and nothing breaks."""
+    """A value of any type for any key gives either a manifest or a ManifestError."""
     key = data.draw(st.sampled_from(["bundle", "host", "plugins", "extension-points", "freeze"]))
     inner = data.draw(st.sampled_from(["name", "python", "path", "git", "entry", "data", "load", "a", "include"]))
     value = data.draw(JSON_LIKE.filter(lambda value: value is not None))
@@ -673,8 +673,8 @@ def _toml(value: object) -> str:
     ],
     ids=lambda each: each.__name__,
 )
-def test_checked_manifest_is_the_cached_one(checked: type[model.Table], value: type) -> None:
-    """A table has the same keys and the same defaults where it is checked and where it is a value."""
+def test_checked_and_cached_tables_have_the_same_keys(checked: type[model.Table], value: type) -> None:
+    """The pydantic model and the plain class of a table have the same keys and defaults."""
     kept = {each.name: each for each in fields(value) if value is not tables.PluginRow or each.name != "name"}
     assert kept.keys() == checked.model_fields.keys()
     for name, each in kept.items():
@@ -684,7 +684,7 @@ def test_checked_manifest_is_the_cached_one(checked: type[model.Table], value: t
 
 
 def test_manifest_that_was_valid_is_not_checked_again(tmp_path: Path) -> None:
-    """With a cache, the same text gives the same manifest without pydantic; a wrong text is wrong each time."""
+    """With a cache, a valid text is read again without pydantic, and an invalid text is refused each time."""
     cache = Cache(tmp_path / "cache")
     assert Manifest.parse(FULL, file=FILE, cache=cache) == Manifest.parse(FULL, file=FILE)
     script = (

@@ -1,4 +1,4 @@
-"""A manifest is written, and edited so that everything else in it stays."""
+"""Writing a manifest, and editing it without changing anything else."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def rows(text: str) -> dict[str, dict[str, Any]]:
 
 
 def rest(text: str) -> dict[str, Any]:
-    """Return everything in a manifest but its plugins."""
+    """Return everything in a manifest except its plugins."""
     return {key: value for key, value in tomllib.loads(text).items() if key != "plugins"}
 
 
 def comments(text: str) -> list[str]:
-    """Return the comments of a text, in its order; no string in these tests has a hash."""
+    """Return the comments of a text in order; no string in these tests contains a hash sign."""
     return re.findall(r"#[^\r\n]*", text)
 
 
 def findings(act: Callable[[], object]) -> tuple[Finding, ...]:
-    """Return what a wrong edit is told."""
+    """Return the findings of an edit that is refused."""
     with pytest.raises(ManifestError) as caught:
         act()
     return caught.value.findings
@@ -99,7 +99,7 @@ def test_row_is_added_last_in_every_layout(text: str) -> None:
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 def test_row_is_changed_in_place_in_every_layout(text: str) -> None:
-    """A new version replaces the old one, and nothing else."""
+    """A new version replaces the old one in place, and nothing else changes."""
     edited = added(text, "B>=2")
     assert rows(edited.text) == {**rows(text), "b": {**rows(text)["b"], "version": ">=2"}}
     assert list(rows(edited.text)) == list(rows(text))
@@ -110,7 +110,7 @@ def test_row_is_changed_in_place_in_every_layout(text: str) -> None:
 
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 def test_row_changes_its_source_in_every_layout(text: str) -> None:
-    """A row that comes from git now has the keys of git and its version no more."""
+    """A row that changes from a version to git gets the keys of git and loses its version."""
     edited = added(text, "b @ git+https://h/x.git@v1")
     kept = {key: value for key, value in rows(text)["b"].items() if key != "version"}
     assert rows(edited.text)["b"] == {**kept, "git": "https://h/x.git", "rev": "v1"}
@@ -120,7 +120,7 @@ def test_row_changes_its_source_in_every_layout(text: str) -> None:
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("names", [("a",), ("B",), ("a", "b"), ("b", "A", "a")])
 def test_rows_are_removed_in_every_layout(text: str, names: Sequence[str]) -> None:
-    """Removed rows are gone, and with them only the comments on their own lines."""
+    """Removing rows also removes the comments on their lines, and nothing else."""
     edited = remove_plugins(text, names)
     gone = {name.lower() for name in names}
     assert rows(edited.text) == {name: row for name, row in rows(text).items() if name not in gone}
@@ -134,7 +134,7 @@ def test_rows_are_removed_in_every_layout(text: str, names: Sequence[str]) -> No
 @pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("edit", [lambda text: added(text, "new", "b>=2"), lambda text: remove_plugins(text, ["b"])])
 def test_line_ends_are_kept(text: str, edit: Callable[[str], Edited]) -> None:
-    """Carriage returns and a missing newline at the end are kept."""
+    """Edits keep carriage returns and a missing newline at the end."""
     after = edit(text).text
     assert after.endswith("\n") == text.endswith("\n")
     assert "\r" not in after.replace("\r\n", "")
@@ -142,7 +142,7 @@ def test_line_ends_are_kept(text: str, edit: Callable[[str], Edited]) -> None:
 
 
 def test_edit_leaves_the_other_lines_alone() -> None:
-    """Comments, spacing and blank lines are as they were, to the byte."""
+    """An edit leaves comments, spacing and blank lines of other rows unchanged, to the byte."""
     assert added(TEXT, "new").text == TEXT.replace("# why b\n", '# why b\nnew = "*"\n')
     assert added(TEXT, "b>=2").text == TEXT.replace('b   = ">=1"', 'b   = ">=2"')
     assert remove_plugins(TEXT, ["a"]).text == TEXT.replace('a = "*"      # why a\n', "")
@@ -164,7 +164,7 @@ def test_edit_leaves_the_other_lines_alone() -> None:
     ],
 )
 def test_without_plugins_the_table_is_added_after_the_host(text: str, expected: str) -> None:
-    """The first plugin makes the table, where a reader looks for it and where TOML allows it."""
+    """Without [plugins], the first plugin adds that table after [host], where TOML allows it."""
     assert added(text, "new").text == expected
 
 
@@ -185,7 +185,7 @@ def test_without_plugins_the_table_is_added_after_the_host(text: str, expected: 
     ],
 )
 def test_requirements_become_rows(item: str, line: str) -> None:
-    """Each form of a requirement has its row, and the result is a manifest."""
+    """Each form of a requirement becomes the right row, and the result is a valid manifest."""
     edited = added(TEXT, item)
     assert edited.changes == (f"added {line}",)
     assert f"\n{line}\n" in edited.text
@@ -194,7 +194,7 @@ def test_requirements_become_rows(item: str, line: str) -> None:
 
 @pytest.fixture
 def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lay out projects of every kind below the working directory."""
+    """Write projects of every kind below the working directory."""
     contents = {
         "plugins/csv/pyproject.toml": '[project]\nname = "Parser-CSV"\n',
         "plugins/old/setup.py": "",
@@ -231,24 +231,24 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_paths_become_rows(projects: Path, item: str, line: str) -> None:
-    """A project is named by its pyproject.toml or its directory, an archive by its file name."""
+    """A project's row is named after its pyproject.toml or directory, an archive's row after the file."""
     assert add_plugins(TEXT, [item], directory=projects).changes == (f"added {line}",)
 
 
 def test_paths_are_written_relative_to_the_manifest(projects: Path) -> None:
-    """Items start in the working directory, rows in the manifest's."""
+    """Paths on the command line are relative to the working directory; rows are relative to the manifest."""
     edited = add_plugins(TEXT, ["plugins/csv", str(projects / "local")], directory=projects / "nested" / "app")
     assert rows(edited.text)["Parser-CSV"] == {"path": "../../plugins/csv"}
     assert rows(edited.text)["local"] == {"path": "../../local"}
 
 
 def test_paths_through_a_link_lead_where_they_should(projects: Path) -> None:
-    """A manifest below a linked directory finds its plugin, because ".." starts at the link's target."""
+    """The path of a plugin is correct for a manifest below a link, where ".." starts at the link's target."""
     (projects / "deep" / "down").mkdir(parents=True)
     try:
         (projects / "link").symlink_to(projects / "deep" / "down", target_is_directory=True)
     except OSError:
-        pytest.skip("this user may not make links")
+        pytest.skip("this user may not create links")
     directory = projects / "link"
     path = rows(add_plugins(TEXT, ["plugins/csv"], directory=directory).text)["Parser-CSV"]["path"]
     assert (directory / path / "pyproject.toml").is_file()
@@ -276,7 +276,7 @@ def test_paths_through_a_link_lead_where_they_should(projects: Path) -> None:
     ],
 )
 def test_all_bad_items_are_reported_together(projects: Path, items: list[str], messages: list[str]) -> None:
-    """Each bad item has its finding, which names it and hides its secrets, and nothing is edited."""
+    """Each bad item has a finding that names it without its secrets, and nothing is edited."""
     found = findings(lambda: add_plugins(TEXT, [*items, "fine", "y>>2"], directory=projects))
     assert len(found) == len(messages) + 1
     for finding, message in zip(found, messages, strict=False):
@@ -301,14 +301,14 @@ def test_all_bad_items_are_reported_together(projects: Path, items: list[str], m
     ],
 )
 def test_adding_an_existing_plugin_changes_its_source(row: str, item: str, after: str, change: str | None) -> None:
-    """A version or source replaces the row's, and an item that has neither leaves the row as it is."""
+    """Adding an existing plugin replaces its version or source, unless the item has neither."""
     edited = added(f"[plugins]\n{row} # note\n", item)
     assert edited.text == f"[plugins]\n{after} # note\n"
     assert str(change or "changed ") in edited.changes[0]
 
 
-def test_one_item_twice_is_one_row() -> None:
-    """The later of two items for one plugin wins, and both are mentioned."""
+def test_two_items_for_one_plugin_make_one_row() -> None:
+    """The later of two items for one plugin wins, and both changes are reported."""
     edited = added(TEXT, "new", "New>=2")
     assert rows(edited.text)["new"] == {"version": ">=2"}
     assert edited.changes == ('added new = "*"', 'changed new: "*" -> ">=2"')
@@ -323,13 +323,13 @@ d = { after = ["a"] }
 """
 
 
-def test_edit_keeps_the_order_that_a_row_asks_for() -> None:
-    """A row that gets another version keeps its `after` and `before`."""
+def test_edit_keeps_the_order_keys_of_a_row() -> None:
+    """A row that gets a new version keeps its `after` and `before`."""
     assert 'a = { version = ">=2", after = ["b", "C-C"] }  # why' in added(ORDERED, "a>=2").text
 
 
-def test_plugin_that_is_removed_is_no_longer_named() -> None:
-    """Rows that named it in their order lose the name and say so, so that the manifest is still sound."""
+def test_removed_plugin_is_removed_from_the_order_of_others() -> None:
+    """Removing a plugin also removes its name from `after` and `before` of other rows, and reports those changes."""
     edited = remove_plugins(ORDERED, ["c.c"])
     assert (
         edited.text
@@ -348,7 +348,7 @@ d = { after = ["a"] }
 
 
 def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
-    """All unknown names are reported, with what may have been meant, and nothing is removed."""
+    """All unknown names are reported with suggestions, and nothing is removed."""
     text = '[plugins]\ndatasette-vega = "*"\n'
     typo, other = findings(lambda: remove_plugins(text, ["datasette-vga", "datasette-vega", "zzz"]))
     assert typo.hint == "did you mean datasette-vega?"
@@ -359,19 +359,19 @@ def test_removing_an_unknown_name_suggests_the_known_ones() -> None:
 @pytest.mark.parametrize("edit", [lambda text: added(text, "x"), lambda text: remove_plugins(text, ["x"])])
 @pytest.mark.parametrize("text", ["[", "plugins = 3", "[[plugins]]\n", "a = 1\na = 2"])
 def test_manifest_that_cannot_be_edited_is_refused(text: str, edit: Callable[[str], Edited]) -> None:
-    """A text that is not TOML, or whose plugins are not a table, is not edited."""
+    """A text that is not TOML, or whose plugins are not a table, is refused."""
     assert findings(lambda: edit(text))
 
 
 def test_manifest_with_other_errors_can_be_edited() -> None:
-    """A wrong key elsewhere does not keep a plugin from being removed."""
+    """A plugin can be removed from a manifest with unrelated errors."""
     assert (
         remove_plugins('[wrong]\n[plugins]\nx = { wat = 1 }\ny = "*"\n', ["x"]).text == '[wrong]\n[plugins]\ny = "*"\n'
     )
 
 
 def test_new_manifest_is_valid() -> None:
-    """What `create` writes says what was asked for, with comments for those who read it."""
+    """A new manifest is valid, has the requested values, and has comments that explain them."""
     text = create_manifest(
         name="ds",
         host="datasette>=0.65",
@@ -387,7 +387,7 @@ def test_new_manifest_is_valid() -> None:
 
 
 def test_new_manifest_may_have_no_plugins() -> None:
-    """A host alone has an empty table, ready for `onebin add`."""
+    """A new manifest without plugins has an empty [plugins] table for `onebin add`."""
     text = create_manifest(name="x", host="x", entry="x.cli:main")
     assert Manifest.parse(text, file=FILE).plugins == ()
     assert added(text, "y").text == f'{text}y = "*"\n'
@@ -404,13 +404,13 @@ def test_new_manifest_may_have_no_plugins() -> None:
     ],
 )
 def test_new_host_is_a_path_or_a_requirement(projects: Path, host: str, wanted: str) -> None:
-    """A host is a path if it looks like one, or if a project is there."""
+    """A host is a path if it looks like one or leads to a project, and a requirement otherwise."""
     text = create_manifest(name="x", host=host, script="x", directory=projects)
     assert Manifest.parse(text, file=FILE).host.wanted == wanted
 
 
 def test_new_manifest_with_errors_is_not_written() -> None:
-    """Everything that is wrong with the options is reported together."""
+    """All invalid options of a new manifest are reported together."""
     found = findings(
         lambda: create_manifest(name="a/b", host="-x", script="x", entry="x:y", plugins=["y>>1"], python="2.7")
     )
@@ -419,10 +419,10 @@ def test_new_manifest_with_errors_is_not_written() -> None:
     ]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="these names are no files on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow these names")
 @pytest.mark.parametrize("name", ["quo'te", 'dou"ble', "hash # x", "brace}", "ünïcode", "-dash", "per%20cent"])
 def test_odd_directory_names_are_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Whatever a directory is called, its row leads back to it."""
+    """The row of a project leads to its directory, whatever the directory is called."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
     (tmp_path / name / "pyproject.toml").write_text('[project]\nname = "odd"\n', "utf-8")
@@ -438,7 +438,7 @@ ITEMS = st.tuples(NAMES, st.sampled_from(["", ">=1", "==2.*", "[x]", "[x,y]>=3",
 @settings(max_examples=200, deadline=None)
 @given(text=st.sampled_from(list(LAYOUTS.values())), edits=st.lists(ITEMS | NAMES.map("-{}".format), max_size=6))
 def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> None:
-    """Adding and removing in any order does what it says, and never touches anything else."""
+    """Any sequence of additions and removals changes only the rows that it names."""
     before, names = rest(text), set(rows(text))
     for edit in edits:
         if not edit.startswith("-"):
@@ -454,7 +454,7 @@ def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> N
 @settings(max_examples=200, deadline=None)
 @given(text=st.sampled_from(list(LAYOUTS.values())), cut=st.integers(0, 200), junk=st.text(max_size=4))
 def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: str) -> None:
-    """A damaged text is edited, or refused with a ManifestError."""
+    """Editing a damaged text either succeeds or raises a ManifestError."""
     spoilt = text[:cut] + junk + text[cut:]
     try:
         edited = added(spoilt, "new")

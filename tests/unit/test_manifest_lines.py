@@ -1,4 +1,4 @@
-"""Which line each key stands on, and what is no TOML."""
+"""The line number of each key, and texts that are not TOML."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FILE = Path("bundle.toml")
     ],
 )
 def test_each_key_has_its_line(text: str, path: tuple[str, ...], line: int) -> None:
-    """Tables, dotted and quoted keys, inline tables and values of several lines are counted as TOML reads them."""
+    """Each key has its line number, whatever form of table, key or multi-line value TOML allows."""
     tomllib.loads(text)
     assert lines(text)[path] == line
 
@@ -50,7 +50,7 @@ def test_keys_without_a_line_are_left_out() -> None:
 
 
 def test_very_long_value_is_read_in_bounded_time() -> None:
-    """A list of lists over tens of thousands of lines leaves later lines out instead of taking minutes."""
+    """A huge value leaves its key and all later keys without line numbers, so that reading stays fast."""
     found = lines("first = 1\nlist = [\n" + "[1],\n" * 50_000 + "]\nlast = 1\n")
     assert found == {("first",): 1}
 
@@ -60,14 +60,14 @@ TOML_KEYS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max
 
 @given(st.lists(TOML_KEYS, unique=True, max_size=8), st.booleans())
 def test_keys_of_any_characters_are_found(keys: list[str], as_tables: bool) -> None:
-    """Whatever a quoted key holds, it is found on its line."""
+    """A quoted key with any characters is found on its line."""
     quoted = [key_path(["-", key]).removeprefix("-.") for key in keys]
     text = "\n".join(f"[{key}]" if as_tables else f"{key} = 1" for key in quoted)
     assert lines(text) == {(key,): number for number, key in enumerate(keys, 1)}
 
 
 def test_key_paths_read_as_toml_does() -> None:
-    """A path is written with dots, quotes where a part needs them, and the index of a list."""
+    """The path of a key is written as in TOML, with dots, quotes where needed, and list indexes."""
     assert key_path(("extension-points", "a.b", "load", 2)) == 'extension-points."a.b".load[2]'
 
 
@@ -91,12 +91,12 @@ def test_key_paths_read_as_toml_does() -> None:
     ],
 )
 def test_values_are_shown_short_and_without_secrets(value: object, text: str) -> None:
-    """A message names a value as TOML does, escapes what a terminal would obey, and hides a login."""
+    """Values in messages are shortened TOML, with control characters escaped and logins hidden."""
     assert shown(value) == text
 
 
 def test_suggestions_ignore_dashes_and_case() -> None:
-    """A key in Python's spelling is recognised; a word unlike any other is not."""
+    """A misspelled key gets a suggestion whatever its dashes and case; an unrelated word gets none."""
     assert similar("Keep_Source", ["include", "keep-source"]) == "keep-source"
     assert similar("zzz", ["include", "keep-source"]) is None
 
@@ -116,7 +116,7 @@ def test_suggestions_ignore_dashes_and_case() -> None:
     ],
 )
 def test_invalid_toml_is_located(text: str, where: str, message: str) -> None:
-    """Syntax errors have their line and column, and texts that would exhaust the parser are refused."""
+    """Syntax errors have a line and a column, and texts that would exhaust the parser are refused."""
     with pytest.raises(ManifestError) as caught:
         parse_toml(text, file=FILE)
     (finding,) = caught.value.findings
@@ -147,7 +147,7 @@ def test_file_that_is_not_text_is_refused(tmp_path: Path, content: bytes, where:
 
 @pytest.mark.parametrize("name", ["missing.toml", "file/bundle.toml", "nul\0.toml", "x" * 5000])
 def test_impossible_path_is_refused(tmp_path: Path, name: str) -> None:
-    """A missing file, a file below a file, and impossible names give an error that can be acted on."""
+    """A missing file, a file below a file, and an invalid name are errors with a hint."""
     (tmp_path / "file").touch()
     with pytest.raises(ManifestError) as caught:
         read(tmp_path / name)
@@ -155,14 +155,14 @@ def test_impossible_path_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
-    """Without a manifest, the hint is `onebin init`."""
+    """If the manifest does not exist, the hint is `onebin init`."""
     with pytest.raises(ManifestError) as caught:
         read(tmp_path / "bundle.toml")
     assert "onebin init --host PACKAGE --script NAME" in str(caught.value.findings[0].hint)
 
 
-def test_directory_is_refused_by_name(tmp_path: Path) -> None:
-    """Given a directory, the hint names the file that is meant."""
+def test_directory_is_refused(tmp_path: Path) -> None:
+    """If the path is a directory, the hint names the manifest in it."""
     with pytest.raises(ManifestError) as caught:
         read(tmp_path)
     assert str(tmp_path / "bundle.toml") in str(caught.value.findings[0].hint)
@@ -177,7 +177,7 @@ def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says about a file that it does not open is passed on."""
+    """The error for an unreadable file includes the reason from the system."""
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -191,7 +191,7 @@ def test_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_line_ends_are_read_unchanged(tmp_path: Path) -> None:
-    """The text keeps its carriage returns, so that an edit can keep them too."""
+    """Reading a manifest keeps its carriage returns, so that an edit can keep them too."""
     file = tmp_path / "bundle.toml"
     file.write_bytes(b"a = 1\r\n")
     assert read(file) == "a = 1\r\n"

@@ -24,7 +24,7 @@ print(json.dumps([[str(file), file.size, file.hash and file.hash.value, file.dis
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
 def test_files_are_those_in_record(tmp_path: Path, version: str) -> None:
-    """Modules in the archive are listed although they are not on disk, where Python 3.12 by itself omits them."""
+    """Modules in the archive are listed although they are not on disk, unlike in plain Python 3.12."""
     try:
         python = find(version, tmp_path).executable
     except InterpreterError as error:

@@ -1,4 +1,4 @@
-"""The order of plugins: stable, and what cannot be ordered is a cycle with its path."""
+"""The order of plugins: it is stable, and impossible orders are reported as cycles."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def _ranked(*pairs: str) -> str:
     ],
 )
 def test_order_changes_only_where_it_must(pairs: tuple[str, ...], expected: str) -> None:
-    """Only rows that must move are moved: of those possible next, the first in the manifest is taken."""
+    """Rows keep the order of the manifest as far as the constraints allow."""
     assert _ranked(*pairs) == expected
 
 
 def test_cycle_is_reported_as_a_path() -> None:
-    """A cycle is raised with each of its plugins, the first once more at the end."""
+    """A cycle is raised with the path through its plugins, which ends with the first again."""
     with pytest.raises(graphlib.CycleError) as caught:
         _ranked("ab", "bc", "ca")
     path = caught.value.args[1]
@@ -50,7 +50,7 @@ def test_cycle_is_reported_as_a_path() -> None:
 
 @given(st.permutations(range(8)), st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7))))
 def test_possible_order_is_always_found(hidden: list[int], pairs: set[tuple[int, int]]) -> None:
-    """Constraints that some order satisfies are satisfied, by one definite order of all plugins."""
+    """If an order satisfies the constraints, one is found, and it is always the same."""
     wanted = [Precedence(str(a), str(b), "") for a, b in sorted(pairs) if hidden.index(a) < hidden.index(b)]
     names = [str(number) for number in range(8)]
     found = ranked(names, wanted)
@@ -64,7 +64,7 @@ ROWS = '[plugins]\na = "*"\nb = "*"\nc = "*"\n'
 
 
 def _ordered(rows: str, *distributions: Distribution, python: str = "3.12.1") -> Order:
-    """Return the order of plugins, each of which is the row of its name."""
+    """Return the order of plugins that have rows of the same names."""
     wanted = manifest(rows)
     surveyed = survey(distribution("demo"), *distributions, python=interpreter(python))
     plugins = [
@@ -80,14 +80,14 @@ def _names(found: Order) -> str:
 PLAIN = [distribution(name) for name in "abc"]
 
 
-def test_rows_come_in_the_manifests_order() -> None:
-    """Without a reason for another order, it is that of the manifest, and nothing is said about it."""
+def test_plugins_have_the_order_of_the_manifest() -> None:
+    """Without constraints, plugins have the order of the manifest, and no reasons are reported."""
     found = _ordered(ROWS, *PLAIN)
     assert (_names(found), found.precedences) == ("abc", ())
 
 
-def test_rows_say_what_comes_after_and_before() -> None:
-    """`after` and `before` name rows in any spelling of their names, and are reasons in words."""
+def test_rows_may_set_after_and_before() -> None:
+    """`after` and `before` accept any spelling of a row's name and are reported as reasons."""
     found = _ordered(
         '[plugins]\na = { version = "*", after = ["B"] }\nb = "*"\nc = { version = "*", before = ["b"] }\n', *PLAIN
     )
@@ -95,14 +95,14 @@ def test_rows_say_what_comes_after_and_before() -> None:
     assert [each.reason for each in found.precedences] == ["a has after b", "c has before b"]
 
 
-def test_rows_that_contribute_nothing_decide_nothing() -> None:
-    """A row that was refused already is not waited for, and neither is what it says."""
+def test_rows_that_contribute_nothing_are_ignored() -> None:
+    """Rows that contribute nothing are ignored, together with their `after` and `before`."""
     rows = '[plugins]\na = { version = "*", after = ["b"] }\nb = { version = "*", before = ["a"] }\nc = "*"\n'
     assert _names(_ordered(rows, distribution("a"), distribution("c"))) == "ac"
 
 
 def test_plugin_comes_after_those_it_depends_on() -> None:
-    """A requirement counts even through distributions that are not plugins."""
+    """A plugin comes after its dependencies, even if it requires them through other distributions."""
     found = _ordered(ROWS, distribution("a", requires=["helper"]), distribution("helper", requires=["c"]), *PLAIN[1:])
     assert _names(found) == "bca"
     assert [each.reason for each in found.precedences] == ["a depends on c"]
@@ -110,26 +110,26 @@ def test_plugin_comes_after_those_it_depends_on() -> None:
 
 @pytest.mark.parametrize(("python", "expected"), [("3.10.2", "bca"), ("3.12.1", "abc")])
 def test_markers_are_those_of_the_stages_python(python: str, expected: str) -> None:
-    """A requirement for another version of Python does not count."""
+    """A requirement whose marker does not match the stage's Python is ignored."""
     old = distribution("a", requires=["c; python_version < '3.11'"])
     assert _names(_ordered(ROWS, old, *PLAIN[1:], python=python)) == expected
 
 
 @pytest.mark.parametrize(("row", "expected"), [('{ version = "*", extras = ["fast"] }', "bca"), ('"*"', "abc")])
 def test_extras_of_a_row_count(row: str, expected: str) -> None:
-    """What only an extra requires counts if the row asks for the extra."""
+    """A requirement of an extra counts only if the row asks for the extra."""
     fast = distribution("a", requires=["c; extra == 'fast'"])
     assert _names(_ordered(f'[plugins]\na = {row}\nb = "*"\nc = "*"\n', fast, *PLAIN[1:])) == expected
 
 
-def test_distributions_that_depend_on_each_other_decide_nothing() -> None:
-    """No user could resolve that cycle, so it is not an error."""
+def test_distributions_that_depend_on_each_other_are_not_an_error() -> None:
+    """Distributions that require each other are not an error, since no user could resolve that cycle."""
     found = _ordered(ROWS, distribution("a", requires=["b"]), distribution("b", requires=["a"]), PLAIN[2])
     assert (_names(found), found.precedences) == ("abc", ())
 
 
 def test_cycle_of_rows_is_an_error_with_its_reasons() -> None:
-    """The finding has the path of the cycle, each step's reason, and the key of its first row."""
+    """A cycle of rows is an error with its path, the reason of each step, and the key of its first row."""
     with pytest.raises(PlanError) as caught:
         _ordered(
             '[plugins]\na = { version = "*", before = ["b"] }\nb = "*"\n', distribution("a", requires=["b"]), PLAIN[1]

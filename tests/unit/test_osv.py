@@ -1,4 +1,4 @@
-"""Advisories in OSV format: which versions they are about, and what is said of files that are none."""
+"""Advisories in OSV format: which versions they affect, and the errors for invalid files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def record(**changed: Any) -> dict[str, Any]:
-    """Return an advisory as osv.dev has it, shortened: jinja2's sandbox breakout, GHSA-cpwx-vrp4-4pq7."""
+    """Return a shortened advisory from osv.dev: the sandbox breakout in Jinja2, GHSA-cpwx-vrp4-4pq7."""
     return {
         "schema_version": "1.6.0",
         "id": "GHSA-cpwx-vrp4-4pq7",
@@ -41,12 +41,12 @@ def record(**changed: Any) -> dict[str, Any]:
 
 
 def affected(*, versions: list[str] | None = None, ranges: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-    """Return what an advisory has for one package."""
+    """Return the part of an advisory about one package."""
     return [{"package": {"ecosystem": "PyPI", "name": "jinja2"}, "versions": versions, "ranges": ranges}]
 
 
 def written(folder: Path, *records: dict[str, Any]) -> Path:
-    """Write each record into a file by its name."""
+    """Write each record into a file named after its ID."""
     folder.mkdir(exist_ok=True)
     for each in records:
         folder.joinpath(f"{each['id']}.json").write_text(json.dumps(each), "utf-8")
@@ -82,13 +82,13 @@ LIMITED = ecosystem({"introduced": "0"}, {"limit": "2.0"})
 def test_ranges_are_evaluated_in_the_order_of_versions(
     tmp_path: Path, ranges: list[dict[str, Any]], inside: list[str], outside: list[str]
 ) -> None:
-    """Events open and close a range as PEP 440 orders them: 2.10 is after 2.9, and a pre-release before its release."""
+    """The events of a range are ordered by PEP 440: 2.10 is after 2.9, and a pre-release before its release."""
     (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=affected(ranges=ranges)))])
     assert [version for version in [*inside, *outside] if advisory.affects(version)] == inside
 
 
 def test_listed_versions_are_affected_however_they_are_written(tmp_path: Path) -> None:
-    """`versions` counts beside the ranges; 1.0 is 1.0.0, and an entry that is no version is nobody's."""
+    """Listed versions count as well as ranges; 1.0 equals 1.0.0, and an entry that is not a version is ignored."""
     listed = affected(versions=["1.0.0", "v2.1-rc1", "2004d"], ranges=FROM_2_TO_3)
     (advisory,) = osv.read_advisories([written(tmp_path / "db", record(affected=listed))])
     versions = ("1.0", "1.0.1", "2.1rc1", "2.5", "3.0")
@@ -96,7 +96,7 @@ def test_listed_versions_are_affected_however_they_are_written(tmp_path: Path) -
 
 
 def test_names_and_severity_are_read(tmp_path: Path) -> None:
-    """Names are normalised (PEP 503), the database's word comes before a CVSS vector, and the next fix is told."""
+    """Names are normalised (PEP 503), the database's severity comes before a CVSS vector, and the next fix is known."""
     vector_only = record(id="PYSEC-0000-1", database_specific={"source": "x"})
     named, plain = osv.read_advisories([written(tmp_path / "db", record(), vector_only)])
     assert (named.package, named.severity, named.aliases) == ("jinja2", "MODERATE", ("CVE-2025-27516",))
@@ -105,8 +105,8 @@ def test_names_and_severity_are_read(tmp_path: Path) -> None:
     assert named.fixed_after("3.1.6") is None
 
 
-def test_withdrawn_advisories_and_other_ecosystems_are_passed_over(tmp_path: Path) -> None:
-    """A withdrawn advisory does not count, nor does one about an npm package."""
+def test_withdrawn_advisories_and_other_ecosystems_are_ignored(tmp_path: Path) -> None:
+    """Withdrawn advisories and advisories about npm packages are ignored."""
     npm = [{"package": {"ecosystem": "npm", "name": "jinja2"}, "versions": ["1.0"]}]
     gone = record(id="GHSA-aaaa-aaaa-aaaa", withdrawn="2025-04-01T00:00:00Z")
     bare = record(id="GHSA-bbbb-bbbb-bbbb", affected=None)
@@ -114,8 +114,8 @@ def test_withdrawn_advisories_and_other_ecosystems_are_passed_over(tmp_path: Pat
     assert osv.read_advisories([db]) == []
 
 
-def test_files_folders_and_exports_are_read_alike(tmp_path: Path) -> None:
-    """A file, a folder with folders, and a .zip as osv.dev exports it hold the same."""
+def test_files_folders_and_exports_are_read(tmp_path: Path) -> None:
+    """Advisories are read from a file, from a folder with subfolders, and from a .zip exported by osv.dev."""
     folder = written(tmp_path / "db", record())
     written(folder / "deep", record(id="GHSA-dddd-dddd-dddd"))
     export = tmp_path / "all.zip"
@@ -128,7 +128,7 @@ def test_files_folders_and_exports_are_read_alike(tmp_path: Path) -> None:
 
 
 def test_invalid_advisories_are_reported_together(tmp_path: Path) -> None:
-    """Each bad file is named with what is wrong with it; good ones beside it do not hide it."""
+    """Each invalid file is reported with its error and a hint, even beside valid files."""
     folder = written(tmp_path / "db", record())
     bad = {
         "cut.json": json.dumps(record())[:200],
@@ -148,7 +148,7 @@ def test_invalid_advisories_are_reported_together(tmp_path: Path) -> None:
 
 
 def test_folder_without_advisories_is_an_error(tmp_path: Path) -> None:
-    """An empty database would find nothing, and say that all is well."""
+    """A folder without advisories is an error, since an audit with it would always pass."""
     with pytest.raises(AdvisoryError):
         osv.read_advisories([tmp_path])
 

@@ -30,7 +30,7 @@ CTYPES = "import sys\n\n\ndef install():\n    import ctypes\n"
 
 
 def refuses(what: str) -> Any:
-    """Expect the error for a newer PyInstaller that does not have something."""
+    """Expect the error for a newer PyInstaller that lacks something."""
     message = f"PyInstaller 7.0 has no {what}: this version of onebin supports PyInstaller {SUPPORTED}"
     return pytest.raises(PatchError, match=f"^{re.escape(message)}$")
 
@@ -111,10 +111,10 @@ GUTS = (
 
 
 def modulegraph(old: str = "", new: str = "") -> Any:
-    """Return a module graph of which a part of the source is another one."""
+    """Return a module graph with a part of its source replaced."""
     assert old in MODULEGRAPH
     module = ModuleType("modulegraph")
-    exec(MODULEGRAPH.replace(old, new), vars(module))  # noqa: S102  # of the text above
+    exec(MODULEGRAPH.replace(old, new), vars(module))  # noqa: S102  # the source above
     module.Analysis._GUTS = [(name, None) for name in GUTS]  # noqa: SLF001  # as in PyInstaller
     return module
 
@@ -137,7 +137,7 @@ def remember_outcomes(graph: Any) -> None:
 
 @pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes])
 def test_patches_apply_to_what_they_expect(apply: Callable[[Any], None]) -> None:
-    """A graph as in the supported versions is accepted, and changed."""
+    """A module graph as in the supported versions of PyInstaller is accepted and patched."""
     apply(modulegraph())
 
 
@@ -147,7 +147,7 @@ SCAN_BYTECODE = "ModuleGraph._scan_bytecode(self, module, module_code_object, is
 SAFE_IMPORT_MODULE = "ModuleGraph._safe_import_module(self, module_partname, module_name, parent_module)"
 LOAD_MODULE = "ModuleGraph._load_module(self, fqname, pathname, loader)"
 
-# Which patches no longer apply after which change, and what is missing then.
+# The patch that no longer applies, the change to the source, and what is reported as missing.
 CHANGES = [
     (hasten, "ModuleGraph", "ImportGraph", "modulegraph.ModuleGraph"),
     (hasten, "_Visitor(self, module)", "pass", f"_Visitor in {SCAN_AST}"),
@@ -194,22 +194,22 @@ CHANGES = [
 
 @pytest.mark.parametrize(("apply", "old", "new", "missing"), CHANGES)
 def test_changed_module_graph_is_refused(apply: Callable[[Any], None], old: str, new: str, missing: str) -> None:
-    """Whatever a patch replaces, reads or relies on has gone, or takes other parameters."""
+    """A module graph is refused if it lacks a part that a patch needs, or if the part has other parameters."""
     graph = modulegraph(old, new)
     with refuses(missing):
         apply(graph)
 
 
 def test_analysis_with_other_attributes_is_refused() -> None:
-    """An outcome with a part that is unknown could not be kept."""
+    """An analysis with unknown attributes is refused, since its outcome could not be saved completely."""
     graph = modulegraph()
     graph.Analysis._GUTS += [("icons", None)]  # noqa: SLF001  # as in PyInstaller
     with refuses("Analysis._GUTS with the names that onebin knows (different: icons)"):
         remember_outcomes(graph)
 
 
-def test_children_that_are_started_otherwise_are_refused(tmp_path: Path) -> None:
-    """A watch that could not replace the script of the children would be blind."""
+def test_children_that_cannot_be_watched_are_refused(tmp_path: Path) -> None:
+    """PyInstaller is refused if the script of its child processes cannot be replaced, which a watch needs."""
     script = tmp_path / "_child.py"
     parent: Any = ModuleType("_parent")
     with refuses("_parent.child"):
@@ -228,7 +228,7 @@ def test_children_that_are_started_otherwise_are_refused(tmp_path: Path) -> None
 
 
 def loader_folder(folder: Path, *, bootstrap: str = BOOTSTRAP, ctypes: str = CTYPES) -> Path:
-    """Write the bootloader's two files that are changed, as they are in 6.22.3 or otherwise."""
+    """Write the two bootloader files that are patched, by default as in 6.22.3."""
     folder.mkdir()
     folder.joinpath("pyiboot01_bootstrap.py").write_text(bootstrap, "utf-8")
     folder.joinpath("pyimod03_ctypes.py").write_text(ctypes, "utf-8")
@@ -242,8 +242,8 @@ ENTRIES = [
 ]
 
 
-def test_bootloader_gets_changed_copies(tmp_path: Path) -> None:
-    """It imports a stand-in for its hooks for ctypes and looks for no eggs; its other modules stay."""
+def test_bootloader_gets_patched_copies(tmp_path: Path) -> None:
+    """The bootloader gets a stand-in for its ctypes hooks and does not search for eggs; its other modules stay."""
     folder, work = loader_folder(tmp_path / "loader"), tmp_path / "work"
     work.mkdir()
     changed = loader.changed(ENTRIES, folder, work, NEWER)
@@ -269,7 +269,7 @@ def test_bootloader_gets_changed_copies(tmp_path: Path) -> None:
     ],
 )
 def test_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, missing: str) -> None:
-    """The search for eggs must be there, once, and so must the call that the stand-in for ctypes answers."""
+    """A bootstrap script without exactly one search for eggs, or without the call of the ctypes hooks, is refused."""
     folder = loader_folder(tmp_path / "loader", bootstrap=bootstrap)
     with refuses(missing):
         loader.changed(ENTRIES, folder, tmp_path, NEWER)
@@ -283,7 +283,7 @@ def test_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, mis
     ],
 )
 def test_changed_hooks_for_ctypes_are_refused(tmp_path: Path, ctypes: str, missing: str) -> None:
-    """The runtime calls their `install()` when ctypes is imported."""
+    """Hooks for ctypes without an `install()` that takes no parameters are refused."""
     folder = loader_folder(tmp_path / "loader", ctypes=ctypes)
     with refuses(missing):
         loader.late_ctypes(folder, NEWER)
@@ -291,7 +291,7 @@ def test_changed_hooks_for_ctypes_are_refused(tmp_path: Path, ctypes: str, missi
 
 @pytest.mark.parametrize("name", ["pyimod03_ctypes", "pyiboot01_bootstrap"])
 def test_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: str) -> None:
-    """Neither a file that is gone nor one that is no longer packed can be changed."""
+    """A bootloader whose patched files are missing or no longer packed is refused."""
     folder = loader_folder(tmp_path / "loader")
     with refuses(f"{name} among the bootloader's modules"):
         loader.changed([entry for entry in ENTRIES if entry[0] != name], folder, tmp_path, NEWER)
@@ -301,8 +301,8 @@ def test_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: s
         loader.changed(ENTRIES, folder, tmp_path, NEWER)
 
 
-def test_module_that_is_gone_is_refused() -> None:
-    """A module that fails for another reason fails with that reason."""
+def test_missing_module_is_refused() -> None:
+    """A module that does not exist is refused, and an existing one is returned."""
     with refuses("module onebin.nothing_here"):
         NEWER.module("onebin.nothing_here")
     assert NEWER.module("json").__name__ == "json"

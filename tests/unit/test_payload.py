@@ -1,4 +1,4 @@
-"""A payload depends on names, contents and executable bits, on nothing else; what goes in comes out of the launcher."""
+"""A payload depends only on names, contents and executable bits, and other tools can unpack it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and modes
 
 
 def tree(directory: Path, names: Iterable[str] = NAMES, *, mode: int = 0o644, seconds: int = 0) -> Path:
-    """Make files, a folder with nothing in it, and links, one of which leads nowhere."""
+    """Make files, an empty folder, and links, one of which is broken."""
     for name in names:
         file = directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def packed(directory: Path, file: Path, *, level: int = LEVEL) -> bytes:
 
 @pytest.mark.parametrize("level", [LEVEL, payload.RELEASE_LEVEL])
 def test_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
-    """Order of making, umask, modes, times, place and owner leave no trace."""
+    """The payload does not depend on creation order, umask, other mode bits, times, location or owner."""
     first = packed(tree(tmp_path / "one"), tmp_path / "first", level=level)
     mask = os.umask(0o077)
     try:
@@ -62,8 +62,10 @@ def test_same_files_give_the_same_bytes(tmp_path: Path, level: int) -> None:
 
 
 @pytest.mark.parametrize("processors", [1, 2, 7])
-def test_number_of_processors_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
-    """A payload of many jobs is the same whoever compresses it."""
+def test_number_of_processors_does_not_change_the_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    """A large payload is the same for any number of processors."""
     tree(tmp_path / "tree")
     (tmp_path / "tree" / "big").write_bytes(b"".join(str(number).encode() for number in range(200_000)) * 66)
     expected = packed(tmp_path / "tree", tmp_path / "here")
@@ -73,7 +75,7 @@ def test_number_of_processors_leaves_no_trace(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("change", ["content", "name", "bit", "link", "folder"])
 def test_names_modes_and_contents_change_the_bytes(tmp_path: Path, change: str) -> None:
-    """Another content, name, executable bit, link or folder is another payload."""
+    """Changing a content, name, executable bit, link or folder changes the payload."""
     first = packed(tree(tmp_path / "tree"), tmp_path / "first")
     internal = tmp_path / "tree" / "_internal"
     if change == "content":

@@ -1,4 +1,4 @@
-"""The rules of a plan that need no stage, and how their findings are collected."""
+"""The rules of a plan that do not need a stage, and how their findings are collected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOST = distribution("Demo", modules=["demo"], entry_points=[*SCRIPTS, ("grp", "n
 
 
 def test_entry_is_that_of_the_hosts_script() -> None:
-    """A console script or a graphical one is looked up by its name; extras do not count."""
+    """The entry is that of the host's console or GUI script with the given name, without extras."""
     assert host_entry(manifest(), HOST, "host") == ("demo.cli", "main")
     assert host_entry(manifest(host='package = "demo"\nscript = "demo-gui"'), HOST, "host") == (
         "demo.gui",
@@ -37,7 +37,7 @@ def test_entry_is_that_of_the_hosts_script() -> None:
 
 
 def test_entry_may_be_named_by_the_manifest() -> None:
-    """An entry in the manifest is taken as it is: the stage shows later whether it exists."""
+    """An entry in the manifest is used unchanged; the stage shows later whether it exists."""
     assert host_entry(manifest(host='package = "demo"\nentry = "any.where:Thing.run"'), HOST, "host") == (
         "any.where",
         "Thing.run",
@@ -54,7 +54,7 @@ def test_entry_may_be_named_by_the_manifest() -> None:
     ids=["typo", "other-group", "none"],
 )
 def test_missing_script_is_an_error(script: str, host: Distribution, hint: str) -> None:
-    """The hint lists the scripts that the host has, or how to do without one."""
+    """A missing script is an error, and the hint lists the scripts of the host."""
     with pytest.raises(PlanError) as caught:
         host_entry(manifest(host=f'package = "demo"\nscript = "{script}"'), host, "bundle.toml: host")
     (finding,) = caught.value.findings
@@ -63,7 +63,7 @@ def test_missing_script_is_an_error(script: str, host: Distribution, hint: str) 
 
 
 def test_entry_point_name_of_two_plugins_is_an_error() -> None:
-    """The host would see only one of two entry points with the same group and name."""
+    """Two plugins with an entry point of the same group and name are an error, since the host would see only one."""
     first = planned(distribution("first", entry_points=[("grp", "same", "first:x"), ("grp", "own", "first:x")]))
     second = planned(distribution("second", entry_points=[("grp", "same", "second:x"), ("other", "own", "second:x")]))
     (finding,) = same_names([first, second], "bundle.toml")
@@ -72,7 +72,7 @@ def test_entry_point_name_of_two_plugins_is_an_error() -> None:
 
 
 def test_entry_point_name_twice_in_one_plugin_is_not_an_error() -> None:
-    """One name twice in one plugin, or in two groups, is not an error."""
+    """The same entry point name twice in one plugin, or in two groups, is not an error."""
     twice = distribution(
         "first", entry_points=[("grp", "same", "first:x"), ("grp", "same", "first:y"), ("o", "same", "x")]
     )
@@ -80,7 +80,7 @@ def test_entry_point_name_twice_in_one_plugin_is_not_an_error() -> None:
 
 
 def test_extension_point_that_no_plugin_extends_is_a_notice() -> None:
-    """It may be misspelled, so the notice has a group whose name is like it."""
+    """An extension point that no plugin extends is a notice that suggests a similar group."""
     tables = '[extension-points."demo.plugin"]\n[extension-points."demo.used"]\n'
     points = [("demo.plugins", "a", "plug"), ("demo.used", "a", "plug")]
     (notice,) = unused_extension_points(manifest(tables), [planned(distribution("plug", entry_points=points))])
@@ -89,7 +89,7 @@ def test_extension_point_that_no_plugin_extends_is_a_notice() -> None:
 
 
 def test_modules_in_freeze_must_exist() -> None:
-    """A module is known if a distribution or the standard library has it; a namespace package counts."""
+    """Modules in [freeze] must exist in a distribution or the standard library; a namespace package counts."""
     tables = '[freeze]\ninclude = ["demo.gone", "demo", "space", "json"]\nkeep-source = ["nothing", "demo"]\n'
     surveyed = survey(HOST, distribution("other", modules=["space.part"]), python=interpreter(library=["json"]))
     found = [(each.where, each.message) for each in unknown_modules(manifest(tables), surveyed, "bundle.toml")]
@@ -100,7 +100,7 @@ def test_modules_in_freeze_must_exist() -> None:
 
 
 def test_data_in_freeze_must_exist(tmp_path: Path) -> None:
-    """Files and folders are looked for in the manifest's folder."""
+    """Data in [freeze] must exist relative to the manifest's folder."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
     tables = '[freeze.data]\na = "file"\nb = "folder"\nc = "gone"\n'
@@ -110,7 +110,7 @@ def test_data_in_freeze_must_exist(tmp_path: Path) -> None:
 
 
 def test_another_version_of_the_runtime_is_a_notice() -> None:
-    """The bundle has the runtime of onebin, which need not be the one that the host was locked with."""
+    """If the host was locked with another version of the runtime than that of onebin, a notice says so."""
     assert list(other_runtime(survey(HOST))) == []
     assert list(other_runtime(survey(HOST, distribution("onebin-runtime", version=__version__)))) == []
     (notice,) = other_runtime(survey(HOST, distribution("onebin-runtime", version="0.0.1")))
@@ -118,7 +118,7 @@ def test_another_version_of_the_runtime_is_a_notice() -> None:
 
 
 def test_plan_contains_what_it_was_made_from() -> None:
-    """Lock, stage, interpreter, host and eager extension points are those of the survey and the manifest."""
+    """A plan has the lock, stage, interpreter and host of the survey, and the manifest's eager extension points."""
     surveyed = survey(HOST)
     tables = '[extension-points."grp"]\nload = "eager"\n[extension-points."other"]\n'
     found = plan(manifest(tables), surveyed)
@@ -133,7 +133,7 @@ ONE, TWO = Finding("a", "one"), Finding("b", "two")
 
 
 def test_no_findings_raise_nothing() -> None:
-    """Blocks and lists without findings leave nothing to raise."""
+    """Nothing is raised if there are no findings."""
     findings = Findings()
     with findings:
         pass
@@ -142,7 +142,7 @@ def test_no_findings_raise_nothing() -> None:
 
 
 def test_findings_of_one_kind_are_raised_as_that_error() -> None:
-    """The error and the summary are those of the only kind, with all findings in their order."""
+    """Findings of a single kind are raised as that error, with its summary and in their order."""
     findings = Findings()
     with findings:
         raise TargetError("too new", [ONE])
@@ -154,7 +154,7 @@ def test_findings_of_one_kind_are_raised_as_that_error() -> None:
 
 @pytest.mark.parametrize("other", [(TargetError, "too new"), (PlanError, "another summary")], ids=["error", "summary"])
 def test_findings_of_several_kinds_are_raised_together(other: tuple[type[PlanError], str]) -> None:
-    """They become one PlanError with the summary of the whole check, in the order in which they were found."""
+    """Findings of several kinds are raised as one PlanError with the summary of the check, in their order."""
     findings = Findings()
     findings.add(ContractError, "misfits", [ONE])
     findings.add(*other, [TWO])
@@ -165,7 +165,7 @@ def test_findings_of_several_kinds_are_raised_together(other: tuple[type[PlanErr
 
 
 def test_other_errors_are_not_collected() -> None:
-    """An error without findings ends the check at once."""
+    """An error without findings is raised immediately."""
     findings = Findings()
     with pytest.raises(StageError), findings:
         raise StageError("broken")

@@ -1,4 +1,4 @@
-"""Other programs are started, heard and ended by one gateway."""
+"""One gateway starts other programs, captures their output and ends them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_run_returns_what_was_printed() -> None:
-    """Output, errors and exit code come back apart, and standard input is handed on."""
+    """Standard output, standard error and the exit code are returned separately, and standard input is passed on."""
     code = "import sys; print(sys.stdin.read()); print('oops', file=sys.stderr); sys.exit(3)"
     done = run([sys.executable, "-c", code], env=environment(), stdin="hello")
     assert (done.code, done.stdout.strip(), done.stderr.strip()) == (3, "hello", "oops")
 
 
-def test_program_that_is_not_there_is_an_error() -> None:
+def test_missing_program_is_an_error() -> None:
     """A missing program is a ProcessError with its name, not an OSError."""
     with pytest.raises(ProcessError, match="no-such-program"):
         run(["/no-such-program"], env={})
 
 
 def test_program_that_hangs_is_ended(tmp_path: Path) -> None:
-    """A program that outlives its time is ended together with its children."""
+    """A program that exceeds its timeout is killed together with its children."""
     pid = tmp_path / "pid"
     code = (
         "import subprocess; child = subprocess.Popen(['sleep', '60']); "
@@ -43,7 +43,7 @@ def test_program_that_hangs_is_ended(tmp_path: Path) -> None:
 
 
 def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
-    """All lines go to the log and to the echo; the error holds the last of them."""
+    """All lines go to the log and to the echo, and the error has the last lines."""
     log = tmp_path / "log"
     seen: list[str] = []
     code = "import sys\nfor i in range(100): print('line', i)\nsys.exit(1)"
@@ -55,22 +55,22 @@ def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
 
 
 def test_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables that change what Python imports are not handed to the tools."""
+    """Variables that change what Python imports are not passed to the tools."""
     monkeypatch.setenv("PYTHONPATH", "/x")
     monkeypatch.setenv("VIRTUAL_ENV", "/y")
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(environment())
 
 
 def test_passphrase_of_a_key_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code of plugins runs in some of the tools, and is not to open the key that signs."""
+    """The passphrase of the signing key is not passed to the tools, since some of them run code of plugins."""
     monkeypatch.setenv("ONEBIN_KEY_PASSPHRASE", "open sesame")
     assert "open sesame" not in environment().values()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sessions are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX sessions")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C or SIGTERM to onebin ends what it started before it ends itself."""
+    """If onebin is interrupted with SIGINT or SIGTERM, its children end before it does."""
     pid = tmp_path / "pid"
     child = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     parent = (

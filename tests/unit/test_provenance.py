@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = distribution("Demo", modules=["demo", "demo.cli"], data=["demo/words.txt"], shared=["../../../share/demo/x.svg"])
-# Both have shared.py, and the last by name has installed it.
+# Both have shared.py, and the last by name installs it over the other's.
 FIRST = distribution("A_first", modules=["single", "shared"])
 LAST = distribution("Z-last", modules={"z": "z/__init__.py", "z.fast": "z/fast.so", "shared": "shared.py"})
 TABLES = '[freeze.data]\n"demo/assets" = "assets"\n"demo/one" = "../beside/one.txt"\n'
 
 
 class Tree:
-    """Where the files of a frozen tree come from, in a private folder."""
+    """The sources of the files in a frozen tree, in a private folder."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -45,17 +45,17 @@ class Tree:
         )
 
     def owner(self, source: Path | str, *, place: str = "x", kind: str = "DATA") -> str | None:
-        """Return who owns what came from a source."""
+        """Return the owner of a file with this source."""
         return self.places.owner(place, str(source), kind)
 
     def made(self, place: str, *, kind: str = "DATA") -> str | None:
-        """Return who owns what the freeze has made for a place."""
+        """Return the owner of a file that the freeze made at this path."""
         return self.owner(self.places.work_dir / "any" / "file", place=place, kind=kind)
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """Return a frozen tree's sources in a private folder."""
+    """Return the sources of a frozen tree in a private folder."""
     return Tree(tmp_path)
 
 
@@ -78,12 +78,12 @@ def contents(*, modules: Iterable[Row] = (), binaries: Iterable[Row] = (), data:
     ],
 )
 def test_staged_file_belongs_to_the_distribution_that_recorded_it(tree: Tree, file: str, owner: str | None) -> None:
-    """The last distribution by name owns a file that two have, and case matters."""
+    """A file in the stage belongs to the distribution that recorded it, to the last by name if there are several."""
     assert tree.owner(tree.site / file) == owner
 
 
 def test_unrecorded_binary_has_no_owner(tree: Tree) -> None:
-    """Only outside the stage may a shared library belong to the system."""
+    """A shared library in the stage that no RECORD lists has no owner."""
     assert tree.owner(tree.site / "z" / "other.so", kind="EXTENSION") is None
     assert tree.owner(tree.site / "z" / "other.so", kind="BINARY") is None
 
@@ -97,13 +97,13 @@ def test_unrecorded_binary_has_no_owner(tree: Tree) -> None:
         ("built-in", "BUILTIN", INTERPRETER),
     ],
 )
-def test_row_without_a_file_has_an_owner(tree: Tree, source: str, kind: str, owner: str) -> None:
+def test_links_and_modules_without_a_file_have_an_owner(tree: Tree, source: str, kind: str, owner: str) -> None:
     """Links belong to the system, and modules without a file to the interpreter."""
     assert tree.owner(source, kind=kind) == owner
 
 
 def test_generated_source_belongs_to_onebin(tree: Tree) -> None:
-    """So do all files in its folder, of any kind."""
+    """All files in the folder of generated sources belong to onebin."""
     assert tree.owner(tree.places.source_dir / "entry.py", kind="PYSOURCE") == ONEBIN
     assert tree.owner(tree.places.source_dir / "onebin_runtime" / "x.json") == ONEBIN
 
@@ -119,12 +119,12 @@ def test_generated_source_belongs_to_onebin(tree: Tree) -> None:
     ],
 )
 def test_only_the_bootloader_of_the_toolchain_may_be_collected(tree: Tree, file: str, owner: str | None) -> None:
-    """Other files of PyInstaller in an artifact would be a mistake of a hook."""
+    """Only the bootloader's files of the toolchain have an owner; other files of PyInstaller must not be collected."""
     assert tree.owner(tree.tools / file, kind="PYMODULE") == owner
 
 
-def test_folder_name_loader_does_not_matter(tmp_path: Path) -> None:
-    """Only the folders inside the toolchain count."""
+def test_toolchain_in_a_folder_called_loader_is_not_the_bootloader(tmp_path: Path) -> None:
+    """A toolchain that is itself in a folder called loader does not make all its files the bootloader's."""
     tree = Tree(tmp_path / "loader")
     assert tree.owner(tree.tools / "altgraph" / "Graph.py") is None
 
@@ -143,12 +143,12 @@ def test_folder_name_loader_does_not_matter(tmp_path: Path) -> None:
     ],
 )
 def test_bytecode_belongs_to_the_owner_of_its_source(tree: Tree, place: str, owner: str) -> None:
-    """Everything else that the freeze makes belongs to the interpreter."""
+    """Bytecode belongs to the owner of its source, and all other files that the freeze makes to the interpreter."""
     assert tree.made(place) == owner
 
 
 def test_bytecode_of_a_script_with_a_dot_in_its_name_belongs_to_its_owner(tmp_path: Path) -> None:
-    """Its name is everything before the tag of the interpreter."""
+    """Bytecode is matched to its source by everything before the interpreter's tag, even if the name has a dot."""
     tree = Tree(tmp_path)
     dotted = distribution("dotted", modules={"dotted": "dotted/__init__.py"}, sources=["dotted/run.v1.py"])
     surveyed = survey(HOST, dotted, directory=tmp_path / "cache" / "stage")
@@ -157,13 +157,13 @@ def test_bytecode_of_a_script_with_a_dot_in_its_name_belongs_to_its_owner(tmp_pa
 
 
 def test_compiled_module_belongs_to_the_bootloader_unless_the_library_has_it(tree: Tree) -> None:
-    """Those are the modules that the bootloader needs to start."""
+    """A compiled module belongs to the bootloader unless the standard library has it."""
     assert tree.made("pyimod02_importers", kind="PYMODULE") == BOOTLOADER
     assert tree.made("struct", kind="PYMODULE") == INTERPRETER
 
 
 def test_data_of_the_manifest_belongs_to_it(tree: Tree) -> None:
-    """The paths are relative to the manifest, and may lead out of its folder."""
+    """Data belongs to the manifest that names it, by paths relative to the manifest that may leave its folder."""
     project = tree.directory / "project"
     assert tree.owner(project / "assets" / "deep" / "x.txt") == MANIFEST
     assert tree.owner(project / "../beside/one.txt") == MANIFEST
@@ -172,7 +172,7 @@ def test_data_of_the_manifest_belongs_to_it(tree: Tree) -> None:
 
 
 def test_files_below_the_interpreters_folders_belong_to_it(tree: Tree) -> None:
-    """Its prefix counts, and every folder of its standard library, which may be elsewhere."""
+    """Files below the interpreter's prefix or any folder of its standard library belong to the interpreter."""
     assert tree.owner(tree.library / "json" / "decoder.py", kind="PYMODULE") == INTERPRETER
     assert tree.owner(tree.directory / "python" / "lib" / "libpython3.12.so.1.0", kind="BINARY") == INTERPRETER
     assert tree.owner(tree.directory / "debian" / "x.py", kind="PYMODULE") == INTERPRETER
@@ -181,13 +181,13 @@ def test_files_below_the_interpreters_folders_belong_to_it(tree: Tree) -> None:
 
 @pytest.mark.parametrize("folder", ["_tcl_data", "_tk_data", "tcl8"])
 def test_scripts_of_tcl_belong_to_the_interpreter(tree: Tree, folder: str) -> None:
-    """The system may have installed them; only the first folder of their place counts."""
+    """Files whose first folder in the bundle is one of Tcl's belong to the interpreter, wherever they come from."""
     assert tree.owner(tree.directory / "usr" / "init.tcl", place=f"{folder}/init.tcl") == INTERPRETER
     assert tree.owner(tree.directory / "usr" / "init.tcl", place=f"x/{folder}/init.tcl") is None
 
 
 def test_only_shared_libraries_may_belong_to_the_system(tree: Tree) -> None:
-    """Data from anywhere else on the machine has no owner."""
+    """A shared library from elsewhere on the machine belongs to the system; other files from there have no owner."""
     library = tree.directory / "usr" / "lib" / "libssl.so.3"
     assert tree.owner(library, kind="BINARY") == SYSTEM
     assert tree.owner(library, kind="EXTENSION") == SYSTEM
@@ -196,7 +196,7 @@ def test_only_shared_libraries_may_belong_to_the_system(tree: Tree) -> None:
 
 
 def test_places_are_sorted_by_owner(tree: Tree) -> None:
-    """Modules, libraries and data of one owner are in one list, and the owners are in order, too."""
+    """Modules, libraries and data of an owner are in one sorted list, and the owners are sorted."""
     found = attribute(
         contents(
             modules=[Row("z", str(tree.site / "z/__init__.py"), "PYMODULE"), Row("sys", "", "BUILTIN")],
@@ -217,7 +217,7 @@ def test_places_are_sorted_by_owner(tree: Tree) -> None:
 
 
 def test_everything_without_an_owner_is_reported_together(tree: Tree) -> None:
-    """The message has modules, libraries and data, each with its source, and none that has an owner."""
+    """The error lists every module, library and data file without an owner, each with its source."""
     with pytest.raises(FreezeError) as caught:
         attribute(
             contents(
@@ -239,7 +239,7 @@ def test_everything_without_an_owner_is_reported_together(tree: Tree) -> None:
 
 @pytest.mark.parametrize(("number", "last"), [(10, "  9 (from /else/9)"), (11, "  and 1 more")])
 def test_ten_files_without_an_owner_are_listed(tree: Tree, number: int, last: str) -> None:
-    """The others are counted."""
+    """Only the first ten files without an owner are listed, and the others are counted."""
     rows = [Row(str(each), f"/else/{each}", "DATA") for each in range(number)]
     with pytest.raises(FreezeError) as caught:
         attribute(contents(data=rows), tree.places)
