@@ -1,4 +1,4 @@
-"""The key of a build covers every input, and a receipt counts only for the file that the build made."""
+"""The key of a build covers every input, and a receipt is valid only for the file that the build made."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Inputs:
     @property
     def key(self) -> str:
         """The key of the build, with the digests of the files as they are now."""
-        packages = tuple(replace(each) for each in self.lock.packages)  # each keeps the digest that it had
+        packages = tuple(replace(each) for each in self.lock.packages)  # drop the cached digests
         return receipt.receipt_key(self.request, replace(self.lock, packages=packages), self.libc)
 
     def ask(self, **changes: object) -> None:
@@ -53,7 +53,7 @@ class Inputs:
         self.lock = replace(self.lock, interpreter=replace(self.lock.interpreter, **changes))  # type: ignore[arg-type]  # as above
 
     def pin(self, **changes: object) -> None:
-        """Change the only package of the toolchain."""
+        """Change the toolchain's only package."""
         self.lock = replace(self.lock, toolchain=(replace(self.lock.toolchain[0], **changes),))  # type: ignore[arg-type]  # as above
 
     def write(self, name: str, text: str = "other") -> None:
@@ -123,7 +123,7 @@ CHANGES: dict[str, Callable[[Inputs], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_each_input_changes_the_key(inputs: Inputs, change: Callable[[Inputs], object]) -> None:
-    """Nothing that determines an artifact may change without a new build."""
+    """Changing any input that affects the artifact changes the key."""
     before = inputs.key
     assert inputs.key == before
     change(inputs)
@@ -131,10 +131,10 @@ def test_each_input_changes_the_key(inputs: Inputs, change: Callable[[Inputs], o
 
 
 @pytest.mark.parametrize("name", ["uv", "zstandard", "cyclonedx-python-lib"])
-def test_another_version_of_a_library_that_writes_changes_the_key(
+def test_another_version_of_a_writing_library_changes_the_key(
     inputs: Inputs, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Other versions of these libraries may write other bytes."""
+    """Another version of a library that writes parts of the artifact changes the key."""
     before = inputs.key
     info = inputs.files / "first" / f"{name.replace('-', '_')}-99.0.dist-info"
     info.mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_another_version_of_a_library_that_writes_changes_the_key(
 
 
 def test_link_in_data_counts_as_its_target(inputs: Inputs) -> None:
-    """The artifact has the content of the file that a link leads to."""
+    """Changing the target of a link in data changes the key."""
     inputs.write("elsewhere.txt", "x")
     (inputs.files / "assets" / "link.txt").symlink_to(inputs.files / "elsewhere.txt")
     before = inputs.key
@@ -152,8 +152,8 @@ def test_link_in_data_counts_as_its_target(inputs: Inputs) -> None:
     assert inputs.key != before
 
 
-def test_commands_of_the_manifest_do_not_count_without_verification(inputs: Inputs) -> None:
-    """They are part of the manifest's text, which always counts."""
+def test_commands_of_the_manifest_change_the_key_without_verification(inputs: Inputs) -> None:
+    """Commands of the manifest change the key even without verification, since its whole text is part of the key."""
     with_commands = inputs.manifest(f'[verify]\ncommands = ["{{artifact}}"]\n{TABLES}')
     inputs.ask(verify=False)
     before = inputs.key
@@ -176,8 +176,10 @@ MEANS: dict[str, Callable[[Inputs], object]] = {
 
 
 @pytest.mark.parametrize("change", MEANS.values(), ids=MEANS)
-def test_place_and_means_do_not_change_the_key(inputs: Inputs, change: Callable[[Inputs], object]) -> None:
-    """The same artifact is found again, wherever its packages came from."""
+def test_settings_that_do_not_affect_the_artifact_do_not_change_the_key(
+    inputs: Inputs, change: Callable[[Inputs], object]
+) -> None:
+    """Settings that do not affect the artifact, such as the cache or the package source, do not change the key."""
     before = inputs.key
     change(inputs)
     assert inputs.key == before
@@ -206,18 +208,18 @@ def output(tmp_path: Path, cache: Cache) -> Path:
 
 
 def test_receipt_is_found_with_its_facts_and_notices(output: Path, cache: Cache) -> None:
-    """The facts are those on the card, the notices those of the build, in their order."""
+    """A receipt has the facts on the card and the notices of the build, in order."""
     found = receipt.find("key", output, cache)
     assert found == receipt.Receipt(file=output, facts=FACTS, notices=("first", "second"))
 
 
 def test_another_key_has_no_receipt(output: Path, cache: Cache) -> None:
-    """A build with other inputs was not made."""
+    """No receipt is found under another key."""
     assert receipt.find("other", output, cache) is None
 
 
 def test_copy_of_the_artifact_is_found_under_its_own_path(output: Path, cache: Cache) -> None:
-    """Bytes count, and not where they are."""
+    """A copy of the artifact has the same receipt, with the path of the copy."""
     copy = artifact(output.with_name("copy"))
     found = receipt.find("key", copy, cache)
     assert found is not None
@@ -235,13 +237,13 @@ CHANGED: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
 def test_changed_output_has_no_receipt(output: Path, cache: Cache, change: Callable[[Path], object]) -> None:
-    """Only the very bytes that the build made are up to date."""
+    """A receipt is found only for exactly the bytes that the build made."""
     change(output)
     assert receipt.find("key", output, cache) is None
 
 
 def test_changed_output_that_is_restored_has_its_receipt(output: Path, cache: Cache) -> None:
-    """A receipt outlives what happens to the output."""
+    """A receipt is kept when the output is removed, and is found again when the output is restored."""
     output.unlink()
     assert receipt.find("key", output, cache) is None
     artifact(output)
@@ -264,7 +266,7 @@ def test_changed_output_that_is_restored_has_its_receipt(output: Path, cache: Ca
     ],
 )
 def test_damaged_receipt_does_not_count(output: Path, cache: Cache, content: bytes) -> None:
-    """It costs a build and no error, even if the digest in it is right."""
+    """A damaged receipt is ignored without an error, even if its digest is right."""
     file = cache.folder(receipt.KIND, "key") / "receipt.json"
     file.write_bytes(content.replace(b"SHA", sha256_of_file(output).encode()))
     assert receipt.find("key", output, cache) is None
@@ -273,13 +275,13 @@ def test_damaged_receipt_does_not_count(output: Path, cache: Cache, content: byt
 
 
 def test_receipt_that_was_never_finished_does_not_count(output: Path, cache: Cache) -> None:
-    """The cache may have the entry of a build that was killed before it wrote its receipt."""
+    """A cache entry without a receipt, left by a killed build, is ignored."""
     cache.ensure(receipt.KIND, "killed", lambda _: None)
     assert receipt.find("killed", output, cache) is None
 
 
 def test_file_without_a_card_does_not_count(tmp_path: Path, cache: Cache) -> None:
-    """The receipt may be of a file that this version of onebin cannot read."""
+    """A receipt for a file without a readable card is ignored."""
     foreign = tmp_path / "foreign"
     foreign.write_bytes(b"no card")
     receipt.write("key", foreign, [], cache)
@@ -287,7 +289,7 @@ def test_file_without_a_card_does_not_count(tmp_path: Path, cache: Cache) -> Non
 
 
 def test_last_receipt_replaces_earlier_ones(output: Path, cache: Cache) -> None:
-    """The same build may be made again after its output was lost, with other notices."""
+    """A repeated build replaces its receipt, including the notices."""
     receipt.write("key", output, ["third"], cache)
     found = receipt.find("key", output, cache)
     assert found is not None
@@ -297,7 +299,7 @@ def test_last_receipt_replaces_earlier_ones(output: Path, cache: Cache) -> None:
 
 
 def test_folder_gets_no_receipt(tmp_path: Path, cache: Cache) -> None:
-    """An artifact in the layout `onedir` is always built."""
+    """An artifact in the layout `onedir` gets no receipt, so it is always built again."""
     receipt.write("key", tmp_path, [], cache)
     assert cache.find(receipt.KIND, "key") is None
     assert receipt.find("key", tmp_path, cache) is None

@@ -1,4 +1,4 @@
-"""A bundle's folder comes back from a card, nothing is replaced, and what is not on the card is named."""
+"""Recovering a bundle's folder from a card, and explaining the differences between two cards."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ BUILD = {"moment": 1_580_601_600, "compression": 3, "tools": [{"name": "zstandar
 
 
 def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = None, **others: Any) -> Facts:
-    """Return as much of a card as is looked at."""
+    """Return the parts of a card that these tests need."""
     found: dict[str, Any] = {
         "bundle": {"name": "app"},
         "onebin": "1.0",
@@ -91,7 +91,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
 
 
 def test_manifest_and_lock_are_recovered_byte_for_byte(tmp_path: Path) -> None:
-    """What is on the card is written as it was, line ends and comments too, into a new folder."""
+    """Manifest and lock are written from the card into a new folder, byte for byte."""
     recovered = recover_facts(facts(), tmp_path / "new" / "folder")
     assert recovered.manifest_file.read_bytes() == MANIFEST.encode()
     assert recovered.lock_file.read_bytes() == LOCK.encode()
@@ -100,7 +100,7 @@ def test_manifest_and_lock_are_recovered_byte_for_byte(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bundle.toml", "pylock.app.toml"])
 def test_recovery_replaces_nothing(tmp_path: Path, name: str) -> None:
-    """If manifest or lock exists already, it stays, and the other is not written."""
+    """If the manifest or the lock already exists, it is kept and the other file is not written."""
     (tmp_path / name).write_text("mine")
     with pytest.raises(OnebinError, match=f"{name} already exists") as caught:
         recover_facts(facts(), tmp_path)
@@ -109,7 +109,7 @@ def test_recovery_replaces_nothing(tmp_path: Path, name: str) -> None:
 
 
 def test_local_projects_are_named_with_their_place(tmp_path: Path) -> None:
-    """Host, plugins, what a project itself asks for by a path, and data: all that is not there yet."""
+    """Missing local paths are listed with their place: host, plugins, path dependencies of projects, and data."""
     (tmp_path / "assets").mkdir()
     recovered = recover_facts(facts(), tmp_path)
     assert [(each.what, each.path) for each in recovered.missing] == [
@@ -121,7 +121,7 @@ def test_local_projects_are_named_with_their_place(tmp_path: Path) -> None:
     assert {each.what: each.fits for each in recovered.local} == {
         "host": True,
         "plugin csv": True,
-        "plugin xml": False,  # the lock has it relative to a folder that nobody knows any more
+        "plugin xml": False,  # the lock has it relative to a folder that is not recorded
         "package helper": True,
         "data for app/assets": True,
     }
@@ -137,13 +137,13 @@ def test_local_projects_are_named_with_their_place(tmp_path: Path) -> None:
     ],
 )
 def test_card_with_an_invalid_lock_is_refused(tmp_path: Path, card: Facts, words: str) -> None:
-    """A card whose lock is not one of onebin's is a clear error."""
+    """A card with an invalid lock is a clear error."""
     with pytest.raises(ArtifactError, match=words):
         tuple(local_paths(Manifest.parse(MANIFEST, file=tmp_path / "bundle.toml"), card))
 
 
 def test_card_with_an_invalid_manifest_is_refused(tmp_path: Path) -> None:
-    """A card whose manifest is invalid is a clear error, and nothing is written."""
+    """A card with an invalid manifest is a clear error, and nothing is written."""
     with pytest.raises(ManifestError):
         recover_facts(facts(manifest="[bundle]"), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -163,8 +163,8 @@ FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
         ({"questions": {"modules": ["x"]}}, "card", "its 'questions' differs"),
     ],
 )
-def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
-    """A file or module that is in one artifact only, or differs; if none does, what the cards say."""
+def test_each_difference_is_reported_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
+    """Each file or module that differs is reported with its owner; if none does, a difference of the cards is."""
     (found,) = differences(facts(), facts(**others))
     assert (found.where, found.message) == (where, text)
 
@@ -183,8 +183,8 @@ def test_each_difference_is_named_with_its_owner(others: dict[str, Any], where: 
         ({"toolchain": []}, "toolchain", "not frozen by the toolchain that its lock pins"),
     ],
 )
-def test_other_circumstances_are_named(others: dict[str, Any], where: str, words: str) -> None:
-    """What explains a difference comes with what to do about it."""
+def test_other_circumstances_are_reported(others: dict[str, Any], where: str, words: str) -> None:
+    """A difference in version, time or toolchain is reported with a hint."""
     (found,) = circumstances(facts(), facts(**others))
     assert found.where == where
     assert words in found.message
@@ -192,21 +192,21 @@ def test_other_circumstances_are_named(others: dict[str, Any], where: str, words
 
 
 def test_old_python_explains_a_difference() -> None:
-    """Before 3.11, a set of constants that holds None is written in an order that addresses decide."""
+    """For Python before 3.11, the report says that sets of constants may be written in another order."""
     old = facts(interpreter={**facts()["interpreter"], "version": "3.10.13"})
     (found,) = circumstances(old, old)
     assert "sets of constants" in found.message
 
 
-def test_same_card_leaves_the_compression() -> None:
-    """If other bytes have equal cards, nothing explains that but how they were compressed."""
+def test_equal_cards_mean_that_every_file_is_the_same() -> None:
+    """If different artifacts have equal cards, the report says that every file is the same."""
     (found,) = differences(facts(), facts())
     assert "every file is the same" in found.message
     assert not list(circumstances(facts(), facts()))
 
 
 def test_many_differences_are_counted_by_owner() -> None:
-    """The first are listed, the others counted: a thousand lines would say no more."""
+    """Only the first differences are listed, and the others are counted by owner."""
     many = [{**FILE, "path": f"file-{number:03}"} for number in range(50)]
     *listed, rest = differences(facts(), facts(files=[*facts()["files"], *many]))
     assert len(listed) == 20

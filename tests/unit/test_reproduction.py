@@ -1,4 +1,4 @@
-"""What stops a rebuild before it begins, what it copies, and how two artifacts are compared."""
+"""When a rebuild is refused, what it copies, and how two artifacts are compared."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ OWN: dict[str, Any] = {
 
 
 def facts(*, text: str | None = None, python: Interpreter = HERE, own: Mapping[str, Any] | None = None) -> Facts:
-    """Return the facts of an artifact that was built with a Python; `own` is what onebin noted in its lock."""
+    """Return the facts of an artifact built with this Python; `own` is the table of onebin in its lock."""
     packages = [{"name": "demo", "directory": {"path": "demo"}}]
     lock = tomli_w.dumps({"lock-version": "1.0", "packages": packages, "tool": {"onebin": {**OWN, **(own or {})}}})
     return {
@@ -64,7 +64,7 @@ def facts(*, text: str | None = None, python: Interpreter = HERE, own: Mapping[s
 
 
 def stopped(of: Facts, sources: Path) -> OnebinError:
-    """Return the error of a rebuild that must not begin."""
+    """Return the error of a rebuild that must not start."""
     events: list[Event] = []
     before = sorted(sources.rglob("*"))
 
@@ -79,7 +79,7 @@ def stopped(of: Facts, sources: Path) -> OnebinError:
 
 
 def test_missing_sources_stop_a_rebuild(tmp_path: Path) -> None:
-    """All of them are named, and the last one says what to do; what exists is not named."""
+    """All missing sources are reported before a rebuild starts, and the last one has a hint."""
     (tmp_path / "words.txt").touch()
     text = facts()["manifest"]["text"]
     tables = '[plugins]\nplug = { path = "../plug" }\n[freeze.data]\na = "words.txt"\nb = "assets"\n'
@@ -97,7 +97,7 @@ def test_missing_sources_stop_a_rebuild(tmp_path: Path) -> None:
     ids=["version", "longer version", "platform"],
 )
 def test_another_interpreter_stops_a_rebuild(tmp_path: Path, version: str, platform: str) -> None:
-    """A lock is for one feature version on one platform; the message names both, and the hint how to get it."""
+    """A rebuild without the right Python and platform is refused, and the hint says how to install that Python."""
     (tmp_path / "demo").mkdir()
     error = stopped(facts(python=replace(HERE, version=version, platform=platform)), tmp_path)
     assert isinstance(error, InterpreterError)
@@ -105,28 +105,28 @@ def test_another_interpreter_stops_a_rebuild(tmp_path: Path, version: str, platf
     assert f"uv python install {version}" in (error.hint or "")
 
 
-def test_lock_that_does_not_fit_stops_a_rebuild(tmp_path: Path) -> None:
-    """The local sources may be of another commit."""
+def test_lock_that_does_not_match_stops_a_rebuild(tmp_path: Path) -> None:
+    """A rebuild is refused if the lock does not match the local sources, which may be of another commit."""
     (tmp_path / "demo").mkdir()
     error = stopped(facts(), tmp_path)
     assert isinstance(error, VerifyError)
     assert "its lock does not match the local sources" in error.message
 
 
-def test_interpreter_on_the_card_is_taken() -> None:
-    """It is the one that runs onebin if the manifest names none and the version is the same."""
+def test_interpreter_on_the_card_is_used() -> None:
+    """The interpreter that runs onebin is used if its version is the one on the card."""
     assert _interpreter(manifest(), facts()).executable == HERE.executable
 
 
-def test_interpreter_of_the_manifest_is_not_taken_if_the_card_has_another() -> None:
-    """The version on the card is searched for, also if the manifest's was not found."""
+def test_interpreter_of_the_manifest_is_not_used_if_the_card_has_another() -> None:
+    """The version on the card is used even if the manifest's interpreter is another one or does not exist."""
     for wanted in ("2.7", "no/such/python"):
         of = replace(manifest(), bundle=replace(manifest().bundle, python=wanted))
         assert _interpreter(of, facts()).version == HERE.version
 
 
 def test_version_on_the_card_comes_before_that_of_the_manifest() -> None:
-    """The manifest may name another version by now."""
+    """The version on the card is used even if the manifest's version is available."""
     minor = "3.12" if HERE.minor != "3.12" else "3.13"
     try:
         find(minor, Path())
@@ -136,14 +136,14 @@ def test_version_on_the_card_comes_before_that_of_the_manifest() -> None:
     assert _interpreter(of, facts()).version == HERE.version
 
 
-def test_another_patch_version_is_taken_if_there_is_no_better_one() -> None:
-    """The lock matches it, and the difference is named if the bytes differ."""
+def test_another_patch_version_is_used_if_there_is_no_better_one() -> None:
+    """Another patch version is used if the exact one is not available, since the lock still matches."""
     found = _interpreter(manifest(), facts(python=replace(HERE, version=f"{HERE.minor}.99")))
     assert found.version == HERE.version
 
 
-def test_all_reasons_why_a_lock_does_not_fit_are_named(tmp_path: Path) -> None:
-    """The last one has the hint."""
+def test_all_reasons_why_a_lock_does_not_match_are_reported(tmp_path: Path) -> None:
+    """All reasons why a lock does not match are reported, and the last one has the hint."""
     old = facts(own={"host-wanted": "path demo", "python-minor": "3.9", "platform": "linux-x86_64"})
     (tmp_path / "demo").mkdir()
     with pytest.raises(VerifyError) as caught:
@@ -161,7 +161,7 @@ HOST = LocalPath(what="host", path="host", package="demo", locked_as="host")
 
 
 def test_sources_are_copied_to_where_manifest_and_lock_look_for_them(tmp_path: Path) -> None:
-    """The two may differ; an absolute path is used where it is."""
+    """Sources are copied to the relative paths that manifest and lock use, which may differ."""
     moved = LocalPath(what="plugin x", path="./a/../x", package="x", locked_as="../x")
     away = LocalPath(what="plugin y", path=str(tmp_path / "y"), package="y", locked_as="../y")
     data = LocalPath(what="data for z", path="z/")
@@ -179,7 +179,7 @@ def test_sources_are_copied_to_where_manifest_and_lock_look_for_them(tmp_path: P
     [((), 0), (("x",), 0), (("../x",), 1), (("a/../../x", "../../y"), 2), (("a/../x",), 0)],
 )
 def test_no_path_leads_out_of_the_folder_of_a_rebuild(tmp_path: Path, paths: tuple[str, ...], depth: int) -> None:
-    """The bundle's folder is as deep as the longest way up."""
+    """The bundle's folder is so deep that no relative path leaves the folder of the rebuild."""
     local = [LocalPath(what="x", path="x", package="x", locked_as=path) for path in paths]
     place = _place(local, tmp_path)
     assert place == tmp_path.joinpath("sources", *["folder"] * depth, "bundle")
@@ -202,7 +202,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_source_of_a_project_is_copied(tree: Path, tmp_path: Path) -> None:
-    """Build output is not; version control is, since a build may get the version from it."""
+    """Build output is not copied; version control is, since a build may get the version from it."""
     _copy(tree, tmp_path / "deep" / "copy")
     assert files(tmp_path / "deep" / "copy") == [".git/HEAD", "demo.py", "src/dist/x.txt", "src/x.py"]
     _copy(tree / "demo.py", tmp_path / "other" / "demo.py")
@@ -210,7 +210,7 @@ def test_source_of_a_project_is_copied(tree: Path, tmp_path: Path) -> None:
 
 
 def test_all_files_of_data_are_copied(tree: Path, tmp_path: Path) -> None:
-    """Folders of data may have any name."""
+    """All files of data are copied, whatever their folders are called."""
     _copy_data(tree, tmp_path / "copy")
     assert files(tmp_path / "copy") == files(tree)
     _copy_data(tree / "dist" / "x.txt", tmp_path / "other" / "x.txt")
@@ -218,7 +218,7 @@ def test_all_files_of_data_are_copied(tree: Path, tmp_path: Path) -> None:
 
 
 def test_project_inside_another_may_have_links(tree: Path, tmp_path: Path) -> None:
-    """Both are copied to the same place, the links once."""
+    """A project inside another is copied to its place there, and its links are copied once."""
     (tree / "src" / "link.py").symlink_to("x.py")
     _copy(tree, tmp_path / "copy")
     _copy(tree / "src", tmp_path / "copy" / "src")
@@ -226,7 +226,7 @@ def test_project_inside_another_may_have_links(tree: Path, tmp_path: Path) -> No
 
 
 def test_links_in_data_are_copied_as_their_targets(tree: Path, tmp_path: Path) -> None:
-    """A link that the project around the data has there is replaced, and its target stays as it is."""
+    """Links in data are copied as files: a link at that place is replaced, and its target is unchanged."""
     outside = tmp_path / "outside.txt"
     outside.write_text("outside")
     (tree / "src" / "link.txt").symlink_to(outside)
@@ -245,12 +245,12 @@ def artifact(file: Path, of: Facts = FACTS, body: bytes = b"\x7fELF") -> Path:
 
 
 def test_same_bytes_are_the_same_artifact(tmp_path: Path) -> None:
-    """Nothing else is compared then."""
+    """Two artifacts with the same bytes are the same, and nothing else is compared."""
     _compare(artifact(tmp_path / "old"), FACTS, artifact(tmp_path / "new"))
 
 
 def test_artifacts_with_other_bytes_differ_even_if_their_cards_do_not(tmp_path: Path) -> None:
-    """The bytes decide; what is on the cards only explains."""
+    """Artifacts with different bytes differ, even if their cards are equal."""
     with pytest.raises(VerifyError, match="differs from a rebuild") as caught:
         _compare(artifact(tmp_path / "old"), FACTS, artifact(tmp_path / "new", body=b"\x7fELF2"))
     (finding,) = caught.value.findings
@@ -258,7 +258,7 @@ def test_artifacts_with_other_bytes_differ_even_if_their_cards_do_not(tmp_path: 
 
 
 def test_circumstances_come_before_differences(tmp_path: Path) -> None:
-    """What explains a difference comes first, then every file and module that differs."""
+    """Differences in version come first, then every file and module that differs."""
     row = {**FACTS["modules"][0], "sha256": "9" * 64}
     new = cast("Facts", {**FACTS, "onebin": "2.0", "modules": [row]})
     with pytest.raises(VerifyError) as caught:
@@ -270,13 +270,13 @@ def test_circumstances_come_before_differences(tmp_path: Path) -> None:
 
 
 def test_artifact_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    """It may have been removed during the build."""
+    """An artifact that was removed during the build is an error."""
     with pytest.raises(OnebinError, match="cannot read"):
         _compare(tmp_path / "gone", FACTS, artifact(tmp_path / "new"))
 
 
 def test_rebuild_without_a_card_is_an_error(tmp_path: Path) -> None:
-    """There is nothing to compare with."""
+    """A rebuild whose file has no card is an error."""
     (tmp_path / "new").write_bytes(b"no card")
     with pytest.raises(ArtifactError):
         _compare(artifact(tmp_path / "old"), FACTS, tmp_path / "new")
@@ -284,7 +284,7 @@ def test_rebuild_without_a_card_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "last"), [(20, "file-19"), (21, "and 1 more")])
 def test_twenty_differences_are_listed(number: int, last: str) -> None:
-    """The others are counted."""
+    """At most twenty differences are listed, and the others are counted."""
     row = FACTS["files"][0]
     rows = [{**row, "path": f"file-{each:02}"} for each in range(number)]
     old, new = cast("Facts", {**FACTS, "files": []}), cast("Facts", {**FACTS, "files": rows})

@@ -1,6 +1,6 @@
-"""The runtime by itself: what it imports, how it opens plugins, finds symbols and checks them against types.
+"""The runtime without a bundle: its imports, and how it opens plugins, finds symbols and checks them against types.
 
-tests/e2e/test_runtime.py tests what a host sees of it installed, under `onebin run` and in an artifact.
+tests/e2e/test_runtime.py tests it from a host: installed, under `onebin run`, and in an artifact.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def test_all_forms_of_entry_points_are_resolved(place: Place) -> None:
 
 
 def test_plugin_can_open_itself_while_being_imported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the same object, and is not open if its import fails afterwards."""
+    """A plugin that opens itself during its import gets the same object, and is not open if the import fails later."""
     place.add(
         "rt-narcissus",
         "import rt_pool\nSELF = rt_pool.registry['rt-narcissus'].open()\nif rt_pool.fails: raise OSError('drowned')\n",
@@ -204,19 +204,19 @@ def test_load_error_survives_pickling() -> None:
 
 
 class Parser(Protocol):
-    """What the tests expect of a symbol."""
+    """The type that the tests expect of a symbol."""
 
     name: str
 
     def sniff(self, head: bytes) -> float:
-        """Look at the head."""
+        """Look at the first bytes."""
 
     def parse(self, stream: object, *, strict: bool = False) -> object:
         """Read a stream."""
 
 
 class Fits:
-    """Fits, with additional parameters and other defaults."""
+    """Conforms, with additional parameters and other defaults."""
 
     name = "x"
 
@@ -230,7 +230,7 @@ class Fits:
 
 
 class Late(Fits):
-    """Fits: its instances get their name in __init__."""
+    """Conforms: its instances get their name in __init__."""
 
     def __init__(self) -> None:
         self.name = "late"
@@ -249,11 +249,11 @@ class Nameless:
 
 
 class Greedy(Fits):
-    """Requires an additional argument, and has a number in place of a method."""
+    """Requires an additional argument, and has a number instead of a method."""
 
     sniff: Any = 3
 
-    def parse(self, stream: object, needed: int, *, strict: bool = False) -> object:  # type: ignore[override]  # that is the point
+    def parse(self, stream: object, needed: int, *, strict: bool = False) -> object:  # type: ignore[override]  # the mismatch is intended
         """Read."""
         return stream, needed, strict
 
@@ -305,12 +305,12 @@ GREEDY = [f"{PARSE}): missing a required argument: 'needed'", "sniff is of type 
     ],
 )
 def test_differences_name_each_member(value: object, wanted: object, expected: list[str]) -> None:
-    """Each differing member is named, with a call that it does not accept or with its type."""
+    """Each member that differs is reported with a call that it does not accept, or with its type."""
     assert differences(value, wanted) == expected
 
 
 def test_expected_type_must_be_a_type() -> None:
-    """Anything else is an error of the caller, and the message says so."""
+    """An expected type that is not a type is an error of the caller, and the message says so."""
     with pytest.raises(TypeError, match="'int' is not a class, protocol"):
         differences(7, "int")
 

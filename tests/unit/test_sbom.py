@@ -1,4 +1,4 @@
-"""The bill of materials: valid, the same for the same facts, and true about what it names."""
+"""The bill of materials: it is valid, the same for the same facts, and correct."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ HASH = "a1" * 32
 
 
 def distribution(name: str, **other: Any) -> DistributionFacts:
-    """Return the facts of a distribution from an index, but for what is given."""
+    """Return the facts of a distribution from an index, with these values changed."""
     row: dict[str, Any] = {"version": "1.0", "source": "index", "sha256": [HASH], "requires": [], "licences": []}
-    return {"name": name, **row, "licences_from": None, "licence_files": [], **other}  # type: ignore[typeddict-item]  # whole
+    return {"name": name, **row, "licences_from": None, "licence_files": [], **other}  # type: ignore[typeddict-item]  # complete
 
 
 def facts(*distributions: DistributionFacts) -> Facts:
-    """Return a card's facts, as far as a bill of materials needs them: a host, and plugins by their names."""
+    """Return the facts that a bill of materials needs: the first is the host, others are plugins by name."""
     named = [row["name"] for row in distributions]
     said: dict[str, Any] = {
         "bundle": {"name": "tiny"},
@@ -41,11 +41,11 @@ def facts(*distributions: DistributionFacts) -> Facts:
             {"path": "_internal/Host/x.py", "owner": "host", "bytes": 1, "sha256": HASH},
         ],
     }
-    return said  # type: ignore[return-value]  # that much is enough
+    return said  # type: ignore[return-value]  # only the facts that sbom() reads
 
 
 def component(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the component of a name."""
+    """Return the component with this name."""
     (found,) = [each for each in document["components"] if each["name"] == name]
     return dict(found)
 
@@ -64,7 +64,7 @@ def test_sbom_is_valid() -> None:
 
 
 def test_sbom_depends_only_on_the_facts() -> None:
-    """The same facts give the same SBOM without a time, and other facts another serial number."""
+    """The same facts give the same SBOM, which has no timestamp; other facts give another serial number."""
     text = json.dumps(sbom(facts(*BUNDLE)))
     assert json.dumps(sbom(facts(*BUNDLE))) == text
     assert sbom(facts(*BUNDLE[:2]))["serialNumber"] != json.loads(text)["serialNumber"]
@@ -72,7 +72,7 @@ def test_sbom_depends_only_on_the_facts() -> None:
 
 
 def test_sbom_names_everything_in_the_artifact() -> None:
-    """Beside the distributions: the interpreter, the bootloader, onebin's parts, and libraries of the system."""
+    """The SBOM has the distributions, the interpreter, the bootloader, onebin's parts and system libraries."""
     document = sbom(facts(*BUNDLE))
     assert {each["name"] for each in document["components"]} == {
         *("Host", "A.Plug", "dep_end", "CPython", "PyInstaller's bootloader"),
@@ -83,13 +83,13 @@ def test_sbom_names_everything_in_the_artifact() -> None:
 
 
 def test_only_packages_of_an_index_have_a_package_url() -> None:
-    """A local project of whatever name is not the package of that name which somebody published."""
+    """A local project has no package URL, since an index may have another package with its name."""
     document = sbom(facts(*BUNDLE))
     assert component(document, "Host")["purl"] == "pkg:pypi/host@1.0"
     assert "purl" not in component(document, "A.Plug")
 
 
-def test_digest_is_present_if_known() -> None:
+def test_digest_is_present_if_there_is_one_archive() -> None:
     """A component has the lock's digest if there is exactly one archive."""
     document = sbom(facts(*BUNDLE))
     assert component(document, "Host")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
@@ -97,7 +97,7 @@ def test_digest_is_present_if_known() -> None:
 
 
 def test_graph_is_that_of_the_requirements() -> None:
-    """The artifact needs host, plugins and what is in it anyway; each distribution what it requires."""
+    """The artifact depends on host, plugins and fixed parts, and each distribution on its requirements."""
     graph = {row["ref"]: row.get("dependsOn", []) for row in sbom(facts(*BUNDLE))["dependencies"]}
     assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "bootloader", "launcher"}
     assert "dep-end@1.0" not in graph["artifact"]
@@ -117,7 +117,7 @@ def test_graph_is_that_of_the_requirements() -> None:
     ],
 )
 def test_licences_by_identifier_expression_or_name(licences: list[str], expected: object) -> None:
-    """What SPDX knows is written its way, and anything else as it stands; an expression is always alone."""
+    """Licences that SPDX knows are identifiers, others are names, and an expression is used only alone."""
     document = sbom(facts(distribution("Host", licences=licences)))
     assert component(document, "Host").get("licenses") == expected
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None

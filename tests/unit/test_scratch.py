@@ -1,4 +1,4 @@
-"""Temporary directories: one's own, gone at the end, and gone after the next build if this one was killed."""
+"""Temporary directories: private, removed at the end, and removed by the next build after a kill."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ with scratch() as directory:
 
 @pytest.fixture
 def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory for temporary files, which nobody else uses."""
+    """Return a private directory for temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
-    """A scratch directory is empty and private in its block, and removed afterwards with all its contents."""
+    """A scratch directory is empty and private, and is removed with its contents at the end of the block."""
     with scratch() as first, scratch() as second:
         assert first != second
         assert first.parent == second.parent == parent
@@ -44,7 +44,7 @@ def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the system has no such locks")
-def test_next_process_removes_what_a_killed_one_left(parent: Path) -> None:
+def test_next_process_removes_the_directory_of_a_killed_one(parent: Path) -> None:
     """A scratch directory of a killed process is removed by the next process that makes one."""
     environment = {**os.environ, "TMPDIR": str(parent)}
     with subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, stdout=subprocess.PIPE, text=True) as holder:

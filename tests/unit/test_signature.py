@@ -1,4 +1,4 @@
-"""Signatures are those of ssh-keygen, in both directions, and whatever is no signature is refused in words."""
+"""Signatures are compatible with ssh-keygen in both directions, and invalid ones are refused with a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onebin.trust import signature, sshsig
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The key pair of RFC 8032, 7.1, TEST 1; and what `ssh-keygen -Y sign -n file` of OpenSSH 9.2 made with it of MESSAGE.
+# The key pair of RFC 8032, 7.1, TEST 1, and the signature of MESSAGE by `ssh-keygen -Y sign -n file` of OpenSSH 9.2.
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 MESSAGE = b"one file, anywhere\n"
@@ -29,16 +29,16 @@ OQAAAEBzUwuE1VZ/FD7XmXAqE0v/Z8S7Ycm49G5FxJtxvizNIF94GEPmZaEKmpsSeAtPp8
 YHYfupWKzqZhOg7T680dkB
 -----END SSH SIGNATURE-----
 """
-needs_openssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this machine")
+needs_openssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 
 def _never() -> str:
-    pytest.fail("nobody was to ask for a passphrase")
+    pytest.fail("asked for a passphrase")
 
 
 @pytest.fixture
 def key() -> Ed25519PrivateKey:
-    """Return the private key of the vector."""
+    """Return the private key of the test vector."""
     return Ed25519PrivateKey.from_private_bytes(SEED)
 
 
@@ -67,8 +67,8 @@ def _keygen(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedP
     return subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
 
 
-def test_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed25519PrivateKey) -> None:
-    """Ed25519 leaves no choice: the same key and message give what ssh-keygen wrote, and that is accepted."""
+def test_signature_is_the_same_as_that_of_openssh(message: Path, key: Ed25519PrivateKey) -> None:
+    """The same key and message give exactly the signature of ssh-keygen, which is accepted."""
     assert key.public_key().public_bytes_raw() == PUBLIC
     assert signature.sign(message, key).read_text("ascii") == SIGNED
     assert signature.check_signature(message, [PUBLIC]) == signature.fingerprint(PUBLIC)
@@ -76,8 +76,10 @@ def test_signature_is_that_of_openssh_to_the_last_byte(message: Path, key: Ed255
 
 @needs_openssh
 @pytest.mark.parametrize("hashed", ["sha512", "sha256"])
-def test_what_ssh_keygen_signed_is_accepted(message: Path, tmp_path: Path, key: Ed25519PrivateKey, hashed: str) -> None:
-    """A signature of the real program is checked against the same public key."""
+def test_signature_by_ssh_keygen_is_accepted(
+    message: Path, tmp_path: Path, key: Ed25519PrivateKey, hashed: str
+) -> None:
+    """A signature made by ssh-keygen is accepted with its public key."""
     options = ("-n", "file", "-O", f"hashalg={hashed}")
     made = _keygen("-Y", "sign", "-f", _private(tmp_path, key), *options, message)
     assert made.returncode == 0, made.stderr
@@ -86,8 +88,8 @@ def test_what_ssh_keygen_signed_is_accepted(message: Path, tmp_path: Path, key: 
 
 
 @needs_openssh
-def test_ssh_keygen_accepts_what_was_signed(message: Path, tmp_path: Path, key: Ed25519PrivateKey) -> None:
-    """The real program checks a signature against a list of allowed signers, and refuses another file."""
+def test_ssh_keygen_accepts_our_signature(message: Path, tmp_path: Path, key: Ed25519PrivateKey) -> None:
+    """ssh-keygen accepts a signature of an allowed signer, and refuses it for another file."""
     made = signature.sign(message, signature.read_private_key(_private(tmp_path, key), _never))
     allowed = tmp_path / "allowed"
     allowed.write_text(f"me@example.org {_public(tmp_path, key).read_text()}")
@@ -98,8 +100,8 @@ def test_ssh_keygen_accepts_what_was_signed(message: Path, tmp_path: Path, key: 
 
 @needs_openssh
 @pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-gcm@openssh.com"])
-def test_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) -> None:
-    """A key that ssh-keygen made is read with its passphrase; another one, or none, is refused in words."""
+def test_key_is_read_with_its_passphrase(tmp_path: Path, cipher: str) -> None:
+    """An encrypted key of ssh-keygen is read with its passphrase, and a wrong or empty passphrase is refused."""
     file = tmp_path / "key"
     made = _keygen("-q", "-t", "ed25519", "-Z", cipher, "-a", "4", "-N", "open sesame", "-f", file)
     assert made.returncode == 0, made.stderr
@@ -114,7 +116,7 @@ def test_key_with_a_passphrase_is_opened_with_it(tmp_path: Path, cipher: str) ->
 @needs_openssh
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: str) -> None:
-    """An RSA key neither signs nor checks, and a signature by one is said to be by one."""
+    """RSA and ECDSA keys are refused for signing and checking, and the error for their signatures names their type."""
     file = tmp_path / "key"
     assert _keygen("-q", "-t", kind, "-N", "", "-f", file).returncode == 0
     with pytest.raises(SignatureError, match="is not an Ed25519 key"):
@@ -127,14 +129,14 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
 
 
 def test_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
-    """One byte more, and the signature does not fit."""
+    """A file with an additional byte does not match its signature."""
     signature.sign(message, key)
     message.write_bytes(MESSAGE + b"x")
     with pytest.raises(SignatureError, match="not the file that was signed"):
         signature.check_signature(message, [PUBLIC])
 
 
-def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
+def test_untrusted_key_is_reported_with_its_fingerprint(message: Path, key: Ed25519PrivateKey) -> None:
     """A good signature by a key that is not trusted is refused with that key's fingerprint."""
     signature.sign(message, key)
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
@@ -145,7 +147,7 @@ def test_another_key_is_named(message: Path, key: Ed25519PrivateKey) -> None:
 
 
 def test_signature_for_something_else_is_refused(message: Path, key: Ed25519PrivateKey) -> None:
-    """What a key signed as a commit of git, say, does not pass for a signed file."""
+    """A signature for another purpose, such as a git commit, is refused."""
     signature.sign(message, key, namespace="git")
     with pytest.raises(SignatureError, match="made for 'git', not for 'file'"):
         signature.check_signature(message, [PUBLIC])
@@ -167,7 +169,7 @@ def test_private_and_public_keys_are_distinguished(tmp_path: Path, key: Ed25519P
 
 
 def test_one_of_several_keys_is_enough(tmp_path: Path, key: Ed25519PrivateKey) -> None:
-    """A list of keys may have comments and keys of other kinds."""
+    """A signature by one of several keys is accepted; the list may have comments and keys of other types."""
     file = tmp_path / "keys"
     file.write_text(f"# of somebody\nssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB\n\n{_public(tmp_path, key).read_text()}")
     assert signature.read_public_keys(file) == (PUBLIC,)
@@ -206,7 +208,7 @@ FUZZED = settings(max_examples=400, suppress_health_check=[HealthCheck.function_
 @FUZZED
 @given(data=st.data())
 def test_changed_signature_is_refused(message: Path, data: st.DataObject) -> None:
-    """Whatever is changed in a signature's text: it is refused, or it was only the way in which lines end."""
+    """A changed signature is refused, unless the change does not affect its content."""
     text = bytearray(SIGNED.encode())
     for _ in range(data.draw(st.integers(1, 3))):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
@@ -221,7 +223,7 @@ def test_changed_signature_is_refused(message: Path, data: st.DataObject) -> Non
 @FUZZED
 @given(data=st.data())
 def test_changed_key_is_refused_with_a_reason(tmp_path: Path, data: st.DataObject) -> None:
-    """A changed private key file is a SignatureError, unless the change does not matter."""
+    """A changed private key file is either refused with a SignatureError or still a valid key."""
     file = _private(tmp_path, Ed25519PrivateKey.from_private_bytes(SEED))
     text = bytearray(file.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -236,7 +238,7 @@ def test_changed_key_is_refused_with_a_reason(tmp_path: Path, data: st.DataObjec
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_a_signature_or_a_value_error(text: str) -> None:
-    """Reading a signature raises ValueError and nothing else, with and without its armour."""
+    """Reading any text as a signature raises only ValueError, with and without armour."""
     for each in (text, f"-----BEGIN SSH SIGNATURE-----\n{text}\n-----END SSH SIGNATURE-----\n"):
         try:
             sshsig.parse(each)

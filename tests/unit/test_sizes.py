@@ -1,4 +1,4 @@
-"""How many bytes are whose: every byte of what was frozen is somebody's, and the shares add up to the file."""
+"""The size of each owner's part: every frozen byte has an owner, and the shares add up to the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from onebin.card.facts import SizeRow
 
-NOISE = random.Random(7).randbytes(200_000)  # noqa: S311  # the same in every run, and no secret
+NOISE = random.Random(7).randbytes(200_000)  # noqa: S311  # the same in every run, and not a secret
 OWNERS = {
     "bootloader": ["pyi_rth"],
     "C library": ["libc.so.6"],
@@ -27,7 +27,7 @@ OWNERS = {
 
 @pytest.fixture
 def frozen(tmp_path: Path) -> tuple[Contents, Path]:
-    """Return the contents of a tree with two modules in its archive, a stripped library, text, and a link."""
+    """Return the contents of a tree with two archived modules, a stripped library, text and a link."""
     internal = tmp_path / "dist" / "_internal"
     (internal / "pkg").mkdir(parents=True)
     (internal / "pkg" / "words.txt").write_text("word " * 10_000)
@@ -48,12 +48,12 @@ def frozen(tmp_path: Path) -> tuple[Contents, Path]:
 
 
 def by_owner(rows: list[SizeRow]) -> dict[str, SizeRow]:
-    """Return rows by their owners."""
+    """Return the rows by owner."""
     return {row["owner"]: row for row in rows}
 
 
 def test_every_byte_has_an_owner(frozen: tuple[Contents, Path]) -> None:
-    """Files count with their size in the tree, modules with that in the archive; the rest belongs to the bootloader."""
+    """Every byte of files and archived modules has an owner, and the rest belongs to the bootloader."""
     contents, executable = frozen
     found = by_owner(sizes.measure(contents, OWNERS, executable))
     assert {owner: (row["kind"], row["files"], row["bytes"]) for owner, row in found.items()} == {
@@ -66,11 +66,11 @@ def test_every_byte_has_an_owner(frozen: tuple[Contents, Path]) -> None:
     assert sum(row["bytes"] for row in found.values()) == sum(
         file.stat().st_size for file in tree.rglob("*") if file.is_file()
     )
-    assert found["pkg"]["in_file"] < 205_000  # the words are nothing much when they are compressed
+    assert found["pkg"]["in_file"] < 205_000  # the words are much smaller when compressed
 
 
 def test_shares_add_up_to_the_file(frozen: tuple[Contents, Path]) -> None:
-    """Launcher and shares are as large as both are in the artifact; who has more to compress has more of it."""
+    """The launcher and all shares add up to the artifact, and a larger compressed part has a larger share."""
     contents, executable = frozen
     rows = sizes.measure(contents, OWNERS, executable)
     shared = sizes.in_artifact(rows, Payload(offset=300, size=100_000), 100_300)
@@ -80,7 +80,7 @@ def test_shares_add_up_to_the_file(frozen: tuple[Contents, Path]) -> None:
 
 
 def test_other_layouts_have_no_launcher(frozen: tuple[Contents, Path]) -> None:
-    """In a folder nothing is compressed; a one-file executable is shared out as a whole."""
+    """In a folder, shares are the plain sizes; in a one-file executable, they add up to the whole file."""
     contents, executable = frozen
     rows = sizes.measure(contents, OWNERS, executable)
     assert all(row["in_file"] == row["bytes"] for row in sizes.in_artifact(rows, Payload(), 0))

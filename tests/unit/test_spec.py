@@ -1,4 +1,4 @@
-"""The steps of the spec do to tables of contents, files and archives what their names say."""
+"""The steps of the spec: each does what its name says to tables of contents, files or archives."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def _renamed(code: CodeType, name: str) -> CodeType:
 
 
 class _Packer:
-    """Stands for PyInstaller's EXE and COLLECT: notes how it was called."""
+    """A stand-in for PyInstaller's EXE and COLLECT that records its arguments."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self.given, self.named = given, named
 
 
 def _packed(layout: str) -> tuple[_Packer, list[_Packer]]:
-    """Pack an analysis in a layout; return what the executable was made of, and what was put into folders."""
+    """Pack an analysis in a layout; return the calls that made the executable and the folders."""
     folders: list[_Packer] = []
     classes = {"EXE": _Packer, "COLLECT": lambda *given, **named: folders.append(_Packer(*given, **named))}
     analysis = _Packer()
@@ -62,7 +62,7 @@ def _packed(layout: str) -> tuple[_Packer, list[_Packer]]:
 
 
 def test_build_json_must_have_every_key_and_no_other(tmp_path: Path) -> None:
-    """What is written is read back; a missing and an unknown key are errors."""
+    """build.json is read as it was written, and a missing or unknown key is an error."""
     file = tmp_path / "build.json"
     written = {"generated": "by onebin", **dataclasses.asdict(WANTED)}
     file.write_text(json.dumps(written), "utf-8")
@@ -74,7 +74,7 @@ def test_build_json_must_have_every_key_and_no_other(tmp_path: Path) -> None:
 
 
 def test_tables_are_sorted_by_place_alone() -> None:
-    """Entries of one place keep their order, whatever their sources."""
+    """Tables are sorted by place, and entries with the same place keep their order."""
     pure = [("b", "2", "PYMODULE"), ("a", "9", "PYMODULE"), ("b", "1", "PYMODULE")]
     datas = [("z", "1", "DATA"), ("y", "2", "DATA")]
     spec.sort(pure, datas)
@@ -82,8 +82,8 @@ def test_tables_are_sorted_by_place_alone() -> None:
     assert [entry[0] for entry in datas] == ["y", "z"]
 
 
-def test_library_is_the_same_bytes_in_whatever_order_it_was_written(tmp_path: Path) -> None:
-    """Members of base_library.zip come out sorted, with their content and without times."""
+def test_library_has_the_same_bytes_whatever_its_order(tmp_path: Path) -> None:
+    """base_library.zip is rewritten with sorted members and constant times, so that its bytes are always the same."""
     made = []
     for number, names in enumerate((["os.pyc", "abc.pyc"], ["abc.pyc", "os.pyc"])):
         file = tmp_path / f"{number}.zip"
@@ -101,13 +101,13 @@ def test_library_is_the_same_bytes_in_whatever_order_it_was_written(tmp_path: Pa
 
 
 def test_owners_are_those_of_files_in_the_stage() -> None:
-    """Files of nobody, of other folders and without a source have no owner."""
+    """Only files that a distribution in the stage recorded have an owner."""
     sources = ("/stage/site-packages/host/__init__.py", "/stage/site-packages/unknown.py", "/usr/lib/idle.py", "-")
     assert spec.owners([("x", source, "PYMODULE") for source in sources], WANTED) == {"host"}
 
 
 def test_late_hooks_become_modules() -> None:
-    """The hook for setuptools goes altogether; other scripts stay in their order."""
+    """Late hooks become modules, the hook for setuptools is removed, and other scripts keep their order."""
     names = ("pyi_rth_late", "pyi_rth_other", "pyi_rth_setuptools", "entry")
     scripts = [(name, f"/{name}.py", "PYSOURCE") for name in names]
     left, modules = spec.without_late_hooks(scripts, WANTED.late_hooks)
@@ -116,20 +116,20 @@ def test_late_hooks_become_modules() -> None:
 
 
 def test_namespace_packages_are_not_in_the_archive() -> None:
-    """PyInstaller gives them no source, or a dash for one."""
+    """Namespace packages, which have no source or a dash, are not in the archive."""
     entries: list[Any] = [("a", "/a.py", "PYMODULE"), ("space", "-", "PYMODULE"), ("old", None, "PYMODULE")]
     assert spec.without_namespaces(entries) == entries[:1]
 
 
 def test_metadata_of_hooks_is_dropped() -> None:
-    """Only folders at the top are metadata, not folders of that name in a package."""
+    """Metadata that hooks collect is dropped from top-level folders, but not from folders inside packages."""
     places = ("host-1.0.dist-info/METADATA", "old.egg-info/PKG-INFO", "host/x.dist-info/METADATA", "host/data.txt")
     datas = [(str(Path(place)), "/source", "DATA") for place in places]
     assert [Path(entry[0]).as_posix() for entry in spec.without_metadata(datas)] == list(places[2:])
 
 
-def test_place_is_given_to_the_first_file() -> None:
-    """Neither a binary nor an earlier data file is replaced."""
+def test_first_file_at_a_place_is_kept() -> None:
+    """The first file at a place is kept, whether it is a binary or an earlier data file."""
     datas = [("a", "/a", "DATA")]
     data = spec.DataFiles(datas, [*datas, ("b.so", "/b.so", "BINARY")])
     for place in ("a", "b.so", "c", "c"):
@@ -139,14 +139,14 @@ def test_place_is_given_to_the_first_file() -> None:
 
 
 def test_data_is_added_for_collected_distributions() -> None:
-    """Of others only what is always added."""
+    """Data is added for collected distributions; for others, only the files that are always added."""
     data = spec.DataFiles([], [])
     spec.add_data(data, WANTED, {"host"})
     assert [place for place, _, _ in data.entries] == ["host/logo.svg", "onebin_metadata/host.dist-info/METADATA"]
 
 
 def test_code_of_modules_on_disk_is_found_by_place() -> None:
-    """Packages and modules have their code from the analysis; data, binaries and unknown modules have none."""
+    """Packages and modules on disk get their code from the analysis; data, links and unknown modules get none."""
     code = compile("", "x", "exec")
     place = os.path.join("host", "__init__.py")  # noqa: PTH118  # as in a table of contents
     datas = [(place, "/h", "DATA"), ("m.py", "/m", "DATA"), ("x.txt", "/x", "DATA"), ("other.py", "/o", "DATA")]
@@ -156,7 +156,7 @@ def test_code_of_modules_on_disk_is_found_by_place() -> None:
 
 
 def test_sources_come_with_bytecode_that_python_uses(tmp_path: Path) -> None:
-    """Python finds it by its name and does not compare it with the source; what is not Python has none."""
+    """Sources get bytecode that Python uses without checking the source; a file that is not valid Python gets none."""
     source = tmp_path / "source.py"
     source.write_text("print('from bytecode')\n", "utf-8")
     broken = tmp_path / "template.py"
@@ -177,7 +177,7 @@ def test_sources_come_with_bytecode_that_python_uses(tmp_path: Path) -> None:
 
 
 def test_known_code_is_not_compiled_again(tmp_path: Path) -> None:
-    """The bytecode is that of the analysis, under the hash of the source (PEP 552)."""
+    """Code known from the analysis is written as bytecode with the hash of the source (PEP 552), not compiled again."""
     source = tmp_path / "mod.py"
     source.write_text("x = 1\n", "utf-8")
     known = compile("x = 2\n", "elsewhere", "exec")
@@ -187,13 +187,13 @@ def test_known_code_is_not_compiled_again(tmp_path: Path) -> None:
     assert content[:4] == importlib.util.MAGIC_NUMBER
     assert content[4:16] == b"\1\0\0\0" + importlib.util.source_hash(b"x = 1\n")
     namespace: dict[str, Any] = {}
-    exec(marshal.loads(content[16:]), namespace)  # noqa: S102, S302  # of the line above
+    exec(marshal.loads(content[16:]), namespace)  # noqa: S102, S302  # written by the lines above
     assert namespace["x"] == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="binaries are changed on Linux only")
-def test_binaries_of_the_system_become_leaner_copies(build: Build, tmp_path: Path) -> None:
-    """Symbols and the runpath go from a copy; wheels' binaries, data, and the original stay as they are."""
+def test_system_binaries_are_replaced_by_stripped_copies(build: Build, tmp_path: Path) -> None:
+    """Symbols and the runpath are removed from a copy; the original, wheels' binaries and data are unchanged."""
     source = "static int hidden(void) { return 1; } int f(void) { return hidden(); }"
     library = build(tmp_path / "draw.so", source)
     before = library.read_bytes()
@@ -207,8 +207,8 @@ def test_binaries_of_the_system_become_leaner_copies(build: Build, tmp_path: Pat
         assert lean.entry(entry) == entry
 
 
-def test_one_file_holds_everything() -> None:
-    """In other layouts binaries and data lie in a folder around the executable."""
+def test_one_file_contains_everything() -> None:
+    """A one-file executable contains binaries and data, which other layouts put into a folder beside it."""
     program, folders = _packed("onefile")
     assert program.given == ("archive", ["scripts"], ["binaries"], ["datas"])
     assert (program.named["exclude_binaries"], folders) == (False, [])
@@ -220,7 +220,7 @@ def test_one_file_holds_everything() -> None:
 
 
 def test_packed_files_are_recorded_with_their_digest() -> None:
-    """Size and SHA-256 of each member; a member without content counts as empty."""
+    """Each packed member is recorded with its size and SHA-256, and a member without content as empty."""
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     noted = spec.note({"a": b"x", "none": None}.get, ["a", "none"])
     assert noted["none"] == (0, empty)

@@ -1,4 +1,4 @@
-"""What identifies a stage, which files its distributions overwrite, and what is not kept of an installation."""
+"""The key of a stage, files that distributions overwrite, and details of an installation that are removed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def project(folder: Path, text: str = "x = 1\n") -> LockedPackage:
 
 
 def with_python(of: Lock, **changes: object) -> Lock:
-    """Return a lock for a Python that differs in these parts."""
+    """Return a lock for a Python with these values changed."""
     return replace(of, interpreter=replace(of.interpreter, **changes))  # type: ignore[arg-type]  # of any type that a field has
 
 
@@ -58,14 +58,14 @@ KEYED: dict[str, Callable[[Lock], Lock]] = {
 
 @pytest.mark.parametrize("change", KEYED.values(), ids=KEYED)
 def test_packages_and_python_are_in_the_key(change: Callable[[Lock], Lock]) -> None:
-    """The entry of each package counts, and everything that identifies the interpreter."""
+    """The key covers the entry of each package and everything that identifies the interpreter."""
     old = lock("demo", [DEP])
     assert stage_key(old, 1) == stage_key(old, 1)
     assert stage_key(change(old), 1) != stage_key(old, 1)
 
 
-def test_what_does_not_change_an_installation_is_not_in_the_key() -> None:
-    """Neither the order of packages nor the rest of the lock is installed, and the kernel may be updated."""
+def test_parts_that_do_not_affect_an_installation_are_not_in_the_key() -> None:
+    """The order of packages, the rest of the lock, and the kernel's version are not in the key."""
     other = replace(DEP, name="other")
     old = lock("demo", [DEP, other])
     kernel = {**old.interpreter.markers, "platform_release": "99"}
@@ -79,14 +79,14 @@ def test_what_does_not_change_an_installation_is_not_in_the_key() -> None:
 
 
 def test_sources_of_local_projects_are_in_the_key(tmp_path: Path) -> None:
-    """The lock has only their requirements, so their code counts by itself."""
+    """The key covers the sources of local projects, since the lock has only their requirements."""
     before = stage_key(lock("demo", [project(tmp_path)]), 1)
     assert stage_key(lock("demo", [project(tmp_path)]), 1) == before
     assert stage_key(lock("demo", [project(tmp_path, "x = 2\n")]), 1) != before
 
 
 def test_bytes_of_local_wheels_are_in_the_key(tmp_path: Path) -> None:
-    """A wheel that the lock names by its path may be built again."""
+    """The key covers the bytes of local wheels, since a wheel at the same path may be rebuilt."""
     wheel = tmp_path / "demo.whl"
     keys = set()
     for content in ("x", "y"):
@@ -95,15 +95,15 @@ def test_bytes_of_local_wheels_are_in_the_key(tmp_path: Path) -> None:
     assert len(keys) == 2
 
 
-def test_moment_is_in_the_key_only_if_something_is_built(tmp_path: Path) -> None:
-    """Wheels are installed as they are, at any time; the build of a project may use the time."""
+def test_timestamp_is_in_the_key_only_if_something_is_built(tmp_path: Path) -> None:
+    """The timestamp is in the key only if a project is built, since a build may use it."""
     wheels, built = lock("demo", [DEP]), lock("demo", [DEP, project(tmp_path)])
     assert stage_key(wheels, 1) == stage_key(wheels, 2)
     assert stage_key(built, 1) != stage_key(built, 2)
 
 
 def test_stage_is_found_only_under_its_key(tmp_path: Path) -> None:
-    """Finding a stage installs nothing; the environment is a folder of the entry."""
+    """A stage is found only under its key, and looking for one creates nothing."""
     cache, wanted = Cache(tmp_path), lock("demo", [DEP])
     assert find(wanted, cache, moment=1) is None
     assert list(tmp_path.iterdir()) == []
@@ -113,9 +113,9 @@ def test_stage_is_found_only_under_its_key(tmp_path: Path) -> None:
     assert find(replace(wanted, packages=()), cache, moment=1) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the folders of an environment on POSIX")
-def test_places_in_a_stage_are_those_of_its_python(tmp_path: Path) -> None:
-    """The feature version of the interpreter names the folder of the distributions."""
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the folders of an environment on POSIX")
+def test_paths_in_a_stage_depend_on_its_python(tmp_path: Path) -> None:
+    """The path of site-packages contains the feature version of the interpreter."""
     stage = Stage(key="", directory=tmp_path, lock=lock("demo", python=interpreter("3.11.9")))
     assert stage.site_packages == tmp_path / "lib" / "python3.11" / "site-packages"
     assert stage.python == tmp_path / "bin" / "python"
@@ -130,14 +130,14 @@ def record(site: Path, info: str, text: str | bytes) -> Path:
 
 
 def test_files_with_the_same_content_do_not_overlap(tmp_path: Path) -> None:
-    """It makes no difference who installs them last; nor do files that only one distribution has."""
+    """Files with the same content in two distributions, or in only one distribution, do not overlap."""
     record(tmp_path, "one-1.0", "same.py,sha256=a,1\none.py,sha256=b,1\n")
     record(tmp_path, "two-1.0", "same.py,sha256=a,1\ntwo.py,sha256=c,1\n")
     assert overlaps(tmp_path) == []
 
 
 def test_files_with_different_content_overlap(tmp_path: Path) -> None:
-    """They are sorted by path, their owners by canonical name; files outside site-packages count, too."""
+    """Overlapping files are sorted by path, with owners by canonical name, also outside site-packages."""
     record(tmp_path, "Z_last-1.0", "x.py,sha256=a,1\n../../../bin/tool,sha256=a,1\n")
     record(tmp_path, "a.First-2.0.post1", "x.py,sha256=b,1\n../../../bin/tool,sha256=b,1\n")
     record(tmp_path, "middle-1.0", "x.py,sha256=b,1\n")
@@ -148,14 +148,14 @@ def test_files_with_different_content_overlap(tmp_path: Path) -> None:
 
 
 def test_files_without_a_digest_do_not_overlap(tmp_path: Path) -> None:
-    """RECORD has no digest of itself and of bytecode."""
+    """Files without a digest in RECORD, such as RECORD itself and bytecode, do not overlap."""
     record(tmp_path, "one-1.0", "x.py,,\ny.py\n\nz.py,sha256=a,1\n")
     record(tmp_path, "two-1.0", "x.py,sha256=b,1\ny.py,sha256=b,1\nz.py,,\n")
     assert overlaps(tmp_path) == []
 
 
-def test_names_of_any_kind_overlap(tmp_path: Path) -> None:
-    """Names with commas are quoted; NUL and bytes that are not UTF-8 do not stop the search."""
+def test_files_with_unusual_names_overlap(tmp_path: Path) -> None:
+    """Overlaps are found despite names with commas, NUL or bytes that are not UTF-8."""
     record(tmp_path, "one-1.0", b'"a, b.py",sha256=a,1\r\nx\0.py,sha256=a,1\r\n\xff.py,sha256=a,1\r\n')
     record(tmp_path, "two-1.0", b'"a, b.py",sha256=b,1\nx.py,sha256=b,1\n\xff.py,sha256=b,1\n')
     (tmp_path / "three-1.0.dist-info").mkdir()
@@ -163,7 +163,7 @@ def test_names_of_any_kind_overlap(tmp_path: Path) -> None:
 
 
 def test_overwritten_files_are_counted_by_pair() -> None:
-    """One line for each pair names the first file, and who wins; every loser has a line."""
+    """Each pair of distributions has one notice with the first file, the number of others, and the winner."""
     found = [
         Overlap(file="a.py", distributions=("one", "two")),
         Overlap(file="b.py", distributions=("one", "two", "three")),
@@ -194,7 +194,7 @@ def installed(site: Path, notes: Mapping[str, str]) -> Path:
 
 
 def test_records_of_uv_about_the_machine_are_removed(tmp_path: Path) -> None:
-    """Files of uv and their lines in RECORD are removed; all other lines stay."""
+    """Files of uv about the machine are removed with their lines in RECORD; all other lines stay."""
     info = installed(tmp_path, dict.fromkeys(NOTES, '{"url": "file:///home/me/demo", "dir_info": {}}'))
     _forget_machine(tmp_path)
     assert [file.name for file in info.iterdir()] == ["RECORD"]
@@ -204,7 +204,7 @@ def test_records_of_uv_about_the_machine_are_removed(tmp_path: Path) -> None:
 
 
 def test_address_of_a_repository_is_kept(tmp_path: Path) -> None:
-    """Only addresses of files name this machine (PEP 610); without such a file, RECORD is not written."""
+    """The URL of a repository is kept (PEP 610), since only file URLs name this machine."""
     info = installed(tmp_path, {"direct_url.json": '{"url": "https://host/demo.git", "vcs_info": {}}'})
     before = (info / "RECORD").stat()
     _forget_machine(tmp_path)
@@ -215,14 +215,14 @@ def test_address_of_a_repository_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "5"])
 def test_address_that_cannot_be_read_is_removed(tmp_path: Path, text: str) -> None:
-    """No tool can read it anyway, and it may name this machine."""
+    """An unreadable direct_url.json is removed, since it may name this machine."""
     info = installed(tmp_path, {"direct_url.json": text})
     _forget_machine(tmp_path)
     assert [file.name for file in info.iterdir()] == ["RECORD"]
 
 
-def test_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) -> None:
-    """UV may install hard links to files in its own cache."""
+def test_cache_is_not_changed_through_a_linked_record(tmp_path: Path) -> None:
+    """A RECORD that is a hard link into uv's cache is replaced, so that the cache does not change."""
     info = installed(tmp_path / "site", {"uv_cache.json": "{}"})
     os.link(info / "RECORD", tmp_path / "cached")
     before = (tmp_path / "cached").read_bytes()
@@ -231,7 +231,7 @@ def test_cache_that_a_record_is_linked_from_does_not_change(tmp_path: Path) -> N
 
 
 def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> None:
-    """Files of uv are removed from a distribution without RECORD too."""
+    """Files of uv are also removed from a distribution without RECORD."""
     info = installed(tmp_path, {"uv_cache.json": "{}"})
     (info / "RECORD").unlink()
     _forget_machine(tmp_path)
@@ -247,7 +247,7 @@ def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> No
     ],
 )
 def test_failed_installation_says_what_failed(text: str, message: str) -> None:
-    """A hash mismatch comes first; the text of uv is part of the message."""
+    """A failed installation is explained by its cause, a hash mismatch first, with the message of uv."""
     error = _explain(uv.Failure(text))
     assert isinstance(error, StageError)
     assert error.message == f"{message}\nuv says: {text}"
@@ -255,7 +255,7 @@ def test_failed_installation_says_what_failed(text: str, message: str) -> None:
 
 
 def staged(folder: Path, *names: str) -> Stage:
-    """Return a stage with one module in each of these distributions, all of which are locked."""
+    """Return a stage with these distributions, each of which is locked and has one module."""
     stage = Stage(key="", directory=folder, lock=lock("demo", [replace(DEP, name=name) for name in names]))
     for name in names:
         file = record(
@@ -267,7 +267,7 @@ def staged(folder: Path, *names: str) -> Stage:
 
 
 def test_intact_stage_is_surveyed(tmp_path: Path) -> None:
-    """It has the distributions of the lock, each with its modules."""
+    """The survey of an intact stage has the distributions of the lock with their modules."""
     found = read_survey(staged(tmp_path / "stage", "demo", "dep"), Cache(tmp_path / "cache"))
     assert list(found.distributions) == ["demo", "dep"]
     assert list(found.owners) == ["demo", "dep"]
@@ -285,7 +285,7 @@ def test_intact_stage_is_surveyed(tmp_path: Path) -> None:
     ids=["module", "metadata folder", "metadata", "renamed"],
 )
 def test_damaged_stage_is_an_error(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
-    """A survey that was kept does not hide the damage, and the message says what to do."""
+    """A damaged stage is an error with a hint, even if its survey is in the cache."""
     stage, cache = staged(tmp_path / "stage", "demo", "dep"), Cache(tmp_path / "cache")
     read_survey(stage, cache)
     damage(stage.site_packages)
@@ -295,15 +295,15 @@ def test_damaged_stage_is_an_error(tmp_path: Path, damage: Callable[[Path], obje
 
 
 def test_another_distribution_in_a_stage_is_an_error(tmp_path: Path) -> None:
-    """A stage holds exactly the locked packages; all that differ are named, in order."""
+    """A stage that does not have exactly the locked packages is an error that lists the differences in order."""
     stage = staged(tmp_path / "stage", "demo", "other", "another")
     stage = replace(stage, lock=lock("demo", [replace(DEP, name="demo"), DEP]))
     with pytest.raises(StageError, match="does not hold the lock: another, dep, other"):
         read_survey(stage, Cache(tmp_path / "cache"))
 
 
-def test_modules_of_a_toolchain_are_what_can_be_imported(tmp_path: Path) -> None:
-    """Packages and single modules count; metadata, programs, bytecode and start files do not."""
+def test_modules_of_a_toolchain_are_those_that_can_be_imported(tmp_path: Path) -> None:
+    """The modules of a toolchain are its packages and modules, not metadata, programs, bytecode or .pth files."""
     for name in ("PyInstaller", "pyinstaller-6.0.dist-info", "bin", "__pycache__", "not-a-name"):
         (tmp_path / name).mkdir()
     for name in ("six.py", "a-script.py", "distutils-precedence.pth", "fast.so"):
@@ -312,7 +312,7 @@ def test_modules_of_a_toolchain_are_what_can_be_imported(tmp_path: Path) -> None
 
 
 def test_hooks_that_import_what_they_patch_run_after_it(tmp_path: Path) -> None:
-    """Others run before the module is imported; a table in any package of the toolchain counts."""
+    """Hooks that import the module that they patch run after its import, and all others before it."""
     hooks = tmp_path / "PyInstaller" / "hooks" / "rthooks"
     hooks.mkdir(parents=True)
     hooks.with_name("rthooks.dat").write_text("{'pkg': ['pre.py', 'post.py', 'part.py', 'like.py']}", "utf-8")
@@ -350,7 +350,7 @@ def pinned(wheels: Path, version: str = "1.0", *, sha256: str | None = None) -> 
 
 
 def test_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path) -> None:
-    """A file for another version of Python does not matter; the second time, no package is needed."""
+    """A toolchain is installed and compiled once, even if one of its files is for another version of Python."""
     cache = Cache(tmp_path)
     made = install_toolchain(pinned(wheels), cache, source=PackageSource(wheelhouse=wheels))
     assert made.modules == ("old", "tool")
@@ -362,7 +362,7 @@ def test_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path) 
 
 
 def test_toolchain_with_another_hash_is_an_error(tmp_path: Path, wheels: Path) -> None:
-    """Nothing of it stays in the cache."""
+    """A toolchain with a wrong hash is an error, and nothing of it stays in the cache."""
     with pytest.raises(StageError, match=r"cannot install the toolchain \(PyInstaller\)"):
         install_toolchain(pinned(wheels, sha256="1" * 64), Cache(tmp_path), source=PackageSource(wheelhouse=wheels))
     assert list((tmp_path / "toolchains").iterdir()) == []

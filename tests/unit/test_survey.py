@@ -1,4 +1,4 @@
-"""Questions to a survey: who has a module, who imports it, and who mentions a word."""
+"""Queries of a survey: which distributions have a module, import it, or mention a word."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SURVEY = survey(HOST, FIRST, SECOND)
 
 
 def test_host_is_the_one_named_by_the_lock() -> None:
-    """The host is found by its canonical name, and so is every other distribution."""
+    """The host and all other distributions are found by their canonical names."""
     assert SURVEY.host is HOST
     assert list(SURVEY.distributions) == ["demo", "first", "second-kit"]
 
 
 def test_word_is_mentioned_where_it_is_a_whole_string() -> None:
-    """A string that only contains a word does not mention it."""
+    """A distribution mentions a word if a whole string equals it."""
     assert SURVEY.mentioning("grp") == {"demo", "first"}
     assert SURVEY.mentioning("demo.plugins") == {"demo"}
     assert SURVEY.mentioning("demo") == frozenset()
@@ -36,7 +36,7 @@ def test_word_is_mentioned_where_it_is_a_whole_string() -> None:
 
 
 def test_odd_word_is_searched_for_in_the_files(tmp_path: Path) -> None:
-    """A word with white space is found in the text itself, since no set of words has it."""
+    """A word with white space is searched for in the files, since no set of words has it."""
     (tmp_path / "odd.py").write_text("x = 'two words'\n", "utf-8")
     (tmp_path / "plain.py").write_text("x = 'words'\n", "utf-8")
     odd = distribution("odd", modules=["odd"], site_packages=tmp_path)
@@ -44,15 +44,15 @@ def test_odd_word_is_searched_for_in_the_files(tmp_path: Path) -> None:
     assert survey(odd, plain).mentioning("two words") == {"odd"}
 
 
-def test_top_level_name_is_named_by_modules_and_by_beginnings_of_strings() -> None:
-    """Whoever has modules below a name, or a string that begins with it and a dot, names it."""
+def test_top_level_name_is_named_by_modules_and_by_prefixes_of_strings() -> None:
+    """A distribution names a top-level name by having modules in it or a string that begins with it and a dot."""
     assert SURVEY.naming("space") == {"first", "second-kit"}
     assert SURVEY.naming("first") == {"first", "second-kit"}
     assert SURVEY.naming("grp") == frozenset()
 
 
 def test_import_of_a_part_imports_the_package() -> None:
-    """An import statement counts for its module and for each package around it."""
+    """Importing a module also counts as importing each of its parent packages."""
     assert SURVEY.importing("demo.cli") == {"first"}
     assert SURVEY.importing("demo") == {"first"}
     assert SURVEY.importing("csv") == {"demo"}
@@ -78,8 +78,8 @@ def test_modules_that_import_by_name_are_known() -> None:
         ("demo.cli.main", False),
     ],
 )
-def test_module_exists_if_it_or_a_part_of_it_does(name: str, expected: bool) -> None:
-    """Namespace packages exist because of their portions; the beginning of a name is not a name."""
+def test_module_exists_if_it_or_a_module_below_it_exists(name: str, expected: bool) -> None:
+    """A module exists if a distribution has it or a module below it, as in a namespace package."""
     assert SURVEY.has_module(name) is expected
 
 
@@ -87,14 +87,14 @@ def test_module_exists_if_it_or_a_part_of_it_does(name: str, expected: bool) -> 
     ("name", "owner"),
     [("demo.cli", "demo"), ("demo.cli.main", "demo"), ("space.first", "first"), ("space", None), ("other", None)],
 )
-def test_owner_of_a_module_has_it_or_a_package_around_it(name: str, owner: str | None) -> None:
-    """A namespace package has no owner, since its portions may have several."""
+def test_owner_of_a_module_has_it_or_its_parent_package(name: str, owner: str | None) -> None:
+    """The owner of a module has it or one of its parent packages; a namespace package has no owner."""
     found = SURVEY.of_module(name)
     assert (found and found.name) == owner
 
 
 def test_owner_of_a_namespace_is_the_owner_of_a_portion() -> None:
-    """`owner_name` takes the first portion of a namespace; what nobody has is a KeyError."""
+    """`owner_name` returns the owner of a namespace's first portion, and raises KeyError for an unknown module."""
     assert SURVEY.owner_name("space.second") == "second-kit"
     assert SURVEY.owner_name("space") == "first"
     assert SURVEY.owner_name("demo.cli") == "demo"
@@ -103,14 +103,14 @@ def test_owner_of_a_namespace_is_the_owner_of_a_portion() -> None:
 
 
 def test_module_of_two_distributions_belongs_to_the_last() -> None:
-    """Of two distributions with the same file, the last by canonical name has it in the stage, so it is the owner."""
+    """If two distributions have the same file, the last by canonical name is the owner."""
     both = survey(distribution("Zeta", modules=["same"]), distribution("alpha", modules=["same"]))
     assert both.owners == {"same": "zeta"}
     assert both.recorded == {"same.py": "zeta"}
 
 
 def test_every_recorded_file_has_an_owner() -> None:
-    """Modules, data and other files of a distribution are its own, by their paths in RECORD."""
+    """All files in a distribution's RECORD belong to it: modules, data and others."""
     found = survey(distribution("demo", modules=["demo"], data=["demo.csv"], shared=["../../../share/x"]))
     assert found.recorded == {"../../../share/x": "demo", "demo.csv": "demo", "demo.py": "demo"}
     assert found.host.modules["demo"] == SITE_PACKAGES / "demo.py"
@@ -118,14 +118,14 @@ def test_every_recorded_file_has_an_owner() -> None:
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.sets(st.integers(0, 6).map(str))))
 def test_inverted_index_has_each_owner_of_each_word(words: dict[str, set[str]]) -> None:
-    """A word maps to exactly those who have it, whether they are one or many."""
+    """The inverted index maps each word to exactly the owners that have it."""
     found = inverted(words)
     expected = {word: {name for name, own in words.items() if word in own} for own in words.values() for word in own}
     assert found == expected
 
 
 def test_survey_with_other_words_gives_other_answers() -> None:
-    """Answers are kept with their survey, not beyond it."""
+    """A changed copy of a survey does not reuse the cached answers of the original."""
     assert SURVEY.mentioning("grp")
     silent = replace(SURVEY, distributions={"demo": distribution("demo")})
     assert silent.mentioning("grp") == frozenset()

@@ -1,4 +1,4 @@
-"""What a syntax tree shows of a module, each with the smallest source that shows it."""
+"""Facts that a syntax tree shows about a module, each tested with the smallest source that shows it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def code(tmp_path: Path) -> Reader:
 
 
 class Reader:
-    """Writes a source into a file and reads its code."""
+    """Writes a source to a file and reads its code."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def __call__(self, source: str) -> Code:
-        """Return the code of a source."""
+        """Return the code of this source."""
         self._file.write_text(source, "utf-8")
         return read_code(self._file)
 
@@ -60,7 +60,7 @@ def test_import_by_a_computed_name_is_found(code: Reader, source: str) -> None:
     ],
 )
 def test_import_by_a_literal_name_is_not_computed(code: Reader, source: str) -> None:
-    """A literal name, a mere reference and a text are not imports by computed names."""
+    """Imports of literal names, mere references and texts are not imports by computed names."""
     assert code(source) == NOTHING
 
 
@@ -76,13 +76,13 @@ def test_import_by_a_literal_name_is_not_computed(code: Reader, source: str) -> 
     ],
 )
 def test_module_that_may_read_its_own_source_is_found(code: Reader, source: str) -> None:
-    """A module that reads source, or that lists folders and knows its own place, may look for its own files."""
+    """A module may look for its own files if it reads source, or lists folders and knows its own path."""
     assert code(source) == Code(reads_itself=True)
 
 
 @pytest.mark.parametrize("source", ["os.listdir(folder)", "open(__file__)", "files('demo')", "# __file__\nx.walk()"])
-def test_listing_or_file_alone_is_not_a_search(code: Reader, source: str) -> None:
-    """Listing any folder, or knowing one's own place, is not enough."""
+def test_listing_folders_or_file_alone_is_not_a_search(code: Reader, source: str) -> None:
+    """Listing folders, or using `__file__`, is not enough for a search for the module's own files."""
     assert code(source) == NOTHING
 
 
@@ -143,26 +143,26 @@ def test_other_kinds_of_exec_do_not_count(code: Reader, source: str) -> None:
     ],
 )
 def test_modules_run_as_programs_are_found(code: Reader, source: str, modules: tuple[str, ...]) -> None:
-    """A list or tuple of arguments names the module after "-m"."""
+    """A module is run as a program if it follows "-m" in a list or tuple of arguments."""
     assert sorted(code(source).run_as_main) == sorted(modules)
     assert code(source) == Code(run_as_main=code(source).run_as_main)
 
 
 @pytest.mark.parametrize("source", ["", "import_module(", "import_module(x)\n\tbad\n  indent", "exec(x)\0"])
 def test_source_that_cannot_be_parsed_shows_nothing(code: Reader, source: str) -> None:
-    """Source for another Python, and templates, are not imported, so they show nothing."""
+    """Source that cannot be parsed, such as a template, shows nothing."""
     assert code(source) == NOTHING
 
 
 def test_encoding_of_a_source_does_not_matter(tmp_path: Path) -> None:
-    """A file is parsed by its own encoding line, and its bytes are searched as they are."""
+    """A file is parsed with its declared encoding, and its bytes are searched unchanged."""
     file = tmp_path / "module.py"
     file.write_bytes("# -*- coding: latin-1 -*-\nx = 'ä'\nimport_module(x)\n".encode("latin-1"))
     assert read_code(file).imports_by_name
 
 
-def test_behaviour_is_what_any_of_the_modules_shows() -> None:
-    """Each fact of one module is one of the distribution, and a module that is run twice is named once."""
+def test_behaviour_is_that_of_all_modules_together() -> None:
+    """A distribution has every fact that any of its modules shows, and lists a module that is run twice only once."""
     codes = [Code(imports_by_name=True), Code(runs_foreign_code=True, run_as_main=("a", "b")), Code(run_as_main=("a",))]
     assert behaviour_of(codes) == Behaviour(imports_by_name=True, runs_foreign_code=True, run_as_main=("a", "b"))
     assert behaviour_of([Code(reads_itself=True)]) == Behaviour(reads_itself=True)

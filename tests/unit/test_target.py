@@ -32,7 +32,7 @@ NEEDS: list[GlibcNeed] = [
 
 
 def bundle(glibc: str | None, *, kind: str = "system") -> tuple[Manifest, Survey]:
-    """Return as much of a manifest and its survey as is looked at here."""
+    """Return the parts of a manifest and its survey that these tests need."""
     manifest = SimpleNamespace(
         bundle=SimpleNamespace(name="tiny"), target=SimpleNamespace(glibc=glibc), freeze=SimpleNamespace(libc=kind)
     )
@@ -42,8 +42,8 @@ def bundle(glibc: str | None, *, kind: str = "system") -> tuple[Manifest, Survey
     return cast("Manifest", manifest), cast("Survey", surveyed)
 
 
-def test_every_file_is_named_at_once() -> None:
-    """One error names each file above the limit with all its newer versions and their symbols, by distribution."""
+def test_all_files_above_the_limit_are_reported_together() -> None:
+    """One error lists each file above the limit by distribution, with its newer versions and their symbols."""
     with pytest.raises(TargetError) as caught:
         check_needs(NEEDS, *bundle("2.28"))
     assert caught.value.message == "tiny needs glibc 2.36, and [target] glibc is 2.28"
@@ -62,12 +62,12 @@ def test_every_file_is_named_at_once() -> None:
     ("glibc", "kind"), [(None, "system"), ("2.36", "system"), ("2.40", "system"), ("2.5", "bundled")]
 )
 def test_old_enough_file_passes(glibc: str | None, kind: str) -> None:
-    """Nothing is refused without a limit, at it, or where the artifact has a C library of its own."""
+    """Files pass if there is no limit, if they do not exceed it, or if the artifact bundles its C library."""
     check_needs(NEEDS, *bundle(glibc, kind=kind))
 
 
 def test_card_names_the_oldest_sufficient_glibc() -> None:
-    """The card has the highest version of all, and only the files and symbols that ask for it."""
+    """The card has the highest version of glibc that any file needs, and the files and symbols that need it."""
     assert libc_facts(NEEDS, "system") == {
         "kind": "system",
         "glibc": "2.36",
@@ -77,8 +77,8 @@ def test_card_names_the_oldest_sufficient_glibc() -> None:
     assert libc_facts([], "system")["glibc"] is None
 
 
-def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> None:
-    """Libraries, libraries among the data, and the executable are read; links and text are not."""
+def test_needs_are_read_from_the_frozen_files(build: Build, tmp_path: Path) -> None:
+    """Needs are read from libraries, also among the data, and from the executable, not from links and text."""
     source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
     library = build(tmp_path / "draw.so", source)
     program = build(tmp_path / "program", "int main(void) { return 0; }", "-pie")
@@ -101,7 +101,7 @@ def test_needs_are_read_from_what_was_frozen(build: Build, tmp_path: Path) -> No
 
 
 def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
-    """The loader, the C library and what it opens by itself are copied; the rest of it only where a file needs it."""
+    """The interpreter's C library is copied with its loader; rarely used parts only if a file needs them."""
     found = libc_of(ask(Path(sys.executable)))
     assert found.loader.is_file()
     assert {"libc.so.6", "libm.so.6", "libresolv.so.2"} <= found.libraries.keys()
@@ -114,14 +114,14 @@ def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
     for name in added:
         facts = elf.read(tmp_path / "_internal" / name)
         assert facts is not None
-        assert {*facts.libraries} <= {*added}, f"{name} needs what is not there"
+        assert {*facts.libraries} <= {*added}, f"{name} needs a missing library"
     assert (tmp_path / "_internal" / found.loader.name).stat().st_mode & 0o111
 
 
 def test_program_without_a_loader_has_no_c_library_to_bundle() -> None:
-    """A Python of another system is refused before anything is frozen, with what to do."""
+    """Bundling the C library for a Python of another system is refused with a hint before the freeze."""
     interpreter = SimpleNamespace(platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
     with pytest.raises(TargetError) as caught:
-        libc_of(interpreter)  # type: ignore[arg-type]  # as much of an interpreter as is looked at
+        libc_of(interpreter)  # type: ignore[arg-type]  # only the attributes that are read
     assert "macosx-14.0-arm64" in caught.value.findings[0].message
     assert caught.value.findings[0].hint

@@ -1,4 +1,4 @@
-"""No value becomes code, whatever a manifest or a package calls itself."""
+"""No value becomes code, whatever the names in a manifest or a package are."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _registry(text: str, fits: tuple[Fit, ...] = ()) -> ast.Module:
 
 
 def _check_inert(tree: ast.Module) -> None:
-    """Nothing is imported, called or run at the top but what the template writes."""
+    """Check that only the imports, calls and top-level statements of the template are present."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     modules = ["__future__", "importlib", "onebin_runtime._plugin", "onebin_runtime._registry"]
     assert [node.module for node in imported] == [*modules, "onebin_runtime._stand_in"]  # in a function
@@ -54,13 +54,13 @@ def _check_inert(tree: ast.Module) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_stay_values(text: str) -> None:
-    """Names that would close a string, a comment or a template's tag stay inside their literals."""
+    """Names that contain ends of strings, comments or template tags stay inside their literals."""
     _check_inert(_registry(text))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_code_for_type_checkers_is_never_run(text: str) -> None:
-    """The lines for the type checker stand below a false condition, and other names stay in their docstrings."""
+    """Code for type checkers is below a false condition, and names stay in its docstrings."""
     fit = Fit(
         plugin=text,
         group=text,
@@ -91,19 +91,19 @@ def test_code_for_type_checkers_is_never_run(text: str) -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_stays_a_value(text: str) -> None:
-    """Whatever the text, the registry has the same statements."""
+    """The registry has the same statements for any text."""
     if not importable(text):
         _check_inert(_registry(text))
 
 
 @given(st.text())
-def test_comment_stays_in_its_line(text: str) -> None:
-    """Text for a comment or docstring has no line break, quote or backslash left."""
+def test_comment_stays_on_its_line(text: str) -> None:
+    """Text for a comment or docstring contains no line breaks, quotes or backslashes."""
     assert not set(comment(text)) & set("\n\r\"'\\\x00\u2028")
 
 
-def test_forgotten_value_is_an_error() -> None:
-    """A template that lacks a value fails instead of writing nothing."""
+def test_missing_value_is_an_error() -> None:
+    """Rendering a template without one of its values is an error."""
     with pytest.raises(jinja2.UndefinedError):
         render_python("entry.py.j2")
 
@@ -112,5 +112,5 @@ def test_forgotten_value_is_an_error() -> None:
     ("name", "expected"), [("a.b", True), ("a.class", False), ("a-b", False), ("", False), ("a..b", False)]
 )
 def test_only_dotted_identifiers_are_imported_by_statement(name: str, expected: bool) -> None:
-    """Keywords and odd names cannot stand in an import statement."""
+    """Keywords and invalid identifiers are not imported by a statement."""
     assert importable(name) is expected

@@ -1,4 +1,4 @@
-"""What uv's end is told as, whatever ended it."""
+"""How the end of uv is reported when a signal kills it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
-def test_any_signal_may_end_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, name: str) -> None:
-    """A signal has a name, or a number if it has none: most real-time signals do not."""
+def test_signal_that_killed_uv_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, name: str
+) -> None:
+    """If a signal kills uv, the error has the signal's name, or its number if it has no name."""
     if sys.platform != "linux":
-        pytest.skip("signals as Linux numbers them")
+        pytest.skip("uses the signal numbers of Linux")
     program = tmp_path / "uv"
     program.write_text(f"#!/bin/sh\nkill -{number} $$\n", "utf-8")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Differences between stage and artifact are found, and named by the plugin."""
+"""Differences between stage and artifact are found and reported with the plugin's name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _findings(found: dict[str, Any]) -> list[Finding]:
 
 
 def test_equal_answers_have_no_findings() -> None:
-    """An artifact that answers as its stage does is verified."""
+    """An artifact that answers like its stage has no findings."""
     assert _findings(_found()) == []
 
 
@@ -102,7 +102,7 @@ def _forget_registration(found: dict[str, Any]) -> None:
     ],
 )
 def test_each_difference_is_one_finding(change, where: str, words: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # a function of this file
-    """What is missing, extra, different or failing is found, and said with its plugin's name."""
+    """Everything missing, additional, different or failing is one finding with the plugin's name."""
     found = _found()
     change(found)
     (finding,) = _findings(found)
@@ -111,7 +111,7 @@ def test_each_difference_is_one_finding(change, where: str, words: str) -> None:
 
 
 def test_missing_module_has_its_remedy() -> None:
-    """A module that is missing from the artifact comes with the manifest key that adds it."""
+    """The finding for a module missing from the artifact has the manifest key that adds it."""
     found = _found()
     _fail_to_load(found)
     (finding,) = _findings(found)

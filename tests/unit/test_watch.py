@@ -1,4 +1,4 @@
-"""What is read is seen, in this process and in PyInstaller's children; what cannot be seen is known to be so."""
+"""File reads are recorded in this process and in PyInstaller's children; unobservable processes are noticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from onebin.system.resources import driver_dir
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Watch some lines with a stand-in for the one module of PyInstaller that is asked; print what was seen.
+# Run some lines under a watch, with a stand-in for the only module of PyInstaller that it uses; print what it saw.
 WATCHED = """
 import json, os, pathlib, runpy, subprocess, sys, types
 
@@ -48,7 +48,7 @@ CHILD = "subprocess.run([sys.executable, '-S', str(parent.CHILD_PY)], check=True
 def test_files_that_are_read_are_recorded(
     tmp_path: Path, line: str, here: str | None, elsewhere: str | None, is_blind: bool
 ) -> None:
-    """Files opened for reading, here and in PyInstaller's children, are recorded; other programs end the recording."""
+    """Files read here and in PyInstaller's children are recorded; other programs make the watch blind."""
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "child.py").write_text("import pathlib\npathlib.Path(__file__).with_name('a.txt').read_text()\n")
     command: list[str | Path] = [sys.executable, "-c", WATCHED, driver_dir(), tmp_path, line]

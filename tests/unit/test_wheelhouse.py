@@ -1,4 +1,4 @@
-"""A wheelhouse has what a lock needs, and everything that is missing or changed is reported together."""
+"""A wheelhouse has all files that a lock needs, and all missing or changed files are reported together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PYTHON = interpreter()
 
 
 def sha256(name: str) -> str:
-    """Return the digest of the file with this name, whose content is the name."""
+    """Return the digest of the file with this name, whose content is its name."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 
@@ -60,8 +60,8 @@ def text(*packages: dict[str, Any], **more: Any) -> str:
     return tomli_w.dumps({"lock-version": "1.0", "created-by": "uv", "packages": list(packages), **more})
 
 
-def test_archive_of_each_package_is_what_an_installation_takes() -> None:
-    """A wheel comes before source, a wheel for another platform is not taken, and an unneeded package is left out."""
+def test_archive_of_each_package_is_what_an_installation_uses() -> None:
+    """The archive of a package is a matching wheel or else its source, and unneeded packages have none."""
     other = {"url": "https://host/six-1.0-cp312-cp312-win_arm64.whl", "hashes": {"sha256": "0" * 64}}
     both = wheel(sdist=sdist("six-1.0.tar.gz")["sdist"])
     both["wheels"].insert(0, other)
@@ -75,7 +75,7 @@ def test_archive_of_each_package_is_what_an_installation_takes() -> None:
 
 
 def test_interpreter_of_the_lock_chooses_the_wheel() -> None:
-    """The Python that runs onebin may be another one."""
+    """The wheel is chosen for the lock's interpreter, not for the one that runs onebin."""
     entries = [
         {"url": f"https://host/six-1.0-cp{minor}-none-any.whl", "hashes": {"sha256": minor}} for minor in ("310", "312")
     ]
@@ -86,29 +86,29 @@ def test_interpreter_of_the_lock_chooses_the_wheel() -> None:
 
 @pytest.mark.parametrize("tag", ["cp312-cp312", "cp310-abi3"])
 def test_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
-    """It comes before one without compiled code; a wheel for the ABI of another Python is not taken."""
+    """A compiled wheel for this machine is preferred to a pure one; a wheel for another ABI is not used."""
     platform = next(platform_tags())
     names = [SIX, f"six-1.0-{tag}-{platform}.whl", f"six-1.0-cp311-cp311-{platform}.whl"]
     entries = [{"url": f"https://host/{name}", "hashes": {"sha256": "1"}} for name in names]
     assert archives(text({**wheel(), "wheels": entries}), PYTHON)["six"].name == names[1]
 
 
-def test_file_is_named_as_the_index_means_it() -> None:
-    """Percent signs of an address are decoded: a local version has a plus."""
+def test_file_name_is_decoded_from_its_url() -> None:
+    """Percent escapes in a URL are decoded, so that the file name of a local version has a plus sign."""
     entry = {"url": "https://host/a/torch-1.0%2Bcpu-py3-none-any.whl#sha256=x", "hashes": {"sha256": "1"}}
     found = archives(text({"name": "torch", "version": "1.0+cpu", "wheels": [entry]}), PYTHON)
     assert found["torch"].name == "torch-1.0+cpu-py3-none-any.whl"
 
 
 def test_local_packages_and_repositories_have_no_archive() -> None:
-    """They are built from their own sources."""
+    """Local packages and git repositories have no archive, since they are built from their own sources."""
     local = {"name": "host", "directory": {"path": "host"}}
     file = {"name": "file", "archive": {"path": "file.whl", "hashes": {"sha256": "1"}}}
     assert archives(text(local, file, clone()), PYTHON) == {}
 
 
 def test_archives_that_are_not_from_an_index_cannot_be_vendored() -> None:
-    """All of them are named."""
+    """Archives that are not from an index cannot be vendored, and all of them are reported."""
     beyond = [
         {"name": name, "archive": {"url": f"https://host/{name}.whl", "hashes": {"sha256": "1"}}} for name in "ab"
     ]
@@ -128,7 +128,7 @@ def test_archives_that_are_not_from_an_index_cannot_be_vendored() -> None:
     ids=["wheel", "python", "form", "packages"],
 )
 def test_lock_for_another_machine_is_an_error(of: str) -> None:
-    """The hint says to lock again."""
+    """A lock that does not match this machine is an error with the hint to lock again."""
     with pytest.raises(VendorError, match="cannot be used on this machine") as caught:
         archives(of, PYTHON)
     (finding,) = caught.value.findings
@@ -137,21 +137,21 @@ def test_lock_for_another_machine_is_an_error(of: str) -> None:
 
 @dataclass(kw_only=True)
 class House:
-    """A wheelhouse, and the lock that it was filled for."""
+    """A wheelhouse and its lock."""
 
     directory: Path
     lock: Lock
     sums: dict[str, str] = field(default_factory=dict)
 
     def put(self, *names: str) -> None:
-        """Add files, and list them."""
+        """Add files and list them."""
         for name in names:
             (self.directory / name).write_text(name, "utf-8")
             self.sums[name] = sha256(name)
         write_sums(self.directory, self.sums)
 
     def drop(self, *names: str) -> None:
-        """Remove files, which stay listed."""
+        """Remove files but keep them on the list."""
         for name in names:
             (self.directory / name).unlink()
 
@@ -161,11 +161,11 @@ class House:
             (self.directory / name).write_text("changed", "utf-8")
 
     def check(self) -> None:
-        """Compare it with its lock."""
+        """Compare the wheelhouse with its lock."""
         check(self.directory, self.lock)
 
     def findings(self) -> list[tuple[str, str]]:
-        """Return what is wrong, as pairs of a file and the beginning of the message."""
+        """Return the findings as pairs of a file and the beginning of its message."""
         with pytest.raises(VendorError) as caught:
             self.check()
         assert f"onebin vendor {self.directory}" in (caught.value.hint or "")
@@ -175,7 +175,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """Return a complete wheelhouse: a wheel, source, a repository, the toolchain, and what a build needs."""
+    """Return a complete wheelhouse: a wheel, a source archive, a repository, the toolchain, and a build requirement."""
     pins = (Pin(name="py-installer", version="6.22.3", hashes=("0" * 64, sha256(TOOL))),)
     of = replace(lock("six"), text=text(wheel(), sdist(), clone()), toolchain=pins, file=tmp_path / "pylock.toml")
     found = House(directory=tmp_path / "house", lock=of)
@@ -184,8 +184,8 @@ def house(tmp_path: Path) -> House:
     return found
 
 
-def test_complete_wheelhouse_fits(house: House) -> None:
-    """Other files in the directory do not matter."""
+def test_complete_wheelhouse_matches_its_lock(house: House) -> None:
+    """A complete wheelhouse has no findings, even with other files in its directory."""
     (house.directory / "notes.txt").write_text("mine")
     (house.directory / "other-1.0-py3-none-any.whl").write_text("not listed")
     (house.directory / "no wheel.whl").write_text("neither")
@@ -196,7 +196,7 @@ MISMATCH = "hash mismatch: it does not have the SHA-256 that was locked"
 
 
 def test_everything_that_is_missing_is_reported_together(house: House) -> None:
-    """Each file is named once, with what needs it."""
+    """All missing files are reported together, each with what needs it."""
     house.drop(SIX, SOURCE, CLONE, TOOL, BUILD)
     assert house.findings() == [
         (SIX, "it is missing, and six needs it"),
@@ -208,7 +208,7 @@ def test_everything_that_is_missing_is_reported_together(house: House) -> None:
 
 
 def test_everything_that_is_changed_is_reported_together(house: House) -> None:
-    """Each file is named once; missing and changed files come in one error."""
+    """All changed files are reported together with the missing ones, each once."""
     house.change(SOURCE, CLONE, TOOL, BUILD)
     house.drop(SIX)
     assert house.findings() == [
@@ -222,7 +222,7 @@ def test_everything_that_is_changed_is_reported_together(house: House) -> None:
 
 @pytest.mark.parametrize("name", [SIX, SOURCE, TOOL])
 def test_file_that_was_changed_with_its_digest_is_reported(house: House, name: str) -> None:
-    """The lock decides, and not the list in the same directory."""
+    """A file that was changed together with its digest in the list is reported, since the lock decides."""
     house.change(name)
     house.sums[name] = hashlib.sha256(b"changed").hexdigest()
     write_sums(house.directory, house.sums)
@@ -232,14 +232,14 @@ def test_file_that_was_changed_with_its_digest_is_reported(house: House, name: s
 
 
 def test_listed_file_with_another_digest_is_reported(house: House) -> None:
-    """The list and the lock must both be right: `sha256sum --check` would fail."""
+    """A digest in the list that differs from the lock is reported."""
     house.sums[SIX] = "0" * 64
     write_sums(house.directory, house.sums)
     assert house.findings() == [(SIX, MISMATCH)]
 
 
 def test_folder_in_the_place_of_a_file_is_missing(house: House) -> None:
-    """Only a file can be installed."""
+    """A folder in place of a file counts as a missing file."""
     house.drop(SIX)
     (house.directory / SIX).mkdir()
     assert house.findings() == [(SIX, "it is missing, and six needs it")]
@@ -249,32 +249,32 @@ def test_folder_in_the_place_of_a_file_is_missing(house: House) -> None:
     "damage", [lambda file: file.unlink(), lambda file: file.write_text(""), lambda file: file.write_text("nothing\n")]
 )
 def test_directory_without_a_list_was_not_filled(house: House, damage: Callable[[Path], object]) -> None:
-    """The list is written last, so the directory may be incomplete in any way."""
+    """A directory without a list was never filled completely, since the list is written last."""
     damage(house.directory / SUMS)
     assert house.findings() == [(SUMS, "it is missing: the directory was never filled completely")]
 
 
 def test_damaged_list_is_reported(house: House) -> None:
-    """Bytes that are not UTF-8 make names that do not exist."""
+    """A name that is not UTF-8 in the list is reported as a missing file."""
     file = house.directory / SUMS
     file.write_bytes(file.read_bytes() + b"0" * 64 + b"  \xff.whl\n")
     assert house.findings() == [("\ufffd.whl", "it is missing, and a build needs it")]
 
 
 def test_directory_that_does_not_exist_was_not_filled(house: House) -> None:
-    """This is the same error as for an empty directory."""
+    """A missing directory is the same error as an empty one."""
     house.directory = house.directory / "gone"
     assert house.findings() == [(SUMS, "it is missing: the directory was never filled completely")]
 
 
 def test_file_in_the_place_of_the_directory_is_an_error(house: House) -> None:
-    """The message has the reason in plain words."""
+    """A file in place of the directory is an error with the reason in plain words."""
     with pytest.raises(VendorError, match="cannot read the vendor directory"):
         check(house.directory / SIX, house.lock)
 
 
 def test_toolchain_may_have_several_files(house: House) -> None:
-    """One with a locked hash is enough, and it need not be listed; the version must be the same."""
+    """One file of the toolchain with the locked version and a locked hash is enough, even if it is not listed."""
     house.drop(TOOL)
     del house.sums[TOOL]
     house.put("py_installer-6.22.4-py3-none-any.whl")
@@ -286,16 +286,16 @@ def test_toolchain_may_have_several_files(house: House) -> None:
     house.check()
 
 
-def test_list_has_the_form_of_coreutils(tmp_path: Path) -> None:
-    """It is sorted by name, names may have spaces, and what was written is read again."""
+def test_list_has_the_format_of_sha256sum(tmp_path: Path) -> None:
+    """The list has the format of sha256sum, is sorted by name, and is read as it was written."""
     sums = {"b c.whl": "1" * 64, "a  b": "2" * 64}
     write_sums(tmp_path, sums)
     assert (tmp_path / SUMS).read_text("utf-8") == f"{'2' * 64}  a  b\n{'1' * 64}  b c.whl\n"
     assert read_sums(tmp_path) == sums
 
 
-def test_list_names_only_files_of_its_directory(tmp_path: Path) -> None:
-    """Stale files are removed by their names, so a path would be dangerous; no list is an empty list."""
+def test_list_contains_only_files_in_its_directory(tmp_path: Path) -> None:
+    """Lines of the list with paths or errors are ignored, since stale files are removed by name."""
     assert read_sums(tmp_path) == {}
     (tmp_path / SUMS).write_text("1  ../a\n2  /etc/b\n3  c/d\n4\n5 e\n6  f\n")
     assert read_sums(tmp_path) == {"f": "6"}
@@ -311,7 +311,7 @@ def installable(of: Lock, directory: Path | None, scratch: Path) -> dict[str, An
 
 
 def test_without_a_wheelhouse_the_lock_itself_is_installed(tmp_path: Path) -> None:
-    """No copy is made."""
+    """Without a wheelhouse, the lock itself is installed and no copy is made."""
     of = replace(lock("six"), file=tmp_path / "pylock.toml")
     with installable_lock(of, None, tmp_path) as file:
         assert file == of.file
@@ -319,7 +319,7 @@ def test_without_a_wheelhouse_the_lock_itself_is_installed(tmp_path: Path) -> No
 
 
 def test_copy_of_the_lock_finds_its_archives_in_the_wheelhouse(tmp_path: Path) -> None:
-    """Each package has one file with its hash and no index; local paths start at the lock, not at the copy."""
+    """In the copy, each package has one file in the wheelhouse with its hash, and local paths are absolute."""
     local = {"name": "host", "directory": {"path": "../host", "editable": False}}
     file = {"name": "file", "archive": {"path": "file.whl", "hashes": {"sha256": "1"}}}
     six = {**wheel(), "index": "https://host/simple", "sdist": sdist("six-1.0.tar.gz")["sdist"]}
@@ -350,14 +350,14 @@ def test_copy_of_the_lock_finds_its_archives_in_the_wheelhouse(tmp_path: Path) -
 
 
 def test_packages_without_a_file_are_not_relocated(tmp_path: Path) -> None:
-    """This machine may not need them."""
+    """Packages without a file in the wheelhouse are unchanged, since this machine may not need them."""
     document = {"packages": [wheel()]}
     relocate(document, {}, tmp_path)
     assert document == {"packages": [wheel()]}
 
 
 def test_repositories_of_a_lock_are_those_of_git() -> None:
-    """Names become canonical; other version control is not vendored."""
+    """The git repositories of a lock are returned with canonical names, and other version control is ignored."""
     mercurial = {"name": "other", "vcs": {"type": "hg", "url": "x", "commit-id": "1"}}
     found = repositories(text(wheel(), mercurial, {**clone(), "name": "Web_Kit"}, clone(subdirectory="python")))
     assert found == [
@@ -369,7 +369,7 @@ def test_repositories_of_a_lock_are_those_of_git() -> None:
 
 @pytest.mark.parametrize(("before", "first"), [(None, 0), ("", 0), ("2", 2)])
 def test_git_is_redirected_to_the_bundles(monkeypatch: pytest.MonkeyPatch, before: str | None, first: int) -> None:
-    """The settings come after those that the environment has already."""
+    """Git's redirects to the bundles come after the settings that the environment already has."""
     monkeypatch.delenv("GIT_CONFIG_COUNT", raising=False)
     if before is not None:
         monkeypatch.setenv("GIT_CONFIG_COUNT", before)
@@ -393,7 +393,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """Return a repository whose locked commit is not its last one."""
+    """Return a repository whose locked commit is not the latest."""
     folder = tmp_path / "repository"
     (folder / "python").mkdir(parents=True)
     git(folder, "init", "--quiet")
@@ -407,7 +407,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_bundle_has_the_locked_commit(repository: Repository, tmp_path: Path) -> None:
-    """It is checked out without the repository, and the folder of the project in it is returned."""
+    """The locked commit is checked out from the bundle without the repository, and its project folder is returned."""
     file = tmp_path / repository.name
     pack(repository, file, tmp_path / "scratch")
     Path(repository.url).rename(tmp_path / "away")
@@ -418,7 +418,7 @@ def test_bundle_has_the_locked_commit(repository: Repository, tmp_path: Path) ->
 
 
 def test_commit_that_a_repository_does_not_have_is_an_error(repository: Repository, tmp_path: Path) -> None:
-    """No file is written, and the message has what git says."""
+    """A commit that the repository does not have is an error with the message of git, and no file is written."""
     other = replace(repository, commit="f" * 40)
     with pytest.raises(VendorError, match="cannot vendor a git repository") as caught:
         pack(other, tmp_path / other.name, tmp_path / "scratch")
@@ -430,7 +430,7 @@ def test_commit_that_a_repository_does_not_have_is_an_error(repository: Reposito
 
 
 def test_damaged_bundle_is_an_error(repository: Repository, tmp_path: Path) -> None:
-    """Git does not find the commit in it."""
+    """A damaged bundle of a git repository is an error."""
     file = tmp_path / repository.name
     pack(repository, file, tmp_path / "scratch")
     file.write_bytes(file.read_bytes()[:-30])
@@ -439,7 +439,7 @@ def test_damaged_bundle_is_an_error(repository: Repository, tmp_path: Path) -> N
 
 
 def archived(folder: Path, *names: str, sha: str | None = None) -> Iterable[Archived]:
-    """Write files, and return them as what a lock wants."""
+    """Write files, and return them as archives of a lock."""
     folder.mkdir(exist_ok=True)
     for name in names:
         (folder / name).write_text(name, "utf-8")
@@ -447,7 +447,7 @@ def archived(folder: Path, *names: str, sha: str | None = None) -> Iterable[Arch
 
 
 def test_downloads_that_fail_are_reported_together(house: House, tmp_path: Path) -> None:
-    """The others are kept, so the next call needs only what failed."""
+    """All failed downloads are reported together, and finished ones are kept for the next call."""
     wheelhouse = _Wheelhouse(directory=tmp_path, lock=house.lock, scratch=tmp_path / "scratch", moment=1)
     index = tmp_path / "index"
     good = list(archived(index, "good.whl"))

@@ -1,4 +1,4 @@
-"""GitHub's workflows are valid, and run only the actions that were reviewed."""
+"""The workflows of GitHub are valid and run only pinned actions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PINNED = re.compile(r"\s*(?:- )?uses: [\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.
 
 
 def lint(*workflows: Path) -> subprocess.CompletedProcess[str]:
-    """Run actionlint without the linters of scripts that it finds on some machines and not on others."""
+    """Run actionlint without its script linters, which only some machines have."""
     command: list[str | Path] = [ACTIONLINT, "-no-color", "-shellcheck=", "-pyflakes=", *workflows]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def unpinned(text: str) -> list[str]:
-    """Return the lines that use an action without a commit's digest and the version that it belongs to."""
+    """Return the lines that use an action without the full digest of a commit and a comment with the version."""
     return [line for line in text.splitlines() if USES.search(line) and not PINNED.fullmatch(line)]
 
 
 def test_actionlint_accepts_every_workflow() -> None:
-    """There are workflows, and actionlint reports no error in them."""
+    """At least one workflow exists, and actionlint accepts all of them."""
     assert WORKFLOWS
     done = lint(*WORKFLOWS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -46,7 +46,7 @@ def test_actionlint_rejects_a_job_that_needs_an_unknown_one(tmp_path: Path) -> N
 
 
 def test_release_has_a_launcher_for_every_platform() -> None:
-    """The release compiles the launcher for each platform that onebin has one for, and for no other."""
+    """The release compiles the launcher for exactly the platforms that onebin supports."""
     (release,) = (workflow for workflow in WORKFLOWS if workflow.stem == "release")
     (platforms,) = re.findall(r"^ *PLATFORMS: (.+)$", release.read_text("utf-8"), re.MULTILINE)
     assert sorted(platforms.split()) == sorted(TARGETS)
@@ -54,7 +54,7 @@ def test_release_has_a_launcher_for_every_platform() -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
 def test_every_action_is_pinned(workflow: Path) -> None:
-    """A workflow names each action by the full digest of a commit, with its version in a comment."""
+    """A workflow pins each action by the full digest of a commit, with its version in a comment."""
     text = workflow.read_text("utf-8")
     assert USES.search(text)
     assert not unpinned(text)
@@ -72,5 +72,5 @@ def test_every_action_is_pinned(workflow: Path) -> None:
     ],
 )
 def test_action_without_digest_or_version_is_found(line: str) -> None:
-    """A tag, a short digest or a missing version does not count as pinned, however the line is written."""
+    """An action with a tag, a short digest or no version in a comment is not pinned, however the line is written."""
     assert unpinned(line) == [line]
