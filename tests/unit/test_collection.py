@@ -128,7 +128,7 @@ def test_modules_that_are_run_as_programs_are_collected(collected: Bench) -> Non
     assert "dep.deep" in collected(DEP, doing(run_as_main=("dep.deep",)))["modules"]
 
 
-def test_compiled_distributions_are_collected_with_what_they_name(collected: Bench, tmp_path: Path) -> None:
+def test_compiled_distributions_are_collected_with_the_modules_they_name(collected: Bench, tmp_path: Path) -> None:
     """A compiled distribution is collected with all its modules and with the modules whose names are in its bytes."""
     (tmp_path / "fast.so").write_bytes(b"\x7fELF\0json.decoder\0dep.deep\0")
     fast = distribution("fast", modules={"fast": "fast.so", "fast_helper": "fast_helper.py"}, site_packages=tmp_path)

@@ -62,7 +62,7 @@ WHEELS = [
     ],
     ids=["fitting", "unclear", "only", "source", "archive", "folder"],
 )
-def test_digest_is_that_of_what_was_installed(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
+def test_digest_is_that_of_the_installed_archive(entry: dict[str, Any], tags: Sequence[str], expected: object) -> None:
     """The digest is that of the wheel with the installed tags; if no wheel matches, all digests are listed."""
     assert _digests(entry, "".join(f"Tag: {tag}\n" for tag in tags)) == expected
 

@@ -46,7 +46,7 @@ def compared(change: Callable[[dict[str, Any]], object], *, same_bytes: bool = F
     new = copy.deepcopy(REPORT)
     change(new)
     old: Report = REPORT  # type: ignore[assignment]  # only the keys that are compared
-    found = compare(old, new, sha256=("0", "0" if same_bytes else "1"))  # type: ignore[arg-type]  # likewise
+    found = compare(old, new, sha256=("0", "0" if same_bytes else "1"))  # type: ignore[arg-type]  # as above
     jsonschema.validate(found, schema())
     return found
 

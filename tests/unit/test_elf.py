@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import Build
 
 
-def test_symbols_come_with_their_versions(build: Build, tmp_path: Path) -> None:
+def test_symbols_are_read_with_their_versions(build: Build, tmp_path: Path) -> None:
     """A library that calls getrandom needs glibc 2.25, and the libraries that it needs are listed."""
     source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
     found = elf.read(build(tmp_path / "draw.so", source))

@@ -137,13 +137,13 @@ def test_json_that_is_not_a_request_is_refused(tmp_path: Path) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_option_that_decides_what_is_built_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
+def test_option_that_affects_the_artifact_changes_the_identity(change: dict[str, Any], tmp_path: Path) -> None:
     """An option that affects the artifact changes the identity of the request."""
     request = _request(tmp_path)
     assert replace(request, **change).identity != request.identity
 
 
-def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
+def test_paths_and_package_sources_are_not_part_of_the_identity(tmp_path: Path) -> None:
     """Another folder, package source or interpreter path does not change the identity of a request."""
     request = _request(tmp_path)
     other = replace(
@@ -156,7 +156,7 @@ def test_place_and_means_are_not_part_of_the_identity(tmp_path: Path) -> None:
     assert other.identity == request.identity
 
 
-def test_every_field_is_a_means_or_part_of_the_identity() -> None:
+def test_every_field_is_tested_or_irrelevant_to_the_identity() -> None:
     """Each field of a request is either tested as part of its identity or listed as irrelevant to it."""
     tested = {"full_probe", "release", "verify", "commands", "moment"}
     means = {"manifest", "workspace", "source", "locked", "python"}

@@ -169,7 +169,7 @@ def test_manifest_cannot_be_changed_and_can_be_a_key() -> None:
         ('a = { git = "git@h:team/x.git", package = "b" }', "b @ git+ssh://git@h/team/x.git", "b"),
     ],
 )
-def test_row_describes_what_is_required(text: str, wanted: str | None, distribution: str | None) -> None:
+def test_row_becomes_a_requirement_or_a_path(text: str, wanted: str | None, distribution: str | None) -> None:
     """Each form of a row becomes the requirement or path that is locked."""
     found = row(text)
     assert (found.wanted, found.distribution) == (wanted, distribution)
@@ -192,7 +192,7 @@ def test_any_version_differs_from_no_version() -> None:
         ('git = "file:///srv/app"\nname = "app"\nrev = "main"', "app @ git+file:///srv/app@main", "app"),
     ],
 )
-def test_host_describes_what_is_required(text: str, wanted: str, distribution: str | None) -> None:
+def test_host_becomes_a_requirement_or_a_path(text: str, wanted: str, distribution: str | None) -> None:
     """A host comes from an index, a path or git, like a plugin."""
     host = Manifest.parse(f'bundle.name = "x"\n[host]\n{text}\nscript = "x"\n', file=FILE).host
     assert isinstance(host, Host)

@@ -136,7 +136,7 @@ def remember_outcomes(graph: Any) -> None:
 
 
 @pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes])
-def test_patches_apply_to_what_they_expect(apply: Callable[[Any], None]) -> None:
+def test_patches_apply_to_supported_versions(apply: Callable[[Any], None]) -> None:
     """A module graph as in the supported versions of PyInstaller is accepted and patched."""
     apply(modulegraph())
 

@@ -117,7 +117,7 @@ def test_another_version_of_the_runtime_is_a_notice() -> None:
     assert notice == f"the bundle gets onebin-runtime {__version__} from onebin, and not 0.0.1 as locked"
 
 
-def test_plan_contains_what_it_was_made_from() -> None:
+def test_plan_contains_its_inputs() -> None:
     """A plan has the lock, stage, interpreter and host of the survey, and the manifest's eager extension points."""
     surveyed = survey(HOST)
     tables = '[extension-points."grp"]\nload = "eager"\n[extension-points."other"]\n'
