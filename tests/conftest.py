@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: real projects, real processes, and build results that are made once a session."""
+"""Fixtures for all tests: real projects, real processes, and build results that are made once per session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onebin.python.interpreter import installed, is_new_enough
 
 pytest.register_assert_rewrite("support")
 
-from support.command import Onebin  # noqa: E402  # its asserts are rewritten, as those of tests are
+from support.command import Onebin  # noqa: E402  # pytest rewrites its asserts, as in tests
 from support.projects import PROJECTS  # noqa: E402  # as above
 
 if TYPE_CHECKING:
@@ -43,35 +43,35 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what tests are told by `make soak` (tests/soak) and `make launcher-check` (those of the launcher)."""
-    parser.addoption("--soak", action="store_true", help="the long form of the long tests")
-    parser.addoption("--launcher", metavar="PLATFORM", help="test another platform's launcher: the kernel emulates it")
-    parser.addoption("--seed", type=int, default=6, help="of what the long tests choose at random")
+    """Add the options that `make soak` (tests/soak) and `make launcher-check` (the launcher's tests) use."""
+    parser.addoption("--soak", action="store_true", help="run the long tests in full")
+    parser.addoption("--launcher", metavar="PLATFORM", help="test another platform's launcher by emulation")
+    parser.addoption("--seed", type=int, default=6, help="seed of the random choices in the long tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files with the longest tests come first, so that the workers finish together."""
+    """Run the files with the longest tests first, so that the workers finish at about the same time."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_configure() -> None:
-    """Let SIGINT reach what tests start: a shell that starts them in the background has it ignored."""
+    """Let SIGINT reach the processes that tests start: a shell makes its background jobs ignore it."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Build(Protocol):
-    """Compiles C source into a shared library, or with other options into anything else."""
+    """Compiles C source into a shared library, or into another kind of file with other options."""
 
     def __call__(self, file: Path, source: str, *options: str) -> Path:
-        """Return the file that was made; raises CalledProcessError."""
+        """Compile a file and return it; raises CalledProcessError."""
 
 
 @pytest.fixture(scope="session")
 def build() -> Build:
-    """Return what makes ELF files of glibc, by the machine's own compiler."""
+    """Return a function that makes ELF files which need glibc, with the machine's own compiler."""
     if sys.platform != "linux" or shutil.which("gcc") is None:
-        pytest.skip("needs gcc for ELF files of glibc")
+        pytest.skip("needs gcc to make ELF files that need glibc")
 
     def compiled(file: Path, source: str, *options: str) -> Path:
         command = ["gcc", "-x", "c", "-", "-o", str(file), "-fPIC", *(options or ("-shared",))]
@@ -83,7 +83,7 @@ def build() -> Build:
 
 @pytest.fixture(scope="session")
 def interpreters() -> Mapping[str, Path]:
-    """Return an interpreter of each minor version that can be frozen, by that version."""
+    """Return one interpreter for each minor version that can be frozen, by version."""
     return {each.minor: each.executable for each in installed() if is_new_enough(each)}
 
 
@@ -96,7 +96,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def onebin(shared: Path) -> Onebin:
-    """Return the command line; workers share its cache, so a stage or freeze is made once for all."""
+    """Return the command line; workers share its cache, so each stage and freeze is made only once."""
     return Onebin(cache=shared / "cache")
 
 

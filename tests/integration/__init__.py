@@ -1,1 +1,1 @@
-"""The whole program on real files, real processes and real wheels."""
+"""Tests of the whole program on real files, real processes and real wheels."""

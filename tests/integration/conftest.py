@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: a bench of one's own, and one built artifact for all."""
+"""Fixtures of the integration tests: a bench for each test, and one built artifact for all tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bench(tmp_path: Path, projects: Path) -> Bench:
-    """Return a folder with the tiny projects, and a cache that nobody else uses."""
+    """Return a bench: a folder with the tiny projects and a private cache."""
     made = _bench(tmp_path)
     made.directory.mkdir()
     made.temporary.mkdir()
@@ -27,7 +27,7 @@ def bench(tmp_path: Path, projects: Path) -> Bench:
 
 @pytest.fixture
 def warm_bench(bench: Bench, built: Path) -> Bench:
-    """Return a bench whose bundle was built before: with that cache only packing and verifying are left to do."""
+    """Return a bench whose bundle was built before: with its cache, a build only has to pack and verify."""
     bench.manifest("greet-hello")
     shutil.copy2(built.parents[1] / bench.lock.name, bench.lock)
     return Bench(directory=bench.directory, cache=built.parents[2] / "cache", temporary=bench.temporary)
@@ -35,7 +35,7 @@ def warm_bench(bench: Bench, built: Path) -> Bench:
 
 @pytest.fixture(scope="session")
 def built(shared: Path) -> Path:
-    """Return an artifact, tinyhost with a plugin, that the workers of a session make once; tests must not change it."""
+    """Return an artifact of tinyhost with one plugin, built once per session; tests must not change it."""
     folder = shared / "built"
     bench = _bench(folder)
     with FileLock(shared / "built.lock", timeout=300):

@@ -1,4 +1,4 @@
-"""`onebin audit`: what an artifact or a lock has, held against advisories that lie on this machine."""
+"""`onebin audit`: packages of an artifact or a lock are checked against advisories on this machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ toolchain = [{ name = "pyinstaller", version = "5.0", hashes = [] }]
 
 
 def advisory(name: str, package: str, fixed: str, *, aliases: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """Return an advisory in OSV format on all versions before one."""
+    """Return an advisory in OSV format for all versions before the fixed one."""
     ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}]
     return {
         "id": name,
@@ -96,7 +96,7 @@ def test_packages_that_were_not_checked_are_named(bench: Bench, db: Path) -> Non
 
 
 def test_no_known_vulnerability_is_success(bench: Bench, db: Path) -> None:
-    """Without a finding the exit code is 0, and a line says against how much was checked."""
+    """Without findings, the exit code is 0 and a line has the number of packages and advisories."""
     bench.lock.write_text(LOCK.replace("2.30.0", "2.32.0").replace("3.1.4", "3.1.6").replace('"5.0"', '"6.1"'), "utf-8")
     done = bench.accepts("audit", "--lock", bench.lock.name, "--db", db)
     assert "no known vulnerability, 3 packages against 6 advisories" in done.out
@@ -104,7 +104,7 @@ def test_no_known_vulnerability_is_success(bench: Bench, db: Path) -> None:
 
 @pytest.mark.network
 def test_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Path) -> None:
-    """An artifact's card has all versions, including those of local projects, which a lock does not have."""
+    """An artifact is audited from its card, which, unlike a lock, also has the versions of local projects."""
     done = bench.run("audit", built, "--db", db, "--json")
     assert done.code == AuditError.exit_code
     said = json.loads(done.out)
@@ -123,7 +123,7 @@ def test_unclear_range_counts_as_affected(bench: Bench, db: Path) -> None:
 
 
 def test_unreadable_input_has_another_exit_code(bench: Bench, db: Path) -> None:
-    """A bad database, lock or artifact is neither a finding nor success."""
+    """A bad database, lock or artifact has an exit code that is neither that of a finding nor that of success."""
     bench.lock.write_text(LOCK, "utf-8")
     db.joinpath("bad.json").write_text("{", "utf-8")
     audit = ("audit", "--lock", bench.lock.name, "--db")

@@ -1,4 +1,4 @@
-"""Files that are no artifacts, or no longer: `inspect` and `verify` say so and never run or crash on them."""
+"""Files that are not artifacts, and damaged artifacts: `inspect` and `verify` report them, and never run them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def copy(bench: Bench, built: Path) -> Path:
 
 
 def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
-    """Return an artifact's executable and its facts, by the format's description alone."""
+    """Return an artifact's executable and its facts, read only by the documented format."""
     content = file.read_bytes()
     length = TRAILER.unpack(content[-TRAILER.size :])[5]
     start = len(content) - TRAILER.size - length
@@ -46,7 +46,7 @@ def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None = None) -> None:
-    """Write an artifact without a payload whose digests are all right, whatever its card says."""
+    """Write an artifact without a payload, with any content on its card and correct digests."""
     card = zstandard.compress(card)
     numbers = 0, 0, len(card) if length is None else length
     fields = *numbers, b"", b"forged", b"onebin\x00\x03"
@@ -57,7 +57,7 @@ def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None
 
 
 def telltale(bench: Bench) -> bytes:
-    """Return a program that leaves a file behind when somebody runs it."""
+    """Return a program that creates a file when it is run."""
     return f"#!/bin/sh\ntouch {shlex.quote(str(bench.directory / 'ran'))}\nexit\n".encode()
 
 
@@ -76,7 +76,7 @@ def telltale(bench: Bench) -> bytes:
     ids=["missing", "empty", "text", "script", "magic", "earlier", "later"],
 )
 def test_foreign_file_is_refused(bench: Bench, command: str, content: bytes | None, words: str) -> None:
-    """A file that onebin did not write is refused by its name, and not run."""
+    """A file that onebin did not write is not run, and the error names it."""
     file = bench.directory / "foreign"
     if content is not None:
         file.write_bytes(telltale(bench) if content == b"script" else content)
@@ -104,7 +104,7 @@ def test_executable_of_another_program_is_refused(bench: Bench, command: str) ->
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("kept", [1, 447, 448, 1000, -1, -448, -449, -1000])
 def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept: int) -> None:
-    """An artifact that lost its end, wherever it was cut, is refused and not run."""
+    """An artifact that was truncated anywhere is refused and not run."""
     content = copy.read_bytes()
     copy.write_bytes(content[:kept])
     refusal = bench.refuses(command, "copy", error=ArtifactError, may_write=())
@@ -113,7 +113,7 @@ def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept:
 
 @pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])
 def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
-    """One bit anywhere is enough for `verify`; `inspect`, which reads the end only, notices those on the card."""
+    """`verify` detects one changed bit anywhere; `inspect`, which only reads the end, detects one on the card."""
     content = bytearray(copy.read_bytes())
     executable, _ = read_card(copy)
     offset = {
@@ -134,7 +134,7 @@ def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
 
 
 def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
-    """Bytes after the end, such as another tool may add, make a file invalid."""
+    """Bytes after the end, which another tool may add, make an artifact invalid."""
     with copy.open("ab") as stream:
         stream.write(b"\nsigned by somebody\n")
     for command in COMMANDS:
@@ -260,8 +260,8 @@ def test_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
         assert "Traceback" not in done.err
 
 
-def test_right_artifact_passes(bench: Bench, copy: Path) -> None:
-    """The unchanged file that the others were made from passes everywhere."""
+def test_unchanged_artifact_passes(bench: Bench, copy: Path) -> None:
+    """The unchanged artifact passes `verify`, and `inspect` reads its card."""
     bench.accepts("verify", "copy")
     facts = json.loads(bench.accepts("inspect", "--json", "copy").out)
     assert facts["host"]["name"] == "tinyhost"

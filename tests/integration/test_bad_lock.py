@@ -1,4 +1,4 @@
-"""Locks that are stale, missing, edited or damaged, and downloads that are not what a lock says."""
+"""Locks that are stale, missing, edited or damaged, and downloads that do not match their lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG = "0" * 64
 
 
 def digest_of(package: dict[str, object]) -> str:
-    """Return what the lock's own table says of a package, as an attacker would work it out: see `onebin.lock`."""
+    """Return the digest of a package in the lock's own table, computed as an attacker would: see `onebin.lock`."""
     from onebin.system.digest import sha256_of
 
     def plain(value: object) -> object:
@@ -40,7 +40,7 @@ def digest_of(package: dict[str, object]) -> str:
 
 
 def spoil_hash(lock: Path, name: str, *, forge: bool) -> None:
-    """Give a locked package wrong hashes; with `forge` also mend the digest that would betray it."""
+    """Give a locked package wrong hashes; with `forge` also update the digest that would reveal it."""
     text = lock.read_text("utf-8")
     start = text.index(f'name = "{name}"')
     end = text.find("[[packages]]", start)
@@ -57,7 +57,7 @@ def spoil_hash(lock: Path, name: str, *, forge: bool) -> None:
 
 
 def test_locked_without_a_lock_says_how_to_make_one(bench: Bench) -> None:
-    """`--locked` never writes a lock, not even the first."""
+    """`--locked` never writes a lock, not even if there is none yet; the error says how to make one."""
     bench.manifest("greet-hello")
     refusal = bench.refuses("bundle", "--locked", error=LockError, may_write=())
     refusal.says("pylock.tiny.toml", "there is no lock yet", hint="onebin lock")
@@ -102,7 +102,7 @@ def test_code_that_changes_needs_no_new_lock(bench: Bench) -> None:
 
 
 def test_wrong_hash_is_reported_as_a_manual_edit(bench: Bench) -> None:
-    """A changed hash is noticed before anything is installed; without `--locked` the lock is made again."""
+    """A changed hash is detected before anything is installed; without `--locked` the lock is made again."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     bench.accepts("lock")
     good = bench.lock.read_bytes()
@@ -115,7 +115,7 @@ def test_wrong_hash_is_reported_as_a_manual_edit(bench: Bench) -> None:
 
 @pytest.mark.parametrize("used", ["fresh", "warm"])
 def test_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, used: str) -> None:
-    """If the lock's own digest was forged too, uv refuses the file, downloaded or cached."""
+    """If the lock's own digest was forged too, uv refuses the file, whether it is downloaded or cached."""
     bench.manifest("greet-hello", 'dep = { package = "six", version = "*", modules = ["six"] }')
     env = {"UV_CACHE_DIR": str(tmp_path / "uv")} if used == "fresh" else {}
     bench.accepts("lock")
@@ -132,7 +132,7 @@ def test_forged_hash_is_refused_by_the_download(bench: Bench, tmp_path: Path, us
 
 
 def test_forged_toolchain_is_refused(bench: Bench) -> None:
-    """The toolchain is pinned by hashes as well: an edit is noticed, and a forged one fails at the download."""
+    """The toolchain is also pinned by hashes: an edited hash is detected, and a forged one fails at the download."""
     from onebin.system.digest import sha256_of
 
     bench.manifest("greet-hello")
@@ -158,7 +158,7 @@ def _own(lock: dict[str, Any]) -> Any:
     return lock["tool"]["onebin"]
 
 
-# What somebody may do to a lock with an editor, a merge or a script.
+# Changes that an editor, a merge or a script may make to a lock.
 SPOILED: dict[str, Callable[[dict[str, Any]], object]] = {
     "no-tool": lambda lock: lock.pop("tool"),
     "tool-text": lambda lock: lock.update(tool="x"),
@@ -190,7 +190,7 @@ SPOILED: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.fixture(scope="session")
 def good_lock() -> dict[str, str]:
-    """Return a place to keep one good lock, so that each worker resolves only once."""
+    """Return a dictionary that keeps one good lock, so that each worker resolves only once."""
     return {}
 
 
@@ -198,7 +198,7 @@ def good_lock() -> dict[str, str]:
 def test_tampered_lock_is_noticed(
     bench: Bench, good_lock: dict[str, str], spoil: Callable[[dict[str, Any]], object]
 ) -> None:
-    """Whatever is changed in the lock, `--locked` refuses it as a lock that does not fit."""
+    """Any change in the lock makes `--locked` refuse it, and the hint says how to make it again."""
     bench.manifest("greet-hello")
     if not good_lock:
         bench.accepts("lock")
@@ -247,7 +247,7 @@ def test_lock_stays_if_it_cannot_be_renewed(bench: Bench) -> None:
 
 
 def test_offline_without_a_cache_says_so(bench: Bench, tmp_path: Path) -> None:
-    """Offline and without a cache, the error suggests to leave out --offline."""
+    """Offline and without a cache, the error suggests running without --offline."""
     bench.manifest('six = "*"')
     refusal = bench.refuses(
         "lock", "--offline", error=LockError, env={"UV_CACHE_DIR": str(tmp_path / "uv")}, may_write=()

@@ -1,4 +1,4 @@
-"""A manifest that cannot be used, and a command line that makes no sense: one clear error, and nothing is touched."""
+"""Invalid manifests and command lines: one clear error, and no file is changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TOO_LONG = "x" * 300
 
-# Texts that would become code, or worse, where somebody pastes them instead of quoting them.
+# Texts that would become code, or worse, if they were inserted without quoting.
 HOSTILE = {
     "call": 'x"); import os #',
     "single": "x'); import os #",
@@ -55,7 +55,7 @@ optimize = 3
 
 
 def toml(text: str) -> str:
-    """Write a text as a basic string of TOML."""
+    """Return a text as a basic string of TOML."""
     escaped = "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
     return f'"{escaped}"'
 
@@ -75,19 +75,19 @@ def toml(text: str) -> str:
     ids=lambda command: command[0],
 )
 def test_missing_manifest_hints_how_to_write_one(bench: Bench, command: list[str]) -> None:
-    """A command that needs a manifest names the file that is missing and the command that writes it."""
+    """A command that needs a manifest names the missing file and the command that writes one."""
     refusal = bench.refuses(*command, error=ManifestError, may_write=())
     refusal.says("bundle.toml", "no such file", hint=["onebin init", "--host"])
 
 
 def test_folder_without_a_manifest_is_named(bench: Bench) -> None:
-    """For a folder given instead of a file, the missing bundle.toml in it is named."""
+    """If a folder is given instead of a file, the error names the bundle.toml that is missing in it."""
     refusal = bench.refuses("bundle", "projects", error=ManifestError, may_write=())
     refusal.says("projects/bundle.toml", "no such file", hint="onebin init")
 
 
 def test_syntax_error_in_toml_is_located(bench: Bench) -> None:
-    """A slip in the syntax is reported with its line and column."""
+    """A syntax error is reported with its line and column."""
     bench.directory.joinpath("bundle.toml").write_text('[bundle]\nname = "tiny"\npython = 3.12.1\n')
     refusal = bench.refuses(error=ManifestError, may_write=())
     refusal.says("bundle.toml:3:14", "not TOML", hint="strings need quotes")
@@ -131,7 +131,7 @@ def test_pipe_is_refused_as_a_manifest(bench: Bench) -> None:
 
 
 def test_all_errors_of_a_manifest_are_reported_together(bench: Bench) -> None:
-    """Wrong types, unknown keys and broken rules come out of one run, each with line, key, expectation and remedy."""
+    """One run reports all wrong types, unknown keys and broken rules, with line, key, expectation and remedy."""
     bench.directory.joinpath("bundle.toml").write_text(ALL_WRONG, "utf-8")
     refusal = bench.refuses(error=ManifestError, may_write=())
     expected = [
@@ -159,7 +159,7 @@ def test_all_errors_of_a_manifest_are_reported_together(bench: Bench) -> None:
 @pytest.mark.network
 @pytest.mark.parametrize("tables", ["[plugins]\n", ""], ids=["empty", "absent"])
 def test_host_without_plugins_is_a_bundle(bench: Bench, tables: str) -> None:
-    """A manifest whose [plugins] is empty or not there is fine: an application may be frozen without plugins."""
+    """A manifest whose [plugins] is empty or missing is valid: an application may be frozen without plugins."""
     host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
     bench.directory.joinpath("bundle.toml").write_text(f'[bundle]\nname = "tiny"\n{host}{tables}')
     done = bench.accepts("check", "--json")
@@ -193,7 +193,7 @@ def test_hostile_names_are_refused(bench: Bench, text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
-    """The executable's name is a plain file name, so that it cannot lead out of its folder or into the spec."""
+    """The executable's name must be a plain file name, so it cannot leave its folder or put code into the spec."""
     host = '[host]\npath = "projects/tinyhost"\nscript = "tinyhost"\n'
     bench.directory.joinpath("bundle.toml").write_text(f"[bundle]\nname = {toml(text)}\n{host}")
     refusal = bench.refuses(error=ManifestError, may_write=())
@@ -213,7 +213,7 @@ def test_hostile_executable_name_is_refused(bench: Bench, text: str) -> None:
 def test_path_that_is_too_long_is_a_clear_error(
     bench: Bench, arguments: tuple[str, ...], manifest: dict[str, str], error: type[OnebinError]
 ) -> None:
-    """A name that no file system accepts is reported as a path that does not exist."""
+    """A path that is too long for any file system is reported as one that does not exist."""
     bench.manifest(**manifest)
     refusal = bench.refuses(*arguments, error=error)
     assert TOO_LONG in refusal.err
@@ -251,7 +251,7 @@ def test_init_writes_no_invalid_manifest(bench: Bench) -> None:
 
 @pytest.mark.parametrize("command", ["add", "remove"])
 def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
-    """One bad name among good ones leaves the manifest as it was, byte for byte."""
+    """One bad name among good ones leaves every byte of the manifest as it was."""
     bench.manifest("greet-hello")
     refusal = bench.refuses(command, "greet-hello", "gret-hello/", "greethello", error=ManifestError, may_write=())
     assert "greethello" in refusal.err or "gret-hello" in refusal.err
@@ -276,7 +276,7 @@ def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_usage_has_exit_code_two(bench: Bench, arguments: list[str], message: str) -> None:
-    """A wrong command line prints the usage and what would be right, and changes nothing."""
+    """A wrong command line prints the usage and the correct form, and changes nothing."""
     bench.manifest()
     before = bench.snapshot()
     done = bench.run(*arguments)

@@ -1,4 +1,4 @@
-"""Hosts and plugins that cannot be resolved or do not fit together: found in seconds, all of them in one run."""
+"""Hosts and plugins that cannot be resolved or do not fit together: all are reported in one run, within seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GREET_HELLO = 'greet-hello = { path = "projects/greet-hello" }'
 NO_SUCH = "onebin-no-such-plugin-zzz"
 GROUP = "[tinyhost.greeters]\n"
 
-# Each bad plugin with what is said of it and what is to be done.
+# Each bad plugin with its finding and its remedy.
 MISFITS: dict[str, tuple[list[str], list[str]]] = {
     "bad-module": (
         ["plugins.bad-module", "module = bad_module.nowhere:greet", "No module named 'bad_module.nowhere'"],
@@ -66,18 +66,18 @@ def wheel(
     return f'{name} = {{ path = "wheels/{file.name}" }}'
 
 
-# What cannot be resolved ----------------------------------------------------------------------------------------
+# Plugins and hosts that cannot be resolved ----------------------------------------------------------------------------
 
 
 def test_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
-    """A plugin whose name no index has is reported by its row, with a suggestion."""
+    """A plugin that is not in the index is reported by its row, with a suggestion."""
     bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
     refusal = bench.refuses(error=LockError, may_write=())
     refusal.says(f"plugin {NO_SUCH}", "no such package", hint=["check the spelling", "path ="])
 
 
 def test_host_that_does_not_exist_is_named(bench: Bench) -> None:
-    """A host that no index has is reported as the host."""
+    """A host that is not in the index is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says("host", NO_SUCH, "no such package", hint="check the spelling")
@@ -99,8 +99,8 @@ def test_version_that_does_not_exist_is_named(bench: Bench) -> None:
     refusal.says("plugin six", "no version matches", ">=999", hint="a version that exists")
 
 
-def test_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
-    """Two conflicting plugins are shown with their chains of requirements, each beginning with the plugin."""
+def test_conflict_shows_the_chains_of_both_plugins(bench: Bench) -> None:
+    """Two conflicting plugins are shown with their chains of requirements, each starting at the plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
     said = refusal.says(
@@ -113,7 +113,7 @@ def test_conflict_shows_both_chains_plugins_first(bench: Bench) -> None:
 
 
 def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
-    """A plugin that conflicts with its host is shown beside the host."""
+    """A conflict between a plugin and its host is shown with both of them."""
     host = make_wheel(
         bench.directory / "wheels",
         "newhost",
@@ -189,7 +189,7 @@ def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
     refusal.says("foreign", hint="wheel")
 
 
-# What does not fit together -------------------------------------------------------------------------------------
+# Plugins and hosts that do not fit together ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MISFITS)
@@ -268,7 +268,7 @@ def test_two_plugins_with_one_entry_point_name_are_refused(bench: Bench) -> None
 
 
 def test_modules_named_in_the_manifest_must_exist(bench: Bench) -> None:
-    """Modules in [freeze] and in a plugin's row that no locked distribution has are all reported, with the nearest."""
+    """All modules in [freeze] and in a plugin's row that are not locked are reported, with the most similar one."""
     bench.manifest(
         "greet-hello",
         'typo = { modules = ["gret_hello"] }',

@@ -1,4 +1,4 @@
-"""The commands, as a user types them: what they print, where, and what they leave."""
+"""The commands as a user types them: what they print, where they print it, and which files they write."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
 
 
 def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> None:
-    """The manifest is edited in place: comments stay, and the list says what is wanted, locked and contributed."""
+    """The manifest is edited in place and keeps its comments; `list` shows what is locked and what it contributes."""
     file = folder / "bundle.toml"
     file.write_text(file.read_text("utf-8") + "# the last word\n", encoding="utf-8")
     added = onebin("add", "./projects/greet-servus", cwd=folder)
@@ -132,7 +132,7 @@ def test_output_that_cannot_be_written_is_one_error(folder: Path, command: str) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell closes standard output")
-def test_closed_output_is_no_error(folder: Path) -> None:
+def test_closed_output_is_not_an_error(folder: Path) -> None:
     """A command whose standard output was closed before it started does its work and prints nothing."""
     done = run(["sh", "-c", f"{shlex.quote(sys.executable)} -m onebin list >&-"], cwd=folder)
     assert (done.code, done.err) == (0, "")
@@ -155,7 +155,7 @@ def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script to make a terminal")
 @pytest.mark.parametrize("no_color", [True, False])
 def test_progress_on_a_terminal_respects_no_color(onebin: Onebin, folder: Path, no_color: bool) -> None:
-    """On a terminal each finished step is one line with a mark; NO_COLOR takes the colours away."""
+    """On a terminal each finished step is one line with a mark; NO_COLOR removes the colours."""
     command = f"{sys.executable} -m onebin check"
     env = {"TERM": "xterm-256color", "ONEBIN_CACHE_DIR": str(onebin.cache), "LANG": "C.UTF-8"}
     env |= {"NO_COLOR": "1"} if no_color else {}
@@ -165,7 +165,7 @@ def test_progress_on_a_terminal_respects_no_color(onebin: Onebin, folder: Path, 
 
 
 def test_lock_upgrades_by_name(onebin: Onebin, folder: Path) -> None:
-    """`--upgrade` takes names that are locked, and refuses others."""
+    """`--upgrade` accepts names that are locked, and refuses others."""
     assert onebin("lock", "-q", cwd=folder).code == 0
     assert onebin("lock", "--upgrade", "greet-hello", cwd=folder).code == 0
     ran = onebin("lock", "--upgrade", "nobody", cwd=folder)
@@ -235,7 +235,7 @@ def test_runtime_is_a_distribution_of_its_own(tmp_path: Path) -> None:
 
 
 def test_runtime_has_the_version_of_onebin() -> None:
-    """Tool and runtime are released together."""
+    """The tool and its runtime have the same version, because they are released together."""
     project = tomllib.loads((RUNTIME / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == __version__
     assert project["dependencies"] == []

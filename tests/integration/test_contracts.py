@@ -1,4 +1,4 @@
-"""Plugins that do not fit the contract of their extension point: all of it is said before anything is frozen."""
+"""Plugins that do not fit the contract of their extension point are all reported before anything is frozen."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_every_violation_of_twenty_plugins_is_listed(bench: Bench) -> None:
         )
 
 
-def test_symbols_of_the_wrong_kind_are_named_for_what_they_are(bench: Bench) -> None:
-    """An instance instead of a class, or a function instead of an instance, is one finding."""
+def test_symbols_of_the_wrong_kind_are_described(bench: Bench) -> None:
+    """An instance instead of a class, or an async function, is one finding that says what was found."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", GOOD + "made = Made()\n", symbol="made"),
         make_plugin(bench.directory, "bravo", "async def make():\n    pass\n", symbol="make"),
@@ -237,7 +237,7 @@ def test_contracts_are_checked_by_the_frozen_python(bench: Bench, version: str, 
 
 
 def test_plugins_declare_their_contract_version(bench: Bench) -> None:
-    """A plugin that does not depend on its contract's distribution is a notice, with the line to add."""
+    """A plugin that does not depend on its contract's distribution gives a notice with the line to add."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", requires=()),
         make_plugin(bench.directory, "bravo", requires=("Press>=2,<3",)),
@@ -303,7 +303,7 @@ class Made:
 
 
 def test_types_that_fit_pass(bench: Bench) -> None:
-    """Typed and untyped plugins, classes and functions that fit pass; who promises no types is noted."""
+    """Typed and untyped plugins, classes and functions that fit pass; plugins without type hints are noted."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", TYPED),
         make_plugin(bench.directory, "bravo", TYPED, symbol="typed"),
@@ -320,7 +320,7 @@ def test_types_that_fit_pass(bench: Bench) -> None:
 
 
 def test_type_errors_name_plugin_and_member(bench: Bench) -> None:
-    """Types that no run can compare are compared by mypy; of the generated registry nothing is said."""
+    """Types that cannot be compared at run time are compared by mypy, which accepts the generated registry."""
     bench.manifest(
         make_plugin(bench.directory, "alpha", WRONG),
         make_plugin(
@@ -355,7 +355,7 @@ def test_type_check_without_mypy_says_how_to_get_it(bench: Bench) -> None:
 
 
 def test_provides_needs_a_contract(bench: Bench) -> None:
-    """`provides` needs a contract, which is a module and a name."""
+    """`provides` needs a contract, and a contract must be a module and a name."""
     end = f'[extension-points."{GROUP}"]\nprovides = "instance"\n[extension-points.other]\ncontract = "press"\n'
     bench.manifest(make_plugin(bench.directory, "alpha"), host=make_host(bench.directory), end=end)
     refusal = bench.refuses("check", error=ManifestError, may_write=())

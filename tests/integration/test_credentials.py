@@ -1,4 +1,4 @@
-"""A login of a package index goes to that index, and nowhere else: not into an output, a log, a lock or an artifact."""
+"""The login of a package index is sent only to that index, and is never in output, a log, a lock or an artifact."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-USER, PASSWORD = "plantagenet", "Hollyhock/7+wine"  # planted, to be looked for
+USER, PASSWORD = "plantagenet", "Hollyhock/7+wine"  # the tests search for it
 ROW = 'orbit = { version = "*", modules = ["orbit"] }'
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
-    """Return an index with one package, that wants a login."""
+    """Return an index with one package that requires a login."""
     with serving() as made:
         made.add(make_wheel(tmp_path / "served", "orbit", files={"orbit.py": ""}))
         made.login = f"{USER}:{PASSWORD}"
@@ -39,7 +39,7 @@ def address(index: Index, password: str = PASSWORD) -> str:
 
 
 def ways(index: Index, tmp_path: Path) -> dict[str, dict[str, str]]:
-    """Return the ways in which uv is given a login that this test goes."""
+    """Return the ways to give uv a login, each as environment variables."""
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
     return {
@@ -51,13 +51,13 @@ def ways(index: Index, tmp_path: Path) -> dict[str, dict[str, str]]:
 
 
 def forms() -> list[bytes]:
-    """Return the password in each form in which it may stand somewhere."""
+    """Return the password in each encoding in which it could appear."""
     basic = b64encode(f"{USER}:{PASSWORD}".encode())
     return [PASSWORD.encode(), quote(PASSWORD, safe="").encode(), quote(PASSWORD).encode(), basic]
 
 
 def assert_clean(bench: Bench, *results: Result) -> None:
-    """Look through all that was printed and all files that are left, but for uv's own cache."""
+    """Assert that the password is neither in the output nor in any file, except in uv's own cache."""
     for result in results:
         for form in forms():
             assert form.decode() not in result.out + result.err, result.err
@@ -69,7 +69,7 @@ def assert_clean(bench: Bench, *results: Result) -> None:
 
 @pytest.mark.parametrize("way", ["index", "named", "links", "netrc"])
 def test_login_works_and_is_not_stored(bench: Bench, index: Index, tmp_path: Path, way: str) -> None:
-    """Lock, stage and vendor work with a login, which is in no output and no file."""
+    """Lock, stage and vendor work with a login, and it is not in the output or in any file."""
     bench.manifest("greet-hello", ROW)
     env = {**ways(index, tmp_path)[way], "UV_CACHE_DIR": str(tmp_path / "uv")}
     said = [bench.accepts(*command, env=env) for command in (["lock"], ["check", "-v"], ["vendor", "house"])]
@@ -78,7 +78,7 @@ def test_login_works_and_is_not_stored(bench: Bench, index: Index, tmp_path: Pat
 
 
 def test_bundle_contains_no_login(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """Neither the artifact nor the log of its freeze nor what `inspect` says of it has the login."""
+    """The login is not in the artifact, in the log of its freeze, or in the output of `inspect`."""
     bench.manifest("greet-hello", ROW)
     env = ways(index, tmp_path)["index"]
     said = [bench.accepts("bundle", "-v", env=env), bench.accepts("inspect", "--json", "dist/tiny", env=env)]

@@ -1,4 +1,4 @@
-"""Downloads by address and digest, from a server that does wrong whatever servers do wrong."""
+"""Downloads by address and digest from a server that fails in all the ways servers fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
-    """Return an index with one file, and settings that are impatient and know no login."""
+    """Return an index with one file, and settings with short timeouts and no login."""
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "0.5")
     monkeypatch.setenv("NETRC", str(tmp_path / "nothing"))
     with serving() as made:
@@ -32,7 +32,7 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
 
 
 def address(index: Index) -> str:
-    """Return where the file is."""
+    """Return the address of the file."""
     return f"{index.url.removesuffix('simple')}files/x.whl"
 
 
@@ -72,10 +72,10 @@ def test_failed_download_is_reported_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("fault", "limit"), [("endless", {"_LARGEST": 1 << 24}), ("slow", {"_LONGEST_SECONDS": 1.5})], ids=["bytes", "time"]
 )
-def test_endless_download_is_given_up(
+def test_endless_download_is_aborted(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, limit: dict[str, float]
 ) -> None:
-    """A download has limits of size and time (smaller in this test)."""
+    """A download is aborted at a limit of size or time (smaller in this test)."""
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "5")
     for name, value in limit.items():
         monkeypatch.setattr(download, name, value)
@@ -115,7 +115,7 @@ def test_login_is_not_sent_to_another_host(index: Index, tmp_path: Path, monkeyp
     try:
         place = f"127.0.0.1:{server.server_address[1]}"
         monkeypatch.setenv("UV_INDEX", f"http://joe:password@{place}/simple")
-        index.login = "joe:password"  # it would take it
+        index.login = "joe:password"  # the index would accept it
         with pytest.raises(DownloadError, match="needs credentials"):
             fetch(f"http://{place}/x.whl", tmp_path / "x.whl", sha256=DIGEST)
         assert seen[0] is not None

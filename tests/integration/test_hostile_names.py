@@ -1,4 +1,4 @@
-"""Names and texts that would be code if anybody pasted them: whatever is in a wheel, what is generated stays inert."""
+"""Names and texts in wheels that would be code if they were inserted unquoted: in generated source they stay data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# Each of these makes a file when it is evaluated or executed at the place where a careless template would paste it.
+# Each of these creates a file when it is evaluated or executed where a careless template would insert it.
 TOUCH = "__import__('pathlib').Path('canary').touch()"
 NAMES = {
     "call": f'x"); {TOUCH} #',
@@ -56,19 +56,19 @@ def row(name: str, wheel: Path) -> str:
 
 
 class _WithoutLiterals(ast.NodeTransformer):
-    """Replaces every literal by its type, so that what is left of a tree is its code alone."""
+    """Replaces every literal by its type, so that only the code of a tree is left."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         return ast.copy_location(ast.Constant(type(node.value).__name__), node)
 
 
 def skeleton(source: str) -> str:
-    """Return the syntax tree of some Python without its literals: equal skeletons are equal code."""
+    """Return the syntax tree of Python source without its literals: equal skeletons mean equal code."""
     return ast.dump(_WithoutLiterals().visit(ast.parse(source)))
 
 
 def generated(bench: Bench, name: str) -> Path:
-    """Generate the source and return its folder; that its lists are JSON and its index is literals is seen here."""
+    """Generate the source and return its folder; assert that its lists are JSON and its index is all literals."""
     bench.accepts("generate", "-o", name)
     out = bench.directory / name
     json.loads(out.joinpath("build.json").read_text("utf-8"))
@@ -80,7 +80,7 @@ def generated(bench: Bench, name: str) -> Path:
 
 
 def same_code(tame: Path, odd: Path) -> None:
-    """Expect that two folders of generated source differ in nothing but literals."""
+    """Assert that two folders of generated source differ only in literals."""
     names = [file.relative_to(tame) for file in tame.rglob("*") if file.suffix == ".py"]
     assert {"onebin_registry.py", "onebin_index.py", "entry.py"} <= set(map(str, names))
     for name in names:
@@ -88,7 +88,7 @@ def same_code(tame: Path, odd: Path) -> None:
 
 
 def executed(bench: Bench, out: Path) -> dict[str, list[list[str]]]:
-    """Import what was generated, open no plugin, and return each plugin's entry points as the registry has them."""
+    """Import the generated registry without opening a plugin, and return each plugin's entry points."""
     code = (
         f"import sys, json; sys.path.insert(0, {str(out)!r}); import onebin_index, entry; "
         "from onebin_registry import REGISTRY; "
@@ -104,12 +104,12 @@ def _points(group: str, names: Iterable[str]) -> str:
 
 
 def canaries(bench: Bench) -> Iterator[Path]:
-    """Yield the files that only an executed name would have made, anywhere near."""
+    """Yield the files nearby that exist only if a name was executed."""
     return bench.directory.parent.rglob("canary*")
 
 
 def accepted(names: Mapping[str, str]) -> dict[str, str]:
-    """Return the names that an entry_points.txt can hold: no "=" ends them, no line, no "#" or "[" begins them."""
+    """Return the names that an entry_points.txt can contain: without "=", and without "#" or "[" at the start."""
     return {key: name for key, name in names.items() if "=" not in name and name[0] not in "#["}
 
 
@@ -155,7 +155,7 @@ def test_entry_point_values_must_resolve(bench: Bench) -> None:
     bench.manifest("greet-hello", plugin(bench.directory, "odd", f"[{GROUP}]\n{points}"))
     refusal = bench.refuses("generate", "-o", "out", error=PlanError)
     for index, name in enumerate(NAMES.values()):
-        shown = name.replace("\u202e", "?")  # what turns the direction of a line is not printed
+        shown = name.replace("\u202e", "?")  # characters that change the direction of text are not printed
         refusal.says("plugins.odd", f"x{index} = {shown}", hint="")
     assert not bench.directory.joinpath("out").exists()
     assert not list(canaries(bench))
@@ -174,7 +174,7 @@ def test_entry_point_values_must_resolve(bench: Bench) -> None:
     ],
 )
 def test_script_of_the_host_is_not_run_as_code(bench: Bench, value: str) -> None:
-    """The host's own script, even one whose import fails for a missing package, cannot put code into the entry."""
+    """The host's script cannot put code into the generated entry, even if importing the script fails."""
     host = make_wheel(
         bench.directory / "wheels",
         "oddhost",
@@ -189,7 +189,7 @@ def test_script_of_the_host_is_not_run_as_code(bench: Bench, value: str) -> None
 
 
 def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
-    """Rows and modules that are keywords, or that Python would read as another name, are imported as what they are.
+    """Rows and modules that are keywords, or that Python would read as another name, are imported by their exact names.
 
     The identifier with the ligature is NFKC-normalised by Python's grammar: as a statement it imports another module.
     """
@@ -215,7 +215,7 @@ def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
 
 
 def test_odd_names_reach_the_artifact(bench: Bench) -> None:
-    """Entry points and data files of odd names are the same in the artifact as in the stage, and none was run."""
+    """Entry points and data files with odd names are the same in the artifact and in the stage, and none is run."""
     files = {f"odd_data/{text}.txt": text for text in _file_names()}
     host = make_wheel(
         bench.directory / "wheels",
@@ -250,13 +250,13 @@ def main():
 
 
 def _file_names() -> list[str]:
-    """Return names that a file in a wheel may have: no slash, nothing that cannot be seen, not too long."""
+    """Return the names that a file in a wheel may have: without a slash, all printable, and not too long."""
     return [name for name in NAMES.values() if "/" not in name and name.isprintable() and len(name) < 200]
 
 
 @pytest.mark.parametrize("path", ["../../canary.py", "/canary.py", "odd/../../../canary.py", "..\\canary.py"])
 def test_wheel_cannot_write_elsewhere(bench: Bench, tmp_path: Path, path: str) -> None:
-    """A wheel whose path leads out of the stage is refused, or that file is left out."""
+    """A wheel with a path that leads out of the stage is refused, or that file is not installed."""
     bench.manifest(plugin(bench.directory, "odd", f"[{GROUP}]\nx = odd:greet\n", **{path: "raise SystemExit"}))
     done = bench.run("check", env={"UV_CACHE_DIR": str(tmp_path / "uv")})
     assert done.code in {0, LockError.exit_code, StageError.exit_code}, done.err

@@ -1,4 +1,4 @@
-"""The rules of .importlinter hold something: each of them is broken by an import that it forbids."""
+"""The rules of .importlinter are effective: an import that a rule forbids breaks it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "onebin"
 _CONTRACT = "importlinter:contract:"
 
-# For each rule a module, and an import in it that the rule forbids.
+# For each rule, a module and an import that the rule forbids there.
 FORBIDDEN = {
     "layers": ("system/paths.py", "import onebin.lock"),
     "circles": ("lock/file.py", "import onebin.lock.resolution"),
@@ -41,7 +41,7 @@ def _contracts() -> dict[str, str]:
 
 
 def _faces() -> dict[str, tuple[str, str]]:
-    """Return for each package's face an import past it, from a module of another package."""
+    """Return, for each package's face, an import that bypasses it, made in a module outside the package."""
     packages = sorted(file.parent for file in SOURCE.glob("*/__init__.pyi"))
     inside = {each.name: min(file.stem for file in each.glob("[a-tv-z]*.py")) for each in packages}
     home = dict.fromkeys(inside, "errors.py")
@@ -55,7 +55,7 @@ def test_every_package_has_a_rule_for_its_face() -> None:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return what import-linter says of a copy of the source with all of these imports."""
+    """Return the output of import-linter for a copy of the source with all of these imports."""
     copy = tmp_path_factory.mktemp("rules")
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "_launchers"))
     shutil.copy2(ROOT / ".importlinter", copy)
@@ -78,5 +78,5 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("rule", sorted(_contracts()))
 def test_forbidden_import_breaks_the_rule(rule: str, broken: str) -> None:
     """Each import contract fails for an import that it forbids."""
-    assert rule in FORBIDDEN | _faces(), "say here which import breaks it"
+    assert rule in FORBIDDEN | _faces(), "add an import that breaks this rule to FORBIDDEN"
     assert re.search(re.escape(" ".join(_contracts()[rule].split())) + " BROKEN", broken)

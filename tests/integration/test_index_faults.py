@@ -1,4 +1,4 @@
-"""A package index that does wrong whatever servers do wrong: one error in bounded time, and the next build succeeds."""
+"""A package index that fails in all the ways servers fail: one error in bounded time, and the next build succeeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
-    """Return an index with one package, of which half is more than a network buffer."""
+    """Return an index with one package, half of which is larger than a network buffer."""
     with serving() as made:
         noise = "".join(f"{number * 7919 % 10007:x}" for number in range(200_000))
         files = {"orbit/__init__.py": "", "orbit/data.txt": noise}
@@ -37,7 +37,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 @pytest.fixture
 def index(served: Index) -> Iterator[Index]:
-    """Return the index, without any fault yet."""
+    """Return the index, with no fault set."""
     good = served.files[WHEEL]
     yield served
     served.fault = served.page_fault = None
@@ -46,13 +46,13 @@ def index(served: Index) -> Iterator[Index]:
 
 @pytest.fixture(scope="module")
 def kept() -> dict[str, str]:
-    """Return a place to keep the lock, so that it is resolved once."""
+    """Return a dictionary that keeps the lock, so that it is resolved only once."""
     return {}
 
 
 @pytest.fixture
 def locked_bench(bench: Bench, index: Index, tmp_path: Path, kept: dict[str, str]) -> Bench:
-    """Return a bench whose lock has a package of that index."""
+    """Return a bench whose lock has a package from that index."""
     bench.manifest("greet-hello", ROW)
     if not kept:
         bench.accepts("lock", env=settings(index, tmp_path, "uv-lock"))
@@ -62,7 +62,7 @@ def locked_bench(bench: Bench, index: Index, tmp_path: Path, kept: dict[str, str
 
 
 def settings(index: Index, tmp_path: Path, cache: str) -> dict[str, str]:
-    """Return uv's settings for that index: impatient, and with a cache of its own."""
+    """Return uv's settings for that index: short timeouts, and a separate cache."""
     patience = {"UV_HTTP_TIMEOUT": "2", "UV_HTTP_RETRIES": "0"}
     return {"UV_INDEX": index.url, "UV_CACHE_DIR": str(tmp_path / cache), **patience}
 
@@ -94,8 +94,8 @@ def test_failed_download_is_an_error_and_the_next_build_succeeds(
     locked_bench.accepts("check", "--locked", env=env)
 
 
-def test_very_slow_server_is_given_up(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
-    """A server that sends a byte now and then is given up after the time limit for one call of uv."""
+def test_download_from_very_slow_server_is_aborted(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
+    """A download from which a byte arrives now and then is aborted at the time limit for one call of uv."""
     index.fault = "slow"
     env = {**settings(index, tmp_path, "uv"), "ONEBIN_UV_TIMEOUT": "5"}
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
@@ -103,8 +103,8 @@ def test_very_slow_server_is_given_up(locked_bench: Bench, index: Index, tmp_pat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
-def test_endless_index_page_is_given_up(bench: Bench, index: Index, tmp_path: Path) -> None:
-    """An endless index page is given up at a limit of memory (smaller in this test)."""
+def test_endless_index_page_is_aborted(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """Reading an endless index page is aborted at a memory limit (smaller in this test)."""
     bench.manifest("greet-hello", ROW)
     index.page_fault = "endless"
     env = settings(index, tmp_path, "uv")
@@ -120,7 +120,7 @@ PAGE_FAULTS: dict[str, Fault | int] = {"no-answer": "silent", "server-error": 50
 def test_index_that_does_not_answer_is_a_lock_error(
     bench: Bench, index: Index, tmp_path: Path, fault: Fault | int
 ) -> None:
-    """Without an answer from the index there is no lock; the previous one stays, and the next try succeeds."""
+    """If the index does not answer, locking fails, the previous lock stays, and the next attempt succeeds."""
     bench.manifest("greet-hello", ROW)
     index.page_fault = fault
     env = settings(index, tmp_path, "uv")
@@ -131,7 +131,7 @@ def test_index_that_does_not_answer_is_a_lock_error(
 
 
 def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
-    """An index that serves other bytes than were locked, with a matching digest, is refused."""
+    """Bytes that differ from the locked ones are refused, even if the index has a matching digest for them."""
     evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})
     index.change(WHEEL, evil.read_bytes())
     refusal = locked_bench.refuses("check", error=StageError, env=settings(index, tmp_path, "uv"), may_write=())

@@ -31,7 +31,7 @@ signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids
 
 @pytest.fixture
 def flags(bench: Bench) -> Path:
-    """Return the folder of the slow projects' flags; it is outside of what the bench compares."""
+    """Return the folder for the slow projects' flag files; the bench does not compare it."""
     folder = bench.directory.parent / "flags"
     folder.mkdir()
     bench.project("slow-import").joinpath("src/slow_import/where.txt").write_text(str(folder), "utf-8")
@@ -48,7 +48,7 @@ def interrupt(
     steps: Sequence[str],
     env: dict[str, str] | None = None,
 ) -> None:
-    """Start a build, send it the signal as soon as `when` holds, and expect that only the word of it is left."""
+    """Start a build, send it the signal as soon as `when` holds, and assert that it leaves nothing but its message."""
     before = bench.snapshot()
     with bench.started("bundle", "-v", env=env) as running:
         wait_until(lambda: when(running), what="sign of the stage", running=running)
@@ -102,7 +102,7 @@ def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Si
 def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> None:
     """An interrupt while freezing or verifying keeps the previous artifact.
 
-    One test for both signals in both stages, because it takes a freeze to get to the second.
+    This is one test for both signals in both stages, because reaching the second stage takes a freeze.
     """
     bench.manifest("greet-hello", "slow-import")
     begun, asleep = flags / "started", flags / "sleep-frozen"
@@ -110,7 +110,7 @@ def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> 
     checked = ["lock", "stage", "check", "generate"]
 
     def is_freezing(running: Running) -> bool:
-        return running.has_said("Analysis")  # one of the first words of PyInstaller, which -v shows
+        return running.has_said("Analysis")  # among the first words that PyInstaller prints, which -v shows
 
     def is_verifying(_: Running) -> bool:
         return begun.exists()

@@ -174,7 +174,7 @@ def test_exit_code_and_signal_reach_the_caller(tiny: Launched, env: dict[str, st
 
 
 def test_environment_is_passed_on(tiny: Launched) -> None:
-    """Nothing is removed or changed, and only the documented variables are added."""
+    """No variable is removed or changed, and only the documented ones are added."""
     extra = {"ODD": "a\nb=c", "EMPTY": "", "HOME": "/nowhere/at all"}
     found = dict(line.split("=", 1) for line in tiny.says("env -0", env=extra).rstrip("\0").split("\0"))
     for shells in ("_", "PWD", "SHLVL", "OLDPWD"):
@@ -184,7 +184,7 @@ def test_environment_is_passed_on(tiny: Launched) -> None:
 
 
 def test_library_path_of_the_caller_is_kept(tiny: Launched) -> None:
-    """However long, it follows the artifact's own path, and the program can find out the original value."""
+    """The caller's path, however long, follows the artifact's own, and the program can get the original value."""
     longest = "/" + "x" * 20_000
     shown = tiny.says('echo "$LD_LIBRARY_PATH"; echo "$LD_LIBRARY_PATH_ORIG"', env={"LD_LIBRARY_PATH": longest})
     own, original = shown.splitlines()
@@ -259,7 +259,7 @@ def test_caches_are_tried_in_order(tiny: Launched, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["relative/cache", "", "."])
 def test_relative_cache_path_is_ignored(tiny: Launched, tmp_path: Path, path: str) -> None:
-    """A relative path would mean a different cache in every working directory, and the XDG specification forbids it."""
+    """A relative path is not used: it would depend on the working directory, and the XDG specification forbids it."""
     (tmp_path / "here").mkdir()
     env = {"ONEBIN_CACHE_DIR": path, "XDG_CACHE_HOME": path, "HOME": str(tmp_path / "here"), "PWD": str(tmp_path)}
     home = Path(tiny.says('echo "$LD_LIBRARY_PATH"', env=env, cwd=tmp_path)).parent
@@ -284,7 +284,7 @@ def test_private_directory_is_used_without_a_home(tiny: Launched, tmp_path: Path
 
 
 def test_cache_writable_by_others_is_not_used(tiny: Launched) -> None:
-    """Another user who can write to the cache could have replaced the program."""
+    """A cache that another user can write to is not used, because that user could have replaced the program."""
     for mode in (0o777, 0o770, 0o702):
         tiny.entries.mkdir(parents=True, exist_ok=True)
         tiny.entries.chmod(mode)
@@ -293,7 +293,7 @@ def test_cache_writable_by_others_is_not_used(tiny: Launched) -> None:
 
 
 def test_entry_writable_by_others_is_not_used(tiny: Launched) -> None:
-    """The same applies to the directory of this payload."""
+    """The same applies to a payload's own directory in the cache."""
     home = tiny.home()
     home.chmod(0o777)
     _runs_privately(tiny, {})
@@ -417,7 +417,7 @@ def test_entry_without_its_program_is_unpacked_again(tiny: Launched, lost: str) 
 
 
 def test_start_waits_for_a_removal_in_progress(tiny: Launched) -> None:
-    """A start during the removal of its entry does not run half of it."""
+    """A start during the removal of its entry waits, and then unpacks again."""
     for _ in range(10):
         home = tiny.home()
         script = (
@@ -642,7 +642,7 @@ def _nothing_was_written(artifact: Launched) -> None:
 @pytest.mark.parametrize("place", [0, 4, 0.01, 0.3, 0.5, 0.9, 1])
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_tampered_payload_does_not_run(make: Callable[..., Launched], place: float, env: dict[str, str | None]) -> None:
-    """One changed bit is enough, and nothing of the payload stays on the disk."""
+    """A payload with one changed bit is not run, and nothing of it stays on the disk."""
     artifact = make(files=dict(list(BIG.items())[:3]))
     content = bytearray(artifact.file.read_bytes())
     offset, size = payload_of(artifact.file)
@@ -690,7 +690,7 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
 
 
 def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], public: Path) -> None:
-    """With more rights than its user, it runs nothing that the user can change and ignores the user's variables."""
+    """A setuid artifact runs nothing that its user can change, and ignores the user's variables."""
     as_other = unprivileged(user=NOBODY)
     artifact = make(folder=public)
     artifact.file.chmod(0o4755)

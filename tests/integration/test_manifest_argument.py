@@ -45,7 +45,7 @@ def test_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebi
     assert "Give the manifest once" in ran.err
 
 
-def test_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebin: Onebin, tmp_path: Path) -> None:
+def test_first_argument_of_add_and_remove_can_be_the_manifest(onebin: Onebin, tmp_path: Path) -> None:
     """A first argument that ends in .toml is the manifest, and everything after it is a plugin."""
     (tmp_path / "lite.toml").write_text(MANIFEST, "utf-8")
     assert onebin("add", "lite.toml", "y>=1", "z", cwd=tmp_path).code == 0
@@ -55,7 +55,7 @@ def test_plugin_is_added_to_and_removed_from_the_manifest_that_comes_first(onebi
 
 @pytest.mark.parametrize("command", AFTER)
 def test_folder_of_a_manifest_can_come_first(command: str, onebin: Onebin, tmp_path: Path) -> None:
-    """A folder with a bundle.toml is the manifest, too, as an argument and with -m."""
+    """A folder with a bundle.toml is also accepted as the manifest, as an argument and with -m."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "bundle.toml").write_text("?", "utf-8")
     for way in (["folder"], ["-m", "folder"]):
@@ -95,7 +95,7 @@ def test_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_pat
     assert "next: onebin bundle folder/bundle.toml" in onebin("init", "folder", "--force", *host, cwd=tmp_path).out
 
 
-def test_what_a_command_needs_beside_the_manifest_is_asked_for(onebin: Onebin, tmp_path: Path) -> None:
+def test_manifest_without_the_required_plugin_is_wrong_usage(onebin: Onebin, tmp_path: Path) -> None:
     """`onebin add lite.toml` without a plugin is wrong usage, and says what is missing."""
     ran = onebin("add", "lite.toml", cwd=tmp_path)
     assert ran.code == 2
@@ -103,7 +103,7 @@ def test_what_a_command_needs_beside_the_manifest_is_asked_for(onebin: Onebin, t
 
 
 def test_arguments_of_the_host_are_not_taken_for_a_manifest(onebin: Onebin, tmp_path: Path) -> None:
-    """`onebin run x.toml` runs the host with x.toml as its argument; only `--` behind it makes it the manifest."""
+    """`onebin run x.toml` runs the host with x.toml as its argument; only a `--` after it makes it the manifest."""
     ran = onebin("run", "x.toml", cwd=tmp_path)
     assert ran.code == 3
     assert "bundle.toml" in ran.err

@@ -1,4 +1,4 @@
-"""What is generated depends on the lock and on nothing else, or no freeze would be found again in the cache."""
+"""Generated source depends only on the lock; otherwise the cache would never have a matching freeze."""
 
 from __future__ import annotations
 

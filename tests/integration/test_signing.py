@@ -1,4 +1,4 @@
-"""`onebin sign` and `onebin verify --key`: what is not signed by a trusted key is refused, and never run."""
+"""`onebin sign` and `onebin verify --key`: an artifact that is not signed by a trusted key is refused and never run."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-PASSPHRASE = "open sesame"  # noqa: S105  # of keys that are made for one test
+PASSPHRASE = "open sesame"  # noqa: S105  # for keys that are made for one test
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The files of a key pair, as ssh-keygen makes them, and the private one once more under a passphrase."""
+    """The files of a key pair made by ssh-keygen, and a copy of the private key with a passphrase."""
 
     private: Path
     public: Path
@@ -55,7 +55,7 @@ class Pair:
 
 @pytest.fixture
 def pair(bench: Bench) -> Pair:
-    """Return a key pair of this test."""
+    """Return a key pair for this test."""
     return Pair.make(bench.directory)
 
 
@@ -126,7 +126,7 @@ def test_damaged_artifact_is_not_signed(bench: Bench, copy: Path, pair: Pair) ->
 
 
 def test_passphrase_is_read_from_the_environment(bench: Bench, copy: Path, pair: Pair) -> None:
-    """With the variable the key is opened; with a wrong one, or no terminal, the error says what to do."""
+    """The variable opens the key; with a wrong passphrase, or without variable and terminal, the error has a remedy."""
     command = ("sign", "--key", pair.locked, copy)
     bench.accepts(*command, env={"ONEBIN_KEY_PASSPHRASE": PASSPHRASE})
     refusal = bench.refuses(*command, env={"ONEBIN_KEY_PASSPHRASE": "no"}, error=SignatureError)
@@ -144,7 +144,7 @@ def test_passphrase_is_asked_for_at_a_terminal(bench: Bench, copy: Path, pair: P
     if pid == 0:
         os.chdir(bench.directory)
         command = [sys.executable, "-m", "onebin", "sign", "--key", pair.locked.name, copy.name]
-        os.execve(sys.executable, command, bench.environment())  # noqa: S606  # it is onebin
+        os.execve(sys.executable, command, bench.environment())  # noqa: S606  # it starts onebin
     shown = b""
     while b"key.locked:" not in shown:
         shown += os.read(end, 1000)

@@ -1,4 +1,4 @@
-"""How large an artifact is, whose its bytes are, and what `--release` does about it."""
+"""The size of an artifact, the owners of its bytes, and the effect of `--release`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
 
 
 def test_sizes_add_up_to_the_file(bench: Bench, built: Path) -> None:
-    """The table fits a terminal and adds up to the file; `--json` has the same rows."""
+    """The table fits a terminal and adds up to the size of the file; `--json` has the same rows."""
     text = bench.accepts("inspect", "--sizes", built).out.splitlines()
     assert max(map(len, text)) <= 80
     total = int(text[-1].split()[-1].replace(",", ""))

@@ -1,4 +1,4 @@
-"""Source distributions run code when they are built: refused, unless the manifest names them."""
+"""Source distributions run code when they are built: they are refused unless the manifest names them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from hatchling.build import *
 
 
 def make_sdist(folder: Path, name: str, mark: Path) -> Path:
-    """Write a source distribution whose metadata only a build can tell; its build leaves a mark."""
+    """Write a source distribution whose metadata is only known after a build; its build leaves a mark."""
     files = {
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n",
         "pyproject.toml": PROJECT.format(backend="marking")
@@ -70,7 +70,7 @@ def settings(index: Index) -> dict[str, str]:
 
 
 def row(name: str) -> str:
-    """Return a row whose module is its name."""
+    """Return the row of a plugin whose module has the plugin's name."""
     return f'{name} = {{ version = "*", modules = ["{name}"] }}'
 
 
@@ -118,7 +118,7 @@ def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:
 def test_local_projects_are_built_without_being_allowed(bench: Bench, columns: str) -> None:
     """Local projects of the manifest are built without `allow-source`, even to read their metadata.
 
-    uv wraps what it says to the width that the environment names, between a project's name and its path as well.
+    uv wraps its messages at the width set in the environment, even between a project's name and its path.
     """
     project = bench.project("greet-hello")
     file = project / "pyproject.toml"
@@ -131,7 +131,7 @@ def test_local_projects_are_built_without_being_allowed(bench: Bench, columns: s
 
 
 def depend(bench: Bench, requirement: str) -> None:
-    """Let the local plugin depend on something, wherever it is."""
+    """Add a requirement to the local plugin, and write a manifest with that plugin."""
     file = bench.project("greet-hello") / "pyproject.toml"
     text = file.read_text("utf-8").replace("dependencies = []", f'dependencies = ["{requirement}"]')
     file.write_text(f"{text}\n[tool.hatch.metadata]\nallow-direct-references = true\n", "utf-8")
@@ -139,7 +139,7 @@ def depend(bench: Bench, requirement: str) -> None:
 
 
 def test_repository_required_by_a_local_project_must_be_allowed(bench: Bench, tmp_path: Path) -> None:
-    """A repository that a local project requires must be in `allow-source`; one of the manifest need not."""
+    """A repository that a local project requires must be in `allow-source`; one that the manifest names need not be."""
     repository = tmp_path / "repository"
     bench.project("greet-servus").rename(repository)
     for command in (["init"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all"]):

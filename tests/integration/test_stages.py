@@ -1,4 +1,4 @@
-"""From manifest to survey with real packages: what is locked is what is staged is what is surveyed."""
+"""From manifest to survey with real packages: exactly the locked packages are staged and surveyed."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _staged(lock: Lock, workspace: Workspace) -> Stage:
     return install(lock, workspace.cache, source=INDEXES, moment=source_date_epoch())
 
 
-def test_lock_fits_until_something_that_it_depends_on_changes(workspace: Workspace) -> None:
-    """A lock that fits is not written again."""
+def test_lock_that_fits_is_not_written_again(workspace: Workspace) -> None:
+    """Locking again without a change keeps the lock and does not write the file."""
     first = _locked(workspace)
     written = first.file.stat().st_mtime_ns
     second = _locked(workspace)
@@ -122,7 +122,7 @@ def test_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, n
 
 
 def test_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
-    """A local project's pyproject.toml counts, its code does not."""
+    """A change in a local project's pyproject.toml makes the lock stale; a change in its code does not."""
     _locked(workspace)
     plugin = workspace.directory / "projects" / "greet-hello"
     (plugin / "src" / "greet_hello" / "__init__.py").write_text("def greet(name): return 'hi'\n", encoding="utf-8")
@@ -162,8 +162,8 @@ def test_stage_contains_the_bytes_of_the_sources(workspace: Workspace) -> None:
     assert len(set(stages)) == 2
 
 
-def test_project_is_built_at_the_chosen_moment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that reads the time gets a fixed one or SOURCE_DATE_EPOCH, which changes the stage."""
+def test_project_build_sees_a_fixed_time(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's build gets a fixed SOURCE_DATE_EPOCH, or the user's, and that changes the stage."""
     project = workspace.directory / "projects" / "slow-build"
     backend = project / "backend" / "slow_backend.py"
     stamp = '"slow_build/stamp.txt": os.environ["SOURCE_DATE_EPOCH"]'
@@ -180,7 +180,7 @@ def test_project_is_built_at_the_chosen_moment(workspace: Workspace, monkeypatch
 
 
 def test_stage_is_reused(workspace: Workspace) -> None:
-    """The same lock and sources give the same stage, also from another directory."""
+    """The same lock and sources give the same stage, even in another directory."""
     staged = _staged(_locked(workspace), workspace)
     elsewhere = workspace.directory / "elsewhere"
     shutil.copytree(workspace.directory / "projects", elsewhere / "projects")
@@ -208,7 +208,7 @@ def test_survey_describes_each_distribution(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"name": 1}', None])
 def test_cached_survey_is_the_same(workspace: Workspace, tmp_path: Path, damage: str | None) -> None:
-    """A cached survey equals a new one, and unreadable parts of it are made again."""
+    """A cached survey equals a new one, and its unreadable parts are made again."""
     private = Workspace(
         manifest_file=workspace.manifest_file, cache_dir=tmp_path / "cache", lock_dir=workspace.lock_dir
     )

@@ -1,4 +1,4 @@
-"""`[target] glibc`: a bundle that would not run on the machines that it is for is refused, early and all at once."""
+"""`[target] glibc`: a bundle that would not run on its target machines is refused early, with all findings at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conftest import Build
     from support.bench import Bench
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is for Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has glibc")
 
 DRAW = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
 
@@ -35,7 +35,7 @@ def test_interpreter_and_wheels_too_new_are_reported_together(bench: Bench, buil
 
 
 def test_plugin_and_target_findings_are_reported_together(bench: Bench) -> None:
-    """What is wrong with a plugin and what is wrong with the target comes out in one run, before the freeze."""
+    """Findings about plugins and about the target are reported in one run, before the freeze."""
     bench.manifest("greet-hello", "bad-import", end='[target]\nglibc = "2.5"\n')
     refusal = bench.refuses(error=PlanError)
     assert steps_of(refusal) == ["lock", "stage"]
@@ -44,14 +44,14 @@ def test_plugin_and_target_findings_are_reported_together(bench: Bench) -> None:
 
 
 def test_excluded_module_does_not_count(bench: Bench, build: Build) -> None:
-    """An extension module that `[freeze] exclude` names is not held against the bundle."""
+    """An extension module in `[freeze] exclude` does not count for the target."""
     build(bench.project("greet-hello") / "src" / "greet_hello" / "draw.abi3.so", DRAW)
     bench.manifest("greet-hello", end='[freeze]\nexclude = ["greet_hello.draw"]\n\n[target]\nglibc = "2.5"')
     assert "draw" not in bench.refuses("check", error=TargetError).err
 
 
 def test_bundle_that_fits_the_target_is_built(warm_bench: Bench) -> None:
-    """The oldest glibc stands on the card, and a limit at that very version is met."""
+    """The card has the oldest glibc on which the bundle runs, and a target of exactly that version is accepted."""
     warm_bench.accepts("bundle")
     said = json.loads(warm_bench.accepts("inspect", "--json", warm_bench.artifact).out)["libc"]
     assert said["kind"] == "system"
@@ -64,6 +64,6 @@ def test_bundle_that_fits_the_target_is_built(warm_bench: Bench) -> None:
 
 
 def test_only_the_launcher_can_bundle_a_c_library(bench: Bench) -> None:
-    """The other layouts start without the launcher, and so with the machine's C library: an error of the manifest."""
+    """A bundled C library with another layout is an error: only the launcher can start a program with it."""
     bench.manifest("greet-hello", end='[freeze]\nlibc = "bundled"\nlayout = "onedir"')
     bench.refuses("check", error=ManifestError).says('libc = "bundled" needs layout = "cached"', hint="remove `layout`")

@@ -1,4 +1,4 @@
-"""What does not load, or is found in an unusual way, and is nevertheless no mistake: the check lets it pass."""
+"""Things that do not load, or are found in an unusual way, but are not mistakes: the check accepts them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked(bench: Bench) -> tuple[dict[str, list[str]], str]:
 
 @pytest.mark.parametrize("error", ["raise ImportError('install the extra')", "raise SystemExit(3)", "1/0"])
 def test_unused_script_may_fail(bench: Bench, error: str) -> None:
-    """Another script of the host that cannot be imported is a notice, since it fails when installed too."""
+    """An unused script of the host that cannot be imported is a notice, since it also fails when installed."""
     extra = host(bench, {"host/extra.py": f"{error}\ndef main(): ..."}, entry_points="other = host.extra:main [d]\n")
     bench.manifest(host=extra)
     assert "note: entry point other" in bench.accepts("check").err
@@ -69,7 +69,7 @@ def test_plugin_in_a_deep_namespace_of_the_host_is_found(bench: Bench) -> None:
 
 
 def test_plugin_in_its_own_namespace_is_found(bench: Bench) -> None:
-    """A host may put the name of a module in a namespace package together, and have no module there itself."""
+    """A host may compute the names of modules in a namespace package in which it has no module itself."""
     plugin = row(bench, "host-speech", {"host_handlers/speech/__init__.py": ""})
     computed = "def get(name): return __import__(f'host_handlers.{name}')"
     bench.manifest(plugin, host=host(bench, {"host/x.py": computed}))
@@ -78,7 +78,7 @@ def test_plugin_in_its_own_namespace_is_found(bench: Bench) -> None:
 
 @pytest.mark.parametrize("prefix", ["host_executor_plugin_", "host-executor-plugin-"])
 def test_plugin_with_a_prefix_that_a_dependency_scans_for_is_found(bench: Bench, prefix: str) -> None:
-    """The scan may be in a library of the host's, and the prefix may have more than one underscore, or hyphens."""
+    """The scan may be in a library that the host uses, and the prefix may have several underscores or hyphens."""
     library = row(bench, "scanner", {"scanner.py": f"PREFIX = '{prefix}'"})
     plugin = row(bench, "host-executor-plugin-slow", {"host_executor_plugin_slow/__init__.py": ""})
     bench.manifest(library, plugin, host=host(bench, {"host/x.py": "import scanner"}))
@@ -86,7 +86,7 @@ def test_plugin_with_a_prefix_that_a_dependency_scans_for_is_found(bench: Bench,
 
 
 def test_module_shadowed_by_the_standard_library_is_not_required(bench: Bench) -> None:
-    """A distribution that installs its tests as a top-level package `test` does not fail: nobody can import that."""
+    """A distribution that installs its tests as a top-level package `test` is accepted: they cannot be imported."""
     points = "[host.plugins]\nsloppy = sloppy\n"
     plugin = row(bench, "sloppy", {"sloppy.py": "", "test/__init__.py": "", "test/simple.py": ""}, entry_points=points)
     bench.manifest(plugin, host=host(bench, {"host/p.py": "G = 'host.plugins'"}))
@@ -97,7 +97,7 @@ def test_module_shadowed_by_the_standard_library_is_not_required(bench: Bench) -
 
 
 def test_plugin_that_needs_a_running_host_is_a_notice(bench: Bench) -> None:
-    """A plugin found by name may need what only the running host provides: failing alone is a notice."""
+    """A plugin found by name that fails without the running host gives a notice."""
     plugin = row(bench, "host-late", {"host_late.py": "RUNNING_HOST.register(print)"})
     bench.manifest(plugin, host=host(bench, {"host/x.py": "PREFIX = 'host_'"}))
     assert "NameError" in checked(bench)[1]

@@ -1,4 +1,4 @@
-"""`onebin vendor`: a folder from which a bundle is built where there is no network."""
+"""`onebin vendor`: a folder from which a bundle can be built without a network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REASONS: dict[Fault | int, str] = {
     404: "HTTP 404",
 }
 
-# A build backend that wants to be asked, and needs what it asked for.
+# A build backend that only names its requirements when asked (PEP 517), and needs them to build.
 ASKING = """
 from hatchling.build import *
 
@@ -47,7 +47,7 @@ SIX = 'six = { version = "*", modules = ["six"] }'
 
 
 def nowhere(tmp_path: Path) -> dict[str, str]:
-    """Return settings with which uv has nothing in its cache."""
+    """Return settings with an empty cache for uv."""
     return {"UV_CACHE_DIR": str(tmp_path / "empty-uv")}
 
 
@@ -77,7 +77,7 @@ def moved(bench: Bench, vendored: Path) -> Bench:
 
 
 def test_bundle_is_built_without_any_network(moved: Bench, tmp_path: Path) -> None:
-    """With empty caches and no network interface: lock, stage, toolchain, a local plugin's build, freeze and all."""
+    """A bundle with a local plugin is locked, staged, built and frozen with empty caches and no network interface."""
     done = moved.run("bundle", "--offline", "--vendor", "house", env=nowhere(tmp_path), under=without_network())
     assert done.code == 0, done.err
     succeed([moved.artifact, "greet", "you"])
@@ -241,7 +241,7 @@ def test_next_run_removes_what_a_killed_one_left(bench: Bench, tmp_path: Path) -
 
 
 def test_git_repository_is_vendored_as_a_bundle_file(bench: Bench, tmp_path: Path) -> None:
-    """A locked commit is built without the repository, and the environment does not tell; another bundle is refused."""
+    """A locked commit is built without its repository from a git bundle, and a changed git bundle is refused."""
     repository = tmp_path / "repository"
     bench.project("greet-hello").rename(repository)
     commit = ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all", "--allow-empty"]
@@ -249,7 +249,7 @@ def test_git_repository_is_vendored_as_a_bundle_file(bench: Bench, tmp_path: Pat
         subprocess.run(["git", "-C", repository, *command], check=True, capture_output=True)
     bench.manifest(f'greet-hello = {{ git = "{repository.as_uri()}" }}')
     bench.accepts("lock")
-    subprocess.run(["git", "-C", repository, *commit], check=True, capture_output=True)  # it goes on
+    subprocess.run(["git", "-C", repository, *commit], check=True, capture_output=True)  # the repository moves on
     bench.accepts("vendor", "house")
     (bundle,) = (bench.directory / "house").glob("greet-hello-*.bundle")
     repository.rename(tmp_path / "gone")
