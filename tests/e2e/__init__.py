@@ -1,1 +1,1 @@
-"""Whole bundles, from the manifest to the artifact that runs alone."""
+"""Tests of whole bundles, from the manifest to the artifact that runs alone."""

@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: an artifact that the workers of a session make once."""
+"""Fixtures of the end-to-end tests: artifacts that are built once per session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOSTS = ROOT / "examples" / "hosts"
 LEFT_BY_BUILDS = shutil.ignore_patterns("pylock.*.toml", "dist", "build", "__pycache__")
 
-# A plugin that says what its process sees; it imports the toolchain by names that a freezer would follow.
+# A plugin that reports what its process sees; it imports the toolchain by names that a freezer would follow.
 INQUIRY = '''
 """A greeter that does not greet: it says what its process sees."""
 
@@ -83,7 +83,7 @@ def importable():
 
 
 def write_inquiry(bundle: Bundle) -> None:
-    """Write the project `inquiry` among the others of a bundle."""
+    """Write the project `inquiry` beside the other projects of a bundle."""
     write_project(bundle.project("inquiry"), INQUIRY, points={"tinyhost.greeters": {"inquiry": "inquiry:greet"}})
 
 
@@ -103,7 +103,7 @@ def tiny(onebin: Onebin, shared: Path) -> Bundle:
 
 @pytest.fixture(scope="session")
 def layouts(onebin: Onebin, shared: Path) -> Mapping[str, Path]:
-    """Return the executables of tinyhost with one plugin in the layouts that have no launcher; nobody changes them."""
+    """Return executables of tinyhost with one plugin in the layouts without a launcher; tests must not change them."""
     made = {}
     for layout in ("onefile", "onedir"):
         bundle = Bundle(folder=shared / layout, name="laid")
@@ -135,7 +135,7 @@ def flagship(onebin: Onebin, shared: Path) -> Bundle:
 
 @dataclass(frozen=True, kw_only=True)
 class Hosts:
-    """Builds each example host once a session, whichever worker is first."""
+    """Builds each example host once per session, in whichever worker is first."""
 
     onebin: Onebin
     folder: Path
@@ -154,7 +154,7 @@ class Hosts:
 
 @pytest.fixture(scope="session")
 def hosts(onebin: Onebin, shared: Path) -> Hosts:
-    """Return what builds the artifacts of example hosts."""
+    """Return the builder of the example hosts."""
     folder = shared / "hosts"
     folder.mkdir(exist_ok=True)
     return Hosts(onebin=onebin, folder=folder)
@@ -168,7 +168,7 @@ def alone(tiny: Bundle, tmp_path: Path) -> Alone:
 
 @pytest.fixture(scope="session")
 def bundle_dir(shared: Path, onebin: Onebin) -> Path:
-    """Return the directory of a bundle of the host that looks in every way, built once for all workers."""
+    """Return the directory of a bundle of `seer` with all its plugins but the native one, built once per session."""
     names = ("entry-points", "names", "computed", "data", "source", "processes", "environment", "terminal")
     directory = shared / "seer"
     with FileLock(shared / "seer.lock"):
@@ -182,7 +182,7 @@ def bundle_dir(shared: Path, onebin: Onebin) -> Path:
 
 
 def write_seer(directory: Path, plugins: Mapping[str, Path]) -> None:
-    """Write the manifest of that host with plugins from these places."""
+    """Write the manifest of `seer` with plugins from these paths."""
     rows = "".join(f'{name} = {{ path = "{place.as_posix()}" }}\n' for name, place in plugins.items())
     host = f'path = "{(PROJECTS / "seer").as_posix()}"\nscript = "seer"'
     text = f'[bundle]\nname = "seer"\n\n[host]\n{host}\n\n[plugins]\n{rows}'

@@ -1,4 +1,4 @@
-"""An artifact alone, in a folder with nothing else and an environment with nothing in it, is the host."""
+"""An artifact alone in an empty folder, with an empty environment, behaves like the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.network
 
 
 def test_host_finds_version_data_and_plugins(alone: Alone) -> None:
-    """The host reads its version and its data file, and its plugins greet, one with words from a file of its own."""
+    """The host reads its version and its data file, and its plugins greet, one of them with words from its own file."""
     said = alone("Ann", "B")
     assert (said.code, said.err) == (0, "")
     lines = [line for line in said.out.splitlines() if not line.startswith("inquiry ")]
@@ -32,13 +32,13 @@ def test_host_finds_version_data_and_plugins(alone: Alone) -> None:
 
 @pytest.mark.parametrize("code", [0, 7, 255])
 def test_exit_code_is_the_hosts(alone: Alone, code: int) -> None:
-    """Whatever number the host's function returns is the exit code, and nothing is printed."""
+    """The number that the host's function returns is the exit code, and nothing is printed."""
     said = alone("exit", str(code))
     assert (said.code, said.out, said.err) == (code, "", "")
 
 
 def test_exception_is_a_traceback(alone: Alone) -> None:
-    """An exception that the host does not catch is Python's own traceback with the host's file, and exit code 1."""
+    """An uncaught exception prints Python's own traceback with the host's file, and the exit code is 1."""
     said = alone("crash")
     assert (said.code, said.out) == (1, "")
     lines = said.err.splitlines()
@@ -58,19 +58,19 @@ def test_exception_is_a_traceback(alone: Alone) -> None:
     ],
 )
 def test_arguments_reach_the_host(alone: Alone, arguments: tuple[str, ...]) -> None:
-    """The host gets its arguments as they were given; none of them means anything to the artifact."""
+    """The host gets its arguments unchanged, and the artifact interprets none of them."""
     assert f"hello hello {' '.join(arguments) or 'world'}" in alone(*arguments).out.splitlines()
 
 
 def test_standard_input_reaches_the_host(alone: Alone) -> None:
-    """The host reads the standard input as it was given, and finds an empty one empty."""
+    """The host reads standard input unchanged, whether it is empty or not."""
     text = "one\n\ttwo ü\n" * 10_000
     assert _answer(alone("stdin", stdin=text)) == text
     assert _answer(alone("stdin")) == ""
 
 
 def test_artifact_contains_nothing_of_the_toolchain(alone: Alone) -> None:
-    """A plugin that imports PyInstaller and what that needs, or onebin itself, finds none of them."""
+    """A plugin that tries to import PyInstaller, its dependencies or onebin finds none of them."""
     assert _answer(alone())["importable"] == []
 
 

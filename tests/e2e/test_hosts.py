@@ -46,7 +46,7 @@ def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name:
     """The unfrozen host passes the same check under `onebin run`."""
     manifest = shutil.copytree(HOSTS / name, tmp_path / name, ignore=LEFT_BY_BUILDS) / "bundle.toml"
     cache = f"ONEBIN_CACHE_DIR={onebin.cache}"
-    # Staged here: the check's own environment says nothing of an index or a proxy.
+    # Staged here, because the check's own environment has no settings for an index or a proxy.
     ran = onebin("generate", "-q", "-o", tmp_path / "source", manifest, cwd=tmp_path)
     assert ran.code == 0, ran.err
     _check(name, sys.executable, "-m", "onebin", "run", "--locked", "-m", manifest, "--", options=("--env", cache))

@@ -1,4 +1,4 @@
-"""`onebin inspect` and `onebin diff`: what they say of real artifacts, for people and for machines."""
+"""`onebin inspect` and `onebin diff`: what they report about real artifacts, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ VIEWS = ("--files", "--licences", "--sizes", "--lock", "--manifest")
 
 
 def said(onebin: Onebin, *arguments: str | Path, folder: Path, code: int = 0) -> str:
-    """Return what a command printed; it must have ended with this code, and not have complained."""
+    """Return what a command printed; assert its exit code, and that it wrote nothing to standard error."""
     ran = onebin(*arguments, cwd=folder)
     assert (ran.code, ran.err) == (code, ""), ran.err
     return ran.out
 
 
 def of_schema(name: str, text: str) -> Any:
-    """Return a JSON document that is what its shipped schema says, with all of its members and no other."""
+    """Return a JSON document; assert that it matches its shipped schema and has all of its members."""
     schema = json.loads(files("onebin.card").joinpath(name).read_text("utf-8"))
     document = json.loads(text)
     jsonschema.Draft202012Validator(schema).validate(document)
@@ -65,7 +65,7 @@ def test_inspect_json_matches_its_schema(onebin: Onebin, every_layout: Mapping[s
 
 
 def test_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
-    """In a pipe the summary has no colours and at most 80 columns, and says what is in there."""
+    """In a pipe the summary has no colours and at most 80 columns, and lists what the artifact contains."""
     for layout, place in every_layout.items():
         lines = said(onebin, "inspect", place, folder=tmp_path).splitlines()
         assert max(map(len, lines)) <= 80
@@ -115,7 +115,7 @@ def test_bill_of_materials_is_valid_and_written_beside_the_artifact(
 def test_diff_names_missing_plugins(
     onebin: Onebin, tiny: Bundle, every_layout: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    """Plugins that are gone are named, the host's files are the same, and the exit code is 1."""
+    """Missing plugins are named, the host's files are the same, and the exit code is 1."""
     pair = tiny.artifact, every_layout["onefile"]
     found = of_schema("diff.schema.json", said(onebin, "diff", "--json", *pair, folder=tmp_path, code=1))
     assert found["same"] is False
@@ -137,7 +137,7 @@ def test_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], 
 
 
 def test_verify_checks_every_file_of_a_folder(onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path) -> None:
-    """`verify` takes a folder and compares each file in it with the card: names what is changed, missing or added."""
+    """`verify` compares each file in a folder with the card, and names changed, missing and added files."""
     folder = tmp_path / "moved"
     shutil.copytree(layouts["onedir"].parent, folder, symlinks=True)
     ran = onebin("verify", folder, cwd=tmp_path)

@@ -43,7 +43,7 @@ def payload_files(file: Path) -> dict[str, tuple[int, str]]:
 
 
 def listed(facts: Facts) -> dict[str, tuple[int, str]]:
-    """Return size and SHA-256 of each file by what the card says."""
+    """Return size and SHA-256 of each file as listed on the card."""
     return {row["path"]: (row["bytes"], row["sha256"]) for row in facts["files"]}
 
 
@@ -85,7 +85,7 @@ def test_card_lists_the_modules_of_the_executable(tiny: Bundle) -> None:
 
 
 def test_launcher_is_on_the_card(tiny: Bundle) -> None:
-    """Size and digest of the launcher are those of the file's first bytes."""
+    """The launcher's size and digest on the card match the first bytes of the file."""
     launcher = card.read(tiny.artifact)["launcher"]
     if launcher is None:
         pytest.skip("there is no launcher for this platform yet")
@@ -94,7 +94,7 @@ def test_launcher_is_on_the_card(tiny: Bundle) -> None:
 
 
 def test_other_layouts_list_the_same_files(layouts: Mapping[str, Path]) -> None:
-    """A folder's card lists what lies in it, and a one-file executable's what the folder's does."""
+    """A folder's card lists the files in it, and the card of a one-file executable lists the same files."""
     folder = card.read(layouts["onedir"])
     tree = layouts["onedir"].parent
     on_disk = {

@@ -1,4 +1,4 @@
-"""An isolated plugin that crashes, hangs or exits does not do it to its host: installed, run, or in an artifact."""
+"""An isolated plugin that crashes, hangs or exits does not affect its host: installed, staged, or in an artifact."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Brittle:
         return python_of(self.folder / "env")
 
     def make(self) -> None:
-        """Install host, plugin and runtime as anybody would, and bundle the first two."""
+        """Install host, plugin and runtime as a user would, and bundle the first two."""
         shutil.copytree(PROJECTS, self.folder / "projects")
         (self.folder / "bundle.toml").write_text(MANIFEST, "utf-8")
         uv = find_uv_bin()
@@ -68,7 +68,7 @@ class Brittle:
         assert made.code == 0, made.err
 
     def start(self, mode: str, what: str, mark: str, seconds: float = 3) -> subprocess.Popen[bytes]:
-        """Start the host in one of its modes; `mark` is in the environment of all that it starts."""
+        """Start the host in one of its modes; `mark` is in the environment of every process that it starts."""
         return start(self._command(mode, what, seconds), cwd=self.folder, env=self._env(mark))
 
     def _command(self, mode: str, what: str, seconds: float = 3) -> list[str | Path]:
@@ -80,7 +80,7 @@ class Brittle:
         return commands[mode]
 
     def says(self, mode: str, what: str) -> Result:
-        """Run the host in one of its modes to its end."""
+        """Run the host in one of its modes until it ends."""
         return run(self._command(mode, what), cwd=self.folder, env=self._env(""), seconds=120)
 
     def _env(self, mark: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Brittle:
 
 @pytest.fixture(scope="session")
 def brittle(onebin: Onebin, shared: Path) -> Brittle:
-    """Return the host with its plugin, which the workers of a session make once; tests must not change it."""
+    """Return the host with its plugin, made once per session; tests must not change it."""
     made = Brittle(shared / "brittle", onebin)
     make_once(made.folder, made.make, lambda mode: made.says(mode, "suite"))
     return made
@@ -97,14 +97,14 @@ def brittle(onebin: Onebin, shared: Path) -> Brittle:
 
 @pytest.fixture(scope="session")
 def outcomes(brittle: Brittle) -> dict[str, Any]:
-    """Return what became of each check in each mode."""
+    """Return the outcome of each check in each mode."""
     return outcomes_in(brittle.folder)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("check", CHECKS)
 def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
-    """Each check of the suite passes in each mode; its own docstring says what it is."""
+    """Each check of the suite passes in each mode; the check's docstring describes it."""
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
 
 

@@ -39,7 +39,7 @@ def test_first_example_builds_verifies_and_inspects(onebin: Onebin, tmp_path: Pa
 
 
 def test_second_example_sends_a_request(tmp_path: Path) -> None:
-    """A request is equal after it was written to JSON and read again."""
+    """A request that is written to JSON and read again equals the original."""
     bundle = Bundle.of(tmp_path / "bundle", "shown", "greet-servus")
     check = "\nassert request == BuildRequest.load()\n"
     ran = run([sys.executable, "-c", _examples()[1] + check], cwd=bundle.folder)

@@ -26,14 +26,16 @@ HEADERS = Path(sysconfig.get_path("include"))
 
 pytestmark = [
     pytest.mark.network,
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the names of shared libraries are Linux's"),
-    pytest.mark.skipif(not COMPILER, reason="there is no C compiler"),
-    pytest.mark.skipif(not HEADERS.joinpath("Python.h").exists(), reason="there are no headers of Python"),
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="the names of the shared libraries are those of Linux"
+    ),
+    pytest.mark.skipif(not COMPILER, reason="needs a C compiler"),
+    pytest.mark.skipif(not HEADERS.joinpath("Python.h").exists(), reason="needs the headers of Python"),
 ]
 
 
 def _compile(folder: Path) -> None:
-    """Compile the project's C as wheels have it: a library of its own, found from the extension module's place."""
+    """Compile the project's C code as wheels contain it: with a library found relative to the extension module."""
     code, package, libraries = folder / "c", folder / "src" / "sees_native", folder / "src" / "sees_native.libs"
     libraries.mkdir()
     extension = package / f"_speedup{sysconfig.get_config_var('EXT_SUFFIX')}"
@@ -48,7 +50,7 @@ def _compile(folder: Path) -> None:
 
 
 def test_native_code_finds_its_modules_and_libraries(tmp_path: Path, onebin: Onebin) -> None:
-    """Imports from C, a `.libs` folder, libraries by path and by name: the same staged and frozen."""
+    """Imports from C, a `.libs` folder, libraries by path and by name work the same staged and frozen."""
     project = Path(shutil.copytree(PROJECTS / "sees-native", tmp_path / "sees-native"))
     _compile(project)
     write_seer(tmp_path, {"sees-native": project})

@@ -1,4 +1,4 @@
-"""Frozen equals staged: a host that looks in every way sees the same in its stage and in its artifact."""
+"""Frozen equals staged: a host sees the same in its stage and in its artifact, in whatever way it looks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-ELSEWHERE = Path("/var/tmp")  # noqa: S108  # a folder of the test's own is made in it
+ELSEWHERE = Path("/var/tmp")  # noqa: S108  # the test makes its own folder in it
 
-# Each cause for which a frozen host sees less than an installed one is a project of its own, with its looks.
+# Each cause that makes a frozen host see less than an installed one has its own project, with its ways to look.
 CAUSES = {
     "1-entry-points": ("metadata", "backport", "pkg-resources", "pluggy", "stevedore"),
     "2-names": ("names",),
@@ -101,7 +101,7 @@ def test_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: Onebin
     assert "PYI-" not in frozen.err
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="signals are a feature of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_artifact_as_unfrozen(bundle_dir: Path, number: signal.Signals) -> None:
     """SIGINT and SIGTERM to the artifact's process end it with the status that they give an unfrozen host."""

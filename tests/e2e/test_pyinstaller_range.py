@@ -28,7 +28,7 @@ EGGS = "os.listdir(sys._MEIPASS)"
 
 
 def own_table(bundle: Bundle) -> Any:
-    """Return onebin's part of a lock."""
+    """Return onebin's own table in a lock."""
     return tomllib.loads(bundle.lock.read_text("utf-8"))["tool"]["onebin"]
 
 
@@ -63,7 +63,7 @@ def test_bundles_are_built_with_each_end_of_the_range(onebin: Onebin, tmp_path: 
 
 @pytest.mark.parametrize("version", [BOUNDS["<"], "5.0"])
 def test_lock_with_an_unsupported_pyinstaller_is_stale(onebin: Onebin, tmp_path: Path, version: str) -> None:
-    """Under `--locked` it is an error that names the range; otherwise the lock is renewed."""
+    """With `--locked`, such a lock is an error that names the range; otherwise the lock is renewed."""
     bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
     assert onebin("lock", cwd=bundle.folder).code == 0
     good = bundle.lock.read_text("utf-8")
@@ -82,7 +82,7 @@ def test_lock_with_an_unsupported_pyinstaller_is_stale(onebin: Onebin, tmp_path:
 
 
 def test_patch_that_does_not_apply_fails_the_freeze(onebin: Onebin, tmp_path: Path) -> None:
-    """The error names the version, what is missing, and the range; nothing is written."""
+    """The error names the version, the text that is missing, and the range; nothing is written."""
     bundle = Bundle.of(tmp_path / "bundle", "ends", "greet-servus")
     cache = tmp_path / "cache"
     env = {"ONEBIN_CACHE_DIR": str(cache)}

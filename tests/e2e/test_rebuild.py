@@ -1,4 +1,4 @@
-"""`onebin recover` and `onebin verify --reproduce`: an artifact leads back to what it was made of."""
+"""`onebin recover` and `onebin verify --reproduce`: the inputs of an artifact are recovered, and it is built again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.network
 
 
 def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """Manifest and lock are recovered unchanged; with the projects at the places that are named, the lock fits."""
+    """Manifest and lock are recovered unchanged; with the projects in the named places, the lock fits."""
     ran = onebin("recover", tiny.artifact, cwd=tmp_path)
     assert ran.code == 0, ran.err
     folder = tmp_path / "tiny.bundle"
@@ -53,7 +53,7 @@ def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_pa
 
 
 def test_missing_and_changed_sources_are_named(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """Without the local projects, or with changed requirements, nothing is built, and the error says which they are."""
+    """Without the local projects, or with changed requirements, nothing is built, and the error names them."""
     ran = onebin("verify", "--reproduce", "--sources", tmp_path, tiny.artifact, cwd=tiny.folder)
     assert ran.code == 9
     assert f"plugin inquiry: {tmp_path / 'projects' / 'inquiry'} does not exist" in ran.err

@@ -1,4 +1,4 @@
-"""Same lock, same bytes: two builds in different places and surroundings make one file."""
+"""Same lock, same bytes: two builds in different folders and environments make the same file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONG_AGO = 1_000_000_000
 # What differs in each build elsewhere.
 PLACE = ("folder", "cache", "time of all files", *OTHER_SETTINGS)
 
-# A clock of some days later, for all that asks libc.
+# A clock that is some days ahead, for everything that asks libc.
 CLOCK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -75,7 +75,7 @@ time_t time(time_t *place) {
 
 @dataclass(frozen=True, kw_only=True)
 class Elsewhere:
-    """Builds what was built before once more, in another folder, with another cache and in other surroundings."""
+    """Builds a bundle a second time, in another folder, with another cache and in another environment."""
 
     onebin: Onebin
     folder: Path
@@ -96,14 +96,14 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere(onebin: Onebin, tmp_path: Path) -> Elsewhere:
-    """Return what builds a second time."""
+    """Return the second builder."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     return Elsewhere(onebin=onebin, folder=folder)
 
 
 def assert_same(first: Path, second: bytes, varied: Iterable[str] = PLACE) -> None:
-    """Compare by digest; say what was different about the second build."""
+    """Assert that two files have the same digest; the message says what was different about the second build."""
     same = hashlib.sha256(first.read_bytes()).hexdigest() == hashlib.sha256(second).hexdigest()
     assert same, f"other bytes with another {', another '.join(varied)}"
 
@@ -124,7 +124,7 @@ def test_tiny_bundle_is_the_same_file_elsewhere(
             "USER": "nobody",
             "LOGNAME": "nobody",
             "UV_CACHE_DIR": str(home / "uv"),
-            # Which index there is belongs to the machine, wherever its owner has written it down.
+            # The index belongs to the machine, wherever its owner has configured it.
             "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
         }
     except pytest.skip.Exception:
@@ -151,7 +151,7 @@ def test_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhere
 
 
 def test_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
-    """The manifest at the root, with six local projects, is built again from its artifact, with no cache: the same."""
+    """The flagship, with six local projects, is the same file when built again from its artifact without a cache."""
     settings = {**OTHER_SETTINGS, "TMPDIR": str(tmp_path)}
     ran = onebin("verify", "--reproduce", "--sources", flagship.folder, flagship.artifact, cwd=tmp_path, env=settings)
     assert ran.code == 0, ran.err
@@ -173,6 +173,6 @@ def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> Non
 
 
 def _give_away(folder: Path) -> None:
-    """Make another user the owner of a folder and of all in it."""
+    """Make another user the owner of a folder and everything in it."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)

@@ -54,7 +54,7 @@ class Orchard:
     def __init__(self, folder: Path, onebin: Onebin) -> None:
         self.folder = folder
         self._onebin = onebin
-        # Where a host's author finds the runtime before it is on an index.
+        # The place where a host's author finds the runtime, as long as it is not on an index.
         self.env = {"UV_FIND_LINKS": str(folder / "wheels")}
 
     @property
@@ -63,7 +63,7 @@ class Orchard:
         return python_of(self.folder / "env")
 
     def make(self) -> None:
-        """Build the runtime's wheel, install host and plugins as anybody would, and bundle them."""
+        """Build the runtime's wheel, install host and plugins as a user would, and bundle them."""
         shutil.copytree(PROJECTS, self.folder / "projects")
         (self.folder / "bundle.toml").write_text(MANIFEST, "utf-8")
         (self.folder / "wheels").mkdir()
@@ -97,7 +97,7 @@ class Orchard:
 
 @pytest.fixture(scope="session")
 def orchard(onebin: Onebin, shared: Path) -> Orchard:
-    """Return the orchard, which the workers of a session make once; tests must not change it."""
+    """Return the orchard, made once per session; tests must not change it."""
     made = Orchard(shared / "orchard", onebin)
 
     make_once(made.folder, made.make, lambda mode: made(mode, "suite"))
@@ -106,14 +106,14 @@ def orchard(onebin: Onebin, shared: Path) -> Orchard:
 
 @pytest.fixture(scope="session")
 def outcomes(orchard: Orchard) -> dict[str, Any]:
-    """Return what became of each check in each mode."""
+    """Return the outcome of each check in each mode."""
     return outcomes_in(orchard.folder)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("check", CHECKS)
 def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
-    """Each check of the orchard's suite passes in each mode; its own docstring says what it is."""
+    """Each check of the orchard's suite passes in each mode; the check's docstring describes it."""
     assert outcomes[mode]["mode"] == mode
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
 
@@ -147,7 +147,7 @@ def test_trace_shows_each_import(orchard: Orchard, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_traceback_of_a_plugin_shows_the_plugin(orchard: Orchard, mode: str) -> None:
-    """An error in a plugin that nobody catches ends with the plugin's own file, line and source."""
+    """The traceback of an uncaught error in a plugin ends with the plugin's own file, line and source."""
     said = orchard(mode, "bruise")
     assert said.code == 1
     lines = said.err.replace("\\", "/").splitlines()
@@ -160,7 +160,7 @@ def test_traceback_of_a_plugin_shows_the_plugin(orchard: Orchard, mode: str) -> 
 
 @pytest.mark.parametrize("mode", ["run", "artifact"])
 def test_failing_eager_plugin_stops_the_start(orchard: Orchard, mode: str) -> None:
-    """The host is not run; the error names the plugin and its traceback begins with the plugin's own lines."""
+    """The host is not run; the error names the plugin, and the traceback begins with the plugin's own lines."""
     said = orchard(mode, "tender", env={"ORCHARD_HAIL": "1"})
     assert (said.code, said.out) == (1, "")
     last = "PluginLoadError: plugin orchard-cherry (orchard-cherry 3.0.0) cannot be imported: OSError: the cherries"
@@ -170,7 +170,7 @@ def test_failing_eager_plugin_stops_the_start(orchard: Orchard, mode: str) -> No
 
 
 def test_failing_plugin_is_an_error_or_skipped(orchard: Orchard) -> None:
-    """A plugin that the manifest allows to be skipped is a warning in the artifact, and an error when installed."""
+    """A failing plugin with `on-error = "skip"` gives a warning in the artifact, and an error when installed."""
     installed = orchard("installed", "tender", env=FROST)
     assert installed.code == 1
     assert "PluginLoadError: plugin orchard-quince (orchard-quince 4.0.0) cannot be imported" in installed.err
@@ -197,10 +197,10 @@ def test_graph_shows_the_order_of_imports(orchard: Orchard) -> None:
     ]
 
 
-def test_artifact_holds_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
+def test_artifact_contains_one_runtime(orchard: Orchard, onebin: Onebin) -> None:
     """A host that depends on the runtime gets onebin's copy only; the distribution's metadata is present."""
     frozen = (json.loads(file.read_text("utf-8")) for file in onebin.cache.glob("frozen/*/contents.json"))
-    suite = str(Path("orchard", "suite.py"))  # another host has a suite, too
+    suite = str(Path("orchard", "suite.py"))  # another host also has a suite
     (contents,) = (parts for parts in frozen if any(row[0] == suite for row in parts["data"]))
     places = [row for part in contents.values() for row in part if "onebin_runtime" in row[0]]
     modules = [row for row in places if ".dist-info" not in row[0]]

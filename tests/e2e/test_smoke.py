@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# It is told apart by what only a frozen program has.
+# It prints whether it is frozen, so the artifact differs from the staged host.
 TURNCOAT = """
 import sys
 
@@ -53,7 +53,7 @@ def test_commands_with_the_same_output_pass(onebin: Onebin, folder: Path) -> Non
 
 
 def test_command_with_different_output_fails_the_build(onebin: Onebin, folder: Path) -> None:
-    """A difference names the command and shows the lines; nothing is published."""
+    """The error names the command and shows the lines that differ; nothing is published."""
     plugin = folder / "turncoat"
     (plugin / "src" / "turncoat").mkdir(parents=True)
     (plugin / "src" / "turncoat" / "__init__.py").write_text(TURNCOAT, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The start of an artifact: what is there before the host's first line, and where the time goes."""
+"""The start of an artifact: what is imported before the host's first line, and what the start spends its time on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# What an artifact has imported at the host's first line and `python -c` has not, and why it must be there.
+# Modules that an artifact has imported at the host's first line and `python -c` has not, and why it needs them.
 EXPLAINED = {
     r"pyimod0[1-4]_\w+": "PyInstaller's importers, without which nothing else can be imported",
     r"_?struct|zlib": "with which those read the archive of modules",

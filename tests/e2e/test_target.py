@@ -1,4 +1,4 @@
-"""An artifact with a C library of its own needs nothing of its machine: here it has an empty root directory."""
+"""An artifact with its own C library needs nothing from its machine: here it runs in an empty root directory."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.network
 BUNDLED = '\n[freeze]\nlibc = "bundled"\n'
 ALONE_SECONDS = 120
 
-# Enters a root directory that has nothing but the artifact, /proc, /tmp and /data; sh's $0 is that directory.
+# Enters a root directory that contains only the artifact, /proc, /tmp and /data; sh's $0 is that directory.
 ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
-# What a program may want of its machine, one answer for each.
+# Services of the machine that a program may use, one answer for each.
 INQUIRY = """
 import concurrent.futures, ctypes, json, locale, multiprocessing, os, pwd, socket, ssl, subprocess, sys, threading
 
@@ -89,9 +89,9 @@ class EmptyRoot:
         return cls(directory=directory)
 
     def __call__(self, *arguments: str, **env: str) -> Result:
-        """Run the artifact there, with nothing in its environment but what is given."""
+        """Run the artifact there, with only the given variables in its environment."""
         command = [_found("unshare"), "--mount", _found("sh"), "-c", ENTER, str(self.directory), "/app", *arguments]
-        # Without a PATH, sh has one of its own.
+        # Without a PATH, sh uses its default.
         return run(command, whole_env=env, seconds=ALONE_SECONDS)
 
 
@@ -101,16 +101,16 @@ def _found(program: str) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def may_change_root() -> None:
-    """Skip where the system lets nobody make a root directory of one's own."""
+    """Skip the test if the system does not allow a change of the root directory."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root of Linux may change its root directory")
+        pytest.skip("only root on Linux may change the root directory")
     if subprocess.run([_found("unshare"), "--mount", "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this system does not let its root mount anything")
+        pytest.skip("root cannot mount anything on this system")
 
 
 @pytest.fixture(scope="session")
 def bundled(onebin: Onebin, shared: Path) -> Callable[[str, str], Path]:
-    """Return what builds a manifest's text under a name, once a session."""
+    """Return a function that builds a manifest under a name, once per session."""
 
     def built(name: str, manifest: str) -> Path:
         folder = shared / f"bundled-{name}"
@@ -127,7 +127,7 @@ def bundled(onebin: Onebin, shared: Path) -> Callable[[str, str], Path]:
 
 @pytest.fixture
 def logscan(bundled: Callable[[str, str], Path]) -> Path:
-    """Return the flagship with a C library of its own, and with an interpreter for everybody."""
+    """Return the flagship with its own C library, and with `interpreter = true`."""
     text = (ROOT / "bundle.toml").read_text("utf-8").replace('"examples/', f'"{ROOT}/examples/')
     return bundled("logscan", text.replace('script = "logscan"', 'script = "logscan"\ninterpreter = true') + BUNDLED)
 
@@ -225,7 +225,7 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
 def test_no_library_looks_in_a_folder_of_the_build_machine(layouts: Mapping[str, Path]) -> None:
     """No library has a search path of the build machine, where another user could place libraries."""
     if sys.platform != "linux":
-        pytest.skip("ELF files")
+        pytest.skip("needs ELF files")
     searched = {}
     for file in layouts["onedir"].parent.rglob("*"):
         with file.open("rb") if file.is_file() else contextlib.nullcontext() as stream:

@@ -1,4 +1,4 @@
-"""Cause 9: at a terminal, an artifact has its size, and Ctrl-C and SIGTERM reach the host once, with its own status."""
+"""Cause 9: at a terminal, the host knows the width, gets Ctrl-C and SIGTERM once, and keeps its own exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on this s
 
 pytestmark = pytest.mark.network
 
-# A shell that outlives the interrupt says what it saw of the program that it ran.
+# A shell that ignores the interrupt and prints the status of the program that it ran.
 SHELL = 'trap : INT; "$@"; echo status $?'
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
@@ -40,7 +40,7 @@ class Terminal:
         self.text = ""
 
     def resize(self, columns: int) -> None:
-        """Give the terminal a width."""
+        """Set the width of the terminal."""
         import fcntl
         import termios
 
@@ -51,7 +51,7 @@ class Terminal:
         os.write(self._end, keys)
 
     def wait_for(self, word: str) -> None:
-        """Read until a word was printed; fails after a minute."""
+        """Read until a word has been printed; fail after a minute."""
         limit = time.monotonic() + ALONE_SECONDS
         while word not in self.text:
             ready, _, _ = select.select([self._end], [], [], max(0, limit - time.monotonic()))
@@ -59,7 +59,7 @@ class Terminal:
             self.text += self._read()
 
     def close(self) -> None:
-        """End what still runs."""
+        """Close the terminal and wait for the shell."""
         os.close(self._end)
         os.waitpid(self.pid, 0)
 

@@ -1,1 +1,1 @@
-"""The long tests: what faults, hostile input and load do to onebin, each in a short form and by `make soak`."""
+"""The long tests of faults, hostile input and load: a short form in each test run, the long form with `make soak`."""

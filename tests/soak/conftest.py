@@ -1,4 +1,4 @@
-"""What the long tests share: how long they are, the figures that they leave, and a bench."""
+"""Fixtures of the long tests: how much they do, the figures that they report, and a bench."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ FIGURE = "figure"
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How much a test does: a little in every run of the tests, all of it under `--soak`."""
+    """How much a test does: a little in a normal test run, everything with `--soak`."""
 
     is_long: bool
     seed: int
 
     def times(self, short: int, long: int) -> int:
-        """Return how often to do a thing."""
+        """Return how often to repeat an action."""
         return long if self.is_long else short
 
     def dice(self, part: int = 0) -> random.Random:
-        """Return a source of choices that are the same in each run with the same seed."""
-        return random.Random(self.seed + part)  # noqa: S311  # repeatable, and no secret
+        """Return a source of random choices that are the same in each run with the same seed."""
+        return random.Random(self.seed + part)  # noqa: S311  # repeatable, and not a secret
 
 
 @pytest.fixture
 def effort(request: pytest.FixtureRequest) -> Effort:
-    """Return how much a test is to do."""
+    """Return how much a test does."""
     return Effort(is_long=request.config.getoption("--soak"), seed=request.config.getoption("--seed"))
 
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Return a function that notes a line for docs/reliability.md; `make soak` prints them all at its end."""
+    """Return a function that records a line for docs/reliability.md; `make soak` prints them all at its end."""
     return lambda line: record_property(FIGURE, line)
 
 

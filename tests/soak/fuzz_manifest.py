@@ -1,9 +1,9 @@
-"""Feed a manifest's reader with what a coverage-guided fuzzer finds (atheris, libFuzzer): only ManifestError may come.
+"""Fuzz the manifest reader, guided by coverage (atheris, libFuzzer): it may raise only ManifestError.
 
     python tests/soak/fuzz_manifest.py CORPUS -runs=100000
 
-Arguments are libFuzzer's; it ends with a crash file and exit code 77 for any other exception, for more memory than it
-may take, and for an input that takes longer than `-timeout`.
+The arguments are those of libFuzzer. It writes a crash file and ends with exit code 77 on any other exception, on too
+much memory, and on an input that takes longer than `-timeout`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE = Path("bundle.toml")
 
 
 def read(content: bytes) -> None:
-    """Read a manifest as a file with these bytes would be read."""
+    """Read a manifest file with these bytes."""
     try:
         Manifest.parse(content.decode("utf-8", "surrogateescape"), file=FILE)
     except ManifestError:

@@ -1,4 +1,4 @@
-"""Artifacts that were cut or of which a byte was changed: whoever reads or starts them says so and does no harm."""
+"""Truncated artifacts, and artifacts with a changed byte: reading or starting them gives an error and does no harm."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def artifact(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def launched(shared: Path, tmp_path: Path) -> Launched:
-    """Return a small artifact with the real launcher, which nobody started yet; its program is a shell."""
+    """Return a small artifact with the real launcher that was never started; its program is a shell."""
     if sys.platform != "linux":
         pytest.skip("a launcher for Linux")
     tree = make_tree(tmp_path / "tree", "tiny", {"_internal/more": os.urandom(50_000)})
@@ -54,16 +54,16 @@ def launched(shared: Path, tmp_path: Path) -> Launched:
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """Return a directory that everybody may enter, unlike pytest's own."""
+    """Return a directory that everyone may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 def started(launched: Launched) -> tuple[int, str]:
-    """Start an artifact with empty directories around it; return its exit code and what it said.
+    """Start an artifact with empty directories around it; return its exit code and its output.
 
-    It must end in time, and write nowhere but in its cache and among the temporary files.
+    It must end in time, and write only to its cache and to the directory for temporary files.
     """
     home = launched.cache.parent
     before = {path.name for path in home.parent.iterdir()}
@@ -76,7 +76,7 @@ def started(launched: Launched) -> tuple[int, str]:
 
 
 def flips(file: Path, count: int, places: range, effort: Effort) -> Iterator[int]:
-    """Change one byte at a time, so often, at a place out of a range; yield where, and mend it again."""
+    """Change one byte at a time, `count` times, at a random place; yield the place, then restore the byte."""
     dice = effort.dice()
     content = bytearray(file.read_bytes())
     for _ in range(count):
@@ -89,7 +89,7 @@ def flips(file: Path, count: int, places: range, effort: Effort) -> Iterator[int
 
 
 def flips_in_place(file: Path, count: int, places: range, effort: Effort) -> Iterator[int]:
-    """Do the same with a file that nobody starts: no byte more is written."""
+    """Do the same in place, for a file that is not started: no other byte is written."""
     dice = effort.dice()
     with file.open("r+b", buffering=0) as stream:
         for _ in range(count):
@@ -104,7 +104,7 @@ def flips_in_place(file: Path, count: int, places: range, effort: Effort) -> Ite
 
 
 def put(file: Path, content: bytearray) -> None:
-    """Put a new file in the place of one that may still run."""
+    """Replace a file that may still be running."""
     draft = file.with_name("draft")
     draft.write_bytes(content)
     draft.chmod(0o755)
@@ -157,7 +157,7 @@ def test_truncated_artifact_does_not_start(launched: Launched, effort: Effort, f
         assert len(said.splitlines()) == 2, said
         assert launched.unpacked() == []
     headless = [*range(0, offset, step)][::-1]
-    for length in headless:  # the launcher itself is cut: what the system says to that is the system's
+    for length in headless:  # the launcher itself is truncated: the message is the system's own
         os.truncate(launched.file, length)
         with suppress(OSError):
             assert "started\n" not in started(launched)[1]
@@ -191,7 +191,7 @@ def test_changed_byte_stops_the_start_or_is_harmless(
 
 
 def not_read(trailer: range, name: str) -> set[int]:
-    """Return the places in a trailer that the launcher does not read: docs/launcher.md, and what is behind a NUL."""
+    """Return the places in a trailer that the launcher does not read: docs/launcher.md, and all bytes after a NUL."""
     fields = (range(32, 96), range(112, 120), range(121, 184), range(184 + len(name) + 1, 440))
     return {trailer.start + place for field in fields for place in field}
 
@@ -201,7 +201,7 @@ def test_launcher_with_a_changed_byte_is_counted(
 ) -> None:
     """The outcomes of starting an artifact with a changed launcher are counted, as an unprivileged user.
 
-    Nothing is expected, but that whoever reads the file is told.
+    No outcome is asserted, except that reading the file reports the change.
     """
     offset, _ = payload_of(launched.file)
     for name in ("cache", "temporary"):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.network
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 FUTURE = 4_102_444_800  # the year 2100
 TMPFS = "mount -t tmpfs -o size={size}m none {there}"
-# A large disk of which nobody gets more than a quota.
+# A large disk with a small quota.
 QUOTA = """truncate -s 512M {image}
 mkfs.btrfs -q -f {image} > {image}.log 2>&1
 mount -o loop {image} {there}
@@ -41,9 +41,9 @@ REFUSALS = {
 
 
 def full(bench: Bench, place: Path, size: int, *arguments: str, disk: str = TMPFS) -> str:
-    """Build where a place is a disk of so many megabytes; return what came of it, the error's class or "built".
+    """Build with one place on a disk of `size` megabytes; return the outcome: the error's class or "built".
 
-    Nothing half-made may stay there, and an artifact that was there must be as it was.
+    No partial file may stay there, and an artifact that was there must be unchanged.
     """
     mount = disk.format(there=shlex.quote(str(place)), size=size, image=shlex.quote(f"{place}.image"))
     listing = bench.directory.parent / "listing"
@@ -67,14 +67,14 @@ def full(bench: Bench, place: Path, size: int, *arguments: str, disk: str = TMPF
 
 
 def told(outcomes: dict[int, str]) -> str:
-    """Return what came of each size in a line."""
+    """Return the outcomes of all sizes in one line."""
     return ", ".join(f"{size} MB: {outcome}" for size, outcome in outcomes.items())
 
 
 def test_full_cache_is_a_clear_error(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
-    """A build with a full cache is an error that says where space is missing, at each size that is too small.
+    """A build with a full cache is an error that says where space is missing, at every size that is too small.
 
-    That cache is on another device than uv's own, too, so nothing in it can be a hard link.
+    The cache is also on another device than uv's own, so nothing in it can be a hard link.
     """
     bench.manifest("greet-hello")
     outcomes = {}
@@ -115,7 +115,7 @@ def test_exhausted_quota_is_like_a_full_disk(
 ) -> None:
     """A quota on the cache, the temporary files or the output ends in the same way as a full disk."""
     if shutil.which("mkfs.btrfs") is None or subprocess.run(quota_disk(tmp_path / "probe"), check=False).returncode:
-        pytest.skip("this machine has no disk with a quota to give: btrfs-progs, and the right to mount a file")
+        pytest.skip("needs a disk with a quota: btrfs-progs, and the right to mount a file")
     sizes = (2,) if not effort.is_long else SIZES[1:7]
     own = replace(warm_bench, cache=tmp_path / "own") if place == "cache" else warm_bench
     there = {"cache": own.cache, "temporary": own.temporary, "out": own.directory / "out"}[place]
@@ -127,7 +127,7 @@ def test_exhausted_quota_is_like_a_full_disk(
 
 
 def quota_disk(there: Path) -> list[str]:
-    """Return a command that mounts a disk with a quota, for nobody to see; it fails where that cannot be had."""
+    """Return a command that mounts a disk with a quota for itself only; it fails if the machine does not allow that."""
     there.mkdir()
     disk = QUOTA.format(there=there, size=16, image=f"{there}.image")
     return [*with_mounts(disk, privileged=True), "true"]
@@ -136,7 +136,7 @@ def quota_disk(there: Path) -> list[str]:
 def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figure: Callable[[str], None]) -> None:
     """Whether uv copies, links or clones its files into the stage, the artifact is the same file."""
     if not effort.is_long:
-        pytest.skip("a freeze for each: in the long form")
+        pytest.skip("needs a freeze for each mode: only in the long form")
     bench.manifest("greet-hello")
     digests = {}
     for mode in ("copy", "hardlink", "clone", "symlink"):
@@ -152,9 +152,9 @@ def test_every_link_mode_gives_the_same_file(bench: Bench, effort: Effort, figur
 def test_artifact_does_not_depend_on_the_clock(
     warm_bench: Bench, built: Path, time: int, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """With all times of bundle and cache in the future, or long past, the same artifact is built."""
+    """The artifact is the same if all times of bundle and cache are in the future or long past."""
     if not effort.is_long and time == 0:
-        pytest.skip("the other one is in the short form")
+        pytest.skip("the short form has the other one")
     bench = warm_bench
     if effort.is_long:
         own = bench.directory.parent / "own-cache"

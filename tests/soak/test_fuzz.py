@@ -1,4 +1,4 @@
-"""Text that nobody would write: manifests and locks in any state are read, or refused by their own error."""
+"""Random text: manifests and locks in any state are read, or refused with their own error."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ TEXTS = st.one_of(
 
 
 def spliced(text: str, changes: list[tuple[float, int, str]]) -> str:
-    """Put pieces into a text, each in place of so many characters at a part of its length."""
+    """Put pieces into a text: each replaces a number of characters at a position, a fraction of the text's length."""
     for where, length, piece in changes:
         place = int(where * len(text))
         text = text[:place] + piece + text[place + length :]
@@ -63,7 +63,7 @@ def spliced(text: str, changes: list[tuple[float, int, str]]) -> str:
 
 
 def test_manifests_are_read_or_refused(effort: Effort, figure: Callable[[str], None]) -> None:
-    """Whatever a manifest's text is, reading it gives a manifest or a ManifestError with findings, each in words."""
+    """Reading any text gives a manifest, or a ManifestError with a message for each finding."""
     outcomes: Counter[str] = Counter()
 
     @settings(
@@ -94,7 +94,7 @@ def test_manifests_are_read_or_refused(effort: Effort, figure: Callable[[str], N
 def test_coverage_guided_fuzzing_finds_no_other_error(
     tmp_path: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """libFuzzer, which keeps what reaches new code, gets nothing but manifests and ManifestError out of the reader."""
+    """Whatever libFuzzer generates, the reader gives a manifest or raises ManifestError."""
     if find_spec("atheris") is None:
         pytest.skip("atheris is not installed: pip install -e .[fuzz]")
     corpus = tmp_path / "corpus"
@@ -149,7 +149,7 @@ def damaged(lock: dict[str, Any], dice: random.Random) -> dict[str, Any]:
 
 
 def without_nothing(value: Any) -> Any:
-    """Return data without None, which TOML cannot say."""
+    """Return data without None, which TOML cannot express."""
     if isinstance(value, dict):
         return {key: without_nothing(each) for key, each in value.items() if each is not None}
     return [without_nothing(each) for each in value if each is not None] if isinstance(value, list) else value
@@ -160,13 +160,13 @@ def test_locks_are_read_or_refused(
 ) -> None:
     """A lock with values changed, removed or added, or damaged as text, is a LockError, or one that may be installed.
 
-    Only keys that no digest covers and onebin does not read may differ in one that is taken.
+    An accepted lock may only differ in keys that no digest covers and onebin does not read.
     """
     folder = built.parents[1]
     text = folder.joinpath("pylock.tiny.toml").read_text("utf-8")
     manifest = Manifest.load(folder / "bundle.toml")
     monkeypatch.chdir(tmp_path)
-    # The same answer each time, without a process; the face's name is that of the function.
+    # The answer is always the same: keep it, so that no process is started each time.
     monkeypatch.setattr(import_module("onebin.lock.resolution"), "find", cache(find))
     workspace = Workspace(manifest_file=manifest.file, cache_dir=tmp_path / "cache", lock_dir=folder / "fuzzed")
     workspace.lock_dir.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.network
 def test_bundle_of_many_plugins_works(
     tmp_path: Path, built: Path, effort: Effort, figure: Callable[[str], None]
 ) -> None:
-    """Each of 200 plugins is registered, verified and found; opening one imports that one only."""
+    """Each of 200 plugins is registered, verified and found; opening one imports only that one."""
     folder, temporary = tmp_path / "here", tmp_path / "temporary"
     temporary.mkdir()
     count = effort.times(40, 200)

@@ -1,4 +1,4 @@
-"""Wheels that nobody's build tool makes: paths that leave the environment, links, collisions, records that lie.
+"""Wheels that no build tool makes: paths that leave the environment, links, collisions, records that lie.
 
 Most are refused by uv. Whatever happens, nothing is written or read outside of the environment, and the user gets a
 clear error or a bundle.
@@ -39,9 +39,9 @@ _LINK = (stat.S_IFLNK | 0o777) << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """What is in a wheel called odd beside its module: entries in their order, links, and lines of RECORD.
+    """The content of a wheel called odd, besides its module: entries in order, links, and lines of RECORD.
 
-    `record` are lines behind those of the entries; `whole_record` is all of it. `without` are files left out.
+    `record` is added to the lines of the entries; `whole_record` replaces them all. `without` names files to leave out.
     """
 
     entries: tuple[tuple[str, bytes], ...] = ()
@@ -67,7 +67,7 @@ class Wheel:
         file = folder / "odd-1.0.0-py3-none-any.whl"
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in entries:
-                archive.NameToInfo.pop(name, None)  # it would warn of a name that is there already
+                archive.NameToInfo.pop(name, None)  # it would warn about a duplicate name
                 archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
             for name, target in self.links:
                 link = zipfile.ZipInfo(name)
@@ -83,7 +83,7 @@ def _digest(content: bytes) -> str:
 
 
 def answered(bench: Bench, wheel: Wheel) -> Result:
-    """Check a bundle with the wheel; expect an answer, either that all is well or one clear error."""
+    """Check a bundle with the wheel; assert that this succeeds or is one clear error."""
     bench.manifest(wheel.write(bench.directory / "odd-wheels"))
     done = bench.run("check")
     assert "Traceback" not in done.err, done.err
@@ -94,7 +94,7 @@ def answered(bench: Bench, wheel: Wheel) -> Result:
 
 
 def escaped(bench: Bench) -> list[Path]:
-    """Return the files that only a wheel could have put anywhere near, outside of stages."""
+    """Return the files nearby, outside of stages, that only a wheel can have written."""
     top = bench.directory.parent
     stages = [*bench.cache.glob("stages/*/env")]
     found = [path for path in top.rglob("*canary*") if not any(path.is_relative_to(stage) for stage in stages)]
@@ -115,14 +115,14 @@ CLIMBING = (
 
 
 def test_relative_entry_stays_in_the_environment(bench: Bench, effort: Effort) -> None:
-    """A path that climbs out is refused, or stays below the environment."""
+    """A path with `..` is refused, or stays below the environment."""
     for name in CLIMBING[: effort.times(2, len(CLIMBING))]:
         answered(bench, Wheel(entries=((name, b"x"),)))
         assert escaped(bench) == []
 
 
 def test_absolute_entry_stays_in_the_environment(bench: Bench) -> None:
-    """A path from the root is refused, or taken below the environment."""
+    """An absolute path is refused, or is taken as relative to the environment."""
     target = bench.directory.parent / "canary"
     answered(bench, Wheel(entries=((str(target), b"x"),)))
     assert not target.exists()
@@ -244,7 +244,7 @@ def test_huge_entry_is_refused(bench: Bench) -> None:
     The limit is 16 GiB; here it is less. uv unpacks the local archive to lock it.
     """
     if sys.platform != "linux" or shutil.which("prlimit") is None:
-        pytest.skip("only Linux limits the files of a process that runs")
+        pytest.skip("needs prlimit, which limits the size of files")
     bench.manifest(
         "greet-hello", Wheel(entries=(("odd_data.bin", bytes(60_000_000)),)).write(bench.directory / "wheels")
     )
