@@ -16,7 +16,7 @@ def _classes(base: type[OnebinError] = OnebinError) -> list[type[OnebinError]]:
 
 
 def test_exit_codes_are_unique() -> None:
-    """Each error class that is raised has its own exit code; none has 2, which click uses for wrong usage.
+    """Each error class that is raised has its own exit code; none is 2, which click uses for wrong usage.
 
     A violated contract is a failed plan and shares the exit code of a plan.
     """

@@ -164,7 +164,7 @@ FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
     ],
 )
 def test_each_difference_is_reported_with_its_owner(others: dict[str, Any], where: str, text: str) -> None:
-    """Each file or module that differs is reported with its owner; if none does, a difference of the cards is."""
+    """Each file or module that differs is reported with its owner, or else the difference between the cards."""
     (found,) = differences(facts(), facts(**others))
     assert (found.where, found.message) == (where, text)
 
