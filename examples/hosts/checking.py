@@ -1,5 +1,5 @@
-# ruff: noqa: INP001  # beside the checks, which are scripts in no package
-"""What the checks of all hosts share: run the host with next to no environment, and say in clear words what is wrong.
+# ruff: noqa: INP001  # beside the checks, which are scripts outside any package
+"""Code shared by the checks of all hosts: runs the host with almost no environment, and reports clearly what failed.
 
 Standard library only. Each check runs as `python examples/hosts/NAME/check.py [--env NAME=VALUE]... COMMAND...`, where
 COMMAND is whatever starts the host: an artifact, or `python -m onebin run -m bundle.toml --`. It sees an empty PATH, a
@@ -31,12 +31,12 @@ _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 
 class CheckError(Exception):
-    """The host does not do what it does when it is installed."""
+    """The host does not behave as it does when it is installed."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What the host left: its exit code, and what it printed."""
+    """The result of one run of the host: its exit code and its output."""
 
     code: int
     out: str
@@ -86,7 +86,7 @@ class Host:
     def serving(self, *arguments: str | Path, ready: str) -> Iterator[re.Match[str]]:
         """Run the host as a server while the block runs, then end it with Ctrl-C.
 
-        Provides the match of `ready` in what it printed. Raises CheckError if it does not get ready or does not end.
+        Provides the match of `ready` in what it printed. Raises CheckError if it does not become ready or does not end.
         """
         log = self.folder / "server.log"
         with log.open("wb") as out:
@@ -120,8 +120,8 @@ class Host:
 def main(check: Callable[[Host], None]) -> None:
     """Run a check on the command that the command line names; exit with 0, or with 1 and the reason."""
     parser = argparse.ArgumentParser(description=check.__doc__)
-    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="what the host may see")
-    parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="what starts the host")
+    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="for the host's environment")
+    parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the command that starts the host")
     wanted = parser.parse_args()
     if not wanted.command:
         parser.error("name the command that starts the host")
@@ -141,7 +141,7 @@ def main(check: Callable[[Host], None]) -> None:
     sys.stdout.write(f"ok: {check.__doc__}\n")
 
 
-# A group of its own, so that nothing which the host starts outlives the check.
+# Its own process group, so that nothing that the host starts outlives the check.
 _OWN_GROUP: dict[str, Any]
 if sys.platform == "win32":
     _CTRL_C, _OWN_GROUP = signal.CTRL_BREAK_EVENT, {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -163,7 +163,7 @@ def _wait_for(pattern: str, child: subprocess.Popen[bytes], log: Path) -> re.Mat
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the host and of what it started."""
+    """Kill the host and all processes it started that are still running."""
     if sys.platform == "win32":
         child.kill()
     else:

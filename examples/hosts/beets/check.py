@@ -20,7 +20,7 @@ types:
 
 
 def check(host: Host) -> None:
-    """Load `types` and `fuzzy` by their names, and understand the query that `fuzzy` adds."""
+    """Load `types` and `fuzzy` by their names, and run a query in the syntax that `fuzzy` adds."""
     host.write("config.yaml", CONFIG)
     beet = host.with_environment(BEETSDIR=str(host.folder))
     beet("version").expect(0, r"^plugins: fuzzy, types$")

@@ -47,7 +47,7 @@ def check(host: Host) -> None:
 
 
 def fetch(url: str) -> str:
-    """Return what a URL answers; raises CheckError for anything but 200."""
+    """Return the content of a URL; raises CheckError for any status but 200."""
     try:
         with DIRECT.open(url, timeout=SECONDS) as answer:
             return str(answer.read().decode("utf-8"))

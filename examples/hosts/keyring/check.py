@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""keyring finds the back ends of its plugin and keeps a password in one of them."""
+"""keyring finds the backends of its plugin and stores a password in one of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKEND = "keyrings.alt.file.PlaintextKeyring"
 
 
 def check(host: Host) -> None:
-    """List the back ends of keyring and of keyrings.alt, and keep a password in one of the latter."""
+    """List the backends of keyring and keyrings.alt, and store a password in one from keyrings.alt."""
     host("--list-backends").expect(0, r"^keyring\.backends\.fail\.Keyring", rf"^{re.escape(BACKEND)}")
     host("--keyring-backend", BACKEND, "set", "example", "ann", stdin="correct horse").expect(0)
     host("--keyring-backend", BACKEND, "get", "example", "ann").expect(0, r"^correct horse$")

@@ -30,7 +30,7 @@ nav:
 
 
 def check(host: Host) -> None:
-    """Build a site with mkdocs-material's assets and in the order that mkdocs-awesome-nav read."""
+    """Build a site with mkdocs-material's assets and in the order that mkdocs-awesome-nav sets."""
     host.write("mkdocs.yml", CONFIG)
     host.write("docs/.nav.yml", NAV)
     host.write("docs/index.md", "# Home\n\n!!! note\n    ```python\n    answer = 42\n    ```\n")
@@ -48,7 +48,7 @@ def check(host: Host) -> None:
         if not (host.folder / "site" / asset[1]).read_bytes():
             raise CheckError(f"{asset[1]} is empty")
     titles = re.findall(r'<span class="md-ellipsis">\s*(\w[^<]*?)\s*<', page)
-    if titles[-2:] != ["Last one first", "Home"]:  # the header has titles of its own
+    if titles[-2:] != ["Last one first", "Home"]:  # the header has its own titles
         raise CheckError(f"the pages are not in the order of .nav.yml: {titles}")
     if 'class="admonition note"' not in page or 'class="highlight"' not in page:
         raise CheckError(f"the Markdown extensions did not work:\n{page}")

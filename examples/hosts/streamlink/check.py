@@ -14,7 +14,7 @@ MANY = 90
 
 
 def check(host: Host) -> None:
-    """List all plugins, and let the right one say that it can handle an address."""
+    """List all plugins, and find the one that can handle an address."""
     ran = host("--plugins")
     ran.expect(0, r"\btwitch\b", r"\byoutube\b")
     count = len(ran.out.partition(":")[2].split(","))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A small host of ours reads files with the xarray back ends that its plugins bring."""
+"""A small host, part of this example, reads files with the xarray backends of its plugins."""
 
 from __future__ import annotations
 

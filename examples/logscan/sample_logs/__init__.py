@@ -1,7 +1,7 @@
-"""Writes realistic logs, one of every format that logscan's plugins read.
+"""Writes realistic logs, one for every format that logscan's plugins read.
 
 The same seed and number of entries give the same bytes, on every platform and version of Python. Some entries
-are malformed, in the ways that occur in practice; `Written` tells what was planted where.
+are malformed, in the ways that occur in practice; `Written` says what is where.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Written:
 
 
 def generate(directory: Path, *, seed: int, entries: int) -> list[Written]:
-    """Write all files, of about so many entries each, into `directory`, which is made if it is not there."""
+    """Write all files, with about `entries` entries each, into `directory`, which is created if it is missing."""
     return [write(directory / name, seed=seed, entries=entries) for name in (*TEXT, *BINARY)]
 
 
 def write(file: Path, *, seed: int, entries: int) -> Written:
-    """Write the one file that has the name of `file`."""
+    """Write the sample whose name `file` has."""
     file.parent.mkdir(parents=True, exist_ok=True)
     chance = Chance(f"{seed} {file.name}")
     if file.name in BINARY:

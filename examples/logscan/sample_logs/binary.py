@@ -52,7 +52,7 @@ def _in_no_second(entry: Entry) -> Entry:
 
 
 def traffic(chance: Chance, count: int) -> Iterator[Entry]:
-    """Yield packets of which the first 96 bytes are kept; the time of one in fifty is none, and the last is cut off."""
+    """Yield packets cut to their first 96 bytes; one in fifty has an invalid time, and the last is cut off."""
     yield Entry(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAPSHOT, 1), FRAME)
     yield from spoiled(chance, count, _packet, (_at_no_time,))
     yield Entry(_bytes(_packet(chance))[:30], BAD)

@@ -1,4 +1,4 @@
-"""Choices that look like chance and follow from a seed."""
+"""Pseudo-random choices that depend only on a seed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Chance:
         return items[self.below(len(items))]
 
     def weighted(self, weights: Mapping[Item, int]) -> Item:
-        """Return any key of `weights`, the more often the greater its weight."""
+        """Return a key of `weights`, chosen with its weight."""
         number = self.below(sum(weights.values()))
         for item, weight in weights.items():
             number -= weight
@@ -48,7 +48,7 @@ class Chance:
         return f"{self.one_of(_NETWORKS)}.{1 + self.below(254)}"
 
     def hexadecimal(self, digits: int) -> str:
-        """Return so many hexadecimal digits."""
+        """Return the given number of hexadecimal digits."""
         return "".join(f"{self.below(16):x}" for _ in range(digits))
 
     def next_time(self) -> datetime:

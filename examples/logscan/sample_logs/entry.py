@@ -1,4 +1,4 @@
-"""What the makers of logs yield."""
+"""The entries that the generators of logs yield."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BAD: Final = "bad"
 
 
 class Entry(NamedTuple):
-    """One entry as it is in the file, and its level; or `FRAME` for what is around entries, or `BAD`.
+    """One entry as it is in the file, and its level; or `FRAME` for text around entries, or `BAD`.
 
-    The fault of a bad entry is `fault_at` lines below its first one.
+    The fault of a bad entry is `fault_at` lines below its first line.
     """
 
     content: str | bytes

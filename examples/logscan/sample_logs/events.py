@@ -22,7 +22,7 @@ _LOGONS: Final = {"4624": ("info", "0x8020000000000000"), "4625": ("warning", "0
 
 
 def shop(chance: Chance, count: int) -> Iterator[Entry]:
-    """Yield events of log4j without a root element, as its appender writes them; one in fifty is no XML."""
+    """Yield events of log4j without a root element, as its appender writes them; one in fifty is not XML."""
     return spoiled(chance, count, _shop_event, (_with_ampersand, _with_control_character, _without_end))
 
 
@@ -53,12 +53,12 @@ def _with_ampersand(entry: Entry) -> Entry:
 
 
 def _with_control_character(entry: Entry) -> Entry:
-    """Write the escape character, which colours a message and which no XML may hold."""
+    """Write the escape character, which colours a message and which XML does not allow."""
     return Entry(_with_message(entry, "<![CDATA[\x1b[31mred\x1b[0m]]>"), BAD, fault_at=1)
 
 
 def _without_end(entry: Entry) -> Entry:
-    """Stop in the middle of an event, as a process does that is killed."""
+    """Stop in the middle of an event, as a killed process does."""
     return Entry(_with_message(entry, "<![CDATA[killed]]>").partition("<log4j:properties>")[0], BAD)
 
 

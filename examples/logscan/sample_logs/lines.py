@@ -57,7 +57,7 @@ def _cut_off(text: str) -> str:
 
 
 def app(chance: Chance, lines: int) -> Iterator[Entry]:
-    """Yield what a service writes: JSON lines."""
+    """Yield the log of a service: JSON lines."""
     return _spoiled_lines(
         chance,
         lines,
@@ -92,7 +92,7 @@ def _app_entry(chance: Chance) -> Entry:
 
 
 def auth(chance: Chance, lines: int) -> Iterator[Entry]:
-    """Yield what sshd and its like write: syslog, the old way."""
+    """Yield the log of sshd and other daemons: syslog in the old format."""
     return _spoiled_lines(
         chance,
         lines,

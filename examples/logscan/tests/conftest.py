@@ -32,7 +32,7 @@ def logscan(tmp_path_factory: pytest.TempPathFactory) -> Logscan:
             uv = find_uv_bin()
             install = [uv, "pip", "install", "--quiet", "--python", str(venv)]
             subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv], check=True)
-            # Six projects share one build environment: making one for each takes longer than the rest together.
+            # Six projects share one build environment: making one for each takes longer than everything else together.
             subprocess.run([*install, "hatchling"], check=True)
             # uv would reuse the wheel of a directory until its pyproject.toml changes.
             fresh = [argument for name in PROJECTS for argument in ("--refresh-package", name)]

@@ -33,17 +33,17 @@ _NO_FORMATS: Final = f"no formats are installed; plugins bring them as entry poi
 
 
 class _Failure(click.ClickException):
-    """Ends the command."""
+    """An error that ends the command with exit code 2."""
 
     exit_code = 2
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the message as all others, in one line."""
+        """Print the message in one line, like all other messages."""
         _complain(self.message, file=file)
 
 
 class _Commands(click.Group):
-    """The subcommands; Ctrl-C ends each of them with a word, and with the exit code that shells expect."""
+    """The subcommands; Ctrl-C ends each of them with one line, and with the exit code that shells expect."""
 
     def invoke(self, context: click.Context) -> Any:
         """Run the subcommand that the user names."""
@@ -58,7 +58,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="logscan", prog_name="logscan", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Tell what is in log files: levels, times, frequent messages, faults.
+    """Report what is in log files: levels, times, frequent messages, faults.
 
     The formats are plugins; `logscan formats` lists those that are installed.
     """
@@ -114,7 +114,7 @@ def scan(*, files: tuple[str, ...], format_name: str | None, as_json: bool, top:
 @main.command("formats")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: a list of formats.")
 def list_formats(*, as_json: bool) -> None:
-    """List the formats that are installed, and who brings them."""
+    """List the installed formats and the distributions that provide them."""
     found = formats.installed(warn=_complain).load_all()
     if as_json:
         keys = ("name", "distribution", "version", "description")
@@ -147,7 +147,7 @@ def _report(source: Source, candidates: list[Format], *, file: str, is_given: bo
 
 
 def _blocks() -> str:
-    """Return what histograms are drawn with: what the output's encoding has."""
+    """Return the characters for histograms: blocks if the output's encoding has them, else ASCII."""
     try:
         render.BLOCKS.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -170,6 +170,6 @@ def _print(text: str) -> None:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise  # click ends quietly
-        # At its end the interpreter tries to write the rest once more; it shall not complain a second time.
+        # At exit the interpreter tries again to write the rest; it must not report the error a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise _Failure(f"cannot write: {error.strerror}") from error

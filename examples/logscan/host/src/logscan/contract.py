@@ -26,7 +26,7 @@ class Record:
     `offset`, the number of bytes before it. `time` is aware and in UTC. Whatever the entry says besides its
     time, level and message is in `fields`.
 
-    Raises ValueError for a level that is none of `LEVELS`, for a time without a time zone, and unless exactly
+    Raises ValueError for a level that is not in `LEVELS`, for a time without a time zone, and unless exactly
     one of `line` and `offset` is given.
     """
 
@@ -38,7 +38,7 @@ class Record:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what the host could not count."""
+        """Reject a record that the host could not count."""
         if self.level not in LEVELS:
             raise ValueError(f"{self.level!r} is not one of the levels {', '.join(LEVELS)}")
         if self.time is not None and self.time.tzinfo is None:
@@ -55,7 +55,7 @@ class Fault:
     reason: str
 
     def __post_init__(self) -> None:
-        """Refuse a fault that is nowhere."""
+        """Reject a fault without a place."""
         _check_place(self.line, self.offset)
 
 
@@ -73,7 +73,7 @@ class Parser(Protocol):
         """The name of the format, the same as the entry point's."""
 
     def sniff(self, head: bytes) -> float:
-        """Say how sure this parser is, from 0 to 1, that a file that begins with `head` is of its format.
+        """Return how sure this parser is, from 0 to 1, that a file that begins with `head` is of its format.
 
         `head` may end in the middle of a line, of a character or of a binary record.
         """

@@ -6,8 +6,8 @@ class LogscanError(Exception):
 
 
 class UnreadableError(LogscanError):
-    """A file, or a part of it, cannot be read; no matter which format it has."""
+    """A file, or a part of it, cannot be read, whatever its format is."""
 
 
 class FormatError(LogscanError):
-    """A format is not installed, does not load, or does not keep to its contract."""
+    """A format is not installed, does not load, or does not follow its contract."""

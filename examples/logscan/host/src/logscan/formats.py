@@ -1,7 +1,7 @@
-"""Finds the formats that plugins bring: the entry points of the group `logscan.parsers`.
+"""Finds the formats that plugins provide: the entry points of the group `logscan.parsers`.
 
 Names are known without importing a plugin; a format is loaded when it is asked for. A plugin that does not
-load, or does not keep to `logscan.contract`, is a FormatError and costs nothing but its own format.
+load, or does not follow `logscan.contract`, raises a FormatError and affects no other format.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Catalogue:
     def __init__(self, available: Iterable[EntryPoint], *, warn: Callable[[FormatError], None]) -> None:
         """Sort `available` by name, so that no answer depends on the order of directories.
 
-        Of two entry points with one name the first counts, by the name of its distribution. `warn` is told
-        what is passed over here and in `load_all`.
+        If two entry points have the same name, that of the first distribution by name is used. `warn` is called
+        for each one that is skipped here and in `load_all`.
         """
         self._warn = warn
         self._entry_points: dict[str, EntryPoint] = {}
@@ -93,7 +93,7 @@ class Catalogue:
         return _load(entry_point)
 
     def load_all(self) -> list[Format]:
-        """Load every format, without those that do not load."""
+        """Load every format, and skip those that do not load."""
         formats = []
         for name in self.names:
             try:
@@ -111,8 +111,8 @@ def installed(*, warn: Callable[[FormatError], None]) -> Catalogue:
 def recognise(head: bytes, formats: Sequence[Format], *, warn: Callable[[FormatError], None]) -> Format:
     """Return the format that is surest of a file with this head, the first of equals.
 
-    Raises FormatError if none is at least half sure; a parser that fails to sniff is passed over, and `warn`
-    is told.
+    Raises FormatError if none is at least half sure; a parser that fails to sniff is skipped, and `warn`
+    is called.
     """
     best, sure = None, 0.0
     for candidate in formats:

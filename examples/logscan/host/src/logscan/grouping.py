@@ -36,7 +36,7 @@ def template(message: str) -> str:
     """Return `message` with its details replaced by placeholders.
 
     They are `<text>` (which was quoted), `<uuid>`, `<time>`, `<hex>`, `<ip>` and `<n>`. White space is
-    collapsed and a long message is cut off, so that templates are short, too. The status of an HTTP request
+    collapsed and a long message is cut off, so that templates are also short. The status of an HTTP request
     stays, because it says how the request went, and so does the number after "EventID", because it says what
     happened.
 
@@ -88,7 +88,7 @@ class FrequentItems(Generic[Item]):
         elif len(self._counts) < self._capacity:
             self._counts[item] = 1
         else:
-            # One of everything is forgotten. It takes as many additions as it costs steps, so that the
+            # Every count is reduced by one. The additions before it were at least as many as its steps, so the
             # average is O(1).
             self._undercount += 1
             self._counts = {known: count - 1 for known, count in self._counts.items() if count > 1}

@@ -1,4 +1,4 @@
-"""Records out of names and values, for the parsers of formats whose entries are made of them.
+"""Makes records from names and values, for the parsers of formats whose entries consist of these.
 
 Names are compared without regard to case.
 """
@@ -27,7 +27,7 @@ MESSAGE_KEYS: Final = ("message", "msg", "event", "short_message")
 def to_record(values: Mapping[str, object], *, line: int) -> Record:
     """Make a record of one entry.
 
-    The first name with a readable time gives the time, and so on; every other value becomes a field, also a
+    The first name with a readable time gives the time, and so on; every other value becomes a field, even a
     time or a level that cannot be read. Values that are not text are written as JSON.
     """
     names = {name.lower(): name for name in values}

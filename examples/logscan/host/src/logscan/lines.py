@@ -1,6 +1,6 @@
-"""Numbered physical lines out of a binary stream, for the parsers of formats that are made of lines.
+"""Reads numbered physical lines from a binary stream, for the parsers of line-based formats.
 
-A line ends with LF or CR LF. Text in UTF-16 or UTF-32 is known by its byte order mark. A line longer than
+A line ends with LF or CR LF. Text in UTF-16 or UTF-32 is recognised by its byte order mark. A line longer than
 `MAX_LINE_BYTES` arrives cut off, so that a file without line ends costs no more memory than any other.
 """
 
@@ -52,7 +52,7 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
 
 
 def _skip_rest_of_line(stream: BinaryIO) -> bool:
-    """Read on until the line ends; false if there was nothing left of it."""
+    """Skip the rest of the line; return False if nothing was left of it."""
     rest = stream.readline(MAX_LINE_BYTES)
     is_cut = bool(rest.rstrip(b"\r\n"))
     while rest and not rest.endswith(b"\n"):

@@ -18,7 +18,7 @@ _MOMENT: Final = 0.5
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressBar]:
-    """Give a bar that is told how much has been read; it disappears at the end."""
+    """Provide a bar that shows how much has been read, and remove it at the end."""
     bar = ProgressBar(title)
     try:
         yield bar
@@ -36,7 +36,7 @@ class ProgressBar:
         self._read = 0
 
     def advance(self, count: int, total: int | None) -> None:
-        """Say that `count` more bytes have been read, of `total`, or of an unknown total."""
+        """Add `count` bytes that have been read, of `total` or of an unknown total."""
         self._read += count
         if self._due is not None and time.monotonic() >= self._due:
             self._shown = self._shown or _start(self._title)
@@ -44,7 +44,7 @@ class ProgressBar:
             progress.update(task, completed=self._read, total=total)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._shown is not None:
             self._shown[0].stop()
 

@@ -1,7 +1,7 @@
 """Reports, small histograms and tables as text of 80 columns.
 
-Log files hold what strangers sent. No character of theirs reaches a terminal that could move its cursor,
-change its colours or reorder its text.
+Log files contain text from strangers. Characters that could move the cursor, change colours or reorder text
+never reach the terminal.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 
 def report_text(report: Report, *, blocks: str = BLOCKS) -> str:
-    """Lay out one report; `blocks` are from nothing to full. Colours are left to `click.echo` to strip."""
+    """Lay out one report; `blocks` are the characters from empty to full; `click.echo` can strip the colours."""
     return "\n".join(_report_lines(report, blocks))
 
 
@@ -122,7 +122,7 @@ def _histogram(report: Report, blocks: str) -> Iterator[str]:
 
 
 def _bars(counts: Sequence[int], blocks: str, *, height: int) -> Iterator[str]:
-    """Draw columns as high as the counts are large, from the top row to the bottom; what is not zero is seen."""
+    """Draw columns in proportion to the counts, from the top row to the bottom; every count above zero is visible."""
     steps = len(blocks) - 1
     levels = [math.ceil(count * height * steps / (max(counts) or 1)) for count in counts]
     for row in reversed(range(height)):

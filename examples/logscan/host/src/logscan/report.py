@@ -1,4 +1,4 @@
-"""What there is to say about one file, gathered in one pass and in bounded memory."""
+"""The report about one file, made in one pass and in bounded memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TopMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a file holds. `format` is None for an empty file of no given format; times are in UTC."""
+    """The content of a file. `format` is None for an empty file if no format was given; times are in UTC."""
 
     file: str
     format: str | None
@@ -59,7 +59,7 @@ class Report:
     faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, object]:
-        """Return the report as `json` takes it; keys and their order are part of the command's interface."""
+        """Return the report as data for `json`; keys and their order are part of the command's interface."""
         return {
             "file": self.file,
             "format": self.format,

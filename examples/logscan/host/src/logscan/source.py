@@ -1,8 +1,8 @@
-"""Opens what the user names: a file, or "-" for the standard input; compressed by gzip or not.
+"""Opens what the user names: a file, or "-" for the standard input; compressed with gzip or not.
 
-What leaves is a stream of plain bytes that is read once, from its start to its end, and its head besides.
-gzip is known by its first two bytes, not by a name. Whatever goes wrong becomes an `UnreadableError`, also in
-the middle of the file.
+The result is a stream of uncompressed bytes, which is read once from start to end, and a copy of its head.
+gzip is recognised by its first two bytes, not by a name. Every error becomes an `UnreadableError`, even in the
+middle of the file.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A stream, and the first `HEAD_BYTES` of what it will give."""
+    """A stream, and a copy of its first `HEAD_BYTES`."""
 
     head: bytes
     stream: BinaryIO
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing in it but white space."""
+        """Whether it contains only white space."""
         return len(self.head) < HEAD_BYTES and not self.head.strip()
 
 
 def title(name: str) -> str:
-    """Return what messages call the file of this name."""
+    """Return the name that messages use for this file."""
     return "standard input" if name == STANDARD_INPUT else name
 
 
@@ -55,8 +55,8 @@ def title(name: str) -> str:
 def open_source(name: str, *, on_read: OnRead | None = None) -> Iterator[Source]:
     """Open the file `name`; raises UnreadableError, as does reading from the stream.
 
-    `on_read` is told of every piece that is read: of how many bytes it is, and how many the whole file has, or
-    None. They are those of the file as it is, compressed or not.
+    `on_read` is called for every piece that is read, with its number of bytes and that of the whole file, or
+    None. Both count the bytes in the file itself, compressed or not.
     """
     with ExitStack() as stack:
         with _one_error():

@@ -1,4 +1,4 @@
-"""How many records there are over time, gathered in one pass, in bounded memory and in any order of time.
+"""Counts records over time, in one pass, in bounded memory and in any order of time.
 
 Records are counted in intervals of one second. When there are too many intervals, they are made longer, by a
 step of `WIDTHS`; every width is a multiple of the one before, so that counts are only ever added up.
@@ -62,9 +62,9 @@ class Timeline:
             self._errors = _merged(self._errors, factor)
 
     def histogram(self, limit: int) -> Histogram | None:
-        """Return the counts in the shortest intervals of which `limit` suffice; None if nothing was counted.
+        """Return the counts in the shortest intervals for which `limit` is enough; None if nothing was counted.
 
-        The limit is 2 or more: no interval, however long, has both sides of 1970.
+        The limit must be at least 2, because no interval, however long, contains both sides of 1970.
         """
         if not self._counts:
             return None

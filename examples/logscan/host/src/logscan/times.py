@@ -3,7 +3,7 @@
 Everything comes back as an aware time in UTC, or as None if it is not a time; nothing raises.
 
 `datetime.strptime` is not used: it is slow, and reads the names of months as the locale has them. Neither is
-`datetime.fromisoformat`, which knows no "Z" before Python 3.11.
+`datetime.fromisoformat`, which rejects "Z" before Python 3.11.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SECONDS: Final = re.compile(r"\d{9,19}(?:\.\d{1,9})?", re.ASCII)
 
 
 def parse_time(value: object) -> datetime | None:
-    """Read a time in any of the ways of this module; True and False are not numbers here."""
+    """Read a time in any notation of this module; True and False are not numbers here."""
     if isinstance(value, str):
         text = value.strip()
         if _SECONDS.fullmatch(text):
@@ -65,7 +65,7 @@ def from_iso(text: str) -> datetime | None:
 def from_epoch(number: float) -> datetime | None:
     """Read a time since 1970 in seconds, milliseconds, microseconds or nanoseconds.
 
-    The size of the number tells which: in every unit, the years from 1973 to 5138 have numbers of their own.
+    The size of the number decides the unit: the numbers for the years 1973 to 5138 differ in every unit.
     """
     size = abs(number)
     per_second = 1 if size < 1e11 else 1_000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000
@@ -78,7 +78,7 @@ def from_epoch(number: float) -> datetime | None:
 
 
 def from_seconds(seconds: int, *, nanoseconds: int = 0) -> datetime | None:
-    """Read a time since 1970 in a known unit; `datetime` has microseconds, and what is finer is cut off."""
+    """Read a time since 1970 in a known unit; anything finer than a microsecond is cut off."""
     try:
         return EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
     except OverflowError:

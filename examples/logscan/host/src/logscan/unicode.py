@@ -1,4 +1,4 @@
-r"""Text in any encoding as UTF-8: what PowerShell and spreadsheets write is UTF-16 as often as not.
+r"""Text in any encoding as UTF-8: PowerShell and spreadsheets often write UTF-16.
 
 A byte that is not text in its encoding becomes `\x` and its two hexadecimal digits; nothing raises.
 """
@@ -44,7 +44,7 @@ def as_utf8(head: bytes, rest: BinaryIO, encoding: str) -> io.BufferedReader:
 
 
 class _Recoded(io.RawIOBase):
-    """Reads another encoding and gives UTF-8."""
+    """A stream that reads another encoding and returns UTF-8."""
 
     def __init__(self, head: bytes, rest: BinaryIO, encoding: str) -> None:
         self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")

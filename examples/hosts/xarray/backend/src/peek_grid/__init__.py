@@ -1,4 +1,4 @@
-"""An xarray back end for plain text: one row of numbers per line, in metres."""
+"""An xarray backend for plain text: one row of numbers per line, in metres."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class GridBackend(BackendEntrypoint):
         return data.drop_vars(drop_variables or ())
 
     def guess_can_open(self, filename_or_obj: object) -> bool:
-        """Tell whether this back end opens a file: by the end of its name."""
+        """Return whether this backend can open a file, judged by its suffix."""
         return str(filename_or_obj).endswith(".grid")

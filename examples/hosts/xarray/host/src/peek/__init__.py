@@ -1,1 +1,1 @@
-"""Says what is in a data set; xarray has no console script of its own."""
+"""Describes data sets on the command line, since xarray has no console script."""

@@ -1,4 +1,4 @@
-"""The command `peek`: list xarray's back ends, describe a data set, or convert one to netCDF 4."""
+"""The command `peek`: list xarray's backends, describe a data set, or convert one to netCDF 4."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ USAGE = "usage: peek engines | show FILE | convert FILE NETCDF\n"
 
 
 def main() -> int:
-    """Run `peek engines`, `peek show FILE` or `peek convert FILE NETCDF`; xarray finds who opens a file."""
+    """Run `peek engines`, `peek show FILE` or `peek convert FILE NETCDF`; xarray finds the backend for a file."""
     match sys.argv[1:]:
         case ["engines"]:
             sys.stdout.write("".join(f"{name}\n" for name in sorted(xr.backends.list_engines())))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Bytes:
-    """A stream of which every read gives all the bytes asked for, unless it ends; `offset` is how many were read."""
+    """A stream whose reads return all bytes asked for, unless it ends; `offset` is the number of bytes read so far."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -17,7 +17,7 @@ class Bytes:
         self.offset = 0
 
     def peek(self, size: int) -> bytes:
-        """Return the next bytes, and do not go past them."""
+        """Return the next bytes without consuming them."""
         self._ahead = self._take(size) + self._ahead
         return self._ahead
 

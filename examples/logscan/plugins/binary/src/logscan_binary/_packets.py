@@ -1,6 +1,6 @@
-"""What a packet is, as far as its first bytes tell: link layer, network layer, and ports.
+"""Describes a packet by its first bytes: link layer, network layer, and ports.
 
-Packets are often captured in part, so that every header may be cut off; what is missing is not described.
+Packets are often captured only in part, so any header may be cut off; missing parts are not described.
 """
 
 from __future__ import annotations

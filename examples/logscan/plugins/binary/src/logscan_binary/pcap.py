@@ -1,6 +1,6 @@
 """Captured packets: the classic format of libpcap (pcap-savefile(5)), which tcpdump writes.
 
-The magic number tells the byte order, and whether times have microseconds or nanoseconds.
+The magic number gives the byte order, and whether times have microseconds or nanoseconds.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Pcap:
 
 
 class _Header(NamedTuple):
-    """What the header of the file says of all packets."""
+    """The properties of all packets, from the header of the file."""
 
     order: str
     per_second: int
@@ -81,7 +81,7 @@ class _Header(NamedTuple):
 
 
 def _read_header(data: bytes) -> _Header | str:
-    """Return what the header says, or what is wrong with it."""
+    """Return the header, or what is wrong with it."""
     if data.startswith(_NEXT_GENERATION):
         return "pcapng, and not pcap; tcpdump -r FILE -w NEW converts it"
     if len(data) < _FILE_HEADER_BYTES:

@@ -1,4 +1,4 @@
-"""The records of Linux in which logins are noted: utmp, wtmp and btmp (utmp(5)).
+"""The login records of Linux: utmp, wtmp and btmp (utmp(5)).
 
 A record has 384 bytes where times have 32 bits (x86-64 as well as most others), and 400 where they have 64
 (arm64, for one). It is in the byte order of the machine that wrote it. The file does not say which: it is the
@@ -54,7 +54,7 @@ class Utmp:
     name = "utmp"
 
     def sniff(self, head: bytes) -> float:
-        """Return a little less than the share of records that make sense; 0 if none of them says anything."""
+        """Return a little less than the share of records that make sense; 0 if all are empty or bad."""
         layout = _find_layout(head)
         items = [_read(layout, record, offset) for offset, record in _whole_records(layout, head)]
         good = sum(isinstance(item, Record) for item in items)
@@ -99,7 +99,7 @@ def _whole_records(layout: struct.Struct, head: bytes) -> Iterator[tuple[int, by
 
 
 def _find_layout(head: bytes) -> struct.Struct:
-    """Return the layout that makes the largest share of the first records sensible, the first of equals."""
+    """Return the layout in which the largest share of the first records makes sense, the first of equals."""
 
     def share(layout: struct.Struct) -> float:
         items = [_read(layout, record, offset) for offset, record in _whole_records(layout, head)]
@@ -147,7 +147,7 @@ def _text(data: bytes) -> str:
 
 
 def _address(data: bytes) -> str:
-    """Return the address; one of IPv4 takes the first four bytes, and the others are zero."""
+    """Return the address; an IPv4 address is in the first four bytes, and the others are zero."""
     if not any(data):
         return ""
     return str(ipaddress.ip_address(data[:4] if not any(data[4:]) else data))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from logscan.contract import Parser, Record
 
-_SURE: Final = 0.9  # A header and even columns are less of a proof than, say, JSON on every line.
+_SURE: Final = 0.9  # A header and even columns are weaker evidence than, say, JSON on every line.
 
 
 class Csv:
@@ -33,7 +33,7 @@ class Csv:
     name = "csv"
 
     def sniff(self, head: bytes) -> float:
-        """Return a little less than the share of good rows; 0 if no column is known to hold times or the like."""
+        """Return a little less than the share of good rows; 0 if no column is recognised."""
         table = find_table(first_lines(iter(whole_lines(head))))
         return _SURE * table.share if table.known_columns > 1 else 0.0
 

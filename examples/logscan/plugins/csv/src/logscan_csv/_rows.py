@@ -1,4 +1,4 @@
-"""Rows of CSV out of numbered lines, each with the line it starts on; no bad row takes others with it.
+"""Reads CSV rows from numbered lines, each with the line it starts on; a bad row does not affect other rows.
 
 Python's `csv` reads the values. What it leaves open is what to do when a quote is never closed: the value
 then runs on into the following rows, to the end of the file or to the next quote. Here such a row is given
@@ -91,13 +91,13 @@ class _Feed:
         return len(self._row) > 1
 
     def start_row(self) -> int:
-        """Leave the current row behind; return the number of the line it started on."""
+        """Finish the current row; return the number of the line it started on."""
         first = self._row[0].number
         self._row.clear()
         return first
 
     def give_up(self, reason: str) -> BadRow:
-        """Make a bad row of the current row's first line; the others, if any, are to be read again."""
+        """Make a bad row of the current row's first line; the others, if any, will be read again."""
         first, *others = self._row
         self._again.extendleft(reversed(others))
         self._row.clear()

@@ -1,6 +1,6 @@
-"""What the first lines say about a table: its dialect, its width, and where and what its header is.
+"""Finds the dialect, the width and the header of a table in its first lines.
 
-Every dialect that may be meant is tried on the first lines. The best is the one that yields the most column
+Every possible dialect is tried on the first lines. The best is the one that yields the most column
 names that logs usually have, then the evenest rows. `csv.Sniffer` is not used: it takes apostrophes in the
 text for quotes, and its patterns can take quadratic time.
 """
@@ -48,7 +48,7 @@ class Table:
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return len(self.columns)
 
     def named(self, values: Sequence[str]) -> dict[str, str]:
@@ -57,7 +57,7 @@ class Table:
 
 
 def first_lines(lines: Iterator[Line]) -> list[Line]:
-    """Take as many lines as tell what table it is, and not more than memory is to hold."""
+    """Take enough lines to find the table, but no more than may be kept in memory."""
     taken: list[Line] = []
     room = _MAX_BYTES
     while len(taken) < _MAX_LINES and room > 0 and (line := next(lines, None)) is not None:
@@ -67,7 +67,7 @@ def first_lines(lines: Iterator[Line]) -> list[Line]:
 
 
 def find_table(lines: Sequence[Line]) -> Table:
-    """Return the table that makes the most of `lines`, the first of a file."""
+    """Return the table that fits `lines` best, the first lines of a file."""
     lines = [line for line in lines if line.data.strip()]
     hint = _EXCEL_HINT.fullmatch(lines[0].text) if lines else None
     if hint is not None:
@@ -77,7 +77,7 @@ def find_table(lines: Sequence[Line]) -> Table:
 
 
 def _dialects(lines: Sequence[Line], delimiter: str | None) -> list[Dialect]:
-    """Return every dialect whose characters are there, the likeliest first."""
+    """Return every dialect whose characters occur, the likeliest first."""
     data = b"\n".join(line.data for line in lines)
     rare = (each for each in _RARE_DELIMITERS if 2 * sum(each.encode() in line.data for line in lines) > len(lines))
     delimiters = delimiter or _COMMON_DELIMITERS + "".join(rare)
@@ -122,7 +122,7 @@ def _numbered(width: int) -> tuple[str, ...]:
 
 
 def _find_header(rows: Sequence[Row]) -> Row | None:
-    """Return the row that is names and not values: one with two usual names, or else the first row."""
+    """Return the row of names: one with two usual names, or else the first row if it looks like names."""
     named = next((row for row in rows if _usual_names(row.values) > 1), None)
     return named or (rows[0] if rows and _is_header(rows) else None)
 
@@ -141,7 +141,7 @@ def _is_value(text: str) -> bool:
 
 
 def _named(header: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the names of the columns, each of them once; time and level get a usual name if they have none."""
+    """Return unique names of the columns; time and level get a usual name if they have none."""
     names: list[str] = []
     for number, name in enumerate(map(str.strip, header), 1):
         name = name or f"column{number}"  # noqa: PLW2901  # the name it has from here on
@@ -154,7 +154,7 @@ def _named(header: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
 def _adopt(
     names: list[str], usual: str, keys: Sequence[str], rows: Sequence[Row], is_one: Callable[[str], bool]
 ) -> None:
-    """Rename the first column of which every value `is_one`, unless one of the usual names is there."""
+    """Rename the first column whose values all pass `is_one`, unless a column has one of the usual names."""
     if not rows or any(name.lower() in keys for name in names):
         return
     for column in range(len(names)):

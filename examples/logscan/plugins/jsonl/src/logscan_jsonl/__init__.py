@@ -55,7 +55,7 @@ def _read(line: Line) -> Record | Fault:
         reason = f"not JSON at column {error.colno}: {what}"
     except RecursionError:
         reason = "JSON nested too deeply"
-    except ValueError as error:  # a number of more digits than int() takes
+    except ValueError as error:  # a number with more digits than int() accepts
         reason = f"not JSON: {error}"
     return Fault(line=line.number, reason=reason)
 

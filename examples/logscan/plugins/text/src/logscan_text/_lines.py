@@ -1,4 +1,4 @@
-"""What the formats of this distribution share: one pattern decides about one line."""
+"""Functions for all formats of this distribution, in which every line is an entry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SNIFF_LINES: Final = 50
 
 
 def share_of_records(head: bytes, read: Callable[[int, str], Record | Fault]) -> float:
-    """Return the share of lines that `read` makes a record of, among the first lines of a file."""
+    """Return the share of a file's first lines from which `read` makes a record."""
     lines = whole_lines(head)[:_SNIFF_LINES]
     good = sum(not isinstance(read(line.number, line.text), Fault) for line in lines)
     return good / len(lines) if lines else 0.0

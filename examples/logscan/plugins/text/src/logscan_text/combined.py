@@ -76,7 +76,7 @@ def _read(number: int, text: str) -> Record | Fault:
 
 
 def _is_given(value: str | None) -> bool:
-    """Say whether the server had something to log; it writes "-" if not."""
+    """Return whether the server logged a value; it writes "-" if it has none."""
     return value not in {None, "", "-"}
 
 

@@ -1,4 +1,4 @@
-"""Syslog, the old way (RFC 3164) and the new (RFC 5424), line by line in any mixture.
+"""Syslog in the old format (RFC 3164) and the new one (RFC 5424), which a file may mix.
 
 RFC 3164's time has neither a year nor a time zone. It is taken to be in UTC, and in the latest year in which
 it is not more than a day ahead of now: on 3 January, "Dec 31" was last year, and "Jan 4" is this year,
@@ -76,7 +76,7 @@ class Syslog:
 
 
 class _Reader:
-    """Reads lines as of one moment."""
+    """Reads lines with one fixed current time."""
 
     def __init__(self, now: datetime) -> None:
         self._latest = now + timedelta(days=1)
@@ -107,7 +107,7 @@ class _Reader:
     def _time_without_year(self, match: re.Match[str]) -> datetime | None:
         month, day = MONTHS.get(match["month"], 0), int(match["day"])
         clock = (int(match["hour"]), int(match["minute"]), int(match["second"]))
-        # 29 February may be eight years back: 2100 will be no leap year.
+        # 29 February may be eight years back: 2100 will not be a leap year.
         for year in range(self._latest.year, self._latest.year - 9, -1):
             time = in_utc((year, month, day), clock)
             if time is not None and time <= self._latest:

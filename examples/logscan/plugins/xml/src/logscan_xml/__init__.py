@@ -25,13 +25,13 @@ class Xml:
 
     The events may stand alone, as log4j 1 and `wevtutil` write them, or in a root element. An entry is on the
     line where its event starts. What is not well-formed is a fault, and reading resumes with the next event.
-    Document types are refused, and with them entities: they are how a small file becomes a large one.
+    Document types are refused, and so are entities, which can expand a small file into a large one.
     """
 
     name = "xml"
 
     def sniff(self, head: bytes) -> float:
-        """Return a little less than the share of events that can be read, 0 if it does not begin as XML does."""
+        """Return a little less than the share of events that can be read, 0 if it does not begin like XML."""
         text = head_as_utf8(head, find_encoding(head))
         if not text.lstrip().startswith(b"<"):
             return 0.0

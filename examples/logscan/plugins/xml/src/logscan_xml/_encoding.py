@@ -1,4 +1,4 @@
-"""The encoding of an XML file, as XML 1.0, appendix F, finds it: by a mark, by its first bytes, by what it declares."""
+"""The encoding of an XML file, found as in XML 1.0, appendix F: by its mark, its first bytes, or its declaration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIRST_BYTES: Final = (
 )
 _DECLARED: Final = re.compile(rb"""\s*<\?xml\s[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.-]*)""")
 
-# Python knows codecs that are no encodings of XML, such as punycode.
+# Python has codecs that are not encodings of XML, such as punycode.
 _EIGHT_BITS: Final = re.compile(
     r"iso-8859-\d+|windows-(?:125\d|874)|koi8-[ru]|shift_jis|euc-(?:jp|kr)|gb(?:k|2312|18030)|big5", re.IGNORECASE
 )
@@ -24,7 +24,7 @@ _EIGHT_BITS: Final = re.compile(
 def find_encoding(head: bytes) -> str | None:
     """Return the encoding of a file that begins with `head`, or None for UTF-8.
 
-    A declaration of UTF-16 over bytes that are not counts for nothing: the file has been converted since.
+    A declaration of UTF-16 is ignored if the bytes are not UTF-16: the file has been converted since.
     """
     if encoding := marked_encoding(head):
         return encoding

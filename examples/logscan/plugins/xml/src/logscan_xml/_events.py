@@ -1,11 +1,11 @@
-"""Events out of a stream of XML in UTF-8, one after the other, in bounded memory.
+"""Reads events from a stream of XML in UTF-8, one after the other, in bounded memory.
 
 The stream is given to the parser in pieces that begin where an event may begin. After an error the parser is
-thrown away, and a new one starts with the next piece; so an error costs no more than the event it is in. All
-is read as if it were inside one element, so that events need no root and several documents may follow each
+discarded, and a new one starts with the next piece, so an error affects only the event it is in. Everything is
+read as if it were inside one element, so that events need no root and several documents may follow each
 other.
 
-The parser is that of `defusedxml`: no document type, no entity, nothing from elsewhere.
+The parser is that of `defusedxml`: it refuses document types, entities and external references.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Reader:
         self._step_over(piece)
 
     def close(self) -> Iterator[Event | Fault]:
-        """Yield a fault if the file ends too early, or had nothing in it."""
+        """Yield a fault if the file ends too early, or contained no events."""
         if self._session is not None and self._session.is_in_event:
             yield Fault(line=self._session.event_line, reason=CUT_OFF)
         elif self._session is not None and self._containers:
@@ -135,7 +135,7 @@ class _OvertakenError(Exception):
 
 
 class _TooMuchError(Exception):
-    """Memory would grow."""
+    """The parser would need too much memory."""
 
 
 class _Session:
@@ -160,7 +160,7 @@ class _Session:
 
     @property
     def event_line(self) -> int:
-        """The line on which the event that has not ended starts."""
+        """The line on which the current event starts."""
         return self._handler.event.line if self._handler.event is not None else 0
 
     @property
@@ -202,7 +202,7 @@ class _Session:
         return self._fault(TOO_LONG) if self._silent > MAX_LINE_BYTES else None
 
     def _opening(self, piece: bytes) -> bytes:
-        """Return what is around the file; nothing before a document type, for the parser to know and refuse it."""
+        """Return the tags to put before a piece; none before a document type, so that the parser can refuse it."""
         prolog = _PROLOG.match(piece)
         is_document_type = prolog is not None and piece.startswith(b"<!DOCTYPE", prolog.end())
         tags = () if is_document_type else (f"<{name}>" for name in self._outer)
@@ -222,7 +222,7 @@ def _blank(match: re.Match[bytes]) -> bytes:
 
 
 class _Handler(ContentHandler):
-    """Makes events of what the parser reads."""
+    """Makes events from what the parser reads."""
 
     def __init__(self, locator: Locator, *, before: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What events mean: in log4j 1 and 2, and in Windows.
+"""Makes records from the events of log4j 1, log4j 2 and Windows.
 
 log4j 1 is `org.apache.log4j.xml.XMLLayout`, which log4j 2 has as `Log4j1XmlLayout`; log4j 2 is `XmlLayout`
 (https://logging.apache.org/log4j/2.x/manual/layouts.html). The events of Windows follow the schema
@@ -36,7 +36,7 @@ _MAX_DIGITS: Final = 19
 
 
 def to_record(event: Event) -> Record | Fault:
-    """Make a record of an event, or a fault if it is of no known kind, or has no readable time."""
+    """Make a record from an event, or a fault if its kind is unknown or it has no readable time."""
     paths = {element.path for element in event.elements}
     if "System/TimeCreated" in paths:
         return _windows(event)
@@ -130,7 +130,7 @@ def _windows(event: Event) -> Record | Fault:
 
 
 def _windows_level(level: str, keywords: str) -> Level:
-    """Return the level; the audits of the Security log have level 0, and tell failure by a keyword."""
+    """Return the level; the audits of the Security log have level 0, and mark a failure with a keyword."""
     try:
         is_failure = bool(int(keywords, 16) & _AUDIT_FAILURE)
     except ValueError:
