@@ -3,7 +3,7 @@
     python benchmarks/cli.py [RUNS]
 
 Prints a table: for each command the median CPU of RUNS runs (user and system, children included), and its ratio to the
-import of click alone. The commands take turns, so that what else the machine does hits all of them. `list` and `cache
+import of click alone. The commands take turns, so that other load on the machine affects all of them. `list` and `cache
 list` run beside a bundle that was locked and staged.
 """
 

@@ -1,7 +1,7 @@
-"""Measure how soon `onebin check` lists every contract violation of a bundle with many plugins.
+"""Measure how fast `onebin check` lists every contract violation of a bundle with many plugins.
 
-Twenty plugins, each with three members that do not fit, and one plugin alike for comparison. "first" has no lock and
-no stage in the cache; "again" is what an author waits for between two attempts: lock and stage are there.
+Twenty plugins, each with three members that do not fit, are compared with one such plugin. "first" has no lock and no
+stage in the cache; "again" has both, and is what an author waits for between two attempts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Measure what a call of an isolated plugin costs, beside a direct call of the same method.
+"""Measure what a call of an isolated plugin costs, compared with a direct call of the same method.
 
-The plugin is a small module in a temporary folder. Time is that of the host, the median of some rounds.
+The plugin is a small module in a temporary folder. Times are measured in the host; each is a median.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Echo(Protocol):
         """Return the value."""
 
     def numbers(self, count: int) -> Iterator[dict[str, object]]:
-        """Yield so many items."""
+        """Yield `count` items."""
 
     def size(self, stream: io.BytesIO) -> int:
         """Read a stream to its end."""
 
 
 def median(action: Callable[[], object], count: int) -> float:
-    """Return the seconds for each of `count` units that an action does."""
+    """Return the seconds that an action takes for each of its `count` units."""
     found = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()
@@ -53,7 +53,7 @@ def median(action: Callable[[], object], count: int) -> float:
 
 
 def repeat(count: int, action: Callable[[], object]) -> Callable[[], None]:
-    """Return an action that does another one so often."""
+    """Return an action that repeats another one `count` times."""
 
     def repeated() -> None:
         for _ in range(count):

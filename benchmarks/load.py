@@ -1,11 +1,11 @@
-"""What many plugins cost: survey, check and generation for each of them, the start of their artifact, and look-ups.
+"""The cost of many plugins: survey, check and generation for each of them, the start of their artifact, and look-ups.
 
     python benchmarks/load.py [--stages N]... [--starts N]... [--rounds N]
 
-Prints three tables. `--stages` (1000 and 5000) are bundles that are only generated: the processor's time, and what the
-process grew by, over the number of plugins. `--starts` (1, 100, 1000) are frozen; their starts are interleaved, and the
-ratio of the medians of the processor's time to that with the fewest plugins is the growth. The last table is
-`entry_points(group=...)` in the artifact with 100 plugins against its stage, each in a process of its own.
+Prints three tables. Bundles of `--stages` plugins (1000 and 5000) are only generated: the first table has CPU time and
+memory growth per plugin. Bundles of `--starts` plugins (1, 100, 1000) are frozen, and their starts are interleaved:
+the second table has the median CPU times, and the growth is their ratio to that with the fewest plugins. The third
+table compares `entry_points(group=...)` in the artifact with 100 plugins and in its stage, each in its own process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GROWTH, LOOK_UP = 1.05, 0.2
 LOOKED_UP = 100
 
-# Run in a process of its own, so that its memory is that of one size alone.
+# Run in its own process, so that its memory is that of one size only.
 STAGES = """
 import json, resource, sys
 from pathlib import Path
@@ -74,17 +74,17 @@ print(json.dumps({**found, "KiB": memory() - before}))
 
 
 def processor() -> float:
-    """Return the seconds of the processor that ended children took."""
+    """Return the CPU seconds of the child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def run(command: Sequence[str | Path], *, cwd: Path, cache: Path) -> tuple[float, str]:
-    """Run a command to its end; return its seconds of the processor, and what it printed."""
+    """Run a command; return its CPU seconds and its output."""
     env = {**os.environ, "ONEBIN_CACHE_DIR": str(cache)}
     began = processor()
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603  # our own
     seconds = processor() - began
     if done.returncode != 0:
         raise SystemExit(f"{words} failed:\n{done.stderr[-2000:]}")
@@ -92,7 +92,7 @@ def run(command: Sequence[str | Path], *, cwd: Path, cache: Path) -> tuple[float
 
 
 def stages(counts: Sequence[int], work: Path) -> None:
-    """Print what survey, check and generation take for each plugin, with nothing kept of an earlier survey."""
+    """Print the cost of survey, check and generation per plugin, without a cached survey."""
     print("For each plugin:\n\n| plugins | survey ms | check ms | generate ms | KiB |\n|---|---|---|---|---|")
     for count in counts:
         folder = work / f"stages-{count}"
@@ -105,7 +105,7 @@ def stages(counts: Sequence[int], work: Path) -> None:
 
 
 def build(count: int, work: Path) -> Path:
-    """Build the artifact of so many plugins; it is verified by that."""
+    """Build the artifact with `count` plugins, which also verifies it."""
     folder = work / f"starts-{count}"
     write_many(folder, count)
     seconds, _ = run([sys.executable, "-m", "onebin", "bundle", "-q"], cwd=folder, cache=work / "cache")
@@ -122,7 +122,7 @@ def starts(counts: Sequence[int], work: Path, rounds: int) -> float:
     for number in range(rounds + 2):
         for count, artifact in artifacts.items():
             seconds, _ = run([artifact], cwd=work, cache=work / "starts")
-            if number > 1:  # the first one unpacks, and the second one finds nothing in memory
+            if number > 1:  # the first start unpacks, and the second one reads from the disk
                 found[count].append(seconds)
     medians = {count: statistics.median(each) for count, each in found.items()}
     fewest = medians[counts[0]]
@@ -135,7 +135,7 @@ def starts(counts: Sequence[int], work: Path, rounds: int) -> float:
 
 
 def look_up(work: Path, rounds: int) -> float:
-    """Print what the first look-up of a group takes in the artifact, beside the stage; return the ratio."""
+    """Print the time of the first look-up of a group in the artifact and in the stage; return the ratio."""
     artifact = build(LOOKED_UP, work)
     folder = work / f"starts-{LOOKED_UP}"
     staged = [sys.executable, "-m", "onebin", "run", "--", "time"]

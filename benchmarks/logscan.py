@@ -1,5 +1,5 @@
 # ruff: noqa: S603  # it runs what it measures
-"""Prints the figures of examples/logscan/README.md, as Markdown: `make soak`.
+"""Print the figures of examples/logscan/README.md, as Markdown: `make soak`.
 
 Sizes of the two artifacts in dist/; and for logs of 5 MiB, 50 MiB and 1 GiB, which are generated and deleted again,
 the time of a scan and the peak memory of its process.
@@ -27,7 +27,7 @@ MAX_GENERATED: Final = 50 * MIB
 
 LOG: Final = "app.jsonl"
 
-# A process counts the memory of the one that started it as its own, so that a small one is put in between.
+# A process counts the peak memory of its parent as its own, so a small process is started in between.
 PEAK: Final = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
@@ -36,7 +36,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platfor
 
 
 def write_log(file: Path, size: int) -> None:
-    """Write a log of JSON lines of about so many bytes."""
+    """Write a log of JSON lines of about the given number of bytes."""
     sample = EXAMPLE / "samples" / LOG
     entries = min(size, MAX_GENERATED) * sample.read_bytes().count(b"\n") // sample.stat().st_size
     command = [sys.executable, "-m", "sample_logs", str(file.parent), "--only", LOG, "--entries", str(entries)]
@@ -48,7 +48,7 @@ def write_log(file: Path, size: int) -> None:
 
 
 def peak_memory(*command: str | Path) -> int:
-    """Run a command; return how many bytes it had in memory at most."""
+    """Run a command; return its peak memory in bytes."""
     done = subprocess.run([sys.executable, "-I", "-c", PEAK, *command], stdout=subprocess.PIPE, check=True)
     return int(done.stdout)
 

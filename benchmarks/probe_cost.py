@@ -1,9 +1,9 @@
-"""What the parity probe costs beside the freeze: bundles example hosts with an empty cache and prints a table.
+"""Compare the cost of the parity probe with the freeze: bundle example hosts with an empty cache and print a table.
 
     python benchmarks/probe_cost.py flake8 datasette mkdocs
 
-Counted as the probe's is all of the steps `check` (survey, contract, and the questions to the stage) and `verify` (the
-questions to the artifact): more than the probe alone. The lock and the downloads are made before, and not counted.
+The cost of the probe is that of the whole steps `check` (survey, contract, and the questions to the stage) and `verify`
+(the questions to the artifact), which do more than the probe. Locking and downloads come first and are not counted.
 """
 
 from __future__ import annotations

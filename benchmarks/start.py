@@ -1,13 +1,13 @@
-"""Start, size and build of the same programs made by onebin and by its peers, side by side in one run.
+"""Compare start, size and build of the same programs made by onebin and by its peers, in one run.
 
     python benchmarks/start.py [--rounds N] [--without PEER]... [PROGRAM ...]
 
-Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that what else
-the machine does hits all alike; the figure is the median, and its ratio to PyInstaller's one-file mode. A first start
-is one with empty caches. Peers are installed into one environment per program, which is also the `venv` row. A tool
-that keeps something between builds builds four times: from nothing, which for onebin is without its toolchain, too;
-as a new bundle, on a machine where others were built before; again, with nothing changed; and after one line of the
-program's last plugin was changed, which the peers that freeze an environment must install anew (by uv, which is quick).
+Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that other
+load on the machine affects all alike. The figures are the median and its ratio to that of PyInstaller's one-file mode.
+A first start has empty caches. Peers are installed into one environment per program, which is also the `venv` row. A
+tool that caches something between builds builds four times: from nothing, for onebin also without its toolchain; as a
+new bundle on a machine where others were built before; again, with nothing changed; and after a change of one line in
+the program's last plugin. Peers that freeze an environment must reinstall the plugin (with uv, which is fast).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FIRST_ROUNDS = 5
 class Program:
     """What is packaged: requirements, the console script, its function, and the arguments of the timed command.
 
-    The last requirement is, or becomes, a folder: a line of its file `changed` is changed.
+    The last requirement is, or becomes, a folder; for the changed build, a line of its file `changed` is changed.
     """
 
     requirements: tuple[str, ...]
@@ -110,14 +110,14 @@ class Made:
 
 
 def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> float:
-    """Run a command to its end and return its seconds; what it printed is shown if it fails."""
+    """Run a command and return its seconds; show its output if it fails."""
     return printed(command, cwd=cwd, env=env)[0]
 
 
 def printed(
     command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> tuple[float, str]:
-    """Do the same, and return what it printed, too."""
+    """Do the same, and also return the output."""
     started = time.perf_counter()
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=env)  # noqa: S603  # our own
@@ -136,8 +136,8 @@ def size_of(path: Path) -> int:
 class Tool:
     """How a tool builds: a command, the folder it runs in, what it makes, and additions to its environment.
 
-    `installs` tells that it takes packages from the environment, where a change must be installed first; `keeps` are
-    patterns in its folder of what it keeps from one build of a program for the next: nothing if there are none.
+    `installs` means that it takes packages from the environment, where a change must be installed first. `keeps` has
+    patterns of the files in its folder that it keeps for the next build of the same program; there may be none.
     """
 
     command: Sequence[str | Path]
@@ -152,7 +152,7 @@ class Tool:
         return run(self.command, cwd=self.folder, env={**os.environ, **self.env})
 
     def forget(self) -> None:
-        """Remove what was kept of the program: what is left is what a build of another would have found."""
+        """Remove what was kept of this program, so that only what builds of other programs would leave remains."""
         for pattern in self.keeps:
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -174,7 +174,7 @@ def onebin(program: Program, bench: Path, python: Path) -> Tool:
 
 
 def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
-    """Build with PyInstaller, told what a user would tell it: where metadata and plugins are."""
+    """Build with PyInstaller, with the options a user would give: where metadata and plugins are."""
     folder = bench / f"pyinstaller{mode}"
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements]
@@ -188,7 +188,7 @@ def pyinstaller(program: Program, bench: Path, python: Path, mode: str) -> Tool:
 
 
 def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
-    """Build with Nuitka's one-file mode, told what a user would tell it: packages, metadata and data of all of it."""
+    """Build with Nuitka's one-file mode, with the options a user would give: all packages, metadata and data."""
     folder = bench / f"nuitka{len(more)}"
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements]
@@ -202,7 +202,7 @@ def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
 
 
 def pex(program: Program, bench: Path, python: Path) -> Tool:
-    """Build a PEX that makes itself a virtual environment at its first start."""
+    """Build a PEX that creates a virtual environment at its first start."""
     made = bench / "app.pex"
     options: list[str | Path] = ["--sh-boot", "--venv", "prepend", "-c", program.script, "-o", made]
     env = {"PEX_ROOT": str(bench / "pex")}
@@ -218,14 +218,14 @@ def shiv(program: Program, bench: Path, python: Path) -> Tool:
 
 
 def _distribution(requirement: str) -> str:
-    """Return the name of what a requirement asks for: a project's own one, if it is a folder."""
+    """Return the name of a requirement's distribution; a folder's is in its project file."""
     project = Path(requirement) / "pyproject.toml"
     found = tomllib.loads(project.read_text("utf-8")) if project.is_file() else {}
     return str(found.get("project", {}).get("name", Path(requirement).name))
 
 
 def _tops(names: Sequence[str], python: Path) -> list[str]:
-    """Return the modules at the top of some distributions of an environment."""
+    """Return the top-level modules of some distributions in an environment."""
     ask = "import importlib.metadata, json; print(json.dumps(importlib.metadata.packages_distributions()))"
     owners: Mapping[str, list[str]] = json.loads(printed([python, "-c", ask])[1])
     return sorted(top for top, found in owners.items() if set(found) & set(names))
@@ -251,7 +251,7 @@ ENVIRONMENT = "environment"
 
 
 def make(tool: Tool, program: Program, python: Path) -> Made:
-    """Build from nothing; and, with what keeps something, as new, unchanged, and with one line changed."""
+    """Build from nothing; if the tool keeps something, also as new, unchanged, and with one line changed."""
     made = Made(command=[str(tool.made)], size=0, build=tool.build())
     if tool.keeps:
         tool.forget()
@@ -276,14 +276,14 @@ def _changed(tool: Tool, program: Program, python: Path) -> float:
 
 
 def start(made: Made, arguments: Sequence[str], home: Path) -> float:
-    """Start an artifact with caches of its own, and return its seconds; what it says is noted."""
+    """Start an artifact with its own caches, and return its seconds; its output is kept in `made`."""
     own = {"HOME": str(home), "PEX_ROOT": str(home / "pex"), "SHIV_ROOT": str(home / "shiv")}
     seconds, made.said = printed([*made.command, *arguments], env={"PATH": os.environ["PATH"], **own}, cwd=home)
     return seconds
 
 
 def measure(made: Mapping[str, Made], program: Program, bench: Path, rounds: int) -> None:
-    """Start everything in turn: first with empty caches, then with full ones. What fails at once is not measured."""
+    """Start all artifacts in turn: first with empty caches, then with full ones. One that fails is not measured."""
     works = {}
     for name, each in made.items():
         home = bench / "homes" / "trial" / name.replace(" ", "-")
@@ -354,7 +354,7 @@ def _with_folder(program: Program, bench: Path) -> Program:
 
 
 def main() -> None:
-    """Measure the programs that are asked for."""
+    """Measure the programs named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--without", action="append", default=[], choices=TOOLS)
