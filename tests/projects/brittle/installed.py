@@ -1,4 +1,4 @@
-"""Run the host as its author does who wants isolation without a manifest: `python installed.py ARGUMENT`."""
+"""Run the host with isolation but without a manifest, as its author would: `python installed.py ARGUMENT`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""A build backend (PEP 517) that takes its time in one hook: the one that the variable SLOW_BUILD names.
+"""A build backend (PEP 517) that takes long in one hook: the one that the variable SLOW_BUILD names.
 
-Its value is "HOOK FOLDER"; a file named "started" in the folder tells that the hook has begun.
+Its value is "HOOK FOLDER"; a file named "started" in the folder shows that the hook has begun.
 """
 
 import base64

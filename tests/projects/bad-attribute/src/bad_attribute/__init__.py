@@ -1,4 +1,4 @@
-"""A plugin whose entry point names an attribute that is not there."""
+"""A plugin whose entry point names an attribute that does not exist."""
 
 
 def greet(name):

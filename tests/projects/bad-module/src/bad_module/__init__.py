@@ -1,1 +1,1 @@
-"""A plugin whose entry point names a module that is not there."""
+"""A plugin whose entry point names a module that does not exist."""

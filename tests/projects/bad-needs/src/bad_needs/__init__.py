@@ -1,3 +1,3 @@
-"""A plugin that needs a package which it does not declare."""
+"""A plugin that imports a package it does not declare."""
 
 import not_declared_anywhere

@@ -1,4 +1,4 @@
-"""What glass has of its own."""
+"""Classes that only this plugin has."""
 
 
 class OwnError(ValueError):

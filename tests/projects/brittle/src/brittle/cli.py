@@ -1,4 +1,4 @@
-"""The command line: `suite` runs the checks, the others leave a plugin's process in some state and say its number."""
+"""The command line: `suite` runs the checks, the others leave a plugin's process in some state and print its ID."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from brittle import suite
 
 
 def main():
-    """Do what the first argument says, with the one thing that is installed."""
+    """Do what the first argument says, with the only thing that is installed."""
     (point,) = entry_points(group="brittle.things")
     act(sys.argv[1], point.load())
 
 
 def act(what, factory):
-    """Do what is wanted with a thing's factory."""
+    """Run one action with a thing's factory."""
     if what == "suite":
         print(json.dumps(suite.run(factory)))
         return

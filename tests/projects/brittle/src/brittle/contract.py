@@ -1,10 +1,10 @@
-"""What a thing is that may break."""
+"""The contract of a thing that may break."""
 
 from typing import Protocol, runtime_checkable
 
 
 class Broken(Exception):
-    """A thing is broken; the host's own error, of which plugins make use."""
+    """A thing is broken: the host's own error, which plugins may raise."""
 
 
 @runtime_checkable
@@ -14,22 +14,22 @@ class Thing(Protocol):
     name: str
 
     def pid(self):
-        """Return the number of the process."""
+        """Return the ID of the process."""
 
     def count(self):
-        """Return how often this was called on this thing."""
+        """Return how often this method was called on this thing."""
 
     def echo(self, value):
         """Return the value."""
 
     def leave(self, code):
-        """End the process without a word."""
+        """End the process at once."""
 
     def quit(self, code):
         """Raise SystemExit."""
 
     def dereference_null(self):
-        """Read what is at the address 0."""
+        """Read from address 0."""
 
     def loop(self):
         """Do not return."""
@@ -44,10 +44,10 @@ class Thing(Protocol):
         """Yield each line of a stream, with its number."""
 
     def double(self, numbers):
-        """Yield the doubles of what an iterator gives."""
+        """Yield each item of an iterator, doubled."""
 
     def numbers(self):
-        """Yield numbers for ever."""
+        """Yield numbers forever."""
 
     def half(self):
         """Yield 1 and 2, then fail."""
@@ -56,7 +56,7 @@ class Thing(Protocol):
         """Return the last bytes of a stream."""
 
     def was_closed(self):
-        """Tell whether `numbers` was closed."""
+        """Return whether `numbers` was closed."""
 
     def own_object(self):
         """Return something whose class is the plugin's own."""

@@ -1,7 +1,7 @@
 """The suite of isolation: the same checks installed, in `onebin run` and in the artifact.
 
-Each function whose name begins with `check_` is one; it gets the factory of a thing. There is nothing of pytest in
-here, so that it can be frozen with the host, and nothing of onebin, so that the host knows nothing of it.
+Each function whose name begins with `check_` is a check; it gets the factory of a thing. The suite does not
+use pytest, so that it can be frozen with the host, or onebin, so that the host stays independent of it.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def run(factory):
 
 
 def check_the_plugins_code_is_in_another_process(factory):
-    """The host has an object of the contract; the plugin's own modules are not in its process."""
+    """The host gets an object of the contract, and the plugin's own modules are not in its process."""
     thing = factory()
     assert isinstance(thing, Thing)
     assert isinstance(thing, factory)
@@ -39,15 +39,15 @@ def check_the_plugins_code_is_in_another_process(factory):
     assert "brittle_glass._shards" not in sys.modules
 
 
-def check_two_objects_are_two(factory):
+def check_objects_have_their_own_state(factory):
     """Each object has its own state, and both are in one process."""
     one, other = factory(), factory()
     assert (one.count(), one.count(), other.count()) == (1, 2, 1)
     assert one.pid() == other.pid()
 
 
-def check_a_process_that_exits_takes_its_call_with_it(factory):
-    """`os._exit` is an error that says which plugin, how and where; the next call goes to a new process."""
+def check_an_exit_only_fails_its_call(factory):
+    """`os._exit` is an error with the plugin, the exit code and the call; the next call goes to a new process."""
     thing = factory()
     before = thing.pid()
     error = raised("PluginCrashed", lambda: thing.leave(3))
@@ -55,18 +55,18 @@ def check_a_process_that_exits_takes_its_call_with_it(factory):
     assert "with exit code 3" in str(error), error
     assert "leave()" in str(error), error
     assert thing.pid() != before
-    assert thing.count() == 1, "the object was made anew"
+    assert thing.count() == 1, "a new object was made"
 
 
-def check_a_null_pointer_takes_its_call_with_it(factory):
-    """So is a crash in C code."""
+def check_a_crash_only_fails_its_call(factory):
+    """A crash in C code is an error too, and the next call goes to a new process."""
     thing = factory()
     assert "SIGSEGV" in str(raised("PluginCrashed", thing.dereference_null))
     assert thing.echo(1) == 1
 
 
 def check_an_endless_loop_is_ended(factory):
-    """A call that takes too long is ended, and is a TimeoutError."""
+    """A call that takes too long is ended with a TimeoutError."""
     thing = factory()
     assert isinstance(raised("PluginTimeout", thing.loop), TimeoutError)
     assert isinstance(raised("PluginTimeout", thing.hold), TimeoutError)
@@ -82,7 +82,7 @@ def check_sys_exit_does_not_end_the_host(factory):
 
 
 def check_errors_keep_type_text_and_traceback(factory):
-    """Errors of Python and of the host are what they are; one that only the plugin knows keeps its name and text."""
+    """Errors of Python and of the host keep their type; one that only the plugin knows keeps its name and text."""
     thing = factory()
     for kind, name, text in (
         ("builtin", "KeyError", "'no such glass'"),
@@ -97,8 +97,8 @@ def check_errors_keep_type_text_and_traceback(factory):
     assert isinstance(raised("Broken", lambda: thing.fail("host")), Broken)
 
 
-def check_what_cannot_cross_is_said(factory):
-    """Arguments that cannot be pickled and objects of the plugin's own classes are errors, and no more."""
+def check_what_cannot_be_sent_is_an_error(factory):
+    """Arguments that cannot be pickled and objects of the plugin's own classes are errors of the call only."""
     thing = factory()
     before = thing.pid()
     assert "local object" in str(raised(("AttributeError", "PicklingError"), lambda: thing.echo(lambda: None)))
@@ -107,8 +107,8 @@ def check_what_cannot_cross_is_said(factory):
     assert thing.pid() == before
 
 
-def check_iterators_come_as_they_are_read(factory):
-    """A generator without an end can be read, and closed; an error comes after the items before it."""
+def check_iterators_are_read_one_item_at_a_time(factory):
+    """An endless generator can be read and closed; an error is raised after the items before it."""
     thing = factory()
     numbers = thing.numbers()
     assert list(islice(numbers, 1000)) == list(range(1000))
@@ -125,7 +125,7 @@ def check_iterators_come_as_they_are_read(factory):
 
 
 def check_an_iterator_does_not_outlive_its_process(factory):
-    """What was read from a process that has ended cannot be read on."""
+    """An iterator of a process that has ended cannot be read any further."""
     thing = factory()
     numbers = thing.numbers()
     next(numbers)
@@ -133,8 +133,8 @@ def check_an_iterator_does_not_outlive_its_process(factory):
     raised("PluginCrashed", lambda: list(islice(numbers, 1000)))
 
 
-def check_streams_are_read_where_they_are(factory):
-    """Binary and text streams are read through the host, sought in if they can be, and longer than any message."""
+def check_streams_are_read_in_the_host(factory):
+    """Binary and text streams are read through the host, can be seekable, and can be longer than any message."""
     thing = factory()
     lines = [b"%d\n" % number for number in range(200_000)]
     with tempfile.NamedTemporaryFile() as file:
@@ -147,13 +147,13 @@ def check_streams_are_read_where_they_are(factory):
     assert list(thing.lines(io.StringIO("x" * 300_000))) == [(1, "x" * 300_000)]
 
 
-def check_iterators_may_be_given(factory):
-    """An argument may be an iterator, too."""
+def check_iterators_can_be_arguments(factory):
+    """An argument can be an iterator."""
     assert list(factory().double(number for number in range(1000))) == list(range(0, 2000, 2))
 
 
 def check_an_error_of_the_hosts_stream_comes_back(factory):
-    """What reading raises in the host goes through the plugin, and is the host's own error again."""
+    """An error that reading raises in the host passes through the plugin, and is the host's own error again."""
 
     class Torn(io.RawIOBase):
         def readable(self):
@@ -166,7 +166,7 @@ def check_an_error_of_the_hosts_stream_comes_back(factory):
 
 
 def check_threads_may_call_at_once(factory):
-    """Sixteen threads get sixteen right answers."""
+    """Sixteen threads that call at once get sixteen correct answers."""
     thing = factory()
     answers = []
     threads = [threading.Thread(target=lambda n=n: answers.append(n == thing.echo(n))) for n in range(16)]
@@ -178,12 +178,12 @@ def check_threads_may_call_at_once(factory):
 
 
 def check_a_coroutine_is_awaited(factory):
-    """A method that is `async` in the contract is awaited here, and run there."""
+    """A method that is `async` in the contract is awaited in the host and runs in the plugin's process."""
     assert asyncio.run(factory().later(5)) == 5
 
 
 def raised(name, action):
-    """Return the error of that class name, or one of these, which an action raises."""
+    """Return the error that an action raises; its class must have this name, or be one of these."""
     try:
         result = action()
     except Exception as error:

@@ -7,7 +7,7 @@ V = 0
 _PIPS = 5
 
 sys.orchard_imports = [*getattr(sys, "orchard_imports", []), __name__]
-time.sleep(0.2)  # threads that open it at once meet here
+time.sleep(0.2)  # threads that open it at once overlap here
 
 
 def F():

@@ -1,4 +1,4 @@
-"""Cherries, which come early: the manifest has them imported at start."""
+"""Cherries, which come early: the manifest has them imported at the start."""
 
 import os
 import sys

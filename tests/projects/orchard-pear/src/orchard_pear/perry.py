@@ -1,4 +1,4 @@
-"""Perry, which is no fruit: its juice takes other arguments."""
+"""Perry, which is not a fruit: its juice takes other arguments."""
 
 KIND = "perry"
 

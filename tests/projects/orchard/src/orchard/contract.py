@@ -1,4 +1,4 @@
-"""What a fruit is."""
+"""The contract of a fruit."""
 
 from typing import Protocol
 
@@ -9,4 +9,4 @@ class Fruit(Protocol):
     name: str
 
     def juice(self, litres, *, sweet=False):
-        """Return a line about so much juice."""
+        """Return a line about this much juice."""

@@ -1,7 +1,7 @@
 """The suite of the runtime: the same checks installed, in `onebin run` and in the artifact.
 
-Each function whose name begins with `check_` is one, in their order; `run` says what became of each. There is nothing
-of pytest in here, so that it can be frozen with the host.
+Each function whose name begins with `check_` is a check, in their order; `run` returns their outcomes. It does not
+use pytest, so that it can be frozen with the host.
 """
 
 import json
@@ -50,7 +50,7 @@ def check_listing_imports_nothing():
 
 
 def check_the_order_is_known():
-    """A bundle has the manifest's order, with pears before apples; what is installed comes by name."""
+    """A bundle has the manifest's order, with pears before apples; installed plugins are sorted by name."""
     names = [plugin.name for plugin in onebin_runtime.plugins("orchard.fruits")]
     expected = ["orchard", "orchard-pear", "orchard-apple"] if BUNDLED else ["orchard", "orchard-apple", "orchard-pear"]
     assert names == expected, names
@@ -58,7 +58,7 @@ def check_the_order_is_known():
 
 
 def check_an_extension_point_imports_when_asked():
-    """Names are known at once; an object is imported with its own plugin only, and is the same one ever after."""
+    """Names are known at once; an object is imported with its own plugin only, and stays the same."""
     fruits = onebin_runtime.extension_point("orchard.fruits")
     assert isinstance(fruits, Mapping)
     assert sorted(fruits) == FRUITS
@@ -74,7 +74,7 @@ def check_an_extension_point_imports_when_asked():
 
 
 def check_an_unknown_name_of_an_extension_point():
-    """It is a KeyError with the near names; `get` gives its default."""
+    """An unknown name is a KeyError with the similar names; `get` returns its default."""
     fruits = onebin_runtime.extension_point("orchard.fruits")
     assert fruits.get("plum") is None
     error = raised(PluginNotFound, lambda: fruits["aple"])
@@ -83,8 +83,8 @@ def check_an_unknown_name_of_an_extension_point():
     assert "did you mean 'apple'" in str(error)
 
 
-def check_a_group_that_nobody_extends_is_empty():
-    """That is no error: there may be no plugins."""
+def check_a_group_without_plugins_is_empty():
+    """A group without plugins is empty, and not an error."""
     assert list(onebin_runtime.extension_point("orchard.nothing").items()) == []
     assert onebin_runtime.plugins("orchard.nothing") == ()
 
@@ -111,7 +111,7 @@ def check_many_threads_open_one_plugin_once():
 
 
 def check_opening_again_costs_nothing():
-    """The same plugin comes back, by any spelling of its name; nothing is executed or imported again."""
+    """Any spelling of the name gives the same plugin; nothing is executed or imported again."""
     plugin = onebin_runtime.open("orchard-apple")
     before = set(sys.modules)
     for spelling in ("orchard-apple", "Orchard_Apple", "orchard.apple"):
@@ -121,14 +121,14 @@ def check_opening_again_costs_nothing():
 
 
 def check_an_unknown_plugin():
-    """The error names what is near."""
+    """The error has the similar names."""
     error = raised(PluginNotFound, lambda: onebin_runtime.open("orchard-aple"))
     assert "orchard-aple" in str(error)
     assert "'orchard-apple'" in str(error)
 
 
 def check_a_skipped_plugin_is_reported():
-    """With `on-error = "skip"` it is left out with one warning, and `failures` has it; installed it is an error."""
+    """With `on-error = "skip"` it is left out with one warning and is in `failures`; when installed, it is an error."""
     tender = onebin_runtime.extension_point("orchard.tender")
     with frost(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -148,7 +148,7 @@ def check_a_skipped_plugin_is_reported():
 
 
 def check_a_failing_import_is_not_kept():
-    """The error says which plugin failed and why; nothing half-made stays behind; the next call tries anew."""
+    """The error says which plugin failed and why, no partial module stays, and the next call tries again."""
     (listed,) = onebin_runtime.plugins("orchard.tender")
     with frost():
         for _ in range(2):
@@ -164,7 +164,7 @@ def check_a_failing_import_is_not_kept():
 
 
 def check_a_symbol_is_read_assigned_and_called():
-    """Assigning 7 to V and calling F sees 7; reading sees what the plugin has now."""
+    """Assigning 7 to V and calling F sees 7; reading sees the plugin's current value."""
     plugin = onebin_runtime.open("orchard-apple")
     variable, function = plugin.lookup("V"), plugin.lookup("F")
     assert variable.value == 0
@@ -195,8 +195,8 @@ def check_a_symbol_of_one_of_several_modules():
     assert "did you mean 'orchard_pear.perry:KIND'" in str(error)
 
 
-def check_a_symbol_is_held_against_a_type():
-    """What fits comes back; what does not is a TypeError that names the member and how it differs."""
+def check_a_symbol_is_checked_against_a_type():
+    """A symbol that fits is returned; otherwise a TypeError names the member and how it differs."""
     apple, pear = onebin_runtime.open("orchard-apple"), onebin_runtime.open("orchard-pear")
     assert apple.lookup("Apple").expect(type[Fruit]) is apple.lookup("Apple").value
     assert apple.lookup("V").expect(int) == 0
@@ -211,14 +211,14 @@ def check_a_symbol_is_held_against_a_type():
     assert "too many positional arguments" in error, error
 
 
-def check_eager_plugins_are_there_at_start():
-    """The manifest's eager plugin was imported before the host; installed it waits until somebody asks."""
+def check_eager_plugins_are_imported_at_start():
+    """The manifest's eager plugin is imported before the host; when installed, it is imported when it is opened."""
     cherry = onebin_runtime.open("orchard-cherry")
     assert cherry.lookup("WHEN").value == ("before the host" if BUNDLED else "after the host")
 
 
 def check_a_traceback_shows_the_plugins_own_lines():
-    """The innermost frame of a plugin's error has its real file, its line's number and its text."""
+    """The innermost frame of a plugin's error has its real file, line number and text."""
     apple = onebin_runtime.extension_point("orchard.fruits")["apple"]
     error = raised(RuntimeError, lambda: apple().bruise())
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -229,12 +229,12 @@ def check_a_traceback_shows_the_plugins_own_lines():
 
 
 def check_a_bundle_parses_no_metadata():
-    """The registry knows it all: `importlib.metadata`, which costs more than the runtime, was not even imported."""
+    """The registry has all facts: `importlib.metadata`, which is slower to import than the runtime, is not imported."""
     assert ("importlib.metadata" in sys.modules) is not BUNDLED
 
 
 def check_describe_has_the_same_names_everywhere():
-    """The description goes through JSON unchanged; a bundle knows its manifest and lock, what is installed does not."""
+    """The description goes through JSON unchanged; only a bundle has its manifest and lock."""
     described = onebin_runtime.describe()
     assert json.loads(json.dumps(described)) == described
     assert sorted(described) == sorted(
@@ -252,18 +252,18 @@ def check_describe_has_the_same_names_everywhere():
         assert len(described["lock_sha256"]) == 64
         assert "pyinstaller" in {row["name"] for row in described["toolchain"]}
     described["plugins"].clear()
-    assert onebin_runtime.describe()["plugins"], "what a caller does with its copy is its own affair"
+    assert onebin_runtime.describe()["plugins"], "a caller may change its copy"
 
 
 def check_a_worker_process_has_the_same_plugins():
-    """A process that `multiprocessing` starts anew lists and opens what its parent does."""
+    """A process that `multiprocessing` spawns lists and opens the same plugins as its parent."""
     expected = [plugin.name for plugin in onebin_runtime.plugins("orchard.fruits")]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(fruits_of_a_worker) == (expected, "1 l of pear juice")
 
 
 def check_the_public_names():
-    """The package shows its interface and nothing else; tracebacks call errors as users import them."""
+    """The package has only its public names, and tracebacks show errors under the names that users import."""
     for name in onebin_runtime.__all__:
         assert getattr(onebin_runtime, name).__module__.partition(".")[0] == "onebin_runtime", name
     for error in (PluginLoadError, PluginNotFound, SymbolNotFound):
@@ -272,14 +272,14 @@ def check_the_public_names():
 
 
 def fruits_of_a_worker():
-    """Return what a worker process sees, and what one of its plugins does."""
+    """Return the plugins that a worker process sees, and the result of one of them."""
     names = [plugin.name for plugin in onebin_runtime.plugins("orchard.fruits")]
     return names, onebin_runtime.open("orchard-pear").lookup("Pear")().juice(1)
 
 
 @contextmanager
 def frost():
-    """Let quinces fail to be imported."""
+    """Make the import of quinces fail."""
     os.environ["ORCHARD_FROST"] = "1"
     try:
         yield

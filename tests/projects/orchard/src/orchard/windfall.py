@@ -1,4 +1,4 @@
-"""A fruit that the host brings along."""
+"""A fruit that the host itself provides."""
 
 
 class Windfall:

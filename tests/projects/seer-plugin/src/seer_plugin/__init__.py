@@ -1,4 +1,4 @@
-"""A plugin for every way of looking."""
+"""A plugin that can be found in every way."""
 
 
 class Extra:

@@ -1,1 +1,1 @@
-"""A host that tells what it sees."""
+"""A host that prints what it sees."""

@@ -1,4 +1,4 @@
-"""Only a setting leads here."""
+"""A module that only a setting names."""
 
 
 class Engine:

@@ -4,7 +4,7 @@ import subprocess
 
 
 def environment():
-    """Show what a program of the system gets."""
+    """Show the environment that a program of the system gets."""
     done = subprocess.run(["env"], capture_output=True, text=True, check=True)
     kept = ("LD_LIBRARY_PATH", "DYLD_", "PYTHON", "TCL_", "TK_")
     return sorted(line for line in done.stdout.splitlines() if line.startswith(kept))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def native():
-    """Call an extension module, and libraries that are loaded by their place."""
+    """Call an extension module, and libraries that are loaded by their path."""
     from sees_native import _speedup
 
     here = Path(__file__).parent

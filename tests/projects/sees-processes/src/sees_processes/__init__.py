@@ -1,4 +1,4 @@
-"""Cause 6: workers, and children that are a Python."""
+"""Cause 6: workers, and child processes that run Python."""
 
 import concurrent.futures
 import multiprocessing
@@ -21,7 +21,7 @@ def processes():
 
 
 def interpreter():
-    """Start sys.executable as a Python."""
+    """Start sys.executable as a Python interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.py")
         script.write_text("import sys; print(__name__, sys.argv[1:], __import__('sees_processes').__doc__)", encoding="utf-8")

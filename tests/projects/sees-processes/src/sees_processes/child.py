@@ -1,4 +1,4 @@
-"""Run by -m."""
+"""Run with -m."""
 
 import sys
 

@@ -35,7 +35,7 @@ def _fail_here():
 
 
 def _find(name):
-    """Look a module's source up as linters do: as a file along the path; return its first class."""
+    """Look up a module's source as linters do, as a file on the path; return its first class."""
     import ast
 
     place = os.path.join(*name.split("."))

@@ -7,7 +7,7 @@ import time
 
 
 def echo():
-    """Hand back standard input, arguments and encoding."""
+    """Return standard input, arguments and encoding."""
     return {
         "stdin": sys.stdin.read(),
         "arguments": sys.argv[2:],
@@ -23,7 +23,7 @@ def wait():
 
 
 def interrupts():
-    """Count the interrupts that come within half a second of the first; end with a status of its own."""
+    """Count the interrupts that come within half a second of the first; end with exit code 5."""
     found = []
     signal.signal(signal.SIGINT, lambda *_: found.append(True))
     print("ready", flush=True)

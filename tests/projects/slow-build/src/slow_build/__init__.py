@@ -1,4 +1,4 @@
-"""A plugin that can take long to build."""
+"""A plugin that can take a long time to build."""
 
 
 def greet(name):

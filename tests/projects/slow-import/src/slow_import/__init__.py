@@ -1,7 +1,7 @@
 """A plugin whose import takes long, where and when a test wants it.
 
 The file where.txt names a folder. A file "sleep-staged" or "sleep-frozen" in that folder makes the import last, in the
-stage or in the artifact, and a file "started" tells that it has begun.
+stage or in the artifact, and a file "started" shows that it has begun.
 """
 
 import sys

@@ -1,1 +1,1 @@
-"""Imported by a name that is put together."""
+"""Imported by a computed name."""

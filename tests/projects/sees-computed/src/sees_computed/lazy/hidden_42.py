@@ -1,3 +1,3 @@
-"""Only a computed name leads here."""
+"""A module that is only imported by a computed name."""
 
 VALUE = 42
