@@ -93,7 +93,7 @@ def test_ctrl_c_reaches_the_host_once(bundle_dir: Path, terminals: list[Terminal
 
 
 def test_ctrl_c_ends_a_host_that_does_not_handle_it(bundle_dir: Path, terminals: list[Terminal]) -> None:
-    """The traceback is shown once, and the shell sees the end by that signal."""
+    """The traceback is shown once, and the shell sees that the signal ended the host."""
     terminal = _open(terminals, bundle_dir, "wait")
     terminal.wait_for("ready")
     terminal.type(CTRL_C)

@@ -66,7 +66,7 @@ def full(bench: Bench, place: Path, size: int, *arguments: str, disk: str = TMPF
     return REFUSALS[done.code] if done.code else "built"
 
 
-def told(outcomes: dict[int, str]) -> str:
+def summary(outcomes: dict[int, str]) -> str:
     """Return the outcomes of all sizes in one line."""
     return ", ".join(f"{size} MB: {outcome}" for size, outcome in outcomes.items())
 
@@ -84,7 +84,7 @@ def test_full_cache_is_a_clear_error(bench: Bench, effort: Effort, figure: Calla
         outcomes[size] = full(bench, bench.cache, size)
     assert "built" not in (outcomes[1], outcomes[8])
     assert not effort.is_long or outcomes[SIZES[-1]] == "built"
-    figure(told(outcomes))
+    figure(summary(outcomes))
 
 
 def test_full_temporary_directory_is_a_clear_error_or_not_needed(
@@ -92,7 +92,7 @@ def test_full_temporary_directory_is_a_clear_error_or_not_needed(
 ) -> None:
     """With little space for temporary files a build fails clearly or succeeds."""
     sizes = (1,) if not effort.is_long else SIZES[:6]
-    figure(told({size: full(warm_bench, warm_bench.temporary, size) for size in sizes}))
+    figure(summary({size: full(warm_bench, warm_bench.temporary, size) for size in sizes}))
 
 
 def test_full_output_keeps_the_previous_artifact(
@@ -106,7 +106,7 @@ def test_full_output_keeps_the_previous_artifact(
         outcomes[size] = full(warm_bench, out, size, "-o", f"{out}/tiny")
     assert outcomes[2] == "PackError"
     assert not effort.is_long or outcomes[32] == "built"
-    figure(told(outcomes))
+    figure(summary(outcomes))
 
 
 @pytest.mark.parametrize("place", ["cache", "temporary", "out"])
@@ -123,7 +123,7 @@ def test_exhausted_quota_is_like_a_full_disk(
     output = ("-o", f"{there}/tiny") if place == "out" else ()
     outcomes = {size: full(own, there, size, *output, disk=QUOTA) for size in sizes}
     assert place == "temporary" or outcomes[sizes[0]] != "built"
-    figure(f"{place}: {told(outcomes)}")
+    figure(f"{place}: {summary(outcomes)}")
 
 
 def quota_disk(there: Path) -> list[str]:

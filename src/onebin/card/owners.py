@@ -22,7 +22,7 @@ LAUNCHER = "launcher"
 # The paths of everything beside the executable begin with this.
 BESIDE = f"{CONTENTS}/"
 
-# What is in every artifact beside the distributions, with the licences (SPDX) of those who made it.
+# The parts of every artifact besides the distributions, with their licences (SPDX).
 OTHER_LICENCES: Mapping[str, str] = {
     INTERPRETER: "Python-2.0.1",
     BOOTLOADER: "GPL-2.0-or-later WITH Bootloader-exception",

@@ -1,7 +1,7 @@
 """Find what does not load in the stage, and decide what of it is an error.
 
-Takes a probe's answers and yields each failing module once, with its remedy. What nobody asked for, and what would fail
-in any installation as well, is only worth a notice.
+Takes a probe's answers and yields each failing module once, with its remedy. A module that nothing asks for, or
+that would also fail in any installation, only gives a notice.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _is_shared(file: PurePosixPath) -> bool:
 
 
 def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bool:
-    """Return whether a file is data. A .py file is, if its folder is not a package but lies in one: a template."""
+    """Return whether a file is data. A .py file is, if it is inside a package but its folder is not one: a template."""
     if file.parts[0] == info:
         return False
     if file.suffix == ".py":

@@ -51,7 +51,7 @@ class Code:
 
     `imports_by_name`: it imports modules whose names are known only when it runs. `reads_itself`: it may look for its
     own source. `finds_sources`: it knows how source files are named. `parses`: it parses Python. `runs_foreign_code`:
-    it may run code that nobody has seen yet (a user's script or setting). `run_as_main`: the modules that it starts
+    it may run code that the build cannot see (a user's script or setting). `run_as_main`: the modules that it starts
     with `-m`.
     """
 

@@ -133,7 +133,7 @@ class Analyses:
         analysis.assemble = remembering
 
     def _note_questions(self, graph: Any, node: Any, pyinstaller: PyInstaller) -> None:
-        """Note what is asked of a module beside its imports: whether it binds a name, and its code.
+        """Note what is asked of a module besides its imports: whether it binds a name, and its code.
 
         Taking the code of all modules for the archive does not count.
         """

@@ -63,7 +63,7 @@ class PyInstaller:
         return found
 
     def method(self, owner: type, name: str, *parameters: str, uses: tuple[str, ...] = ()) -> Any:
-        """Return a method that is to be replaced: as `function`, and no subclass may have a method of its own."""
+        """Return the method to replace, checked as `function` does; no subclass may override it."""
         found = self.function(owner, name, *parameters, uses=uses)
         for subclass in _subclasses(owner):
             self.require(name not in vars(subclass), f"{owner.__name__}.{name} that {subclass.__name__} inherits")

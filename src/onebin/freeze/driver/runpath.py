@@ -18,7 +18,7 @@ _RPATH, _RUNPATH = 15, 29
 
 
 def forget(file: str) -> None:
-    """Remove such entries from the dynamic section of an ELF file, in place; any other file is left as it is."""
+    """Remove the RPATH and RUNPATH entries of an ELF file, in place; any other file is left as it is."""
     with Path(file).open("r+b") as stream:
         for offset, size, entry in _dynamic_sections(stream):
             stream.seek(offset)

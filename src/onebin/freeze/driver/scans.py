@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from onebin.freeze.driver.patches import PyInstaller
 
 _DIGEST_BYTES = 32
-# What PyInstaller's graph notes of an import statement beside the names in it.
+# What PyInstaller's graph records about an import statement besides the names in it.
 _EDGE = ("conditional", "function", "tryexcept", "fromlist")
 
 
 class Scans:
     """The findings kept in one folder, one file for each source, for one interpreter and one PyInstaller.
 
-    A file that cannot be read counts as missing, and one that cannot be written is done without. `searched` says how
+    A file that cannot be read counts as missing, and one that cannot be written is skipped. `searched` says how
     often each source was asked for.
     """
 
@@ -153,7 +153,7 @@ class Scans:
 
 
 def _check(modulegraph: Any, graph: Any, pyinstaller: PyInstaller) -> None:
-    """Check what is replaced beside the search itself: how sources are compiled, and what the graph keeps of them."""
+    """Check what is replaced besides the search itself: how sources are compiled, and what the graph keeps of them."""
     pyinstaller.function(graph, "add_script", "self", "pathname", "caller", uses=("compile",))
     pyinstaller.function(graph, "_load_module", "self", "fqname", "pathname", "loader", uses=("compile",))
     parameters = ("self", "module_partname", "module_name", "parent_module")
@@ -200,7 +200,7 @@ class _Node:
         ]
 
     def replay(self, known: _Known, dependency_info: Any) -> None:
-        """Do to the node what a scan of its source did to it."""
+        """Change the node as the scan of its source did."""
         self._module._deferred_imports = [  # noqa: SLF001  # it has no public name
             (star, (name, self._module, fromlist, level), {"edge_attr": dependency_info(*edge)})
             for star, name, fromlist, level, edge in known.imports

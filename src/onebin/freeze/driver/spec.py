@@ -74,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What a spec needs beside PyInstaller's classes: what `patches.py`, `loader.py` and `runpath.py` define."""
+    """What a spec needs besides PyInstaller's classes: what `patches.py`, `loader.py` and `runpath.py` define."""
 
     pyinstaller: PyInstaller
     loader: Any

@@ -34,9 +34,9 @@ _MAX_PACKET_BYTES: Final = 256 * 1024
 class Pcap:
     """Headers of captured packets: pcap, of both byte orders and with micro- or nanoseconds.
 
-    The message names protocol, source and destination, as far as the captured bytes tell. A packet that the
-    end of the file cuts off is a fault at its offset; so is a length that cannot be, and that ends the
-    reading, because nothing tells where the next packet starts.
+    The message has protocol, source and destination, as far as they were captured. A packet that the end of
+    the file cuts off is a fault at its offset. So is an impossible length, and it ends the reading, because
+    the start of the next packet is then unknown.
     """
 
     name = "pcap"

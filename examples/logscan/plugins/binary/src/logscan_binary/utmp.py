@@ -1,8 +1,8 @@
 """The login records of Linux: utmp, wtmp and btmp (utmp(5)).
 
 A record has 384 bytes where times have 32 bits (x86-64 as well as most others), and 400 where they have 64
-(arm64, for one). It is in the byte order of the machine that wrote it. The file does not say which: it is the
-layout in which most of the first records make sense.
+(arm64, for one). It is in the byte order of the machine that wrote it. The file does not say which layout it
+has; the parser takes the one in which most of the first records make sense.
 """
 
 from __future__ import annotations

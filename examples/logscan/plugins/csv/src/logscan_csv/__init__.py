@@ -23,9 +23,9 @@ _SURE: Final = 0.9  # A header and even columns are weaker evidence than, say, J
 class Csv:
     """CSV in any dialect, with or without a header.
 
-    Delimiter, quotes and header are found in the first lines. If the names of the header are none that logs
-    usually have (`logscan.keyed`), the columns of time and level are known by their values; if there is no
-    header, the columns are called column1, column2 and so on. What is above the header is no part of the
+    Delimiter, quotes and header are found in the first lines. If the header has none of the names that logs
+    usually have (`logscan.keyed`), the columns of time and level are recognised by their values; without a
+    header, the columns are called column1, column2 and so on. Lines above the header are not part of the
     table. A quoted value may span lines; a row is on the line where it starts. A row with too few or too many
     columns is a fault, and so is one with a quote that is never closed.
     """

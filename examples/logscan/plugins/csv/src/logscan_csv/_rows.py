@@ -1,8 +1,8 @@
 """Reads CSV rows from numbered lines, each with the line it starts on; a bad row does not affect other rows.
 
-Python's `csv` reads the values. What it leaves open is what to do when a quote is never closed: the value
-then runs on into the following rows, to the end of the file or to the next quote. Here such a row is given
-up, and reading resumes on the line after its first.
+Python's `csv` reads the values. It does not handle a quote that is never closed: the value then
+runs on into the following rows, to the end of the file or to the next quote. Here such a row is abandoned,
+and reading resumes on the line after its first.
 """
 
 from __future__ import annotations

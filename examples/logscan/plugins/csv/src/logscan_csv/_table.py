@@ -35,9 +35,9 @@ _EXCEL_HINT: Final = re.compile(rf"sep=([{re.escape(_COMMON_DELIMITERS + _RARE_D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What is known of a table. Rows up to the line `starts_after` are not its rows; `share` of the others are good.
+    """A table's properties. Rows up to the line `starts_after` are not part of it; `share` of the others are good.
 
-    `known_columns` is how many columns have a usual name, or values that tell what they are.
+    `known_columns` is how many columns have a usual name, or values of a known kind.
     """
 
     dialect: Dialect
@@ -67,7 +67,7 @@ def first_lines(lines: Iterator[Line]) -> list[Line]:
 
 
 def find_table(lines: Sequence[Line]) -> Table:
-    """Return the table that fits `lines` best, the first lines of a file."""
+    """Return the table that fits best to `lines`, the first lines of a file."""
     lines = [line for line in lines if line.data.strip()]
     hint = _EXCEL_HINT.fullmatch(lines[0].text) if lines else None
     if hint is not None:
