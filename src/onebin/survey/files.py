@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
 _NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
@@ -27,7 +27,7 @@ class DistributionFiles:
     `modules` maps dotted names to files. The others are POSIX paths relative to site-packages: `sources` (every .py
     file), `data`, `for_tools` (stubs and headers beside its modules), `shared` (data below the environment's prefix;
     these paths begin with ".."), `metadata` (the files of its .dist-info), `start` (its .pth files), and `recorded`
-    (everything that RECORD names in these places).
+    (every installed file that RECORD names, bytecode left out).
     """
 
     modules: Mapping[str, Path] = field(default_factory=dict)
@@ -74,8 +74,15 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
         shared=shared,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         start=tuple(str(file) for file in kept if len(file.parts) == 1 and file.suffix == ".pth"),
-        recorded=frozenset([*map(str, inside), *shared]),
+        recorded=frozenset([*map(str, inside), *map(str, _outside(files, site_packages))]),
     )
+
+
+def _outside(files: Iterable[PurePosixPath], site_packages: Path) -> Iterator[PurePosixPath]:
+    """Yield the installed files outside site-packages: scripts, programs, data, headers."""
+    for file in files:
+        if ".." in file.parts and "__pycache__" not in file.parts and (site_packages / file).is_file():
+            yield file
 
 
 def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:

@@ -1,0 +1,92 @@
+"""List the files of an installation: the interpreter, the standard library, and every file of every distribution.
+
+Takes a Plan and returns an Installation. What the freeze adds is not in it: code.bin, shared libraries that are needed
+from outside, and the modules that onebin generates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onebin.manifest import is_excluded
+from onebin.survey import RUNTIME
+from onebin.tree.library import extension_files, left_out, library_files
+from onebin.tree.places import PROGRAMS, Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from onebin.check import Plan
+    from onebin.survey import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """The files of a tree and its symbolic links, by place.
+
+    `script` is the place of the script that the program runs. `links` are relative to the folder of each link.
+    """
+
+    places: Places
+    files: Mapping[str, Path]
+    links: Mapping[str, str]
+    script: str
+
+
+def installation(plan: Plan) -> Installation:
+    """Return the installation of a plan; raises OSError."""
+    places = Places(minor=plan.interpreter.minor)
+    files = dict(_interpreter(plan, places))
+    for each in plan.survey.distributions.values():
+        files |= _distribution(each, places, plan.manifest.freeze.exclude)
+    files |= _own_data(plan, places)
+    name = plan.manifest.host.script or plan.manifest.bundle.name
+    return Installation(places=places, files=files, links=_links(places), script=f"{PROGRAMS}/{name}")
+
+
+def _interpreter(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
+    """Yield the standard library and the headers. The interpreter's shared library comes with the others."""
+    python, without = plan.interpreter, left_out(plan.survey, plan.manifest)
+    for name, file in library_files(python, without):
+        yield f"{places.library}/{name}", file
+    for name, file in extension_files(python, without):
+        yield f"{places.extensions}/{name}", file
+    headers = python.prefix / "include" / places.executable
+    for file in sorted(headers.rglob("*.h")):
+        yield f"{places.headers}/{file.relative_to(headers).as_posix()}", file
+
+
+def _distribution(each: Distribution, places: Places, excluded: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield every file that a distribution has installed, without the modules that the manifest excludes.
+
+    The runtime is not installed: each bundle has onebin's own among the generated modules.
+    """
+    left_out = {file for name, file in each.modules.items() if is_excluded(name, excluded)}
+    if each.name == RUNTIME:
+        left_out |= set(each.modules.values())
+    for recorded in sorted(each.files.recorded):
+        place, file = places.of_installed(recorded), each.site_packages / recorded
+        if place is not None and file not in left_out:
+            yield place, file
+
+
+def _own_data(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
+    """Yield the data files that the manifest adds beside the modules: a single file, or all files below a folder."""
+    manifest = plan.manifest
+    for place, source in manifest.freeze.data.items():
+        path = manifest.directory / source
+        if path.is_dir():
+            for file in sorted(file for file in path.rglob("*") if file.is_file()):
+                yield f"{places.site_packages}/{place}/{file.relative_to(path).as_posix()}", file
+        else:
+            yield f"{places.site_packages}/{place}/{path.name}", path
+
+
+def _links(places: Places) -> dict[str, str]:
+    """Return the names under which programs look for the interpreter, as `python -m venv` makes them."""
+    return {
+        f"{PROGRAMS}/{places.executable}": f"../{places.interpreter}",
+        **{f"{folder}/{name}": places.executable for folder in ("bin", "python/bin") for name in ("python", "python3")},
+    }

@@ -1,0 +1,96 @@
+"""Choose the files of the standard library for a tree: everything, but for large parts that no locked package names.
+
+These are the interpreter's own test suites, what needs a display (Tk), the wheels of pip, and a module that needs
+Kerberos. A name in a source, an entry point or the manifest includes each of them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from onebin.manifest import Manifest
+    from onebin.python import Interpreter
+    from onebin.survey import Survey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the standard library that is left out unless something names it.
+
+    `modules` are top-level names, `folders` are names of folders anywhere in the library, `named_by` are modules whose
+    name in an import statement includes the part, or, if `in_strings`, as a whole string.
+    """
+
+    title: str
+    modules: frozenset[str]
+    named_by: tuple[str, ...]
+    folders: frozenset[str] = frozenset()
+    in_strings: bool = True
+
+
+PARTS = (
+    Part(
+        title="the interpreter's test suites",
+        modules=frozenset({"test", "_testbuffer", "_testcapi", "_testclinic", "_testclinic_limited", "_ctypes_test"})
+        | {"_testexternalinspection", "_testimportmultiple", "_testinternalcapi", "_testlimitedcapi", "_testmultiphase"}
+        | {"_testsinglephase", "_xxtestfuzz", "xxlimited", "xxlimited_35", "xxsubtype"},
+        folders=frozenset({"test", "tests", "idle_test"}),
+        named_by=("test.support", "test.test_support", "test.regrtest", "test.libregrtest", "_testcapi"),
+        in_strings=False,
+    ),
+    Part(
+        title="tkinter, turtle and IDLE",
+        modules=frozenset({"tkinter", "_tkinter", "turtle", "turtledemo", "idlelib"}),
+        named_by=("tkinter", "_tkinter", "turtle", "turtledemo", "idlelib"),
+    ),
+    # `python -m venv` installs pip from it.
+    Part(title="ensurepip", modules=frozenset({"ensurepip"}), named_by=("ensurepip", "venv")),
+    Part(title="nis", modules=frozenset({"nis"}), named_by=("nis",), in_strings=False),
+)
+# For the compiler of extension modules that contain the interpreter.
+_FOR_LINKERS = (".a", ".o")
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "lib-dynload"})
+
+
+def left_out(survey: Survey, manifest: Manifest) -> tuple[Part, ...]:
+    """Return the parts of the standard library that nothing in a bundle names."""
+    return tuple(part for part in PARTS if not any(_is_named(name, part, survey, manifest) for name in part.named_by))
+
+
+def _is_named(name: str, part: Part, survey: Survey, manifest: Manifest) -> bool:
+    if any(included == name or included.startswith(f"{name}.") for included in manifest.freeze.include):
+        return True
+    if survey.importing(name) or (part.in_strings and survey.mentioning(name)):
+        return True
+    points = (point for each in survey.distributions.values() for point in each.entry_points)
+    return any(point.module == name or point.module.startswith(f"{name}.") for point in points)
+
+
+def library_files(interpreter: Interpreter, without: Iterable[Part]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of the standard library without some parts, by their POSIX paths below it; raises OSError."""
+    without = tuple(without)
+    modules = {name for part in without for name in part.modules}
+    folders = {name for part in without for name in part.folders} | _SKIPPED_FOLDERS
+    top = interpreter.stdlib[0]
+    for folder, inner, names in os.walk(top):
+        where = Path(folder).relative_to(top)
+        is_top = not where.parts
+        inner[:] = sorted(name for name in inner if name not in folders and not (is_top and name in modules))
+        for name in sorted(names):
+            if not name.endswith(_FOR_LINKERS) and not (is_top and name.partition(".")[0] in modules):
+                yield (where / name).as_posix(), Path(folder, name)
+
+
+def extension_files(interpreter: Interpreter, without: Iterable[Part]) -> Iterator[tuple[str, Path]]:
+    """Yield the extension modules of the standard library without those of some parts; raises OSError."""
+    modules = {name for part in without for name in part.modules}
+    for top in interpreter.stdlib[1:]:
+        for file in sorted(top.iterdir()) if top.is_dir() else ():
+            if file.is_file() and file.name.partition(".")[0] not in modules:
+                yield file.name, file
