@@ -1,4 +1,4 @@
-"""Generate the source to freeze: the registry of the plugins, the metadata index, the entry, and build.json.
+"""Generate the source to freeze: the registry of the plugins, the start, the entry, and build.json.
 
 Takes a Plan and returns a Source with all files as text. Nothing from a manifest or a package can become code: every
 literal goes through `repr`, and a name is only used in an import statement if it is a dotted identifier.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onebin import __version__
 from onebin.card import Description
 from onebin.check import PlannedPlugin, graph_lines
-from onebin.codegen.collection import collect
+from onebin.codegen.collection import START, collect, has_start_hook
 from onebin.codegen.description import describe
 from onebin.codegen.fits import fits_of
 from onebin.codegen.isolation import isolated
@@ -57,9 +57,8 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     generated = {
         REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
-        "onebin_index.py": render_python("index.py.j2", distributions=plan.survey.distributions.values(), **facts),
-        "onebin_late.py": render_python("late.py.j2", hooks=toolchain.late_hooks, **facts),
-        "entry.py": render_python("entry.py.j2", start_lines=_start_lines(plan), **_entry(plan), **facts),
+        f"{START}.py": render_python("start.py.j2", plugins_at_start=has_start_hook(plan), **facts),
+        "entry.py": render_python("entry.py.j2", **_entry(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **runtime_modules(),
     }
@@ -148,13 +147,7 @@ def _entry(plan: Plan) -> dict[str, Any]:
         "first": first,
         "rest": "".join(f".{part}" for part in rest),
         "importable": importable(f"{module}.{attribute}"),
-        "interpreter": plan.manifest.host.interpreter,
-        "plugins_at_start": bool(plan.eager or any(isolated(plan))),
     }
-
-
-def _start_lines(plan: Plan) -> list[str]:
-    return [line for each in plan.survey.distributions.values() for line in each.start_lines]
 
 
 def runtime_modules() -> dict[str, str]:

@@ -101,8 +101,9 @@ class Host(_Source):
     name: kinds.Distribution | None = Field(None, description="Name of the distribution in the git repository or path.")
     script: kinds.Script | None = Field(None, description="Console script of the host that the executable runs.")
     entry: kinds.Entry | None = Field(None, description="Object for the executable to call, as module:attribute.")
-    interpreter: bool = Field(
-        False, description="Whether users may run the executable as a Python interpreter: -m, -c, - or a script."
+    python_variables: bool = Field(
+        default=tables.Host.python_variables,
+        description="Whether the program obeys PYTHON* variables, such as PYTHONPATH.",
     )
 
 
@@ -162,9 +163,6 @@ class Freeze(Table):
     data: Mapping[kinds.InnerPath, kinds.LocalPath] = Field(
         default_factory=dict,
         description="Files to add: folder in the bundle = a file, or a directory whose contents go there.",
-    )
-    keep_source: kinds.TopLevels = Field(
-        (), description="Top-level packages that are stored as files in the bundle, with source and bytecode."
     )
     optimize: Annotated[int, Field(ge=0, le=2)] = Field(
         tables.Freeze.optimize, description="Optimisation level, as in python -O."

@@ -74,12 +74,16 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
 def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:
     """Have PyInstaller execute the spec file, which calls `spec.build`."""
     spec = _part("spec")
-    tools = spec.Tools(pyinstaller=pyinstaller, loader=_part("loader"), forget_runpath=_part("runpath").forget)
-    own, theirs = Path(work) / "onebin", Path(work) / "pyinstaller"
-    own.mkdir(parents=True)
+    tools = spec.Tools(
+        pyinstaller=pyinstaller,
+        tree=_part("tree"),
+        code=_part("code"),
+        onefile=_part("onefile"),
+        forget_runpath=_part("runpath").forget,
+    )
     config = pyinstaller.module("PyInstaller.config").CONF
-    config["onebin"] = partial(spec.build, Path(source), tools, own)
-    arguments = ["--noconfirm", "--distpath", dist, "--workpath", str(theirs), str(_FOLDER / "freeze.spec")]
+    config["onebin"] = partial(spec.build, Path(source), tools)
+    arguments = ["--noconfirm", "--distpath", dist, "--workpath", work, str(_FOLDER / "freeze.spec")]
     pyinstaller.module("PyInstaller.__main__").run(arguments)
 
 

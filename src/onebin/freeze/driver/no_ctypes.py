@@ -1,3 +1,0 @@
-"""What the bootloader finds in place of its hooks for ctypes."""
-
-install = bool

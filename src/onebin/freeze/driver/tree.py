@@ -1,0 +1,232 @@
+"""Make the tree of an installation from what an analysis found: what goes where, and code.bin. Standard library only.
+
+An analysis decides what is fast, and which shared libraries from outside are needed. Which files are in the tree is
+known before: every file of the interpreter's library and of every distribution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import CodeType
+
+    from onebin.freeze.driver.spec import Entry, Wanted
+
+# Prints the modules that the interpreter has imported from source when it runs its first line.
+_IMPORTED_BEFORE = """
+import sys
+for name, module in list(sys.modules.items()):
+    spec = getattr(module, "__spec__", None)
+    if spec is not None and spec.has_location and spec.cached:
+        print(spec.origin)
+"""
+_BINARIES = frozenset({"BINARY", "EXTENSION"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A module in code.bin: its name, and the place of its file below a root (by number)."""
+
+    name: str
+    root: int
+    path: str
+    source: str
+    is_package: bool
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is not an extension module."""
+        return self.source.endswith(".py")
+
+
+class Files:
+    """The files of a tree: `sources` by place, and by place the copies that were made of some of them.
+
+    `made` is a folder for copies and new files. `origin` has the type code of each place, as in PyInstaller's tables.
+    """
+
+    def __init__(self, wanted: Wanted, made: Path) -> None:
+        self.sources = dict(wanted.files)
+        self.origin: dict[str, str] = {}
+        self.copies: dict[str, str] = {}
+        self._made = made
+        self._by_source = {os.path.realpath(source): place for place, source in wanted.files.items()}
+        self._by_source |= {source: place for place, source in wanted.files.items()}
+
+    def place_of(self, source: str) -> str | None:
+        """Return the place of a source file, or None if it is not in the tree."""
+        return self._by_source.get(source) or self._by_source.get(os.path.realpath(source))
+
+    def add(self, place: str, source: str, kind: str) -> None:
+        """Add a file from anywhere, unless its place is taken or the file is in the tree already."""
+        if self.place_of(source) is None and place not in self.sources:
+            self.sources[place] = source
+            self.origin[place] = kind
+
+    def make(self, place: str) -> Path:
+        """Return the file to write for a place; its folder exists."""
+        file = self._made / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.copies[place] = place
+        self.sources.setdefault(place, "")
+        return file
+
+    def file(self, place: str) -> Path:
+        """Return the file whose content goes to a place."""
+        return self._made / self.copies[place] if place in self.copies else Path(self.sources[place])
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Return each place with its source, its type code and, if it was made, its path in the folder for that."""
+        return [
+            (place, source, self.origin.get(place, "DATA"), self.copies.get(place, ""))
+            for place, source in sorted(self.sources.items())
+        ]
+
+
+def add_found(files: Files, wanted: Wanted, binaries: Iterable[Entry], datas: Iterable[Entry]) -> None:
+    """Add the shared libraries and data that an analysis found outside the environment and the standard library."""
+    for place, source, kind in sorted(binaries):
+        if kind in _BINARIES:
+            files.add(f"{wanted.shared_libraries}/{place}".replace(os.sep, "/"), source, kind)
+    for place, source, kind in sorted(datas):
+        is_metadata = Path(place).parts[0].endswith((".dist-info", ".egg-info"))
+        if kind == "DATA" and not is_metadata and place != "base_library.zip":
+            files.add(f"{wanted.loose_data}/{place}".replace(os.sep, "/"), source, kind)
+
+
+def make_lean(
+    files: Files, *, stage: str, strip: bool, forget_runpath: Callable[[str], None], is_binary: Callable[[str], bool]
+) -> None:
+    """Copy the binaries of the interpreter and the system without symbols and without the paths of this machine.
+
+    Those of distributions stay as they were installed. `forget_runpath` is that of `runpath.py`.
+    """
+    for place, source in list(files.sources.items()):
+        if source.startswith(stage + os.sep) or not is_binary(source):
+            continue
+        made = files.make(place)
+        shutil.copyfile(source, made)  # without its mode: it may be read-only
+        if os.access(source, os.X_OK):
+            made.chmod(0o755)
+        if strip:
+            command = ["strip", "--strip-unneeded", str(made)]  # on PATH, with everything else of the system
+            subprocess.run(command, check=False)  # noqa: S603  # a list of arguments, no shell
+        forget_runpath(str(made))
+
+
+def is_elf(file: str) -> bool:
+    """Return whether a file has the format of programs and shared libraries (System V ABI)."""
+    with Path(file).open("rb") as stream:
+        return stream.read(4) == b"\x7fELF"
+
+
+def modules_of(names: Iterable[tuple[str, str]], files: Files, roots: Sequence[str]) -> Iterator[Module]:
+    """Yield what code.bin can hold of modules, given as (name, source): those that are where their name says."""
+    for name, source in names:
+        place = files.place_of(source) or ""
+        # Of two roots, one may be inside the other.
+        root, number = max(
+            ((root, number) for number, root in enumerate(roots) if place.startswith(f"{root}/")), default=("", -1)
+        )
+        if number < 0:
+            continue
+        path = place[len(root) + 1 :]
+        for is_package in (True, False):
+            stem = name.replace(".", "/") + ("/__init__" if is_package else "")
+            if path.startswith(stem) and path[len(stem) :] in (".py", *importlib.machinery.EXTENSION_SUFFIXES):
+                yield Module(name=name, root=number, path=path, source=source, is_package=is_package)
+                break
+
+
+def extension_modules(files: Files, roots: Sequence[str], reached: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names and sources of the extension modules among some files."""
+    for source in reached:
+        place = files.place_of(source)
+        root = max((each for each in roots if place is not None and place.startswith(f"{each}/")), default=None)
+        suffix = next((each for each in importlib.machinery.EXTENSION_SUFFIXES if source.endswith(each)), None)
+        if place is not None and root is not None and suffix is not None:
+            yield place[len(root) + 1 : -len(suffix)].replace("/", "."), source
+
+
+class Coder:
+    """Compiles modules; `known` is the code of those that the analysis has compiled, by name.
+
+    Code is used as it comes back from marshal, even when it was just compiled: its bytes would differ. `rename` is
+    PyInstaller's function to replace the file name in code.
+    """
+
+    def __init__(
+        self, known: Mapping[str, CodeType] | None, optimize: int, rename: Callable[[CodeType, str], CodeType]
+    ) -> None:
+        self._known = known or {}
+        self._optimize = optimize
+        self._rename = rename
+
+    def code(self, name: str, source: str, place: str) -> CodeType | None:
+        """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either."""
+        code = self._known.get(name)
+        if code is None:
+            try:
+                compiled = compile(
+                    Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self._optimize
+                )
+            except (SyntaxError, ValueError):
+                return None
+            code = marshal.loads(marshal.dumps(compiled))  # noqa: S302  # made in the line before
+        return self._rename(code, place)
+
+
+def entries(modules: Iterable[Module], roots: Sequence[str], coder: Coder) -> Iterator[dict[str, Any]]:
+    """Yield the entries of code.bin, as `code.py` wants them, by name."""
+    seen = set()
+    for each in sorted(modules, key=lambda module: (module.name, module.root)):
+        code = coder.code(each.name, each.source, f"{roots[each.root]}/{each.path}") if each.is_source else None
+        if each.name not in seen and (code is not None or not each.is_source):
+            seen.add(each.name)
+            yield {
+                "name": each.name,
+                "root": each.root,
+                "path": each.path,
+                "is_package": each.is_package,
+                "size": Path(each.source).stat().st_size,
+                "code": None if code is None else marshal.dumps(code),
+            }
+
+
+def add_early_bytecode(files: Files, coder: Coder) -> None:
+    """Add the bytecode of what the interpreter imports before code.bin is in use (PEP 552: by hash, unchecked)."""
+    command = [sys.executable, "-I", "-c", _IMPORTED_BEFORE]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # no shell
+    for source in sorted(said.splitlines()):
+        place = files.place_of(source)
+        code = None if place is None else coder.code("", source, place)
+        if place is not None and code is not None:
+            folder, name = os.path.split(place)
+            bytecode = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+            text = Path(source).read_bytes()
+            unchecked = (1).to_bytes(4, "little")
+            head = importlib.util.MAGIC_NUMBER + unchecked + importlib.util.source_hash(text)
+            files.make(bytecode).write_bytes(head + marshal.dumps(code))
+
+
+def identity(files: Files, links: Mapping[str, str]) -> bytes:
+    """Return the SHA-256 of all places, contents and links of a tree."""
+    found = hashlib.sha256()
+    for place in sorted(files.sources):
+        content = hashlib.sha256(files.file(place).read_bytes()).hexdigest()
+        found.update(f"{place}\0{content}\n".encode(errors="surrogateescape"))
+    for place, target in sorted(links.items()):
+        found.update(f"{place}\0-> {target}\n".encode())
+    return found.digest()
