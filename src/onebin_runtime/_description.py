@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
 def describe(registry: Registry) -> dict[str, Any]:
     """Return the facts of the bundle, or those of the environment if there is no bundle."""
     try:
-        from onebin_facts import FACTS  # type: ignore[import-not-found]  # generated for each bundle
+        import onebin_facts  # type: ignore[import-not-found]  # generated for each bundle
     except ModuleNotFoundError:
         return {"mode": "installed", **_installed(registry)}
     from copy import deepcopy
 
-    return {"mode": "artifact" if getattr(sys, "frozen", False) else "run", **deepcopy(FACTS)}
+    in_tree = onebin_facts.__file__.startswith(os.path.join(sys.prefix, "onebin"))  # noqa: PTH118  # cheaper than pathlib
+    is_artifact = in_tree or getattr(sys, "frozen", False)
+    return {"mode": "artifact" if is_artifact else "run", **deepcopy(onebin_facts.FACTS)}
 
 
 def _installed(registry: Registry) -> dict[str, Any]:

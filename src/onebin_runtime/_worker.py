@@ -16,7 +16,7 @@ from time import monotonic, sleep
 
 from onebin_runtime._crossing import LostError, Peer, SilentError
 from onebin_runtime._errors import PluginCrashed, PluginTimeout
-from onebin_runtime._interpreter import is_privileged
+from onebin_runtime._privileged import is_privileged
 from onebin_runtime._trace import now, trace
 
 TYPE_CHECKING = False

@@ -34,10 +34,8 @@ from .facts import (
 from .file import Payload as Payload, append as append, check as check, located as located, read as read, tools as tools
 from .onedir import verify_onedir as verify_onedir
 from .owners import (
-    BESIDE as BESIDE,
     BOOTLOADER as BOOTLOADER,
     C_LIBRARY as C_LIBRARY,
-    CONTENTS as CONTENTS,
     DISTRIBUTION as DISTRIBUTION,
     INTERPRETER as INTERPRETER,
     LAUNCHER as LAUNCHER,

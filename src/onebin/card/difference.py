@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
-from onebin.card.owners import BESIDE
 from onebin.card.report import digest, inspect
 from onebin.card.schemas import schema_of
 
@@ -175,7 +174,7 @@ def _contents(report: ContentFacts) -> dict[tuple[Literal["file", "module"], str
     """Return owner and digest of each file and module, by a name that is the same in every layout."""
     found: dict[tuple[Literal["file", "module"], str], tuple[str, str]] = {}
     for file in report["files"]:
-        found["file", file["path"].removeprefix(BESIDE)] = file["owner"], file["sha256"]
+        found["file", file["path"]] = file["owner"], file["sha256"]
     for module in report["modules"]:
         found["module", module["name"]] = module["owner"], module["sha256"]
     if report["launcher"]:

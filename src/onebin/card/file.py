@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO, BinaryIO
 
-FORMAT = 3
+FORMAT = 4
 MAGIC = b"onebin\x00" + bytes([FORMAT])
-# SHA-256 of payload, executable, and card with this trailer; the payload's offset and size and the card's size, in
-# bytes; the file names of the bundled loader and of the program.
-TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")
+# SHA-256 of payload, executable, and card with this trailer; the identity of the tree; the payload's offset and size and
+# the card's size, in bytes; the file names of the interpreter and of the program.
+TRAILER = struct.Struct("<32s32s32s32sQQQ32s256s8s")
 # A card may claim to unpack to any size. That of a host with 20,000 files has 4 MB.
 _LARGEST = 64 * 1024 * 1024
 _LEVEL = 15
@@ -47,13 +47,13 @@ _CHUNK = 1024 * 1024
 class Payload:
     """Where the payload is in an artifact's file, in bytes; all zero if there is none.
 
-    `loader` is the file name of the bundled dynamic loader, if it has one.
+    `tree_sha256` is the identity of the tree that it holds, or that is beside the file.
     """
 
     sha256: bytes = bytes(32)
+    tree_sha256: bytes = bytes(32)
     offset: int = 0
     size: int = 0
-    loader: str = ""
 
 
 def tools() -> list[Release]:
@@ -63,8 +63,13 @@ def tools() -> list[Release]:
     return [Release(name=name, version=version(name)) for name in _TOOLS]
 
 
-def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload) -> None:
-    """Write card and trailer after an executable with the given digest; raises OSError and PackError."""
+def append(
+    stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload, *, interpreter: str = ""
+) -> None:
+    """Write card and trailer after an executable with the given digest; raises OSError and PackError.
+
+    `interpreter` is the file name of the tree's interpreter.
+    """
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     if len(text) > _LARGEST:
         what = f"the card would have {len(text):,} bytes, and no more than {_LARGEST:,} can be read"
@@ -72,8 +77,8 @@ def append(stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: P
     card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
     stream.write(card)
     numbers = payload.offset, payload.size, len(card)
-    names = payload.loader.encode(), os.fsencode(facts["bundle"]["name"])
-    fields = payload.sha256, executable_sha256, bytes(32), *numbers, *names, MAGIC
+    names = interpreter.encode(), os.fsencode(facts["bundle"]["name"])
+    fields = payload.sha256, executable_sha256, bytes(32), payload.tree_sha256, *numbers, *names, MAGIC
     stream.write(TRAILER.pack(*fields[:2], _digest(card, fields), *fields[3:]))
 
 
@@ -150,7 +155,7 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
         raise _foreign(file)
     stream.seek(size - TRAILER.size)
     fields = TRAILER.unpack(stream.read(TRAILER.size))
-    _, executable_sha256, card_sha256, _, _, length, *_, magic = fields
+    _, executable_sha256, card_sha256, _, _, _, length, *_, magic = fields
     if magic[:7] != MAGIC[:7]:
         raise _foreign(file)
     if magic != MAGIC:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onebin.card.owners import CONTENTS
 from onebin.errors import ArtifactError
 from onebin.system import display, sha256_of_entry
 
@@ -22,9 +21,11 @@ _SHOWN = 5
 
 def verify_onedir(file: Path, facts: Facts) -> None:
     """Raise ArtifactError if the folder beside an executable does not hold what its card lists."""
-    listed = {row["path"]: row["sha256"] for row in facts["files"] if "/" in row["path"]}
+    listed = {row["path"]: row["sha256"] for row in facts["files"]}
     try:
-        found = {path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent / CONTENTS)}
+        found = {
+            path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent) if path != file
+        }
     except OSError as error:
         raise ArtifactError(
             f"cannot read the files of {display(file.parent)}: {error.strerror}", "check their mode and owner"

@@ -15,12 +15,8 @@ ONEBIN = "onebin"
 BOOTLOADER = "bootloader"
 MANIFEST = "manifest"
 C_LIBRARY = "C library"
-# What PyInstaller calls the folder beside the executable.
-CONTENTS = "_internal"
 DISTRIBUTION = "distribution"
 LAUNCHER = "launcher"
-# The paths of everything beside the executable begin with this.
-BESIDE = f"{CONTENTS}/"
 
 # The parts of every artifact besides the distributions, with their licences (SPDX).
 OTHER_LICENCES: Mapping[str, str] = {
@@ -33,9 +29,8 @@ OTHER_LICENCES: Mapping[str, str] = {
 def other_licences(report: Report) -> list[tuple[str, str]]:
     """Return name, version and licence of what is in an artifact besides its distributions."""
     python = report["interpreter"]
-    maker = next((each["version"] for each in report["toolchain"] if each["name"] == "pyinstaller"), "")
-    return [
-        (f"{python['implementation']} {python['version']}", OTHER_LICENCES[INTERPRETER]),
-        (f"PyInstaller's bootloader {maker}", OTHER_LICENCES[BOOTLOADER]),
-        (f"onebin {report['onebin']}", OTHER_LICENCES[ONEBIN]),
-    ]
+    found = [(f"{python['implementation']} {python['version']}", OTHER_LICENCES[INTERPRETER])]
+    if report["layout"] == "onefile":
+        maker = next((each["version"] for each in report["toolchain"] if each["name"] == "pyinstaller"), "")
+        found.append((f"PyInstaller's bootloader {maker}", OTHER_LICENCES[BOOTLOADER]))
+    return [*found, (f"onebin {report['onebin']}", OTHER_LICENCES[ONEBIN])]

@@ -75,7 +75,7 @@ def inspect(place: Path) -> Inspected:
     file = card.located(place)
     facts = card.read(file)
     # The folder is not searched for them: the executable may have been moved into any folder.
-    beside = sum(row["bytes"] for row in facts["files"] if "/" in row["path"]) if facts["layout"] == "onedir" else 0
+    beside = sum(row["bytes"] for row in facts["files"]) if facts["layout"] == "onedir" else 0
     return Inspected(file=file, size=size_of(file) + beside, facts=facts)
 
 

@@ -193,10 +193,9 @@ def other_runtime(surveyed: Survey) -> Iterator[str]:
 
 def unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:
     """Report modules in [freeze] that no locked distribution has."""
-    for key, names in (("include", manifest.freeze.include), ("keep-source", manifest.freeze.keep_source)):
-        for name in names:
-            if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
-                yield unknown_module(f"{where}: freeze.{key}", name, surveyed)
+    for name in manifest.freeze.include:
+        if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
+            yield unknown_module(f"{where}: freeze.include", name, surveyed)
 
 
 def missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:

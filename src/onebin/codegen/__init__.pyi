@@ -1,4 +1,4 @@
-from .collection import METADATA_FOLDER as METADATA_FOLDER, declared_modules as declared_modules
+from .collection import declared_modules as declared_modules
 from .description import describe as describe
 from .rendering import Source as Source, render as render
 from .typecheck import check_types as check_types

@@ -47,7 +47,7 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "excludes": [*excluded, *(name for name in toolchain.modules if plan.survey.of_module(name) is None)],
         "files": {place: str(file) for place, file in (installed.files if is_tree else _loose(installed)).items()},
         "links": dict(installed.links) if is_tree else {},
-        "roots": [PROGRAMS, places.library, places.extensions, places.site_packages, GENERATED],
+        "roots": [GENERATED, PROGRAMS, places.library, places.extensions, places.site_packages],
         "script": installed.script,
         "shared_libraries": SHARED_LIBRARIES,
         "loose_data": places.site_packages,

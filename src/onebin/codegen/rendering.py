@@ -22,6 +22,7 @@ from onebin.codegen.templates import render_python
 from onebin.errors import FreezeError, os_errors
 from onebin.survey import importable
 from onebin.system import runtime_dir, sha256_of, to_json
+from onebin.tree import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +61,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         f"{START}.py": render_python("start.py.j2", plugins_at_start=has_start_hook(plan), **facts),
         "entry.py": render_python("entry.py.j2", **_entry(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
+        **{f"tree/{place}": text for place, text in texts(plan).items()},
         **runtime_modules(),
     }
     return Source(name=plan.manifest.bundle.name, files=generated, digest=sha256_of(generated))

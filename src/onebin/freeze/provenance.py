@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin.card import BOOTLOADER, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
+from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
 
 if TYPE_CHECKING:
@@ -24,57 +24,52 @@ if TYPE_CHECKING:
 
 # Folders of PyInstaller with files that go into frozen programs: those belong to the bootloader, not to the toolchain.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
-# Where PyInstaller puts the scripts of Tcl and Tk, which tkinter needs. They belong to the interpreter, even if the
-# system has installed them.
-_TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
+_BYTECODE = "__pycache__"
 _SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class Origins:
     """The places from which the files of a frozen tree may come."""
 
     plan: Plan
     toolchain: Toolchain
     source_dir: Path
     work_dir: Path
+    starter: Path | None
 
     def owner(self, place: str, source: str, kind: str) -> str | None:
         """Return the owner of one row: the name of a distribution or a constant of `onebin.card`, or None."""
         path = Path(source)
-        if kind == "SYMLINK" or not path.is_absolute():
-            return SYSTEM if kind == "SYMLINK" else INTERPRETER
-        if path.is_relative_to(self.source_dir):
+        if not source:
+            return self._owner_of_made(place)
+        if path == self.starter or path.is_relative_to(self.source_dir):
             return ONEBIN
-        if path.is_relative_to(self.work_dir):
-            return self._owner_of_made(place, kind)
+        if not path.is_absolute() or path.is_relative_to(self.work_dir):
+            return INTERPRETER
         if path.is_relative_to(self.toolchain.directory):
             return BOOTLOADER if _LOADER_FOLDERS & set(path.relative_to(self.toolchain.directory).parts) else None
         stage = self.plan.stage
         if path.is_relative_to(stage.directory):
             return self._recorded.get(Path(os.path.relpath(path, stage.site_packages)).as_posix())
-        return INTERPRETER if Path(place).parts[0] in _TCL_FOLDERS else self._owner_outside(path, kind)
+        return self._owner_outside(path, kind)
 
     @property
     def _recorded(self) -> Mapping[str, str]:
         return self.plan.survey.recorded
 
-    def _owner_of_made(self, place: str, kind: str) -> str:
-        """Return the owner of a file that the freeze made.
-
-        Bytecode has the owner of its source. Modules that the bootloader needs to start are compiled, too; they belong
-        to the bootloader or, if they are of the standard library, to the interpreter. So does everything else.
-        """
-        if kind == "PYMODULE" and place not in self.plan.interpreter.library_names:
-            return BOOTLOADER
-        file = PurePosixPath(place)
-        if file.parent.name != "__pycache__":
-            return INTERPRETER
-        source = file.parent.parent / f"{file.name.rsplit('.', 2)[0]}.py"  # NAME.TAG.pyc (PEP 3147)
-        return self._recorded.get(source.as_posix(), INTERPRETER)
+    def _owner_of_made(self, place: str) -> str:
+        """Return the owner of a new file: bytecode of the interpreter's or a distribution's module, or onebin's own."""
+        folder, _, name = place.rpartition(f"/{_BYTECODE}/")
+        if not folder:
+            return ONEBIN
+        _, inside, below = f"{folder}/{name.partition('.')[0]}.py".partition("/site-packages/")
+        return self._recorded.get(below, INTERPRETER) if inside else INTERPRETER
 
     def _owner_outside(self, path: Path, kind: str) -> str | None:
         manifest, interpreter = self.plan.manifest, self.plan.interpreter
+        if self.plan.libc is not None and path in self.plan.libc.files:
+            return C_LIBRARY
         if any(path.is_relative_to(manifest.directory / own) for own in manifest.freeze.data.values()):
             return MANIFEST
         if any(path.is_relative_to(top) for top in (*interpreter.stdlib, interpreter.prefix)):
@@ -83,12 +78,12 @@ class Places:
         return SYSTEM if kind in {"BINARY", "EXTENSION"} else None
 
 
-def attribute(contents: Contents, places: Places) -> dict[str, list[str]]:
+def attribute(contents: Contents, origins: Origins) -> dict[str, list[str]]:
     """Return the places in the frozen tree by owner; raises FreezeError if a file or module has none."""
     owned: dict[str, list[str]] = {}
     ownerless = []
-    for place, source, kind in (*contents.modules, *contents.files):
-        owner = places.owner(place, source, kind)
+    for place, source, kind, _ in (*contents.modules, *contents.files):
+        owner = origins.owner(place, source, kind)
         if owner is None:
             ownerless.append(f"{place} (from {source})")
         else:
@@ -96,7 +91,7 @@ def attribute(contents: Contents, places: Places) -> dict[str, list[str]]:
     if ownerless:
         more = f"\n  and {len(ownerless) - _SHOWN} more" if len(ownerless) > _SHOWN else ""
         raise FreezeError(
-            "PyInstaller collected files that belong to no locked distribution:\n  "
+            "the freeze collected files that belong to no locked distribution:\n  "
             + "\n  ".join(ownerless[:_SHOWN])
             + more,
             "make the distribution that has them a dependency of the host or a plugin, or add them to [freeze.data]",

@@ -1,4 +1,4 @@
-"""Freeze a generated source with PyInstaller.
+"""Freeze a generated source: have PyInstaller analyse it, and put the files of the artifact together.
 
 Turns a Source and its Plan into a FrozenTree in the cache. It is an error if a declared module is missing from the
 result, or if no package and no step accounts for a file in it.
@@ -15,16 +15,25 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from onebin.card import C_LIBRARY
 from onebin.codegen import declared_modules
 from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
+from onebin.freeze.additions import add
 from onebin.freeze.driver.patches import EXIT_CODE
-from onebin.freeze.provenance import Places, attribute
+from onebin.freeze.provenance import Origins, attribute
 from onebin.freeze.sizes import measure
 from onebin.freeze.tree import Contents, FrozenTree
 from onebin.lock import SUPPORTED_PYINSTALLER
 from onebin.probe import ProbeError, ask_stage
-from onebin.system import bare_environment, display, driver_dir, sha256_of, sha256_of_data, sha256_of_tree, stream
+from onebin.system import (
+    bare_environment,
+    display,
+    driver_dir,
+    sha256_of,
+    sha256_of_data,
+    sha256_of_file,
+    sha256_of_tree,
+    stream,
+)
 from onebin.target import needs
 
 if TYPE_CHECKING:
@@ -38,8 +47,8 @@ if TYPE_CHECKING:
 
 KIND = "frozen"
 SCANS = "scans"
-_CONTENTS = "contents.json"
-FORMAT = 8
+_CONTENTS, _ADDITIONS = "contents.json", "additions.json"
+FORMAT = 9
 
 
 def freeze(
@@ -48,29 +57,39 @@ def freeze(
     toolchain: Toolchain,
     cache: Cache,
     *,
+    starter: Path | None,
     moment: int,
     echo: Callable[[str], None] | None = None,
 ) -> FrozenTree:
     """Return the frozen tree of a source, freezing it if the cache has none; raises FreezeError.
 
-    `moment` (seconds since 1970) stands for "now". `echo` is called with each line that PyInstaller prints. The log
-    has all of them.
+    `starter` is the interpreter's executable in a tree; without one, the result is one executable. `moment` (seconds
+    since 1970) stands for "now". `echo` is called with each line that PyInstaller prints. The log has all of them.
     """
-    key = _key(source, plan, toolchain, moment)
+    key = _key(source, plan, toolchain, starter, moment)
     name = f"{source.name}.exe" if sys.platform == "win32" else source.name
 
     def make(partial: Path) -> None:
         source.write(partial / "source")
+        additions = {} if starter is None else add(starter, plan, partial / "source")
+        (partial / _ADDITIONS).write_text(json.dumps({place: str(file) for place, file in additions.items()}), "utf-8")
         _run_pyinstaller(source, plan, toolchain, cache, partial, moment, echo)
         contents = Contents.read(partial / _CONTENTS)
         _check_modules(plan, contents)
-        places = Places(plan=plan, toolchain=toolchain, source_dir=partial / "source", work_dir=partial / "work")
-        owners = attribute(contents, places)
-        executable = partial / "dist" / source.name / name
-        glibc = needs(contents.sources, owners, executable)
-        if plan.libc is not None:
-            owners[C_LIBRARY] = plan.libc.add_to(executable.parent)
-        facts = {"owners": owners, "glibc": glibc, "sizes": measure(contents, owners, executable)}
+        origins = Origins(
+            plan=plan,
+            toolchain=toolchain,
+            source_dir=partial / "source",
+            work_dir=partial / "work",
+            starter=starter,
+        )
+        owners = attribute(contents, origins)
+        files, executable = _files(contents, partial), partial / "dist" / name if starter is None else None
+        facts = {
+            "owners": owners,
+            "glibc": needs(files if executable is None else {executable.name: executable, **files}, owners),
+            "sizes": measure(contents, owners, files, executable),
+        }
         (partial / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
         for leftover in ("work", "config"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
@@ -78,21 +97,28 @@ def freeze(
     with os_errors(FreezeError, "freeze in", cache.directory):
         entry = cache.ensure(KIND, key, make)
         facts = json.loads((entry / "facts.json").read_text("utf-8"))
+        contents = Contents.read(entry / _CONTENTS)
         return FrozenTree(
             key=key,
-            executable=entry / "dist" / source.name / name,
-            contents=Contents.read(entry / _CONTENTS),
+            files=_files(contents, entry),
+            executable=entry / "dist" / name if starter is None else None,
+            contents=contents,
             **facts,
         )
 
 
-def _key(source: Source, plan: Plan, toolchain: Toolchain, moment: int) -> str:
+def _files(contents: Contents, entry: Path) -> dict[str, Path]:
+    """Return the file of each place: the copy that was made of it, what was generated, or its source."""
+    return {row.place: entry / "made" / row.made if row.made else entry / row.source for row in contents.files}
+
+
+def _key(source: Source, plan: Plan, toolchain: Toolchain, starter: Path | None, moment: int) -> str:
     """Return the digest of every input of a freeze."""
     with os_errors(FreezeError, "read the data files of", plan.manifest.file):
         data = {
             place: sha256_of_data(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
-    own = [FORMAT, _driver_digest(), moment]
+    own = [FORMAT, _driver_digest(), starter and sha256_of_file(starter), moment]
     return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])
 
 
@@ -108,14 +134,9 @@ def _run_pyinstaller(
     log = cache.log_file(source.name)
     log.parent.mkdir(parents=True, exist_ok=True)
     env = _surroundings(partial / "config", moment)
-    if plan.layout != "onefile":
-        # The payload is compressed as a whole, and files in a folder are read faster when they are not compressed.
-        env["PYINSTALLER_ZLIB_COMPRESSION_LEVEL"] = "0"
-    # PyInstaller puts a folder of the bundle's name into this one, but no folder around a single executable.
-    dist = partial / "dist" / source.name if plan.layout == "onefile" else partial / "dist"
     # Without -E, which would ignore the hash seed: the order of names in an archive depends on it.
     python: list[str | Path] = [plan.stage.python, "-s", driver_dir() / "__main__.py", toolchain.directory]
-    places = [dist, partial / "work", partial / "source", _scans(plan, toolchain, cache)]
+    places = [partial / "dist", partial / "work", partial / "source", _scans(plan, toolchain, cache)]
     try:
         stream([*python, *places, SUPPORTED_PYINSTALLER], env=env, cwd=partial, log=log, echo=echo)
     except ProcessError as error:

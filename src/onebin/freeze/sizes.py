@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from onebin.card import BOOTLOADER, C_LIBRARY, CONTENTS, DISTRIBUTION, INTERPRETER, LAUNCHER, MANIFEST, ONEBIN, SYSTEM
+from onebin.card import BOOTLOADER, C_LIBRARY, DISTRIBUTION, INTERPRETER, LAUNCHER, MANIFEST, ONEBIN, SYSTEM
+from onebin.tree import CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,23 +25,27 @@ _LEVEL = 3
 _CHUNK = 1 << 20
 
 
-def measure(contents: Contents, owners: Mapping[str, Sequence[str]], executable: Path) -> list[SizeRow]:
+def measure(
+    contents: Contents, owners: Mapping[str, Sequence[str]], files: Mapping[str, Path], executable: Path | None
+) -> list[SizeRow]:
     """Return a row for each owner. `in_file` is the size of its files, compressed by themselves. Raises OSError.
 
-    A module in PyInstaller's archive counts as a part of the executable; the rest of that is the bootloader's.
+    The code of modules counts for their owners. The rest of what holds it (code.bin, or the executable) is onebin's or
+    the bootloader's.
     """
-    files = contents.sources
-    modules = {name: packed.size for name, packed in contents.archive.items()}
-    whole, packed = executable.stat().st_size, _compressed([executable])
+    holder = executable or files[CODE]
+    whole, packed = holder.stat().st_size, _compressed([holder])
+    codes = {name: code.size for name, code in contents.codes.items()}
+    rest = BOOTLOADER if executable else ONEBIN
     found = []
     for owner, places in owners.items():
-        paths = [_frozen(each, files.get(each), executable) for each in places if each in files or owner == C_LIBRARY]
-        in_archive = [modules[each] for each in places if each in modules and each not in files]
-        size = sum(in_archive) + (max(whole - sum(modules.values()), 0) if owner == BOOTLOADER else 0)
+        paths = [files[each] for each in places if each in files and files[each] != holder]
+        modules = [codes[each] for each in places if each in codes and each not in files]
+        size = sum(modules) + (max(whole - sum(codes.values()), 0) if owner == rest else 0)
         found.append(
             _row(
                 owner,
-                files=len(paths) + len(in_archive),
+                files=len(paths) + len(modules),
                 size=size + sum(path.stat().st_size for path in paths),
                 in_file=_compressed(paths) + packed * size // max(whole, 1),
             )
@@ -59,12 +64,6 @@ def in_artifact(rows: Iterable[SizeRow], payload: Payload, size: int) -> list[Si
     room, taken = payload.size or size, max(sum(row["in_file"] for row in rows), 1)
     shared: list[SizeRow] = [{**row, "in_file": round(row["in_file"] * room / taken)} for row in rows]
     return [*shared, *([_row(LAUNCHER, files=1, size=payload.offset, in_file=payload.offset)] if payload.size else [])]
-
-
-def _frozen(place: str, source: Path | None, executable: Path) -> Path:
-    """Return the file at a place of the tree, which may be stripped, or its source for a one-file executable."""
-    file = executable.parent / CONTENTS / place
-    return source if source is not None and not file.exists() else file
 
 
 def _row(owner: str, *, files: int, size: int, in_file: int) -> SizeRow:

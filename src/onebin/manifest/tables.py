@@ -64,7 +64,7 @@ class Host(_Source):
     name: str | None = None
     script: str | None = None
     entry: str | None = None
-    interpreter: bool = False
+    python_variables: bool = False
 
     @property
     def distribution(self) -> str | None:
@@ -136,7 +136,6 @@ class Freeze:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
-    keep_source: tuple[str, ...] = ()
     optimize: int = 0
     strip: bool = True
     layout: Layout = "cached"

@@ -4,8 +4,8 @@ Takes a FrozenTree, and a launcher for the cached layout. Returns an Artifact, c
 it can be verified before it replaces the previous one. Raises PackError if the output cannot be written, or is
 something that an artifact must not replace.
 
-Each layout ends with the card (see `onebin.card`): a launcher with its payload, PyInstaller's one-file executable, or
-the executable in a folder.
+Each layout ends with the card (see `onebin.card`): a launcher with its payload, a launcher in the folder of its tree,
+or PyInstaller's one-file executable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,8 +138,8 @@ def pack(
 ) -> Iterator[Artifact]:
     """Yield the artifact; it is removed after the block unless the block publishes it.
 
-    `launcher` and the compression `level` (1 to 22, as in zstd) are for the cached layout only. `moment` is the time of
-    every file, in seconds since 1970.
+    `launcher` is for trees, the compression `level` (1 to 22, as in zstd) for the cached layout only. `moment` is the
+    time of every file, in seconds since 1970.
     Builds with the same output wait for each other here, so any leftover draft is from a dead build. Raises PackError.
     """
     folder = plan.layout == "onedir"
@@ -165,21 +165,22 @@ def _fill(
     """Write the artifact to its draft; returns the executable file and the facts on its card."""
     file = draft
     if draft.is_dir():
-        shutil.copytree(frozen.directory, draft, symlinks=True, dirs_exist_ok=True)
-        file = draft / frozen.executable.name
-    executable = frozen.executable if launcher is None else launcher
+        payload.copy(frozen, draft)
+        file = draft / plan.manifest.bundle.name
+    executable = launcher or frozen.executable
+    assert executable is not None, "without a launcher, one file holds everything"  # noqa: S101  # for the type checker
     with executable.open("rb") as source, file.open("w+b") as out:
         shutil.copyfileobj(source, out, _CHUNK)
-        loader = plan.libc.loader.name if plan.libc else ""
         where = card.Payload()
-        if launcher is not None:
-            where = payload.write(frozen.directory, out, level=level, moment=moment, loader=loader)
+        if plan.layout == "cached":
+            where = payload.write(frozen, out, level=level, moment=moment)
+        where = replace(where, tree_sha256=bytes.fromhex(frozen.contents.identity) or bytes(32))
         shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
         build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}
         facts = _facts(plan, frozen, shares, launcher, build)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
-        card.append(out, digest, facts, where)
+        card.append(out, digest, facts, where, interpreter=f"python{plan.interpreter.minor}")
     file.chmod(_EXECUTABLE)
     if draft.is_dir():
         _date(draft, moment)

@@ -6,14 +6,14 @@ Raises PackError for files in the tree that have no owner.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
-from onebin.card import BESIDE, BOOTLOADER
+from onebin.card import BOOTLOADER, ONEBIN
 from onebin.errors import PackError
-from onebin.system import sha256_of_entry
+from onebin.system import sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from onebin.card import FileFacts, ModuleFacts
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 
 
 def files(frozen: FrozenTree) -> list[FileFacts]:
-    """Return a row for each file of the tree, or for a one-file executable; raises OSError and PackError."""
+    """Return a row for each file and link of the tree, or for a one-file executable; raises OSError and PackError."""
     owners = _owners(frozen)
-    tree = frozen.directory
-    rows = [_file(path, path.relative_to(tree).as_posix(), owners) for path in tree.rglob("*") if _is_file(path)]
-    collected = _collected(frozen)
-    for name, (size, digest) in frozen.contents.program.items():
-        if name in collected:
-            rows.append({"path": name, "owner": owners[name], "bytes": size, "sha256": digest})
+    rows = [_file(place, file, owners.get(place, "")) for place, file in frozen.files.items()]
+    rows += [_link(place, target) for place, target in frozen.contents.links.items()]
+    if frozen.executable is not None:
+        rows.append(_file(frozen.executable.name, frozen.executable, BOOTLOADER))
     strangers = sorted(row["path"] for row in rows if not row["owner"])
     if strangers:
         raise PackError(
@@ -39,34 +37,26 @@ def files(frozen: FrozenTree) -> list[FileFacts]:
 
 
 def modules(frozen: FrozenTree) -> list[ModuleFacts]:
-    """Return a row for each module in the executable: those in PyInstaller's archive, and those it starts with."""
+    """Return a row for each module whose code is in code.bin, or in the executable."""
     owners = _owners(frozen)
-    codes = {**frozen.contents.program, **frozen.contents.archive}
-    names = {row.place for row in frozen.contents.modules} - _collected(frozen)
+    names = {row.place for row in frozen.contents.modules}
     return [
         {"name": name, "owner": owners[name], "bytes": size, "sha256": digest}
-        for name, (size, digest) in sorted(codes.items())
+        for name, (size, digest) in sorted(frozen.contents.codes.items())
         if name in names
     ]
-
-
-def _collected(frozen: FrozenTree) -> set[str]:
-    """Return the paths of all files; a program that unpacks itself starts with some libraries, too."""
-    return {row.place for row in frozen.contents.files}
 
 
 def _owners(frozen: FrozenTree) -> dict[str, str]:
     return {place: owner for owner, places in frozen.owners.items() for place in places}
 
 
-def _is_file(path: Path) -> bool:
-    return path.is_symlink() or path.is_file()
+def _file(place: str, file: Path, owner: str) -> FileFacts:
+    return {"path": place, "owner": owner, "bytes": file.stat().st_size, "sha256": sha256_of_file(file)}
 
 
-def _file(path: Path, name: str, owners: Mapping[str, str]) -> FileFacts:
-    owner = owners.get(name.removeprefix(BESIDE), "") if name.startswith(BESIDE) else BOOTLOADER
-    if path.is_symlink():
-        target = path.readlink().as_posix()
-        size = len(target.encode())
-        return {"path": name, "owner": owner, "bytes": size, "sha256": sha256_of_entry(path), "link": target}
-    return {"path": name, "owner": owner, "bytes": path.stat().st_size, "sha256": sha256_of_entry(path)}
+def _link(place: str, target: str) -> FileFacts:
+    """Return the row of a symbolic link: its names for the interpreter are onebin's."""
+    text = target.encode()
+    digest = hashlib.sha256(text).hexdigest()
+    return {"path": place, "owner": ONEBIN, "bytes": len(text), "sha256": digest, "link": target}

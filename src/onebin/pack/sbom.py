@@ -89,14 +89,15 @@ def _others(facts: Facts) -> Iterator[Component]:
         cpe=f"cpe:2.3:a:python:python:{python['version']}:*:*:*:*:*:*:*",
         licenses=_licences([OTHER_LICENCES[INTERPRETER]]),
     )
-    maker = next((each["version"] for each in facts["toolchain"] if each["name"] == _MAKER), None)
-    yield Component(
-        name="PyInstaller's bootloader",
-        version=maker,
-        bom_ref=BOOTLOADER,
-        purl=PackageURL("pypi", name=_MAKER, version=maker),
-        licenses=_licences([OTHER_LICENCES[BOOTLOADER]]),
-    )
+    if facts["layout"] == "onefile":
+        maker = next((each["version"] for each in facts["toolchain"] if each["name"] == _MAKER), None)
+        yield Component(
+            name="PyInstaller's bootloader",
+            version=maker,
+            bom_ref=BOOTLOADER,
+            purl=PackageURL("pypi", name=_MAKER, version=maker),
+            licenses=_licences([OTHER_LICENCES[BOOTLOADER]]),
+        )
     licences = _licences([OTHER_LICENCES[ONEBIN]])
     yield Component(name="onebin-runtime", version=own, bom_ref=ONEBIN, licenses=licences)
     if facts["launcher"]:

@@ -188,10 +188,7 @@ def _planned(
     with step(events, "stage") as outcome:
         staged = install(locked, cache, source=request.source, moment=request.moment)
         outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
-    has_launcher = launcher.exists_for(locked.interpreter.platform)
-    layout = manifest.freeze.layout
-    if layout == "cached" and not has_launcher:
-        layout = "onefile"
+    layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
     with step(events, "check") as outcome:
         planned = check(
             manifest, survey(staged, cache), layout=layout, libc=libc, findings=findings, full=request.full_probe
@@ -215,7 +212,8 @@ def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Pl
         outcome.text = f"{len(source.files)} files"
     if planned.layout != planned.manifest.freeze.layout:
         platform = planned.interpreter.platform
-        events(Note(text=f"there is no launcher for {platform} yet: the file will unpack itself at every start"))
+        lines = "the file will unpack itself at every start, and the program will not find an interpreter"
+        events(Note(text=f"there is no launcher for {platform} yet: {lines}"))
     return planned, toolchain, source
 
 
@@ -223,15 +221,15 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     """Generate, freeze, pack, verify and publish; returns the facts on the artifact's card."""
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
-    head = None
-    if planned.layout == "cached":
+    head = starter = None
+    if planned.layout != "onefile":
         head = launcher.find(planned.interpreter.platform, cache, source=request.source)
+        starter = launcher.find_starter(planned.interpreter, cache, source=request.source)
     with step(events, "freeze") as outcome:
-        frozen = freeze(source, planned, toolchain, cache, moment=moment, echo=output(events))
+        frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
-        contents = frozen.contents
-        binaries, data = len(contents.binaries), len(contents.data)
-        outcome.text = f"{len(contents.modules)} modules, {binaries} libraries, {data} data files"
+        files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
+        outcome.text = f"{files}, {modules}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
     with pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment) as artifact:
         if request.verify:

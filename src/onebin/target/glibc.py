@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from onebin.card import BOOTLOADER
+from onebin.card import BOOTLOADER, C_LIBRARY
 from onebin.target import elf
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from onebin.card import GlibcNeed, LibcFacts
 
 
-def needs(sources: Mapping[str, Path], owners: Mapping[str, Sequence[str]], executable: Path) -> list[GlibcNeed]:
-    """Return what each file of a frozen tree needs, given the source of each path, and the paths by owner."""
+def needs(files: Mapping[str, Path], owners: Mapping[str, Sequence[str]]) -> list[GlibcNeed]:
+    """Return what each file of a frozen tree needs, given each place's file, and the places by owner.
+
+    The bundled C library itself needs nothing.
+    """
     owner_of = {place: owner for owner, places in owners.items() for place in places}
-    found = (need_of(place, owner_of[place], source) for place, source in sorted(sources.items()))
-    return [need for need in (*found, need_of(executable.name, BOOTLOADER, executable)) if need]
+    found = (need_of(place, owner_of.get(place, BOOTLOADER), file) for place, file in sorted(files.items()))
+    return [need for need in found if need and need["owner"] != C_LIBRARY]
 
 
 def libc_facts(found: Iterable[GlibcNeed], kind: Literal["system", "bundled"]) -> LibcFacts:

@@ -1,7 +1,7 @@
-"""Put the C library and its loader into a frozen tree, so that an artifact does not need those of its machine.
+"""Find the C library and its loader, so that an artifact does not need those of its machine.
 
-Takes the interpreter and a frozen tree; returns the name of the loader's file, and the paths of what was added. Raises
-TargetError if the interpreter is not started by a dynamic loader.
+Takes the interpreter and the files of a bundle; returns the files to add. Raises TargetError if the interpreter is not
+started by a dynamic loader.
 
 The files are those that the interpreter uses on this machine: its own loader reports where they are.
 """
@@ -9,13 +9,11 @@ The files are those that the interpreter uses on this machine: its own loader re
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin import launcher
-from onebin.card import CONTENTS
 from onebin.errors import Finding, FreezeError, ProcessError, TargetError
 from onebin.system import environment, run, sha256_of, sha256_of_file
 from onebin.target import elf
@@ -66,18 +64,17 @@ class Libc:
         """The digest of everything that may be bundled."""
         return sha256_of({path.name: sha256_of_file(path) for path in (self.loader, *self.libraries.values())})
 
-    def add_to(self, tree: Path) -> list[str]:
-        """Copy the loader and the libraries into the contents folder of a tree; returns their names. Raises OSError."""
-        files = [file for file in tree.rglob("*") if file.is_file() and not file.is_symlink()]
-        files += [path for name, path in self.libraries.items() if name in _ALWAYS]
-        needed = {name for file in files for name in _libraries(file)}
-        added = {self.loader.name: self.loader}
-        added |= {name: path for name, path in self.libraries.items() if name in _ALWAYS or name in needed}
-        for name, path in added.items():
-            target = tree / CONTENTS / name
-            shutil.copyfile(path, target)
-            target.chmod(0o755 if name == self.loader.name else 0o644)
-        return sorted(added)
+    @property
+    def files(self) -> frozenset[Path]:
+        """All of its files."""
+        return frozenset({self.loader, *self.libraries.values()})
+
+    def needed_by(self, files: Iterable[Path]) -> dict[str, Path]:
+        """Return the files to bundle for some others, by name: the loader, and what is needed; raises OSError."""
+        always = [path for name, path in self.libraries.items() if name in _ALWAYS]
+        needed = {name for file in (*files, *always) for name in _libraries(file)}
+        wanted = {name: path for name, path in self.libraries.items() if name in _ALWAYS or name in needed}
+        return {self.loader.name: self.loader, **wanted}
 
 
 def libc_of(interpreter: Interpreter) -> Libc:

@@ -1,10 +1,11 @@
-from .installation import Installation as Installation, installation as installation
+from .installation import Installation as Installation, installation as installation, texts as texts
 from .library import left_out as left_out
 from .places import (
     CODE as CODE,
     CONFIGURATION as CONFIGURATION,
     GENERATED as GENERATED,
     PROGRAMS as PROGRAMS,
+    RELOCATIONS as RELOCATIONS,
     SHARED_LIBRARIES as SHARED_LIBRARIES,
     Places as Places,
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from onebin.manifest import is_excluded
 from onebin.survey import RUNTIME
 from onebin.tree.library import extension_files, left_out, library_files
-from onebin.tree.places import PROGRAMS, Places
+from onebin.tree.places import CONFIGURATION, PROGRAMS, Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
     from onebin.check import Plan
     from onebin.survey import Distribution
+
+
+# As installers write it for an environment that can be moved.
+_SCRIPT = """\
+#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' '''
+import sys
+from importlib import import_module
+from operator import attrgetter
+if __name__ == "__main__":
+    sys.exit(attrgetter({attribute!r})(import_module({module!r}))())
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +57,20 @@ def installation(plan: Plan) -> Installation:
     files |= _own_data(plan, places)
     name = plan.manifest.host.script or plan.manifest.bundle.name
     return Installation(places=places, files=files, links=_links(places), script=f"{PROGRAMS}/{name}")
+
+
+def texts(plan: Plan) -> dict[str, str]:
+    """Return the files of a tree that onebin writes, by place, for a folder that may be anywhere.
+
+    They are the configuration of an environment (PEP 405) and, if the host is started by an entry and not by one of its
+    scripts, a script for that.
+    """
+    lines = ["include-system-site-packages = false", f"version = {plan.interpreter.version}", "home = python/bin"]
+    found = {CONFIGURATION: "".join(f"{line}\n" for line in lines)}
+    if plan.manifest.host.entry is not None:
+        module, attribute = plan.entry
+        found[f"{PROGRAMS}/{plan.manifest.bundle.name}"] = _SCRIPT.format(module=module, attribute=attribute)
+    return found
 
 
 def _interpreter(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:

@@ -1,12 +1,13 @@
 """Where everything is in a tree. All places are POSIX paths relative to the tree's root.
 
-    bin/                              links to the interpreter, console scripts, and the programs of distributions
-    lib/python3.12/site-packages/     the distributions, as installed
-    share/ etc/ include/              what wheels install below the prefix
-    pyvenv.cfg                        makes this an environment (PEP 405)
-    python/                           the interpreter by itself: bin/, lib/, include/
-    onebin/                           the modules that onebin generates
-    code.bin                          compiled code of what a start can reach
+bin/                              links to the interpreter, console scripts, and the programs of distributions
+lib/python3.12/site-packages/     the distributions, as installed
+share/ etc/ include/              what wheels install below the prefix
+pyvenv.cfg                        makes this an environment (PEP 405)
+python/                           the interpreter by itself: bin/, lib/, include/
+onebin/                           the modules that onebin generates
+code.bin                          compiled code of what a start can reach
+relocate                          what has to be rewritten in each place where the tree is unpacked
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import PurePosixPath
 
 CODE = "code.bin"
 CONFIGURATION = "pyvenv.cfg"
+RELOCATIONS = "relocate"
 GENERATED = "onebin"
 PROGRAMS = "bin"
 SHARED_LIBRARIES = "python/lib"

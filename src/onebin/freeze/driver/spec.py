@@ -11,11 +11,11 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from onebin.freeze.driver.patches import PyInstaller
@@ -57,10 +57,17 @@ class Wanted:
     start_hook: bool
 
     @classmethod
-    def read(cls, file: Path) -> Wanted:
-        """Read build.json; raises OSError, and TypeError if a key is missing or unknown."""
-        values = json.loads(file.read_text("utf-8"))
+    def read(cls, source: Path) -> Wanted:
+        """Read build.json in a generated source; raises OSError, and TypeError if a key is missing or unknown.
+
+        What else belongs into the tree is added to `files`: additions.json beside the source, its folder `tree`, and
+        its modules.
+        """
+        values = json.loads((source / "build.json").read_text("utf-8"))
         del values["generated"]  # says who wrote the file
+        if values["layout"] != "onefile":
+            values["files"] |= json.loads(source.with_name("additions.json").read_text("utf-8"))
+            values["files"] |= {place: str(file) for place, file in generated(source)}
         return cls(**values)
 
 
@@ -81,7 +88,7 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
     Writes contents.json beside the source and, for a tree, the folder `made`. Raises PatchError if PyInstaller is not
     what the patches expect.
     """
-    wanted = Wanted.read(source / "build.json")
+    wanted = Wanted.read(source)
     analysis = classes["Analysis"](
         [str(source / "entry.py")],
         pathex=[str(source)],
@@ -98,6 +105,16 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
     else:
         contents = make_tree(source, wanted, analysis, tools)
     source.with_name("contents.json").write_text(json.dumps(contents), "utf-8")
+
+
+def generated(source: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the generated files of a tree by place: the modules, and what is below the folder `tree`."""
+    for file in sorted(file for file in source.rglob("*") if file.is_file()):
+        place = file.relative_to(source).as_posix()
+        if place.startswith("tree/"):
+            yield place.removeprefix("tree/"), file
+        elif file.suffix == ".py" and place != "entry.py":
+            yield f"{_GENERATED}/{place}", file
 
 
 def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
@@ -119,12 +136,6 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     utils = tools.pyinstaller.module("PyInstaller.building.utils")
     rename = tools.pyinstaller.attribute(utils, "replace_filename_in_code_object")
     coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename)
-    generated = {
-        f"{_GENERATED}/{file.relative_to(source).as_posix()}": str(file)
-        for file in sorted(source.rglob("*.py"))
-        if file.name != "entry.py"
-    }
-    wanted = replace(wanted, files={**wanted.files, **generated})
     made = source.with_name("made")
     files = tools.tree.Files(wanted, made)
     tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
@@ -136,10 +147,14 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
         is_binary=lambda file: _may_be_binary(file, file) and tools.tree.is_elf(file),
     )
     tools.tree.add_early_bytecode(files, coder)
-    entries = list(_entries(wanted, analysis, files, generated, coder, tools))
+    entries = list(_entries(wanted, analysis, files, coder, tools))
     identity = _write_code(wanted, files, entries, tools)
     return {
-        "modules": [(entry["name"], files.sources[_place(wanted, entry)], "PYMODULE") for entry in entries],
+        "modules": [
+            (entry["name"], files.sources[_place(wanted, entry)], "PYMODULE")
+            for entry in entries
+            if entry["code"] is not None
+        ],
         "files": files.rows(),
         "links": wanted.links,
         "codes": {
@@ -151,18 +166,13 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     }
 
 
-def _entries(
-    wanted: Wanted, analysis: Any, files: Files, generated: Mapping[str, str], coder: Any, tools: Tools
-) -> Any:
-    """Return the entries of code.bin: modules that the analysis has reached, and what onebin generates."""
-    own = [
-        (place[len(_GENERATED) + 1 :].removesuffix(".py").removesuffix("/__init__").replace("/", "."), source)
-        for place, source in generated.items()
-    ]
-    sources = [(name, source) for name, source, _ in analysis.pure if str(source).endswith(".py")]
-    extensions = [source for _, source, _ in analysis.binaries]
-    names = [*own, *sources, *tools.tree.extension_modules(files, wanted.roots, extensions)]
-    return tools.tree.entries(tools.tree.modules_of(names, files, wanted.roots), wanted.roots, coder)
+def _entries(wanted: Wanted, analysis: Any, files: Files, coder: Any, tools: Tools) -> Any:
+    """Return the entries of code.bin, with the code of what the analysis has reached and of what onebin generates."""
+    modules = list(tools.tree.modules_of(files, wanted.roots))
+    reached = {each.name: each.source for each in modules if wanted.roots[each.root] == _GENERATED}
+    sources = {os.path.realpath(source) for _, source, _ in (*analysis.pure, *analysis.binaries) if source}
+    reached |= {each.name: each.source for each in modules if os.path.realpath(each.source) in sources}
+    return tools.tree.entries(modules, wanted.roots, reached, coder)
 
 
 def _place(wanted: Wanted, entry: Mapping[str, Any]) -> str:
@@ -177,12 +187,15 @@ def _write_code(wanted: Wanted, files: Files, entries: list[dict[str, Any]], too
         tools.code.write(
             file,
             tree_sha256=identity,
-            script=wanted.script,
+            script=os.path.basename(wanted.script),  # noqa: PTH119  # places are text
             optimize=wanted.optimize,
             python_variables=wanted.python_variables,
             start_hook=wanted.start_hook,
-            roots=[(root, root == _GENERATED) for root in wanted.roots],
-            entries=[tuple(entry.values()) for entry in entries],
+            roots=[
+                tools.code.Root(path=root, own=root == _GENERATED, complete=root != wanted.roots[-1])
+                for root in wanted.roots
+            ],
+            entries=[tools.code.Entry(**entry) for entry in entries],
         )
         identity = identity if any(identity) else tools.tree.identity(files, wanted.links)
     return identity

@@ -33,11 +33,12 @@ for name, module in list(sys.modules.items()):
         print(spec.origin)
 """
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
+_SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """A module in code.bin: its name, and the place of its file below a root (by number)."""
+    """A module of a tree: its name, the number of its root, its path below that, and its source file."""
 
     name: str
     root: int
@@ -132,32 +133,23 @@ def is_elf(file: str) -> bool:
         return stream.read(4) == b"\x7fELF"
 
 
-def modules_of(names: Iterable[tuple[str, str]], files: Files, roots: Sequence[str]) -> Iterator[Module]:
-    """Yield what code.bin can hold of modules, given as (name, source): those that are where their name says."""
-    for name, source in names:
-        place = files.place_of(source) or ""
-        # Of two roots, one may be inside the other.
-        root, number = max(
-            ((root, number) for number, root in enumerate(roots) if place.startswith(f"{root}/")), default=("", -1)
-        )
-        if number < 0:
-            continue
-        path = place[len(root) + 1 :]
-        for is_package in (True, False):
-            stem = name.replace(".", "/") + ("/__init__" if is_package else "")
-            if path.startswith(stem) and path[len(stem) :] in (".py", *importlib.machinery.EXTENSION_SUFFIXES):
-                yield Module(name=name, root=number, path=path, source=source, is_package=is_package)
-                break
-
-
-def extension_modules(files: Files, roots: Sequence[str], reached: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the names and sources of the extension modules among some files."""
-    for source in reached:
-        place = files.place_of(source)
-        root = max((each for each in roots if place is not None and place.startswith(f"{each}/")), default=None)
-        suffix = next((each for each in importlib.machinery.EXTENSION_SUFFIXES if source.endswith(each)), None)
-        if place is not None and root is not None and suffix is not None:
-            yield place[len(root) + 1 : -len(suffix)].replace("/", "."), source
+def modules_of(files: Files, roots: Sequence[str]) -> Iterator[Module]:
+    """Yield every module among the files of a tree, by where they are: in a root, below packages or other folders."""
+    for place, source in files.sources.items():
+        root = max((each for each in roots if place.startswith(f"{each}/")), default=None)  # one may be inside another
+        suffix = next((each for each in _SUFFIXES if place.endswith(each)), None)
+        if root is not None and suffix is not None:
+            path = place[len(root) + 1 :]
+            name = path.removesuffix(suffix)
+            package = name.removesuffix("/__init__")
+            if name != "__init__" and "." not in name:
+                yield Module(
+                    name=package.replace("/", "."),
+                    root=roots.index(root),
+                    path=path,
+                    source=source,
+                    is_package=package != name,
+                )
 
 
 class Coder:
@@ -179,22 +171,27 @@ class Coder:
         code = self._known.get(name)
         if code is None:
             try:
-                compiled = compile(
-                    Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self._optimize
-                )
+                compiled = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self._optimize)
             except (SyntaxError, ValueError):
                 return None
             code = marshal.loads(marshal.dumps(compiled))  # noqa: S302  # made in the line before
         return self._rename(code, place)
 
 
-def entries(modules: Iterable[Module], roots: Sequence[str], coder: Coder) -> Iterator[dict[str, Any]]:
-    """Yield the entries of code.bin, as `code.py` wants them, by name."""
-    seen = set()
-    for each in sorted(modules, key=lambda module: (module.name, module.root)):
-        code = coder.code(each.name, each.source, f"{roots[each.root]}/{each.path}") if each.is_source else None
-        if each.name not in seen and (code is not None or not each.is_source):
-            seen.add(each.name)
+def entries(
+    modules: Iterable[Module], roots: Sequence[str], reached: Mapping[str, str], coder: Coder
+) -> Iterator[dict[str, Any]]:
+    """Yield the entries of code.bin as `code.py` wants them, in order.
+
+    Those that are reached, given by name with their sources, have code. Of the last root only those are listed, because
+    nothing is searched after it.
+    """
+    for each in sorted(modules, key=lambda module: (module.root, module.name, module.path)):
+        is_reached = reached.get(each.name) == each.source
+        if is_reached or each.root != len(roots) - 1:
+            code = None
+            if is_reached and each.is_source:
+                code = coder.code(each.name, each.source, f"{roots[each.root]}/{each.path}")
             yield {
                 "name": each.name,
                 "root": each.root,

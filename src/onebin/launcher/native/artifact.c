@@ -47,6 +47,15 @@ bool is_privileged(void) {
     return getuid() != geteuid() || getgid() != getegid();
 }
 
+/* The path by which this program was executed. The interpreter of a script gets that of the script in the same way. */
+static const char *execution_path(const char *argv0) {
+#ifdef __linux__
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    if (path != NULL) return path;
+#endif
+    return argv0;
+}
+
 /* Ask the system for this program's file: argv[0] may be anything, and symbolic links may lead here. */
 static const char *own_path(const char *argv0) {
     static char path[PATH_MAX];
@@ -74,13 +83,14 @@ static bool is_whole(const struct trailer *trailer, uint64_t size) {
     return memcmp(trailer->magic, MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
            trailer->payload_size <= size - trailer->payload_offset &&
            is_file_name(trailer->name, sizeof trailer->name) && trailer->name[0] != 0 &&
-           is_file_name(trailer->loader, sizeof trailer->loader);
+           is_file_name(trailer->interpreter, sizeof trailer->interpreter) && trailer->interpreter[0] != 0;
 }
 
 void open_artifact(struct artifact *artifact, const char *argv0) {
     struct stat status;
     struct trailer *trailer = &artifact->trailer;
     artifact->path = own_path(argv0);
+    artifact->started_as = execution_path(argv0);
     artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
         fail(artifact, strerror(errno), "running this file also needs permission to read it");

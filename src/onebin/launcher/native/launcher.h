@@ -2,7 +2,8 @@
  *
  *     launcher (this program, static) | payload (tar, zstd) | card (JSON, zstd) | trailer
  *
- * It unpacks the payload once, into a directory that only its user can write to, and executes the program there.
+ * It unpacks the payload once, into a directory that only its user can write to: a tree, which is an installation of
+ * Python with the program in it. Then it becomes that tree's interpreter, with this file as the script to run.
  * docs/launcher.md has the details. Memory is never freed, because execve soon replaces the process. */
 #ifndef ONEBIN_LAUNCHER_H
 #define ONEBIN_LAUNCHER_H
@@ -19,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "onebin\0\3"
+#define MAGIC "onebin\0\4"
+#define FIRST_LOCK 100 /* the lowest number under which the interpreter gets the open directory of its tree */
 #define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
 /* The last bytes of an artifact, written by onebin.card. Numbers are little-endian, names end with NUL. */
@@ -27,11 +29,12 @@ struct __attribute__((packed)) trailer {
     uint8_t payload_sha256[32];
     uint8_t file_sha256[32]; /* of launcher and payload; not read here */
     uint8_t card_sha256[32]; /* not read here */
+    uint8_t tree_sha256[32]; /* the identity of the tree, which its interpreter compares; not read here */
     uint64_t payload_offset;
-    uint64_t payload_size;
-    uint64_t card_size; /* not read here */
-    char loader[64];    /* the bundled dynamic loader's file name in _internal, or empty */
-    char name[256];     /* the program's file name in the payload */
+    uint64_t payload_size;   /* 0: the tree is the folder of this file */
+    uint64_t card_size;      /* not read here */
+    char interpreter[32];    /* the file name of the tree's interpreter */
+    char name[256];          /* the program's file name */
     char magic[8];
 };
 _Static_assert(sizeof(struct trailer) == 448, "the trailer is read as it is in the file");
@@ -40,7 +43,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the numbers are read 
 struct artifact {
     int fd;
     mode_t umask;     /* the caller's, restored for the program */
-    const char *path; /* absolute; the host's sys.executable */
+    const char *path;       /* absolute */
+    const char *started_as; /* the path by which it was executed; the host's sys.argv[0] */
     struct trailer trailer;
     char *label; /* <name>-<digest>: names the directory of this payload */
     size_t stem; /* length of <name>-, which all versions of the bundle share */
@@ -60,10 +64,13 @@ void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy);
 
 /* place.c: false means failure, with errno set; if the path is NULL, there is no such candidate */
-bool share(const struct artifact *artifact, struct place *tree);
+bool open_beside(const struct artifact *artifact, struct place *tree);
 bool open_cache(struct place *cache, int candidate);
 bool enter(const struct artifact *artifact, const struct place *cache, struct place *tree);
 bool make_private(const struct artifact *artifact, int candidate, struct place *tree);
+
+/* relocate.c: false means failure, with errno set */
+bool relocate(int directory, const char *path);
 
 /* extract.zig: 0, or -1 with errno set, or 1 if the digest is wrong */
 int onebin_extract(int directory, const uint8_t *payload, size_t size, const uint8_t *sha256);

@@ -6,50 +6,23 @@ extern char **environ;
 #define CACHES 3
 #define TEMPORARY 3
 
-/* Set what PyInstaller's bootloader would otherwise set itself before executing itself a second time. */
-static void prepare_bootloader(const char *program, const char *internal) {
-    const char *inherited = getenv("LD_LIBRARY_PATH");
-    if (inherited != NULL && *inherited != 0) {
-        setenv("LD_LIBRARY_PATH_ORIG", inherited, 1);
-        setenv("LD_LIBRARY_PATH", text("%s:%s", internal, inherited), 1);
-    } else {
-        unsetenv("LD_LIBRARY_PATH_ORIG");
-        setenv("LD_LIBRARY_PATH", internal, 1);
-    }
-    setenv("_PYI_ARCHIVE_FILE", program, 1);
-    setenv("_PYI_PARENT_PROCESS_LEVEL", "0", 1);
-    unsetenv("_PYI_APPLICATION_HOME_DIR");
-    unsetenv("_PYI_SPLASH_IPC");
-    setenv("_PYI_LINUX_PROCESS_NAME", strrchr(program, '/') + 1, 1); /* not the dynamic loader's name */
-}
-
-/* Execute the program, which holds the lock until it ends. Returns only on failure, with errno set. */
+/* Become the tree's interpreter, which holds the lock until it ends. Returns only on failure, with errno set. */
 static void execute(const struct artifact *artifact, const struct place *tree, char **argv) {
-    const struct trailer *trailer = &artifact->trailer;
-    char *program = text("%s/%s", tree->path, trailer->name), *internal = text("%s/_internal", tree->path);
-    int held = fcntl(tree->fd, F_DUPFD, 100); /* far from the descriptors that callers usually pass on */
-    if (held < 0) held = fcntl(tree->fd, F_DUPFD, 3);
-    prepare_bootloader(program, internal);
-    setenv("_ONEBIN_ARTIFACT", artifact->path, 1);
-    setenv("_ONEBIN_ARGV0", argv[0], 1);
-    setenv("_ONEBIN_HELD", text("%d", held), 1);
-    setenv("_ONEBIN_TREE", tree->path, 1);
-    trace("becoming %s", program);
+    char *python = text("%s/bin/%s", tree->path, artifact->trailer.interpreter);
+    size_t count = 0;
+    while (argv[count] != NULL) count++;
+    char **whole = calloc(count + 2, sizeof *whole);
+    if (whole == NULL) return;
+    whole[0] = python;
+    whole[1] = (char *)artifact->started_as;
+    if (count > 0) memcpy(whole + 2, argv + 1, (count - 1) * sizeof *argv);
+    /* The interpreter looks for the lock at these numbers, which are far from those that callers usually pass on. */
+    int held = fcntl(tree->fd, F_DUPFD, FIRST_LOCK);
+    trace("becoming %s", python);
     umask(artifact->umask);
-    if (trailer->loader[0] == 0) {
-        execve(program, argv, environ);
-    } else {
-        size_t count = 0;
-        while (argv[count] != NULL) count++;
-        char *loader = text("%s/%s", internal, trailer->loader);
-        char *front[] = {loader, "--library-path", internal, program}, **whole = calloc(count + 4, sizeof *whole);
-        if (whole == NULL) return;
-        memcpy(whole, front, sizeof front);
-        memcpy(whole + 4, argv + 1, (count - 1) * sizeof *argv);
-        execve(loader, whole, environ);
-    }
+    execve(python, whole, environ);
     umask(077);
-    close(held);
+    if (held >= 0) close(held);
 }
 
 /* Why each place was unsuitable, for the error message. */
@@ -69,7 +42,10 @@ int main(int argc, char **argv) {
     artifact.umask = umask(077); /* files made here are for this user only, whatever the caller's umask */
     open_artifact(&artifact, argv[0]);
     trace("this is %s", artifact.path);
-    if (!is_privileged() && share(&artifact, &tree)) execute(&artifact, &tree, argv);
+    if (artifact.trailer.payload_size == 0) {
+        if (open_beside(&artifact, &tree)) execute(&artifact, &tree, argv);
+        fail(&artifact, strerror(errno), "this file works only in its folder: copy or build the whole folder again");
+    }
     /* A cache belongs to its user. With more rights than the user, do not run what that user can change. */
     for (int candidate = 0; candidate < CACHES && !is_privileged(); candidate++) {
         if (open_cache(&cache, candidate) && enter(&artifact, &cache, &tree)) execute(&artifact, &tree, argv);

@@ -71,17 +71,14 @@ static void discard_unlocked(char *path) {
 
 static bool has_program(const struct artifact *artifact, const struct place *tree) {
     struct stat status;
-    const char *loader = artifact->trailer.loader;
-    return lstat(text("%s/%s", tree->path, artifact->trailer.name), &status) == 0 &&
-           (loader[0] == 0 || lstat(text("%s/_internal/%s", tree->path, loader), &status) == 0);
+    return stat(text("%s/bin/%s", tree->path, artifact->trailer.interpreter), &status) == 0;
 }
 
-/* Open the tree of the process that started this one, if it has the same payload. Worker processes compare paths, and a
- * changed environment or a private directory would give each of them a different tree. */
-bool share(const struct artifact *artifact, struct place *tree) {
-    tree->path = getenv("_ONEBIN_TREE");
-    return tree->path != NULL && strstr(tree->path, artifact->label) != NULL && open_ours(tree) && hold(tree) &&
-           has_program(artifact, tree);
+/* Open the tree that is the folder of the artifact itself. Anybody may own it, like any installation. */
+bool open_beside(const struct artifact *artifact, struct place *tree) {
+    tree->path = text("%.*s", (int)(strrchr(artifact->path, '/') - artifact->path), artifact->path);
+    tree->fd = open(tree->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return tree->fd >= 0 && has_program(artifact, tree);
 }
 
 /* mkdir -p, except for the first `made` bytes of the path, with the mode that the XDG specification requires. */
@@ -136,8 +133,9 @@ static void sweep(const struct artifact *artifact, const struct place *cache) {
     }
 }
 
-/* Verify and unpack the payload. Exits if the artifact is damaged; false means failure, with errno set. */
-static bool unpack(const struct artifact *artifact, const struct place *place) {
+/* Verify and unpack the payload for a tree that will be at `path`. Exits if the artifact is damaged; false means failure,
+ * with errno set. */
+static bool unpack(const struct artifact *artifact, const struct place *place, const char *path) {
     const struct trailer *trailer = &artifact->trailer;
     size_t skip = trailer->payload_offset % (size_t)sysconf(_SC_PAGESIZE);
 #ifdef ST_NOEXEC
@@ -151,7 +149,7 @@ static bool unpack(const struct artifact *artifact, const struct place *place) {
     int outcome = onebin_extract(place->fd, mapped + skip, trailer->payload_size, trailer->payload_sha256);
     trace("unpacked into %s", place->path);
     if (outcome < 0) return false;
-    if (outcome == 0 && has_program(artifact, place)) return true;
+    if (outcome == 0 && has_program(artifact, place)) return relocate(place->fd, path);
     discard(place->path);
     fail(artifact, outcome > 0 ? "the payload does not match its digest" : "the payload does not contain the program",
          "do not trust this file; download or build it again");
@@ -160,7 +158,7 @@ static bool unpack(const struct artifact *artifact, const struct place *place) {
 static bool make_entry(const struct artifact *artifact, const struct place *cache, const char *path) {
     struct place draft = {.path = text("%s/.%s.XXXXXX", cache->path, artifact->label)};
     if (mkdtemp(draft.path) == NULL || !open_ours(&draft)) return false;
-    bool made = unpack(artifact, &draft);
+    bool made = unpack(artifact, &draft, path);
     if (made) {
         syncfs(draft.fd); /* data before name: after a power failure the entry is complete or does not exist */
         /* If locks do not work here, another start may have made the entry meanwhile; that one is just as good. */
@@ -245,7 +243,7 @@ bool make_private(const struct artifact *artifact, int candidate, struct place *
     if (mkdtemp(tree->path) == NULL || !open_ours(tree)) return false;
     flock(tree->fd, LOCK_SH);
     discard_at_end(tree->path);
-    if (unpack(artifact, tree)) return true;
+    if (unpack(artifact, tree, tree->path)) return true;
     close(tree->fd);
     return false;
 }

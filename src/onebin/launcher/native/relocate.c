@@ -1,0 +1,60 @@
+/* Tell an installation where it is.
+ *
+ * Each line of the file `relocate` in a tree is PATH, OFFSET, SIZE and TEXT, separated by tabs: the text, with the tree's
+ * path in place of its "@", replaces that many bytes of the file, and what is left of them becomes zero. If the size is 0,
+ * the text is the file's last line. If it is too long, the bytes stay as they are; they work, but not for a copy of the
+ * file in another directory. */
+#include "launcher.h"
+
+#define LIST "relocate"
+#define LONGEST 65536
+
+static bool write_all(int file, const char *content, size_t size, off_t offset) {
+    while (size > 0) {
+        ssize_t written = pwrite(file, content, size, offset);
+        if (written <= 0) return false;
+        content += written, offset += written, size -= (size_t)written;
+    }
+    return true;
+}
+
+static bool replace(int directory, const char *name, off_t offset, size_t size, const char *content) {
+    size_t length = strlen(content);
+    if (size > 0 && length >= size) {
+        trace("%s: the path of this directory is too long for it", name);
+        return true;
+    }
+    int file = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return false;
+    char *zeros = calloc(size + 1, 1);
+    bool done = zeros != NULL && write_all(file, content, length, offset);
+    if (size > 0)
+        done = done && write_all(file, zeros, size - length, offset + (off_t)length);
+    else
+        done = done && write_all(file, "\n", 1, offset + (off_t)length) &&
+               ftruncate(file, offset + (off_t)length + 1) == 0;
+    free(zeros);
+    return close(file) == 0 && done;
+}
+
+bool relocate(int directory, const char *path) {
+    static char list[LONGEST];
+    int file = openat(directory, LIST, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return false;
+    ssize_t size = read(file, list, sizeof list - 1);
+    close(file);
+    if (size < 0) return false;
+    list[size] = 0;
+    for (char *line = list, *next; (next = strchr(line, '\n')) != NULL; line = next + 1) {
+        *next = 0;
+        char *offset = strchr(line, '\t'), *length = offset ? strchr(offset + 1, '\t') : NULL;
+        char *content = length ? strchr(length + 1, '\t') : NULL;
+        errno = EINVAL;
+        if (content == NULL) return false;
+        *offset++ = *length++ = *content++ = 0;
+        char *here = strchr(content, '@');
+        char *made = here ? text("%.*s%s%s", (int)(here - content), content, path, here + 1) : content;
+        if (!replace(directory, line, strtoll(offset, NULL, 10), strtoull(length, NULL, 10), made)) return false;
+    }
+    return true;
+}
