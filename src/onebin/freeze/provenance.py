@@ -43,7 +43,7 @@ class Origins:
         path = Path(source)
         if not source:
             return self._owner_of_made(place)
-        if path == self.starter or path.is_relative_to(self.source_dir):
+        if path == self.starter or path.parts[0] == self.source_dir.name or path.is_relative_to(self.source_dir):
             return ONEBIN
         if not path.is_absolute() or path.is_relative_to(self.work_dir):
             return INTERPRETER

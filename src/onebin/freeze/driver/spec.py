@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Wanted:
     loose_data         the folder for data files that hooks find outside
     python_variables   whether the program obeys PYTHON* variables
     start_hook         whether `onebin_start` prepares the program before the script
+    kept               those of the files that stay as they are: the interpreter's executable, the C library
     """
 
     name: str
@@ -55,6 +56,7 @@ class Wanted:
     loose_data: str
     python_variables: bool
     start_hook: bool
+    kept: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, source: Path) -> Wanted:
@@ -66,7 +68,8 @@ class Wanted:
         values = json.loads((source / "build.json").read_text("utf-8"))
         del values["generated"]  # says who wrote the file
         if values["layout"] != "onefile":
-            values["files"] |= json.loads(source.with_name("additions.json").read_text("utf-8"))
+            values["kept"] = json.loads(source.with_name("additions.json").read_text("utf-8"))
+            values["files"] |= values["kept"]
             values["files"] |= {place: str(file) for place, file in generated(source)}
         return cls(**values)
 
@@ -141,6 +144,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
     tools.tree.make_lean(
         files,
+        kept=wanted.kept,
         stage=sys.prefix,
         strip=wanted.strip,
         forget_runpath=tools.forget_runpath,
@@ -151,11 +155,11 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     identity = _write_code(wanted, files, entries, tools)
     return {
         "modules": [
-            (entry["name"], files.sources[_place(wanted, entry)], "PYMODULE")
+            (entry["name"], _within(source.parent, files.sources[_place(wanted, entry)]), "PYMODULE")
             for entry in entries
             if entry["code"] is not None
         ],
-        "files": files.rows(),
+        "files": [(place, _within(source.parent, file), *more) for place, file, *more in files.rows()],
         "links": wanted.links,
         "codes": {
             entry["name"]: (len(entry["code"]), hashlib.sha256(entry["code"]).hexdigest())
@@ -173,6 +177,11 @@ def _entries(wanted: Wanted, analysis: Any, files: Files, coder: Any, tools: Too
     sources = {os.path.realpath(source) for _, source, _ in (*analysis.pure, *analysis.binaries) if source}
     reached |= {each.name: each.source for each in modules if os.path.realpath(each.source) in sources}
     return tools.tree.entries(modules, wanted.roots, reached, coder)
+
+
+def _within(folder: Path, file: str) -> str:
+    """Return the path of a file, relative if it is in a folder, which will get another name."""
+    return file.removeprefix(f"{folder}{os.sep}")
 
 
 def _place(wanted: Wanted, entry: Mapping[str, Any]) -> str:

@@ -108,14 +108,21 @@ def add_found(files: Files, wanted: Wanted, binaries: Iterable[Entry], datas: It
 
 
 def make_lean(
-    files: Files, *, stage: str, strip: bool, forget_runpath: Callable[[str], None], is_binary: Callable[[str], bool]
+    files: Files,
+    *,
+    kept: Iterable[str],
+    stage: str,
+    strip: bool,
+    forget_runpath: Callable[[str], None],
+    is_binary: Callable[[str], bool],
 ) -> None:
     """Copy the binaries of the interpreter and the system without symbols and without the paths of this machine.
 
-    Those of distributions stay as they were installed. `forget_runpath` is that of `runpath.py`.
+    Those of distributions stay as they were installed, and so do the `kept` places. `forget_runpath` is that of
+    `runpath.py`.
     """
     for place, source in list(files.sources.items()):
-        if source.startswith(stage + os.sep) or not is_binary(source):
+        if place in kept or source.startswith(stage + os.sep) or not is_binary(source):
             continue
         made = files.make(place)
         shutil.copyfile(source, made)  # without its mode: it may be read-only
