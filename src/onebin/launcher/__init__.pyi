@@ -6,4 +6,3 @@ from .compile import (
     find as find,
     is_included as is_included,
 )
-from .starter import find_starter as find_starter, relocatable as relocatable
