@@ -44,6 +44,8 @@ def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "s
         platform="linux-x86_64",
         library=None,
         prefix=Path("/usr"),
+        abiflags="",
+        include=Path(f"/usr/include/python{minor}"),
         stdlib=(),
         markers={**markers, "python_version": minor, "python_full_version": version},
     )

@@ -1,3 +1,4 @@
+from . import starter as starter
 from .compile import (
     check as check,
     compile_into_package as compile_into_package,

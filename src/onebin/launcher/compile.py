@@ -14,36 +14,25 @@ import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebin.errors import PackError, ProcessError, os_errors
-from onebin.python import PackageSource, uv
-from onebin.system import environment, run, sha256_of, sha256_of_tree
+from onebin.errors import PackError, os_errors
+from onebin.launcher import compiler
+from onebin.system import sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onebin.cache import Cache
+    from onebin.launcher.compiler import Compiler
+    from onebin.python import PackageSource
 
 KIND = "launchers"
 
 # The platforms that have a launcher, with Zig's names for them; others use PyInstaller's one-file mode.
 TARGETS = {"linux-x86_64": "x86_64-linux-musl", "linux-aarch64": "aarch64-linux-musl"}
 
-_COMPILER = """\
-ziglang==0.17.0 \
---hash=sha256:2f1506fbd4080ae55c7f3c5abe99cce226e563827f50e8f143e36decc615310f \
---hash=sha256:4d910f0e363ddb60a6b8ddb55235617797a8ccbcb6c5c7132a949d9f833eea42 \
---hash=sha256:81e3057db80fb459d1ab13c3db13dbcb1e99e91c36281661831d1916eba924de \
---hash=sha256:87274af689c4128051b26c80f6f676757e0a81c2fdc137fd8b5679e928e4bc4f \
---hash=sha256:97079827064a7492cce5541ceb438ae8003ce1e54e399676da2d62fb7a5dc08b \
---hash=sha256:d2804f94f54f7fcf8169f4b212a619ad688a4e2e6592e976f0cf2e58e2cd8af3
-pip==26.3 \
---hash=sha256:6c36ae7da8695be67e3cd9f7d87919667ced53f57ce2ede75d89b5912ed2bc4c \
---hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
-"""
 # This package contains the source of libzstd. pip downloads it, because uv cannot download a source distribution.
 _LIBRARY = """\
 zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
@@ -52,9 +41,6 @@ _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
 _ZIG_FLAGS = ("-O", "ReleaseSmall", "-fstrip", "-lc")
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", "-Wall", "-Wextra", "-Werror")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
-_WAY_OUT = 'install a released onebin, which carries the launcher, or set [freeze] layout = "onefile"'
-
-_SHOWN_LINES = 20
 
 
 def exists_for(platform: str) -> bool:
@@ -97,31 +83,19 @@ def compile_for(platform: str, directory: Path, *, offline: bool = False) -> Non
 
 @dataclass(frozen=True, kw_only=True)
 class _Tools:
-    """The compiler, the source of libzstd, and a directory for the compiler's own caches."""
+    """The compiler and the source of libzstd."""
 
-    zig: Path
+    compiler: Compiler
     library: Path
-    scratch: Path
 
     def run(self, *arguments: str | Path) -> None:
         """Run the compiler; raises PackError."""
-        env = {"ZIG_GLOBAL_CACHE_DIR": str(self.scratch), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
-        _run([self.zig, *arguments], "the launcher does not compile", self.scratch, **env)
+        self.compiler.run(*arguments, failure="the launcher does not compile")
 
 
 def _install_tools(directory: Path, *, offline: bool) -> _Tools:
-    requirements, compiler = directory / "requirements.txt", directory / "compiler"
-    requirements.write_text(_COMPILER, "utf-8")
-    try:
-        uv.install_flat(
-            requirements, python=Path(sys.executable), target=compiler, source=PackageSource(offline=offline)
-        )
-    except uv.Failure as failure:
-        message = f"the launcher's compiler (ziglang) cannot be installed\nuv says: {failure.text}"
-        raise PackError(message, _WAY_OUT) from failure
-    library, scratch = _fetch_library(directory, compiler), directory / "scratch"
-    scratch.mkdir()
-    return _Tools(zig=compiler / "ziglang" / "zig", library=library, scratch=scratch)
+    installed = compiler.install(directory, offline=offline)
+    return _Tools(compiler=installed, library=_fetch_library(directory, installed.packages))
 
 
 def _compile(platform: str, tools: _Tools, output: Path) -> None:
@@ -138,7 +112,8 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
     requirements.write_text(_LIBRARY, "utf-8")
     pip: tuple[str | Path, ...] = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
     what = ("--no-binary", ":all:", "--require-hashes", "--requirement", requirements, "--dest", directory)
-    _run([*pip, *what], "the source of libzstd cannot be downloaded", directory, PYTHONPATH=str(tools))
+    failure = "the source of libzstd cannot be downloaded"
+    compiler.run_tool([*pip, *what], failure, directory, PYTHONPATH=str(tools))
     library.mkdir()
     with tarfile.open(next(directory.glob("zstandard-*.tar.gz"))) as archive:
         for member in archive:
@@ -149,19 +124,10 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
     return library
 
 
-def _run(command: Sequence[str | Path], failure: str, directory: Path, **env: str) -> None:
-    try:
-        completed = run(command, env=environment(**env), cwd=directory)
-    except ProcessError as error:
-        raise PackError(f"{failure}: {error.tail}", _WAY_OUT) from error
-    if completed.code != 0:
-        tail = "\n".join((completed.stderr.strip() or completed.stdout.strip()).splitlines()[-_SHOWN_LINES:])
-        raise PackError(f"{failure}:\n{tail}", _WAY_OUT)
-
-
 def file_name(platform: str) -> str:
     """Return the file name of a platform's launcher; it contains a digest of everything the launcher is made from."""
-    inputs = [sha256_of_tree(_source_dir()), _COMPILER, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
+    sources = [(file.name, sha256_of_file(file)) for file in sorted(_source_dir().iterdir()) if file.is_file()]
+    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
     return f"{platform}-{sha256_of(inputs)[:16]}"
 
 
@@ -171,12 +137,11 @@ def is_included(platform: str) -> bool:
 
 
 def _included_dir() -> Path:
-    return Path(str(files("onebin") / "_launchers"))
+    return compiler.included_dir()
 
 
 def _source_dir() -> Path:
-    """Return the folder of the launcher's source."""
-    return Path(__file__).with_name("native")
+    return compiler.source_dir()
 
 
 def compile_into_package(platforms: Sequence[str]) -> None:

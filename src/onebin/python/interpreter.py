@@ -58,6 +58,8 @@ print(json.dumps({
     "platform": sysconfig.get_platform(),
     "library": library,
     "prefix": os.path.realpath(sys.base_prefix),
+    "abiflags": getattr(sys, "abiflags", ""),
+    "include": sysconfig.get_path("include"),
     "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
     "markers": {
         "os_name": os.name,
@@ -81,6 +83,7 @@ print(json.dumps({
 class Interpreter:
     """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library.
 
+    `abiflags` are "t" for a free-threaded build and "d" for a debug build; `include` is where its headers would be.
     `markers` are its values for environment markers (the specification on dependency specifiers, PEP 508).
     """
 
@@ -91,6 +94,8 @@ class Interpreter:
     platform: str
     library: Path | None
     prefix: Path
+    abiflags: str
+    include: Path
     stdlib: tuple[Path, ...]
     markers: Mapping[str, str] = field(repr=False)
 
@@ -195,6 +200,8 @@ def _read(answer: str, executable: Path) -> Interpreter:
             platform=facts["platform"],
             library=Path(library) if library else None,
             prefix=Path(facts["prefix"]),
+            abiflags=facts["abiflags"],
+            include=Path(facts["include"]),
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
             markers={name: str(value) for name, value in facts["markers"].items()},
         )

@@ -1,0 +1,83 @@
+"""The pinned compiler of the launcher and the starter: Zig, which also compiles C for other platforms.
+
+It is installed from its wheel into a folder that is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onebin.errors import PackError, ProcessError
+from onebin.python import PackageSource, uv
+from onebin.system import environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REQUIREMENTS = """\
+ziglang==0.17.0 \
+--hash=sha256:2f1506fbd4080ae55c7f3c5abe99cce226e563827f50e8f143e36decc615310f \
+--hash=sha256:4d910f0e363ddb60a6b8ddb55235617797a8ccbcb6c5c7132a949d9f833eea42 \
+--hash=sha256:81e3057db80fb459d1ab13c3db13dbcb1e99e91c36281661831d1916eba924de \
+--hash=sha256:87274af689c4128051b26c80f6f676757e0a81c2fdc137fd8b5679e928e4bc4f \
+--hash=sha256:97079827064a7492cce5541ceb438ae8003ce1e54e399676da2d62fb7a5dc08b \
+--hash=sha256:d2804f94f54f7fcf8169f4b212a619ad688a4e2e6592e976f0cf2e58e2cd8af3
+pip==26.3 \
+--hash=sha256:6c36ae7da8695be67e3cd9f7d87919667ced53f57ce2ede75d89b5912ed2bc4c \
+--hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
+"""
+WAY_OUT = 'install a released onebin, which carries compiled programs, or set [freeze] layout = "onefile"'
+
+_SHOWN_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiler:
+    """An installed compiler, the folder of its wheels, and a folder for its own caches."""
+
+    packages: Path
+    scratch: Path
+
+    def run(self, *arguments: str | Path, failure: str) -> None:
+        """Run the compiler; raises PackError with its output and a text that says what failed."""
+        env = {"ZIG_GLOBAL_CACHE_DIR": str(self.scratch), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
+        run_tool([self.packages / "ziglang" / "zig", *arguments], failure, self.scratch, **env)
+
+
+def install(directory: Path, *, offline: bool) -> Compiler:
+    """Install the compiler into a directory; raises PackError."""
+    requirements, packages, scratch = directory / "requirements.txt", directory / "compiler", directory / "scratch"
+    requirements.write_text(REQUIREMENTS, "utf-8")
+    source = PackageSource(offline=offline)
+    try:
+        uv.install_flat(requirements, python=Path(sys.executable), target=packages, source=source)
+    except uv.Failure as failure:
+        message = f"the launcher's compiler (ziglang) cannot be installed\nuv says: {failure.text}"
+        raise PackError(message, WAY_OUT) from failure
+    scratch.mkdir()
+    return Compiler(packages=packages, scratch=scratch)
+
+
+def run_tool(command: Sequence[str | Path], failure: str, directory: Path, **env: str) -> None:
+    """Run a command in a directory; raises PackError with its output and a text that says what failed."""
+    try:
+        completed = run(command, env=environment(**env), cwd=directory)
+    except ProcessError as error:
+        raise PackError(f"{failure}: {error.tail}", WAY_OUT) from error
+    if completed.code != 0:
+        tail = "\n".join((completed.stderr.strip() or completed.stdout.strip()).splitlines()[-_SHOWN_LINES:])
+        raise PackError(f"{failure}:\n{tail}", WAY_OUT)
+
+
+def included_dir() -> Path:
+    """Return the folder of the compiled programs that a released onebin includes."""
+    return Path(str(files("onebin") / "_launchers"))
+
+
+def source_dir() -> Path:
+    """Return the folder of the sources of the launcher; the starter's are below it."""
+    return Path(__file__).with_name("native")

@@ -1,0 +1,65 @@
+/* code.bin: the code of the tree's modules, by name. onebin.freeze.driver.code writes it and describes the parts. */
+#ifndef ONEBIN_ARCHIVE_H
+#define ONEBIN_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define ARCHIVE_MAGIC "obcode\0\1"
+
+enum { PYTHON_VARIABLES = 1, START_HOOK = 2 }; /* flags of the header */
+enum { OWN = 1, COMPLETE = 2 };                /* flags of a root */
+enum { SOURCE = 1, EXTENSION = 2 };            /* kinds of modules */
+
+struct header {
+    char magic[8];
+    uint32_t python; /* sys.hexversion >> 16 */
+    uint8_t pyc_magic[4];
+    uint8_t tree_sha256[32];
+    uint64_t size; /* of the whole file */
+    uint32_t slots; /* a power of two */
+    uint32_t roots;
+    uint32_t flags;
+    uint32_t optimize;
+    uint32_t script; /* the name of the program's script in bin */
+    uint32_t unused;
+};
+_Static_assert(sizeof(struct header) == 80, "the header is read as it is in the file");
+
+/* The slot of a module in the hash table; if `name` is 0, it is empty. */
+struct slot {
+    uint32_t hash;
+    uint32_t name;
+    uint32_t path; /* below the root */
+    uint32_t code;
+    uint32_t code_size; /* 0: no code */
+    uint32_t source_size;
+    uint32_t holders; /* a bit for each root that has a module of this name */
+    uint8_t root;
+    uint8_t kind;
+    uint8_t is_package;
+    uint8_t unused;
+};
+_Static_assert(sizeof(struct slot) == 32, "a slot is read as it is in the file");
+
+struct root {
+    uint32_t path; /* below the tree */
+    uint32_t length;
+    uint32_t flags;
+};
+_Static_assert(sizeof(struct root) == 12, "a root is read as it is in the file");
+
+struct archive {
+    const char *base; /* of the mapped file; NULL if there is no archive */
+    const struct header *header;
+    const struct slot *slots;
+    const struct root *roots;
+    struct timespec modified;
+};
+
+void map_archive(struct archive *archive, const char *file);
+const struct slot *look_up(const struct archive *archive, const char *name, size_t length);
+
+#endif

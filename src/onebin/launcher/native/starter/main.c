@@ -1,0 +1,169 @@
+/* Configure CPython as its own python does, and run it. */
+#include "starter.h"
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#ifdef DYNAMIC_LOADER
+/* The compiler's own option for this path allows no more than 255 bytes. */
+__attribute__((section(".interp"), used, retain)) static const char dynamic_loader[] = DYNAMIC_LOADER;
+#endif
+
+/* How CPython is started. The arguments are those it gets; for the program, its script is in the artifact's place. */
+struct start {
+    const struct tree *tree; /* NULL if Python's library is not in a tree */
+    const struct archive *archive;
+    int argc;
+    char **given;
+    char **argv;
+    int program; /* the index of the artifact in `given`, or 0 */
+    bool is_moved;
+};
+
+/* Let the script of the program take the place of the artifact, and the tree's own interpreter that of any other. */
+static void enter_program(struct start *start) {
+    const struct archive *archive = start->archive;
+    const char *given = start->given[start->program], *slash = strrchr(given, '/');
+    char *bin = below(start->tree, "bin"), *script;
+    start->argv = calloc((size_t)start->argc + 1, sizeof *start->argv);
+    if (start->argv == NULL || asprintf(&script, "%s/%s", bin, archive->base + archive->header->script) < 0) abort();
+    memcpy(start->argv, start->given, (size_t)start->argc * sizeof *start->argv);
+    start->argv[0] = below(start->tree, "bin/" PYTHON);
+    start->argv[start->program] = script;
+    free(bin);
+#ifdef __linux__
+    prctl(PR_SET_NAME, slash == NULL ? given : slash + 1);
+#endif
+}
+
+static bool ignores_variables(const struct start *start) {
+    return start->program != 0 && (start->archive->header->flags & PYTHON_VARIABLES) == 0;
+}
+
+static PyStatus preinitialize(const struct start *start) {
+    PyPreConfig config;
+    PyPreConfig_InitPythonConfig(&config);
+    if (ignores_variables(start)) {
+        config.use_environment = 0;
+        /* CPython 3.11 and later obey these two even then. */
+        unsetenv("PYTHONEXECUTABLE");
+        unsetenv("__PYVENV_LAUNCHER__");
+    }
+    return Py_PreInitializeFromBytesArgs(&config, start->argc, start->argv);
+}
+
+/* Set sys.orig_argv to the arguments that were really given. */
+static PyStatus set_original(PyConfig *config, const struct start *start) {
+    wchar_t **wide = calloc((size_t)start->argc, sizeof *wide);
+    if (wide == NULL) return PyStatus_NoMemory();
+    for (int i = 0; i < start->argc; i++)
+        if ((wide[i] = Py_DecodeLocale(start->given[i], NULL)) == NULL) return PyStatus_NoMemory();
+    PyStatus status = PyConfig_SetWideStringList(config, &config->orig_argv, start->argc, wide);
+    for (int i = 0; i < start->argc; i++) PyMem_RawFree(wide[i]);
+    free(wide);
+    return status;
+}
+
+static PyStatus set_path(PyConfig *config, wchar_t **member, const struct tree *tree, const char *path) {
+    char *text = below(tree, path);
+    PyStatus status = PyConfig_SetBytesString(config, member, text);
+    free(text);
+    return status;
+}
+
+/* Say where the interpreter of the environment is, if CPython does not find that out itself: Python 3.10 takes the
+ * environment's interpreter for the base, and no version understands a pyvenv.cfg with a relative path. */
+static PyStatus set_home(PyConfig *config, struct start *start) {
+    if (start->tree == NULL || !is_in_bin(start->tree, start->argv[0])) return PyStatus_Ok();
+    start->is_moved = !has_home(start->tree);
+    if (!start->is_moved && PY_VERSION_HEX >= 0x030B0000) return PyStatus_Ok();
+    PyStatus status = set_path(config, &config->home, start->tree, "python");
+    if (PyStatus_Exception(status)) return status;
+    return set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
+}
+
+static PyStatus set_program(PyConfig *config, const struct start *start) {
+    PyStatus status = PyConfig_SetBytesString(config, &config->program_name, start->argv[0]);
+    if (PyStatus_Exception(status)) return status;
+    status = set_original(config, start);
+    int level = (int)start->archive->header->optimize;
+    if (PyStatus_Exception(status) || level == 0) return status;
+    status = PyConfig_Read(config); /* counts the options -O */
+    if (config->optimization_level < level) config->optimization_level = level;
+    return status;
+}
+
+static PyStatus initialize(struct start *start) {
+    PyConfig config;
+    PyStatus status = preinitialize(start);
+    if (PyStatus_Exception(status)) return status;
+    PyConfig_InitPythonConfig(&config);
+    if (ignores_variables(start)) config.use_environment = 0;
+    status = PyConfig_SetBytesArgv(&config, start->argc, start->argv);
+    if (!PyStatus_Exception(status)) status = set_home(&config, start);
+    if (!PyStatus_Exception(status) && start->program != 0) status = set_program(&config, start);
+    if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return status;
+}
+
+/* Make sys._home absolute: `site` takes it from pyvenv.cfg, where it is relative in a folder that can be moved. */
+static bool correct_home(const struct tree *tree) {
+    if (PySys_GetObject("_home") == NULL) return true;
+    char *home = below(tree, "python/bin");
+    PyObject *text = PyUnicode_DecodeFSDefault(home);
+    free(home);
+    bool is_set = text != NULL && PySys_SetObject("_home", text) == 0;
+    Py_XDECREF(text);
+    return is_set;
+}
+
+/* Let sys.argv[0] be the path by which the artifact was started. CPython keeps its own copy for sys.path[0]. */
+static bool set_argv0(const char *given) {
+    PyObject *argv = PySys_GetObject("argv"), *text = PyUnicode_DecodeFSDefault(given);
+    if (text == NULL || argv == NULL || !PyList_Check(argv) || PyList_GET_SIZE(argv) == 0) {
+        Py_XDECREF(text);
+        return PyErr_Occurred() == NULL;
+    }
+    return PyList_SetItem(argv, 0, text) == 0;
+}
+
+static bool run_start_hook(void) {
+    PyObject *module = PyImport_ImportModule("onebin_start");
+    PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, "start", NULL);
+    Py_XDECREF(module);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+static bool prepare(const struct start *start) {
+    if (start->tree == NULL) return true;
+    if (start->is_moved && !correct_home(start->tree)) return false;
+    if (start->archive->base != NULL && !install_finder(start->tree, start->archive)) return false;
+    if (start->program == 0) return true;
+    return set_argv0(start->given[start->program]) && (!wants_start_hook(start->archive) || run_start_hook());
+}
+
+int main(int argc, char **argv) {
+    static struct tree tree;
+    static struct archive archive;
+    struct start start = {.archive = &archive, .argc = argc, .given = argv, .argv = argv};
+    if (find_tree(&tree)) {
+        hold(&tree);
+        char *file = below(&tree, "code.bin");
+        map_archive(&archive, file);
+        free(file);
+        start.tree = &tree;
+        start.program = find_program(&tree, &archive, argc, argv);
+        if (start.program != 0) enter_program(&start);
+    }
+    PyStatus status = initialize(&start);
+    if (PyStatus_Exception(status)) Py_ExitStatusException(status);
+    if (!prepare(&start)) {
+        PyErr_Print(); /* ends the process if the exception is SystemExit */
+        Py_FinalizeEx();
+        return 1;
+    }
+    return Py_RunMain();
+}

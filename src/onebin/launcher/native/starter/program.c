@@ -1,0 +1,68 @@
+/* Recognise the bundle's program: the artifact, given to its own interpreter as a script. */
+#include "starter.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+
+#include "../trailer.h"
+
+/* Return the index of the script among the arguments, as CPython's Python/getopt.c finds it, or 0. An option that CPython
+ * does not know needs no care: it ends with a usage error. */
+static int script_index(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (argument[0] != '-' || argument[1] == 0) return argument[0] == '-' ? 0 : i; /* "-" is standard input */
+        if (strcmp(argument, "--") == 0) return i + 1 < argc && strcmp(argv[i + 1], "-") != 0 ? i + 1 : 0;
+        if (argument[1] == '-') {
+            i += strcmp(argument, "--check-hash-based-pycs") == 0;
+            continue;
+        }
+        for (const char *option = argument + 1; *option != 0; option++) {
+            if (*option == 'c' || *option == 'm') return 0;
+            if (*option != 'W' && *option != 'X') continue;
+            i += option[1] == 0; /* its value is the rest, or the next argument */
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Read the end of a file if it is an artifact. Only regular files are opened: others can be opened once. */
+static bool read_trailer(const char *file, struct trailer *trailer) {
+    struct stat status;
+    const off_t size = (off_t)sizeof *trailer;
+    if (stat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < size) return false;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool is_read = pread(fd, trailer, sizeof *trailer, status.st_size - size) == size;
+    close(fd);
+    return is_read && memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) == 0;
+}
+
+/* Return the index of the argument that is this tree's artifact, or 0 if there is none. */
+int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv) {
+    struct trailer trailer;
+    int index = script_index(argc, argv);
+    if (index == 0 || !read_trailer(argv[index], &trailer)) return 0;
+    if (archive->base == NULL)
+        fail(tree, "code.bin is missing or damaged", "remove this directory, and start the program again");
+    bool is_ours = memcmp(trailer.tree_sha256, archive->header->tree_sha256, sizeof trailer.tree_sha256) == 0;
+    return is_ours ? index : 0;
+}
+
+static bool is_privileged(void) {
+#ifdef __linux__
+    return getauxval(AT_SECURE) != 0;
+#else
+    return issetugid();
+#endif
+}
+
+/* Whether a module of onebin runs before the program: if the bundle needs it, or for a test of the program. */
+bool wants_start_hook(const struct archive *archive) {
+    const char *wanted = getenv("ONEBIN_SELF_TEST");
+    return (archive->header->flags & START_HOOK) != 0 || (wanted != NULL && *wanted != 0 && !is_privileged());
+}

@@ -1,0 +1,52 @@
+/* The starter: the python of an unpacked tree.
+ *
+ * It is what CPython's own python is, Py_InitializeFromConfig and Py_RunMain, and adds four things: it locks the tree,
+ * it finds modules in code.bin, it runs the bundle's program when it is given the artifact as a script, and it names
+ * that process after the program. docs/launcher.md has the details. */
+#ifndef ONEBIN_STARTER_H
+#define ONEBIN_STARTER_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <marshal.h>
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "archive.h"
+
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#ifdef Py_GIL_DISABLED
+#define VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION) "t"
+#else
+#define VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION)
+#endif
+#define PYTHON "python" VERSION /* the file name of the interpreter */
+#define UNUSABLE 126            /* the exit code of a shell that found a command but could not run it */
+
+/* The unpacked folder that this process runs from. */
+struct tree {
+    char path[PATH_MAX]; /* absolute */
+    dev_t device;
+    ino_t inode;
+};
+
+/* tree.c */
+bool find_tree(struct tree *tree);
+void hold(struct tree *tree);
+bool is_tree(const struct tree *tree, const char *path);
+bool is_in_bin(const struct tree *tree, const char *argv0);
+bool has_home(const struct tree *tree);
+char *below(const struct tree *tree, const char *path);
+_Noreturn void fail(const struct tree *tree, const char *what, const char *remedy);
+
+/* program.c */
+int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);
+bool wants_start_hook(const struct archive *archive);
+
+/* finder.c: false means failure, with a Python exception set */
+bool install_finder(const struct tree *tree, const struct archive *archive);
+
+#endif
