@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onebin.launcher import relocatable
+from onebin.launcher import starter as starters
 from onebin.tree import CONFIGURATION, RELOCATIONS, SHARED_LIBRARIES, Places, installation
 
 if TYPE_CHECKING:
@@ -46,12 +46,11 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
 
 def _of_starter(starter: Path, plan: Plan, places: Places) -> Iterator[str]:
     """Yield the lines for the executable: where it finds libraries and, with a bundled C library, its loader."""
-    for region in relocatable(starter):
-        if region.name == "rpath":
-            yield _line(places.interpreter, region.offset, region.size, f"{_HERE}/{SHARED_LIBRARIES}")
-        elif plan.libc is not None:
-            text = f"{_HERE}/{SHARED_LIBRARIES}/{plan.libc.loader.name}"
-            yield _line(places.interpreter, region.offset, region.size, text)
+    libraries, loader = starters.relocatable(starter)
+    yield _line(places.interpreter, libraries.offset, libraries.size, f"{_HERE}/{SHARED_LIBRARIES}")
+    if plan.libc is not None:
+        text = f"{_HERE}/{SHARED_LIBRARIES}/{plan.libc.loader.name}"
+        yield _line(places.interpreter, loader.offset, loader.size, text)
 
 
 def _line(place: str, offset: int, size: int, text: str) -> str:

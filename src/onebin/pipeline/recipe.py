@@ -224,7 +224,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     head = starter = None
     if planned.layout != "onefile":
         head = launcher.find(planned.interpreter.platform, cache, source=request.source)
-        starter = launcher.find_starter(planned.interpreter, cache, source=request.source)
+        starter = launcher.starter.find(planned.interpreter, cache, source=request.source)
     with step(events, "freeze") as outcome:
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)

@@ -80,7 +80,7 @@ static bool is_file_name(const char *name, size_t size) {
 }
 
 static bool is_whole(const struct trailer *trailer, uint64_t size) {
-    return memcmp(trailer->magic, MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
+    return memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
            trailer->payload_size <= size - trailer->payload_offset &&
            is_file_name(trailer->name, sizeof trailer->name) && trailer->name[0] != 0 &&
            is_file_name(trailer->interpreter, sizeof trailer->interpreter) && trailer->interpreter[0] != 0;

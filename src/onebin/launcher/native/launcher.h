@@ -20,29 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "onebin\0\4"
-#define FIRST_LOCK 100 /* the lowest number under which the interpreter gets the open directory of its tree */
-#define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
+#include "trailer.h"
 
-/* The last bytes of an artifact, written by onebin.card. Numbers are little-endian, names end with NUL. */
-struct __attribute__((packed)) trailer {
-    uint8_t payload_sha256[32];
-    uint8_t file_sha256[32]; /* of launcher and payload; not read here */
-    uint8_t card_sha256[32]; /* not read here */
-    uint8_t tree_sha256[32]; /* the identity of the tree, which its interpreter compares; not read here */
-    uint64_t payload_offset;
-    uint64_t payload_size;   /* 0: the tree is the folder of this file */
-    uint64_t card_size;      /* not read here */
-    char interpreter[32];    /* the file name of the tree's interpreter */
-    char name[256];          /* the program's file name */
-    char magic[8];
-};
-_Static_assert(sizeof(struct trailer) == 448, "the trailer is read as it is in the file");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the numbers are read as they are in the file");
+#define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
 struct artifact {
     int fd;
-    mode_t umask;     /* the caller's, restored for the program */
+    mode_t umask;           /* the caller's, restored for the program */
     const char *path;       /* absolute */
     const char *started_as; /* the path by which it was executed; the host's sys.argv[0] */
     struct trailer trailer;

@@ -6,13 +6,18 @@
 
 #define TRAILER_MAGIC "onebin\0\4"
 
+/* The launcher passes the open directory of the tree, with its lock, to the starter under the first free number from the
+ * first of these on. Both are far from those that callers usually pass on. */
+#define FIRST_LOCK 100
+#define LAST_LOCK 107
+
 struct __attribute__((packed)) trailer {
     uint8_t payload_sha256[32];
     uint8_t file_sha256[32]; /* of launcher and payload */
     uint8_t card_sha256[32];
     uint8_t tree_sha256[32]; /* identifies the tree; its code.bin has the same bytes */
     uint64_t payload_offset;
-    uint64_t payload_size;
+    uint64_t payload_size; /* 0: the tree is the folder of the file */
     uint64_t card_size;
     char interpreter[32]; /* the file name of the interpreter in the tree's bin, such as python3.12 */
     char name[256];       /* the program's file name */

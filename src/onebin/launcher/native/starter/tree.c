@@ -11,8 +11,9 @@
 #include <link.h>
 #endif
 
+#include "../trailer.h"
+
 #define LIBRARY_DIR "/python/lib"
-#define HIGH 100 /* far from the descriptors that callers usually pass on */
 
 _Noreturn void fail(const struct tree *tree, const char *what, const char *remedy) {
     fprintf(stderr, "onebin: cannot start %s: %s\n  %s\n", tree->path, what, remedy);
@@ -65,6 +66,16 @@ bool find_tree(struct tree *tree) {
     return true;
 }
 
+/* Return the open directory of the tree that the launcher has locked and passed on, or -1. */
+static int inherited(const struct tree *tree) {
+    struct stat status;
+    for (int fd = FIRST_LOCK; fd <= LAST_LOCK; fd++)
+        if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && status.st_dev == tree->device &&
+            status.st_ino == tree->inode && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+            return fd;
+    return -1;
+}
+
 /* Lock the tree, so that nobody removes it while this process or a fork of it lives. On a file system without locks, go
  * on without one. */
 void hold(struct tree *tree) {
@@ -74,9 +85,13 @@ void hold(struct tree *tree) {
     if (fd < 0 || fstat(fd, &status) != 0) fail(tree, strerror(errno), remedy);
     tree->device = status.st_dev;
     tree->inode = status.st_ino;
+    if (inherited(tree) >= 0) {
+        close(fd);
+        return;
+    }
     while (flock(fd, LOCK_SH) != 0 && errno == EINTR) continue;
     if (!is_tree(tree, tree->path)) fail(tree, "it was removed", remedy);
-    if (fcntl(fd, F_DUPFD_CLOEXEC, HIGH) >= 0) close(fd);
+    if (fcntl(fd, F_DUPFD_CLOEXEC, FIRST_LOCK) >= 0) close(fd);
 }
 
 /* Whether a path leads to the tree. */
