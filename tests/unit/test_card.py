@@ -81,7 +81,9 @@ def test_flipped_byte_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
 
 def _with_card(file: Path, text: bytes, number: int = card.FORMAT) -> Path:
     """Write an artifact with correct digests, these bytes in place of its card, and this format."""
-    fields = bytes(32), hashlib.sha256(BODY).digest(), bytes(32), 0, 0, len(text), b"", b"x", b"onebin\x00%c" % number
+    sizes, names = (0, 0, len(text)), (b"", b"x")
+    digests = bytes(32), hashlib.sha256(BODY).digest(), bytes(32), bytes(32)
+    fields = *digests, *sizes, *names, b"onebin\x00%c" % number
     whole = hashlib.sha256(text + card.TRAILER.pack(*fields)).digest()
     file.write_bytes(BODY + text + card.TRAILER.pack(*fields[:2], whole, *fields[3:]))
     return file

@@ -154,8 +154,28 @@ def test_shared_files_are_below_the_prefix(tmp_path: Path) -> None:
         missing=f"{up}/share/demo/gone.csv",
     )
     assert found.files.shared == (f"{up}/share/demo/table.csv", f"{up}/etc/demo.conf")
-    assert {*found.files.shared} < found.files.recorded
-    assert f"{up}/bin/demo" not in found.files.recorded
+
+
+def test_every_installed_file_is_recorded(tmp_path: Path) -> None:
+    """Every file in RECORD counts, inside site-packages or not, except bytecode and missing files outside."""
+    up = "../../.."
+    found = installed(
+        tmp_path,
+        {
+            "demo/__init__.py": "",
+            "demo/tests/test_part.py": "",
+            "demo/__pycache__/part.cpython-312.pyc": "",
+            f"{up}/bin/demo": "",
+            f"{up}/include/demo.h": "",
+            f"{up}/share/man/man1/demo.1": "",
+            f"{up}/share/__pycache__/x.cpython-312.pyc": "",
+        },
+        missing=f"{up}/bin/gone",
+    )
+    info = {f"{found.info}/METADATA", f"{found.info}/RECORD"}
+    inside = {"demo/__init__.py", "demo/tests/test_part.py"}
+    outside = {f"{up}/bin/demo", f"{up}/include/demo.h", f"{up}/share/man/man1/demo.1"}
+    assert found.files.recorded == inside | outside | info
 
 
 def test_metadata_is_the_content_of_dist_info(tmp_path: Path) -> None:

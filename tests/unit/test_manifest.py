@@ -50,6 +50,7 @@ subdirectory = "src/app"
 name = "app"
 extras = ["fast"]
 entry = "app.cli:cli.main"
+python-variables = true
 
 [plugins]
 datasette-vega = "*"
@@ -69,7 +70,6 @@ load = "eager"
 include = ["a", "b.c"]
 exclude = ["tkinter"]
 data = { "assets/icons" = "icons/", licences = "LICENSE" }
-keep-source = ["real"]
 optimize = 1
 strip = true
 """
@@ -106,7 +106,7 @@ def test_every_key_is_read() -> None:
     assert manifest.extension_points["pytest11"].load == "lazy"
     assert manifest.freeze.include == ("a", "b.c")
     assert manifest.freeze.data == {"assets/icons": "icons/", "licences": "LICENSE"}
-    assert manifest.freeze.keep_source == ("real",)
+    assert manifest.host.python_variables
     assert (manifest.freeze.optimize, manifest.freeze.strip) == (1, True)
     assert manifest.text == FULL
 
@@ -229,10 +229,10 @@ SHAPES = [
     (f"{HEAD}[freeze]\nscript = 'x'", "bundle.toml:9: freeze.script", "unknown key `script`", "belongs in [host]"),
     (f"{HEAD}[freeze]\nx.y = 1", "bundle.toml:9: freeze.x", "unknown key `x`", "known keys: include, exclude, data"),
     (
-        f"{HEAD}[freeze]\nkeep_source = []",
-        "bundle.toml:9: freeze.keep_source",
+        f"{HEAD}python_variables = true",
+        "bundle.toml:8: host.python_variables",
         "unknown",
-        "did you mean `keep-source`?",
+        "did you mean `python-variables`?",
     ),
     (f"{HEAD}[[plugins]]\na = '*'", "bundle.toml:8: plugins", "expected a table, found a list", "[plugins]"),
     (f"{HEAD}[plugins]\na = 1", "bundle.toml:9: plugins.a", "a version or a table, found the integer 1", ">=1.2"),
@@ -443,7 +443,6 @@ VALUES: dict[str, tuple[str, list[str], list[str]]] = {
         ["b", "B"],
         ["", "-b", "b c", "b>=1"],
     ),
-    "freeze.keep-source[0]": (f"{HEAD}[freeze]\nkeep-source = [VALUE]", ["a"], ["", "a.b", "a-b", "a/b"]),
     "freeze.data.d": (f"{HEAD}[freeze]\ndata = {{ d = VALUE }}", ["a/", "../a"], ["", "-a", "a\\b"]),
 }
 

@@ -90,12 +90,12 @@ def test_extension_point_that_no_plugin_extends_is_a_notice() -> None:
 
 def test_modules_in_freeze_must_exist() -> None:
     """Modules in [freeze] must exist in a distribution or the standard library; a namespace package counts."""
-    tables = '[freeze]\ninclude = ["demo.gone", "demo", "space", "json"]\nkeep-source = ["nothing", "demo"]\n'
+    tables = '[freeze]\ninclude = ["demo.gone", "demo", "space", "json", "nothing"]\n'
     surveyed = survey(HOST, distribution("other", modules=["space.part"]), python=interpreter(library=["json"]))
     found = [(each.where, each.message) for each in unknown_modules(manifest(tables), surveyed, "bundle.toml")]
     assert found == [
         ("bundle.toml: freeze.include", "no locked distribution has a module 'demo.gone'"),
-        ("bundle.toml: freeze.keep-source", "no locked distribution has a module 'nothing'"),
+        ("bundle.toml: freeze.include", "no locked distribution has a module 'nothing'"),
     ]
 
 

@@ -81,7 +81,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
         "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
         "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
         "launcher": {"bytes": 1, "sha256": "0" * 64},
-        "files": [{"path": "_internal/a", "owner": "x", "bytes": 1, "sha256": "1" * 64}],
+        "files": [{"path": "a", "owner": "x", "bytes": 1, "sha256": "1" * 64}],
         "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],
         "questions": {"modules": []},
         "manifest": {"text": manifest},
@@ -149,7 +149,7 @@ def test_card_with_an_invalid_manifest_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-FILE = {"path": "_internal/b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
+FILE = {"path": "b", "owner": "y", "bytes": 1, "sha256": "3" * 64}
 
 
 @pytest.mark.parametrize(

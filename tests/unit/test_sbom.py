@@ -23,7 +23,7 @@ def distribution(name: str, **other: Any) -> DistributionFacts:
     return {"name": name, **row, "licences_from": None, "licence_files": [], **other}  # type: ignore[typeddict-item]  # complete
 
 
-def facts(*distributions: DistributionFacts) -> Facts:
+def facts(*distributions: DistributionFacts, **other: Any) -> Facts:
     """Return the facts that a bill of materials needs: the first is the host, others are plugins by name."""
     named = [row["name"] for row in distributions]
     said: dict[str, Any] = {
@@ -34,14 +34,15 @@ def facts(*distributions: DistributionFacts) -> Facts:
         "distributions": list(distributions),
         "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
         "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
+        "layout": "cached",
         "launcher": {"bytes": 1, "sha256": HASH},
         "files": [
-            {"path": "_internal/libz.so.1", "owner": "system", "bytes": 1, "sha256": HASH},
-            {"path": "_internal/libz.so", "owner": "system", "bytes": 1, "sha256": HASH, "link": "libz.so.1"},
-            {"path": "_internal/Host/x.py", "owner": "host", "bytes": 1, "sha256": HASH},
+            {"path": "python/lib/libz.so.1", "owner": "system", "bytes": 1, "sha256": HASH},
+            {"path": "python/lib/libz.so", "owner": "system", "bytes": 1, "sha256": HASH, "link": "libz.so.1"},
+            {"path": "lib/python3.12/site-packages/Host/x.py", "owner": "host", "bytes": 1, "sha256": HASH},
         ],
     }
-    return said  # type: ignore[return-value]  # only the facts that sbom() reads
+    return {**said, **other}  # type: ignore[typeddict-item]  # only the facts that sbom() reads
 
 
 def component(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -72,14 +73,21 @@ def test_sbom_depends_only_on_the_facts() -> None:
 
 
 def test_sbom_names_everything_in_the_artifact() -> None:
-    """The SBOM has the distributions, the interpreter, the bootloader, onebin's parts and system libraries."""
+    """The SBOM has the distributions, the interpreter, onebin's parts and system libraries."""
     document = sbom(facts(*BUNDLE))
     assert {each["name"] for each in document["components"]} == {
-        *("Host", "A.Plug", "dep_end", "CPython", "PyInstaller's bootloader"),
+        *("Host", "A.Plug", "dep_end", "CPython"),
         *("onebin-runtime", "onebin-launcher", "libz.so.1"),
     }
     assert component(document, "libz.so.1")["hashes"] == [{"alg": "SHA-256", "content": HASH}]
     assert component(document, "CPython")["purl"] == "pkg:generic/cpython@3.12.1"
+
+
+def test_bootloader_is_in_one_file_executables_only() -> None:
+    """The SBOM names PyInstaller's bootloader, with its version, if the artifact is started by it."""
+    document = sbom(facts(*BUNDLE, layout="onefile", launcher=None))
+    assert component(document, "PyInstaller's bootloader")["version"] == "6.22.3"
+    assert "onebin-launcher" not in {each["name"] for each in document["components"]}
 
 
 def test_only_packages_of_an_index_have_a_package_url() -> None:
@@ -99,7 +107,7 @@ def test_digest_is_present_if_there_is_one_archive() -> None:
 def test_graph_is_that_of_the_requirements() -> None:
     """The artifact depends on host, plugins and fixed parts, and each distribution on its requirements."""
     graph = {row["ref"]: row.get("dependsOn", []) for row in sbom(facts(*BUNDLE))["dependencies"]}
-    assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "bootloader", "launcher"}
+    assert set(graph["artifact"]) >= {"host@1.0", "a-plug@1.0", "interpreter", "onebin", "launcher"}
     assert "dep-end@1.0" not in graph["artifact"]
     assert graph["host@1.0"] == ["dep-end@1.0"]
     assert graph["a-plug@1.0"] == ["dep-end@1.0", "host@1.0"]

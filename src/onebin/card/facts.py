@@ -145,7 +145,7 @@ class FileFacts(TypedDict):
 
 
 class ModuleFacts(TypedDict):
-    """A module inside the program's executable: its owner, and size and SHA-256 of its code (`marshal`)."""
+    """A module whose code is in code.bin or a one-file executable: owner, size and SHA-256 of its code (`marshal`)."""
 
     name: str
     owner: str

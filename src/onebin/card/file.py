@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 MAGIC = b"onebin\x00" + bytes([FORMAT])
-# SHA-256 of payload, executable, and card with this trailer; the identity of the tree; the payload's offset and size and
-# the card's size, in bytes; the file names of the interpreter and of the program.
+# SHA-256 of payload, executable, and card with this trailer; the identity of the tree; the payload's offset and size,
+# and the card's size, in bytes; the file names of the interpreter and of the program.
 TRAILER = struct.Struct("<32s32s32s32sQQQ32s256s8s")
 # A card may claim to unpack to any size. That of a host with 20,000 files has 4 MB.
 _LARGEST = 64 * 1024 * 1024
