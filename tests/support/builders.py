@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 SITE_PACKAGES = Path("stage/lib/python3.12/site-packages")
 
 
-def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "sys")) -> Interpreter:
-    """Return a Python for this platform; `library` lists the modules of its standard library."""
+def interpreter(
+    version: str = "3.12.1", *, library: Iterable[str] = ("json", "sys"), prefix: Path = Path("python")
+) -> Interpreter:
+    """Return a Python for this platform, whose files are below `prefix`; `library` lists the modules of its library."""
     minor = ".".join(version.split(".")[:2])
     markers: Any = default_environment()
     found = Interpreter(
@@ -43,13 +45,13 @@ def interpreter(version: str = "3.12.1", *, library: Iterable[str] = ("json", "s
         build=version,
         platform="linux-x86_64",
         library=None,
-        prefix=Path("/usr"),
+        prefix=prefix,
         abiflags="",
-        include=Path(f"/usr/include/python{minor}"),
-        stdlib=(),
+        include=prefix / "include" / f"python{minor}",
+        stdlib=(prefix / "lib" / f"python{minor}", prefix / "lib" / f"python{minor}" / "lib-dynload"),
         markers={**markers, "python_version": minor, "python_full_version": version},
     )
-    vars(found)["standard_library"] = tuple(library)  # the cached property would look for files
+    vars(found)["standard_library"] = dict.fromkeys(library, Path())  # the cached property would look for files
     return found
 
 

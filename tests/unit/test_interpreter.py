@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -28,3 +29,15 @@ def test_markers_are_those_of_the_queried_interpreter(tmp_path: Path, version: s
     assert python.markers["python_version"] == version == python.minor
     assert python.markers["python_full_version"] == python.version
     assert python.markers["implementation_version"] == python.version
+
+
+def test_modules_of_the_standard_library_are_known_with_their_files() -> None:
+    """Every module that has a file is known by its name: packages, extension modules, and parts that bundles omit."""
+    python = ask(Path(sys.executable))
+    for name in ("json", "json.decoder", "tkinter", "ensurepip", "test", "encodings.idna"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert python.standard_library[name] == Path(str(spec.origin))
+    unknown = {"sys", "site-packages", "pytest", "LICENSE"} | {f"json.__pycache__.{each}" for each in ("decoder",)}
+    assert not unknown & python.standard_library.keys()
+    assert {"_json", "_ssl"} <= python.standard_library.keys()

@@ -185,8 +185,11 @@ def _check_modules(plan: Plan, contents: Contents) -> None:
     """
     sources = {row.source for row in contents.files}
     found = {row.place for row in contents.modules}
+    of_distributions = (each.modules for each in plan.survey.distributions.values())
     files_of = {
-        module: str(file) for each in plan.survey.distributions.values() for module, file in each.modules.items()
+        name: str(file)
+        for modules in (plan.interpreter.standard_library, *of_distributions)
+        for name, file in modules.items()
     }
     missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
     if not missing:

@@ -29,12 +29,6 @@ OLDEST = (3, 10)
 _KIND = "interpreters"
 _ANSWER = "answer.json"
 
-# Parts of the standard library that no user's program imports, or that need Tcl and Tk on the machine.
-_NOT_LIBRARY = frozenset(
-    {"test", "tests", "idlelib", "turtledemo", "tkinter", "turtle", "ensurepip", "lib2to3", "pydoc_data"}
-    | {"__phello__", "__hello__", "antigravity", "this", "_tkinter", "_ctypes_test"}
-)
-
 # The interpreter runs this itself, so it must work on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
 import json, os, platform, sys, sysconfig
@@ -50,6 +44,8 @@ shared = var("Py_ENABLE_SHARED") or var("PYTHONFRAMEWORK")
 library = next((f for f in files if shared and os.path.exists(f)), None)
 if sys.platform == "win32":
     library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
+# Not that of the environment, if this is the interpreter of one.
+own_library = sysconfig.get_path("platstdlib", vars={"platbase": sys.base_exec_prefix})
 print(json.dumps({
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
     "version": version,
@@ -60,7 +56,7 @@ print(json.dumps({
     "prefix": os.path.realpath(sys.base_prefix),
     "abiflags": getattr(sys, "abiflags", ""),
     "include": sysconfig.get_path("include"),
-    "stdlib": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"],
+    "stdlib": [sysconfig.get_path("stdlib"), own_library + "/lib-dynload"],
     "markers": {
         "os_name": os.name,
         "sys_platform": sys.platform,
@@ -100,21 +96,15 @@ class Interpreter:
     markers: Mapping[str, str] = field(repr=False)
 
     @cached_property
-    def standard_library(self) -> tuple[str, ...]:
-        """The names of the standard library's modules, without its tests, its demos and what needs Tcl."""
-        found = {_module_name(file) for top in self.stdlib for file in _library_files(top)}
-        return tuple(sorted(name for name in found if name is not None))
+    def standard_library(self) -> Mapping[str, Path]:
+        """The files of the standard library's modules, by the names of the modules."""
+        files = ((top, file) for top in self.stdlib for file in _library_files(top))
+        return {name: top / file for top, file in files if (name := _module_name(file)) is not None}
 
     @cached_property
     def library_names(self) -> frozenset[str]:
         """The top-level names of the standard library, which no distribution's module can replace."""
         return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
-
-    @cached_property
-    def library_sources(self) -> dict[str, Path]:
-        """The source files of the standard library's modules, by their POSIX paths in the library."""
-        files = ((top, file) for top in self.stdlib for file in _library_files(top))
-        return {file.as_posix(): top / file for top, file in files if file.suffix == ".py" and _module_name(file)}
 
     @property
     def minor(self) -> str:
@@ -243,15 +233,13 @@ def _module_name(file: PurePath) -> str | None:
     if suffix != "py" and not suffix.endswith(("so", "pyd")):
         return None
     parts = [*file.parts[:-1], *(() if stem == "__init__" else (stem,))]
-    if not parts or _NOT_LIBRARY & set(parts) or parts[0].startswith(("_test", "_xx")):
-        return None
-    return ".".join(parts) if all(part.isidentifier() for part in parts) else None
+    return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
 
 
 def _library_files(top: Path) -> Iterator[PurePath]:
     """Yield the files below a folder, as relative paths; skips folders without modules, such as site-packages."""
     for folder, folders, files in os.walk(top):
-        folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_LIBRARY]
+        folders[:] = [name for name in folders if name.isidentifier() and name != "__pycache__"]
         yield from (
             PurePath(os.path.relpath(os.path.join(folder, name), top))  # noqa: PTH118  # much faster with strings
             for name in files

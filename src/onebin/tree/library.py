@@ -64,7 +64,8 @@ def left_out(survey: Survey, manifest: Manifest) -> tuple[Part, ...]:
 
 
 def _is_named(name: str, part: Part, survey: Survey, manifest: Manifest) -> bool:
-    if any(included == name or included.startswith(f"{name}.") for included in manifest.freeze.include):
+    included = manifest.freeze.include
+    if any(each.partition(".")[0] in part.modules or each == name or each.startswith(f"{name}.") for each in included):
         return True
     if survey.importing(name) or (part.in_strings and survey.mentioning(name)):
         return True
