@@ -48,6 +48,7 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "files": {place: str(file) for place, file in (installed.files if is_tree else _loose(installed)).items()},
         "links": dict(installed.links) if is_tree else {},
         "roots": [GENERATED, PROGRAMS, places.library, places.extensions, places.site_packages],
+        "library": places.library,
         "script": installed.script,
         "shared_libraries": SHARED_LIBRARIES,
         "loose_data": places.site_packages,

@@ -34,6 +34,7 @@ class Wanted:
     excludes           modules that must not be in the artifact
     files, links       the files of the installation and its symbolic links, by place
     roots              the folders on `sys.path`, by place, in their order
+    library            that of the standard library
     script             the place of the script that the program runs
     shared_libraries   the folder for shared libraries from outside
     loose_data         the folder for data files that hooks find outside
@@ -51,6 +52,7 @@ class Wanted:
     files: dict[str, str]
     links: dict[str, str]
     roots: list[str]
+    library: str
     script: str
     shared_libraries: str
     loose_data: str
@@ -175,7 +177,13 @@ def _entries(wanted: Wanted, analysis: Any, files: Files, coder: Any, tools: Too
     modules = list(tools.tree.modules_of(files, wanted.roots))
     reached = {each.name: each.source for each in modules if wanted.roots[each.root] == _GENERATED}
     sources = {os.path.realpath(source) for _, source, _ in (*analysis.pure, *analysis.binaries) if source}
-    reached |= {each.name: each.source for each in modules if os.path.realpath(each.source) in sources}
+    library = wanted.roots.index(wanted.library)
+    early = tools.tree.early_modules(analysis.datas)
+    reached |= {
+        each.name: each.source
+        for each in modules
+        if os.path.realpath(each.source) in sources or (each.root == library and each.name in early)
+    }
     return tools.tree.entries(modules, wanted.roots, reached, coder)
 
 

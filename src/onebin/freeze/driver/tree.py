@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,16 @@ def modules_of(files: Files, roots: Sequence[str]) -> Iterator[Module]:
                     source=source,
                     is_package=package != name,
                 )
+
+
+def early_modules(datas: Iterable[Entry]) -> set[str]:
+    """Return the names of the modules that an analysis puts into base_library.zip instead of listing them."""
+    for place, source, _ in datas:
+        if place == "base_library.zip":
+            with zipfile.ZipFile(source) as archive:
+                names = (name.removesuffix(".pyc").removesuffix("/__init__") for name in archive.namelist())
+                return {name.replace("/", ".") for name in names}
+    return set()
 
 
 class Coder:
