@@ -33,9 +33,12 @@ SITE_PACKAGES = Path("stage/lib/python3.12/site-packages")
 
 
 def interpreter(
-    version: str = "3.12.1", *, library: Iterable[str] = ("json", "sys"), prefix: Path = Path("python")
+    version: str = "3.12.1", *, library: Iterable[str] | None = ("json", "sys"), prefix: Path = Path("python")
 ) -> Interpreter:
-    """Return a Python for this platform, whose files are below `prefix`; `library` lists the modules of its library."""
+    """Return a Python for this platform, whose files are below `prefix`.
+
+    `library` lists the modules of its standard library; None means those that have files.
+    """
     minor = ".".join(version.split(".")[:2])
     markers: Any = default_environment()
     found = Interpreter(
@@ -51,7 +54,8 @@ def interpreter(
         stdlib=(prefix / "lib" / f"python{minor}", prefix / "lib" / f"python{minor}" / "lib-dynload"),
         markers={**markers, "python_version": minor, "python_full_version": version},
     )
-    vars(found)["standard_library"] = dict.fromkeys(library, Path())  # the cached property would look for files
+    if library is not None:
+        vars(found)["standard_library"] = dict.fromkeys(library, Path())  # the cached property would look for files
     return found
 
 

@@ -1,7 +1,8 @@
-"""What is collected into a bundle, as decided by a survey and a manifest."""
+"""What an analysis begins with, and what build.json says about the files of an artifact."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 HOST = distribution("demo", modules=["demo", "demo.cli"])
 PLUG = distribution("plug", modules=["plug", "plug.part"], entry_points=[("grp", "name", "plug")])
 DEP = distribution("dep", modules=["dep", "dep.deep"])
-LIBRARY = ("json", "json.decoder", "_hashlib", "pydoc")
+LIBRARY = ("json", "json.decoder", "pydoc")
 
 
 class Bench:
@@ -30,11 +31,13 @@ class Bench:
         self.tools = directory / "tools"
         self.tools.mkdir()
 
-    def __call__(self, *others: Distribution, host: Distribution = HOST, tables: str = "") -> dict[str, Any]:
-        """Return what is collected for a manifest with these tables."""
+    def __call__(
+        self, *others: Distribution, host: Distribution = HOST, tables: str = "", **changes: Any
+    ) -> dict[str, Any]:
+        """Return what is collected for a manifest with these tables; `changes` are those of the plan."""
         surveyed = survey(host, PLUG, *others, python=interpreter(library=LIBRARY))
         bundle = plan(manifest(tables, directory=self.directory), surveyed, planned(PLUG))
-        return collect(bundle, Toolchain(key="", directory=self.tools))
+        return collect(replace(bundle, **changes), Toolchain(key="", directory=self.tools))
 
 
 @pytest.fixture
@@ -75,14 +78,14 @@ def test_excluded_modules_are_not_declared() -> None:
 
 
 def test_excluded_modules_are_left_out_everywhere(collected: Bench) -> None:
-    """Excluded modules are collected neither as modules nor as sources, and PyInstaller is told to exclude them."""
-    found = collected(
-        host=distribution("demo", modules=["demo", "demo.cli"], sources=["demo/cli.py", "demo/other.py"]),
-        tables='[freeze]\nexclude = ["demo.cli"]\n',
-    )
-    assert "demo.cli" not in found["modules"]
-    assert "demo.cli" in found["excludes"]
-    assert [place for place, _ in found["sources"]] == ["demo/other.py"]
+    """Excluded modules are neither analysed nor in the artifact, even if something is known to need them."""
+    doer = distribution("doer", modules=["doer"], behaviour=Behaviour(run_as_main=("demo.cli",)))
+    for layout in ("cached", "onefile"):
+        found = collected(doer, tables='[freeze]\nexclude = ["demo.cli"]\n', layout=layout)
+        assert "demo.cli" not in found["modules"]
+        assert "demo.cli" in found["excludes"]
+        assert not any(place.endswith("demo/cli.py") for place in found["files"])
+        assert any(place.endswith("demo/__init__.py") for place in found["files"])
 
 
 def test_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
@@ -93,13 +96,15 @@ def test_toolchain_is_left_out_unless_it_is_staged(collected: Bench) -> None:
     assert "dep" not in collected(DEP)["excludes"]
 
 
-def test_unimported_modules_of_a_dependency_are_not_collected(collected: Bench) -> None:
-    """Modules of a dependency are not declared, so that PyInstaller collects only those that are imported."""
-    assert collected(DEP)["modules"] == ["demo", "demo.cli", "plug", "plug.part"]
+def test_analysis_begins_with_host_plugins_and_the_start(collected: Bench) -> None:
+    """The analysis begins with what host and plugins have, and finds what they import; the rest is there as source."""
+    found = collected(DEP)
+    assert found["modules"] == ["demo", "demo.cli", "onebin_start", "plug", "plug.part"]
+    assert "lib/python3.12/site-packages/dep/deep.py" in found["files"]
 
 
-def test_dependencys_entry_points_are_collected_if_they_are_used(collected: Bench) -> None:
-    """A dependency's existing entry points, except scripts, are collected if host or plugins mention their group."""
+def test_dependencys_entry_points_are_analysed_if_they_are_used(collected: Bench) -> None:
+    """A dependency's existing entry points, except scripts, are analysed if host or plugins mention their group."""
     points = [
         ("grp", "a", "dep.deep:x"),
         ("other", "b", "dep:x"),
@@ -112,14 +117,50 @@ def test_dependencys_entry_points_are_collected_if_they_are_used(collected: Benc
     assert not {"dep", "dep.deep"} & {*collected(dep)["modules"]}
 
 
-def test_modules_that_are_run_as_programs_are_collected(collected: Bench) -> None:
-    """Modules that are started with -m are collected, although no import statement names them."""
+def test_modules_that_are_run_as_programs_are_analysed(collected: Bench) -> None:
+    """Modules that are started with -m are analysed, although no import statement names them."""
     assert "dep.deep" in collected(DEP, doing(run_as_main=("dep.deep",)))["modules"]
 
 
-def test_modules_in_start_lines_are_collected(collected: Bench) -> None:
-    """Modules that a .pth file imports at the start of the interpreter are collected."""
+def test_modules_in_start_lines_are_analysed(collected: Bench) -> None:
+    """Modules that a .pth file imports at the start of the interpreter are analysed."""
     dep = distribution("dep", modules=["dep", "dep.deep", "dep_more"], start_lines=["import dep.deep; dep.deep.go()"])
     assert {"dep", "dep.deep", "dep_more"} & {*collected(dep)["modules"]} == {"dep.deep"}
 
 
+def test_files_of_a_tree_are_those_of_the_installation(collected: Bench) -> None:
+    """A tree has the files and links of the installation, and its roots are in the order in which Python searches."""
+    found = collected(distribution("dep", data=["dep.csv"]))
+    assert found["files"]["lib/python3.12/site-packages/dep.csv"] == "stage/lib/python3.12/site-packages/dep.csv"
+    assert found["links"]["bin/python"] == "python3.12"
+    assert found["roots"] == [
+        *("onebin", "bin", "python/lib/python3.12", "python/lib/python3.12/lib-dynload"),
+        "lib/python3.12/site-packages",
+    ]
+    assert found["library"] in found["roots"]
+
+
+def test_one_file_gets_the_files_of_distributions(collected: Bench) -> None:
+    """In a one-file program, the files of distributions are beside its modules; there are no links and no programs."""
+    up = "../../.."
+    dep = distribution("dep", modules=["dep"], shared=[f"{up}/share/dep/x", f"{up}/etc/dep.conf", f"{up}/bin/dep"])
+    found = collected(dep, layout="onefile")
+    assert {*found["files"]} == {
+        *("demo/__init__.py", "demo/cli.py", "plug/__init__.py", "plug/part.py", "dep.py"),
+        *("share/dep/x", "etc/dep.conf"),
+    }
+    assert found["links"] == {}
+
+
+@pytest.mark.parametrize(("tables", "expected"), [("", False), ('[extension-points.grp]\nload = "eager"\n', True)])
+def test_start_is_only_prepared_if_plugins_need_it(collected: Bench, tables: str, *, expected: bool) -> None:
+    """The start has nothing to prepare unless plugins are imported at start or run in their own process."""
+    assert collected(tables=tables)["start_hook"] is expected
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_manifest_decides_about_python_variables(tmp_path: Path, value: str) -> None:
+    """build.json says whether the program obeys PYTHON* variables, as the manifest does."""
+    wanted = manifest(host=f'package = "demo"\nscript = "demo"\npython-variables = {value}')
+    found = collect(plan(wanted, survey(HOST)), Toolchain(key="", directory=tmp_path))
+    assert found["python_variables"] is (value == "true")

@@ -35,7 +35,7 @@ class Bench:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.python = interpreter(prefix=directory / "python")
+        self.python = interpreter(prefix=directory / "python", library=None)
         library, extensions = self.python.stdlib
         for file in (library / "os.py", library / "turtle.py", extensions / "_json.so", extensions / "nis.so"):
             self.make(file)
@@ -90,6 +90,13 @@ def test_excluded_modules_are_left_out(installed: Bench) -> None:
     assert "demo/cli.py" not in below(found, SITE)
     assert {"demo/__init__.py", "demo/words.txt"} <= below(found, SITE)
     assert not any(place.startswith("dep/") for place in below(found, SITE))
+
+
+def test_excluded_modules_of_the_standard_library_are_left_out(installed: Bench) -> None:
+    """[freeze] exclude leaves out modules of the standard library, too, even if something imports them."""
+    dep = distribution("dep", modules=["dep"], source="import turtle\n")
+    found = installed(dep, tables='[freeze]\nexclude = ["turtle", "_json"]\n')
+    assert below(found, LIBRARY) == {"os.py"}
 
 
 def test_modules_of_a_locked_runtime_are_left_out(installed: Bench) -> None:

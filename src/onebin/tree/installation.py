@@ -74,12 +74,17 @@ def texts(plan: Plan) -> dict[str, str]:
 
 
 def _interpreter(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
-    """Yield the standard library and the headers. The interpreter's shared library comes with the others."""
+    """Yield the standard library and the headers, without the modules that the manifest excludes.
+
+    The interpreter's shared library comes with the others.
+    """
     python, without = plan.interpreter, left_out(plan.survey, plan.manifest)
-    for name, file in library_files(python, without):
-        yield f"{places.library}/{name}", file
-    for name, file in extension_files(python, without):
-        yield f"{places.extensions}/{name}", file
+    excluded = _excluded(python.standard_library, plan.manifest.freeze.exclude)
+    library = ((f"{places.library}/{name}", file) for name, file in library_files(python, without))
+    extensions = ((f"{places.extensions}/{name}", file) for name, file in extension_files(python, without))
+    for place, file in (*library, *extensions):
+        if file not in excluded:
+            yield place, file
     headers = python.prefix / "include" / places.executable
     for file in sorted(headers.rglob("*.h")):
         yield f"{places.headers}/{file.relative_to(headers).as_posix()}", file
@@ -90,13 +95,17 @@ def _distribution(each: Distribution, places: Places, excluded: Sequence[str]) -
 
     The runtime is not installed: each bundle has onebin's own among the generated modules.
     """
-    left_out = {file for name, file in each.modules.items() if is_excluded(name, excluded)}
+    left_out = _excluded(each.modules, excluded)
     if each.name == RUNTIME:
         left_out |= set(each.modules.values())
     for recorded in sorted(each.files.recorded):
         place, file = places.of_installed(recorded), each.site_packages / recorded
         if place is not None and file not in left_out:
             yield place, file
+
+
+def _excluded(modules: Mapping[str, Path], names: Sequence[str]) -> set[Path]:
+    return {file for name, file in modules.items() if is_excluded(name, names)}
 
 
 def _own_data(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
