@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
+from onebin.cache import Cache
+from onebin.launcher import starter
+from onebin.python import INDEXES, installed
 from support.bench import Bench
+from support.greeting import FILES, WITHOUT_CODE
 from support.projects import PROJECTS
+from support.trees import clone, finish, make_base
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.trees import Tree
 
 
 @pytest.fixture
@@ -50,3 +57,21 @@ def built(shared: Path) -> Path:
 
 def _bench(folder: Path) -> Bench:
     return Bench(directory=folder / "here", cache=folder / "cache", temporary=folder / "temporary")
+
+
+@pytest.fixture(scope="session", params=["3.10", "3.11", "3.12", "3.13"])
+def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return an unpacked installation for a version of Python, with the starter; tests must not change it."""
+    interpreter = next((each for each in installed() if each.minor == request.param and each.library), None)
+    if interpreter is None or not starter.exists_for(interpreter.platform):
+        pytest.skip(f"needs a Python {request.param} with a shared library, on Linux")
+    compiled = starter.find(interpreter, Cache(shared / "cache"), source=INDEXES)
+    path = tmp_path_factory.mktemp("tree") / "installation"
+    make_base(interpreter, path)
+    return finish(path, interpreter, compiled, FILES, without=WITHOUT_CODE)
+
+
+@pytest.fixture
+def changeable(tree: Tree, tmp_path: Path) -> Tree:
+    """Return a copy of the installation that a test may change."""
+    return clone(tree, tmp_path / "changeable")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebin.freeze.driver import runpath
+from onebin.launcher import starter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +81,8 @@ class Tree:
     path: Path
     minor: str
     artifact: Path
+    origin: Interpreter
+    starter: Path  # as it was compiled
 
     @property
     def python(self) -> Path:
@@ -111,13 +114,25 @@ class Tree:
 
 def run(command: Sequence[str | Path], **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command with some variables of the environment, and check that it succeeds."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    done = subprocess.run(command, env=inherited | env, capture_output=True, text=True, check=False, timeout=120)
+    done = finish_with(command, **env)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
 
-def make_base(interpreter: Interpreter, starter: Path, path: Path) -> None:
+def finish_with(command: Sequence[str | Path], **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with some variables of the environment, whatever its exit code."""
+    return subprocess.run(
+        command, env=environment(**env), capture_output=True, text=True, check=False, timeout=120, errors="replace"
+    )
+
+
+def environment(**env: str) -> dict[str, str]:
+    """Return this process's environment without what configures a Python, and with some variables."""
+    dropped = ("PYTHON", "VIRTUAL_ENV", "LC_", "LANG")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)} | env
+
+
+def make_base(interpreter: Interpreter, path: Path) -> None:
     """Make the interpreter of a tree from an installed one, which must have a shared library."""
     version = f"python{interpreter.minor}"
     library = path / "python" / "lib"
@@ -129,29 +144,73 @@ def make_base(interpreter: Interpreter, starter: Path, path: Path) -> None:
         runpath.forget(str(file))
     for folder in (path / "python" / "bin", path / "bin", path / "lib" / version / "site-packages", path / "onebin"):
         folder.mkdir(parents=True)
-    shutil.copy2(starter, path / "python" / "bin" / version)
     (path / "bin" / version).symlink_to(f"../python/bin/{version}")
     for folder in (path / "python" / "bin", path / "bin"):
         for name in ("python3", "python"):
             (folder / name).symlink_to(version)
 
 
-def finish(path: Path, minor: str, files: Mapping[str, str], **changes: Any) -> Tree:
-    """Write files into a tree, pyvenv.cfg, code.bin and the artifact beside the tree; `changes` are for code.bin."""
+def finish(path: Path, interpreter: Interpreter, compiled: Path, files: Mapping[str, str], **changes: Any) -> Tree:
+    """Write files into a tree, and complete it as the launcher does; `changes` are for code.bin."""
     for name, text in files.items():
-        file = path / name.replace("SITE", f"lib/python{minor}/site-packages")
+        file = path / name.replace("SITE", f"lib/python{interpreter.minor}/site-packages")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
         if file.parent == path / "bin":
             file.chmod(0o755)
-    (path / "pyvenv.cfg").write_text(
-        f"home = {path}/python/bin\ninclude-system-site-packages = false\nversion = {minor}\n", "utf-8"
-    )
-    tree = Tree(path=path, minor=minor, artifact=path.with_name(f"{path.name}-greet"))
+    tree = _placed(path, interpreter, compiled)
     run([tree.python, "-c", _COMPILE, tree.python])
     write_code(tree, **changes)
-    write_artifact(tree.artifact, minor)
     return tree
+
+
+def clone(tree: Tree, path: Path) -> Tree:
+    """Return a copy of a tree for a test that changes it; most of its files are links to the same files."""
+
+    def link(source: str, target: str) -> None:
+        if Path(source).parent.name == "bin" or Path(source).name in ("code.bin", "pyvenv.cfg"):
+            shutil.copy2(source, target)
+        else:
+            os.link(source, target)
+
+    shutil.copytree(tree.path, path, symlinks=True, copy_function=link)
+    copy = _placed(path, tree.origin, tree.starter)
+    os.utime(path / "code.bin")
+    return copy
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a file of a clone, and leave the file that it is a link to as it is."""
+    file.unlink(missing_ok=True)
+    file.write_text(text, "utf-8")
+
+
+def _placed(path: Path, interpreter: Interpreter, compiled: Path) -> Tree:
+    """Write what depends on a tree's path: pyvenv.cfg, the starter's library folder, and the artifact beside it."""
+    minor, artifact = interpreter.minor, path.with_name(f"{path.name}-greet")
+    tree = Tree(path=path, minor=minor, artifact=artifact, origin=interpreter, starter=compiled)
+    home = f"{path}/python/bin" if _is_utf8(path) else "python/bin"  # `site` reads the file as UTF-8
+    text = f"home = {home}\ninclude-system-site-packages = false\nversion = {minor}\n"
+    (path / "pyvenv.cfg").write_text(text, "utf-8")
+    library = os.fsencode(path / "python" / "lib")
+    place_starter(tree, library)
+    write_artifact(artifact, minor)
+    return tree
+
+
+def _is_utf8(path: Path) -> bool:
+    return os.fsencode(path).decode("utf-8", "ignore") == str(path)
+
+
+def place_starter(tree: Tree, library: bytes | None = None) -> None:
+    """Copy the compiled starter into a tree, and write the library folder into it, as the launcher does."""
+    file = tree.path / "python" / "bin" / f"python{tree.minor}"
+    shutil.copy2(tree.starter, file)
+    region = starter.relocatable(file)[0]
+    if library is not None:
+        with file.open("r+b") as stream:
+            stream.seek(region.offset)
+            stream.write(library.ljust(region.size, b"\0"))
 
 
 def write_code(tree: Tree, **changes: Any) -> None:
