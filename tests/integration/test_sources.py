@@ -32,23 +32,23 @@ from hatchling.build import *
 """
 
 
-def make_sdist(folder: Path, name: str, mark: Path) -> Path:
+def make_sdist(folder: Path, name: str, mark: Path, *, version: str = "1.0.0") -> Path:
     """Write a source distribution whose metadata is only known after a build; its build leaves a mark."""
     files = {
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n",
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": PROJECT.format(backend="marking")
-        + f'[project]\nname = "{name}"\nversion = "1.0.0"\ndynamic = ["dependencies"]\n'
+        + f'[project]\nname = "{name}"\nversion = "{version}"\ndynamic = ["dependencies"]\n'
         + "[tool.hatch.metadata.hooks.custom]\n",
         "hatch_build.py": "from hatchling.metadata.plugin.interface import MetadataHookInterface\n\n\n"
         "class Hook(MetadataHookInterface):\n    def update(self, metadata):\n        metadata['dependencies'] = []\n",
         "marking.py": BACKEND.format(mark=str(mark)),
         f"{name}.py": "",
     }
-    file = folder / f"{name}-1.0.0.tar.gz"
+    file = folder / f"{name}-{version}.tar.gz"
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(file, "w:gz") as archive:
         for path, text in files.items():
-            entry = tarfile.TarInfo(f"{name}-1.0.0/{path}")
+            entry = tarfile.TarInfo(f"{name}-{version}/{path}")
             entry.size = len(text.encode())
             archive.addfile(entry, BytesIO(text.encode()))
     return file

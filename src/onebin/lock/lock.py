@@ -60,8 +60,8 @@ class Lock:
     """A lock that matches its manifest and interpreter.
 
     `digest` is the SHA-256 of the file. `answers` maps each plugin row to its package, or to None if the row only names
-    modules. `buildable` names the packages that may be built from source; None means all. `changes` has a line to print
-    for each change that this run made to the file.
+    modules. `buildable` names the packages that may be built from source; None means all. If this run wrote the file,
+    `changes` has a line to print for each change, and `notices` for each version that may surprise.
     """
 
     file: Path
@@ -74,6 +74,7 @@ class Lock:
     toolchain: tuple[Pin, ...]
     buildable: frozenset[str] | None
     changes: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def projects(self) -> tuple[LockedPackage, ...]:
@@ -90,7 +91,13 @@ def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
 
 
 def lock_from(
-    file: Path, data: Mapping[str, Any], manifest: Manifest, python: Interpreter, *, changes: tuple[str, ...]
+    file: Path,
+    data: Mapping[str, Any],
+    manifest: Manifest,
+    python: Interpreter,
+    *,
+    changes: tuple[str, ...],
+    notices: tuple[str, ...] = (),
 ) -> Lock:
     """Return a lock, given its file and its data, which must match the manifest; raises OSError."""
     own = data["tool"]["onebin"]
@@ -108,6 +115,7 @@ def lock_from(
         ),
         buildable=buildable(manifest, data["packages"]),
         changes=changes,
+        notices=notices,
     )
 
 

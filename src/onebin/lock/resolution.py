@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ import tomlkit
 from packaging.utils import canonicalize_name
 
 from onebin.errors import LockError, os_errors
-from onebin.lock import sources as lock_sources
+from onebin.lock.choices import choice_notices
 from onebin.lock.conflict import explain
 from onebin.lock.file import (
     FORMAT,
@@ -36,6 +35,9 @@ from onebin.lock.file import (
     write,
 )
 from onebin.lock.lock import Lock, lock_from
+from onebin.lock.resolver import Resolver
+from onebin.lock.search import write_draft
+from onebin.lock.sources import check_packages
 from onebin.manifest import check_projects
 from onebin.python import INDEXES, find, uv
 from onebin.system import absolute, display, scratch, sha256_of
@@ -95,10 +97,11 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
             f"{display(file)} does not match the manifest: {'; '.join(reasons)}",
             "run `onebin lock` and commit the result",
         )
-    _renew(manifest, workspace, old, python, options)
+    notices = _renew(manifest, workspace, old, python, options)
     new = read_data(file, workspace.cache)
     # For a first lock, the list of additions would be the lock itself.
-    return lock_from(file, new, manifest, python, changes=(*reasons, *changed_packages(old, new)) if old else ())
+    changes = (*reasons, *changed_packages(old, new)) if old else ()
+    return lock_from(file, new, manifest, python, changes=changes, notices=notices)
 
 
 def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file: Path) -> None:
@@ -113,36 +116,38 @@ def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file:
 
 def _renew(
     manifest: Manifest, workspace: Workspace, old: Mapping[str, Any], python: Interpreter, options: LockOptions
-) -> None:
-    """Resolve in a private directory, and move the finished lock into place atomically."""
+) -> tuple[str, ...]:
+    """Resolve in a private directory, move the finished lock into place atomically, and return notices."""
     file = workspace.lock_file(manifest.bundle.name)
     with (
         os_errors(LockError, "write the lock", file),
         scratch() as directory,
     ):
         draft = directory / file.name
-        if old and old is not INVALID:  # uv prefers the versions in an existing output file
-            draft.write_text(file.read_text("utf-8"), "utf-8")
-        resolve_all = partial(
-            uv.compile_lock,
-            _requirements(manifest),
+        resolver = Resolver(
+            requirements=_requirements(manifest),
             python=python.executable,
-            output=draft,
+            draft=draft,
+            scratch=directory,
             directory=workspace.directory,
+            old={} if old is INVALID else old,
             upgrade=options.upgrade,
+            source=options.source,
             moment=options.moment,
         )
         try:
-            lock_sources.resolve(manifest, resolve_all, directory, source=options.source)
+            held = write_draft(manifest, resolver)
         except uv.Failure as failure:
             raise explain(failure, manifest) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
-        lock_sources.check_packages(manifest, document.unwrap()["packages"])
+        check_packages(manifest, document.unwrap()["packages"])
+        notices = choice_notices(manifest, resolver, held, document.unwrap()["packages"])
         _make_paths_relative(document, directory, file.parent)
         pins = _resolve_toolchain(directory, python, options)
         own = _own_table(manifest, document.unwrap(), python, pins, file.parent)
         # uv's part stays as uv wrote it. Ours needs another library: for a table, tomlkit takes quadratic time.
         write(file, f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", workspace.cache)
+        return notices
 
 
 def _requirements(manifest: Manifest) -> list[str]:

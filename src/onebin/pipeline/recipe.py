@@ -71,11 +71,13 @@ def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tupl
         outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
     for change in locked.changes or ("no changes",):
         events(Detail(text=change))
+    _emit_notices(events, locked.notices)
     return LockResult(
         file=locked.file,
         sha256=locked.digest,
         packages=tuple({"name": package.name, "version": package.version} for package in locked.packages),
         changes=locked.changes,
+        notices=locked.notices,
     )
 
 
@@ -86,6 +88,7 @@ def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> V
         outcome.text = f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
     for change in locked.changes:
         events(Detail(text=change))
+    _emit_notices(events, locked.notices)
     with step(events, "vendor") as outcome:
         filled = wheelhouse.fill(directory, locked, request.workspace.cache, moment=request.moment)
         files = count(filled.files, "file")
@@ -146,6 +149,7 @@ def _locked(request: BuildRequest, events: Events) -> Lock:
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         events(Detail(text=change))
+    _emit_notices(events, locked.notices)
     if request.source.wheelhouse is not None:
         wheelhouse.check(request.source.wheelhouse, locked)
     return locked

@@ -29,13 +29,14 @@ class PlanResult:
 class LockResult:
     """A lock that matches its manifest: its file and that file's SHA-256, its packages, and what this run changed.
 
-    A local project has no version; `changes` are lines to print.
+    A local project has no version; `changes` are lines to print, and so are `notices`, on versions that may surprise.
     """
 
     file: Path
     sha256: str
     packages: tuple[dict[str, str | None], ...]
     changes: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,13 +124,15 @@ INDEXES = PackageSource()
 class Limits:
     """The limits of a resolution: `source` is where packages come from, `build` what may be built (None: all).
 
-    The packages in `leave_out` are resolved but not written. Those in the file `excludes` are not even resolved.
+    The packages in `leave_out` are resolved but not written. Those in the file `excludes` are not even resolved. The
+    file `constraints` limits the versions of packages that are resolved.
     """
 
     source: PackageSource = INDEXES
     build: Collection[str] | None = ()
     leave_out: Sequence[str] = ()
     excludes: Path | None = None
+    constraints: Path | None = None
 
     @property
     def options(self) -> list[str]:
@@ -138,6 +140,7 @@ class Limits:
         return [
             *(f"--no-emit-package={name}" for name in self.leave_out),
             *(["--excludes", str(self.excludes)] if self.excludes else []),
+            *(["--constraints", str(self.constraints)] if self.constraints else []),
             *_building(self.build),
             *self.source.options,
         ]
@@ -177,22 +180,28 @@ def compile_lock(
     `moment` is SOURCE_DATE_EPOCH for projects that must be built to get their metadata. Raises Failure.
     """
     upgrades = ["--upgrade"] if upgrade is None else [f"--upgrade-package={name}" for name in upgrade]
-    arguments = [
-        *[
-            "pip",
-            "compile",
-            "-",
-            "--format",
-            "pylock.toml",
-            "--no-header",
-            "--quiet",
-            "--no-python-downloads",
-        ],
-        *["--python", str(python), "--output-file", str(output)],
-        *upgrades,
-        *limits.options,
-    ]
+    arguments = [*_compiling(python, output), *upgrades, *limits.options]
     _uv(arguments, stdin="\n".join(requirements) + "\n", cwd=directory, extra=_dated(moment))
+
+
+def list_newest(
+    requirements: Sequence[str], *, python: Path, output: Path, directory: Path, source: PackageSource, final: bool
+) -> None:
+    """Write the newest release of each requirement to `output`, in the form of a lock; raises Failure.
+
+    Nothing is built: without dependencies, uv reads no metadata, not even of source distributions. `final` leaves out
+    pre-releases.
+    """
+    options = ["--no-deps", *(["--prerelease=disallow"] if final else []), *source.options]
+    _uv([*_compiling(python, output), *options], stdin="\n".join(requirements) + "\n", cwd=directory)
+
+
+def _compiling(python: Path, output: Path) -> list[str]:
+    """Return the start of a command that resolves the requirements on standard input."""
+    return [
+        *["pip", "compile", "-", "--format", "pylock.toml", "--no-header", "--quiet", "--no-python-downloads"],
+        *["--python", str(python), "--output-file", str(output)],
+    ]
 
 
 def python_of(environment: Path) -> Path:

@@ -40,5 +40,6 @@ def lock(
                 "sha256": locked.sha256,
                 "packages": locked.packages,
                 "changes": locked.changes,
+                "notices": locked.notices,
             }
         )

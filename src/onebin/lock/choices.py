@@ -1,0 +1,155 @@
+"""Say which locked versions may surprise, and why: older ones that have a wheel, and pre-releases.
+
+uv does not tell which versions it passed over. So it is asked for the newest release of each package, which reads no
+metadata and builds nothing, and then whether that release would fit if everything else stays as it is locked. What uv
+cannot answer (an index fails, or uv is offline) is not reported.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from onebin.lock.resolver import without_wheel
+from onebin.python import uv
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from onebin.lock.resolver import Resolver
+    from onebin.manifest import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldBack:
+    """A package whose `newest` version that fits has no wheel, so that the older `taken` was locked."""
+
+    name: str
+    taken: str
+    newest: str
+
+
+def held_back(
+    resolver: Resolver, build: Collection[str], packages: Sequence[Mapping[str, Any]]
+) -> tuple[HeldBack, ...]:
+    """Return the packages of which an older version was locked because newer ones have no wheel."""
+    taken = {name: version for name, version in _versions(packages).items() if name not in build}
+    with suppress(uv.Failure):
+        newest = resolver.newest(list(taken))
+        suspects = [name for name in taken if name in newest and _is_newer_source(newest[name], taken[name])]
+        found = (_held_back(name, taken, resolver, build) for name in suspects)
+        return tuple(each for each in found if each is not None)
+    return ()
+
+
+def choice_notices(
+    manifest: Manifest, resolver: Resolver, held: Sequence[HeldBack], packages: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Return a line for each package that was held back, and for each pre-release."""
+    versions = _versions(packages)
+    pre_releases = [name for name, version in versions.items() if Version(version).is_prerelease]
+    return (
+        *(
+            f"{each.name} {each.taken} is locked and not {each.newest}, which has no wheel for this machine; to build "
+            f"it from source: {_allowing(each.name, manifest)}`onebin lock --upgrade {each.name}`"
+            for each in held
+        ),
+        *(
+            f"{name} {versions[name]} is a pre-release: {_reason(name, manifest, resolver, packages)}"
+            for name in pre_releases
+        ),
+    )
+
+
+def _versions(packages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the versions of the packages that come from an index, by name."""
+    local = ("directory", "archive", "vcs")
+    return {
+        str(canonicalize_name(each["name"])): str(each["version"])
+        for each in packages
+        if "version" in each and not any(kind in each for kind in local)
+    }
+
+
+def _is_newer_source(release: Mapping[str, Any], taken: str) -> bool:
+    """Return whether a release is newer than a version and has no wheel for the interpreter: uv lists no others."""
+    return Version(release["version"]) > Version(taken) and not release.get("wheels")
+
+
+def _held_back(name: str, taken: Mapping[str, str], resolver: Resolver, build: Collection[str]) -> HeldBack | None:
+    """Return whether newer versions of a package fit but have no wheel, with the newest of them; raises Failure."""
+    others = [f"{other}=={version}" for other, version in taken.items() if other != name]
+    if not _lacks_wheel(name, f">{Version(taken[name]).public}", others, resolver, build):
+        return None
+    for release in _releases(name, resolver):
+        if not _is_newer_source(release, taken[name]):
+            return None
+        if _lacks_wheel(name, f"=={release['version']}", others, resolver, build):
+            return HeldBack(name=name, taken=taken[name], newest=release["version"])
+    return None
+
+
+def _releases(name: str, resolver: Resolver) -> Iterator[Mapping[str, Any]]:
+    """Yield the releases of a package, the newest first; raises Failure after the last."""
+    limit = ""
+    while True:
+        release = resolver.newest([f"{name}{limit}"])[name]
+        yield release
+        limit = f"<{release['version']}"
+
+
+def _lacks_wheel(name: str, versions: str, others: Sequence[str], resolver: Resolver, build: Collection[str]) -> bool:
+    """Return whether a package's versions could be locked with the others if they had wheels."""
+    try:
+        resolver.attempt(build, constraints=[*others, f"{name}{versions}"])
+    except uv.Failure as failure:
+        return name in without_wheel(failure)
+    return False
+
+
+def _allowing(name: str, manifest: Manifest) -> str:
+    """Return how to allow a package, followed by "then"; empty if it is allowed already."""
+    allowed = manifest.lock.allow_source
+    if name in {str(canonicalize_name(each)) for each in allowed}:
+        return ""
+    listed = ", ".join(f'"{each}"' for each in [*allowed, name])
+    return f"[lock] allow-source = [{listed}], then "
+
+
+def _reason(name: str, manifest: Manifest, resolver: Resolver, packages: Sequence[Mapping[str, Any]]) -> str:
+    """Return why a pre-release was locked."""
+    for label, wanted in _wanted(manifest):
+        if _names_pre_release(wanted, name):
+            return f"{label} requires {wanted}"
+    try:
+        release = resolver.newest([name], final=True)[name]
+    except uv.Failure:
+        return "it has no final release"
+    if not release.get("wheels"):
+        return f"its newest final release, {release['version']}, has no wheel for this machine"
+    built = [str(each["name"]) for each in packages if not each.get("wheels")]
+    others = [f"{other}=={version}" for other, version in _versions(packages).items() if other != name]
+    with suppress(uv.Failure):
+        resolver.attempt(built, constraints=[*others, f"{name}=={release['version']}"])
+        return "uv's settings allow pre-releases"
+    return "no final release fits what requires it"
+
+
+def _wanted(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield each requirement of the manifest, with a label of its row."""
+    yield "host", manifest.host.wanted or ""
+    yield from ((f"plugin {row.name}", row.wanted or "") for row in manifest.plugins)
+
+
+def _names_pre_release(wanted: str, name: str) -> bool:
+    """Return whether a requirement is for a package and names a pre-release of it."""
+    try:
+        requirement = Requirement(wanted)
+    except InvalidRequirement:  # a local path
+        return False
+    return canonicalize_name(requirement.name) == name and bool(requirement.specifier.prereleases)
