@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.card import BOOTLOADER, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
+from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
-from onebin.freeze.provenance import Places, attribute
+from onebin.freeze.provenance import Origins, attribute
 from onebin.freeze.tree import Contents, Row
 from onebin.stage import Toolchain
+from onebin.target.libc import Libc
 from support.builders import distribution, interpreter, manifest, plan, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-HOST = distribution("Demo", modules=["demo", "demo.cli"], data=["demo/words.txt"], shared=["../../../share/demo/x.svg"])
+HOST = distribution(
+    "Demo",
+    modules=["demo", "demo.cli"],
+    data=["demo/words.txt"],
+    shared=["../../../share/demo/x.svg", "../../../bin/demo"],
+)
 # Both have shared.py, and the last by name installs it over the other's.
 FIRST = distribution("A_first", modules=["single", "shared"])
 LAST = distribution("Z-last", modules={"z": "z/__init__.py", "z.fast": "z/fast.so", "shared": "shared.py"})
+SITE = "lib/python3.12/site-packages"
+LIBRARY = "python/lib/python3.12"
 TABLES = '[freeze.data]\n"demo/assets" = "assets"\n"demo/one" = "../beside/one.txt"\n'
 
 
@@ -33,24 +41,19 @@ class Tree:
         self.site = directory / "cache" / "stage" / "lib" / "python3.12" / "site-packages"
         self.tools = directory / "cache" / "tools"
         self.library = directory / "python" / "lib" / "python3.12"
-        self.library.mkdir(parents=True)
-        (self.library / "struct.py").touch()
         python = replace(interpreter(), prefix=directory / "python", stdlib=(self.library, directory / "debian"))
         surveyed = survey(HOST, FIRST, LAST, python=python, directory=directory / "cache" / "stage")
-        self.places = Places(
+        self.origins = Origins(
             plan=plan(manifest(TABLES, directory=directory / "project"), surveyed),
             toolchain=Toolchain(key="", directory=self.tools),
             source_dir=directory / "cache" / "freeze" / "source",
             work_dir=directory / "cache" / "freeze" / "work",
+            starter=directory / "cache" / "launchers" / "python3.12-linux",
         )
 
     def owner(self, source: Path | str, *, place: str = "x", kind: str = "DATA") -> str | None:
-        """Return the owner of a file with this source."""
-        return self.places.owner(place, str(source), kind)
-
-    def made(self, place: str, *, kind: str = "DATA") -> str | None:
-        """Return the owner of a file that the freeze made at this path."""
-        return self.owner(self.places.work_dir / "any" / "file", place=place, kind=kind)
+        """Return the owner of a file with this source; without a source, the freeze has made it."""
+        return self.origins.owner(place, str(source), kind)
 
 
 @pytest.fixture
@@ -59,9 +62,9 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
-def contents(*, modules: Iterable[Row] = (), binaries: Iterable[Row] = (), data: Iterable[Row] = ()) -> Contents:
+def contents(*, modules: Iterable[Row] = (), files: Iterable[Row] = ()) -> Contents:
     """Return the contents of a tree."""
-    return Contents(modules=tuple(modules), binaries=tuple(binaries), data=tuple(data), archive={}, program={})
+    return Contents(modules=tuple(modules), files=tuple(files), links={}, codes={}, identity="")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,11 @@ def contents(*, modules: Iterable[Row] = (), binaries: Iterable[Row] = (), data:
         ("z/fast.so", "z-last"),
         ("shared.py", "z-last"),
         ("../../../share/demo/x.svg", "demo"),
+        ("../../../bin/demo", "demo"),
         ("demo/not-recorded.txt", None),
         ("Demo/cli.py", None),
         ("../../../share/demo/other.svg", None),
+        ("../../../bin/activate", None),
     ],
 )
 def test_staged_file_belongs_to_the_distribution_that_recorded_it(tree: Tree, file: str, owner: str | None) -> None:
@@ -88,24 +93,34 @@ def test_unrecorded_binary_has_no_owner(tree: Tree) -> None:
     assert tree.owner(tree.site / "z" / "other.so", kind="BINARY") is None
 
 
-@pytest.mark.parametrize(
-    ("source", "kind", "owner"),
-    [
-        ("libx.so.1", "SYMLINK", SYSTEM),
-        ("/anywhere/libx.so.1", "SYMLINK", SYSTEM),
-        ("", "PYMODULE", INTERPRETER),
-        ("built-in", "BUILTIN", INTERPRETER),
-    ],
-)
-def test_links_and_modules_without_a_file_have_an_owner(tree: Tree, source: str, kind: str, owner: str) -> None:
-    """Links belong to the system, and modules without a file to the interpreter."""
-    assert tree.owner(source, kind=kind) == owner
+@pytest.mark.parametrize("source", ["built-in", "-"])
+def test_modules_without_a_file_belong_to_the_interpreter(tree: Tree, source: str) -> None:
+    """Modules without a file, as a one-file program lists them, belong to the interpreter."""
+    assert tree.owner(source, kind="PYMODULE") == INTERPRETER
 
 
-def test_generated_source_belongs_to_onebin(tree: Tree) -> None:
-    """All files in the folder of generated sources belong to onebin."""
-    assert tree.owner(tree.places.source_dir / "entry.py", kind="PYSOURCE") == ONEBIN
-    assert tree.owner(tree.places.source_dir / "onebin_runtime" / "x.json") == ONEBIN
+@pytest.mark.parametrize("name", ["entry.py", "onebin_runtime/x.json", "tree/pyvenv.cfg"])
+def test_generated_source_belongs_to_onebin(tree: Tree, name: str) -> None:
+    """Everything generated belongs to onebin, whether its path is absolute or relative to the folder of the freeze."""
+    assert tree.owner(tree.origins.source_dir / name, kind="PYSOURCE") == ONEBIN
+    assert tree.owner(Path(tree.origins.source_dir.name, name)) == ONEBIN
+
+
+def test_interpreters_executable_belongs_to_onebin(tree: Tree) -> None:
+    """The starter belongs to onebin; another file in its folder has no owner."""
+    assert tree.origins.starter is not None
+    assert tree.owner(tree.origins.starter, place="python/bin/python3.12") == ONEBIN
+    assert tree.owner(tree.origins.starter.with_name("other")) is None
+
+
+def test_bundled_c_library_is_its_own_owner(tree: Tree) -> None:
+    """The files of a bundled C library are known as such; they belong to the system if they are not bundled."""
+    library = tree.directory / "usr" / "libc.so.6"
+    assert tree.owner(library, kind="BINARY") == SYSTEM
+    libc = Libc(loader=tree.directory / "usr" / "ld.so", libraries={"libc.so.6": library})
+    tree.origins = replace(tree.origins, plan=replace(tree.origins.plan, libc=libc))
+    assert tree.owner(library) == C_LIBRARY
+    assert tree.owner(libc.loader) == C_LIBRARY
 
 
 @pytest.mark.parametrize(
@@ -132,34 +147,22 @@ def test_toolchain_in_a_folder_called_loader_is_not_the_bootloader(tmp_path: Pat
 @pytest.mark.parametrize(
     ("place", "owner"),
     [
-        ("demo/__pycache__/cli.cpython-312.pyc", "demo"),
-        ("__pycache__/single.cpython-312.pyc", "a-first"),
-        ("__pycache__/shared.cpython-312.pyc", "z-last"),
-        ("json/__pycache__/decoder.cpython-312.pyc", INTERPRETER),
-        ("demo/__pycache__/words.cpython-312.pyc", INTERPRETER),
-        ("demo/cli.cpython-312.pyc", INTERPRETER),
-        ("base_library.zip", INTERPRETER),
-        ("single.dat", INTERPRETER),
+        (f"{SITE}/demo/__pycache__/cli.cpython-312.pyc", "demo"),
+        (f"{SITE}/__pycache__/single.cpython-312.pyc", "a-first"),
+        (f"{SITE}/__pycache__/shared.cpython-312.pyc", "z-last"),
+        (f"{LIBRARY}/__pycache__/single.cpython-312.pyc", INTERPRETER),
+        (f"{LIBRARY}/encodings/__pycache__/utf_8.cpython-312.pyc", INTERPRETER),
+        ("code.bin", ONEBIN),
     ],
 )
-def test_bytecode_belongs_to_the_owner_of_its_source(tree: Tree, place: str, owner: str) -> None:
-    """Bytecode belongs to the owner of its source, and all other files that the freeze makes to the interpreter."""
-    assert tree.made(place) == owner
+def test_new_file_belongs_to_the_owner_of_what_it_was_made_from(tree: Tree, place: str, owner: str) -> None:
+    """Bytecode belongs to the owner of its source, and code.bin to onebin."""
+    assert tree.owner("", place=place) == owner
 
 
-def test_bytecode_of_a_script_with_a_dot_in_its_name_belongs_to_its_owner(tmp_path: Path) -> None:
-    """Bytecode is matched to its source by everything before the interpreter's tag, even if the name has a dot."""
-    tree = Tree(tmp_path)
-    dotted = distribution("dotted", modules={"dotted": "dotted/__init__.py"}, sources=["dotted/run.v1.py"])
-    surveyed = survey(HOST, dotted, directory=tmp_path / "cache" / "stage")
-    tree.places = replace(tree.places, plan=plan(manifest(), surveyed))
-    assert tree.made("dotted/__pycache__/run.v1.cpython-312.pyc") == "dotted"
-
-
-def test_compiled_module_belongs_to_the_bootloader_unless_the_library_has_it(tree: Tree) -> None:
-    """A compiled module belongs to the bootloader unless the standard library has it."""
-    assert tree.made("pyimod02_importers", kind="PYMODULE") == BOOTLOADER
-    assert tree.made("struct", kind="PYMODULE") == INTERPRETER
+def test_work_of_pyinstaller_belongs_to_the_interpreter(tree: Tree) -> None:
+    """What PyInstaller makes for a one-file program, such as an archive of the library, belongs to the interpreter."""
+    assert tree.owner(tree.origins.work_dir / "base_library.zip", place="base_library.zip") == INTERPRETER
 
 
 def test_data_of_the_manifest_belongs_to_it(tree: Tree) -> None:
@@ -181,9 +184,11 @@ def test_files_below_the_interpreters_folders_belong_to_it(tree: Tree) -> None:
 
 @pytest.mark.parametrize("folder", ["_tcl_data", "_tk_data", "tcl8"])
 def test_scripts_of_tcl_belong_to_the_interpreter(tree: Tree, folder: str) -> None:
-    """Files whose first folder in the bundle is one of Tcl's belong to the interpreter, wherever they come from."""
-    assert tree.owner(tree.directory / "usr" / "init.tcl", place=f"{folder}/init.tcl") == INTERPRETER
-    assert tree.owner(tree.directory / "usr" / "init.tcl", place=f"x/{folder}/init.tcl") is None
+    """Data that hooks find for Tcl belongs to the interpreter, wherever it comes from, in every layout."""
+    script = tree.directory / "usr" / "init.tcl"
+    assert tree.owner(script, place=f"{SITE}/{folder}/init.tcl") == INTERPRETER
+    assert tree.owner(script, place=f"{folder}/init.tcl") == INTERPRETER
+    assert tree.owner(script, place=f"{SITE}/x/{folder}/init.tcl") is None
 
 
 def test_only_shared_libraries_may_belong_to_the_system(tree: Tree) -> None:
@@ -196,42 +201,48 @@ def test_only_shared_libraries_may_belong_to_the_system(tree: Tree) -> None:
 
 
 def test_places_are_sorted_by_owner(tree: Tree) -> None:
-    """Modules, libraries and data of an owner are in one sorted list, and the owners are sorted."""
+    """The modules and files of an owner are in one sorted list, and the owners are sorted."""
     found = attribute(
         contents(
-            modules=[Row("z", str(tree.site / "z/__init__.py"), "PYMODULE"), Row("sys", "", "BUILTIN")],
-            binaries=[Row("z/fast.so", str(tree.site / "z/fast.so"), "EXTENSION")],
-            data=[
-                Row("demo/words.txt", str(tree.site / "demo/words.txt"), "DATA"),
-                Row("demo/copy.txt", str(tree.site / "demo/words.txt"), "DATA"),
+            modules=[
+                Row("z", str(tree.site / "z/__init__.py"), "PYMODULE"),
+                Row("os", str(tree.library / "os.py"), ""),
+            ],
+            files=[
+                Row(f"{SITE}/z/fast.so", str(tree.site / "z/fast.so"), "EXTENSION"),
+                Row(f"{SITE}/demo/words.txt", str(tree.site / "demo/words.txt"), "DATA"),
+                Row(f"{SITE}/demo/copy.txt", str(tree.site / "demo/words.txt"), "DATA"),
+                Row("python/lib/os.so", str(tree.library / "os.so"), "DATA", "python/lib/os.so"),
             ],
         ),
-        tree.places,
+        tree.origins,
     )
     assert found == {
-        "demo": ["demo/copy.txt", "demo/words.txt"],
-        INTERPRETER: ["sys"],
-        "z-last": ["z", "z/fast.so"],
+        "demo": [f"{SITE}/demo/copy.txt", f"{SITE}/demo/words.txt"],
+        INTERPRETER: ["os", "python/lib/os.so"],
+        "z-last": [f"{SITE}/z/fast.so", "z"],
     }
     assert list(found) == ["demo", INTERPRETER, "z-last"]
 
 
 def test_everything_without_an_owner_is_reported_together(tree: Tree) -> None:
-    """The error lists every module, library and data file without an owner, each with its source."""
+    """The error lists every module and file without an owner, each with its source."""
     with pytest.raises(FreezeError) as caught:
         attribute(
             contents(
-                modules=[Row("altgraph", str(tree.tools / "altgraph.py"), "PYMODULE"), Row("sys", "", "BUILTIN")],
-                binaries=[Row("z/x.so", str(tree.site / "z/x.so"), "EXTENSION")],
-                data=[Row("etc/passwd", "/somewhere/passwd", "DATA")],
+                modules=[Row("altgraph", str(tree.tools / "altgraph.py"), "PYMODULE"), Row("code", "", "PYMODULE")],
+                files=[
+                    Row(f"{SITE}/z/x.so", str(tree.site / "z/x.so"), "EXTENSION"),
+                    Row("etc/passwd", "/somewhere/passwd", "DATA"),
+                ],
             ),
-            tree.places,
+            tree.origins,
         )
     first, *lines = caught.value.message.splitlines()
-    assert first == "PyInstaller collected files that belong to no locked distribution:"
+    assert first == "the freeze collected files that belong to no locked distribution:"
     assert lines == [
         f"  altgraph (from {tree.tools / 'altgraph.py'})",
-        f"  z/x.so (from {tree.site / 'z/x.so'})",
+        f"  {SITE}/z/x.so (from {tree.site / 'z/x.so'})",
         "  etc/passwd (from /somewhere/passwd)",
     ]
     assert "[freeze.data]" in (caught.value.hint or "")
@@ -242,7 +253,7 @@ def test_ten_files_without_an_owner_are_listed(tree: Tree, number: int, last: st
     """Only the first ten files without an owner are listed, and the others are counted."""
     rows = [Row(str(each), f"/else/{each}", "DATA") for each in range(number)]
     with pytest.raises(FreezeError) as caught:
-        attribute(contents(data=rows), tree.places)
+        attribute(contents(files=rows), tree.origins)
     lines = caught.value.message.splitlines()
     assert len(lines) == number + 1
     assert lines[-1] == last
