@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 from onebin.check import Plan, PlannedPlugin
 from onebin.check.order import Order
+from onebin.freeze import Contents, FrozenTree
+from onebin.freeze.tree import Packed, Row
 from onebin.lock import Lock, LockedPackage
 from onebin.manifest import Manifest
 from onebin.python import Interpreter
@@ -191,4 +193,31 @@ def plan(of: Manifest, surveyed: Survey, *plugins: PlannedPlugin) -> Plan:
         answers=answers(),
         contracts={},
         notices=(),
+    )
+
+
+def frozen(
+    files: Mapping[str, Path],
+    *,
+    links: Mapping[str, str] | None = None,
+    codes: Mapping[str, Packed] | None = None,
+    owners: Mapping[str, Iterable[str]] | None = None,
+    executable: Path | None = None,
+) -> FrozenTree:
+    """Return a frozen tree of these files and links by place, with code of modules by their names."""
+    contents = Contents(
+        modules=tuple(Row(name, f"{name}.py", "PYMODULE") for name in codes or {}),
+        files=tuple(Row(place, str(file), "DATA") for place, file in files.items()),
+        links=links or {},
+        codes=codes or {},
+        identity="",
+    )
+    return FrozenTree(
+        key="",
+        files=files,
+        executable=executable,
+        contents=contents,
+        owners={owner: [*places] for owner, places in (owners or {}).items()},
+        glibc=[],
+        sizes=[],
     )

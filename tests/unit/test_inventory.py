@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.errors import PackError
-from onebin.freeze.tree import Contents, FrozenTree, Packed, Row
+from onebin.freeze.tree import Packed
 from onebin.pack import inventory
+from support.builders import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+    from onebin.freeze import FrozenTree
 
-OWNERS = {
-    "bootloader": ["pyiboot01_bootstrap"],
-    "interpreter": ["json", "json.decoder"],
-    "onebin": ["entry"],
-    "pkg": ["pkg/words.txt", "pkg/deep/noise.so"],
-    "system": ["link.so"],
-}
+OWNERS = {"interpreter": ["json", "json.decoder"], "onebin": ["entry", "code.bin"], "pkg": ["lib/words.txt"]}
 
 
 def digest(text: str) -> str:
@@ -31,79 +25,50 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def frozen(folder: Path, program: dict[str, Packed]) -> FrozenTree:
-    """Return a tree with one executable whose archive has two modules of the interpreter."""
-    (folder / "_internal").mkdir(parents=True)
-    (folder / "tiny").write_text("program")
-    return FrozenTree(
-        key="",
-        executable=folder / "tiny",
-        contents=Contents(
-            modules=tuple(
-                Row(name, "", "") for name in ("json", "json.decoder", "entry", "pyiboot01_bootstrap", "gone")
-            ),
-            binaries=(
-                Row("pkg/deep/noise.so", "noise.so", "EXTENSION"),
-                Row("link.so", "pkg/deep/noise.so", "SYMLINK"),
-            ),
-            data=(Row("pkg/words.txt", "words.txt", "DATA"),),
-            archive={"json.decoder": Packed(3, digest("two")), "json": Packed(3, digest("one"))},
-            program={
-                "entry": Packed(5, digest("entry")),
-                "pyiboot01_bootstrap": Packed(4, digest("boot")),
-                **program,
-            },
-        ),
-        owners=OWNERS,
-        glibc=[],
-        sizes=[],
-    )
+CODES = {name: Packed(len(name), digest(name)) for name in ("json.decoder", "entry", "json")}
 
 
-def test_files_of_a_tree_are_listed(tmp_path: Path) -> None:
-    """Files at any depth are listed by path, links with their targets, and the executable as the bootloader's."""
-    tree = frozen(tmp_path / "dist", {})
-    (tree.directory / "_internal/pkg/deep").mkdir(parents=True)
-    (tree.directory / "_internal/pkg/words.txt").write_text("words")
-    (tree.directory / "_internal/pkg/deep/noise.so").write_text("noise")
-    (tree.directory / "_internal/link.so").symlink_to("pkg/deep/noise.so")
-    assert inventory.files(tree) == [
-        {
-            "path": "_internal/link.so",
-            "owner": "system",
-            "bytes": 17,
-            "sha256": digest("pkg/deep/noise.so"),
-            "link": "pkg/deep/noise.so",
-        },
-        {"path": "_internal/pkg/deep/noise.so", "owner": "pkg", "bytes": 5, "sha256": digest("noise")},
-        {"path": "_internal/pkg/words.txt", "owner": "pkg", "bytes": 5, "sha256": digest("words")},
-        {"path": "tiny", "owner": "bootloader", "bytes": 7, "sha256": digest("program")},
+def tree(folder: Path, *places: str, executable: Path | None = None) -> FrozenTree:
+    """Return a tree of files, each with its name as its content, and one link."""
+    files = {}
+    for place in places:
+        files[place] = folder / f"source-of-{place.replace('/', '-')}"
+        files[place].write_text(place)
+    links = {} if executable else {"bin/python": "../python/bin/python3.12"}
+    return frozen(files, links=links, codes=CODES, owners=OWNERS, executable=executable)
+
+
+def test_files_and_links_are_listed(tmp_path: Path) -> None:
+    """Files are listed by their places, whatever their sources are called, and links with their targets as onebin's."""
+    target = "../python/bin/python3.12"
+    assert inventory.files(tree(tmp_path, "lib/words.txt", "code.bin")) == [
+        {"path": "bin/python", "owner": "onebin", "bytes": len(target), "sha256": digest(target), "link": target},
+        {"path": "code.bin", "owner": "onebin", "bytes": 8, "sha256": digest("code.bin")},
+        {"path": "lib/words.txt", "owner": "pkg", "bytes": 13, "sha256": digest("lib/words.txt")},
     ]
 
 
 def test_files_of_a_one_file_executable_are_listed(tmp_path: Path) -> None:
-    """The files inside a one-file executable are listed beside the executable, with their paths in it."""
-    tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
-    assert [(row["path"], row["owner"], row["sha256"]) for row in inventory.files(tree)] == [
-        ("pkg/words.txt", "pkg", digest("words")),
+    """The files inside a one-file executable are listed beside the executable, which is the bootloader's."""
+    (tmp_path / "tiny").write_text("program")
+    found = inventory.files(tree(tmp_path, "lib/words.txt", executable=tmp_path / "tiny"))
+    assert [(row["path"], row["owner"], row["sha256"]) for row in found] == [
+        ("lib/words.txt", "pkg", digest("lib/words.txt")),
         ("tiny", "bootloader", digest("program")),
     ]
 
 
-def test_modules_of_the_executable_are_listed(tmp_path: Path) -> None:
-    """Modules of the archive and those that start the program are listed by name, without files."""
-    tree = frozen(tmp_path / "dist", {"pkg/words.txt": Packed(5, digest("words"))})
-    assert [(row["name"], row["owner"], row["bytes"], row["sha256"]) for row in inventory.modules(tree)] == [
+def test_modules_with_code_are_listed(tmp_path: Path) -> None:
+    """The modules whose code is in code.bin are listed by name, with their owners."""
+    found = inventory.modules(tree(tmp_path, "code.bin"))
+    assert [(row["name"], row["owner"], row["bytes"], row["sha256"]) for row in found] == [
         ("entry", "onebin", 5, digest("entry")),
-        ("json", "interpreter", 3, digest("one")),
-        ("json.decoder", "interpreter", 3, digest("two")),
-        ("pyiboot01_bootstrap", "bootloader", 4, digest("boot")),
+        ("json", "interpreter", 4, digest("json")),
+        ("json.decoder", "interpreter", 12, digest("json.decoder")),
     ]
 
 
 def test_file_without_an_owner_is_refused(tmp_path: Path) -> None:
     """A file that was added to the tree after its files were attributed is refused."""
-    tree = frozen(tmp_path / "dist", {})
-    (tree.directory / "_internal/smuggled").write_text("x")
-    with pytest.raises(PackError, match="_internal/smuggled: no owner is known"):
-        inventory.files(tree)
+    with pytest.raises(PackError, match="bin/smuggled: no owner is known"):
+        inventory.files(tree(tmp_path, "code.bin", "bin/smuggled"))

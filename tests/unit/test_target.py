@@ -11,7 +11,6 @@ import pytest
 
 from onebin.check.target import check_needs
 from onebin.errors import TargetError
-from onebin.freeze.tree import Contents, Row
 from onebin.python.interpreter import ask
 from onebin.target import elf
 from onebin.target.glibc import libc_facts, needs
@@ -78,44 +77,41 @@ def test_card_names_the_oldest_sufficient_glibc() -> None:
 
 
 def test_needs_are_read_from_the_frozen_files(build: Build, tmp_path: Path) -> None:
-    """Needs are read from libraries, also among the data, and from the executable, not from links and text."""
+    """Needs are read from libraries and programs, not from text; a bundled C library itself needs nothing."""
     source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
     library = build(tmp_path / "draw.so", source)
     program = build(tmp_path / "program", "int main(void) { return 0; }", "-pie")
     (tmp_path / "text").write_text("text")
-    contents = Contents(
-        modules=(),
-        binaries=(Row("draw.so", str(library), "EXTENSION"), Row("link.so", "draw.so", "SYMLINK")),
-        data=(Row("pkg/text", str(tmp_path / "text"), "DATA"), Row("pkg/draw.so", str(library), "DATA")),
-        archive={},
-        program={},
-    )
-    owners = {"pkg": ["pkg/draw.so", "pkg/text", "draw.so"], "system": ["link.so"]}
-    found = needs(contents.sources, owners, program)
-    assert [(need["file"], need["owner"]) for need in found] == [
-        ("draw.so", "pkg"),
-        ("pkg/draw.so", "pkg"),
-        ("program", "bootloader"),
-    ]
-    assert found[0]["symbols"]["2.25"] == ["getrandom"]
+    owners = {"pkg": ["lib/pkg/draw.so", "lib/pkg/text"], "onebin": ["bin/python"], "C library": ["python/lib/libc.so"]}
+    files = {
+        "lib/pkg/text": tmp_path / "text",
+        "lib/pkg/draw.so": library,
+        "bin/python": program,
+        "python/lib/libc.so": library,
+    }
+    found = needs(files, owners)
+    assert [(need["file"], need["owner"]) for need in found] == [("bin/python", "onebin"), ("lib/pkg/draw.so", "pkg")]
+    assert found[1]["symbols"]["2.25"] == ["getrandom"]
+    assert [need["owner"] for need in needs({"program": program}, {})] == ["bootloader"]
 
 
 def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
-    """The interpreter's C library is copied with its loader; rarely used parts only if a file needs them."""
+    """The interpreter's C library is bundled with its loader; rarely used parts only if a file needs them."""
     found = libc_of(ask(Path(sys.executable)))
     assert found.loader.is_file()
     assert {"libc.so.6", "libm.so.6", "libresolv.so.2"} <= found.libraries.keys()
-    (tmp_path / "_internal").mkdir()
     source = "#include <math.h>\ndouble twice(double one) { return 2 * one; }"
-    build(tmp_path / "_internal" / "pkg.so", source, "-shared", "-Wl,--no-as-needed", "-lthread_db")
-    added = found.add_to(tmp_path)
+    package = build(tmp_path / "pkg.so", source, "-shared", "-Wl,--no-as-needed", "-lthread_db")
+    added = found.needed_by([package])
     assert {"libc.so.6", "libthread_db.so.1", found.loader.name} <= {*added}
+    assert "libthread_db.so.1" not in found.needed_by([])
     assert "libBrokenLocale.so.1" not in added
-    for name in added:
-        facts = elf.read(tmp_path / "_internal" / name)
+    assert {*added.values()} <= found.files
+    for name, file in added.items():
+        facts = elf.read(file)
         assert facts is not None
         assert {*facts.libraries} <= {*added}, f"{name} needs a missing library"
-    assert (tmp_path / "_internal" / found.loader.name).stat().st_mode & 0o111
+    assert added[found.loader.name].stat().st_mode & 0o111
 
 
 def test_program_without_a_loader_has_no_c_library_to_bundle() -> None:
