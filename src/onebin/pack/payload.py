@@ -27,6 +27,7 @@ RELEASE_LEVEL = 19
 _WINDOW_LOG = 23
 _RELEASE_WINDOW_LOG = 27
 _JOB_BYTES = 1 << 25
+_FOLDER = 0o755
 
 
 def write(tree: FrozenTree, stream: BufferedRandom, *, level: int, moment: int) -> Payload:
@@ -69,11 +70,13 @@ def entries(tree: FrozenTree) -> Iterator[tuple[str, Path | str | None]]:
 
 
 def copy(tree: FrozenTree, folder: Path) -> None:
-    """Write the files of a tree into an empty folder; raises OSError."""
+    """Write the files of a tree into an empty folder, which all users may read, whatever the umask; raises OSError."""
+    folder.chmod(_FOLDER)
     for place, file in entries(tree):
         target = folder / place
         if file is None:
-            target.mkdir(mode=0o755)
+            target.mkdir()
+            target.chmod(_FOLDER)
         elif isinstance(file, str):
             target.symlink_to(file)
         else:
@@ -88,7 +91,7 @@ def _add(archive: tarfile.TarFile, place: str, file: Path | str | None, moment: 
         entry.type, entry.linkname = tarfile.SYMTYPE, file
         archive.addfile(entry)
     elif file is None:
-        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        entry.type, entry.mode = tarfile.DIRTYPE, _FOLDER
         archive.addfile(entry)
     else:
         with file.open("rb") as stream:
