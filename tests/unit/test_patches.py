@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver import analyses, loader, scans, search, watch
+from onebin.freeze.driver import analyses, scans, search, watch
 from onebin.freeze.driver.patches import PatchError, PyInstaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SUPPORTED = ">=6.22.3,<6.23"
 NEWER = PyInstaller("7.0", SUPPORTED)
-
-BOOTSTRAP = """
-import os, sys
-def _pyi_bootstrap():
-    import pyimod03_ctypes
-    pyimod03_ctypes.install()
-    for entry in os.listdir(sys._MEIPASS):
-        sys.path.append(entry)
-"""
-CTYPES = "import sys\n\n\ndef install():\n    import ctypes\n"
 
 
 def refuses(what: str) -> Any:
@@ -225,80 +215,6 @@ def test_children_that_cannot_be_watched_are_refused(tmp_path: Path) -> None:
         watch.Watch(tmp_path / "log", parent, NEWER)
     script.write_text("", "utf-8")
     watch.Watch(tmp_path / "log", parent, NEWER)
-
-
-def loader_folder(folder: Path, *, bootstrap: str = BOOTSTRAP, ctypes: str = CTYPES) -> Path:
-    """Write the two bootloader files that are patched, by default as in 6.22.3."""
-    folder.mkdir()
-    folder.joinpath("pyiboot01_bootstrap.py").write_text(bootstrap, "utf-8")
-    folder.joinpath("pyimod03_ctypes.py").write_text(ctypes, "utf-8")
-    return folder
-
-
-ENTRIES = [
-    ("zlib", "/lib/zlib.so", "EXTENSION"),
-    ("pyimod03_ctypes", "/build/pyimod03_ctypes.pyc", "PYMODULE"),
-    ("pyiboot01_bootstrap", "/loader/pyiboot01_bootstrap.py", "PYSOURCE"),
-]
-
-
-def test_bootloader_gets_patched_copies(tmp_path: Path) -> None:
-    """The bootloader gets a stand-in for its ctypes hooks and does not search for eggs; its other modules stay."""
-    folder, work = loader_folder(tmp_path / "loader"), tmp_path / "work"
-    work.mkdir()
-    changed = loader.changed(ENTRIES, folder, work, NEWER)
-    assert [(name, kind) for name, _, kind in changed] == [(name, kind) for name, _, kind in ENTRIES]
-    files = {name: Path(file) for name, file, _ in changed}
-    assert files["zlib"] == Path("/lib/zlib.so")
-    assert files["pyimod03_ctypes"].parent == files["pyiboot01_bootstrap"].parent == work
-    bootstrap = files["pyiboot01_bootstrap"].read_text("utf-8")
-    assert bootstrap.replace("for entry in ():", "for entry in os.listdir(sys._MEIPASS):") == BOOTSTRAP
-    assert loader.late_ctypes(folder, NEWER) == (
-        "onebin_late_ctypes",
-        str(folder / "pyimod03_ctypes.py"),
-        "PYMODULE",
-    )
-
-
-@pytest.mark.parametrize(
-    ("bootstrap", "missing"),
-    [
-        (BOOTSTRAP.replace("listdir", "scandir"), "os.listdir(sys._MEIPASS) in pyiboot01_bootstrap.py"),
-        (BOOTSTRAP * 2, "single os.listdir(sys._MEIPASS) in pyiboot01_bootstrap.py"),
-        (BOOTSTRAP.replace(".install()", ".patch()"), "pyimod03_ctypes.install() in pyiboot01_bootstrap.py"),
-    ],
-)
-def test_changed_bootstrap_script_is_refused(tmp_path: Path, bootstrap: str, missing: str) -> None:
-    """A bootstrap script without exactly one search for eggs, or without the call of the ctypes hooks, is refused."""
-    folder = loader_folder(tmp_path / "loader", bootstrap=bootstrap)
-    with refuses(missing):
-        loader.changed(ENTRIES, folder, tmp_path, NEWER)
-
-
-@pytest.mark.parametrize(
-    ("ctypes", "missing"),
-    [
-        ("def patch():\n    pass\n", "install() in pyimod03_ctypes.py"),
-        ("def install(folder):\n    pass\n", "install() without parameters in pyimod03_ctypes.py"),
-    ],
-)
-def test_changed_hooks_for_ctypes_are_refused(tmp_path: Path, ctypes: str, missing: str) -> None:
-    """Hooks for ctypes without an `install()` that takes no parameters are refused."""
-    folder = loader_folder(tmp_path / "loader", ctypes=ctypes)
-    with refuses(missing):
-        loader.late_ctypes(folder, NEWER)
-
-
-@pytest.mark.parametrize("name", ["pyimod03_ctypes", "pyiboot01_bootstrap"])
-def test_bootloader_without_the_changed_files_is_refused(tmp_path: Path, name: str) -> None:
-    """A bootloader whose patched files are missing or no longer packed is refused."""
-    folder = loader_folder(tmp_path / "loader")
-    with refuses(f"{name} among the bootloader's modules"):
-        loader.changed([entry for entry in ENTRIES if entry[0] != name], folder, tmp_path, NEWER)
-    (folder / f"{name}.py").unlink()
-    with refuses(f"{name}.py among the bootloader's files"):
-        loader.late_ctypes(folder, NEWER)
-        loader.changed(ENTRIES, folder, tmp_path, NEWER)
 
 
 def test_missing_module_is_refused() -> None:

@@ -69,12 +69,6 @@ class PyInstaller:
             self.require(name not in vars(subclass), f"{owner.__name__}.{name} that {subclass.__name__} inherits")
         return found
 
-    def replace(self, text: str, old: str, new: str, *, file: str) -> str:
-        """Return the text of a file with `old`, which must be in there exactly once, replaced; raises PatchError."""
-        self.require(old in text, f"{old} in {file}")
-        self.require(text.count(old) == 1, f"single {old} in {file}")
-        return text.replace(old, new)
-
 
 def _parameters(function: FunctionType) -> tuple[str, ...]:
     code = function.__code__

@@ -181,7 +181,7 @@ class Coder:
         self, known: Mapping[str, CodeType] | None, optimize: int, rename: Callable[[CodeType, str], CodeType]
     ) -> None:
         self._known = known or {}
-        self._optimize = optimize
+        self.optimize = optimize
         self._rename = rename
 
     def code(self, name: str, source: str, place: str) -> CodeType | None:
@@ -189,7 +189,7 @@ class Coder:
         code = self._known.get(name)
         if code is None:
             try:
-                compiled = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self._optimize)
+                compiled = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self.optimize)
             except (SyntaxError, ValueError):
                 return None
             code = marshal.loads(marshal.dumps(compiled))  # noqa: S302  # made in the line before
@@ -228,8 +228,7 @@ def add_early_bytecode(files: Files, coder: Coder) -> None:
         place = files.place_of(source)
         code = None if place is None else coder.code("", source, place)
         if place is not None and code is not None:
-            folder, name = os.path.split(place)
-            bytecode = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+            bytecode = importlib.util.cache_from_source(place, optimization=coder.optimize or "")
             text = Path(source).read_bytes()
             unchecked = (1).to_bytes(4, "little")
             head = importlib.util.MAGIC_NUMBER + unchecked + importlib.util.source_hash(text)
