@@ -230,6 +230,19 @@ def test_host_without_scripts_hints_at_a_function(bench: Bench) -> None:
     refusal.says("host.script", "nothing 1.0.0 has no script 'nothing'", hint='entry = "module:function"')
 
 
+def test_script_may_be_a_file_of_the_hosts_wheel(bench: Bench) -> None:
+    """A Python script that the host's wheel installs is accepted; a script for another program is not."""
+    scripts = "herald-1.0.0.data/scripts"
+    files = {"herald.py": "", f"{scripts}/herald": "#!python\nimport herald\n", f"{scripts}/greet": "#!/bin/sh\n"}
+    make_wheel(bench.directory / "wheels", "herald", files=files)
+    host = 'path = "wheels/herald-1.0.0-py3-none-any.whl"\nscript = "{}"'
+    bench.manifest(host=host.format("herald"))
+    bench.accepts("check")
+    bench.manifest(host=host.format("greet"))
+    refusal = bench.refuses("check", error=PlanError)
+    refusal.says("host.script", "herald 1.0.0 has no script 'greet'", hint="it has: herald")
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [

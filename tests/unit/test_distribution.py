@@ -178,6 +178,17 @@ def test_every_installed_file_is_recorded(tmp_path: Path) -> None:
     assert found.files.recorded == inside | outside | info
 
 
+def test_programs_are_in_the_folder_for_scripts(tmp_path: Path) -> None:
+    """Programs are the files in the environment's bin folder; folders below it and missing files do not count."""
+    up = "../../.."
+    found = installed(
+        tmp_path,
+        {f"{up}/bin/demo": "", f"{up}/bin/demo.cmd": "", f"{up}/bin/lib/part": "", "bin/own": ""},
+        missing=f"{up}/bin/gone",
+    )
+    assert found.programs == {"demo": f"{up}/bin/demo", "demo.cmd": f"{up}/bin/demo.cmd"}
+
+
 def test_metadata_is_the_content_of_dist_info(tmp_path: Path) -> None:
     """All files of the .dist-info folder belong to the metadata, including those in subfolders."""
     info = "demo_kit-1.0.dist-info"

@@ -29,19 +29,51 @@ HOST = distribution("Demo", modules=["demo"], entry_points=[*SCRIPTS, ("grp", "n
 
 def test_entry_is_that_of_the_hosts_script() -> None:
     """The entry is that of the host's console or GUI script with the given name, without extras."""
-    assert host_entry(manifest(), HOST, "host") == ("demo.cli", "main")
+    assert host_entry(manifest(), HOST, "host") == (("demo.cli", "main"), None)
     assert host_entry(manifest(host='package = "demo"\nscript = "demo-gui"'), HOST, "host") == (
-        "demo.gui",
-        "Window.run",
+        ("demo.gui", "Window.run"),
+        None,
     )
 
 
 def test_entry_may_be_named_by_the_manifest() -> None:
     """An entry in the manifest is used unchanged; the stage shows later whether it exists."""
     assert host_entry(manifest(host='package = "demo"\nentry = "any.where:Thing.run"'), HOST, "host") == (
-        "any.where",
-        "Thing.run",
+        ("any.where", "Thing.run"),
+        None,
     )
+
+
+def programs_host(tmp_path: Path) -> Distribution:
+    """Return a host that installs a Python script, one of an environment that can be moved, and two other programs."""
+    texts = {
+        "plain": "#!/usr/bin/python3\nprint()\n",
+        "moved": "#!/bin/sh\n'''exec' \"$(dirname -- \"$0\")\"/'python' \"$0\" \"$@\"\n' '''\nprint()\n",
+        "shell": "#!/bin/sh\necho\n",
+        "binary": "\x7fELF python",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "bin" / name).write_text(text, "utf-8")
+    return distribution("Demo", site_packages=tmp_path / "lib", programs=[f"../bin/{name}" for name in texts])
+
+
+@pytest.mark.parametrize("script", ["plain", "moved"])
+def test_script_may_be_a_file_of_the_hosts_wheel(tmp_path: Path, script: str) -> None:
+    """A Python script that the host's wheel installs is a script of the host, without an entry."""
+    (tmp_path / "lib").mkdir()
+    host = programs_host(tmp_path)
+    asked = manifest(host=f'package = "demo"\nscript = "{script}"')
+    assert host_entry(asked, host, "host") == (None, f"../bin/{script}")
+
+
+@pytest.mark.parametrize("script", ["shell", "binary"])
+def test_program_that_is_not_python_is_not_a_script(tmp_path: Path, script: str) -> None:
+    """A program that Python does not run is not a script of the host."""
+    (tmp_path / "lib").mkdir()
+    with pytest.raises(PlanError) as caught:
+        host_entry(manifest(host=f'package = "demo"\nscript = "{script}"'), programs_host(tmp_path), "host")
+    assert (caught.value.findings[0].hint or "").startswith("it has: moved, plain")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from onebin.system import did_you_mean, display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.card import Answers, Questions
     from onebin.errors import Findings
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
     from onebin.survey import Distribution, Survey
     from onebin.target import Libc
 
+_HEAD = 4096  # more bytes than the first two lines of a script
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A bundle that passed every check that can be made before the freeze.
 
-    `layout` is what will be made, `libc` the C library that it carries. `entry` is the host's (module, attribute).
+    `layout` is what will be made, `libc` the C library that it carries. `entry` is the host's (module, attribute),
+    or None if its script is a file of its wheel; `program` is that file's POSIX path relative to site-packages.
     `order` has the plugins in their order and the reasons for it. `questions` and `answers` are what the stage was
     asked and what it answered. `contracts` are those of the extension points. `notices` are lines about what
     is unusual but works.
@@ -55,7 +59,8 @@ class Plan:
     survey: Survey
     layout: Layout
     libc: Libc | None
-    entry: tuple[str, str]
+    entry: tuple[str, str] | None
+    program: str | None = None
     order: Order
     questions: Questions
     answers: Answers
@@ -104,9 +109,10 @@ def check(
     """
     where = display(manifest.file)
     entry: tuple[str, str] | None = None
+    program: str | None = None
     planned: list[PlannedPlugin] = []
     with findings:
-        entry = host_entry(manifest, surveyed.host, f"{where}: host")
+        entry, program = host_entry(manifest, surveyed.host, f"{where}: host")
     for row in manifest.plugins:
         with findings:
             planned.append(contribution(row, manifest, surveyed, f"{where}: plugins.{row.name}"))
@@ -131,7 +137,8 @@ def check(
         survey=surveyed,
         layout=layout,
         libc=libc,
-        entry=entry or ("", ""),  # without an entry there was a finding
+        entry=entry,
+        program=program,
         order=ordered,
         questions={**questions, "skip": skip},
         contracts=report.contracts,
@@ -146,21 +153,36 @@ def check(
     )
 
 
-def host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[str, str]:
-    """Return the host's module and attribute, from its script or from the manifest; raises PlanError."""
+def host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[tuple[str, str], None] | tuple[None, str]:
+    """Return the host's module and attribute, or else the file of its script, as in `Plan`; raises PlanError."""
     if manifest.host.entry is not None:
         module, _, attribute = manifest.host.entry.partition(":")
-        return module, attribute
+        return (module, attribute), None
     scripts = {point.name: point for point in host.entry_points if point.group in SCRIPT_GROUPS}
     wanted = str(manifest.host.script)
     if wanted in scripts:
-        return scripts[wanted].module, scripts[wanted].attribute
-    if scripts:
-        hint = f"it has: {', '.join(sorted(scripts))}{did_you_mean(wanted, scripts)}"
+        return (scripts[wanted].module, scripts[wanted].attribute), None
+    files = {name: file for name, file in host.programs.items() if _is_python(host.site_packages / file)}
+    if wanted in files:
+        return None, files[wanted]
+    names = sorted({*scripts, *files})
+    if names:
+        hint = f"it has: {', '.join(names)}{did_you_mean(wanted, names)}"
     else:
         hint = 'it has no console scripts: name a function instead, [host] entry = "module:function"'
     finding = Finding(f"{where}.script", f"{host.title} {host.version} has no script {wanted!r}", hint)
     raise PlanError(SUMMARY, [finding])
+
+
+def _is_python(file: Path) -> bool:
+    """Return whether an installed program is a Python script, by its first lines; the others are not run by Python.
+
+    An installer writes the interpreter there. In an environment that can be moved, the first line names a shell, and
+    the second starts the interpreter beside the script.
+    """
+    with file.open("rb") as stream:
+        lines = stream.read(_HEAD).split(b"\n")
+    return lines[0].startswith(b"#!") and any(b"python" in line for line in lines[:2])
 
 
 def same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding]:

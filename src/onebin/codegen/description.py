@@ -20,7 +20,11 @@ def describe(plan: Plan) -> Description:
     return {
         "name": plan.manifest.bundle.name,
         "onebin": __version__,
-        "host": {"name": plan.host.title, "version": plan.host.version, "entry": ":".join(plan.entry)},
+        "host": {
+            "name": plan.host.title,
+            "version": plan.host.version,
+            "entry": plan.program or ":".join(plan.entry or ()),
+        },
         "plugins": [
             {
                 "name": plugin.name,

@@ -141,6 +141,11 @@ def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
 
 
 def _entry(plan: Plan) -> dict[str, Any]:
+    if plan.entry is None:
+        raise FreezeError(
+            f"the script {plan.manifest.host.script!r} is a file of the host's wheel, which cannot be frozen yet",
+            'name a function instead, if the host has one: [host] entry = "module:function"',
+        )
     module, attribute = plan.entry
     first, *rest = attribute.split(".")
     return {

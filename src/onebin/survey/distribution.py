@@ -68,6 +68,11 @@ class Distribution:
         return any("." in name and name.partition(".")[0] not in self.modules for name in self.modules)
 
     @property
+    def programs(self) -> Mapping[str, str]:
+        """Its scripts and executables by name, as POSIX paths relative to site-packages; entry points are included."""
+        return {file.rpartition("/")[2]: file for file in self.files.programs}
+
+    @property
     def plugs(self) -> tuple[EntryPoint, ...]:
         """The entry points that extend something: all except the scripts."""
         return tuple(point for point in self.entry_points if point.group not in SCRIPT_GROUPS)

@@ -17,6 +17,7 @@ _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so
 _NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
 # Compilers and type checkers read these. `lazy_loader` and similar libraries read stubs at run time, too.
 _FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|[ch](?:pp|xx)?)$")
+_PROGRAM_PARTS = 2  # "bin" and the name of the file
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 
 
@@ -26,7 +27,8 @@ class DistributionFiles:
 
     `modules` maps dotted names to files. The others are POSIX paths relative to site-packages: `sources` (every .py
     file), `data`, `for_tools` (stubs and headers beside its modules), `shared` (data below the environment's prefix;
-    these paths begin with ".."), `metadata` (the files of its .dist-info), `start` (its .pth files), and `recorded`
+    these paths begin with ".."), `programs` (scripts and executables in the environment's folder for them; these paths
+    begin with "..", too), `metadata` (the files of its .dist-info), `start` (its .pth files), and `recorded`
     (every installed file that RECORD names, bytecode left out).
     """
 
@@ -35,6 +37,7 @@ class DistributionFiles:
     data: tuple[str, ...] = ()
     for_tools: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     recorded: frozenset[str] = frozenset()
@@ -64,6 +67,7 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
     named = {name: site_packages / file for file in kept if (name := _module_name(file))}
     packages = {file.parent for file in kept if file.name == "__init__.py"}
     shared = tuple(str(file) for file in files if _is_shared(file) and (site_packages / file).is_file())
+    programs = tuple(str(file) for file in files if _is_program(file) and (site_packages / file).is_file())
     data = [str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()]
     for_tools = tuple(file for file in data if _FOR_TOOLS.search(file) and PurePosixPath(file).parent in packages)
     return DistributionFiles(
@@ -72,6 +76,7 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
         data=tuple(file for file in data if file not in for_tools),
         for_tools=for_tools,
         shared=shared,
+        programs=programs,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         start=tuple(str(file) for file in kept if len(file.parts) == 1 and file.suffix == ".pth"),
         recorded=frozenset([*map(str, inside), *map(str, _outside(files, site_packages))]),
@@ -111,6 +116,12 @@ def _is_shared(file: PurePosixPath) -> bool:
     """
     below = [part for part in file.parts if part != ".."]
     return file.parts[0] == ".." and below[0] in {"share", "etc"} and below[1:2] not in (["man"], ["doc"])
+
+
+def _is_program(file: PurePosixPath) -> bool:
+    """Return whether a file is in the "scripts" scheme of a wheel: entry points get a file there, too."""
+    below = [part for part in file.parts if part != ".."]
+    return file.parts[0] == ".." and len(below) == _PROGRAM_PARTS and below[0] in {"bin", "Scripts"}
 
 
 def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bool:
