@@ -48,7 +48,9 @@ def describe(excluded: Sequence[str], module: str) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return the prefixes, search paths and flags of this process."""
-    flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))}
+    flags = {
+        name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))
+    }
     return {
         "prefix": [_portable(path) for path in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)],
         "executable": _portable(str(Path(sys.executable).parent)),

@@ -8,6 +8,7 @@ Reads questions as JSON from standard input:
      "modules": [name, ...],                            import these
      "data": [[distribution, file, package, file below the package], ...],
                                                         read these by path and, if in a package, as a resource
+     "installation": [[module, ...], module] or null,   describe the installation, see `_installation.describe`
      "skip": {step: reason, ...}}                       answer these with the reason, because they end the process
 
 Writes a line `?step` to standard output before each step, so that the asker knows which step ended the process, and
@@ -23,6 +24,7 @@ import importlib.resources
 import json
 import os
 import re
+import runpy
 import sys
 import traceback
 import warnings
@@ -87,6 +89,7 @@ class Probe:
             "modules": [
                 {"name": name, **self._outcome(f"module {name}", partial(_import, name))} for name in asked["modules"]
             ],
+            "installation": self._installation(asked["installation"]),
             "data": [
                 {
                     "distribution": owner,
@@ -96,6 +99,15 @@ class Probe:
                 for owner, file, package, rest in asked["data"]
             ],
         }
+
+    def _installation(self, asked: list[Any] | None) -> dict[str, Any] | None:
+        """Describe the installation; the script for that is beside this file, in the stage and in the artifact."""
+        if asked is None:
+            return None
+        self._write("?" + json.dumps("installation"))
+        script = str(Path(__file__).with_name("_installation.py"))
+        described: dict[str, Any] = runpy.run_path(script)["describe"](*asked)
+        return described
 
     def _load(self, distribution: str, group: str, name: str, value: str) -> dict[str, Any]:
         outcome = self._outcome(f"load {distribution} {group} {name}", partial(_load, group, name, value))

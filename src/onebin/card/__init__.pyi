@@ -1,5 +1,6 @@
 from .answers import (
     Answers as Answers,
+    Installation as Installation,
     Outcome as Outcome,
     PluginQuestion as PluginQuestion,
     Questions as Questions,

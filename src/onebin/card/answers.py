@@ -5,7 +5,7 @@ Answers may come from a file that somebody else made, so they are checked as a w
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
@@ -29,6 +29,7 @@ class Questions(TypedDict):
     plugins: list[PluginQuestion]
     modules: list[str]
     data: list[tuple[str, str, str, str]]
+    installation: tuple[list[str], str] | None
     skip: dict[str, str]
 
 
@@ -46,6 +47,18 @@ class Outcome(TypedDict):
     where: NotRequired[str | None]
 
 
+class Installation(TypedDict):
+    """What an installation is, as `onebin_runtime._installation` describes it.
+
+    `files` and `modules` have, by distribution, those that it has recorded and that are not there.
+    """
+
+    environment: dict[str, Any]
+    children: dict[str, Any]
+    files: dict[str, list[str]]
+    modules: dict[str, list[str]]
+
+
 @with_config(_STRICT)
 class Answers(TypedDict):
     """What a process answered; `registered` has (name, distribution, version) of each plugin, only in an artifact."""
@@ -58,6 +71,7 @@ class Answers(TypedDict):
     plugins: list[Outcome]
     modules: list[Outcome]
     data: list[Outcome]
+    installation: Installation | None
     registered: NotRequired[list[tuple[str, str, str]]]
 
 

@@ -120,7 +120,8 @@ def check(
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
         ordered = order(planned, manifest.plugins, surveyed, where)
-    questions = questions_for(entry, ordered.plugins, surveyed, full=full)
+    excluded = None if layout == "onefile" else manifest.freeze.exclude
+    questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
     failed = list(failures(answers, ordered.plugins, surveyed, where))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))

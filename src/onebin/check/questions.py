@@ -13,13 +13,23 @@ if TYPE_CHECKING:
     from onebin.survey import Distribution, Survey
 
 # PyInstaller may strip or sign them, so their bytes are not compared: importing what needs them shows that they load.
+# The bundle has its own runtime, whatever a distribution of that name has installed.
+_OWN = ("onebin_runtime",)
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
 
 def questions_for(
-    entry: tuple[str, str] | None, plugins: Sequence[PlannedPlugin], survey: Survey, *, full: bool
+    entry: tuple[str, str] | None,
+    plugins: Sequence[PlannedPlugin],
+    survey: Survey,
+    *,
+    full: bool,
+    excluded: Sequence[str] | None = None,
 ) -> Questions:
-    """Return the questions for a process; `full` adds each module and data file of host and plugins."""
+    """Return the questions for a process; `full` adds each module and data file of host and plugins.
+
+    With `excluded`, the modules that an installation may lack, it is asked about its installation, too.
+    """
     names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
     return {
@@ -37,6 +47,9 @@ def questions_for(
             for file in (*each.files.data, *each.files.for_tools, *each.files.shared)
             if not _SHARED_LIBRARY.search(file)
         ],
+        "installation": None
+        if excluded is None or not full
+        else ([*excluded, *_OWN], next(iter(survey.host.top_level), "os")),
         "skip": {},
     }
 

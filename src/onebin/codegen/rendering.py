@@ -142,13 +142,16 @@ def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
 
 def _entry(plan: Plan) -> dict[str, Any]:
     if plan.entry is None:
-        raise FreezeError(
-            f"the script {plan.manifest.host.script!r} is a file of the host's wheel, which cannot be frozen yet",
-            'name a function instead, if the host has one: [host] entry = "module:function"',
-        )
+        if plan.layout == "onefile":
+            raise FreezeError(
+                f"the script {plan.manifest.host.script!r} is a file of the host's wheel, which one file cannot run",
+                'name a function instead, if the host has one: [host] entry = "module:function"',
+            )
+        return {"script": plan.manifest.host.script, "importable": False}
     module, attribute = plan.entry
     first, *rest = attribute.split(".")
     return {
+        "script": None,
         "module": module,
         "attribute": attribute,
         "first": first,

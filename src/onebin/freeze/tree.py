@@ -17,8 +17,8 @@ class Row(NamedTuple):
     """A file or module: its place, its source, its type code as in PyInstaller's tables, and the copy made of it.
 
     The place of a file is a POSIX path in the tree, that of a module its dotted name. `made` is a path in the folder
-    `made` of the freeze; it is empty if the source itself goes into the tree. The source of a new file is empty, that of
-    a generated one relative to the folder of the freeze.
+    `made` of the freeze; it is empty if the source itself goes into the tree. The source of a new file is empty, and
+    that of a generated file is relative to the folder of the freeze.
     """
 
     place: str

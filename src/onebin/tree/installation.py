@@ -67,7 +67,7 @@ def texts(plan: Plan) -> dict[str, str]:
     """
     lines = ["include-system-site-packages = false", f"version = {plan.interpreter.version}", "home = python/bin"]
     found = {CONFIGURATION: "".join(f"{line}\n" for line in lines)}
-    if plan.manifest.host.entry is not None:
+    if plan.manifest.host.entry is not None and plan.entry is not None:
         module, attribute = plan.entry
         found[f"{PROGRAMS}/{plan.manifest.bundle.name}"] = _SCRIPT.format(module=module, attribute=attribute)
     return found

@@ -18,6 +18,7 @@ from onebin.errors import Finding, VerifyError
 from onebin.lock import changed_packages, package_digests
 from onebin.probe import ProbeError, ask_artifact
 from onebin.system import count, display
+from onebin.verify.installation import compare_installations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ class Agreement:
     distributions: int
     modules: int
     data: int
+    children: int
 
     @property
     def summary(self) -> str:
@@ -47,6 +49,7 @@ class Agreement:
             (self.distributions, "distribution"),
             (self.modules, "module"),
             (self.data, "data file"),
+            (self.children, "kind of subprocess"),
         )
         return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 
@@ -68,6 +71,7 @@ def compare_with_stage(file: Path, facts: Facts) -> Agreement:
         distributions=len(said["distributions"]),
         modules=len(said["modules"]),
         data=len(said["data"]),
+        children=len((said["installation"] or {"children": {}})["children"]),
     )
 
 
@@ -113,6 +117,8 @@ def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
         (staged["data"], found["data"]),
     ):
         yield from _outcomes(expected, said, rows)
+    if staged["installation"] is not None:
+        yield from compare_installations(staged["installation"], found["installation"])
 
 
 def _outcomes(staged: Sequence[Outcome], found: Sequence[Outcome], rows: Mapping[str, str]) -> Iterator[Finding]:
@@ -169,13 +175,11 @@ def _remedy(found: Outcome) -> str:
         return f'the freezer did not detect this import; add it: [freeze] include = ["{missing}"]'
     if found.get("error") in {"FileNotFoundError", "NotADirectoryError"}:
         return 'it needs a file that is not package data; add it: [freeze] data = { "folder" = "file" }'
-    if found.get("error") == "OSError" and "source" in found.get("message", ""):
-        return f'it reads Python source; keep it: [freeze] keep-source = ["{found["name"].partition(".")[0]}"]'
     return "see docs/when-something-is-missing.md"
 
 
 def quick(facts: Facts) -> Facts:
     """Return an artifact's facts without the questions about each module and data file, and without their answers."""
-    asked: Questions = {**facts["questions"], "modules": [], "data": []}
-    said: Answers = {**facts["answers"], "modules": [], "data": []}
+    asked: Questions = {**facts["questions"], "modules": [], "data": [], "installation": None}
+    said: Answers = {**facts["answers"], "modules": [], "data": [], "installation": None}
     return {**facts, "questions": asked, "answers": said}
