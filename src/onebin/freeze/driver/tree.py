@@ -171,10 +171,9 @@ def early_modules(datas: Iterable[Entry]) -> set[str]:
 
 
 class Coder:
-    """Compiles modules; `known` is the code of those that the analysis has compiled, by name.
+    """Compiles and marshals modules; `known` is the code of those that the analysis has compiled, by name.
 
-    Code is used as it comes back from marshal, even when it was just compiled: its bytes would differ. `rename` is
-    PyInstaller's function to replace the file name in code.
+    `rename` is PyInstaller's function to replace the file name in code.
     """
 
     def __init__(
@@ -184,16 +183,16 @@ class Coder:
         self.optimize = optimize
         self._rename = rename
 
-    def code(self, name: str, source: str, place: str) -> CodeType | None:
+    def code(self, name: str, source: str, place: str) -> bytes | None:
         """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either."""
         code = self._known.get(name)
         if code is None:
             try:
-                compiled = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self.optimize)
+                code = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self.optimize)
             except (SyntaxError, ValueError):
                 return None
-            code = marshal.loads(marshal.dumps(compiled))  # noqa: S302  # made in the line before
-        return self._rename(code, place)
+        # The bytes show which parts of the code other objects refer to. What comes back from marshal has no others.
+        return marshal.dumps(marshal.loads(marshal.dumps(self._rename(code, place))))  # noqa: S302  # made in this line
 
 
 def entries(
@@ -216,7 +215,7 @@ def entries(
                 "path": each.path,
                 "is_package": each.is_package,
                 "size": Path(each.source).stat().st_size,
-                "code": None if code is None else marshal.dumps(code),
+                "code": code,
             }
 
 
@@ -232,7 +231,7 @@ def add_early_bytecode(files: Files, coder: Coder) -> None:
             text = Path(source).read_bytes()
             unchecked = (1).to_bytes(4, "little")
             head = importlib.util.MAGIC_NUMBER + unchecked + importlib.util.source_hash(text)
-            files.make(bytecode).write_bytes(head + marshal.dumps(code))
+            files.make(bytecode).write_bytes(head + code)
 
 
 def identity(files: Files, links: Mapping[str, str]) -> bytes:
