@@ -79,14 +79,14 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
         programs=programs,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),
         start=tuple(str(file) for file in kept if len(file.parts) == 1 and file.suffix == ".pth"),
-        recorded=frozenset([*map(str, inside), *map(str, _outside(files, site_packages))]),
+        recorded=frozenset(map(str, _installed(files, site_packages))),
     )
 
 
-def _outside(files: Iterable[PurePosixPath], site_packages: Path) -> Iterator[PurePosixPath]:
-    """Yield the installed files outside site-packages: scripts, programs, data, headers."""
+def _installed(files: Iterable[PurePosixPath], site_packages: Path) -> Iterator[PurePosixPath]:
+    """Yield the files that are there, without bytecode: also those outside site-packages, such as programs."""
     for file in files:
-        if ".." in file.parts and "__pycache__" not in file.parts and (site_packages / file).is_file():
+        if not file.is_absolute() and "__pycache__" not in file.parts and (site_packages / file).is_file():
             yield file
 
 
