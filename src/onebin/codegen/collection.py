@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from onebin.codegen.isolation import isolated
 from onebin.manifest import is_excluded
+from onebin.survey import named_in
 from onebin.tree import GENERATED, PROGRAMS, SHARED_LIBRARIES, Installation, installation
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     installed = installation(plan)
     places = installed.places
     modules = {*declared_modules(plan), *_found_at_run_time(plan), START}
-    is_tree = plan.layout != "onefile"
+    is_tree, is_lean = plan.layout != "onefile", plan.manifest.freeze.collect == "lean"
+    if is_lean or not is_tree:
+        modules |= set(_that_nobody_names(plan))
     return {
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
         "excludes": [*excluded, *(name for name in toolchain.modules if plan.survey.of_module(name) is None)],
         "files": {place: str(file) for place, file in (installed.files if is_tree else _loose(installed)).items()},
         "links": dict(installed.links) if is_tree else {},
+        "optional": dict(installed.optional) if is_tree and is_lean else {},
         "roots": [GENERATED, PROGRAMS, places.library, places.extensions, places.site_packages],
         "library": places.library,
         "script": installed.script,
@@ -65,6 +69,23 @@ def _loose(installed: Installation) -> Mapping[str, Any]:
         for place, file in installed.files.items()
         if place.startswith((top, "share/", "etc/"))
     }
+
+
+def _that_nobody_names(plan: Plan) -> Iterator[str]:
+    """Yield modules that could be imported without a statement that names them, for an artifact that is not whole.
+
+    If a distribution imports by computed names, a user's settings or another distribution may give it the name of any
+    module. Compiled modules may import what is mentioned in their files.
+    """
+    survey, distributions = plan.survey, list(plan.survey.distributions.values())
+    hosts = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
+    for each in distributions:
+        if survey.importing_by_name or each.files.extensions:
+            yield from each.modules
+    if any(survey.distributions[name].behaviour.runs_foreign_code for name in hosts):
+        yield from plan.interpreter.standard_library
+    others = {*survey.owners, *survey.interpreter.standard_library}
+    yield from named_in([file for each in distributions for file in each.files.extensions], others)
 
 
 def _found_at_run_time(plan: Plan) -> Iterator[str]:

@@ -39,7 +39,8 @@ class Contents:
     """What went into a frozen tree.
 
     `links` are symbolic links by place. `codes` is the code of modules that is in code.bin or in the executable,
-    `identity` the digest of a tree, in hexadecimal digits.
+    `identity` the digest of a tree, in hexadecimal digits. `skipped_hooks` are lines about hooks of PyInstaller that
+    failed.
     """
 
     modules: tuple[Row, ...]
@@ -47,6 +48,7 @@ class Contents:
     links: Mapping[str, str]
     codes: Mapping[str, Packed]
     identity: str
+    skipped_hooks: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> Contents:
@@ -54,7 +56,14 @@ class Contents:
         noted = json.loads(file.read_text("utf-8"))
         modules, files = (tuple(_row(*row) for row in noted[name]) for name in ("modules", "files"))
         codes = {name: Packed(*packed) for name, packed in noted["codes"].items()}
-        return cls(modules=modules, files=files, links=noted["links"], codes=codes, identity=noted["identity"])
+        return cls(
+            modules=modules,
+            files=files,
+            links=noted["links"],
+            codes=codes,
+            identity=noted["identity"],
+            skipped_hooks=tuple(noted["skipped_hooks"]),
+        )
 
 
 def _row(place: str, source: str | None, kind: str, made: str = "") -> Row:

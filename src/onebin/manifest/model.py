@@ -164,6 +164,11 @@ class Freeze(Table):
         default_factory=dict,
         description="Files to add: folder in the bundle = a file, or a directory whose contents go there.",
     )
+    collect: tables.Collect = Field(
+        tables.Freeze.collect,
+        description="all: everything that is installed, and the standard library; lean: of the library and of "
+        "dependencies only what an analysis of the imports finds.",
+    )
     optimize: Annotated[int, Field(ge=0, le=2)] = Field(
         tables.Freeze.optimize, description="Optimisation level, as in python -O."
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Layout = Literal["cached", "onefile", "onedir"]
+Collect = Literal["all", "lean"]
 
 # The short form of an SSH address, git@host:path (git-clone(1)).
 SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
@@ -136,6 +137,7 @@ class Freeze:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+    collect: Collect = "all"
     optimize: int = 0
     strip: bool = True
     layout: Layout = "cached"

@@ -232,6 +232,8 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     with step(events, "freeze") as outcome:
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
+        for line in frozen.contents.skipped_hooks:
+            events(Note(text=f"PyInstaller's {line}"))
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)

@@ -40,23 +40,34 @@ class Installation:
     """The files of a tree and its symbolic links, by place.
 
     `script` is the place of the script that the program runs. `links` are relative to the folder of each link.
+    `optional` has the places of what a lean tree may do without, each with the name of its distribution or, for the
+    standard library, an empty text.
     """
 
     places: Places
     files: Mapping[str, Path]
     links: Mapping[str, str]
     script: str
+    optional: Mapping[str, str]
 
 
 def installation(plan: Plan) -> Installation:
     """Return the installation of a plan; raises OSError."""
     places = Places(minor=plan.interpreter.minor)
     files = dict(_interpreter(plan, places))
+    optional = dict.fromkeys(files, "")
+    needed = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
     for each in plan.survey.distributions.values():
-        files |= _distribution(each, places, plan.manifest.freeze.exclude)
+        installed = dict(_distribution(each, places, plan.manifest.freeze.exclude))
+        files |= installed
+        if each.name not in needed:
+            metadata = f"{places.site_packages}/{each.info}/"
+            optional |= {place: each.name for place in installed if not place.startswith(metadata)}
     files |= _own_data(plan, places)
     name = plan.manifest.host.script or plan.manifest.bundle.name
-    return Installation(places=places, files=files, links=_links(places), script=f"{PROGRAMS}/{name}")
+    return Installation(
+        places=places, files=files, links=_links(places), script=f"{PROGRAMS}/{name}", optional=optional
+    )
 
 
 def texts(plan: Plan) -> dict[str, str]:

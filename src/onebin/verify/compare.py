@@ -49,7 +49,7 @@ class Agreement:
             (self.distributions, "distribution"),
             (self.modules, "module"),
             (self.data, "data file"),
-            (self.children, "kind of subprocess"),
+            (self.children, "subprocess test"),
         )
         return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 

@@ -68,7 +68,13 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
     parent = pyinstaller.module("PyInstaller.isolated._parent")
     watch = _part("watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
-    analyses.Analyses(known, watch, places).remember_for(analysis, graph, modulegraph.Node, pyinstaller)
+    hooks = _part("hooks").Hooks()
+    hooks.tolerate(
+        pyinstaller.module("PyInstaller.depend.imphook"),
+        pyinstaller.module("PyInstaller.depend.analysis"),
+        pyinstaller,
+    )
+    analyses.Analyses(known, watch, places, hooks).remember_for(analysis, graph, modulegraph.Node, pyinstaller)
 
 
 def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:

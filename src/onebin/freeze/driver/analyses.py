@@ -27,10 +27,13 @@ _ASKED = (
     *("inputs", "pathex", "hiddenimports", "hookspath", "hooksconfig", "excludes", "custom_runtime_hooks"),
     *("noarchive", "module_collection_mode", "optimize", "_input_binaries", "_input_datas"),
 )
-_FOUND = ("scripts", "pure", "binaries", "datas", "zipfiles", "zipped_data", "dependencies", "_modules_outside_pyz")
-# `Analysis._GUTS` has the attributes that PyInstaller itself compares: all of the above but this one, and another that
-# is the same for everyone who shares what is kept.
-_NOT_COMPARED, _CONSTANT = frozenset({"dependencies"}), frozenset({"_python_version"})
+_FOUND = (
+    *("scripts", "pure", "binaries", "datas", "zipfiles", "zipped_data", "dependencies", "_modules_outside_pyz"),
+    "skipped_hooks",  # our own
+)
+# `Analysis._GUTS` has the attributes that PyInstaller itself compares: all of the above but these, and another that is
+# the same for everyone who shares what is kept.
+_NOT_COMPARED, _CONSTANT = frozenset({"dependencies", "skipped_hooks"}), frozenset({"_python_version"})
 # The answers of the system's own programs, which PyInstaller asks for libraries, change with this file (ldconfig(8)).
 _SYSTEM_LIBRARIES = "/etc/ld.so.cache"
 # Stands for all names that a module binds, where a star imports them.
@@ -95,13 +98,15 @@ def _within(change: Any, value: Any) -> Any:
 
 
 class Analyses:
-    """The outcomes of analyses, kept beside the findings in sources. `watch` says what an analysis has read.
+    """The outcomes of analyses, kept beside the findings in sources.
+
+    `watch` says what an analysis has read, `hooks` which hooks were skipped.
 
     The moving places are `stage`, `source` and `work`.
     """
 
-    def __init__(self, scans: Any, watch: Any, places: Places) -> None:
-        self._scans, self._watch, self._places = scans, watch, places
+    def __init__(self, scans: Any, watch: Any, places: Places, hooks: Any) -> None:
+        self._scans, self._watch, self._places, self._hooks = scans, watch, places, hooks
         self._looked_at: set[str] = set()
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._sources: dict[str, str] = {}
@@ -126,6 +131,7 @@ class Analyses:
             self._scans.searched.clear()
             with self._watch:
                 assemble(asked)
+            asked.skipped_hooks = list(self._hooks.skipped)
             kept = self._outcome(asked)
             if kept is not None:
                 self._scans.keep(name, kept)

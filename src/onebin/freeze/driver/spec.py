@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Wanted:
     modules            modules that the analysis begins with, beside the entry script
     excludes           modules that must not be in the artifact
     files, links       the files of the installation and its symbolic links, by place
+    optional           the places that a lean tree may do without, with the distribution, or "" for the library
     roots              the folders on `sys.path`, by place, in their order
     library            that of the standard library
     script             the place of the script that the program runs
@@ -51,6 +52,7 @@ class Wanted:
     excludes: list[str]
     files: dict[str, str]
     links: dict[str, str]
+    optional: dict[str, str]
     roots: list[str]
     library: str
     script: str
@@ -109,6 +111,7 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
         contents = tools.onefile.make(classes, wanted, analysis, tools.pyinstaller)
     else:
         contents = make_tree(source, wanted, analysis, tools)
+    contents["skipped_hooks"] = analysis.skipped_hooks
     source.with_name("contents.json").write_text(json.dumps(contents), "utf-8")
 
 
@@ -124,8 +127,8 @@ def generated(source: Path) -> Iterator[tuple[str, Path]]:
 
 def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
     """Return the binaries of the installation with their folders: the analysis finds the libraries that they need."""
-    if wanted.layout == "onefile" or sys.platform != "linux":
-        return []
+    if wanted.layout == "onefile" or wanted.optional or sys.platform != "linux":
+        return []  # a lean tree has only those that are reached
     found = ((place, source) for place, source in wanted.files.items() if _may_be_binary(place, source))
     return [(source, os.path.dirname(place)) for place, source in found if tools.tree.is_elf(source)]  # noqa: PTH120  # places are text
 
@@ -141,8 +144,11 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     utils = tools.pyinstaller.module("PyInstaller.building.utils")
     rename = tools.pyinstaller.attribute(utils, "replace_filename_in_code_object")
     coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename)
-    made = source.with_name("made")
-    files = tools.tree.Files(wanted, made)
+    reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
+    early = tools.tree.early_modules(analysis.datas)
+    if wanted.optional:
+        wanted = replace(wanted, files=tools.tree.without_unreached(wanted, reached, early))
+    files = tools.tree.Files(wanted, source.with_name("made"))
     tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
     tools.tree.make_lean(
         files,
@@ -153,7 +159,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
         is_binary=lambda file: _may_be_binary(file, file) and tools.tree.is_elf(file),
     )
     tools.tree.add_early_bytecode(files, coder)
-    entries = list(_entries(wanted, analysis, files, coder, tools))
+    entries = list(_entries(wanted, reached, early, files, coder, tools))
     identity = _write_code(wanted, files, entries, tools)
     return {
         "modules": [
@@ -172,19 +178,18 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     }
 
 
-def _entries(wanted: Wanted, analysis: Any, files: Files, coder: Any, tools: Tools) -> Any:
+def _entries(wanted: Wanted, reached: set[str], early: set[str], files: Files, coder: Any, tools: Tools) -> Any:
     """Return the entries of code.bin, with the code of what the analysis has reached and of what onebin generates."""
     modules = list(tools.tree.modules_of(files, wanted.roots))
-    reached = {each.name: each.source for each in modules if wanted.roots[each.root] == _GENERATED}
-    sources = {os.path.realpath(source) for _, source, _ in (*analysis.pure, *analysis.binaries) if source}
-    library = wanted.roots.index(wanted.library)
-    early = tools.tree.early_modules(analysis.datas)
-    reached |= {
+    library, generated = wanted.roots.index(wanted.library), wanted.roots.index(_GENERATED)
+    with_code = {
         each.name: each.source
         for each in modules
-        if os.path.realpath(each.source) in sources or (each.root == library and each.name in early)
+        if each.root == generated
+        or os.path.realpath(each.source) in reached
+        or (each.root == library and each.name in early)
     }
-    return tools.tree.entries(modules, wanted.roots, reached, coder)
+    return tools.tree.entries(modules, wanted.roots, with_code, coder)
 
 
 def _within(folder: Path, file: str) -> str:

@@ -160,6 +160,37 @@ def modules_of(files: Files, roots: Sequence[str]) -> Iterator[Module]:
                 )
 
 
+def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dict[str, str]:
+    """Return the files of a lean tree: of what is optional, only what an analysis has reached, and data beside it.
+
+    `reached` are the real paths of modules, `early` names of modules of the standard library. A distribution of which
+    any file is reached keeps all of its data; the standard library keeps that in folders with modules that it keeps.
+    """
+    library = f"{wanted.library}/"
+    names = {name.replace(".", "/") for name in early}
+    kept = {
+        place
+        for place, source in wanted.files.items()
+        if os.path.realpath(source) in reached
+        or place.removeprefix(library).removesuffix(".py").removesuffix("/__init__") in names
+    }
+    owners = {wanted.optional[place] for place in kept if wanted.optional.get(place)}
+    folders = {os.path.dirname(place) for place in kept if place.startswith(library)}  # noqa: PTH120  # places are text
+    return {
+        place: source
+        for place, source in wanted.files.items()
+        if place in kept
+        or place not in wanted.optional
+        or (
+            not place.endswith(_SUFFIXES)
+            and (
+                wanted.optional[place] in owners
+                or (not wanted.optional[place] and os.path.dirname(place) in folders - {wanted.library})  # noqa: PTH120  # as above
+            )
+        )
+    }
+
+
 def early_modules(datas: Iterable[Entry]) -> set[str]:
     """Return the names of the modules that an analysis puts into base_library.zip instead of listing them."""
     for place, source, _ in datas:
