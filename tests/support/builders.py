@@ -176,12 +176,21 @@ def answers(*, host: Iterable[Outcome] = (), loads: Iterable[Outcome] = (), plug
         "plugins": list(plugins),
         "modules": [],
         "data": [],
+        "installation": None,
     }
 
 
 def plan(of: Manifest, surveyed: Survey, *plugins: PlannedPlugin) -> Plan:
     """Return the plan of a bundle with these plugins."""
-    questions: Questions = {"host": "", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}}
+    questions: Questions = {
+        "host": "",
+        "distributions": [],
+        "plugins": [],
+        "modules": [],
+        "data": [],
+        "installation": None,
+        "skip": {},
+    }
     return Plan(
         manifest=of,
         survey=surveyed,

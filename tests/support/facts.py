@@ -36,7 +36,15 @@ FACTS: Facts = {
     "modules": [{"name": "x.y", "owner": "x", "bytes": 1, "sha256": "2" * 64}],
     "lock": {"sha256": "0" * 64, "text": "lock"},
     "manifest": {"text": "manifest"},
-    "questions": {"host": "a:b", "distributions": [], "plugins": [], "modules": [], "data": [], "skip": {}},
+    "questions": {
+        "host": "a:b",
+        "distributions": [],
+        "plugins": [],
+        "modules": [],
+        "data": [],
+        "installation": ([], "x"),
+        "skip": {},
+    },
     "answers": {
         "host": [{"name": "a:b", "result": ["x"]}],
         "distributions": {"where": "1"},
@@ -46,5 +54,6 @@ FACTS: Facts = {
         "plugins": [],
         "modules": [],
         "data": [],
+        "installation": {"environment": {"prefix": "same"}, "children": {}, "files": {}, "modules": {"x": ["x.y"]}},
     },
 }
