@@ -35,12 +35,17 @@ print(json.dumps([here, importlib.util.find_spec({module!r}) is not None, sys.ar
 """
 
 
-def describe(excluded: Sequence[str], module: str) -> dict[str, Any]:
-    """Return what this installation is; `excluded` are modules that may be missing, `module` one that children need."""
-    found = list(importlib.metadata.distributions())
+def describe(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what this installation is.
+
+    `asked` has `excluded`, modules that may be missing; `module`, one that children look for; `methods`, the ways to
+    start processes with `multiprocessing`; and `distributions`, those whose files must all be there.
+    """
+    excluded = asked["excluded"]
+    found = [each for each in importlib.metadata.distributions() if _name(each) in asked["distributions"]]
     return {
         "environment": environment(),
-        "children": dict(children(module)),
+        "children": dict(children(asked["module"], asked["methods"])),
         "files": {_name(each): lacking for each in found if (lacking := sorted(missing_files(each, excluded)))},
         "modules": {_name(each): lacking for each in found if (lacking := sorted(missing_modules(each, excluded)))},
     }
@@ -64,7 +69,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def children(module: str) -> Iterator[tuple[str, Any]]:
+def children(module: str, methods: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Yield how each way to start an interpreter works: what the child says, or how it failed."""
     code = _CHILD.format(prefix=sys.prefix, module=module)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +81,7 @@ def children(module: str) -> Iterator[tuple[str, Any]]:
         yield "standard input", _child(["-", "x"], text=code)
         yield "-I", _child(["-I", "-c", code, "x"])
         yield "a clean environment", _child(["-c", code, "x"], env={})
-    for method in ("spawn", "forkserver"):
+    for method in methods:
         yield f"multiprocessing, {method}", _outcome(lambda method=method: _in_process(method))  # type: ignore[misc]  # bound in the loop
 
 

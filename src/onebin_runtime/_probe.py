@@ -8,7 +8,7 @@ Reads questions as JSON from standard input:
      "modules": [name, ...],                            import these
      "data": [[distribution, file, package, file below the package], ...],
                                                         read these by path and, if in a package, as a resource
-     "installation": [[module, ...], module] or null,   describe the installation, see `_installation.describe`
+     "installation": {...} or null,                     describe the installation, see `_installation.describe`
      "skip": {step: reason, ...}}                       answer these with the reason, because they end the process
 
 Writes a line `?step` to standard output before each step, so that the asker knows which step ended the process, and
@@ -100,13 +100,13 @@ class Probe:
             ],
         }
 
-    def _installation(self, asked: list[Any] | None) -> dict[str, Any] | None:
+    def _installation(self, asked: dict[str, Any] | None) -> dict[str, Any] | None:
         """Describe the installation; the script for that is beside this file, in the stage and in the artifact."""
         if asked is None:
             return None
         self._write("?" + json.dumps("installation"))
         script = str(Path(__file__).with_name("_installation.py"))
-        described: dict[str, Any] = runpy.run_path(script)["describe"](*asked)
+        described: dict[str, Any] = runpy.run_path(script)["describe"](asked)
         return described
 
     def _load(self, distribution: str, group: str, name: str, value: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from .answers import (
     Answers as Answers,
     Installation as Installation,
+    InstallationQuestion as InstallationQuestion,
     Outcome as Outcome,
     PluginQuestion as PluginQuestion,
     Questions as Questions,

@@ -21,6 +21,15 @@ class PluginQuestion(TypedDict):
     modules: list[str]
 
 
+class InstallationQuestion(TypedDict):
+    """What to ask about an installation; see `onebin_runtime._installation.describe`."""
+
+    excluded: list[str]
+    module: str
+    methods: list[str]
+    distributions: list[str]
+
+
 class Questions(TypedDict):
     """What a process is asked; see `onebin_runtime._probe`."""
 
@@ -29,7 +38,7 @@ class Questions(TypedDict):
     plugins: list[PluginQuestion]
     modules: list[str]
     data: list[tuple[str, str, str, str]]
-    installation: tuple[list[str], str] | None
+    installation: InstallationQuestion | None
     skip: dict[str, str]
 
 
