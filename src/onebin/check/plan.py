@@ -20,7 +20,7 @@ from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution, unkn
 from onebin.check.failures import failures
 from onebin.check.isolation import unfit
 from onebin.check.order import Order, order
-from onebin.check.questions import questions_for
+from onebin.check.questions import installation_question, questions_for
 from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
 from onebin.probe import ask_stage, retry_skipping
@@ -120,8 +120,8 @@ def check(
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
         ordered = order(planned, manifest.plugins, surveyed, where)
-    excluded = None if layout == "onefile" else manifest.freeze.exclude
-    questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded)
+    installation = installation_question(manifest, ordered.plugins, surveyed) if full and layout != "onefile" else None
+    questions = questions_for(entry, ordered.plugins, surveyed, full=full, installation=installation)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
     failed = list(failures(answers, ordered.plugins, surveyed, where))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onebin.card import Questions
+    from onebin.card import InstallationQuestion, Questions
     from onebin.check.contribution import PlannedPlugin
+    from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
 
 # PyInstaller may strip or sign them, so their bytes are not compared: importing what needs them shows that they load.
 # The bundle has its own runtime, whatever a distribution of that name has installed.
 _OWN = ("onebin_runtime",)
+_METHODS = ("spawn", "forkserver")
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
 
@@ -24,12 +26,9 @@ def questions_for(
     survey: Survey,
     *,
     full: bool,
-    excluded: Sequence[str] | None = None,
+    installation: InstallationQuestion | None = None,
 ) -> Questions:
-    """Return the questions for a process; `full` adds each module and data file of host and plugins.
-
-    With `excluded`, the modules that an installation may lack, it is asked about its installation, too.
-    """
+    """Return the questions for a process; `full` adds each module and data file of host and plugins."""
     names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
     return {
@@ -47,10 +46,20 @@ def questions_for(
             for file in (*each.files.data, *each.files.for_tools, *each.files.shared)
             if not _SHARED_LIBRARY.search(file)
         ],
-        "installation": None
-        if excluded is None or not full
-        else ([*excluded, *_OWN], next(iter(survey.host.top_level), "os")),
+        "installation": installation,
         "skip": {},
+    }
+
+
+def installation_question(manifest: Manifest, plugins: Sequence[PlannedPlugin], survey: Survey) -> InstallationQuestion:
+    """Return what to ask about an installation. A lean one has all files of host and plugins only."""
+    whole = {survey.host.name, *(plugin.distribution for plugin in plugins)}
+    is_lean = manifest.freeze.collect == "lean"
+    return {
+        "excluded": [*manifest.freeze.exclude, *_OWN],
+        "module": next(iter(survey.host.top_level), "os"),
+        "methods": list(_METHODS) if not is_lean or survey.importing("multiprocessing") else [],
+        "distributions": sorted(whole if is_lean else survey.distributions),
     }
 
 
