@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver import analyses, scans, search, watch
+from onebin.freeze.driver import analyses, hooks, scans, search, watch
 from onebin.freeze.driver.patches import PatchError, PyInstaller
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def remember_findings(graph: Any) -> None:
 def remember_outcomes(graph: Any) -> None:
     """Apply the patches of analyses.py."""
     places = analyses.Places({}, ())
-    analyses.Analyses(None, None, places).remember_for(graph.Analysis, graph.PyiModuleGraph, graph.Node, NEWER)
+    analyses.Analyses(None, None, places, None).remember_for(graph.Analysis, graph.PyiModuleGraph, graph.Node, NEWER)
 
 
 @pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes])
@@ -215,6 +215,35 @@ def test_children_that_cannot_be_watched_are_refused(tmp_path: Path) -> None:
         watch.Watch(tmp_path / "log", parent, NEWER)
     script.write_text("", "utf-8")
     watch.Watch(tmp_path / "log", parent, NEWER)
+
+
+HOOKS = """
+def importlib_load_source(name, pathname):
+    pass
+
+
+class ModuleHook:
+    def _process_hook_func(self, analysis):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "missing"),
+    [
+        ("(name, pathname)", "(name, pathname, loader)", "hooks.importlib_load_source(name, pathname)"),
+        ("class ModuleHook", "class Hook", "hooks.ModuleHook"),
+        ("(self, analysis)", "(self)", "ModuleHook._process_hook_func(self, analysis)"),
+    ],
+)
+def test_hooks_that_run_in_another_way_are_refused(old: str, new: str, missing: str) -> None:
+    """PyInstaller is refused if its hooks are loaded or run in another way, which would end at the first failure."""
+    module: Any = ModuleType("hooks")
+    exec(HOOKS, vars(module))  # noqa: S102  # the source above
+    hooks.Hooks().tolerate(module, module, NEWER)
+    exec(HOOKS.replace(old, new), vars(module := ModuleType("hooks")))  # noqa: S102  # as above
+    with refuses(missing):
+        hooks.Hooks().tolerate(module, module, NEWER)
 
 
 def test_missing_module_is_refused() -> None:

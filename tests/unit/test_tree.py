@@ -13,55 +13,17 @@ import sys
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.freeze.driver import tree
-from onebin.freeze.driver.spec import Wanted
+from support.driver import ROOTS, SITE, WANTED, renamed, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from conftest import Build
-
-SITE = "lib/python3.12/site-packages"
-ROOTS = ["onebin", "bin", "python/lib/python3.12", "python/lib/python3.12/lib-dynload", SITE]
-WANTED = Wanted(
-    name="tiny",
-    layout="cached",
-    optimize=0,
-    strip=True,
-    modules=[],
-    excludes=[],
-    files={},
-    links={},
-    roots=ROOTS,
-    library=ROOTS[2],
-    script="bin/tiny",
-    shared_libraries="python/lib",
-    loose_data=SITE,
-    python_variables=False,
-    start_hook=False,
-)
-
-
-def renamed(code: CodeType, name: str) -> CodeType:
-    """Return code with another file name, as PyInstaller's function does it."""
-    inner = tuple(renamed(each, name) if isinstance(each, CodeType) else each for each in code.co_consts)
-    return code.replace(co_filename=name, co_consts=inner)
-
-
-def written(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
-    """Write a file for each place into a folder, and return them by place."""
-    found = {}
-    for place, text in texts.items():
-        file = folder / place
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        found[place] = str(file)
-    return found
 
 
 def files_of(folder: Path, files: Mapping[str, str]) -> tree.Files:
@@ -265,7 +227,7 @@ CODE = """
 import marshal, runpy, sys
 sys.path[:0] = {path!r}
 from onebin.freeze.driver import bytecode, tree
-from test_tree import renamed
+from support.driver import renamed
 bytecode.steady()
 noise = [sys.intern(name) for name in ("alpha", "function", "gamma")] if {noise} else []
 known = None
@@ -280,7 +242,7 @@ def test_same_source_gives_the_same_code(tmp_path: Path) -> None:
     """Code has the same bytes whoever compiled it, the analysis or this, and whatever else is in memory."""
     source = tmp_path / "x.py"
     source.write_text(SOURCE, "utf-8")
-    path = [str(Path(tree.__file__).parents[3]), str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    path = [str(Path(tree.__file__).parents[3]), str(Path(__file__).parents[1])]
     found = set()
     for known, noise in ((False, False), (False, True), (True, False), (True, True)):
         program = CODE.format(path=path, source=str(source), known=known, noise=noise)

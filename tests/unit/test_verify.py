@@ -31,6 +31,7 @@ STAGED: dict[str, Any] = {
     "modules": [],
     "data": [],
     "host": [],
+    "installation": None,
 }
 FACTS = {"plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}], "answers": STAGED}
 
