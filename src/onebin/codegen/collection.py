@@ -44,12 +44,17 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     modules = {*declared_modules(plan), *_found_at_run_time(plan), START}
     is_tree, is_lean = plan.layout != "onefile", plan.manifest.freeze.collect == "lean"
     if is_lean or not is_tree:
-        modules |= set(_that_nobody_names(plan))
+        modules |= set(_that_nobody_names(plan, installed))
     return {
         "modules": sorted(module for module in modules if not is_excluded(module, excluded)),
-        "excludes": [*excluded, *(name for name in toolchain.modules if plan.survey.of_module(name) is None)],
+        "excludes": [
+            *excluded,
+            *(name for name in toolchain.modules if plan.survey.of_module(name) is None),
+            *(_unreached(plan) if is_lean else ()),
+        ],
         "files": {place: str(file) for place, file in (installed.files if is_tree else _loose(installed)).items()},
         "links": dict(installed.links) if is_tree else {},
+        "sourceless": is_lean and not any(each.behaviour.reads_others for each in plan.survey.distributions.values()),
         "optional": dict(installed.optional) if is_tree and is_lean else {},
         "roots": [GENERATED, PROGRAMS, places.library, places.extensions, places.site_packages],
         "library": places.library,
@@ -71,7 +76,7 @@ def _loose(installed: Installation) -> Mapping[str, Any]:
     }
 
 
-def _that_nobody_names(plan: Plan) -> Iterator[str]:
+def _that_nobody_names(plan: Plan, installed: Installation) -> Iterator[str]:
     """Yield modules that could be imported without a statement that names them, for an artifact that is not whole.
 
     If a distribution imports by computed names, a user's settings or another distribution may give it the name of any
@@ -79,13 +84,30 @@ def _that_nobody_names(plan: Plan) -> Iterator[str]:
     """
     survey, distributions = plan.survey, list(plan.survey.distributions.values())
     hosts = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
+    present = {*installed.files.values()}
+    library = {name for name, file in survey.interpreter.standard_library.items() if file in present}
     for each in distributions:
         if survey.importing_by_name or each.files.extensions:
             yield from each.modules
     if any(survey.distributions[name].behaviour.runs_foreign_code for name in hosts):
-        yield from plan.interpreter.standard_library
-    others = {*survey.owners, *survey.interpreter.standard_library}
-    yield from named_in([file for each in distributions for file in each.files.extensions], others)
+        yield from library
+    yield from named_in([file for each in distributions for file in each.files.extensions], {*survey.owners, *library})
+
+
+def _unreached(plan: Plan) -> Iterator[str]:
+    """Yield modules that only other parts of the standard library use, and only optionally, for a lean artifact.
+
+    `hashlib` gets the hashes that are always available from other modules; OpenSSL's are for programs that need more.
+    `help` needs pydoc, and with it a web server, in programs that call it.
+    """
+    distributions = plan.survey.distributions.values()
+    if any(each.behaviour.imports_by_name or each.behaviour.runs_foreign_code for each in distributions):
+        return
+    if not any(map(plan.survey.importing, ("hashlib", "hmac", "ssl", "_hashlib"))):
+        yield "_hashlib"
+    helpers = ("pydoc", "pdb", "doctest", "cgitb", "xmlrpc")  # everything in the library that imports pydoc
+    if not any(map(plan.survey.importing, helpers)) and not any(each.words.calls_help for each in distributions):
+        yield "pydoc"
 
 
 def _found_at_run_time(plan: Plan) -> Iterator[str]:

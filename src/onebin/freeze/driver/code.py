@@ -25,6 +25,7 @@ PYTHON_VARIABLES, START_HOOK = 1, 2  # flags of the header
 OWN, COMPLETE = 1, 2  # flags of a root
 SOURCE, EXTENSION = 1, 2  # kinds of modules
 MOST_ROOTS = 32  # a slot has one bit for each
+NO_SOURCE = 0xFFFFFFFF  # in place of a source's size
 
 
 class Root(NamedTuple):
@@ -42,15 +43,16 @@ class Root(NamedTuple):
 class Entry(NamedTuple):
     """A module: its full name, the number of its root, and its file as a path below that root.
 
-    `size` is the size of the source in bytes. `code` is the marshalled code; it is None for an extension module, and
-    for a source without code, which the starter finds as quickly but compiles as Python does.
+    `size` is the size of the source in bytes, or None if the tree has only the code. `code` is the marshalled code; it
+    is None for an extension module, and for a source without code, which the starter finds as quickly but compiles as
+    Python does.
     """
 
     name: str
     root: int
     path: str
     is_package: bool
-    size: int
+    size: int | None
     code: bytes | None
 
 
@@ -171,7 +173,7 @@ def _slot(entry: Entry, holders: int, pool: _Pool) -> bytes:
         path,
         pool.data(code),
         len(code),
-        entry.size,
+        NO_SOURCE if entry.size is None else entry.size,
         holders,
         entry.root,
         _kind(entry),

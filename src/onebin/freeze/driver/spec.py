@@ -34,6 +34,7 @@ class Wanted:
     excludes           modules that must not be in the artifact
     files, links       the files of the installation and its symbolic links, by place
     optional           the places that a lean tree may do without, with the distribution, or "" for the library
+    sourceless         whether the standard library has only code where it has code
     roots              the folders on `sys.path`, by place, in their order
     library            that of the standard library
     script             the place of the script that the program runs
@@ -53,6 +54,7 @@ class Wanted:
     files: dict[str, str]
     links: dict[str, str]
     optional: dict[str, str]
+    sourceless: bool
     roots: list[str]
     library: str
     script: str
@@ -160,13 +162,17 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     )
     tools.tree.add_early_bytecode(files, coder)
     entries = list(_entries(wanted, reached, early, files, coder, tools))
+    modules = [
+        (entry["name"], _within(source.parent, files.sources[_place(wanted, entry)]), "PYMODULE")
+        for entry in entries
+        if entry["code"] is not None
+    ]
+    for entry in entries:
+        if entry["size"] is None:
+            files.remove(_place(wanted, entry))
     identity = _write_code(wanted, files, entries, tools)
     return {
-        "modules": [
-            (entry["name"], _within(source.parent, files.sources[_place(wanted, entry)]), "PYMODULE")
-            for entry in entries
-            if entry["code"] is not None
-        ],
+        "modules": modules,
         "files": [(place, _within(source.parent, file), *more) for place, file, *more in files.rows()],
         "links": wanted.links,
         "codes": {
@@ -189,7 +195,15 @@ def _entries(wanted: Wanted, reached: set[str], early: set[str], files: Files, c
         or os.path.realpath(each.source) in reached
         or (each.root == library and each.name in early)
     }
-    return tools.tree.entries(modules, wanted.roots, with_code, coder)
+    early_sources = {place.replace("__pycache__/", "").rpartition(".cpython")[0] for place in files.copies}
+    without = f"{wanted.library}/" if wanted.sourceless else "\0"
+    return tools.tree.entries(
+        modules,
+        wanted.roots,
+        with_code,
+        coder,
+        has_source=lambda place: not place.startswith(without) or place.removesuffix(".py") in early_sources,
+    )
 
 
 def _within(folder: Path, file: str) -> str:

@@ -85,6 +85,10 @@ class Files:
         self.sources.setdefault(place, "")
         return file
 
+    def remove(self, place: str) -> None:
+        """Leave a file out of the tree."""
+        del self.sources[place]
+
     def file(self, place: str) -> Path:
         """Return the file whose content goes to a place."""
         return self._made / self.copies[place] if place in self.copies else Path(self.sources[place])
@@ -227,25 +231,31 @@ class Coder:
 
 
 def entries(
-    modules: Iterable[Module], roots: Sequence[str], reached: Mapping[str, str], coder: Coder
+    modules: Iterable[Module],
+    roots: Sequence[str],
+    reached: Mapping[str, str],
+    coder: Coder,
+    *,
+    has_source: Callable[[str], bool],
 ) -> Iterator[dict[str, Any]]:
     """Yield the entries of code.bin as `code.py` wants them, in order.
 
     Those that are reached, given by name with their sources, have code. Of the last root only those are listed, because
-    nothing is searched after it.
+    nothing is searched after it. `has_source` is asked whether the source of a place with code is in the tree, too.
     """
     for each in sorted(modules, key=lambda module: (module.root, module.name, module.path)):
         is_reached = reached.get(each.name) == each.source
         if is_reached or each.root != len(roots) - 1:
-            code = None
+            code, place = None, f"{roots[each.root]}/{each.path}"
             if is_reached and each.is_source:
-                code = coder.code(each.name, each.source, f"{roots[each.root]}/{each.path}")
+                code = coder.code(each.name, each.source, place)
+            is_whole = code is None or has_source(place)
             yield {
                 "name": each.name,
                 "root": each.root,
                 "path": each.path,
                 "is_package": each.is_package,
-                "size": Path(each.source).stat().st_size,
+                "size": Path(each.source).stat().st_size if is_whole else None,
                 "code": code,
             }
 

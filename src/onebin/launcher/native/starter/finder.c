@@ -54,6 +54,14 @@ static bool is_fresh(const struct slot *slot, const struct stat *status) {
     return slot->kind == EXTENSION || (is_unchanged(status) && status->st_size == (off_t)slot->source_size);
 }
 
+/* Whether the tree has the file of a module as the archive knows it. A module without a source has only its code. */
+static bool is_unchanged_file(const struct slot *slot, PyObject *file, bool *is_file) {
+    struct stat status;
+    if (slot->source_size == NO_SOURCE && slot->kind == SOURCE) return *is_file = true;
+    *is_file = get_status(file, &status) && S_ISREG(status.st_mode);
+    return *is_file && is_fresh(slot, &status);
+}
+
 /* Return the folder that an entry of the search path must name to lead to a module, and its file. */
 static PyObject *folder_of(const struct slot *slot, int levels) {
     PyObject *place = state.places[slot->root];
@@ -105,11 +113,11 @@ static PyObject *read_code(const struct slot *slot, PyObject *file) {
 static PyObject *get_code(PyObject *self, PyObject *name) {
     const struct slot *slot = slot_of(name);
     if (slot != NULL && slot->code_size != 0 && state.has_code) {
-        struct stat status;
+        bool is_file;
         PyObject *file = file_of(slot), *code = NULL;
         int is_mine = file == NULL ? -1 : has(self, "path", file);
         if (is_mine > 0) is_mine = has(self, "name", name);
-        if (is_mine > 0) is_mine = get_status(file, &status) && is_fresh(slot, &status);
+        if (is_mine > 0) is_mine = is_unchanged_file(slot, file, &is_file);
         if (is_mine > 0) code = read_code(slot, file);
         Py_XDECREF(file);
         if (code != NULL || PyErr_Occurred()) return code;
@@ -217,10 +225,10 @@ static PyObject *make_spec(PyObject *name, const struct slot *slot, PyObject *fi
 
 /* Return the spec of a module whose file is on the search path, or None if the file is not as the archive knows it. */
 static PyObject *answer(PyObject *name, const struct slot *slot) {
-    struct stat status;
+    bool is_file = false;
     PyObject *file = file_of(slot), *spec = NULL;
-    if (file != NULL && get_status(file, &status) && S_ISREG(status.st_mode)) {
-        bool fresh = is_fresh(slot, &status);
+    bool fresh = file != NULL && is_unchanged_file(slot, file, &is_file);
+    if (is_file) {
         if (fresh || is_own(slot)) spec = make_spec(name, slot, file, fresh && slot->code_size != 0 && state.has_code);
     }
     Py_XDECREF(file);
