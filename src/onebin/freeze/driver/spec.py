@@ -195,14 +195,17 @@ def _entries(wanted: Wanted, reached: set[str], early: set[str], files: Files, c
         or os.path.realpath(each.source) in reached
         or (each.root == library and each.name in early)
     }
-    early_sources = {place.replace("__pycache__/", "").rpartition(".cpython")[0] for place in files.copies}
+    # Bytecode beside a source counts only with it; and by os.py, the interpreter recognizes its standard library.
+    needed = {f"{wanted.library}/os"} | {
+        place.replace("__pycache__/", "").rpartition(".cpython")[0] for place in files.copies
+    }
     without = f"{wanted.library}/" if wanted.sourceless else "\0"
     return tools.tree.entries(
         modules,
         wanted.roots,
         with_code,
         coder,
-        has_source=lambda place: not place.startswith(without) or place.removesuffix(".py") in early_sources,
+        has_source=lambda place: not place.startswith(without) or place.removesuffix(".py") in needed,
     )
 
 
