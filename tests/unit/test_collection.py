@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HOST = distribution("demo", modules=["demo", "demo.cli"])
 PLUG = distribution("plug", modules=["plug", "plug.part"], entry_points=[("grp", "name", "plug")])
 DEP = distribution("dep", modules=["dep", "dep.deep"])
-LIBRARY = ("json", "json.decoder", "pydoc")
+LIBRARY = ("json", "json.decoder")
 
 
 class Bench:
@@ -35,7 +35,11 @@ class Bench:
         self, *others: Distribution, host: Distribution = HOST, tables: str = "", **changes: Any
     ) -> dict[str, Any]:
         """Return what is collected for a manifest with these tables; `changes` are those of the plan."""
-        surveyed = survey(host, PLUG, *others, python=interpreter(library=LIBRARY))
+        python = interpreter(library=None, prefix=self.directory / "python")
+        for name in ("json/__init__.py", "json/decoder.py", "pydoc.py", "turtle.py"):
+            (python.stdlib[0] / name).parent.mkdir(parents=True, exist_ok=True)
+            (python.stdlib[0] / name).touch()
+        surveyed = survey(host, PLUG, *others, python=python)
         bundle = plan(manifest(tables, directory=self.directory), surveyed, planned(PLUG))
         return collect(replace(bundle, **changes), Toolchain(key="", directory=self.tools))
 
@@ -126,6 +130,50 @@ def test_modules_in_start_lines_are_analysed(collected: Bench) -> None:
     """Modules that a .pth file imports at the start of the interpreter are analysed."""
     dep = distribution("dep", modules=["dep", "dep.deep", "dep_more"], start_lines=["import dep.deep; dep.deep.go()"])
     assert {"dep", "dep.deep", "dep_more"} & {*collected(dep)["modules"]} == {"dep.deep"}
+
+
+LEAN = '[freeze]\ncollect = "lean"\n'
+
+
+def test_computed_imports_may_need_everything_that_is_locked(collected: Bench) -> None:
+    """If anything imports computed names, a lean artifact has all locked modules, since any may be requested."""
+    assert {"dep", "dep.deep"} <= {*collected(DEP, doing(imports_by_name=True), tables=LEAN)["modules"]}
+    assert not {"dep", "dep.deep"} & {*collected(DEP, tables=LEAN)["modules"]}
+
+
+def test_compiled_distributions_may_need_the_modules_they_name(collected: Bench, tmp_path: Path) -> None:
+    """In a lean artifact, a compiled distribution has all its modules, and those whose names are in its bytes."""
+    (tmp_path / "fast.so").write_bytes(b"\x7fELF\0json.decoder\0dep.deep\0turtle\0")
+    fast = distribution("fast", modules={"fast": "fast.so", "fast_helper": "fast_helper.py"}, site_packages=tmp_path)
+    found = {*collected(fast, DEP, tables=LEAN)["modules"]}
+    assert {"fast", "fast_helper", "dep.deep", "json.decoder"} <= found
+    assert not {"pydoc", "turtle"} & found  # turtle is in a part of the library that is left out
+
+
+def test_foreign_code_may_need_the_whole_library(collected: Bench) -> None:
+    """A lean host that runs its users' code gets the library, except what is left out; a dependency has no effect."""
+    host = distribution("demo", modules=["demo"], behaviour=Behaviour(runs_foreign_code=True))
+    library = {"json", "json.decoder", "pydoc"}
+    assert library <= {*collected(host=host, tables=LEAN)["modules"]}
+    assert "turtle" not in collected(host=host, tables=LEAN)["modules"]
+    assert not library & {*collected(doing(runs_foreign_code=True), tables=LEAN)["modules"]}
+
+
+def test_whole_tree_needs_no_guesses(collected: Bench) -> None:
+    """A tree that has everything is analysed from what is likely, and a one-file program from what is possible."""
+    assert "dep.deep" not in collected(DEP, doing(imports_by_name=True))["modules"]
+    assert "dep.deep" in collected(DEP, doing(imports_by_name=True), layout="onefile")["modules"]
+
+
+def test_lean_tree_may_do_without_dependencies_and_the_library(collected: Bench) -> None:
+    """Host, plugins and all metadata must be in a lean tree; other files may be left out, by their distributions."""
+    site, library = "lib/python3.12/site-packages", "python/lib/python3.12"
+    dep = distribution("dep", modules=["dep"], metadata=["dep-1.0.dist-info/METADATA"])
+    found = collected(dep, tables=LEAN)["optional"]
+    assert found[f"{site}/dep.py"] == "dep"
+    assert found[f"{library}/pydoc.py"] == ""
+    assert not any("demo" in place or "plug" in place or "METADATA" in place for place in found)
+    assert collected(dep)["optional"] == collected(dep, tables=LEAN, layout="onefile")["optional"] == {}
 
 
 def test_files_of_a_tree_are_those_of_the_installation(collected: Bench) -> None:

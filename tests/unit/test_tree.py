@@ -146,6 +146,27 @@ def test_modules_are_found_by_where_their_files_are(tmp_path: Path) -> None:
     }
 
 
+def test_lean_tree_has_what_is_reached_and_its_data(tmp_path: Path) -> None:
+    """Of what is optional, a lean tree has reached modules, the data of their distributions, and that beside the library."""
+    library = ROOTS[2]
+    optional = {
+        **dict.fromkeys(
+            [f"{SITE}/used/__init__.py", f"{SITE}/used/gone.py", f"{SITE}/used/x.txt", "share/used"], "used"
+        ),
+        **dict.fromkeys([f"{SITE}/unused.py", f"{SITE}/unused.txt", "bin/unused"], "unused"),
+        **dict.fromkeys([f"{library}/abc.py", f"{library}/gone.py", f"{library}/LICENSE", "python/include/x.h"], ""),
+        **dict.fromkeys([f"{library}/json/__init__.py", f"{library}/json/gone.py", f"{library}/json/data.txt"], ""),
+        **dict.fromkeys([f"{library}/gone/__init__.py", f"{library}/gone/data.txt"], ""),
+    }
+    texts = dict.fromkeys([*optional, f"{SITE}/host.py", "bin/host"], "")
+    files = written(tmp_path, texts)
+    reached = {os.path.realpath(files[place]) for place in (f"{SITE}/used/__init__.py", f"{library}/json/__init__.py")}
+    wanted = dataclasses.replace(WANTED, files=files, optional=optional)
+    gone = {place for place in optional if "gone" in place or "unused" in place}
+    gone |= {f"{library}/LICENSE", "python/include/x.h"}
+    assert tree.without_unreached(wanted, reached, {"abc"}).keys() == files.keys() - gone
+
+
 def test_modules_in_base_library_are_known_by_name(tmp_path: Path) -> None:
     """The modules that PyInstaller keeps in an archive of their own are known by their names."""
     with zipfile.ZipFile(tmp_path / "base.zip", "w") as archive:
