@@ -101,12 +101,15 @@ class Probe:
         }
 
     def _installation(self, asked: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Describe the installation; the script for that is beside this file, in the stage and in the artifact."""
+        """Describe the installation. In the stage, the script for that is beside this one."""
         if asked is None:
             return None
         self._write("?" + json.dumps("installation"))
-        script = str(Path(__file__).with_name("_installation.py"))
-        described: dict[str, Any] = runpy.run_path(script)["describe"](asked)
+        if __package__:
+            from onebin_runtime._installation import describe
+        else:
+            describe = runpy.run_path(str(Path(__file__).with_name("_installation.py")))["describe"]
+        described: dict[str, Any] = describe(asked)
         return described
 
     def _load(self, distribution: str, group: str, name: str, value: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Wanted:
     excludes           modules that must not be in the artifact
     files, links       the files of the installation and its symbolic links, by place
     optional           the places that a lean tree may do without, with the distribution, or "" for the library
-    sourceless         whether the standard library has only code where it has code
+    sourceless         whether the standard library and what onebin generates have only code where they have code
     roots              the folders on `sys.path`, by place, in their order
     library            that of the standard library
     script             the place of the script that the program runs
@@ -199,7 +199,7 @@ def _entries(wanted: Wanted, reached: set[str], early: set[str], files: Files, c
     needed = {f"{wanted.library}/os"} | {
         place.replace("__pycache__/", "").rpartition(".cpython")[0] for place in files.copies
     }
-    without = f"{wanted.library}/" if wanted.sourceless else "\0"
+    without = (f"{wanted.library}/", f"{_GENERATED}/") if wanted.sourceless else ()
     return tools.tree.entries(
         modules,
         wanted.roots,
