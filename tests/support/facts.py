@@ -42,7 +42,7 @@ FACTS: Facts = {
         "plugins": [],
         "modules": [],
         "data": [],
-        "installation": ([], "x"),
+        "installation": {"excluded": [], "module": "x", "methods": ["spawn"], "distributions": ["x"]},
         "skip": {},
     },
     "answers": {

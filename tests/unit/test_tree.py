@@ -147,7 +147,7 @@ def test_modules_are_found_by_where_their_files_are(tmp_path: Path) -> None:
 
 
 def test_lean_tree_has_what_is_reached_and_its_data(tmp_path: Path) -> None:
-    """Of what is optional, a lean tree has reached modules, the data of their distributions, and that beside the library."""
+    """Of what is optional, a lean tree has what is reached, the data of its distributions, and that beside modules."""
     library = ROOTS[2]
     optional = {
         **dict.fromkeys(

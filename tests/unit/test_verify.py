@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from onebin.verify.compare import compare
+from onebin.verify.installation import compare_installations
 
 if TYPE_CHECKING:
-    from onebin.card.answers import Answers
+    from onebin.card.answers import Answers, Installation
     from onebin.card.facts import Facts
     from onebin.errors import Finding
 
@@ -109,6 +110,42 @@ def test_each_difference_is_one_finding(change, where: str, words: str) -> None:
     (finding,) = _findings(found)
     assert finding.where == where
     assert words in finding.message
+
+
+INSTALLED: dict[str, Any] = {
+    "environment": {"prefix": ["{prefix}"], "frozen": []},
+    "children": {"-c": [True, True, ["x"]], "multiprocessing, spawn": 4},
+    "files": {"plug": ["plug/gone.txt"]},
+    "modules": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ({"environment": {**INSTALLED["environment"], "frozen": ["frozen"]}}, "environment", "frozen is ['frozen']"),
+        ({"environment": {"prefix": ["{prefix}"]}}, "environment", "frozen is None in the artifact, [] in the stage"),
+        ({"environment": {**INSTALLED["environment"], "new": 1}}, "environment", "new is 1"),
+        ({"children": {"-c": [True, True, ["x"]]}}, "children", "started by multiprocessing, spawn answers None"),
+        ({"children": {**INSTALLED["children"], "-c": "exit code 1: no"}}, "children", "answers 'exit code 1: no'"),
+        ({"files": {"plug": list("abcde")}}, "plug", "5 files missing from the artifact: a, b, c and 2 more"),
+        ({"modules": {"dep": ["dep.x"]}}, "dep", "1 module missing from the artifact: dep.x"),
+    ],
+)
+def test_each_difference_of_an_installation_is_one_finding(change: dict[str, Any], where: str, words: str) -> None:
+    """Another environment, another child, and files or modules that only the artifact lacks are one finding each."""
+    (finding,) = compare_installations(cast("Installation", INSTALLED), cast("Installation", {**INSTALLED, **change}))
+    assert finding.where == where
+    assert words in finding.message
+    assert "report" in (finding.hint or "")
+
+
+def test_what_the_stage_lacks_too_is_not_a_finding() -> None:
+    """An artifact may lack what its stage lacks, and may have more; without a description, it is not compared."""
+    more: dict[str, Any] = {**INSTALLED, "files": {}}
+    for found in (INSTALLED, more):
+        assert list(compare_installations(cast("Installation", INSTALLED), cast("Installation", found))) == []
+    assert len(list(compare_installations(cast("Installation", INSTALLED), None))) == 1
 
 
 def test_missing_module_has_its_remedy() -> None:
