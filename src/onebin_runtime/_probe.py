@@ -106,7 +106,8 @@ class Probe:
             return None
         self._write("?" + json.dumps("installation"))
         if __package__:
-            from onebin_runtime._installation import describe
+            # Not by a statement, with which a lean bundle would get all that is imported there.
+            describe = importlib.import_module(f"{__package__}._installation").describe
         else:
             describe = runpy.run_path(str(Path(__file__).with_name("_installation.py")))["describe"]
         described: dict[str, Any] = describe(asked)
