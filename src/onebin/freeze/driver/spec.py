@@ -160,8 +160,8 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
         forget_runpath=tools.forget_runpath,
         is_binary=lambda file: _may_be_binary(file, file) and tools.tree.is_elf(file),
     )
-    tools.tree.add_early_bytecode(files, coder)
-    entries = list(_entries(wanted, reached, early, files, coder, tools))
+    compiled = tools.tree.add_early_bytecode(files, coder)
+    entries = list(_entries(wanted, reached, early, compiled, files, coder, tools))
     modules = [
         (entry["name"], _within(source.parent, files.sources[_place(wanted, entry)]), "PYMODULE")
         for entry in entries
@@ -184,28 +184,34 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     }
 
 
-def _entries(wanted: Wanted, reached: set[str], early: set[str], files: Files, coder: Any, tools: Tools) -> Any:
-    """Return the entries of code.bin, with the code of what the analysis has reached and of what onebin generates."""
+def _entries(  # noqa: PLR0913  # what an analysis and the tree's maker have found
+    wanted: Wanted, reached: set[str], early: set[str], compiled: set[str], files: Files, coder: Any, tools: Tools
+) -> Any:
+    """Return the entries of code.bin, with the code of what the analysis has reached and of what onebin generates.
+
+    The places in `compiled` have bytecode of their own.
+    """
     modules = list(tools.tree.modules_of(files, wanted.roots))
     library, generated = wanted.roots.index(wanted.library), wanted.roots.index(_GENERATED)
     with_code = {
         each.name: each.source
         for each in modules
-        if each.root == generated
-        or os.path.realpath(each.source) in reached
-        or (each.root == library and each.name in early)
+        if f"{wanted.roots[each.root]}/{each.path}" not in compiled
+        and (
+            each.root == generated
+            or os.path.realpath(each.source) in reached
+            or (each.root == library and each.name in early)
+        )
     }
-    # Bytecode beside a source counts only with it; and by os.py, the interpreter recognizes its standard library.
-    needed = {f"{wanted.library}/os"} | {
-        place.replace("__pycache__/", "").rpartition(".cpython")[0] for place in files.copies
-    }
+    # By this file, the interpreter recognizes its standard library.
+    landmark = f"{wanted.library}/os.py"
     without = (f"{wanted.library}/", f"{_GENERATED}/") if wanted.sourceless else ()
     return tools.tree.entries(
         modules,
         wanted.roots,
         with_code,
         coder,
-        has_source=lambda place: not place.startswith(without) or place.removesuffix(".py") in needed,
+        has_source=lambda place: not place.startswith(without) or place == landmark,
     )
 
 

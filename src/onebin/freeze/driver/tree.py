@@ -260,8 +260,12 @@ def entries(
             }
 
 
-def add_early_bytecode(files: Files, coder: Coder) -> None:
-    """Add the bytecode of what the interpreter imports before code.bin is in use (PEP 552: by hash, unchecked)."""
+def add_early_bytecode(files: Files, coder: Coder) -> set[str]:
+    """Add the bytecode of what the interpreter imports before code.bin is in use (PEP 552: by hash, unchecked).
+
+    Returns the places of the sources.
+    """
+    found = set()
     command = [sys.executable, "-I", "-c", _IMPORTED_BEFORE]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # no shell
     for source in sorted(said.splitlines()):
