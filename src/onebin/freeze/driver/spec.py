@@ -184,7 +184,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     }
 
 
-def _entries(  # noqa: PLR0913  # what an analysis and the tree's maker have found
+def _entries(
     wanted: Wanted, reached: set[str], early: set[str], compiled: set[str], files: Files, coder: Any, tools: Tools
 ) -> Any:
     """Return the entries of code.bin, with the code of what the analysis has reached and of what onebin generates.
