@@ -277,6 +277,8 @@ def add_early_bytecode(files: Files, coder: Coder) -> set[str]:
             unchecked = (1).to_bytes(4, "little")
             head = importlib.util.MAGIC_NUMBER + unchecked + importlib.util.source_hash(text)
             files.make(bytecode).write_bytes(head + code)
+            found.add(place)
+    return found
 
 
 def identity(files: Files, links: Mapping[str, str]) -> bytes:
