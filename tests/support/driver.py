@@ -23,6 +23,7 @@ WANTED = Wanted(
     files={},
     links={},
     optional={},
+    sourceless=False,
     roots=ROOTS,
     library=ROOTS[2],
     script="bin/tiny",

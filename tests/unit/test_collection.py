@@ -165,6 +165,36 @@ def test_whole_tree_needs_no_guesses(collected: Bench) -> None:
     assert "dep.deep" in collected(DEP, doing(imports_by_name=True), layout="onefile")["modules"]
 
 
+@pytest.mark.parametrize(
+    ("source", "left_out"),
+    [
+        ("x = 1\n", {"_hashlib", "pydoc"}),
+        ("import hashlib\n", {"pydoc"}),
+        ("from ssl import x\n", {"pydoc"}),
+        ("import pdb\n", {"_hashlib"}),
+        ("help(x)\n", {"_hashlib"}),
+    ],
+)
+def test_optional_parts_of_the_library_are_not_reached(collected: Bench, source: str, left_out: set[str]) -> None:
+    """OpenSSL's hashes and pydoc are not in a lean artifact unless a distribution imports or calls what needs them."""
+    dep = distribution("dep", modules=["dep"], source=source)
+    assert {*collected(dep, tables=LEAN)["excludes"]} == left_out
+    assert collected(dep)["excludes"] == []
+
+
+@pytest.mark.parametrize("what", ["imports_by_name", "runs_foreign_code"])
+def test_program_that_may_import_anything_reaches_all_of_the_library(collected: Bench, what: str) -> None:
+    """A lean program with computed imports or foreign code reaches all parts of the standard library."""
+    assert collected(doing(**{what: True}), tables=LEAN)["excludes"] == []
+
+
+def test_only_lean_artifacts_leave_out_sources(collected: Bench) -> None:
+    """A lean tree has no sources of the library, unless a program looks for the source of any module, as linters do."""
+    assert collected(tables=LEAN)["sourceless"]
+    assert not collected(doing(reads_others=True), tables=LEAN)["sourceless"]
+    assert not collected()["sourceless"]
+
+
 def test_lean_tree_may_do_without_dependencies_and_the_library(collected: Bench) -> None:
     """Host, plugins and all metadata must be in a lean tree; other files may be left out, by their distributions."""
     site, library = "lib/python3.12/site-packages", "python/lib/python3.12"

@@ -83,13 +83,12 @@ class Bench:
         self.stage = written(folder / "stage", texts)
         (self.freeze / "starter").write_text("starter")
 
-    def __call__(self, words: str = "words") -> Contents:
+    def __call__(self, words: str = "words", **changes: Any) -> Contents:
         """Make the tree, and return its record; `words` are the content of its data file."""
         (self.folder / "stage" / SITE / "demo/words.txt").write_text(words)
         generated = {"entry.py": "", "onebin_start.py": "import demo\n"}
-        wanted = spec.Wanted.read(
-            source_of(self.freeze, generated, files=self.stage, links={"bin/python": "python3.12"})
-        )
+        changes |= {"files": self.stage, "links": {"bin/python": "python3.12"}}
+        wanted = spec.Wanted.read(source_of(self.freeze, generated, **changes))
         pure = [("demo", self.stage[f"{SITE}/demo/__init__.py"], "PYMODULE")]
         analysis = SimpleNamespace(pure=pure, binaries=[("libz.so", self.stage["bin/demo"] + "-z", "BINARY")], datas=[])
         (self.folder / "stage/bin/demo-z").write_text("library")
@@ -127,6 +126,15 @@ def test_record_has_every_file_and_every_module_with_code(tmp_path: Path) -> Non
     }
     assert contents.codes.keys() == {"demo", "onebin_start"}
     assert contents.links == {"bin/python": "python3.12"}
+
+
+def test_lean_tree_has_no_source_where_it_has_code(tmp_path: Path) -> None:
+    """Without sources, what onebin generates is only code; distributions keep their sources, and the library os.py."""
+    contents = Bench(tmp_path)(sourceless=True)
+    places = {row.place for row in contents.files}
+    assert "onebin/onebin_start.py" not in places
+    assert {f"{SITE}/demo/__init__.py", f"{SITE}/demo/unused.py", "python/lib/python3.12/os.py"} <= places
+    assert {row.place for row in contents.modules} == contents.codes.keys() == {"demo", "onebin_start"}
 
 
 def test_code_bin_knows_the_identity_of_its_tree(tmp_path: Path) -> None:

@@ -188,7 +188,8 @@ class Bench:
         files = files_of(self.folder, written(self.folder / "stage", texts))
         modules = list(tree.modules_of(files, ROOTS))
         wanted = {each.name: each.source for each in modules if f"{ROOTS[each.root]}/{each.path}" in reached}
-        found = list(tree.entries(modules, ROOTS, wanted, tree.Coder(None, 0, renamed)))
+        coder = tree.Coder(None, 0, renamed)
+        found = list(tree.entries(modules, ROOTS, wanted, coder, has_source=lambda place: True))
         assert all(entry["size"] == len(texts[f"{ROOTS[entry['root']]}/{entry['path']}"]) for entry in found)
         order = [(entry["root"], entry["name"]) for entry in found]
         assert order == sorted(order)
@@ -233,6 +234,17 @@ def test_source_that_does_not_compile_has_no_code(listed: Bench) -> None:
     places = [f"{SITE}/bad.py", f"{SITE}/null.py", f"{SITE}/latin.py"]
     found = listed(dict(zip(places, ("def {{ name }}", "x = '\0'", "# coding: nonsense\n"), strict=True)), places)
     assert found == {("bad", 4): None, ("null", 4): None, ("latin", 4): None}
+
+
+def test_only_code_can_stand_for_a_source(tmp_path: Path) -> None:
+    """Where the source is not in the tree, a module with code has no size of a source; one without code keeps it."""
+    places = [f"{ROOTS[2]}/{name}.py" for name in ("code", "bad", "whole", "unreached")]
+    texts = dict.fromkeys(places, "x = 1\n") | {places[1]: "def {{ name }}"}
+    modules = list(tree.modules_of(files_of(tmp_path, written(tmp_path / "stage", texts)), ROOTS))
+    reached = {each.name: each.source for each in modules if each.name != "unreached"}
+    coder = tree.Coder(None, 0, renamed)
+    found = tree.entries(modules, ROOTS, reached, coder, has_source=lambda place: "whole" in place)
+    assert {entry["name"]: entry["size"] for entry in found} == {"code": None, "bad": 14, "whole": 6, "unreached": 6}
 
 
 SOURCE = """
