@@ -34,6 +34,7 @@ for name, module in list(sys.modules.items()):
         print(spec.origin)
 """
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
+_TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
 
 
@@ -109,7 +110,20 @@ def add_found(files: Files, wanted: Wanted, binaries: Iterable[Entry], datas: It
     for place, source, kind in sorted(datas):
         is_metadata = Path(place).parts[0].endswith((".dist-info", ".egg-info"))
         if kind == "DATA" and not is_metadata and place != "base_library.zip":
-            files.add(f"{wanted.loose_data}/{place}".replace(os.sep, "/"), source, kind)
+            files.add(_place_of_data(place.replace(os.sep, "/"), source, wanted.loose_data), source, kind)
+
+
+def _place_of_data(place: str, source: str, loose_data: str) -> str:
+    """Return where data from outside belongs: beside the modules, or where the library that needs it looks.
+
+    PyInstaller renames the folders with the scripts of Tcl and Tk. Tcl looks for one with its version, such as tcl8.6,
+    in the folder `lib` beside that of the executable (tclvars(n), tcl_library).
+    """
+    top, _, rest = place.partition("/")
+    if top in _TCL_FOLDERS and rest:
+        version = source.replace(os.sep, "/").removesuffix(f"/{rest}").rpartition("/")[2]
+        return f"lib/{version if top.startswith('_') else top}/{rest}"
+    return f"{loose_data}/{place}"
 
 
 def make_lean(
@@ -186,7 +200,7 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
         if place in kept
         or place not in wanted.optional
         or (
-            not place.endswith(_SUFFIXES)
+            not place.endswith((*_SUFFIXES, ".rst"))
             and (
                 wanted.optional[place] in owners
                 or (not wanted.optional[place] and os.path.dirname(place) in folders - {wanted.library})  # noqa: PTH120  # as above
