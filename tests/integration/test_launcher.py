@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,13 +17,23 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.card.file import TRAILER
-from support.launched import Launched, assert_cannot_start, find_launcher, make_tree, payload_of, write_artifact
+from support.launched import (
+    INTERPRETER,
+    SHELL,
+    Launched,
+    assert_cannot_start,
+    find_launcher,
+    make_tree,
+    payload_of,
+    write_artifact,
+    write_folder,
+)
 from support.namespaces import NOBODY, unprivileged, with_mounts
 from support.processes import next_line, run, succeed
 from support.waiting import wait_until
@@ -30,6 +41,7 @@ from support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from conftest import Build
     from support.command import Onebin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
@@ -37,19 +49,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX
 SOURCE = Path(__file__).parents[2] / "src" / "onebin" / "launcher" / "native"
 # Without these variables, every run needs a private directory.
 NO_CACHE: dict[str, str | None] = {"ONEBIN_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": None}
-# The variables that the launcher adds to the environment; docs/launcher.md has the list.
-GIVEN = {
-    "LD_LIBRARY_PATH",
-    "_ONEBIN_ARGV0",
-    "_ONEBIN_ARTIFACT",
-    "_ONEBIN_HELD",
-    "_ONEBIN_TREE",
-    "_PYI_ARCHIVE_FILE",
-    "_PYI_PARENT_PROCESS_LEVEL",
-    "_PYI_LINUX_PROCESS_NAME",
-}
 DICE = random.Random(5)  # noqa: S311  # the same in every run, not a secret
-BIG = {f"_internal/lib/part{number}": DICE.randbytes(100_000) for number in range(60)}
+BIG = {f"lib/part{number}": DICE.randbytes(100_000) for number in range(60)}
+FILLER = {"lib/part": DICE.randbytes(200_000)}
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +75,7 @@ def make(tmp_path: Path, launcher_file: Path) -> Callable[..., Launched]:
     def made(
         name: str = "tiny", files: Mapping[str, bytes] | None = None, *, version: str = "1", folder: Path = tmp_path
     ) -> Launched:
-        tree = make_tree(
-            tmp_path / "trees" / name[:50] / version, name, {"_internal/version": version.encode(), **(files or {})}
-        )
+        tree = make_tree(tmp_path / "trees" / name[:50] / version, {"version": version.encode(), **(files or {})})
         file = folder / f"{name[:200]}{version if version != '1' else ''}"
         write_artifact(file, tree, launcher_file, name=name)
         (folder / "temporary").mkdir(exist_ok=True)
@@ -110,27 +110,26 @@ mount -o loop,commit=300 {image} {cache}
 def test_first_start_unpacks_and_later_starts_do_not(tiny: Launched) -> None:
     """The second start runs the files that the first one unpacked, and does not read the payload."""
     home = tiny.home()
-    before = (home / "tiny").stat()
+    before = (home / "bin" / INTERPRETER).stat()
     offset, size = payload_of(tiny.file)
     with tiny.file.open("r+b") as stream:
         stream.seek(offset)
         stream.write(bytes(size))
     assert tiny.home() == home
-    after = (home / "tiny").stat()
+    after = (home / "bin" / INTERPRETER).stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert tiny.unpacked() == [home]
     assert home.name.startswith("tiny-")
 
 
 def test_unpacked_tree_equals_packed_tree(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
-    """Links, empty folders, long names, executable bits, and large and empty files are as in the frozen tree."""
-    deep = "/".join(["_internal", *["d" * 200] * 5])
-    artifact = make(files={"_internal/empty": b"", f"{deep}/file": DICE.randbytes(3_000_000), "_internal/tool": b"#!"})
+    """Links, long names, executable bits, and large and empty files are as in the frozen tree."""
+    deep = "/".join(["lib", *["d" * 200] * 5])
+    artifact = make(files={"lib/empty": b"", f"{deep}/file": DICE.randbytes(3_000_000), "lib/tool": b"#!"})
     tree = tmp_path / "trees" / "tiny" / "1"
-    (tree / "_internal" / "tool").chmod(0o755)
-    (tree / "_internal" / "nothing").mkdir()
-    (tree / "_internal" / "link").symlink_to("../tiny")
-    (tree / "_internal" / "nowhere").symlink_to("/" + "n" * 300)
+    (tree / "lib" / "tool").chmod(0o755)
+    (tree / "lib" / "link").symlink_to("../data")
+    (tree / "lib" / "nowhere").symlink_to("/" + "n" * 300)
     write_artifact(artifact.file, tree, launcher_file, name="tiny")
     assert _facts(artifact.home()) == _facts(tree)
 
@@ -148,19 +147,38 @@ def _facts(tree: Path) -> dict[str, tuple[str, bool, bytes]]:
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_program_is_started_like_the_artifact(tiny: Launched, tmp_path: Path, env: dict[str, str | None]) -> None:
-    """Arguments, argv[0], input, working directory and process ID are kept; the program knows the artifact's file."""
+    """Arguments, input, working directory and process ID are kept."""
     arguments = ["", "two words", "ä€", "-x", "*"]
-    assert tiny.says('printf "<%s>" "$@"', "me", *arguments, env=env) == "<><two words><ä€><-x><*>"
+    assert tiny.says('printf "<%s>" "$@"', *arguments, env=env) == "<><two words><ä€><-x><*>"
     assert tiny.says("cat; pwd", env=env, stdin="in\n", cwd=tmp_path) == f"in\n{tmp_path}"
-    command = [
-        "sh",
-        "-c",
-        'echo $$; exec -a other "$0" -c "echo \\$\\$ \\$0; echo \\$_ONEBIN_ARTIFACT"',
-        str(tiny.file),
-    ]
-    command[0] = "bash" if shutil.which("bash") else pytest.skip("needs a shell with exec -a")
-    mine, its, first, artifact = succeed(command, whole_env=tiny.environment(env)).out.split()
-    assert (mine, first, artifact) == (its, "other", str(tiny.file))
+    command = ["sh", "-c", """echo $$; exec "$0" 'echo $$'""", str(tiny.file)]
+    mine, its = succeed(command, whole_env=tiny.environment(env)).out.split()
+    assert mine == its
+
+
+@pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
+def test_interpreter_gets_the_artifact_as_its_script(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
+    """The first argument is the interpreter's path in the tree, the second that of the artifact, then the caller's."""
+    interpreter = f"bin/{INTERPRETER}"
+    cat = Path(shutil.which("cat") or pytest.skip("needs cat")).read_bytes()
+    artifact = make(files={interpreter: cat})
+    command = [artifact.file, "/proc/self/cmdline", "/dev/null"]
+    done = subprocess.run(command, env=artifact.environment(env), capture_output=True, check=True)
+    python, *rest = done.stdout.removeprefix(artifact.file.read_bytes()).rstrip(b"\0").split(b"\0")
+    assert rest == [str(part).encode() for part in command]
+    assert python.endswith(f"/{interpreter}".encode())
+    assert python.startswith(os.fsencode(artifact.temporary if env else artifact.entries))
+
+
+@pytest.mark.parametrize("argv0", ["other", "", "/no/such"])
+@pytest.mark.parametrize("path", ["./tiny", "../{folder}/tiny", "{file}"])
+def test_script_is_the_path_that_was_executed(tiny: Launched, argv0: str, path: str) -> None:
+    """The script's path is the one that the kernel executed, relative or not, whatever the caller's argv[0] says."""
+    folder = tiny.file.parent
+    path = path.format(file=tiny.file, folder=folder.name)
+    command, env = [argv0, 'echo "$file"'], tiny.environment()
+    done = subprocess.run(command, executable=path, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{path}\n"
 
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
@@ -174,29 +192,19 @@ def test_exit_code_and_signal_reach_the_caller(tiny: Launched, env: dict[str, st
 
 
 def test_environment_is_passed_on(tiny: Launched) -> None:
-    """No variable is removed or changed, and only the documented ones are added."""
-    extra = {"ODD": "a\nb=c", "EMPTY": "", "HOME": "/nowhere/at all"}
+    """No variable is added, removed or changed."""
+    extra = {"ODD": "a\nb=c", "EMPTY": "", "HOME": "/nowhere/at all", "LD_LIBRARY_PATH": "/x" * 10_000}
     found = dict(line.split("=", 1) for line in tiny.says("env -0", env=extra).rstrip("\0").split("\0"))
     for shells in ("_", "PWD", "SHLVL", "OLDPWD"):
         found.pop(shells, None)
-    assert {name: value for name, value in found.items() if name not in GIVEN} == tiny.environment(extra)
-    assert set(found) - set(tiny.environment(extra)) == GIVEN
-
-
-def test_library_path_of_the_caller_is_kept(tiny: Launched) -> None:
-    """The caller's path, however long, follows the artifact's own, and the program can get the original value."""
-    longest = "/" + "x" * 20_000
-    shown = tiny.says('echo "$LD_LIBRARY_PATH"; echo "$LD_LIBRARY_PATH_ORIG"', env={"LD_LIBRARY_PATH": longest})
-    own, original = shown.splitlines()
-    assert own.endswith(f"_internal:{longest}")
-    assert original == longest
+    assert found == tiny.environment(extra)
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_unpacked_files_are_private_under_any_umask(tiny: Launched, mask: int, env: dict[str, str | None]) -> None:
     """Only the user can access what is unpacked, whatever the caller's umask, and the program gets that umask back."""
-    script = 'umask; ls -ld "${LD_LIBRARY_PATH%/*}" "$LD_LIBRARY_PATH/data"'
+    script = 'umask; ls -ld "$tree" "$tree/data"'
     for _ in range(2):
         shown = tiny.says(script, env=env, umask=mask).splitlines()
         assert int(shown[0], 8) == mask
@@ -205,13 +213,34 @@ def test_unpacked_files_are_private_under_any_umask(tiny: Launched, mask: int, e
 
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_only_the_lock_adds_a_file_descriptor(tiny: Launched, env: dict[str, str | None]) -> None:
-    """The program gets the caller's standard streams and one more descriptor, numbered 100 or more: the lock."""
-    held, *rows = tiny.says('echo "$_ONEBIN_HELD"; exec ls -l /proc/self/fd', env=env).splitlines()
+    """The interpreter gets the caller's standard streams and one more descriptor, number 100: the lock."""
+    tree, found = _descriptors(tiny.says('echo "$tree"; exec ls -l /proc/self/fd', env=env))
+    assert found.pop(100) == tree
+    assert set(found) == {0, 1, 2}
+
+
+def test_lock_does_not_replace_a_descriptor_of_the_caller(tiny: Launched) -> None:
+    """If the caller passes on descriptors with such numbers, the lock gets the next free one."""
+    taken = [fcntl.fcntl(0, fcntl.F_DUPFD, number) for number in (100, 101, 103)]
+    try:
+        command = tiny.command('echo "$tree"; exec ls -l /proc/self/fd')
+        done = subprocess.run(
+            command, env=tiny.environment(), pass_fds=taken, capture_output=True, text=True, check=True
+        )
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+    tree, found = _descriptors(done.stdout)
+    assert found[102] == tree
+    assert set(found) == {0, 1, 2, *taken, 102}
+
+
+def _descriptors(shown: str) -> tuple[str, dict[int, str]]:
+    """Return the tree, and the open descriptors with their files, except that of the folder that `ls` lists."""
+    tree, *rows = shown.splitlines()
     links = dict(row.split(" -> ") for row in rows if " -> " in row)
-    found = {number.split()[-1]: target for number, target in links.items() if not target.startswith("/proc/")}
-    assert int(held) >= 100
-    assert Path(found.pop(held)).name.startswith(("tiny-", "onebin-"))
-    assert set(found) == {"0", "1", "2"}
+    found = {int(number.split()[-1]): target for number, target in links.items()}
+    return tree, {number: target for number, target in found.items() if not target.startswith("/proc/")}
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -223,7 +252,7 @@ def test_closed_standard_streams_stay_closed(
         pytest.skip("the emulator opens files of its own")
     script = f"ls /proc/$$/fd > {tmp_path}/fds 2>/dev/null; true"
     for _ in range(2):
-        run(["sh", "-c", f'"$0" -c "$1" {closed}', tiny.file, script], whole_env=tiny.environment())
+        run(["sh", "-c", f'"$0" "$1" {closed}', tiny.file, script], whole_env=tiny.environment())
         shown = {int(each) for each in (tmp_path / "fds").read_text().split()}
         gone = {"<&-": {0}, ">&-": set(), "2>&-": set(), "<&- >&- 2>&-": {0}}[closed]
         assert not gone & shown
@@ -251,7 +280,7 @@ def test_caches_are_tried_in_order(tiny: Launched, tmp_path: Path) -> None:
         ("XDG_CACHE_HOME", tmp_path / "xdg" / "onebin"),
         ("HOME", tmp_path / ".cache" / "onebin"),
     ]:
-        home = Path(tiny.says('echo "$LD_LIBRARY_PATH"', env=env)).parent
+        home = Path(tiny.says('echo "$tree"', env=env))
         assert home.parent == place / "artifacts"
         assert stat.S_IMODE(home.parent.stat().st_mode) == 0o700
         env[variable] = None
@@ -262,15 +291,15 @@ def test_relative_cache_path_is_ignored(tiny: Launched, tmp_path: Path, path: st
     """A relative path is not used: it would depend on the working directory, and the XDG specification forbids it."""
     (tmp_path / "here").mkdir()
     env = {"ONEBIN_CACHE_DIR": path, "XDG_CACHE_HOME": path, "HOME": str(tmp_path / "here"), "PWD": str(tmp_path)}
-    home = Path(tiny.says('echo "$LD_LIBRARY_PATH"', env=env, cwd=tmp_path)).parent
+    home = Path(tiny.says('echo "$tree"', env=env, cwd=tmp_path))
     assert home.parent == tmp_path / "here" / ".cache" / "onebin" / "artifacts"
     assert not (tmp_path / "relative").exists()
 
 
 def _runs_privately(tiny: Launched, env: Mapping[str, str | None], **options: object) -> None:
     """Expect the program to run in a private directory that is removed soon after."""
-    shown = tiny.says('echo "$LD_LIBRARY_PATH"; cat "$LD_LIBRARY_PATH/data"', env=env, **options)
-    assert Path(shown.splitlines()[0]).parent.parent == tiny.temporary
+    shown = tiny.says('echo "$tree"; cat "$tree/data"', env=env, **options)
+    assert Path(shown.splitlines()[0]).parent == tiny.temporary
     assert shown.endswith("\ndata")
     tiny.wait_for_no_temporary()
 
@@ -309,7 +338,7 @@ def test_directory_of_another_user_is_not_used(tiny: Launched) -> None:
     for path in (home, tiny.entries):
         os.chown(path, NOBODY, NOBODY)
         _runs_privately(tiny, {})
-        assert (home / "tiny").exists()
+        assert (home / "bin" / INTERPRETER).exists()
         os.chown(path, 0, 0)
 
 
@@ -326,25 +355,26 @@ def test_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path, p
     shutil.rmtree(path, ignore_errors=True)
     path.unlink(missing_ok=True)
     path.symlink_to(elsewhere / "lock" if planted == "lock" else elsewhere)
-    make_tree(elsewhere / "trap", "tiny", {})
+    make_tree(elsewhere / "trap", {})
     before = sorted(elsewhere.rglob("*"))
     _runs_privately(tiny, {})
     assert sorted(elsewhere.rglob("*")) == before
 
 
 @pytest.mark.parametrize("options", ["size=64k", "ro", "noexec"])
-def test_unusable_cache_is_skipped(tiny: Launched, options: str) -> None:
+def test_unusable_cache_is_skipped(make: Callable[..., Launched], options: str) -> None:
     """If the cache is full, read-only or mounted noexec, the next place is used."""
-    tiny.cache.mkdir(mode=0o700)
-    _runs_privately(tiny, {}, under=with_mounts(f"mount -t tmpfs -o mode=700,{options} tmpfs {tiny.cache}"))
+    artifact = make(files=FILLER)
+    artifact.cache.mkdir(mode=0o700)
+    _runs_privately(artifact, {}, under=with_mounts(f"mount -t tmpfs -o mode=700,{options} tmpfs {artifact.cache}"))
 
 
 def test_read_only_cache_still_serves_its_entries(tiny: Launched) -> None:
     """A cache that has become read-only still serves the entries in it."""
     tiny.cache.mkdir(mode=0o700)
     under = with_mounts(f"mount -t tmpfs -o mode=700 tmpfs {tiny.cache}")
-    again = f'"{tiny.file}" -c "echo \\$LD_LIBRARY_PATH" && mount -o remount,ro {tiny.cache}; exec "$0" "$@"'
-    homes = tiny.says('echo "$LD_LIBRARY_PATH"', under=[*under, "sh", "-c", again]).split()
+    again = f'"{tiny.file}" "echo \\$tree" && mount -o remount,ro {tiny.cache}; exec "$0" "$@"'
+    homes = tiny.says('echo "$tree"', under=[*under, "sh", "-c", again]).split()
     assert homes[0] == homes[1]
     assert homes[0].startswith(str(tiny.entries))
 
@@ -358,15 +388,156 @@ def test_error_names_every_unusable_place(
     """If no place is usable, the error names each of them with its reason, and a remedy."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount over /tmp and /var/tmp")
-    artifact = make(folder=public)
+    artifact = make(files=FILLER, folder=public)
     mount = f"-t tmpfs -o mode=1777,{options} tmpfs"
     # Copy the file to where no mount hides it.
     copying = ["sh", "-c", 'cp "$0" /mnt/tiny && exec "$@"', str(artifact.file)]
     under = [*with_mounts("mount -t tmpfs tmpfs /mnt"), *copying]
-    inner = f"mount {mount} /tmp && mount {mount} /var/tmp && exec /mnt/tiny -c 'echo ran'"
+    inner = f"mount {mount} /tmp && mount {mount} /var/tmp && exec /mnt/tiny 'echo ran'"
     own = {"HOME": "/tmp/home", "ONEBIN_CACHE_DIR": "/var/tmp/own"}  # noqa: S108  # tests mount there
     done = run([*under, "sh", "-c", inner], whole_env={"PATH": os.environ["PATH"], **own})
     assert_cannot_start(done, reason, "ONEBIN_CACHE_DIR")
+
+
+# A tree knows where it is -----------------------------------------------------------------------------------------
+
+SPACE = 100
+
+
+def _relocated(make: Callable[..., Launched], *lines: str, **options: Any) -> Launched:
+    """Make an artifact whose launcher writes texts into three files of the tree; `lines` come after its own ones."""
+    given = {
+        "etc/first": b"before[" + b"x" * SPACE + b"]after",
+        "etc/second": b"x" * 4096,
+        "pyvenv.cfg": b"version = 3\nhome = python/bin\n",
+    }
+    own = [
+        f"etc/first\t7\t{SPACE}\t@/python/lib\n",
+        "etc/second\t0\t4096\tin:@:\n",
+        "pyvenv.cfg\t12\t0\thome = @/bin\n",
+    ]
+    relocate = "".join([*own, *lines]).encode()
+    return make(files={**given, "relocate": relocate}, **options)
+
+
+def _short(path: Path) -> bytes:
+    """Return the path of a tree's libraries as it is in the file that has little space for it."""
+    text = os.fsencode(path) + b"/python/lib"
+    return b"before[" + (text.ljust(SPACE, b"\0") if len(text) < SPACE else b"x" * SPACE) + b"]after"
+
+
+@pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
+def test_tree_knows_its_own_path(make: Callable[..., Launched], public: Path, env: dict[str, str | None]) -> None:
+    """The tree's path replaces texts of a fixed size, filled with zeros, and the end of a text file."""
+    artifact = _relocated(make, folder=public)
+    script = 'echo "$tree"; cd "$tree"; cat etc/first etc/second pyvenv.cfg'
+    for _ in range(2):
+        done = subprocess.run(artifact.command(script), env=artifact.environment(env), capture_output=True, check=True)
+        tree, _, rest = done.stdout.partition(b"\n")
+        assert len(tree) < SPACE - len("/python/lib")
+        written = (b"in:" + tree + b":").ljust(4096, b"\0")
+        assert rest == _short(Path(os.fsdecode(tree))) + written + b"version = 3\nhome = " + tree + b"/bin\n"
+
+
+def test_path_that_is_too_long_is_left_out(make: Callable[..., Launched], public: Path) -> None:
+    """Where the tree's path does not fit, the bytes stay as they are, and the program starts."""
+    for length in range(1, SPACE):
+        artifact = _relocated(make, folder=public)
+        cache = public / ("d" * length)
+        home = Path(artifact.says('echo "$tree"', env={"ONEBIN_CACHE_DIR": str(cache)}))
+        assert (home / "etc" / "first").read_bytes() == _short(home)
+        assert (home / "pyvenv.cfg").read_text() == f"version = 3\nhome = {home}/bin\n"
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\xc3", b"\xe2\x82", b"\xf8\x88\x80\x80\x80", b"\x80", b"\xc0\xaf"])
+def test_path_that_is_not_utf8(make: Callable[..., Launched], public: Path, name: bytes) -> None:
+    """Such a path is written where any bytes may be, and not into a text file, which has to be UTF-8."""
+    artifact = _relocated(make, folder=public)
+    cache = public / os.fsdecode(name)
+    artifact.says("exit 0", env={"ONEBIN_CACHE_DIR": str(cache)})
+    (home,) = (path for path in (cache / "artifacts").iterdir() if path.is_dir())
+    assert (home / "etc" / "first").read_bytes() == _short(home)
+    assert (home / "pyvenv.cfg").read_text("utf-8") == "version = 3\nhome = python/bin\n"
+
+
+@pytest.mark.parametrize("name", ["é", "日本", "\U0001f40d", "a b"])
+def test_path_in_any_language(make: Callable[..., Launched], public: Path, name: str) -> None:
+    """A path that is UTF-8 is written everywhere."""
+    artifact = _relocated(make, folder=public)
+    home = Path(artifact.says('echo "$tree"', env={"ONEBIN_CACHE_DIR": str(public / name)}))
+    assert (home / "pyvenv.cfg").read_text("utf-8") == f"version = 3\nhome = {home}/bin\n"
+
+
+def test_code_is_newer_than_everything_else(make: Callable[..., Launched]) -> None:
+    """No file of a new tree is newer than code.bin, so that whatever is newer was changed by somebody."""
+    for env in ({}, NO_CACHE):
+        script = 'find "$tree" -type f -newer "$tree/code.bin"; stat -c %Y "$tree/code.bin"'
+        shown = _relocated(make).says(script, env=env)
+        assert abs(int(shown) - time.time()) < 1000
+
+
+@pytest.mark.parametrize("line", ["no tabs\n", "etc/first\t0\n", "etc/missing\t0\t10\tx\n", "pyvenv.cfg/x\t0\t10\tx\n"])
+def test_tree_that_cannot_be_relocated_does_not_run(make: Callable[..., Launched], line: str) -> None:
+    """A list of relocations that is wrong is an error, and nothing is left."""
+    artifact = _relocated(make, line)
+    assert_cannot_start(artifact.start("echo ran"))
+    _nothing_was_written(artifact)
+
+
+def test_relocation_does_not_follow_links(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
+    """A link in the place of a file is an error; its target is not written to."""
+    artifact = _relocated(make, "link\t0\t10\tx\n")
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    tree = tmp_path / "trees" / "tiny" / "1"
+    (tree / "link").symlink_to(target)
+    write_artifact(artifact.file, tree, launcher_file, name="tiny")
+    assert_cannot_start(artifact.start("echo ran"))
+    assert target.read_text() == "untouched"
+
+
+# A folder that is an artifact -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> Launched:
+    """Return an artifact that is a folder, with its tree in it."""
+    artifact = _relocated(make)
+    file = write_folder(tmp_path / "folder", tmp_path / "trees" / "tiny" / "1", launcher_file, name="tiny")
+    return Launched(file=file, cache=artifact.cache, temporary=artifact.temporary)
+
+
+def test_folder_is_its_own_tree(installed: Launched, tmp_path: Path) -> None:
+    """In a folder nothing is unpacked, written or locked: the tree is where the file is, also behind a link."""
+    folder = installed.file.parent
+    before = _facts(folder)
+    link = tmp_path / "link"
+    link.symlink_to(installed.file)
+    for env in ({}, NO_CACHE):
+        for file in (installed.file, link):
+            started = Launched(file=file, cache=installed.cache, temporary=installed.temporary)
+            shown = started.says('echo "$tree"; echo "$file"; cat "$tree/data"', env=env)
+            assert shown.splitlines() == [str(folder), str(file), "data"]
+    assert _facts(folder) == before
+    _nothing_was_written(installed)
+
+
+def test_folder_can_be_moved_and_read_only(installed: Launched, public: Path) -> None:
+    """A folder works wherever it is moved to, for a user who cannot write to it."""
+    folder = public / "moved to here"
+    shutil.copytree(installed.file.parent, folder, symlinks=True)
+    folder.chmod(0o755)
+    moved = Launched(file=folder / "tiny", cache=public / "no-cache", temporary=public / "none")
+    under = unprivileged(user=NOBODY if os.geteuid() == 0 else None)
+    assert moved.says('echo "$tree"', under=under) == str(folder)
+    assert not moved.cache.exists()
+
+
+@pytest.mark.parametrize("lost", [f"bin/{INTERPRETER}", "code.bin"])
+def test_file_without_its_folder_says_so(installed: Launched, lost: str) -> None:
+    """A file of a folder that was copied alone, or whose folder is not whole, says that it needs its folder."""
+    (installed.file.parent / lost).unlink()
+    assert_cannot_start(installed.start("echo ran"), "No such file", "works only in its folder")
 
 
 # Many starts, killed starts --------------------------------------------------------------------------------------
@@ -376,7 +547,7 @@ def test_error_names_every_unusable_place(
 def test_simultaneous_first_starts_all_succeed(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
     """Of twenty starts at once, each runs the program, and one entry and no draft remain."""
     big = make(files=BIG)
-    processes = [big.popen('ls "$LD_LIBRARY_PATH/lib" | wc -l', env=env) for _ in range(20)]
+    processes = [big.popen('ls "$tree/lib" | wc -l', env=env) for _ in range(20)]
     for process in processes:
         out, err = process.communicate(timeout=300)
         assert (process.returncode, out.strip(), err) == (0, b"60", b"")
@@ -397,16 +568,16 @@ def test_killed_first_start_is_repaired(make: Callable[..., Launched], env: dict
         time.sleep(DICE.random() * whole)
         process.kill()
         process.communicate(timeout=60)
-        assert big.says('cat "$LD_LIBRARY_PATH"/lib/* | wc -c', env=env).strip() == "6000000"
+        assert big.says('cat "$tree"/lib/* | wc -c', env=env).strip() == "6000000"
         assert len(big.unpacked()) == (0 if env else 1)
         big.wait_for_no_temporary()
 
 
-@pytest.mark.parametrize("lost", ["tiny", "", "everything"])
+@pytest.mark.parametrize("lost", [f"bin/{INTERPRETER}", "code.bin", "", "everything"])
 def test_entry_without_its_program_is_unpacked_again(tiny: Launched, lost: str) -> None:
     """If someone cleans up the cache by hand, the next start unpacks again."""
     home = tiny.home()
-    if lost == "tiny":
+    if "." in lost:
         (home / lost).unlink()
     else:
         shutil.rmtree(home)
@@ -451,7 +622,7 @@ def test_first_start_survives_a_power_failure(make: Callable[..., Launched], tmp
         stream.seek(offset)
         stream.write(bytes(size))
     again = with_mounts(f"mount -o loop {copied} {there}", privileged=True)
-    sums = artifact.says('cd "$LD_LIBRARY_PATH/lib" && sha256sum *', under=again).splitlines()
+    sums = artifact.says('cd "$tree/lib" && sha256sum *', under=again).splitlines()
     wanted = {Path(name).name: hashlib.sha256(content).hexdigest() for name, content in BIG.items()}
     assert {name: digest for digest, name in map(str.split, sums)} == wanted
 
@@ -459,32 +630,103 @@ def test_first_start_survives_a_power_failure(make: Callable[..., Launched], tmp
 # Housekeeping ---------------------------------------------------------------------------------------------------
 
 
+DAY = 24 * 60 * 60
+KEEPING = 30 * DAY  # a tree that is not used for longer is removed, unless it is one of the three used most recently
+KEEPING_OUTSIDE = 400 * DAY  # the same after a use from outside; a notice is removed at this age
+OUTSIDE = "used-from-outside"  # the starter notes such uses here
+NOTICE = "onebin-removed"  # every program of a removed tree is this script
+
+
 def _aged(path: Path, seconds: int) -> None:
     os.utime(path, (time.time() - seconds, time.time() - seconds))
 
 
+def _is_tree(home: Path) -> bool:
+    return (home / "code.bin").exists()
+
+
+def _is_notice(home: Path) -> bool:
+    """Return whether a notice is at a tree's path, and nothing of the tree."""
+    files = {path.relative_to(home) for path in home.rglob("*")}
+    return Path(NOTICE) in files and not any(path.name in ("code.bin", "data", OUTSIDE) for path in files)
+
+
 def test_three_versions_are_kept(make: Callable[..., Launched]) -> None:
-    """Unpacking a new version removes all others except the two used most recently."""
+    """Unpacking a new version keeps the two used most recently, and removes others that have not been used for long."""
     homes = []
     for number in range(5):
         homes.append(make(version=str(number + 1)).home())
-        _aged(homes[-1], 100 - number)
-    assert [home.exists() for home in homes] == [False, False, True, True, True]
+        _aged(homes[-1], KEEPING + 100 - number)
+    assert [_is_tree(home) for home in homes] == [False, False, True, True, True]
+    assert all(map(_is_notice, homes[:2]))
+
+
+def test_version_is_kept_for_a_month(make: Callable[..., Launched]) -> None:
+    """A version that was used within 30 days stays, however many newer ones there are: something may use its path."""
+    homes = []
+    for number in range(6):
+        homes.append(make(version=str(number + 1)).home())
+        _aged(homes[-1], KEEPING - 1000 - number)
+    assert all(map(_is_tree, homes))
+
+
+def test_version_that_is_used_from_outside_is_kept_for_a_year(make: Callable[..., Launched]) -> None:
+    """A version stays until 400 days after its last use from outside, such as from an environment."""
+    for age, kept in ((KEEPING_OUTSIDE - 1000, True), (KEEPING_OUTSIDE + 1000, False)):
+        old = make(f"used-{kept}").home()
+        (old / OUTSIDE).touch()
+        _aged(old / OUTSIDE, age)
+        _aged(old, KEEPING_OUTSIDE + 2000)
+        for number in range(2, 5):
+            make(f"used-{kept}", version=str(number)).home()
+        assert _is_tree(old) is kept
+        assert _is_notice(old) is not kept
+
+
+def test_start_is_a_use(make: Callable[..., Launched]) -> None:
+    """Each start sets the time of its tree, so that the tree is not removed."""
+    first = make()
+    _aged(first.home(), KEEPING_OUTSIDE)
+    assert time.time() - first.home().stat().st_mtime < 100
+    for number in range(2, 7):
+        make(version=str(number)).home()
+    assert _is_tree(first.home())
 
 
 def test_version_in_use_is_never_removed(make: Callable[..., Launched]) -> None:
     """A running program keeps its files, however old they are."""
     oldest = make()
-    running = oldest.popen('echo "$LD_LIBRARY_PATH"; read line; cat "$LD_LIBRARY_PATH/data"')
-    home = Path(next_line(running)).parent
-    _aged(home, 1000)
+    running = oldest.popen('echo "$tree"; read line; cat "$tree/data"')
+    home = Path(next_line(running))
+    _aged(home, KEEPING + 1000)
     for number in range(2, 7):
         _aged(make(version=str(number)).home(), 100 - number)
     out, err = running.communicate(b"\n", timeout=60)
     assert (out, err) == (b"data\n", b"")
-    _aged(home, 1000)
+    _aged(home, KEEPING + 1000)
     make(version="9").home()
-    assert not home.exists()
+    assert _is_notice(home)
+
+
+@pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
+def test_detached_child_keeps_its_tree(make: Callable[..., Launched], env: dict[str, str | None]) -> None:
+    """A child that outlives the program keeps the files of the tree; after its end they can be removed."""
+    oldest = make()
+    program = oldest.popen('echo "$tree"; exec 3<&0; setsid sh -c "read line <&3; cat $tree/data" & exit 3', env=env)
+    home = Path(next_line(program))
+    assert program.wait(60) == 3
+    _aged(home, KEEPING + 1000)
+    for number in range(2, 7):
+        make(version=str(number)).says("exit 0", env=env)
+    assert _is_tree(home)
+    out, err = program.communicate(b"\n", timeout=60)
+    assert (out, err) == (b"data\n", b"")
+    if env:
+        oldest.wait_for_no_temporary()
+    else:
+        _aged(home, KEEPING + 1000)
+        make(version="9").home()
+        assert _is_notice(home)
 
 
 def test_bundles_with_similar_names_do_not_affect_each_other(make: Callable[..., Launched]) -> None:
@@ -492,15 +734,124 @@ def test_bundles_with_similar_names_do_not_affect_each_other(make: Callable[...,
     names = ["a", "a-b", "a-" + "0" * 32, "aa", "a-" + "0" * 32 + "-" + "0" * 32]
     homes = [make(name).home() for name in names]
     for home in homes:
-        _aged(home, 1000)
+        _aged(home, KEEPING + 1000)
     for number in range(2, 8):
         make("a", version=str(number)).home()
-    assert [home.exists() for home in homes] == [False, True, True, True, True]
+    assert [_is_tree(home) for home in homes] == [False, True, True, True, True]
+
+
+def _remove(home: Path, how: str, make: Callable[..., Launched], onebin: Onebin, name: str) -> None:
+    """Remove a tree by the cache command, or by newer versions after a long time."""
+    if how == "command":
+        env = {"ONEBIN_CACHE_DIR": str(home.parents[1])}
+        assert onebin("cache", "clean", "artifacts", cwd=home.parents[1], env=env).code == 0
+    else:
+        _aged(home, KEEPING + 1000)
+        for number in range(2, 5):
+            make(name, version=str(number)).home()
+
+
+PYTHONS = ("bin/python", "bin/python3", f"bin/{INTERPRETER}", "python/bin/python3", f"python/bin/{INTERPRETER}")
+
+
+@pytest.mark.parametrize("how", ["command", "age"])
+@pytest.mark.parametrize("name", ["tiny", "a 'b' $HOME \\n%s `id`\nend"])
+def test_removed_tree_says_what_to_do(
+    make: Callable[..., Launched], onebin: Onebin, tmp_path: Path, how: str, name: str
+) -> None:
+    """Whoever uses the path of a removed tree gets one line with the path and the remedy, and the exit code 127."""
+    old = make(name, {path: b"" for path in (*PYTHONS, "bin/tool") if not path.endswith(f"/{INTERPRETER}")})
+    home = old.home()
+    _remove(home, how, make, onebin, name)
+    assert _is_notice(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    alias, hook = tmp_path / "alias", tmp_path / "hook"
+    alias.symlink_to(home / "bin" / "python")
+    hook.write_text(f"#!{alias}\nimport sys\n")
+    hook.chmod(0o755)
+    commands = [*(home / path for path in PYTHONS if not path.startswith("python/bin/")), home / "bin" / "tool"]
+    for command in (*commands, alias, hook):
+        done = run([command, "-c", "print('ran')"], whole_env={}, errors="replace")
+        assert (done.code, done.out) == (127, ""), done
+        (line,) = done.err.splitlines()
+        assert line.startswith(f"onebin: {home} was removed".replace("\n", "?"))
+        assert f"start the same version of {name} to unpack it again, or".replace("\n", "?") in line
+    if how == "command":
+        assert old.unpacked() == [home]
+    assert old.home() == home
+    assert _is_tree(home)
+    assert not (home / NOTICE).exists()
+
+
+def test_launcher_and_command_leave_the_same_notice(
+    make: Callable[..., Launched], onebin: Onebin, build: Build, tmp_path: Path
+) -> None:
+    """The notice does not depend on who removed the tree: same files, links, modes and bytes."""
+    library = build(tmp_path / "library.so", "int number = 1;").read_bytes()
+    notices = []
+    for how in ("command", "age"):
+        old = make(
+            files={f"python/lib/lib{INTERPRETER}.so.1.0": library, f"python/bin/{INTERPRETER}": b"", "bin/x": b""}
+        )
+        home = old.home()
+        _remove(home, how, make, onebin, "tiny")
+        notices.append((_facts(home), {path: path.lstat().st_mode for path in home.rglob("*")}))
+        old.home()
+    assert notices[0] == notices[1]
+
+
+@pytest.mark.parametrize("how", ["command", "age"])
+def test_copy_of_a_removed_interpreter_says_what_to_do(
+    make: Callable[..., Launched], onebin: Onebin, build: Build, tmp_path: Path, how: str
+) -> None:
+    """A program that loads a library of the tree, as copies of its interpreter do, ends with one line, too."""
+    soname = f"lib{INTERPRETER}.so.1.0"
+    library = build(tmp_path / soname, "int number(void) { return 5; }", "-shared", f"-Wl,-soname,{soname}")
+    old = make(files={f"python/lib/{library.name}": library.read_bytes()})
+    home = old.home()
+    options = ("-Wl,--disable-new-dtags", f"-Wl,-rpath,{home}/python/lib", str(library))
+    copy = build(tmp_path / "copy", "int number(void); int main(void) { return number(); }", "-xnone", *options)
+    assert run([copy], whole_env={}).code == 5
+    _remove(home, how, make, onebin, "tiny")
+    done = run([copy], whole_env={})
+    (line,) = done.err.splitlines()
+    assert done.code == 127
+    assert f"onebin: {home} was removed because it was not in use: start the same version of tiny to" in line
+
+
+def test_notice_is_removed_after_a_year(make: Callable[..., Launched], onebin: Onebin) -> None:
+    """A notice stays for 400 days, is not one of the three versions that are kept, and leaves nothing behind."""
+    first = make().home()
+    _remove(first, "command", make, onebin, "tiny")
+    homes = [make(version=str(number)).home() for number in range(2, 5)]
+    for number, home in enumerate(homes):
+        _aged(home, KEEPING + 1000 - number)
+    _aged(first, KEEPING_OUTSIDE - 1000)
+    newest = make(version="5").home()
+    assert _is_notice(first)
+    assert [_is_tree(home) for home in homes] == [False, True, True]
+    _aged(first, KEEPING_OUTSIDE + 1000)
+    shutil.rmtree(newest)
+    make(version="5").home()
+    assert not first.exists()
+
+
+def test_simultaneous_starts_replace_a_notice_once(make: Callable[..., Launched], onebin: Onebin) -> None:
+    """Of twenty starts of a removed version at once, each runs the program in the same new tree."""
+    big = make(files=BIG)
+    home = big.home()
+    for _ in range(3):
+        _remove(home, "command", make, onebin, "tiny")
+        processes = [big.popen('echo "$tree"; ls "$tree/lib" | wc -l') for _ in range(20)]
+        for process in processes:
+            out, err = process.communicate(timeout=300)
+            assert (process.returncode, out.decode().split(), err) == (0, [str(home), "60"], b"")
+        assert big.unpacked() == [home]
 
 
 def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], onebin: Onebin, tmp_path: Path) -> None:
     """`onebin cache` lists what is unpacked and what is in use, and removes the rest, or only the named entries."""
-    one, two = make("one"), make("two")
+    one, two = make("one", FILLER), make("two")
     running = one.popen("echo up; read line", env={})
     next_line(running)
     two.home()
@@ -523,45 +874,13 @@ def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], oneb
     assert "in use, kept" in run("clean", "one")
     assert len(one.unpacked()) == 3
     assert "in use, kept" in run("clean")
-    assert len(one.unpacked()) == 1
+    assert [_is_notice(home) for home in one.unpacked()] == [False, True]
+    assert len(json.loads(run("list", "--json"))["entries"]) == 1
     running.communicate(b"\n", timeout=60)
     assert "freed 0.0 MB" not in run("clean", "artifacts")
-    assert one.unpacked() == []
+    assert all(map(_is_notice, one.unpacked()))
     assert run("list").startswith("0 entries, 0.0 MB")
     assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
-
-
-@pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
-def test_child_shares_the_tree_of_its_parent(
-    make: Callable[..., Launched], tmp_path: Path, env: dict[str, str | None]
-) -> None:
-    """A child with the same payload runs in its parent's tree whatever its HOME: worker processes compare paths."""
-    tiny, other = make(), make(version="2")
-    script = f"""
-        own='echo "$_ONEBIN_TREE"'
-        eval "$own"
-        export HOME={tmp_path}/other ONEBIN_CACHE_DIR={tmp_path}/elsewhere
-        "$_ONEBIN_ARTIFACT" -c "$own"
-        {other.file} -c "$own"
-        """
-    mine, childs, others = tiny.says(script, env=env).splitlines()
-    assert mine == childs
-    assert others.startswith(f"{tmp_path}/elsewhere/artifacts/tiny-")
-    tiny.wait_for_no_temporary()
-
-
-def test_unsuitable_tree_from_the_environment_is_ignored(tiny: Launched, tmp_path: Path) -> None:
-    """A tree of another payload, without its program, behind a link, or writable by others is not shared."""
-    home = tiny.home()
-    link, empty, foreign = (tmp_path / each / home.name for each in ("link", "empty", "foreign"))
-    for path in (link, empty, foreign):
-        path.parent.mkdir()
-    link.symlink_to(home)
-    empty.mkdir(mode=0o700)
-    make_tree(foreign, "tiny", {})
-    foreign.chmod(0o777)
-    for path in (link, empty, foreign, make_tree(tmp_path / "tiny-other", "tiny", {}), tmp_path / "nothing"):
-        assert tiny.says('echo "$LD_LIBRARY_PATH"', env={"_ONEBIN_TREE": str(path)}) == f"{home}/_internal"
 
 
 def test_leftover_private_directories_are_removed(tiny: Launched) -> None:
@@ -573,8 +892,8 @@ def test_leftover_private_directories_are_removed(tiny: Launched) -> None:
     for path in (dead, halfway, young, others):
         path.mkdir(mode=0o700)
         (path / "file").write_text("x")
-    running = tiny.popen('echo "$LD_LIBRARY_PATH"; read line; cat "$LD_LIBRARY_PATH/data"', env=NO_CACHE)
-    home = Path(next_line(running)).parent
+    running = tiny.popen('echo "$tree"; read line; cat "$tree/data"', env=NO_CACHE)
+    home = Path(next_line(running))
     for path in (dead, halfway, others, home):
         _aged(path, 1000)
     tiny.says("exit 0", env=NO_CACHE)
@@ -664,9 +983,10 @@ def test_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) ->
     _nothing_was_written(tiny)
 
 
-# The bytes of the trailer that the launcher reads, for a small payload called tiny: digest, offset and size, the
-# loader's first byte, the name with its NUL, and the magic.
-READ = [*range(32), *range(96, 112), 120, *range(184, 189), *range(440, 448)]
+# The bytes of the trailer that the launcher reads, for a small payload: digest, offset and size, the interpreter with
+# its NUL, and the magic. The program's name is read, too, but is only that of a directory; it must not have a slash.
+READ = [*range(32), *range(128, 144), *range(152, 153 + len(INTERPRETER)), *range(440, 448)]
+NAME = range(184, 189)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -682,7 +1002,7 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
         started = tiny.start("echo ran")
     finally:
         tiny.file.write_bytes(whole)
-    if place in READ:
+    if place in READ or (place in NAME and started.code != 0):
         assert_cannot_start(started)
         _nothing_was_written(tiny)
     else:
@@ -692,15 +1012,14 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
 def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], public: Path) -> None:
     """A setuid artifact runs nothing that its user can change, and ignores the user's variables."""
     as_other = unprivileged(user=NOBODY)
-    artifact = make(folder=public)
+    # Without the option, a shell gives up the rights of setuid.
+    artifact = make(files={f"bin/{INTERPRETER}": SHELL.replace("/bin/sh", "/bin/sh -p").encode()}, folder=public)
     artifact.file.chmod(0o4755)
     for path in (artifact.cache, artifact.temporary):
         path.mkdir(mode=0o700, exist_ok=True)
         os.chown(path, NOBODY, NOBODY)
-    # The dynamic loader removes LD_LIBRARY_PATH from setuid programs.
-    script = 'id -u; home="${_PYI_ARCHIVE_FILE%/*}"; ls -ld "$home"; cat "$home/_internal/data"'
-    command = [str(artifact.file), "-p", "-c", script]
-    done = succeed([*as_other, *command], whole_env=artifact.environment())
+    script = 'id -u; ls -ld "$tree"; cat "$tree/data"'
+    done = succeed([*as_other, *artifact.command(script)], whole_env=artifact.environment())
     if done.out.startswith(str(NOBODY)):
         pytest.skip("setuid has no effect on this file system")
     user, listing, data = done.out.splitlines()
@@ -731,24 +1050,24 @@ def test_unusual_names_work(make: Callable[..., Launched], tmp_path: Path, name:
     folder.mkdir()
     artifact = make(name, folder=folder)
     for env in ({}, NO_CACHE):
-        assert artifact.says('echo "$_ONEBIN_ARTIFACT"', env=env) == str(artifact.file)
+        assert artifact.says('echo "$file"; cat "$tree/data"', env=env) == f"{artifact.file}\ndata"
     assert len(artifact.unpacked()) == 1
 
 
 def test_artifact_can_be_started_through_a_link(tiny: Launched, tmp_path: Path) -> None:
-    """The host sees the real file; argv[0] is what the user typed."""
+    """The artifact finds its own file, and the program sees the path that the user typed."""
     link = tmp_path / "bin" / "other-name"
     link.parent.mkdir()
     link.symlink_to(tiny.file)
     linked = Launched(file=link, cache=tiny.cache, temporary=tiny.temporary)
-    shown = linked.says('echo "$_ONEBIN_ARTIFACT"; echo "$_ONEBIN_ARGV0"')
-    assert shown.splitlines() == [str(tiny.file), str(link)]
+    assert linked.says('echo "$file"') == str(link)
+    assert linked.unpacked() == [tiny.home()]
 
 
 def test_artifact_on_the_path_runs(tiny: Launched) -> None:
-    """The artifact can be started by its name if its folder is on PATH."""
+    """The artifact can be started by its name if its folder is on PATH, and the program sees its full path."""
     path = f"{tiny.file.parent}:{os.environ['PATH']}"
-    done = succeed(["env", "tiny", "-c", 'echo "$_ONEBIN_ARTIFACT"'], whole_env=tiny.environment({"PATH": path}))
+    done = succeed(["env", "tiny", 'echo "$file"'], whole_env=tiny.environment({"PATH": path}))
     assert done.out.strip() == str(tiny.file)
 
 
@@ -756,18 +1075,18 @@ def test_proc_is_not_needed(tiny: Launched) -> None:
     """Without /proc, the launcher finds its own file by other means."""
     under = with_mounts("mount -t tmpfs tmpfs /proc")
     for _ in range(2):
-        assert tiny.says('echo "$_ONEBIN_ARTIFACT"', under=under) == str(tiny.file)
+        assert tiny.says('echo "$file"; cat "$tree/data"', under=under) == f"{tiny.file}\ndata"
 
 
 def test_different_versions_start_at_once(make: Callable[..., Launched]) -> None:
     """First starts of different versions wait for each other, and none removes a version that is running."""
     versions = [make(version=str(number)) for number in range(2, 10)]
     with ThreadPoolExecutor(len(versions)) as pool:
-        shown = list(pool.map(lambda each: each.says('sleep 0.2; cat "$LD_LIBRARY_PATH/version"'), versions))
+        shown = list(pool.map(lambda each: each.says('sleep 0.2; cat "$tree/version"'), versions))
     assert shown == [str(number) for number in range(2, 10)]
 
 
 def test_launcher_stays_small() -> None:
-    """The code that every start runs has at most 600 lines, comments included."""
-    lines = {file.name: len(file.read_text("utf-8").splitlines()) for file in SOURCE.iterdir()}
-    assert sum(lines.values()) <= 600, lines
+    """The launcher's code has at most 800 lines, comments included."""
+    lines = {file.name: len(file.read_text("utf-8").splitlines()) for file in SOURCE.glob("*.*")}
+    assert sum(lines.values()) <= 800, lines

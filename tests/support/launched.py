@@ -1,4 +1,4 @@
-"""Artifacts made without a freeze: the real launcher with a payload whose program is a shell.
+"""Artifacts made without a freeze: the real launcher with a payload whose interpreter is a shell.
 
 A test defines the program as a shell script, and making an artifact takes milliseconds.
 """
@@ -7,31 +7,44 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onebin.cache import Cache
-from onebin.card import file as card
+from onebin.card import Payload, file as card
 from onebin.launcher import compile as launcher
 from onebin.pack import payload
 from onebin.python import INDEXES
 
+from .builders import frozen
 from .processes import run, start
 from .waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
+    from io import BufferedRandom
+
+    from onebin.freeze import FrozenTree
 
     from .processes import Result
 
 UNUSABLE = 126
+INTERPRETER = "python3.12"
+TREE_SHA256 = bytes(range(32))
 _SECONDS = 120
+
+# The tree's interpreter: it gets the path by which the artifact was executed, a script for itself, and its arguments.
+# The script knows its tree and that path.
+SHELL = """#!/bin/sh
+tree=${0%/bin/*} file=$1 script=$2
+shift 2
+eval "$script"
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +78,8 @@ class Launched:
         return {name: value for name, value in own.items() if value is not None}
 
     def command(self, script: str, *arguments: str) -> list[str]:
-        """Return the command whose program runs a shell script."""
-        return [str(self.file), "-c", script, *arguments]
+        """Return the command whose program runs a shell script, which finds its tree in `$tree`."""
+        return [str(self.file), script, *arguments]
 
     def start(
         self,
@@ -95,7 +108,7 @@ class Launched:
 
     def home(self) -> Path:
         """Start the artifact and return the directory that its program was unpacked into."""
-        return Path(self.says('echo "$LD_LIBRARY_PATH"')).parent
+        return Path(self.says('printf "%s" "$tree"'))
 
     def wait_for_no_temporary(self) -> None:
         """Wait until the directory for temporary files is empty; the process that cleans it up takes a moment."""
@@ -118,13 +131,13 @@ def find_launcher(cache: Path, platform: str | None = None) -> Path:
     return launcher.find(platform, Cache(cache), source=INDEXES)
 
 
-def make_tree(tree: Path, name: str, files: Mapping[str, bytes]) -> Path:
-    """Make the tree that a freeze would make: a program, here a shell, and `_internal` beside it."""
-    (tree / "_internal").mkdir(parents=True)
-    shutil.copy2(Path("/bin/sh").resolve(), tree / name)
-    for path, content in {"_internal/data": b"data\n", **files}.items():
+def make_tree(tree: Path, files: Mapping[str, bytes]) -> Path:
+    """Make a small tree: an interpreter, here a shell script, and what the launcher looks for; and some other files."""
+    own = {f"bin/{INTERPRETER}": SHELL.encode(), "data": b"data\n", "code.bin": b"", "relocate": b""}
+    for path, content in {**own, **files}.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_bytes(content)
+    (tree / "bin" / INTERPRETER).chmod(0o755)
     return tree
 
 
@@ -132,15 +145,39 @@ def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) ->
     """Write the launcher, payload, card and trailer as a build does."""
     with file.open("w+b") as out:
         out.write(launcher_file.read_bytes())
-        where = payload.write(tree, out, level=3, moment=0)
-        out.seek(0)
-        digest = hashlib.file_digest(out, "sha256").digest()
-        facts: Any = {"bundle": {"name": name}}  # the launcher reads none of them
-        card.append(out, digest, facts, where)
+        where = payload.write(_frozen(tree), out, level=3, moment=0)
+        _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
     file.chmod(0o755)
+
+
+def write_folder(folder: Path, tree: Path, launcher_file: Path, *, name: str) -> Path:
+    """Write a tree as a folder with a launcher in it, as a build does for the layout `onedir`; return the launcher."""
+    folder.mkdir()
+    payload.copy(_frozen(tree), folder)
+    file = folder / name
+    with file.open("w+b") as out:
+        out.write(launcher_file.read_bytes())
+        _finish(out, name, Payload(tree_sha256=TREE_SHA256))
+    file.chmod(0o755)
+    return file
+
+
+def _frozen(tree: Path) -> FrozenTree:
+    """Return the files of a folder as a freeze returns those of a tree."""
+    found = [path for path in tree.rglob("*") if path.is_symlink() or path.is_file()]
+    links = {str(path.relative_to(tree)): str(path.readlink()) for path in found if path.is_symlink()}
+    return frozen({str(path.relative_to(tree)): path for path in found if not path.is_symlink()}, links=links)
+
+
+def _finish(out: BufferedRandom, name: str, where: Payload) -> None:
+    """Write card and trailer after a launcher with or without a payload."""
+    out.seek(0)
+    digest = hashlib.file_digest(out, "sha256").digest()
+    facts: Any = {"bundle": {"name": name}}  # the launcher reads none of them
+    card.append(out, digest, facts, where, interpreter=INTERPRETER)
 
 
 def payload_of(file: Path) -> tuple[int, int]:
     """Return the offset and the length of an artifact's payload, in bytes."""
     fields = card.TRAILER.unpack(file.read_bytes()[-card.TRAILER.size :])
-    return fields[3], fields[4]
+    return fields[4], fields[5]

@@ -1,7 +1,8 @@
 """List and remove the entries of the cache: those of builds, and artifacts that their launchers unpacked there.
 
 Nothing in use is removed: neither an entry that a build is creating, nor an unpacked artifact that is running. A
-launcher holds a shared lock (flock) on the directory that its program runs in, until the program ends.
+launcher holds a shared lock (flock) on the directory that its program runs in, until the program ends. What remains of
+a removed one, a notice, is not an entry.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
 from typing import TYPE_CHECKING
 
+from onebin.cache import notice
 from onebin.cache.store import Cache
 from onebin.system import size_of
 
@@ -61,8 +63,11 @@ class Entry:
 
     def matches(self, word: str) -> bool:
         """Return whether a word selects this entry: it is its kind, its name, or the name of its bundle."""
-        bundle = self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
-        return word in (self.kind, self.name, bundle)
+        return word in (self.kind, self.name, self._bundle)
+
+    @property
+    def _bundle(self) -> str | None:
+        return self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
 
     @contextmanager
     def unused(self) -> Iterator[bool]:
@@ -83,27 +88,29 @@ class Entry:
             lock.release()
 
     def remove(self) -> bool:
-        """Remove the entry; returns False if it is in use."""
+        """Remove the entry; returns False if it is in use. An unpacked artifact leaves a notice in its place."""
         with self.unused() as free:
             if free:
                 # Rename it first, like the launcher does, so that no process uses it while it is half removed.
                 aside = self.path if self.is_leftover else self.path.with_name(f".{self.name}.old")
                 with suppress(OSError):
                     self.path.replace(aside)
+                    if self._bundle and not self.is_leftover:
+                        notice.leave(aside, self.path, self._bundle)
                 shutil.rmtree(aside, ignore_errors=True)
         return free
 
 
 def cache_entries(directory: Path) -> list[Entry]:
-    """Return all entries in a cache, sorted by kind and name, including incomplete ones."""
+    """Return all entries in a cache, sorted by kind and name, including incomplete ones, without notices."""
     if not directory.is_dir():
         return []
     kinds = (path for path in sorted(directory.iterdir()) if path.is_dir() and path.name not in _NOT_ENTRIES)
-    return [Entry(path=path) for kind in kinds for path in sorted(kind.iterdir()) if _is_directory(path)]
+    return [Entry(path=path) for kind in kinds for path in sorted(kind.iterdir()) if _is_entry(path)]
 
 
-def _is_directory(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+def _is_entry(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not (path.parent.name == ARTIFACTS and notice.is_notice(path))
 
 
 def remove_logs(directory: Path) -> None:

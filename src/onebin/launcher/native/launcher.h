@@ -22,6 +22,7 @@
 
 #include "trailer.h"
 
+#define CODE "code.bin"
 #define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
 struct artifact {
@@ -48,10 +49,16 @@ void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy);
 
 /* place.c: false means failure, with errno set; if the path is NULL, there is no such candidate */
+bool open_ours(struct place *place);
 bool open_beside(const struct artifact *artifact, struct place *tree);
 bool open_cache(struct place *cache, int candidate);
 bool enter(const struct artifact *artifact, const struct place *cache, struct place *tree);
 bool make_private(const struct artifact *artifact, int candidate, struct place *tree);
+
+/* sweep.c */
+void discard(const char *path);
+bool discard_unlocked(const char *path, const char *program);
+void sweep(const struct artifact *artifact, const struct place *cache);
 
 /* relocate.c: false means failure, with errno set */
 bool relocate(int directory, const char *path);

@@ -5,7 +5,6 @@
 #include "launcher.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -16,13 +15,11 @@
 #ifdef __APPLE__
 #define syncfs(directory) sync()
 #endif
-#define KEPT 3 /* entries per bundle: this version and the two used most recently */
 #define YOUNG 60 /* seconds within which a new private directory is certainly locked */
 #define ATTEMPTS 5
-#define DIGITS 32
 
 /* Open a directory that only this user can write to. Symbolic links are rejected: an attacker may have planted one. */
-static bool open_ours(struct place *place) {
+bool open_ours(struct place *place) {
     struct stat status;
     place->fd = open(place->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (place->fd < 0) return false;
@@ -42,43 +39,18 @@ static bool hold(const struct place *place) {
            mine.st_dev == there.st_dev;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
-    (void)status, (void)kind, (void)walk;
-    remove(path); /* what cannot be removed is left for the next time */
-    return 0;
-}
-
-/* Remove a directory and leave errno as it is. */
-static void discard(const char *path) {
-    int why = errno;
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    errno = why;
-}
-
-/* Remove a directory of this user unless a running program has locked it. */
-static void discard_unlocked(char *path) {
-    struct place place = {.path = path};
-    if (!open_ours(&place)) return;
-    if (flock(place.fd, LOCK_EX | LOCK_NB) == 0) {
-        /* Rename it first: the next start must not take a half-removed directory for a complete one. */
-        const char *name = strrchr(path, '/') + 1;
-        char *aside = text("%.*s.%s.old", (int)(name - path), path, name);
-        discard(name[0] != '.' && rename(path, aside) == 0 ? aside : path);
-        trace("removed %s", path);
-    }
-    close(place.fd);
-}
-
-static bool has_program(const struct artifact *artifact, const struct place *tree) {
+/* Whether a directory is a tree that can be started. What is left in the place of a removed tree has no code.bin. */
+static bool has_program(const struct artifact *artifact, const char *path) {
     struct stat status;
-    return stat(text("%s/bin/%s", tree->path, artifact->trailer.interpreter), &status) == 0;
+    return stat(text("%s/bin/%s", path, artifact->trailer.interpreter), &status) == 0 &&
+           stat(text("%s/" CODE, path), &status) == 0;
 }
 
 /* Open the tree that is the folder of the artifact itself. Anybody may own it, like any installation. */
 bool open_beside(const struct artifact *artifact, struct place *tree) {
     tree->path = text("%.*s", (int)(strrchr(artifact->path, '/') - artifact->path), artifact->path);
     tree->fd = open(tree->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return tree->fd >= 0 && has_program(artifact, tree);
+    return tree->fd >= 0 && has_program(artifact, tree->path);
 }
 
 /* mkdir -p, except for the first `made` bytes of the path, with the mode that the XDG specification requires. */
@@ -107,32 +79,6 @@ bool open_cache(struct place *cache, int candidate) {
     return open_ours(cache);
 }
 
-/* Whether a name is <stem><digest>: an entry of this bundle, in this or another version. */
-static bool is_version(const struct artifact *artifact, const char *name, char next) {
-    return strncmp(name, artifact->label, artifact->stem) == 0 &&
-           strspn(name + artifact->stem, "0123456789abcdef") == DIGITS && name[artifact->stem + DIGITS] == next;
-}
-
-/* The last use of an entry of this bundle, or 0 if the name is not one. */
-static time_t last_use(const struct artifact *artifact, const struct place *cache, const char *name) {
-    struct stat status;
-    return is_version(artifact, name, 0) && fstatat(cache->fd, name, &status, 0) == 0 ? status.st_mtime : 0;
-}
-
-/* Remove what killed starts left behind and the least recently used versions. The caller holds the bundle's lock. */
-static void sweep(const struct artifact *artifact, const struct place *cache) {
-    struct dirent **listing;
-    int count = scandir(cache->path, &listing, NULL, NULL);
-    for (int i = 0; i < count; i++) {
-        const char *name = listing[i]->d_name;
-        time_t used = last_use(artifact, cache, name);
-        int later = 0;
-        for (int j = 0; j < count && used; j++) later += last_use(artifact, cache, listing[j]->d_name) > used;
-        if (later >= KEPT - 1 || (name[0] == '.' && is_version(artifact, name + 1, '.')))
-            discard_unlocked(text("%s/%s", cache->path, name));
-    }
-}
-
 /* Verify and unpack the payload for a tree that will be at `path`. Exits if the artifact is damaged; false means failure,
  * with errno set. */
 static bool unpack(const struct artifact *artifact, const struct place *place, const char *path) {
@@ -149,7 +95,7 @@ static bool unpack(const struct artifact *artifact, const struct place *place, c
     int outcome = onebin_extract(place->fd, mapped + skip, trailer->payload_size, trailer->payload_sha256);
     trace("unpacked into %s", place->path);
     if (outcome < 0) return false;
-    if (outcome == 0 && has_program(artifact, place)) return relocate(place->fd, path);
+    if (outcome == 0 && has_program(artifact, place->path)) return relocate(place->fd, path);
     discard(place->path);
     fail(artifact, outcome > 0 ? "the payload does not match its digest" : "the payload does not contain the program",
          "do not trust this file; download or build it again");
@@ -171,14 +117,14 @@ static bool make_entry(const struct artifact *artifact, const struct place *cach
 }
 
 /* Make the entry unless it exists. Starts of one bundle wait for each other here. */
-static bool ensure_entry(const struct artifact *artifact, const struct place *cache, const char *path) {
-    struct stat status;
+static bool ensure_entry(const struct artifact *artifact, const struct place *cache, char *path) {
     char *name = text("%s/.%.*slock", cache->path, (int)artifact->stem, artifact->label);
     int lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (lock < 0) return false;
     flock(lock, LOCK_EX);
-    bool there = lstat(path, &status) == 0;
-    if (!there) {
+    bool there = has_program(artifact, path);
+    /* An entry that has lost its program may still be in use; then there is no place for another one. */
+    if (!there && discard_unlocked(path, NULL)) {
         sweep(artifact, cache);
         there = make_entry(artifact, cache, path);
     }
@@ -191,13 +137,11 @@ bool enter(const struct artifact *artifact, const struct place *cache, struct pl
     tree->path = text("%s/%s", cache->path, artifact->label);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (open_ours(tree)) {
-            bool locked = hold(tree);
-            if (locked && has_program(artifact, tree)) {
+            if (has_program(artifact, tree->path) && hold(tree)) {
                 futimens(tree->fd, NULL); /* record this use for sweep */
                 return true;
             }
             close(tree->fd);
-            if (locked) discard_unlocked(tree->path);
         } else if (errno != ENOENT) {
             return false;
         }
@@ -237,7 +181,7 @@ bool make_private(const struct artifact *artifact, int candidate, struct place *
         /* Its daemon was killed. A young directory may be about to be locked. */
         if (strncmp(name + (name[0] == '.'), prefix, strlen(prefix)) == 0 && lstat(path, &status) == 0 &&
             time(NULL) - status.st_mtime > YOUNG)
-            discard_unlocked(path);
+            discard_unlocked(path, NULL);
     }
     tree->path = text("%s/%s%s-XXXXXX", base, prefix, artifact->label);
     if (mkdtemp(tree->path) == NULL || !open_ours(tree)) return false;

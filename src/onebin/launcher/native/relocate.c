@@ -7,7 +7,6 @@
 #include "launcher.h"
 
 #define LIST "relocate"
-#define CODE "code.bin"
 #define LONGEST 65536
 
 /* Whether a text is UTF-8 (RFC 3629), but for the few sequences that are well-formed and not allowed. */

@@ -156,6 +156,7 @@ int main(int argc, char **argv) {
         free(file);
         start.tree = &tree;
         start.program = find_program(&tree, &archive, argc, argv);
+        note_use(&tree, argv[0], start.program != 0);
         if (start.program != 0) enter_program(&start);
     }
     PyStatus status = initialize(&start);

@@ -31,11 +31,13 @@ struct tree {
     char path[PATH_MAX]; /* absolute */
     dev_t device;
     ino_t inode;
+    time_t used; /* when it was last used before, as far as that is known */
 };
 
 /* tree.c */
 bool find_tree(struct tree *tree);
 void hold(struct tree *tree);
+void note_use(const struct tree *tree, const char *argv0, bool is_program);
 bool is_tree(const struct tree *tree, const char *path);
 bool is_in_bin(const struct tree *tree, const char *argv0);
 bool has_home(const struct tree *tree);

@@ -4,16 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __APPLE__
 #include <dlfcn.h>
 #else
 #include <link.h>
+#include <sys/auxv.h>
 #endif
 
 #include "../trailer.h"
 
 #define LIBRARY_DIR "/python/lib"
+#define CACHE_DIR "artifacts" /* in it, the launcher names a tree <program>-<digest> */
+#define DIGITS 32
+#define SELDOM 3600 /* seconds within which a use of the tree is not noted again */
+#define GENERATIONS 64
 
 _Noreturn void fail(const struct tree *tree, const char *what, const char *remedy) {
     fprintf(stderr, "onebin: cannot start %s: %s\n  %s\n", tree->path, what, remedy);
@@ -85,6 +91,7 @@ void hold(struct tree *tree) {
     if (fd < 0 || fstat(fd, &status) != 0) fail(tree, strerror(errno), remedy);
     tree->device = status.st_dev;
     tree->inode = status.st_ino;
+    tree->used = status.st_mtime;
     if (inherited(tree) >= 0) {
         close(fd);
         return;
@@ -100,7 +107,7 @@ bool is_tree(const struct tree *tree, const char *path) {
     return stat(path, &status) == 0 && status.st_dev == tree->device && status.st_ino == tree->inode;
 }
 
-static bool is_same_folder(const char *one, const char *other) {
+static bool is_same_file(const char *one, const char *other) {
     struct stat first, second;
     return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
            first.st_ino == second.st_ino;
@@ -123,12 +130,71 @@ static bool find_folder(const char *argv0, char folder[PATH_MAX]) {
     return false;
 }
 
+static bool is_in(const struct tree *tree, const char *path, const char *argv0) {
+    char folder[PATH_MAX], *own = below(tree, path);
+    bool is_own = find_folder(argv0, folder) && is_same_file(folder, own);
+    free(own);
+    return is_own;
+}
+
 /* Whether a command is an interpreter in the tree's own bin, which makes it the interpreter of the tree's environment. */
 bool is_in_bin(const struct tree *tree, const char *argv0) {
-    char folder[PATH_MAX], *bin = below(tree, "bin");
-    bool is_own = find_folder(argv0, folder) && is_same_folder(folder, bin);
-    free(bin);
-    return is_own;
+    return is_in(tree, "bin", argv0);
+}
+
+/* Whether the tree is in the cache, where the launcher removes it when it has not been used for a long time. */
+static bool is_in_cache(const struct tree *tree) {
+    const char *slash = strrchr(tree->path, '/'), *dash = strrchr(tree->path, '-');
+    const size_t length = strlen("/" CACHE_DIR);
+    return dash > slash && strspn(dash + 1, "0123456789abcdef") == DIGITS && dash[1 + DIGITS] == 0 &&
+           (size_t)(slash - tree->path) >= length && strncmp(slash - length, "/" CACHE_DIR, length) == 0;
+}
+
+/* Return the parent of a process, or 0 if the system does not say. */
+static pid_t parent_of(pid_t process) {
+    char path[64], line[1024];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    FILE *stream = fopen(path, "re");
+    if (stream == NULL) return 0;
+    const char *rest = fgets(line, sizeof line, stream) == NULL ? NULL : strrchr(line, ')'); /* the name may have some */
+    if (rest == NULL || sscanf(rest, ") %*c %d", &parent) != 1) parent = 0;
+    fclose(stream);
+    return parent;
+}
+
+/* Whether this process was started by something outside the tree, such as a git hook, or through a path outside it, such
+ * as that of an environment. If in doubt, it was: then the tree is only kept for longer. */
+static bool is_from_outside(const struct tree *tree, const char *path) {
+    char executable[64];
+#ifdef __linux__
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    if (executed != NULL) path = executed; /* of a script, it is the script's own */
+#endif
+    if (!is_in(tree, "bin", path) && !is_in(tree, "python/bin", path)) return true;
+    /* Programs in the tree start others, such as a shell, that start the interpreter. */
+    pid_t ancestor = getppid();
+    for (int i = 0; i < GENERATIONS && ancestor > 1; i++, ancestor = parent_of(ancestor)) {
+        snprintf(executable, sizeof executable, "/proc/%ld/exe", (long)ancestor);
+        if (is_same_file(executable, "/proc/self/exe")) return false;
+    }
+    return true;
+}
+
+/* Note this use of a tree in the cache, so that the launcher's sweep keeps what is in use. If that fails, go on. */
+void note_use(const struct tree *tree, const char *argv0, bool is_program) {
+    struct stat status;
+    time_t now = time(NULL);
+    if (!is_in_cache(tree)) return;
+    if (now - tree->used > SELDOM) utimensat(AT_FDCWD, tree->path, NULL, 0);
+    char *mark = below(tree, OUTSIDE);
+    bool is_recent = stat(mark, &status) == 0 && now - status.st_mtime <= SELDOM;
+    if (!is_program && !is_recent && is_from_outside(tree, argv0)) {
+        int fd = open(mark, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0) futimens(fd, NULL);
+        if (fd >= 0) close(fd);
+    }
+    free(mark);
 }
 
 /* Whether pyvenv.cfg says where the tree's interpreter is now; it does not in a folder that its user has moved. */
