@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from onebin.check.target import check_needs
+from onebin.check.target import check_needs, check_staged
 from onebin.errors import TargetError
 from onebin.python.interpreter import ask
 from onebin.target import elf
 from onebin.target.glibc import libc_facts, needs
 from onebin.target.libc import libc_of
+from support.builders import distribution, manifest, survey
 
 if TYPE_CHECKING:
     from conftest import Build
@@ -32,13 +33,13 @@ NEEDS: list[GlibcNeed] = [
 
 def bundle(glibc: str | None, *, kind: str = "system") -> tuple[Manifest, Survey]:
     """Return the parts of a manifest and its survey that these tests need."""
-    manifest = SimpleNamespace(
+    wanted = SimpleNamespace(
         bundle=SimpleNamespace(name="tiny"), target=SimpleNamespace(glibc=glibc), freeze=SimpleNamespace(libc=kind)
     )
     interpreter = SimpleNamespace(implementation="CPython", version="3.12.1", minor="3.12")
     distributions = {"pkg": SimpleNamespace(title="Pkg", version="1.0")}
     surveyed = SimpleNamespace(interpreter=interpreter, distributions=distributions)
-    return cast("Manifest", manifest), cast("Survey", surveyed)
+    return cast("Manifest", wanted), cast("Survey", surveyed)
 
 
 def test_all_files_above_the_limit_are_reported_together() -> None:
@@ -93,6 +94,29 @@ def test_needs_are_read_from_the_frozen_files(build: Build, tmp_path: Path) -> N
     assert [(need["file"], need["owner"]) for need in found] == [("bin/python", "onebin"), ("lib/pkg/draw.so", "pkg")]
     assert found[1]["symbols"]["2.25"] == ["getrandom"]
     assert [need["owner"] for need in needs({"program": program}, {})] == ["bootloader"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"), [("", {"bin/tool", "dep.so"}), ('[freeze]\ncollect = "lean"\n', set())]
+)
+def test_whole_artifact_needs_what_any_of_its_files_needs(
+    build: Build, tmp_path: Path, tables: str, expected: set[str]
+) -> None:
+    """Programs and dependencies that nobody imports are checked before the freeze if the artifact will have them."""
+    site = tmp_path / "lib" / "python3.12" / "site-packages"
+    for folder in (site, tmp_path / "bin"):
+        folder.mkdir(parents=True)
+    source = "#include <sys/random.h>\nint main(void) { char to[8]; return getrandom(to, 8, 0); }"
+    build(site / "dep.so", source)
+    build(tmp_path / "bin" / "tool", source, "-pie")
+    dep = distribution("dep", data=["dep.so", "../../../bin/tool"], site_packages=site)
+    bundle = manifest(f'{tables}[target]\nglibc = "2.24"\n')
+    try:
+        check_staged(bundle, survey(distribution("demo"), dep), [])
+        found = ""
+    except TargetError as error:
+        found = "".join(finding.message for finding in error.findings)
+    assert {name for name in ("bin/tool", "dep.so") if f"{name}: " in found} == expected
 
 
 def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:

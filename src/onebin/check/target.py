@@ -24,15 +24,17 @@ _SHOWN = 4
 def check_staged(manifest: Manifest, surveyed: Survey, plugins: Iterable[PlannedPlugin]) -> None:
     """Check the files that will certainly be in the artifact; raises TargetError.
 
-    They are the interpreter's library, and the files of host, plugins and distributions that others import.
+    They are the interpreter's library and all files of all distributions, or, if the artifact is not whole, the modules
+    and data of host, plugins and distributions that others import.
     """
     if manifest.target.glibc is None:
         return
     found = [*_of_interpreter(surveyed.interpreter)]
     wanted = {surveyed.host.name, *(plugin.distribution for plugin in plugins)}
+    is_whole = manifest.freeze.collect == "all" and manifest.freeze.layout != "onefile"
     for each in surveyed.distributions.values():
-        if each.name in wanted or _is_imported(each, surveyed):
-            found += _of_distribution(each, manifest.freeze.exclude)
+        if is_whole or each.name in wanted or _is_imported(each, surveyed):
+            found += _of_distribution(each, manifest.freeze.exclude, with_programs=is_whole)
     check_needs(found, manifest, surveyed)
 
 
@@ -85,14 +87,13 @@ def _of_interpreter(python: Interpreter) -> Iterator[GlibcNeed]:
         yield need
 
 
-def _of_distribution(each: Distribution, excluded: Sequence[str]) -> Iterator[GlibcNeed]:
+def _of_distribution(each: Distribution, excluded: Sequence[str], *, with_programs: bool) -> Iterator[GlibcNeed]:
     """Yield what the files of a distribution need, without the modules that the manifest excludes."""
     left_out = {file for name, file in each.modules.items() if is_excluded(name, excluded)}
     for name in sorted(each.files.recorded):
         file = each.site_packages / name
-        # Files elsewhere, such as scripts, are not frozen.
         if (
-            not name.startswith("..")
+            (with_programs or not name.startswith(".."))
             and file not in left_out
             and file.is_file()
             and (need := need_of(name, each.name, file))
