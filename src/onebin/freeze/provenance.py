@@ -7,13 +7,13 @@ anywhere else on the machine. All of them are reported together.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
-from onebin.tree import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 # Folders of PyInstaller with files that go into frozen programs: those belong to the bootloader, not to the toolchain.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
-# Where PyInstaller's hooks put the scripts of Tcl and Tk, which tkinter needs. They belong to the interpreter, even if
-# the system has installed them.
-_TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
+# Where the scripts of Tcl and Tk are, in a tree and in one file; tkinter needs them. They belong to the interpreter, even
+# if the system has installed them.
+_TCL = re.compile(r"(?:lib/(?:tcl|tk)[0-9.]+|_tcl_data|_tk_data|tcl8)/")
 _BYTECODE = "__pycache__"
 _SHOWN = 10
 
@@ -56,8 +56,7 @@ class Origins:
         stage = self.plan.stage
         if path.is_relative_to(stage.directory):
             return self._recorded.get(Path(os.path.relpath(path, stage.site_packages)).as_posix())
-        below = place.removeprefix(f"{Places(minor=self.plan.interpreter.minor).site_packages}/")
-        return INTERPRETER if below.partition("/")[0] in _TCL_FOLDERS else self._owner_outside(path, kind)
+        return INTERPRETER if _TCL.match(place) else self._owner_outside(path, kind)
 
     @property
     def _recorded(self) -> Mapping[str, str]:

@@ -75,7 +75,7 @@ def freeze(
         (partial / _ADDITIONS).write_text(json.dumps({place: str(file) for place, file in additions.items()}), "utf-8")
         _run_pyinstaller(source, plan, toolchain, cache, partial, moment, echo)
         contents = Contents.read(partial / _CONTENTS)
-        _check_modules(plan, contents)
+        check_modules(plan, contents)
         origins = Origins(
             plan=plan,
             toolchain=toolchain,
@@ -178,7 +178,7 @@ def _surroundings(home: Path, moment: int) -> dict[str, str]:
     )
 
 
-def _check_modules(plan: Plan, contents: Contents) -> None:
+def check_modules(plan: Plan, contents: Contents) -> None:
     """Raise FreezeError if a declared module is missing: PyInstaller only logs what it does not find.
 
     A module that cannot be imported in the stage either (for another platform, or an older Python) may be missing.
@@ -200,7 +200,8 @@ def _check_modules(plan: Plan, contents: Contents) -> None:
     except ProbeError:
         lost = missing
     if lost:
-        owners = sorted({owner.title for name in lost if (owner := plan.survey.of_module(name))})
+        owned = (plan.survey.of_module(name) for name in lost)
+        owners = sorted({"the standard library" if owner is None else owner.title for owner in owned})
         raise FreezeError(
             f"PyInstaller left out {', '.join(lost)} of {', '.join(owners)}",
             "if the bundle works without them, list them in [freeze] exclude",
