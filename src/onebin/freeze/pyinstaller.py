@@ -195,7 +195,7 @@ def check_modules(plan: Plan, contents: Contents) -> None:
     if not missing:
         return
     try:
-        answers = ask_stage(plan.stage, {**plan.questions, "modules": missing, "data": []})
+        answers = ask_stage(plan.stage, {**plan.questions, "modules": missing, "data": [], "installation": None})
         lost = [row["name"] for row in answers["modules"] if "error" not in row]
     except ProbeError:
         lost = missing
