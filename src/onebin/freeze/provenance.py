@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Folders of PyInstaller with files that go into frozen programs: those belong to the bootloader, not to the toolchain.
 _LOADER_FOLDERS = frozenset({"loader", "fake-modules", "rthooks"})
-# Where the scripts of Tcl and Tk are, in a tree and in one file; tkinter needs them. They belong to the interpreter, even
+# Where the scripts of Tcl and Tk are, in a tree and in one file. They belong to the interpreter, for its tkinter, even
 # if the system has installed them.
 _TCL = re.compile(r"(?:lib/(?:tcl|tk)[0-9.]+|_tcl_data|_tk_data|tcl8)/")
 _BYTECODE = "__pycache__"
