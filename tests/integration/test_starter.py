@@ -339,7 +339,9 @@ def test_moved_folder_works(tree: Tree, tmp_path: Path) -> None:
 
 
 def test_tree_in_a_folder_whose_name_is_not_utf8(tree: Tree, tmp_path: Path) -> None:
-    """A tree works below a folder whose name is not UTF-8, whatever the locale."""
+    """A tree works below a folder whose name is not UTF-8, whatever the locale, if that version of Python does."""
+    if tree.minor not in ("3.10", "3.11"):
+        pytest.skip("since Python 3.12, extension modules in such a folder cannot be imported")
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()
     copy = clone(tree, folder / "tree")

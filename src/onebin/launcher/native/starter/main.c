@@ -72,15 +72,19 @@ static PyStatus set_path(PyConfig *config, wchar_t **member, const struct tree *
     return status;
 }
 
-/* Say where the interpreter of the environment is, if CPython does not find that out itself: Python 3.10 takes the
- * environment's interpreter for the base, and no version understands a pyvenv.cfg with a relative path. */
+/* Say where the base interpreter is, if CPython does not find that out itself. Python 3.10 takes the interpreter of an
+ * environment for the base, and no version understands a pyvenv.cfg with a relative path. */
 static PyStatus set_home(PyConfig *config, struct start *start) {
-    if (start->tree == NULL || !is_in_bin(start->tree, start->argv[0])) return PyStatus_Ok();
-    start->is_moved = !has_home(start->tree);
-    if (!start->is_moved && PY_VERSION_HEX >= 0x030B0000) return PyStatus_Ok();
-    PyStatus status = set_path(config, &config->home, start->tree, "python");
-    if (PyStatus_Exception(status)) return status;
-    return set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
+    const bool is_old = PY_VERSION_HEX < 0x030B0000;
+    PyStatus status = PyStatus_Ok();
+    if (start->tree == NULL) return status;
+    bool is_own = is_in_bin(start->tree, start->argv[0]);
+    start->is_moved = is_own && !has_home(start->tree);
+    if (start->is_moved || is_old)
+        status = set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
+    if (!PyStatus_Exception(status) && (start->is_moved || (is_old && is_own)))
+        status = set_path(config, &config->home, start->tree, "python");
+    return status;
 }
 
 static PyStatus set_program(PyConfig *config, const struct start *start) {
