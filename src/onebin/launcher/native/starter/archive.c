@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <patchlevel.h>
@@ -30,7 +29,7 @@ void map_archive(struct archive *archive, const char *file) {
         if (base != MAP_FAILED && is_usable(header, size)) {
             const struct slot *slots = (const void *)(header + 1);
             const struct root *roots = (const void *)(slots + header->slots);
-            *archive = (struct archive){base, header, slots, roots, status.st_mtim};
+            *archive = (struct archive){base, header, slots, roots, modified_at(&status)};
         } else if (base != MAP_FAILED) {
             munmap((void *)base, size);
         }

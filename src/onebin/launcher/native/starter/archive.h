@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define ARCHIVE_MAGIC "obcode\0\1"
@@ -59,6 +60,14 @@ struct archive {
     const struct root *roots;
     struct timespec modified;
 };
+
+static inline struct timespec modified_at(const struct stat *status) {
+#ifdef __APPLE__
+    return status->st_mtimespec;
+#else
+    return status->st_mtim;
+#endif
+}
 
 void map_archive(struct archive *archive, const char *file);
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length);

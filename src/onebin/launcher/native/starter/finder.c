@@ -7,9 +7,6 @@
  * It serves the main interpreter only. What is in `state` never changes after `install_finder`. */
 #include "starter.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #define MOST_ROOTS 32
 
 static struct {
@@ -45,9 +42,8 @@ static bool get_status(PyObject *path, struct stat *status) {
 
 /* Whether something is as old as the archive. Everything newer was changed after the tree was unpacked. */
 static bool is_unchanged(const struct stat *status) {
-    const struct timespec *limit = &state.archive->modified;
-    return status->st_mtim.tv_sec < limit->tv_sec ||
-           (status->st_mtim.tv_sec == limit->tv_sec && status->st_mtim.tv_nsec <= limit->tv_nsec);
+    const struct timespec mine = modified_at(status), limit = state.archive->modified;
+    return mine.tv_sec < limit.tv_sec || (mine.tv_sec == limit.tv_sec && mine.tv_nsec <= limit.tv_nsec);
 }
 
 static bool is_fresh(const struct slot *slot, const struct stat *status) {
@@ -319,17 +315,16 @@ static bool set_places(const struct tree *tree) {
 
 /* Remember the entry for the standard library in a zip, which sys.path always has, if there is no such file. */
 static bool set_absent(void) {
-    PyObject *path = PySys_GetObject("path");
-    for (Py_ssize_t i = 0; path != NULL && PyList_Check(path) && i < PyList_GET_SIZE(path); i++) {
-        PyObject *entry = PyList_GET_ITEM(path, i), *name = PyUnicode_FromFormat(
-            "/python%d%d.zip", PY_MAJOR_VERSION, PY_MINOR_VERSION);
+    PyObject *path = PySys_GetObject("path"), *name = PyUnicode_FromString("/" ZIP);
+    Py_ssize_t count = name == NULL || path == NULL || !PyList_Check(path) ? 0 : PyList_GET_SIZE(path);
+    for (Py_ssize_t i = 0; i < count && state.absent == NULL; i++) {
+        PyObject *entry = PyList_GET_ITEM(path, i);
         struct stat status;
-        bool is_zip = name != NULL && PyUnicode_Check(entry) &&
-                      PyUnicode_Tailmatch(entry, name, 0, PY_SSIZE_T_MAX, 1) == 1;
-        Py_XDECREF(name);
-        if (is_zip && !get_status(entry, &status)) state.absent = Py_NewRef(entry);
-        if (is_zip) break;
+        if (PyUnicode_Check(entry) && PyUnicode_Tailmatch(entry, name, 0, PY_SSIZE_T_MAX, 1) == 1 &&
+            !get_status(entry, &status))
+            state.absent = Py_NewRef(entry);
     }
+    Py_XDECREF(name);
     return PyErr_Occurred() == NULL;
 }
 

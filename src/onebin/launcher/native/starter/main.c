@@ -24,7 +24,6 @@ struct start {
 /* Let the script of the program take the place of the artifact, and the tree's own interpreter that of any other. */
 static void enter_program(struct start *start) {
     const struct archive *archive = start->archive;
-    const char *given = start->given[start->program], *slash = strrchr(given, '/');
     char *bin = below(start->tree, "bin"), *script;
     start->argv = calloc((size_t)start->argc + 1, sizeof *start->argv);
     if (start->argv == NULL || asprintf(&script, "%s/%s", bin, archive->base + archive->header->script) < 0) abort();
@@ -32,8 +31,15 @@ static void enter_program(struct start *start) {
     start->argv[0] = below(start->tree, "bin/" PYTHON);
     start->argv[start->program] = script;
     free(bin);
+}
+
+/* Let the process go by the name of the program's file. */
+static void name_process(const char *file) {
 #ifdef __linux__
-    prctl(PR_SET_NAME, slash == NULL ? given : slash + 1);
+    const char *slash = strrchr(file, '/');
+    prctl(PR_SET_NAME, slash == NULL ? file : slash + 1);
+#else
+    (void)file;
 #endif
 }
 
@@ -55,13 +61,12 @@ static PyStatus preinitialize(const struct start *start) {
 
 /* Set sys.orig_argv to the arguments that were really given. */
 static PyStatus set_original(PyConfig *config, const struct start *start) {
-    wchar_t **wide = calloc((size_t)start->argc, sizeof *wide);
-    if (wide == NULL) return PyStatus_NoMemory();
-    for (int i = 0; i < start->argc; i++)
-        if ((wide[i] = Py_DecodeLocale(start->given[i], NULL)) == NULL) return PyStatus_NoMemory();
-    PyStatus status = PyConfig_SetWideStringList(config, &config->orig_argv, start->argc, wide);
-    for (int i = 0; i < start->argc; i++) PyMem_RawFree(wide[i]);
-    free(wide);
+    PyStatus status = PyStatus_Ok();
+    for (int i = 0; i < start->argc && !PyStatus_Exception(status); i++) {
+        wchar_t *wide = Py_DecodeLocale(start->given[i], NULL);
+        status = wide == NULL ? PyStatus_NoMemory() : PyWideStringList_Append(&config->orig_argv, wide);
+        PyMem_RawFree(wide);
+    }
     return status;
 }
 
@@ -161,7 +166,10 @@ int main(int argc, char **argv) {
         start.tree = &tree;
         start.program = find_program(&tree, &archive, argc, argv);
         note_use(&tree, argv[0], start.program != 0);
-        if (start.program != 0) enter_program(&start);
+    }
+    if (start.program != 0) {
+        enter_program(&start);
+        name_process(argv[start.program]);
     }
     PyStatus status = initialize(&start);
     if (PyStatus_Exception(status)) Py_ExitStatusException(status);

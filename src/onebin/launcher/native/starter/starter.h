@@ -19,12 +19,19 @@
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 #ifdef Py_GIL_DISABLED
-#define VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION) "t"
+#define THREADS "t"
 #else
-#define VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION)
+#define THREADS ""
 #endif
-#define PYTHON "python" VERSION /* the file name of the interpreter */
-#define UNUSABLE 126            /* the exit code of a shell that found a command but could not run it */
+#ifdef Py_DEBUG
+#define DEBUG "d"
+#else
+#define DEBUG ""
+#endif
+#define ZIP "python" TEXT(PY_MAJOR_VERSION) TEXT(PY_MINOR_VERSION) THREADS ".zip"
+/* The file name of the interpreter. */
+#define PYTHON "python" TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION) THREADS DEBUG
+#define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
 /* The unpacked folder that this process runs from. */
 struct tree {

@@ -49,7 +49,7 @@ static int take_library(struct dl_phdr_info *info, size_t size, void *found) {
 
 /* Return where the dynamic loader found Python's library. (Before glibc 2.34, dladdr would need another library.) */
 static const char *library_path(void) {
-    const char *found = NULL;
+    static const char *found;
     dl_iterate_phdr(take_library, &found);
     return found;
 }
@@ -120,12 +120,11 @@ static bool find_folder(const char *argv0, char folder[PATH_MAX]) {
     const char *slash = strrchr(argv0, '/'), *path = getenv("PATH");
     if (slash != NULL) return snprintf(folder, PATH_MAX, "%.*s/.", (int)(slash - argv0), argv0) < PATH_MAX;
     while (path != NULL) {
-        const char *colon = strchrnul(path, ':');
-        int length = (int)(colon - path);
+        int length = (int)strcspn(path, ":");
         if (snprintf(file, sizeof file, "%.*s/%s", length, path, argv0) < PATH_MAX && access(file, X_OK) == 0 &&
             stat(file, &status) == 0 && S_ISREG(status.st_mode))
             return snprintf(folder, PATH_MAX, "%.*s", length, path) < PATH_MAX;
-        path = *colon == 0 ? NULL : colon + 1;
+        path = path[length] == 0 ? NULL : path + length + 1;
     }
     return false;
 }
