@@ -182,13 +182,15 @@ def test_files_below_the_interpreters_folders_belong_to_it(tree: Tree) -> None:
     assert tree.owner(tree.directory / "python-other" / "x.py", kind="PYMODULE") is None
 
 
-@pytest.mark.parametrize("folder", ["_tcl_data", "_tk_data", "tcl8"])
+@pytest.mark.parametrize(
+    "folder", ["lib/tcl8.6", "lib/tk8.6", "lib/tcl8", "lib/tcl9.0", "_tcl_data", "_tk_data", "tcl8"]
+)
 def test_scripts_of_tcl_belong_to_the_interpreter(tree: Tree, folder: str) -> None:
-    """Data that hooks find for Tcl belongs to the interpreter, wherever it comes from, in every layout."""
+    """Scripts of Tcl belong to the interpreter, wherever they come from, in a tree and in one file."""
     script = tree.directory / "usr" / "init.tcl"
-    assert tree.owner(script, place=f"{SITE}/{folder}/init.tcl") == INTERPRETER
     assert tree.owner(script, place=f"{folder}/init.tcl") == INTERPRETER
-    assert tree.owner(script, place=f"{SITE}/x/{folder}/init.tcl") is None
+    assert tree.owner(script, place=f"x/{folder}/init.tcl") is None
+    assert tree.owner(script, place="lib/tclparser/init.tcl") is None
 
 
 def test_only_shared_libraries_may_belong_to_the_system(tree: Tree) -> None:

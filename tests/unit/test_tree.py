@@ -53,13 +53,29 @@ def test_libraries_and_data_from_outside_are_added(tmp_path: Path) -> None:
     """Shared libraries from outside go beside the interpreter's, and data that hooks find beside the modules."""
     files = files_of(tmp_path, {})
     binaries = [("libssl.so.3", "/usr/lib/libssl.so.3", "BINARY"), ("sub/x.so", "/opt/x.so", "EXTENSION")]
-    datas = [("_tcl_data/init.tcl", "/usr/share/tcl/init.tcl", "DATA")]
+    datas = [("gi_typelibs/Gtk.typelib", "/usr/lib/Gtk.typelib", "DATA")]
     tree.add_found(files, WANTED, binaries, datas)
     assert files.rows() == [
-        (f"{SITE}/_tcl_data/init.tcl", "/usr/share/tcl/init.tcl", "DATA", ""),
+        (f"{SITE}/gi_typelibs/Gtk.typelib", "/usr/lib/Gtk.typelib", "DATA", ""),
         ("python/lib/libssl.so.3", "/usr/lib/libssl.so.3", "BINARY", ""),
         ("python/lib/sub/x.so", "/opt/x.so", "EXTENSION", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "expected"),
+    [
+        ("_tcl_data/init.tcl", "/usr/share/tcltk/tcl8.6/init.tcl", "lib/tcl8.6/init.tcl"),
+        ("_tcl_data/encoding/big5.enc", "/opt/lib/tcl9.0/encoding/big5.enc", "lib/tcl9.0/encoding/big5.enc"),
+        ("_tk_data/tk.tcl", "/usr/share/tcltk/tk8.6/tk.tcl", "lib/tk8.6/tk.tcl"),
+        ("tcl8/8.5/msgcat-1.6.1.tm", "/usr/share/tcltk/tcl8/8.5/msgcat-1.6.1.tm", "lib/tcl8/8.5/msgcat-1.6.1.tm"),
+    ],
+)
+def test_scripts_of_tcl_are_where_tcl_looks(tmp_path: Path, place: str, source: str, expected: str) -> None:
+    """The scripts of Tcl and Tk are in the folders with their versions, beside the folder of the interpreter."""
+    files = files_of(tmp_path, {})
+    tree.add_found(files, WANTED, [], [(place, source, "DATA")])
+    assert files.sources == {expected: source}
 
 
 def test_files_of_the_installation_are_not_added_again(tmp_path: Path) -> None:
