@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
-# Flags that depend on how this process was started, and not on the installation.
-_STARTED_WITH = frozenset({"isolated", "ignore_environment", "no_user_site", "safe_path", "dont_write_bytecode"})
+# Flags that depend on how this process was started, and not on the installation. The manifest sets `optimize`.
+_STARTED_WITH = frozenset(
+    {"isolated", "ignore_environment", "no_user_site", "safe_path", "dont_write_bytecode", "optimize"}
+)
 _SECONDS = 120
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 # What a child prints about itself; the first argument is the module to look for.
