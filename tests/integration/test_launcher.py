@@ -162,10 +162,10 @@ def test_interpreter_gets_the_artifact_as_its_script(make: Callable[..., Launche
     interpreter = f"bin/{INTERPRETER}"
     cat = Path(shutil.which("cat") or pytest.skip("needs cat")).read_bytes()
     artifact = make(files={interpreter: cat})
-    command = [artifact.file, "/proc/self/cmdline", "/dev/null"]
+    command = [str(artifact.file), "/proc/self/cmdline", "/dev/null"]
     done = subprocess.run(command, env=artifact.environment(env), capture_output=True, check=True)
     python, *rest = done.stdout.removeprefix(artifact.file.read_bytes()).rstrip(b"\0").split(b"\0")
-    assert rest == [str(part).encode() for part in command]
+    assert rest == [part.encode() for part in command]
     assert python.endswith(f"/{interpreter}".encode())
     assert python.startswith(os.fsencode(artifact.temporary if env else artifact.entries))
 

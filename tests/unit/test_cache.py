@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.cache import notice
 from onebin.cache.entries import Entry, cache_entries
 from onebin.cache.store import Cache
 
@@ -162,3 +163,50 @@ def test_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
     assert all(map(entry.matches, ["artifacts", label, "my-app"]))
     assert not any(map(entry.matches, ["my", "my-app-", "frozen", ""]))
     assert not Entry(path=tmp_path / "frozen" / label).matches("my-app")
+
+
+def _unpacked(cache: Path) -> Entry:
+    """Make what a launcher unpacks, and return its entry."""
+    path = cache / "artifacts" / f"my-app-{'0f' * 16}"
+    (path / "bin").mkdir(parents=True)
+    (path / "bin" / "python").write_bytes(b"x" * 1000)
+    (path / "code.bin").touch()
+    return next(entry for entry in cache_entries(cache) if entry.path == path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="launchers are for POSIX")
+def test_removed_artifact_leaves_a_notice(tmp_path: Path) -> None:
+    """Whoever still uses the path of an unpacked artifact that was removed is told what to do."""
+    entry = _unpacked(tmp_path)
+    assert entry.remove()
+    assert [path.name for path in entry.path.parent.iterdir()] == [entry.name]
+    done = subprocess.run([entry.path / "bin" / "python", "-V"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr.startswith(f"onebin: {entry.path} was removed")
+    assert "start the same version of my-app to unpack it again" in done.stderr
+    assert not (entry.path / "code.bin").exists()
+
+
+def test_notice_is_not_an_entry(tmp_path: Path) -> None:
+    """What a removed artifact leaves is not listed, so it is not removed either."""
+    _unpacked(tmp_path).remove()
+    assert cache_entries(tmp_path) == []
+
+
+def test_only_what_was_unpacked_leaves_a_notice(tmp_path: Path) -> None:
+    """Entries of builds, drafts, and directories without programs are removed without a trace."""
+    for name in ("artifacts/.my-app-{0}.abcdef", "artifacts/.my-app-{0}.old", "frozen/my-app-{0}"):
+        (tmp_path / name.format("0f" * 16) / "bin").mkdir(parents=True)
+    (tmp_path / "artifacts" / f"my-app-{'f0' * 16}" / "lib").mkdir(parents=True)
+    assert all(entry.remove() for entry in cache_entries(tmp_path))
+    assert [path for kind in ("artifacts", "frozen") for path in (tmp_path / kind).iterdir()] == []
+
+
+def test_notice_does_not_replace_a_new_tree(tmp_path: Path) -> None:
+    """If a launcher has unpacked the artifact again in the meantime, its tree stays as it is."""
+    entry = _unpacked(tmp_path)
+    aside = entry.path.rename(entry.path.with_name(f".{entry.name}.old"))
+    _unpacked(tmp_path)
+    notice.leave(aside, entry.path, "my-app")
+    assert (entry.path / "code.bin").exists()
+    assert {path.name for path in entry.path.parent.iterdir()} == {entry.name, aside.name}

@@ -37,8 +37,8 @@ def leave(removed: Path, path: Path, name: str) -> None:
     line = os.fsencode(_line(path, name))
     notice = removed.with_name(f"{removed.name}.notice")
     try:
-        for folder in (notice, *(notice / name for name in ("bin", "python", "python/bin", "python/lib"))):
-            folder.mkdir(mode=0o700)
+        for folder in ("", "bin", "python", "python/bin", "python/lib"):
+            (notice / folder).mkdir(mode=0o700)
         _write(notice / _SCRIPT, b"#!/bin/sh\nprintf '%s\\n' " + _quoted(line) + b" >&2\nexit 127\n")
         for folder, up in (("bin", ".."), ("python/bin", "../..")):
             for program in (removed / folder).glob("*"):
