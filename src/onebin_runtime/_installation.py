@@ -133,10 +133,10 @@ def missing_files(distribution: importlib.metadata.Distribution, excluded: Itera
 
 def missing_modules(distribution: importlib.metadata.Distribution, excluded: Iterable[str]) -> Iterator[str]:
     """Yield the modules of a distribution for which the import system has no spec; nothing is imported."""
-    known: dict[str, Any] = {}
+    known: dict[str, list[str] | None] = {}
     for name in _recorded(distribution):
         module = _module(name)
-        if module and not _is_excluded(module, excluded) and _spec(module, known) is None:
+        if module and not _is_excluded(module, excluded) and _locations(module, known) is None:
             yield module
 
 
@@ -155,18 +155,32 @@ def _module(name: str) -> str | None:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else None
 
 
-def _spec(name: str, known: dict[str, Any]) -> Any:
-    """Return the spec of a module, found through the locations of its package without importing that."""
+def _locations(name: str, known: dict[str, list[str] | None]) -> list[str] | None:
+    """Return where a module's submodules are, an empty list if it is not a package, or None if there is no such module.
+
+    Each package is found through the locations of the one around it, which is not imported.
+    """
     if name not in known:
-        parent = name.rpartition(".")[0]
-        above = _spec(parent, known) if parent else None
-        path = None if above is None else above.submodule_search_locations
+        parent, _, last = name.rpartition(".")
+        path = _locations(parent, known) if parent else None
         known[name] = None
-        if not parent or path is not None:
-            finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
-            found = (find(name, path) for find in finders if find is not None)
-            known[name] = next((spec for spec in found if spec is not None), None)
+        if not parent or path:
+            try:
+                known[name] = _found(name, path)
+            except KeyError:  # a namespace package asks its parent, which is not imported
+                folders = [os.path.join(folder, last) for folder in path or ()]  # noqa: PTH118  # entries of a path are text
+                known[name] = [folder for folder in folders if Path(folder).is_dir()] or None
     return known[name]
+
+
+def _found(name: str, path: list[str] | None) -> list[str] | None:
+    """Ask the finders of the import system, in their order."""
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        spec = None if find is None else find(name, path)
+        if spec is not None:
+            return list(spec.submodule_search_locations or ())
+    return None
 
 
 def _is_excluded(module: str, excluded: Iterable[str]) -> bool:
