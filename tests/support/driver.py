@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from onebin.freeze.driver.spec import Wanted
+from onebin.freeze.driver.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,6 @@ import re
 import sys
 from pathlib import Path
 
-from onebin.codegen.collection import METADATA_FOLDER
-from onebin_runtime._distribution import FOLDER
-
 SOURCE = Path(__file__).parents[2] / "src"
 CONFORMANCE = SOURCE / "onebin" / "check" / "conformance"
 
@@ -51,9 +48,9 @@ def _name(file: Path) -> str:
 
 
 def test_one_module_starts_processes() -> None:
-    """Only system.process and the driver's spec import subprocess; no other module calls os.system or the like."""
+    """Only system.process and the driver's tree import subprocess; no other module calls os.system or the like."""
     for file in _modules("onebin"):
-        if _name(file) not in {"system.process", "freeze.driver.spec"}:
+        if _name(file) not in {"system.process", "freeze.driver.tree"}:
             assert "subprocess" not in _imports(file), file
             assert not [name for name in _used(file, "os") if STARTS.fullmatch(name)], file
     assert "subprocess" in _imports(SOURCE / "onebin" / "system" / "process.py")
@@ -61,7 +58,7 @@ def test_one_module_starts_processes() -> None:
 
 def test_runtime_needs_the_standard_library_only() -> None:
     """The runtime imports only itself, the generated modules and the standard library."""
-    generated = {"onebin_facts", "onebin_index", "onebin_late", "onebin_registry"}
+    generated = {"onebin_facts", "onebin_registry"}
     for file in _modules("onebin_runtime"):
         tops = {name.partition(".")[0] for name in _imports(file)}
         assert tops <= {*sys.stdlib_module_names, "onebin_runtime", *generated}, file.name
@@ -71,7 +68,6 @@ def test_tool_does_not_import_the_runtime() -> None:
     """The tool does not import onebin-runtime, so the version that a host installs cannot affect it."""
     for file in _modules("onebin"):
         assert not {name for name in _imports(file) if name.partition(".")[0] == "onebin_runtime"}, file.name
-    assert METADATA_FOLDER == FOLDER
 
 
 def test_contract_checks_run_in_the_stage() -> None:
@@ -109,7 +105,7 @@ def test_no_name_of_a_package_is_replaced_by_a_module() -> None:
 
 def test_runtime_is_imported_without_costly_modules() -> None:
     """Importing the runtime loads none of the modules that would slow down the start of an artifact."""
-    for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start", "_metadata"):
+    for name in ("__init__", "_api", "_errors", "_trace", "_plugin", "_registry", "_start"):
         tree = ast.parse((SOURCE / "onebin_runtime" / f"{name}.py").read_text("utf-8"))
         at_import = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         at_import |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}

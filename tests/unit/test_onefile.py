@@ -12,7 +12,7 @@ from onebin.freeze.driver import onefile
 from support.driver import WANTED
 
 if TYPE_CHECKING:
-    from onebin.freeze.driver.spec import Entry
+    from onebin.freeze.driver.wanted import Entry
 
 
 def test_library_has_the_same_bytes_whatever_its_order(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onebin.freeze.driver import code, spec, tree
+from onebin.freeze.driver.wanted import Wanted
 from onebin.freeze.tree import Contents
 from support.driver import SITE, WANTED, renamed, written
 
@@ -33,12 +34,12 @@ def source_of(folder: Path, generated: Mapping[str, str], **changes: Any) -> Pat
 def test_build_json_must_have_every_key_and_no_other(tmp_path: Path) -> None:
     """build.json is read as it was written, and a missing or unknown key is an error."""
     source = source_of(tmp_path, {}, layout="onefile")
-    assert spec.Wanted.read(source) == dataclasses.replace(WANTED, layout="onefile")
+    assert Wanted.read(source) == dataclasses.replace(WANTED, layout="onefile")
     text = (source / "build.json").read_text("utf-8")
     for broken in ({**json.loads(text), "more": 1}, {key: v for key, v in json.loads(text).items() if key != "strip"}):
         (source / "build.json").write_text(json.dumps(broken), "utf-8")
         with pytest.raises(TypeError, match=r"more|strip"):
-            spec.Wanted.read(source)
+            Wanted.read(source)
 
 
 def test_tree_has_the_generated_and_the_added_files(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_tree_has_the_generated_and_the_added_files(tmp_path: Path) -> None:
     generated = dict.fromkeys(names, "")
     files = {"pyvenv.cfg": "/stage/pyvenv.cfg", f"{SITE}/x.py": "/stage/x.py"}
     source = source_of(tmp_path, generated, files=files)
-    wanted = spec.Wanted.read(source)
+    wanted = Wanted.read(source)
     assert wanted.files == {
         f"{SITE}/x.py": "/stage/x.py",
         "python/bin/python3.12": str(tmp_path / "starter"),
@@ -62,7 +63,7 @@ def test_tree_has_the_generated_and_the_added_files(tmp_path: Path) -> None:
 def test_one_file_has_only_what_build_json_names(tmp_path: Path) -> None:
     """The analysis itself adds the generated modules to a one-file program, which has no interpreter to add."""
     source = source_of(tmp_path, {"onebin_registry.py": "", "tree/pyvenv.cfg": ""}, layout="onefile", files={"x": "/x"})
-    wanted = spec.Wanted.read(source)
+    wanted = Wanted.read(source)
     assert (wanted.files, wanted.kept) == ({"x": "/x"}, {})
 
 
@@ -88,7 +89,7 @@ class Bench:
         (self.folder / "stage" / SITE / "demo/words.txt").write_text(words)
         generated = {"entry.py": "", "onebin_start.py": "import demo\n"}
         changes |= {"files": self.stage, "links": {"bin/python": "python3.12"}}
-        wanted = spec.Wanted.read(source_of(self.freeze, generated, **changes))
+        wanted = Wanted.read(source_of(self.freeze, generated, **changes))
         pure = [("demo", self.stage[f"{SITE}/demo/__init__.py"], "PYMODULE")]
         analysis = SimpleNamespace(pure=pure, binaries=[("libz.so", self.stage["bin/demo"] + "-z", "BINARY")], datas=[])
         (self.folder / "stage/bin/demo-z").write_text("library")
@@ -100,7 +101,12 @@ class Bench:
             require=lambda condition, what: None,
         )
         tools = spec.Tools(
-            pyinstaller=pyinstaller, tree=tree, code=code, onefile=None, forget_runpath=lambda file: None
+            pyinstaller=pyinstaller,
+            tree=tree,
+            code=code,
+            onefile=None,
+            read_wanted=Wanted.read,
+            forget_runpath=lambda file: None,
         )
         made = spec.make_tree(self.freeze / "source", wanted, analysis, tools)
         (self.freeze / "contents.json").write_text(json.dumps({**made, "skipped_hooks": []}), "utf-8")
@@ -174,7 +180,7 @@ def test_analysis_is_asked_about_every_binary_of_a_tree(tmp_path: Path) -> None:
 
     source = source_of(tmp_path, {}, files=files)
     (tmp_path / "starter").touch()
-    tools: Any = SimpleNamespace(tree=tree)
+    tools: Any = SimpleNamespace(tree=tree, read_wanted=Wanted.read)
     with pytest.raises(StopIteration):
         spec.build(source, tools, {"Analysis": analysis})
     assert asked == [[(files["bin/tool"], "bin"), (files["lib/x.so.1"], "lib")]]

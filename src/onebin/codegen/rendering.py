@@ -88,7 +88,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 
 def _build(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
-    """Return what to freeze and how, for the driver (see `onebin.freeze.driver.spec.Wanted`)."""
+    """Return what to freeze and how, for the driver (see `onebin.freeze.driver.wanted.Wanted`)."""
     return {
         "generated": f"by onebin {__version__} from the lock sha256:{plan.lock.digest}: do not edit",
         "name": plan.manifest.bundle.name,

@@ -1,4 +1,4 @@
-from .installation import Installation as Installation, installation as installation, texts as texts
+from .files import Installation as Installation, installation as installation, texts as texts
 from .library import left_out as left_out
 from .places import (
     CODE as CODE,

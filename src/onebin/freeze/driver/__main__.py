@@ -85,6 +85,7 @@ def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:
         tree=_part("tree"),
         code=_part("code"),
         onefile=_part("onefile"),
+        read_wanted=_part("wanted").Wanted.read,
         forget_runpath=_part("runpath").forget,
     )
     config = pyinstaller.module("PyInstaller.config").CONF

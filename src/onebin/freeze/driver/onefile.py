@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from onebin.freeze.driver.patches import PyInstaller
-    from onebin.freeze.driver.spec import Entry, Wanted
+    from onebin.freeze.driver.wanted import Entry, Wanted
 
 
 def add_data(datas: list[Entry], present: Iterable[Entry], files: Mapping[str, str]) -> list[Entry]:

@@ -11,73 +11,18 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from onebin.freeze.driver.patches import PyInstaller
     from onebin.freeze.driver.tree import Files
-
-Entry = tuple[str, str, str]
+    from onebin.freeze.driver.wanted import Wanted
 
 _CODE, _GENERATED = "code.bin", "onebin"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What build.json says: what to freeze, and how.
-
-    modules            modules that the analysis begins with, beside the entry script
-    excludes           modules that must not be in the artifact
-    files, links       the files of the installation and its symbolic links, by place
-    optional           the places that a lean tree may do without, with the distribution, or "" for the library
-    sourceless         whether the standard library and what onebin generates have only code where they have code
-    roots              the folders on `sys.path`, by place, in their order
-    library            that of the standard library
-    script             the place of the script that the program runs
-    shared_libraries   the folder for shared libraries from outside
-    loose_data         the folder for data files that hooks find outside
-    python_variables   whether the program obeys PYTHON* variables
-    start_hook         whether `onebin_start` prepares the program before the script
-    kept               those of the files that stay as they are: the interpreter's executable, the C library
-    """
-
-    name: str
-    layout: str
-    optimize: int
-    strip: bool
-    modules: list[str]
-    excludes: list[str]
-    files: dict[str, str]
-    links: dict[str, str]
-    optional: dict[str, str]
-    sourceless: bool
-    roots: list[str]
-    library: str
-    script: str
-    shared_libraries: str
-    loose_data: str
-    python_variables: bool
-    start_hook: bool
-    kept: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, source: Path) -> Wanted:
-        """Read build.json in a generated source; raises OSError, and TypeError if a key is missing or unknown.
-
-        What else belongs into the tree is added to `files`: additions.json beside the source, its folder `tree`, and
-        its modules.
-        """
-        values = json.loads((source / "build.json").read_text("utf-8"))
-        del values["generated"]  # says who wrote the file
-        if values["layout"] != "onefile":
-            values["kept"] = json.loads(source.with_name("additions.json").read_text("utf-8"))
-            values["files"] |= values["kept"]
-            values["files"] |= {place: str(file) for place, file in generated(source)}
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +33,7 @@ class Tools:
     tree: Any
     code: Any
     onefile: Any
+    read_wanted: Callable[[Path], Wanted]
     forget_runpath: Callable[[str], None]
 
 
@@ -97,7 +43,7 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
     Writes contents.json beside the source and, for a tree, the folder `made`. Raises PatchError if PyInstaller is not
     what the patches expect.
     """
-    wanted = Wanted.read(source)
+    wanted = tools.read_wanted(source)
     analysis = classes["Analysis"](
         [str(source / "entry.py")],
         pathex=[str(source)],
@@ -115,16 +61,6 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
         contents = make_tree(source, wanted, analysis, tools)
     contents["skipped_hooks"] = analysis.skipped_hooks
     source.with_name("contents.json").write_text(json.dumps(contents), "utf-8")
-
-
-def generated(source: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the generated files of a tree by place: the modules, and what is below the folder `tree`."""
-    for file in sorted(file for file in source.rglob("*") if file.is_file()):
-        place = file.relative_to(source).as_posix()
-        if place.startswith("tree/"):
-            yield place.removeprefix("tree/"), file
-        elif file.suffix == ".py" and place != "entry.py":
-            yield f"{_GENERATED}/{place}", file
 
 
 def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:

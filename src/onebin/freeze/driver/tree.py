@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import CodeType
 
-    from onebin.freeze.driver.spec import Entry, Wanted
+    from onebin.freeze.driver.wanted import Entry, Wanted
 
 # Prints the modules that the interpreter has imported from source when it runs its first line.
 _IMPORTED_BEFORE = """
