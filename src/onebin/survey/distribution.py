@@ -84,9 +84,12 @@ class Distribution:
     def mentions(self, word: str) -> bool:
         """Return whether its source has the word as a whole string."""
         if is_odd(word):
-            text = _text(self.files)
-            return f'"{word}"' in text or f"'{word}'" in text
+            return self.contains(f'"{word}"') or self.contains(f"'{word}'")
         return word in self.words.strings
+
+    def contains(self, text: str) -> bool:
+        """Return whether its source contains a text; raises OSError. This reads all of it."""
+        return text in _text(self.files)
 
 
 def importable(name: str) -> bool:

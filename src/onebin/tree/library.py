@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 class Part:
     """A part of the standard library that is left out unless something names it.
 
-    `modules` are top-level names, `folders` are names of folders anywhere in the library, `named_by` are modules whose
-    name in an import statement includes the part, or, if `in_strings`, as a whole string.
+    `modules` are top-level names, `folders` are names of folders anywhere in the library. The part is included if a
+    source imports one of the `imports`, has one of the `strings` as a whole string, starts one of the `programs` with
+    `-m`, or imports a module and contains a text that are together in `uses`.
     """
 
     title: str
     modules: frozenset[str]
-    named_by: tuple[str, ...]
+    imports: tuple[str, ...]
     folders: frozenset[str] = frozenset()
-    in_strings: bool = True
+    strings: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    uses: tuple[tuple[str, str], ...] = ()
 
 
 PARTS = (
@@ -41,17 +44,26 @@ PARTS = (
         | {"_testexternalinspection", "_testimportmultiple", "_testinternalcapi", "_testlimitedcapi", "_testmultiphase"}
         | {"_testsinglephase", "_xxtestfuzz", "xxlimited", "xxlimited_35", "xxsubtype"},
         folders=frozenset({"test", "tests", "idle_test"}),
-        named_by=("test.support", "test.test_support", "test.regrtest", "test.libregrtest", "_testcapi"),
-        in_strings=False,
+        imports=("test.support", "test.test_support", "test.regrtest", "test.libregrtest", "_testcapi"),
+        programs=("test", "test.regrtest"),
     ),
     Part(
         title="tkinter, turtle and IDLE",
         modules=frozenset({"tkinter", "_tkinter", "turtle", "turtledemo", "idlelib"}),
-        named_by=("tkinter", "_tkinter", "turtle", "turtledemo", "idlelib"),
+        imports=("tkinter", "_tkinter", "turtle", "turtledemo", "idlelib"),
+        strings=("tkinter", "_tkinter"),
+        programs=("tkinter", "turtle", "turtledemo", "idlelib", "idlelib.idle"),
     ),
-    # `python -m venv` installs pip from it.
-    Part(title="ensurepip", modules=frozenset({"ensurepip"}), named_by=("ensurepip", "venv")),
-    Part(title="nis", modules=frozenset({"nis"}), named_by=("nis",), in_strings=False),
+    # An environment gets its pip from there, unless it is to have none.
+    Part(
+        title="ensurepip",
+        modules=frozenset({"ensurepip"}),
+        imports=("ensurepip",),
+        strings=("ensurepip",),
+        programs=("ensurepip", "venv"),
+        uses=(("venv", "with_pip"),),
+    ),
+    Part(title="nis", modules=frozenset({"nis"}), imports=("nis",)),
 )
 # For the compiler of extension modules that contain the interpreter.
 _FOR_LINKERS = (".a", ".o")
@@ -60,17 +72,21 @@ _SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "
 
 def left_out(survey: Survey, manifest: Manifest) -> tuple[Part, ...]:
     """Return the parts of the standard library that nothing in a bundle names."""
-    return tuple(part for part in PARTS if not any(_is_named(name, part, survey, manifest) for name in part.named_by))
+    return tuple(part for part in PARTS if not _is_named(part, survey, manifest))
 
 
-def _is_named(name: str, part: Part, survey: Survey, manifest: Manifest) -> bool:
-    included = manifest.freeze.include
-    if any(each.partition(".")[0] in part.modules or each == name or each.startswith(f"{name}.") for each in included):
-        return True
-    if survey.importing(name) or (part.in_strings and survey.mentioning(name)):
-        return True
-    points = (point for each in survey.distributions.values() for point in each.entry_points)
-    return any(point.module == name or point.module.startswith(f"{name}.") for point in points)
+def _is_named(part: Part, survey: Survey, manifest: Manifest) -> bool:
+    distributions = survey.distributions.values()
+    named = [*manifest.freeze.include, *(point.module for each in distributions for point in each.entry_points)]
+    return (
+        any(name.partition(".")[0] in part.modules for name in named)
+        or any(map(survey.importing, part.imports))
+        or any(map(survey.mentioning, part.strings))
+        or any(not {*part.programs}.isdisjoint(each.behaviour.run_as_main) for each in distributions)
+        or any(
+            survey.distributions[name].contains(text) for module, text in part.uses for name in survey.importing(module)
+        )
+    )
 
 
 def library_files(interpreter: Interpreter, without: Iterable[Part]) -> Iterator[tuple[str, Path]]:
