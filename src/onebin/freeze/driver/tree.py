@@ -200,13 +200,19 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
         if place in kept
         or place not in wanted.optional
         or (
-            not place.endswith((*_SUFFIXES, ".rst"))
+            not (place.endswith(".rst") or _is_module(place, wanted))
             and (
                 wanted.optional[place] in owners
                 or (not wanted.optional[place] and os.path.dirname(place) in folders - {wanted.library})  # noqa: PTH120  # as above
             )
         )
     }
+
+
+def _is_module(place: str, wanted: Wanted) -> bool:
+    """Return whether a file is a module: in a root or in a package. Any other source is data, such as a template."""
+    folder = os.path.dirname(place)  # noqa: PTH120  # places are text
+    return place.endswith(_SUFFIXES) and (folder in wanted.roots or f"{folder}/__init__.py" in wanted.files)
 
 
 def early_modules(datas: Iterable[Entry]) -> set[str]:
