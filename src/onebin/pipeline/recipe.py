@@ -18,6 +18,7 @@ from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, size_of
 from onebin.target import libc_of
+from onebin.tree import selection
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
     With `types`, mypy also checks the plugins against their contracts. Raises OnebinError; PlanError has all findings.
     """
     planned = _planned(request, _locked(request, events), events)
+    for line in selection(planned.survey, planned.manifest):
+        events(Detail(text=line))
     notices = planned.notices
     if types:
         with step(events, "types") as outcome:

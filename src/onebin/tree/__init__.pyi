@@ -1,5 +1,5 @@
 from .files import Installation as Installation, installation as installation, texts as texts
-from .library import left_out as left_out
+from .library import left_out as left_out, selection as selection
 from .places import (
     CODE as CODE,
     CONFIGURATION as CONFIGURATION,

@@ -75,6 +75,20 @@ def left_out(survey: Survey, manifest: Manifest) -> tuple[Part, ...]:
     return tuple(part for part in PARTS if not _is_named(part, survey, manifest))
 
 
+def selection(survey: Survey, manifest: Manifest) -> list[str]:
+    """Return lines about what an artifact will not have, and how to get it."""
+    without = [part.title for part in left_out(survey, manifest)]
+    lines = []
+    if without:
+        lines.append(f"not included, because nothing names it: {', '.join(without)}; see [freeze] include")
+    if manifest.freeze.collect == "lean":
+        lines.append(
+            "lean: what only a user's file, a configuration, a pickle or a prompt imports is not included, "
+            "nor are the sources of the standard library"
+        )
+    return lines
+
+
 def _is_named(part: Part, survey: Survey, manifest: Manifest) -> bool:
     distributions = survey.distributions.values()
     named = [*manifest.freeze.include, *(point.module for each in distributions for point in each.entry_points)]
