@@ -7,6 +7,7 @@ Kerberos. A name in a source, an entry point or the manifest includes each of th
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,8 +66,8 @@ PARTS = (
     ),
     Part(title="nis", modules=frozenset({"nis"}), imports=("nis",)),
 )
-# For the compiler of extension modules that contain the interpreter.
-_FOR_LINKERS = (".a", ".o")
+# For those who link a program to the interpreter. The library itself is among the shared libraries of a tree.
+_FOR_LINKERS = re.compile(r".*\.[ao]|libpython.*\.so.*")
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "lib-dynload"})
 
 
@@ -114,7 +115,7 @@ def library_files(interpreter: Interpreter, without: Iterable[Part]) -> Iterator
         is_top = not where.parts
         inner[:] = sorted(name for name in inner if name not in folders and not (is_top and name in modules))
         for name in sorted(names):
-            if not name.endswith(_FOR_LINKERS) and not (is_top and name.partition(".")[0] in modules):
+            if not _FOR_LINKERS.fullmatch(name) and not (is_top and name.partition(".")[0] in modules):
                 yield (where / name).as_posix(), Path(folder, name)
 
 
