@@ -484,6 +484,25 @@ def test_tree_that_cannot_be_relocated_does_not_run(make: Callable[..., Launched
     _nothing_was_written(artifact)
 
 
+def test_moved_cache_is_unpacked_again(make: Callable[..., Launched], tmp_path: Path) -> None:
+    """A tree that was moved with its cache, and so has another path in it, is not used; one behind a link is."""
+    lines = "pyvenv.cfg\t12\t0\thome = @/python/bin\n"
+    artifact = make(files={"pyvenv.cfg": b"version = 3\nhome = python/bin\n", "relocate": lines.encode()})
+    first = artifact.home()
+    moved = tmp_path / "moved"
+    artifact.cache.rename(moved)
+    script = 'printf "%s" "$tree"'
+    for _ in range(2):
+        home = Path(artifact.says(script, env={"ONEBIN_CACHE_DIR": str(moved)}))
+        assert home == moved / "artifacts" / first.name
+        assert (home / "pyvenv.cfg").read_text().endswith(f"\nhome = {home}/python/bin\n")
+    inode = home.stat().st_ino
+    artifact.cache.symlink_to(moved)
+    assert artifact.home() == first
+    assert first.stat().st_ino == inode
+    assert [path.name for path in artifact.unpacked()] == [first.name]
+
+
 def test_relocation_does_not_follow_links(make: Callable[..., Launched], tmp_path: Path, launcher_file: Path) -> None:
     """A link in the place of a file is an error; its target is not written to."""
     artifact = _relocated(make, "link\t0\t10\tx\n")

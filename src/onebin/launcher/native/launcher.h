@@ -62,6 +62,7 @@ void sweep(const struct artifact *artifact, const struct place *cache);
 
 /* relocate.c: false means failure, with errno set */
 bool relocate(int directory, const char *path);
+bool is_in_place(const char *path);
 
 /* extract.zig: 0, or -1 with errno set, or 1 if the digest is wrong */
 int onebin_extract(int directory, const uint8_t *payload, size_t size, const uint8_t *sha256);

@@ -39,11 +39,11 @@ static bool hold(const struct place *place) {
            mine.st_dev == there.st_dev;
 }
 
-/* Whether a directory is a tree that can be started. What is left in the place of a removed tree has no code.bin. */
+/* Whether a directory is a tree that can be started. What a removed tree leaves has no code.bin. */
 static bool has_program(const struct artifact *artifact, const char *path) {
     struct stat status;
     return stat(text("%s/bin/%s", path, artifact->trailer.interpreter), &status) == 0 &&
-           stat(text("%s/" CODE, path), &status) == 0;
+           stat(text("%s/" CODE, path), &status) == 0 && is_in_place(path);
 }
 
 /* Open the tree that is the folder of the artifact itself. Anybody may own it, like any installation. */
@@ -123,7 +123,7 @@ static bool ensure_entry(const struct artifact *artifact, const struct place *ca
     if (lock < 0) return false;
     flock(lock, LOCK_EX);
     bool there = has_program(artifact, path);
-    /* An entry that has lost its program may still be in use; then there is no place for another one. */
+    /* An entry without its program may still be in use; then there is no place for another one. */
     if (!there && discard_unlocked(path, NULL)) {
         sweep(artifact, cache);
         there = make_entry(artifact, cache, path);

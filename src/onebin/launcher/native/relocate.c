@@ -70,3 +70,19 @@ bool relocate(int directory, const char *path) {
     /* Of the modules, everything that is newer than this file was changed after the tree was unpacked. */
     return utimensat(directory, CODE, NULL, 0) == 0;
 }
+
+/* Whether a tree is still where it was unpacked, by any path. It is not if somebody has moved or copied the cache. */
+bool is_in_place(const char *path) {
+    static char settings[LONGEST];
+    struct stat here, there;
+    int file = open(text("%s/pyvenv.cfg", path), O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? 0 : read(file, settings, sizeof settings - 1);
+    if (file >= 0) close(file);
+    settings[size < 0 ? 0 : size] = 0;
+    char *home = strstr(settings, "\nhome = /"), *end = home ? strstr(home, "/python/bin\n") : NULL;
+    if (end == NULL) return true; /* relative */
+    *end = 0;
+    home = strchr(home, '/');
+    return strcmp(home, path) == 0 || (stat(home, &there) == 0 && stat(path, &here) == 0 &&
+                                       here.st_ino == there.st_ino && here.st_dev == there.st_dev);
+}

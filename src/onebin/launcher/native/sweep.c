@@ -1,5 +1,5 @@
-/* Remove trees. A tree of the cache leaves a notice in its place, a few small files: environments, git hooks and services
- * may still use its path, and whoever starts one of them is told what to do. onebin.cache.notice writes the same. */
+/* Remove trees. A tree of the cache leaves a notice in its place, a few small files: environments, git hooks and
+ * services may still use its path, and whoever starts one is told what to do. onebin.cache.notice writes the same. */
 #include "launcher.h"
 
 #include <dirent.h>
@@ -10,7 +10,7 @@
 #define KEPT 3 /* trees per bundle: this version and the two used most recently */
 #define DAY (24 * 60 * 60)
 #define UNUSED (30 * DAY)          /* seconds after which any other tree is removed */
-#define UNUSED_OUTSIDE (400 * DAY) /* seconds after the last use from outside, and the age at which a notice is removed */
+#define UNUSED_OUTSIDE (400 * DAY) /* seconds after its last use from outside, and the age at which a notice goes */
 #define DIGITS 32
 #define NOTICE "onebin-removed" /* the script behind every program of a removed tree; marks the notice */
 
@@ -47,26 +47,24 @@ static void write_script(const char *path, const char *line) {
 static void write_library(const char *path, const char *original, const char *line) {
     const uint64_t table = 64 + 2 * 56, names = table + 5 * 16, length = strlen(line) + 2, size = names + length;
     const uint64_t load = 1 | 6ull << 32, dynamic = 2 | 6ull << 32; /* types of segments, readable and writable */
-    uint64_t whole[] = {
-        0, 0, 0, 0, 64, 0, 0, 2, /* the header: two segments after it, no sections */
+    uint64_t header[8];
+    int file = open(original, O_RDONLY | O_CLOEXEC);
+    bool is_elf = file >= 0 && read(file, header, sizeof header) == sizeof header && !memcmp(header, "\177ELF\2\1", 6);
+    char *content = is_elf ? calloc(size, 1) : NULL;
+    if (file >= 0) close(file);
+    if (content == NULL) return;
+    const uint64_t whole[] = {
+        header[0], header[1], header[2], 0, 64, 0, header[6], 2, /* two segments, which follow; no sections */
         load, 0, 0, 0, size, size, 1 << 16,
         dynamic, table, table, table, names - table, names - table, 8,
         1, 1, 5, names, 10, length, 6, names, 0, 0, /* needed, strings, their size, symbols, the end */
     };
-    uint64_t header[8];
-    int file = open(original, O_RDONLY | O_CLOEXEC);
-    bool is_elf = file >= 0 && read(file, header, sizeof header) == sizeof header && !memcmp(header, "\177ELF\2\1", 6);
-    if (file >= 0) close(file);
-    if (!is_elf) return;
-    whole[0] = header[0], whole[1] = header[1], whole[2] = header[2], whole[6] = header[6];
-    char *content = calloc(size, 1);
-    if (content == NULL) return;
     memcpy(content, whole, sizeof whole);
     memcpy(content + names + 1, line, length - 2);
     write_file(path, content, size);
 }
 
-/* Write what the notice has for the files of one folder of the tree: a library for Python's, or else links to the script. */
+/* Write what the notice has for a folder of the tree: links to the script, or a library in the place of Python's. */
 static void write_folder(const char *tree, const char *notice, const char *folder, const char *up, const char *line) {
     struct dirent **listing;
     mkdir(text("%s/%s", notice, folder), 0700);
@@ -83,17 +81,16 @@ static void write_folder(const char *tree, const char *notice, const char *folde
 /* Leave a notice at the path of a tree of this program that has been moved aside. */
 static void leave_notice(const char *aside, const char *path, const char *program) {
     char *notice = text("%s.notice", aside);
-    char *line = text("onebin: %s was removed because it was not in use: start the same version of %s to unpack it again,"
-                      " or recreate what uses this path (an environment, a git hook, a service)", path, program);
-    for (char *byte = line; *byte != 0; byte++)
-        if (*byte == '\n') *byte = '?';
+    char *line = text("onebin: %s was removed because it was not in use: start the same version of %s to unpack it"
+                      " again, or recreate what uses this path (an environment, a git hook, a service)", path, program);
+    for (char *end; (end = strchr(line, '\n')) != NULL;) *end = '?';
     if (access(text("%s/bin", aside), F_OK) != 0 || mkdir(notice, 0700) != 0) return;
     mkdir(text("%s/python", notice), 0700);
     write_script(text("%s/" NOTICE, notice), line);
     write_folder(aside, notice, "bin", "..", line);
     write_folder(aside, notice, "python/bin", "../..", line);
     write_folder(aside, notice, "python/lib", NULL, line);
-    if (rename(notice, path) != 0) discard(notice);
+    if (access(text("%s/" NOTICE, notice), X_OK) != 0 || rename(notice, path) != 0) discard(notice);
 }
 
 /* Remove a directory of this user unless a running program has locked it. If it is a tree of a program, leave a notice.
@@ -140,15 +137,17 @@ void sweep(const struct artifact *artifact, const struct place *cache) {
     struct dirent **listing;
     time_t now = time(NULL);
     int count = scandir(cache->path, &listing, NULL, NULL);
-    for (int i = 0; i < count; i++) {
+    time_t *used = calloc(count > 0 ? (size_t)count : 1, sizeof *used);
+    for (int i = 0; i < count && used != NULL; i++) used[i] = last_use(artifact, cache, listing[i]->d_name);
+    for (int i = 0; i < count && used != NULL; i++) {
         const char *name = listing[i]->d_name;
         char *path = text("%s/%s", cache->path, name);
-        time_t used = last_use(artifact, cache, name);
         int later = 0;
-        for (int j = 0; j < count && used; j++) later += last_use(artifact, cache, listing[j]->d_name) > used;
-        if (used ? later >= KEPT - 1 && now - used > UNUSED && now - changed(cache, name, "/" OUTSIDE) > UNUSED_OUTSIDE
-                 : is_version(artifact, name, 0) && now - changed(cache, name, "") > UNUSED_OUTSIDE)
-            discard_unlocked(path, used ? text("%.*s", (int)artifact->stem - 1, name) : NULL);
+        for (int j = 0; j < count; j++) later += used[j] > used[i];
+        bool is_unused = used[i] == 0 || (later >= KEPT - 1 && now - used[i] > UNUSED);
+        if (is_version(artifact, name, 0) && is_unused &&
+            now - changed(cache, name, used[i] ? "/" OUTSIDE : "") > UNUSED_OUTSIDE)
+            discard_unlocked(path, used[i] ? text("%.*s", (int)artifact->stem - 1, name) : NULL);
         else if (name[0] == '.' && is_version(artifact, name + 1, '.'))
             discard_unlocked(path, NULL);
     }

@@ -156,14 +156,15 @@ static pid_t parent_of(pid_t process) {
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
     FILE *stream = fopen(path, "re");
     if (stream == NULL) return 0;
-    const char *rest = fgets(line, sizeof line, stream) == NULL ? NULL : strrchr(line, ')'); /* the name may have some */
+    /* The name of the process is in parentheses, and may have some. */
+    const char *rest = fgets(line, sizeof line, stream) == NULL ? NULL : strrchr(line, ')');
     if (rest == NULL || sscanf(rest, ") %*c %d", &parent) != 1) parent = 0;
     fclose(stream);
     return parent;
 }
 
-/* Whether this process was started by something outside the tree, such as a git hook, or through a path outside it, such
- * as that of an environment. If in doubt, it was: then the tree is only kept for longer. */
+/* Whether this process was started by something outside the tree, such as a git hook, or through a path outside it,
+ * such as that of an environment. If in doubt, it was: then the tree is only kept for longer. */
 static bool is_from_outside(const struct tree *tree, const char *path) {
     char executable[64];
 #ifdef __linux__
@@ -186,9 +187,10 @@ void note_use(const struct tree *tree, const char *argv0, bool is_program) {
     time_t now = time(NULL);
     if (!is_in_cache(tree)) return;
     if (now - tree->used > SELDOM) utimensat(AT_FDCWD, tree->path, NULL, 0);
+    if (is_program) return;
     char *mark = below(tree, OUTSIDE);
     bool is_recent = stat(mark, &status) == 0 && now - status.st_mtime <= SELDOM;
-    if (!is_program && !is_recent && is_from_outside(tree, argv0)) {
+    if (!is_recent && is_from_outside(tree, argv0)) {
         int fd = open(mark, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd >= 0) futimens(fd, NULL);
         if (fd >= 0) close(fd);
