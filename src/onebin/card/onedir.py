@@ -2,6 +2,7 @@
 
 Takes an executable of the layout onedir and its facts. Rejects files that are missing, changed, or not on the card; the
 executable itself is checked with its card. No path from a card is ever opened: only files that were found there are.
+Bytecode that Python has written beside the sources is returned, to be checked by other means.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def verify_onedir(file: Path, facts: Facts) -> None:
-    """Raise ArtifactError if the folder beside an executable does not hold what its card lists."""
+def verify_onedir(file: Path, facts: Facts) -> dict[Path, Path]:
+    """Raise ArtifactError if the folder of an executable does not hold what its card lists.
+
+    Returns the bytecode files (PEP 3147) that are not on the card, with their sources, which are.
+    """
     listed = {row["path"]: row["sha256"] for row in facts["files"]}
     try:
         found = {
@@ -30,10 +34,15 @@ def verify_onedir(file: Path, facts: Facts) -> None:
         raise ArtifactError(
             f"cannot read the files of {display(file.parent)}: {error.strerror}", "check their mode and owner"
         ) from error
+    bytecode = {
+        path: source
+        for path in sorted(found.keys() - listed.keys())
+        if (source := _source_of(path)) is not None and source in listed
+    }
     wrong = [
         *(f"{path} is missing" for path in sorted(listed.keys() - found.keys())),
         *(f"{path} was changed" for path in sorted(listed.keys() & found.keys()) if listed[path] != found[path]),
-        *(f"{path} does not belong to it" for path in sorted(found.keys() - listed.keys())),
+        *(f"{path} does not belong to it" for path in sorted(found.keys() - listed.keys() - bytecode.keys())),
     ]
     if wrong:
         more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
@@ -41,6 +50,15 @@ def verify_onedir(file: Path, facts: Facts) -> None:
             f"{display(file.parent)} is damaged: {', '.join(wrong[:_SHOWN])}{more}",
             "do not run it; fetch it or build it again",
         )
+    return {file.parent / path: file.parent / source for path, source in bytecode.items()}
+
+
+def _source_of(path: str) -> str | None:
+    """Return the path of the source of a bytecode file, or None for any other file."""
+    folder, _, name = path.rpartition("/")
+    if not folder.endswith("/__pycache__") or not name.endswith(".pyc"):
+        return None
+    return f"{folder.removesuffix('/__pycache__')}/{name.partition('.')[0]}.py"
 
 
 def _below(folder: Path) -> list[Path]:

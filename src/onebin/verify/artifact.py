@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from onebin import card
 from onebin.errors import VerifyError, os_errors
 from onebin.trust import check_signature, read_public_keys
+from onebin.verify.bytecode import check_bytecode
 from onebin.verify.compare import compare_lock, compare_with_stage, quick
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check_origin(file: Path, *, key: Path | None, lock: Path | None) -> Origin:
     signer = None if key is None else check_signature(file, read_public_keys(key))
     facts = card.check(file)
     if facts["layout"] == "onedir":
-        card.verify_onedir(file, facts)
+        check_bytecode(file.parent / "bin" / "python", card.verify_onedir(file, facts))
     if lock is not None:
         with os_errors(VerifyError, "read the lock", lock.absolute()):
             compare_lock(facts, lock.absolute())
