@@ -57,7 +57,7 @@ launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.machine.launchers --check
 	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py
 
-.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/*)
+.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/starter/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m onebin.cli.machine.launchers

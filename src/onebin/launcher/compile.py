@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.errors import PackError, os_errors
-from onebin.launcher import compiler
+from onebin.launcher import compiler, starter
+from onebin.python import installed
 from onebin.system import sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
@@ -145,11 +146,14 @@ def _source_dir() -> Path:
 
 
 def compile_into_package(platforms: Sequence[str]) -> None:
-    """Compile launchers into the package, and remove those of older sources."""
+    """Compile launchers and starters into the package, and remove those of older sources; raises PackError.
+
+    There is a starter for each version of Python of which this machine has the headers.
+    """
     included = _included_dir()
     included.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}
-    for stale in included.iterdir():
+    for stale in included.glob("linux-*"):
         if stale.name not in current:
             stale.unlink()
     for platform in platforms:
@@ -157,6 +161,7 @@ def compile_into_package(platforms: Sequence[str]) -> None:
             with tempfile.TemporaryDirectory() as directory:
                 compile_for(platform, Path(directory))
                 shutil.copy2(Path(directory) / file_name(platform), included)
+    starter.compile_into(included, platforms, installed())
 
 
 def check() -> None:
@@ -179,3 +184,6 @@ def check() -> None:
             _compile(platform, tools, directory / platform)
         for file in source.glob("*.c"):
             tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
+        starters = directory / "starters"
+        starters.mkdir()
+        starter.compile_into(starters, list(TARGETS), installed())

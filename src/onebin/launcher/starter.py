@@ -12,17 +12,19 @@ from pathlib import Path
 from shutil import copy2
 from typing import TYPE_CHECKING
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment
 
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler
-from onebin.python import installed
+from onebin.python import installed, is_new_enough
 from onebin.system import sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import IO
 
     from onebin.cache import Cache
@@ -43,6 +45,7 @@ _SEARCH_PATH = _ORIGIN + "/" * (RESERVED - len(_ORIGIN) - len(_LIBRARY_DIR) - 1)
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIE", "-fvisibility=hidden")
 _LINK_FLAGS = ("-pie", "-s", "-Wl,--allow-shlib-undefined", "-Wl,--no-dynamic-linker", f"-Wl,-rpath,{_SEARCH_PATH}")
 
+_FAILURE = "the starter does not compile"
 _RPATH = 15  # the tag DT_RPATH of the dynamic section
 
 
@@ -84,10 +87,7 @@ def is_included(interpreter: Interpreter) -> bool:
 
 def file_name(interpreter: Interpreter) -> str:
     """Return the file name of an interpreter's starter; it contains a digest of everything the starter is made from."""
-    sources = [(file.name, sha256_of_file(file)) for file in [*_sources("*.[ch]"), _trailer()]]
-    inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, TARGETS, _LOADERS]
-    version = f"{interpreter.minor}{interpreter.abiflags}"
-    return f"python{version}-{interpreter.platform}-{sha256_of(inputs)[:16]}"
+    return _name(interpreter, interpreter.platform)
 
 
 def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False) -> None:
@@ -95,24 +95,36 @@ def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False
 
     Uses the headers of another interpreter with the same ABI if this one has none.
     """
-    provider = _with_headers(interpreter)
+    headers = _with_headers(interpreter)
     with tempfile.TemporaryDirectory(dir=output.parent) as name:
         tools = compiler.install(Path(name), offline=offline)
-        _compile(provider, tools, output)
+        _compile(headers, interpreter.platform, tools, output)
 
 
-def compile_into(directory: Path, interpreters: Iterable[Interpreter]) -> set[str]:
-    """Compile a starter for each ABI among some interpreters, unless the directory has it; return the file names.
+def compile_into(directory: Path, platforms: Sequence[str], interpreters: Iterable[Interpreter]) -> None:
+    """Compile starters into a directory, for some platforms and each ABI of some interpreters; raises PackError.
 
-    Raises PackError.
+    Interpreters without headers are skipped, and so are starters that the directory has. Starters of older sources are
+    removed.
     """
-    wanted = {file_name(each): each for each in interpreters if each.platform in TARGETS and _has_headers(each)}
-    for name, interpreter in wanted.items():
-        if not (directory / name).exists():
-            with tempfile.TemporaryDirectory() as scratch:
-                compile_for(interpreter, Path(scratch) / name)
-                copy2(Path(scratch) / name, directory)
-    return set(wanted)
+    current = f"-{_digest()}"
+    for file in directory.glob("python*"):
+        if not file.name.endswith(current):
+            file.unlink()
+    wanted: dict[Path, tuple[Interpreter, str]] = {}
+    for each in filter(is_new_enough, interpreters):
+        for platform in platforms:
+            if platform in TARGETS and _has_headers(each, platform):
+                wanted.setdefault(directory / _name(each, platform), (each, platform))
+    missing = [file for file in wanted if not file.exists()]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        tools = compiler.install(Path(scratch), offline=False)
+        for file in missing:
+            interpreter, platform = wanted[file]
+            _compile(interpreter, platform, tools, Path(scratch) / file.name)
+            copy2(Path(scratch) / file.name, file)
 
 
 def relocatable(file: Path) -> list[Region]:
@@ -122,7 +134,10 @@ def relocatable(file: Path) -> list[Region]:
     ValueError for a file that is not a starter.
     """
     with file.open("rb") as stream:
-        elf = ELFFile(stream)
+        try:
+            elf = ELFFile(stream)
+        except ELFError as error:
+            raise ValueError(f"{file} is not a starter: {error}") from error
         found = [*_search_paths(elf), *_loaders(elf)]
     regions = [Region(offset=offset, size=size, text=text) for offset, size, text in found]
     if len(regions) != 2 or any(region.size != RESERVED for region in regions):
@@ -130,24 +145,57 @@ def relocatable(file: Path) -> list[Region]:
     return regions
 
 
-def _compile(interpreter: Interpreter, tools: compiler.Compiler, output: Path) -> None:
-    platform = interpreter.platform
+def _name(interpreter: Interpreter, platform: str) -> str:
+    return f"python{interpreter.minor}{interpreter.abiflags}-{platform}-{_digest()}"
+
+
+def _digest() -> str:
+    """Return the digest of everything that starters are made from, but for headers, which belong to a version."""
+    sources = [(file.name, sha256_of_file(file)) for file in [*_sources("*.[ch]"), compiler.source_dir() / "trailer.h"]]
+    inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, TARGETS, _LOADERS]
+    return sha256_of(inputs)[:16]
+
+
+def _compile(headers: Interpreter, platform: str, tools: compiler.Compiler, output: Path) -> None:
+    """Compile the starter for a platform, which need not be that of the interpreter whose headers are used."""
+    target = ("-target", TARGETS[platform])
     loader = "/" * (RESERVED - 1 - len(_LOADERS[platform])) + _LOADERS[platform]
-    tools.run(
-        "cc",
-        *("-target", TARGETS[platform]),
-        *_C_FLAGS,
-        f'-DDYNAMIC_LOADER="{loader}"',
-        *("-isystem", interpreter.include),
-        *_sources("*.c"),
-        str(interpreter.library),
-        *_LINK_FLAGS,
-        *("-o", output),
-        failure="the starter does not compile",
-    )
+    # Debian's pyconfig.h includes the one of a platform by a path that begins in the folder above.
+    folders = ("-isystem", headers.include, "-idirafter", headers.include.parent)
+    flags = (*target, *_C_FLAGS, f'-DDYNAMIC_LOADER="{loader}"', *folders)
+    objects = []
+    for source in _sources("*.c"):
+        objects.append(tools.scratch / f"{output.name}-{source.stem}.o")
+        tools.run("cc", *flags, "-c", source, "-o", objects[-1], failure=_FAILURE)
+    library = _stand_in(headers, tools, target, objects)
+    tools.run("cc", *target, *objects, library, *_LINK_FLAGS, "-o", output, failure=_FAILURE)
     with output.open("r+b") as stream:
         _prefer_search_path(stream)
     relocatable(output)
+
+
+def _stand_in(headers: Interpreter, tools: compiler.Compiler, target: Sequence[str], objects: Sequence[Path]) -> Path:
+    """Return a library with the name and the symbols of Python's, to link with: the real one may not be there.
+
+    An interpreter may have headers and no shared library, and there is no library for another platform.
+    """
+    names = sorted({name for file in objects for name in _python_symbols(file)})
+    name = f"libpython{headers.minor}{headers.abiflags}.so.1.0"
+    directory = tools.scratch / objects[0].stem
+    directory.mkdir()
+    source, library = directory / "python.c", directory / name
+    source.write_text("".join(f"void {name}(void) {{}}\n" for name in names), "utf-8")
+    tools.run("cc", *target, "-shared", "-nostdlib", f"-Wl,-soname,{name}", source, "-o", library, failure=_FAILURE)
+    return library
+
+
+def _python_symbols(file: Path) -> list[str]:
+    """Return the symbols that an object file needs from Python's library."""
+    with file.open("rb") as stream:
+        table = ELFFile(stream).get_section_by_name(".symtab")
+        symbols = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+        undefined = [symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF"]
+    return [name for name in undefined if name.startswith(("Py", "_Py"))]
 
 
 def _prefer_search_path(stream: IO[bytes]) -> None:
@@ -186,10 +234,10 @@ def _loaders(elf: ELFFile) -> Iterable[tuple[int, int, str]]:
 
 
 def _with_headers(interpreter: Interpreter) -> Interpreter:
-    """Return the interpreter, or another one on this machine with the same ABI, that has its headers and library."""
+    """Return the interpreter, or another one on this machine with the same ABI, that has its headers."""
     abi = (interpreter.platform, interpreter.minor, interpreter.abiflags)
     for each in (interpreter, *installed()):
-        if (each.platform, each.minor, each.abiflags) == abi and _has_headers(each):
+        if (each.platform, each.minor, each.abiflags) == abi and _has_headers(each, each.platform):
             return each
     raise PackError(
         f"the starter for Python {interpreter.minor} cannot be compiled: no interpreter of that version has headers",
@@ -198,14 +246,13 @@ def _with_headers(interpreter: Interpreter) -> Interpreter:
     )
 
 
-def _has_headers(interpreter: Interpreter) -> bool:
-    return interpreter.library is not None and (interpreter.include / "Python.h").is_file()
+def _has_headers(interpreter: Interpreter, platform: str) -> bool:
+    """Return whether an interpreter has headers that serve for a platform; Debian's serve only for their own."""
+    if not (interpreter.include / "Python.h").is_file():
+        return False
+    config = interpreter.include / "pyconfig.h"
+    return platform == interpreter.platform or "-linux-gnu/" not in config.read_text("utf-8", errors="replace")
 
 
 def _sources(pattern: str) -> list[Path]:
     return sorted((compiler.source_dir() / "starter").glob(pattern))
-
-
-def _trailer() -> Path:
-    """Return the header that the starter shares with the launcher."""
-    return compiler.source_dir() / "trailer.h"

@@ -1,8 +1,8 @@
 """Fill a wheelhouse: a directory with everything that a lock needs, for builds without a network.
 
 Takes a lock and a directory, and puts into it every archive of the lock, the toolchain, what local projects and allowed
-source distributions need to be built, and the launcher if onebin does not ship it. `SHA256SUMS` has the SHA-256 of each
-file. Raises VendorError with everything that cannot be downloaded or does not match the lock.
+source distributions need to be built, and the launcher and the starter if onebin does not ship them. `SHA256SUMS` has
+the SHA-256 of each file. Raises VendorError with everything that cannot be downloaded or does not match the lock.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorRes
         sums |= wheelhouse.take_repositories()
         for project in wheelhouse.projects(kept.values()):
             sums |= wheelhouse.take_build_requirements(project)
-        sums |= wheelhouse.take_launcher(cache)
+        sums |= wheelhouse.take_programs(cache)
         for stale in read_sums(directory).keys() - sums.keys():
             (directory / stale).unlink(missing_ok=True)
         write_sums(directory, sums)
@@ -256,11 +256,13 @@ class _Wheelhouse:
             finding = Finding(display(project), "its build backend cannot report its requirements", "does it build?")
             raise VendorError("cannot vendor the build requirements of a local project", [finding]) from error
 
-    def take_launcher(self, cache: Cache) -> dict[str, str]:
-        """Copy the compiled launcher into the directory, unless onebin ships it or there is none."""
-        platform = self.python.platform
-        if not launcher.exists_for(platform) or launcher.is_included(platform):
-            return {}
-        file = launcher.find(platform, cache, source=PackageSource())
-        copy2(file, self.directory / file.name)
-        return {file.name: sha256_of_file(file)}
+    def take_programs(self, cache: Cache) -> dict[str, str]:
+        """Copy the compiled launcher and starter into the directory, unless onebin ships them or there are none."""
+        python, files = self.python, []
+        if launcher.exists_for(python.platform) and not launcher.is_included(python.platform):
+            files.append(launcher.find(python.platform, cache, source=PackageSource()))
+        if launcher.starter.exists_for(python.platform) and not launcher.starter.is_included(python):
+            files.append(launcher.starter.find(python, cache, source=PackageSource()))
+        for file in files:
+            copy2(file, self.directory / file.name)
+        return {file.name: sha256_of_file(file) for file in files}
