@@ -436,6 +436,7 @@ print(json.dumps([after - first for first, after in zip(before, repeat(5000))]))
     assert max(map(abs, tree.ask(code))) < 2500
 
 
+@pytest.mark.parametrize("tree", ["3.12"], indirect=True)
 def test_sanitizers_find_nothing(changeable: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A starter that is compiled with the address and undefined-behaviour sanitizers runs programs without a report."""
     program = tmp_path / f"python{changeable.minor}"

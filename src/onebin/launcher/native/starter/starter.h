@@ -2,7 +2,7 @@
  *
  * It is what CPython's own python is, Py_InitializeFromConfig and Py_RunMain, and adds four things: it locks the tree,
  * it finds modules in code.bin, it runs the bundle's program when it is given the artifact as a script, and it names
- * that process after the program. docs/launcher.md has the details. */
+ * that process after the program. docs/starter.md has the details. */
 #ifndef ONEBIN_STARTER_H
 #define ONEBIN_STARTER_H
 
