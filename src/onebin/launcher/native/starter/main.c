@@ -83,7 +83,7 @@ static PyStatus set_home(PyConfig *config, struct start *start) {
     const bool is_old = PY_VERSION_HEX < 0x030B0000;
     PyStatus status = PyStatus_Ok();
     if (start->tree == NULL) return status;
-    bool is_own = is_in_bin(start->tree, start->argv[0]);
+    bool is_own = start->argc > 0 && is_in_bin(start->tree, start->argv[0]);
     start->is_moved = is_own && !has_home(start->tree);
     if (start->is_moved || is_old)
         status = set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
