@@ -39,6 +39,17 @@ char *text(const char *format, ...) {
     return made;
 }
 
+/* Whether a text is UTF-8 (RFC 3629), but for the few sequences that are well-formed and not allowed. */
+bool is_utf8(const char *text) {
+    for (const unsigned char *byte = (const unsigned char *)text; *byte != 0; byte++) {
+        int more = *byte < 0x80 ? 0 : *byte < 0xc2 ? -1 : *byte < 0xe0 ? 1 : *byte < 0xf0 ? 2 : *byte < 0xf5 ? 3 : -1;
+        if (more < 0) return false;
+        for (; more > 0; more--)
+            if ((*++byte & 0xc0) != 0x80) return false;
+    }
+    return true;
+}
+
 /* Whether this process has more rights than its user (setuid, setgid, file capabilities). */
 bool is_privileged(void) {
 #ifdef __linux__

@@ -44,6 +44,7 @@ struct place {
 /* artifact.c */
 void open_artifact(struct artifact *artifact, const char *argv0);
 bool is_privileged(void);
+bool is_utf8(const char *text);
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy);

@@ -72,6 +72,9 @@ bool open_cache(struct place *cache, int candidate) {
     cache->path = NULL;
     /* The XDG specification says to ignore relative paths, which would mean a cache in every working directory. */
     if (base == NULL || base[0] != '/') return false;
+    errno = EILSEQ;
+    if (!is_utf8(base)) return false; /* since 3.12, Python does not import extension modules from such a path */
+    errno = ENOENT;
     cache->path = text("%s/%s", base, places[candidate].below);
     if (open_ours(cache)) return true;
     if (errno != ENOENT) return false;
@@ -174,7 +177,7 @@ bool make_private(const struct artifact *artifact, int candidate, struct place *
     struct dirent **listing;
     struct stat status;
     tree->path = NULL;
-    if (base == NULL || base[0] != '/') return false;
+    if (base == NULL || base[0] != '/' || !is_utf8(base)) return false;
     char *prefix = text("onebin-%ld-", (long)geteuid());
     for (int i = scandir(base, &listing, NULL, NULL); i-- > 0;) {
         char *name = listing[i]->d_name, *path = text("%s/%s", base, name);

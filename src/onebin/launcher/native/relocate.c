@@ -2,23 +2,12 @@
  *
  * Each line of the file `relocate` in a tree is PATH, OFFSET, SIZE and TEXT, separated by tabs: the text, with the tree's
  * path in place of its "@", replaces that many bytes of the file, and what is left of them becomes zero. If the size is 0,
- * the text is the file's last line. Bytes for which the text is too long stay as they are, and so does a line if the path
- * is not UTF-8, as Python requires of it: this works, but not for a copy of the file in another directory. */
+ * the text is the file's last line. Bytes for which the text is too long stay as they are: this works, but not for a copy
+ * of the file in another directory. */
 #include "launcher.h"
 
 #define LIST "relocate"
 #define LONGEST 65536
-
-/* Whether a text is UTF-8 (RFC 3629), but for the few sequences that are well-formed and not allowed. */
-static bool is_utf8(const char *text) {
-    for (const unsigned char *byte = (const unsigned char *)text; *byte != 0; byte++) {
-        int more = *byte < 0x80 ? 0 : *byte < 0xc2 ? -1 : *byte < 0xe0 ? 1 : *byte < 0xf0 ? 2 : *byte < 0xf5 ? 3 : -1;
-        if (more < 0) return false;
-        for (; more > 0; more--)
-            if ((*++byte & 0xc0) != 0x80) return false;
-    }
-    return true;
-}
 
 static bool write_all(int file, const char *content, size_t size, off_t offset) {
     while (size > 0) {
@@ -31,8 +20,8 @@ static bool write_all(int file, const char *content, size_t size, off_t offset) 
 
 static bool replace(int directory, const char *name, off_t offset, size_t size, const char *content) {
     size_t length = strlen(content);
-    if (size > 0 ? length >= size : !is_utf8(content)) {
-        trace("%s: the path of this directory does not fit into it", name);
+    if (size > 0 && length >= size) {
+        trace("%s: the path of this directory is too long for it", name);
         return true;
     }
     int file = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
