@@ -175,7 +175,7 @@ def _remedy(found: Outcome) -> str:
         return f'the freezer did not detect this import; add it: [freeze] include = ["{missing}"]'
     if found.get("error") in {"FileNotFoundError", "NotADirectoryError"}:
         return 'it needs a file that is not package data; add it: [freeze] data = { "folder" = "file" }'
-    return "see docs/when-something-is-missing.md"
+    return "see docs/troubleshooting.md"
 
 
 def quick(facts: Facts) -> Facts:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.system import Completed, run, scratch
+from onebin.tree import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,8 +29,15 @@ if TYPE_CHECKING:
 KIND = "sources"
 TIMEOUT_SECONDS = 600.0
 _SHOWN_LINES = 12
-# Where an unpacked artifact is: in a cache, or in a private folder of the launcher or of PyInstaller.
-_UNPACKED = re.compile(r"[^\s'\"]*[/\\](?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-\w{6}|_MEI\w+)(?:/_internal)?")
+# Where an unpacked tree is: in a cache, or in a private folder of the launcher; and where PyInstaller unpacks one file.
+_TREE = re.compile(r"[^\s'\"]*/(?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-[^/\s]+-[0-9a-f]{32}-\w{6})")
+_ONE_FILE = re.compile(r"[^\s'\"]*[/\\]_MEI\w+")
+# In a traceback, the frames of what calls the host: its script, or the generated entry.
+_CALLER = re.compile(
+    r"""^  File "(?:\{prefix\}/bin/[^/"]+|(?:[^"]*[/\\]sources[/\\][0-9a-f]+[/\\])?entry\.py)", line \d+, in .*\n"""
+    r"(?:    .*\n)*",
+    re.MULTILINE,
+)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -72,7 +80,7 @@ def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Iterator
     if expected.code != found.code:
         tail = "\n    ".join((found.stderr or found.stdout).strip().splitlines()[-_SHOWN_LINES:])
         message = f"exit code {found.code} with the artifact, {expected.code} with the staged host\n    {tail}"
-        yield Finding(command, message, "see docs/when-something-is-missing.md")
+        yield Finding(command, message, "see docs/troubleshooting.md")
         return
     for name in ("stdout", "stderr"):
         before = _normalise(getattr(expected, name), staged, plan)
@@ -90,7 +98,14 @@ def _run(command: str, file: Path) -> Completed:
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:
-    """Return the lines with the same names everywhere for the file, the folder of its packages and addresses."""
+    """Return the lines with the same names everywhere for the file, the folders of an installation and addresses."""
+    places = Places(minor=plan.interpreter.minor)
     text = text.replace(str(file), "{artifact}").replace(file.name, plan.manifest.bundle.name)
-    text = text.replace(str(plan.stage.site_packages), "{packages}")
-    return _ADDRESS.sub("0x", _UNPACKED.sub("{packages}", text)).splitlines()
+    for folder, name in (
+        (plan.stage.directory, "{prefix}"),
+        (plan.interpreter.stdlib[0], f"{{prefix}}/{places.library}"),
+        (file.parent, "{prefix}"),  # a folder is its own tree
+    ):
+        text = text.replace(str(folder), name)
+    text = _ONE_FILE.sub(f"{{prefix}}/{places.site_packages}", _TREE.sub("{prefix}", text))
+    return _ADDRESS.sub("0x", _CALLER.sub("", text)).splitlines()

@@ -34,7 +34,7 @@ def summary(report: Report) -> list[str]:
     parts = [
         count(len(report["distributions"]), "distribution"),
         f"{len(report['files']):,} {'file' if len(report['files']) == 1 else 'files'}",
-        f"{len(report['modules']):,} modules in the executable",
+        f"{len(report['modules']):,} compiled modules",
     ]
     plugins = [(each["name"], each["version"], groups(each)) for each in report["plugins"]]
     return [
