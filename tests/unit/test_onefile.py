@@ -60,7 +60,7 @@ def test_packed_files_are_recorded_with_their_digest() -> None:
     assert noted == {"a": (1, hashlib.sha256(b"x").hexdigest()), "none": (0, hashlib.sha256(b"").hexdigest())}
 
 
-def test_one_file_contains_everything() -> None:
+def test_one_file_contains_everything(tmp_path: Path) -> None:
     """The executable contains modules, binaries and data, and the record says so; links are apart from files."""
     packed: dict[str, Any] = {}
 
@@ -87,7 +87,7 @@ def test_one_file_contains_everything() -> None:
         module=lambda name: readers, attribute=getattr, require=lambda condition, what: None
     )
     wanted = WANTED.__class__(**{**vars(WANTED), "files": {"demo-1.0.dist-info/METADATA": "/stage/METADATA"}})
-    made = onefile.make({"PYZ": archive, "EXE": program}, wanted, analysis, pyinstaller)
+    made = onefile.make({"PYZ": archive, "EXE": program}, wanted, analysis, pyinstaller, tmp_path / "made")
     metadata = (str(Path("demo-1.0.dist-info/METADATA")), "/stage/METADATA", "DATA")
     assert packed["given"][1:] == (analysis.scripts, analysis.binaries, [metadata])
     assert packed["named"]["name"] == "tiny"
@@ -95,3 +95,23 @@ def test_one_file_contains_everything() -> None:
     assert made["files"] == [("libz.so", "/usr/lib/libz.so", "BINARY", ""), (*metadata, "")]
     assert made["links"] == {"z.so": "libz.so"}
     assert {name: size for name, (size, _) in made["codes"].items()} == {"demo": 4, "entry": 1, "libz.so": 1}
+
+
+def test_file_that_the_analysis_has_made_is_kept(tmp_path: Path) -> None:
+    """A file in the folder of the analysis is copied to a place that stays, with its source in the record."""
+    source = tmp_path / "work" / "library.zip"
+    source.parent.mkdir()
+    source.write_text("modules")
+    analysis = SimpleNamespace(pure=[], scripts=[], binaries=[], datas=[("library.zip", str(source), "DATA")])
+    reader = SimpleNamespace(toc={}, extract=None)
+    readers = SimpleNamespace(ZlibArchiveReader=lambda _: reader, CArchiveReader=lambda _: reader)
+    pyinstaller: Any = SimpleNamespace(
+        module=lambda name: readers, attribute=getattr, require=lambda condition, what: None
+    )
+    classes: Any = {
+        "PYZ": lambda pure: SimpleNamespace(name="PYZ.pyz", dependencies=[]),
+        "EXE": lambda *given, **named: SimpleNamespace(name="tiny"),
+    }
+    made = onefile.make(classes, WANTED, analysis, pyinstaller, tmp_path / "made")
+    assert made["files"] == [("library.zip", str(source), "DATA", "library.zip")]
+    assert (tmp_path / "made" / "library.zip").read_text() == "modules"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,13 @@ def without_namespaces(modules: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in modules if entry[1] not in ("-", None)]
 
 
-def make(classes: Mapping[str, Any], wanted: Wanted, analysis: Any, pyinstaller: PyInstaller) -> dict[str, Any]:
-    """Make the executable, and return the record of what went into it; raises PatchError."""
+def make(
+    classes: Mapping[str, Any], wanted: Wanted, analysis: Any, pyinstaller: PyInstaller, made: Path
+) -> dict[str, Any]:
+    """Make the executable, and return the record of what went into it; raises PatchError.
+
+    Files that the analysis has made in the folder `work`, which is removed, are kept in the folder `made` beside it.
+    """
     sort_library(analysis.datas)
     analysis.pure = without_namespaces(analysis.pure)
     analysis.datas = add_data(analysis.datas, analysis.binaries, wanted.files)
@@ -54,11 +60,22 @@ def make(classes: Mapping[str, Any], wanted: Wanted, analysis: Any, pyinstaller:
     rows = [*analysis.binaries, *analysis.datas]
     return {
         "modules": [*analysis.pure, *analysis.scripts, *archive.dependencies],
-        "files": [(place, source, kind, "") for place, source, kind in rows if kind != "SYMLINK"],
+        "files": [
+            (place, source, kind, _keep(place, source, made)) for place, source, kind in rows if kind != "SYMLINK"
+        ],
         "links": {place: source for place, source, kind in rows if kind == "SYMLINK"},
         "codes": _packed(archive.name, program.name, pyinstaller),
         "identity": "",
     }
+
+
+def _keep(place: str, source: str, made: Path) -> str:
+    """Copy a file out of the folder `work`; return its path in the folder `made`, or an empty text for other files."""
+    if not Path(source).is_relative_to(made.with_name("work")):
+        return ""
+    (made / place).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, made / place)
+    return place
 
 
 def note(extract: Callable[[str], bytes | None], names: Iterable[str]) -> dict[str, tuple[int, str]]:

@@ -56,7 +56,7 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
     for entries in (analysis.pure, analysis.binaries, analysis.datas):
         entries.sort(key=lambda entry: entry[0])
     if wanted.layout == "onefile":
-        contents = tools.onefile.make(classes, wanted, analysis, tools.pyinstaller)
+        contents = tools.onefile.make(classes, wanted, analysis, tools.pyinstaller, source.with_name("made"))
     else:
         contents = make_tree(source, wanted, analysis, tools)
     contents["skipped_hooks"] = analysis.skipped_hooks
