@@ -59,7 +59,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
         f"{START}.py": render_python("start.py.j2", plugins_at_start=has_start_hook(plan), **facts),
-        "entry.py": render_python("entry.py.j2", **_entry(plan), **facts),
+        "entry.py": render_python("entry.py.j2", **_entry(plan), has_workers=_has_workers(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **{f"tree/{place}": text for place, text in texts(plan).items()},
         **runtime_modules(),
@@ -138,6 +138,12 @@ def _built_in(plan: Plan) -> Iterator[PlannedPlugin]:
                 modules=tuple(dict.fromkeys(point.module for point in points)),
                 entry_points=points,
             )
+
+
+def _has_workers(plan: Plan) -> bool:
+    """Return whether a one-file program may start itself as a worker of `multiprocessing`."""
+    importing = map(plan.survey.importing, ("multiprocessing", "concurrent.futures"))
+    return plan.layout == "onefile" and (any(isolated(plan)) or any(importing))
 
 
 def _entry(plan: Plan) -> dict[str, Any]:
