@@ -450,14 +450,17 @@ def test_path_that_is_too_long_is_left_out(make: Callable[..., Launched], public
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"\xc3", b"\xe2\x82", b"\xf8\x88\x80\x80\x80", b"\x80", b"\xc0\xaf"])
-def test_path_that_is_not_utf8(make: Callable[..., Launched], public: Path, name: bytes) -> None:
-    """Such a path is written where any bytes may be, and not into a text file, which has to be UTF-8."""
+def test_path_that_is_not_utf8_is_not_used(make: Callable[..., Launched], public: Path, name: bytes) -> None:
+    """Python cannot use such a path, so the next place is used: another cache, or another directory for one run."""
     artifact = _relocated(make, folder=public)
-    cache = public / os.fsdecode(name)
-    artifact.says("exit 0", env={"ONEBIN_CACHE_DIR": str(cache)})
-    (home,) = (path for path in (cache / "artifacts").iterdir() if path.is_dir())
-    assert (home / "etc" / "first").read_bytes() == _short(home)
-    assert (home / "pyvenv.cfg").read_text("utf-8") == "version = 3\nhome = python/bin\n"
+    odd = public / os.fsdecode(name)
+    odd.mkdir()
+    env = {"ONEBIN_CACHE_DIR": str(odd)}
+    _runs_privately(artifact, env)
+    assert Path(artifact.says('echo "$tree"', env={**env, "XDG_CACHE_HOME": str(public)})).is_relative_to(public)
+    tree = Path(artifact.says('echo "$tree"', env={**NO_CACHE, "TMPDIR": str(odd)}))
+    assert tree.name.startswith(f"onebin-{os.geteuid()}-tiny-")
+    assert list(odd.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["é", "日本", "\U0001f40d", "a b"])

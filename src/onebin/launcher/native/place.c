@@ -72,10 +72,9 @@ bool open_cache(struct place *cache, int candidate) {
     cache->path = NULL;
     /* The XDG specification says to ignore relative paths, which would mean a cache in every working directory. */
     if (base == NULL || base[0] != '/') return false;
+    cache->path = text("%s/%s", base, places[candidate].below);
     errno = EILSEQ;
     if (!is_utf8(base)) return false; /* since 3.12, Python does not import extension modules from such a path */
-    errno = ENOENT;
-    cache->path = text("%s/%s", base, places[candidate].below);
     if (open_ours(cache)) return true;
     if (errno != ENOENT) return false;
     make_directories(cache->path, strcmp(variable, "HOME") == 0 ? strlen(base) : 0); /* never create $HOME */

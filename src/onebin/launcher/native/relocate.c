@@ -70,8 +70,7 @@ bool is_in_place(const char *path) {
     settings[size < 0 ? 0 : size] = 0;
     char *home = strstr(settings, "\nhome = /"), *end = home ? strstr(home, "/python/bin\n") : NULL;
     if (end == NULL) return true; /* relative */
-    *end = 0;
-    home = strchr(home, '/');
+    *end = 0, home = strchr(home, '/');
     return strcmp(home, path) == 0 || (stat(home, &there) == 0 && stat(path, &here) == 0 &&
                                        here.st_ino == there.st_ino && here.st_dev == there.st_dev);
 }

@@ -122,33 +122,31 @@ static bool is_version(const struct artifact *artifact, const char *name, char n
 /* When a file in the cache was changed, or 0 if there is none. */
 static time_t changed(const struct place *cache, const char *name, const char *below) {
     struct stat status;
-    char *path = text("%s%s", name, below);
-    return fstatat(cache->fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_mtime : 0;
+    return fstatat(cache->fd, text("%s%s", name, below), &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_mtime : 0;
 }
 
 /* The last use of a tree of this bundle, or 0 if the name is not one. */
 static time_t last_use(const struct artifact *artifact, const struct place *cache, const char *name) {
-    bool is_tree = is_version(artifact, name, 0) && changed(cache, name, "/" NOTICE) == 0;
-    return is_tree ? changed(cache, name, "") : 0;
+    return is_version(artifact, name, 0) && !changed(cache, name, "/" NOTICE) ? changed(cache, name, "") : 0;
 }
 
 /* Remove what killed starts left behind, and what has not been used for long. The caller holds the bundle's lock. */
 void sweep(const struct artifact *artifact, const struct place *cache) {
     struct dirent **listing;
     time_t now = time(NULL);
+    char *program = text("%.*s", (int)artifact->stem - 1, artifact->label);
     int count = scandir(cache->path, &listing, NULL, NULL);
     time_t *used = calloc(count > 0 ? (size_t)count : 1, sizeof *used);
     for (int i = 0; i < count && used != NULL; i++) used[i] = last_use(artifact, cache, listing[i]->d_name);
     for (int i = 0; i < count && used != NULL; i++) {
         const char *name = listing[i]->d_name;
-        char *path = text("%s/%s", cache->path, name);
         int later = 0;
         for (int j = 0; j < count; j++) later += used[j] > used[i];
         bool is_unused = used[i] == 0 || (later >= KEPT - 1 && now - used[i] > UNUSED);
-        if (is_version(artifact, name, 0) && is_unused &&
-            now - changed(cache, name, used[i] ? "/" OUTSIDE : "") > UNUSED_OUTSIDE)
-            discard_unlocked(path, used[i] ? text("%.*s", (int)artifact->stem - 1, name) : NULL);
+        time_t last = changed(cache, name, used[i] ? "/" OUTSIDE : "");
+        if (is_version(artifact, name, 0) && is_unused && now - last > UNUSED_OUTSIDE)
+            discard_unlocked(text("%s/%s", cache->path, name), used[i] ? program : NULL);
         else if (name[0] == '.' && is_version(artifact, name + 1, '.'))
-            discard_unlocked(path, NULL);
+            discard_unlocked(text("%s/%s", cache->path, name), NULL);
     }
 }
