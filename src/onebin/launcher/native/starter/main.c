@@ -44,7 +44,8 @@ static void name_process(const char *file) {
 }
 
 static bool ignores_variables(const struct start *start) {
-    return start->program != 0 && (start->archive->header->flags & PYTHON_VARIABLES) == 0;
+    /* A caller must not tell a program with more rights which code to run. */
+    return start->program != 0 && (is_privileged() || (start->archive->header->flags & PYTHON_VARIABLES) == 0);
 }
 
 static PyStatus preinitialize(const struct start *start) {

@@ -53,7 +53,8 @@ int find_program(const struct tree *tree, const struct archive *archive, int arg
     return is_ours ? index : 0;
 }
 
-static bool is_privileged(void) {
+/* Whether this process has more rights than its user (setuid, setgid, file capabilities). */
+bool is_privileged(void) {
 #ifdef __linux__
     return getauxval(AT_SECURE) != 0;
 #else

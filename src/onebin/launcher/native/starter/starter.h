@@ -53,6 +53,7 @@ _Noreturn void fail(const struct tree *tree, const char *what, const char *remed
 
 /* program.c */
 int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);
+bool is_privileged(void);
 bool wants_start_hook(const struct archive *archive);
 
 /* finder.c: false means failure, with a Python exception set */
