@@ -76,12 +76,6 @@ def test_modules_are_those_that_can_be_imported(tmp_path: Path) -> None:
     assert found.top_level == ("demo", "single", "space")
 
 
-def test_sources_are_all_python_files(tmp_path: Path) -> None:
-    """All Python files count as sources, even if they are not modules."""
-    found = installed(tmp_path, {"demo/__init__.py": "", "demo/not-a-name.py": "", "demo/table.csv": ""})
-    assert found.files.sources == ("demo/__init__.py", "demo/not-a-name.py")
-
-
 def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
     """All other files are data, except missing files and those that only tools and installers use."""
     found = installed(
@@ -89,6 +83,8 @@ def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
         {
             "demo/__init__.py": "",
             "demo/table.csv": "",
+            "demo/part.pyi": "",
+            "demo/api.h": "",
             "demo/libdemo.so.1": "",
             "top.txt": "",
             "demo/py.typed": "",
@@ -99,23 +95,13 @@ def test_data_is_neither_code_nor_metadata(tmp_path: Path) -> None:
         },
         missing="demo/gone.csv",
     )
-    assert found.files.data == ("demo/table.csv", "demo/libdemo.so.1", "top.txt")
+    assert found.files.data == ("demo/table.csv", "demo/part.pyi", "demo/api.h", "demo/libdemo.so.1", "top.txt")
 
 
 def test_python_in_a_folder_that_is_not_a_package_is_data(tmp_path: Path) -> None:
-    """A Python file in a package's data folder is data as well as a source; a file outside every package is not."""
+    """A Python file in a package's data folder is data; a file outside every package is not."""
     found = installed(tmp_path, {"demo/__init__.py": "", "demo/templates/new.py": "", "space/code.py": ""})
     assert found.files.data == ("demo/templates/new.py",)
-
-
-def test_stubs_and_headers_beside_modules_are_for_tools(tmp_path: Path) -> None:
-    """Stubs and headers in a package are kept apart from data."""
-    found = installed(
-        tmp_path,
-        {"demo/__init__.py": "", "demo/part.pyi": "", "demo/api.h": "", "demo/fast.pxd": "", "demo/assets/icon.h": ""},
-    )
-    assert found.files.for_tools == ("demo/part.pyi", "demo/api.h", "demo/fast.pxd")
-    assert found.files.data == ("demo/assets/icon.h",)
 
 
 def test_test_suites_inside_packages_are_left_out(tmp_path: Path) -> None:
@@ -264,12 +250,6 @@ def test_odd_word_is_searched_for_in_the_text(tmp_path: Path) -> None:
     found = installed(tmp_path, {"demo.py": "x = 'two words'\n"})
     assert found.mentions("two words")
     assert not found.mentions("two  words")
-
-
-def test_portion_of_a_namespace_is_known() -> None:
-    """A distribution with modules in a package that it does not contain is a portion of a namespace package."""
-    assert distribution("a", modules=["space.a"]).is_part_of_namespace
-    assert not distribution("b", modules=["b", "b.c"]).is_part_of_namespace
 
 
 def test_roots_are_modules_that_no_other_module_contains() -> None:

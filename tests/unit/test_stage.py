@@ -311,28 +311,6 @@ def test_modules_of_a_toolchain_are_those_that_can_be_imported(tmp_path: Path) -
     assert Toolchain(key="", directory=tmp_path).modules == ("PyInstaller", "six")
 
 
-def test_hooks_that_import_what_they_patch_run_after_it(tmp_path: Path) -> None:
-    """Hooks that import the module that they patch run after its import, and all others before it."""
-    hooks = tmp_path / "PyInstaller" / "hooks" / "rthooks"
-    hooks.mkdir(parents=True)
-    hooks.with_name("rthooks.dat").write_text("{'pkg': ['pre.py', 'post.py', 'part.py', 'like.py']}", "utf-8")
-    (hooks / "pre.py").write_text("import os\nfrom pkg import x\n", "utf-8")
-    (hooks / "post.py").write_text("def run():\n    import os, pkg\n", "utf-8")
-    (hooks / "part.py").write_text("import pkg.part\n", "utf-8")
-    (hooks / "like.py").write_text("import pkgs, other.pkg\n", "utf-8")
-    contrib = tmp_path / "contrib" / "rthooks"
-    contrib.mkdir(parents=True)
-    contrib.with_name("rthooks.dat").write_text("{'other': ['other.py']}", "utf-8")
-    (contrib / "other.py").write_text("", "utf-8")
-    assert Toolchain(key="", directory=tmp_path).late_hooks == {
-        "pre": ("pkg", True),
-        "post": ("pkg", False),
-        "part": ("pkg.part", False),
-        "like": ("pkg", True),
-        "other": ("other", True),
-    }
-
-
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two versions of a small package."""

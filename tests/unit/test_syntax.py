@@ -65,28 +65,6 @@ def test_import_by_a_literal_name_is_not_computed(code: Reader, source: str) -> 
 
 
 @pytest.mark.parametrize(
-    "source",
-    [
-        "inspect.getsource(f)",
-        "getsourcelines(f)",
-        "loader.get_source(name)",
-        "os.listdir(os.path.dirname(__file__))",
-        "for path in package.__path__: glob(path)",
-        "files('demo').iterdir()",
-    ],
-)
-def test_module_that_may_read_its_own_source_is_found(code: Reader, source: str) -> None:
-    """A module may look for its own files if it reads source, or lists folders and knows its own path."""
-    assert code(source) == Code(reads_itself=True)
-
-
-@pytest.mark.parametrize("source", ["os.listdir(folder)", "open(__file__)", "files('demo')", "# __file__\nx.walk()"])
-def test_listing_folders_or_file_alone_is_not_a_search(code: Reader, source: str) -> None:
-    """Listing folders, or using `__file__`, is not enough for a search for the module's own files."""
-    assert code(source) == NOTHING
-
-
-@pytest.mark.parametrize(
     "source", ["importlib.machinery.SOURCE_SUFFIXES", "all_suffixes()", "ModuleFinder()", "FileFinder(path)"]
 )
 def test_module_that_finds_sources_is_recognised(code: Reader, source: str) -> None:
@@ -165,7 +143,6 @@ def test_behaviour_is_that_of_all_modules_together() -> None:
     """A distribution has every fact that any of its modules shows, and lists a module that is run twice only once."""
     codes = [Code(imports_by_name=True), Code(runs_foreign_code=True, run_as_main=("a", "b")), Code(run_as_main=("a",))]
     assert behaviour_of(codes) == Behaviour(imports_by_name=True, runs_foreign_code=True, run_as_main=("a", "b"))
-    assert behaviour_of([Code(reads_itself=True)]) == Behaviour(reads_itself=True)
     assert behaviour_of([]) == Behaviour()
 
 

@@ -47,9 +47,7 @@ def test_odd_words_are_recognised(name: str) -> None:
     assert is_odd(name) == bool(re.search(r"""["'\s\\]""", name))
 
 
-def test_help_and_stubs_are_noticed() -> None:
-    """Calls of the builtin `help`, and strings that end with the suffix of stubs, are noticed."""
+def test_help_is_noticed() -> None:
+    """Calls of the builtin `help` are noticed, and those of methods of that name are not."""
     assert words_of("help(x)").calls_help
     assert not words_of("parser.help(x)").calls_help
-    assert words_of('suffix = ".pyi"').reads_stubs
-    assert not words_of("# .pyi files").reads_stubs

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
 
-# PyInstaller may strip or sign them, so their bytes are not compared: importing what needs them shows that they load.
 # The bundle has its own runtime, whatever a distribution of that name has installed.
 _OWN = ("onebin_runtime",)
 _METHODS = ("spawn", "forkserver")
+# Their search paths are removed, and they may be stripped, so their bytes are not compared: importing what needs them
+# shows that they load.
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.dylib$|\.dll$", re.IGNORECASE)
 
 
@@ -43,7 +44,7 @@ def questions_for(
         "data": [
             (each.name, file, *_package_of(file, each))
             for each in asked
-            for file in (*each.files.data, *each.files.for_tools, *each.files.shared)
+            for file in (*each.files.data, *each.files.shared)
             if not _SHARED_LIBRARY.search(file)
         ],
         "installation": installation,

@@ -191,10 +191,6 @@ Entry = Annotated[
 Module = Annotated[
     str, _Text("a module name", _DOTTED, 'write it as in an import, such as "pkg.mod"', _check_importable)
 ]
-TopLevel = Annotated[
-    str,
-    _Text("the name of a top-level package", r"[^\s.:/-]+", "write the part before the first dot", _check_importable),
-]
 Group = Annotated[
     str, _Text("the name of an extension point", r"[A-Za-z0-9_][A-Za-z0-9._-]*", 'for example "logscan.parsers"')
 ]
@@ -215,4 +211,3 @@ CommandLine = Annotated[
     ),
 ]
 CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
-TopLevels = Annotated[tuple[TopLevel, ...], Strict(strict=False)]

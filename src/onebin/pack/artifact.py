@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from onebin.freeze import FrozenTree
 
 _EXECUTABLE = 0o755
-_READABLE = 0o644
 _CHUNK = 1024 * 1024
 _LONGEST_NAME = 200
 _DRAFT = ".partial"

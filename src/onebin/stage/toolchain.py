@@ -9,9 +9,7 @@ with another seed, or in the run that uses it; and what PyInstaller collects dep
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onebin.errors import StageError, os_errors
@@ -43,30 +41,6 @@ class Toolchain:
         """The names that can be imported: packages and single modules."""
         found = (path.stem for path in self.directory.iterdir() if path.suffix in {"", ".py"})
         return tuple(sorted(name for name in found if name.isidentifier() and name not in {"bin", "__pycache__"}))
-
-    @cached_property
-    def late_hooks(self) -> dict[str, tuple[str, bool]]:
-        """The run-time hooks by name: each with its module, and whether it must run before that is imported.
-
-        A hook that imports the module it patches runs after the import. Any other prepares what the module will read.
-        """
-        found: dict[str, tuple[str, bool]] = {}
-        for table in self.directory.glob("*/**/rthooks.dat"):
-            for target, names in ast.literal_eval(table.read_text("utf-8")).items():
-                for name in names:
-                    due = _imported_part(table.parent / "rthooks" / name, target)
-                    found[name.removesuffix(".py")] = (target, True) if due is None else (due, False)
-        return found
-
-
-def _imported_part(hook: Path, target: str) -> str | None:
-    """Return which part of a package a hook imports, or None if it does not import it."""
-    for node in ast.walk(ast.parse(hook.read_bytes())):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name == target or alias.name.startswith(f"{target}."):
-                    return alias.name
-    return None
 
 
 def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Toolchain:

@@ -63,11 +63,6 @@ class Distribution:
         return tuple(dict.fromkeys(name.partition(".")[0] for name in self.modules))
 
     @property
-    def is_part_of_namespace(self) -> bool:
-        """Whether it has modules in a namespace package (PEP 420), which may have other portions."""
-        return any("." in name and name.partition(".")[0] not in self.modules for name in self.modules)
-
-    @property
     def programs(self) -> Mapping[str, str]:
         """Its scripts and executables by name, as POSIX paths relative to site-packages; entry points are included."""
         return {file.rpartition("/")[2]: file for file in self.files.programs}

@@ -1,4 +1,4 @@
-"""Sort the files of a distribution by what they are for: modules, data, metadata and files that only tools read.
+"""Sort the files of a distribution by what they are for: modules, data, metadata and programs.
 
 The files are those that RECORD names (packaging specification "Recording installed projects"). Nothing is imported.
 """
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _EXTENSION_MODULE = re.compile(r"(?:\.cpython-[^.]+|\.abi3|\.cp\d+[^.]*)?\.(?:so|pyd)$")
 _NEVER_DATA = re.compile(r"(?:\.py[cwx]?|\.pth|\.o|\.a|\.lib)$|(?:^|/)(?:py\.typed|\.DS_Store)$")
-# Compilers and type checkers read these. `lazy_loader` and similar libraries read stubs at run time, too.
-_FOR_TOOLS = re.compile(r"\.(?:pyi|pxd|[ch](?:pp|xx)?)$")
 _PROGRAM_PARTS = 2  # "bin" and the name of the file
 _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 
@@ -25,17 +23,14 @@ _TEST_FILE = re.compile(r"^(?:test_.*|.*_tests?|conftest)\.py$")
 class DistributionFiles:
     """The files of one distribution.
 
-    `modules` maps dotted names to files. The others are POSIX paths relative to site-packages: `sources` (every .py
-    file), `data`, `for_tools` (stubs and headers beside its modules), `shared` (data below the environment's prefix;
-    these paths begin with ".."), `programs` (scripts and executables in the environment's folder for them; these paths
-    begin with "..", too), `metadata` (the files of its .dist-info), `start` (its .pth files), and `recorded`
-    (every installed file that RECORD names, bytecode left out).
+    `modules` maps dotted names to files. The others are POSIX paths relative to site-packages: `data`, `shared` (data
+    below the environment's prefix; these paths begin with ".."), `programs` (scripts and executables in the
+    environment's folder for them; these paths begin with "..", too), `metadata` (the files of its .dist-info), `start`
+    (its .pth files), and `recorded` (every installed file that RECORD names, bytecode left out).
     """
 
     modules: Mapping[str, Path] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
-    for_tools: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
@@ -68,13 +63,10 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
     packages = {file.parent for file in kept if file.name == "__init__.py"}
     shared = tuple(str(file) for file in files if _is_shared(file) and (site_packages / file).is_file())
     programs = tuple(str(file) for file in files if _is_program(file) and (site_packages / file).is_file())
-    data = [str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file()]
-    for_tools = tuple(file for file in data if _FOR_TOOLS.search(file) and PurePosixPath(file).parent in packages)
+    data = tuple(str(file) for file in kept if _is_data(file, info, packages) and (site_packages / file).is_file())
     return DistributionFiles(
         modules={name: file for name, file in named.items() if name.partition(".")[0] not in library},
-        sources=tuple(str(file) for file in kept if file.suffix == ".py"),
-        data=tuple(file for file in data if file not in for_tools),
-        for_tools=for_tools,
+        data=data,
         shared=shared,
         programs=programs,
         metadata=tuple(str(file) for file in kept if file.parts[0] == info),

@@ -1,6 +1,6 @@
 """Read from syntax trees what the modules of a distribution may do when they run; nothing is imported.
 
-This errs on the side of caution: code that seems to look for files or to import by computed names gets what it would
+This errs on the side of caution: code that seems to look for source or to import by computed names gets what it would
 need for that.
 """
 
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
-# A module that uses a name from each of these looks at the files beside it, and may expect source files there.
-_ANCHORS = frozenset({"__file__", "__path__", "files"})
-_LISTERS = frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob", "walk"})
 _CODE_RUNNERS = frozenset({"run_path", "run_module", "spec_from_file_location", "SourceFileLoader", "execfile"})
-_SOURCE_READERS = frozenset({"getsource", "getsourcelines", "getsourcefile", "findsource", "get_source"})
 # Code that knows the names of source files and parses Python may look for the source of any module: a linter, say.
 _SOURCE_FINDERS = frozenset({"SOURCE_SUFFIXES", "all_suffixes", "ModuleFinder", "FileFinder"})
 _PARSERS = frozenset({"generate_tokens", "parso"})
@@ -33,30 +29,26 @@ def _any_of(*names: frozenset[str], others: str = "") -> re.Pattern[bytes]:
     return re.compile(rf"\b(?:{words})\b{others}".encode())
 
 
-# A module need not be parsed if its bytes contain none of these, and no lister together with an anchor.
+# A module need not be parsed if its bytes contain none of these.
 _TELLING = _any_of(
     _IMPORTERS,
-    _SOURCE_READERS,
     _CODE_RUNNERS,
     _SOURCE_FINDERS,
     _PARSERS,
     others=r"""|\bexec\(|["']-m["']|\bast\.parse""",
 )
-_LISTING, _ANCHORED = _any_of(_LISTERS), _any_of(_ANCHORS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
     """What the syntax tree of one module shows.
 
-    `imports_by_name`: it imports modules whose names are known only when it runs. `reads_itself`: it may look for its
-    own source. `finds_sources`: it knows how source files are named. `parses`: it parses Python. `runs_foreign_code`:
-    it may run code that the build cannot see (a user's script or setting). `run_as_main`: the modules that it starts
-    with `-m`.
+    `imports_by_name`: it imports modules whose names are known only when it runs. `finds_sources`: it
+    knows how source files are named. `parses`: it parses Python. `runs_foreign_code`: it may run code that the build
+    cannot see (a user's script or setting). `run_as_main`: the modules that it starts with `-m`.
     """
 
     imports_by_name: bool = False
-    reads_itself: bool = False
     finds_sources: bool = False
     parses: bool = False
     runs_foreign_code: bool = False
@@ -71,7 +63,6 @@ class Behaviour:
     """
 
     imports_by_name: bool = False
-    reads_itself: bool = False
     reads_others: bool = False
     runs_foreign_code: bool = False
     run_as_main: tuple[str, ...] = ()
@@ -82,7 +73,6 @@ def behaviour_of(modules: Iterable[Code]) -> Behaviour:
     codes = list(modules)
     return Behaviour(
         imports_by_name=any(code.imports_by_name for code in codes),
-        reads_itself=any(code.reads_itself for code in codes),
         reads_others=any(code.finds_sources for code in codes) and any(code.parses for code in codes),
         runs_foreign_code=any(code.runs_foreign_code for code in codes),
         run_as_main=tuple(dict.fromkeys(name for code in codes for name in code.run_as_main)),
@@ -92,7 +82,7 @@ def behaviour_of(modules: Iterable[Code]) -> Behaviour:
 def read_code(file: Path) -> Code:
     """Return what a module's syntax tree shows; raises OSError. A file is parsed only if its bytes give reason to."""
     source = file.read_bytes()
-    if not (_TELLING.search(source) or (_LISTING.search(source) and _ANCHORED.search(source))):
+    if not _TELLING.search(source):
         return Code()
     try:
         tree = ast.parse(source)
@@ -115,7 +105,6 @@ def read_code(file: Path) -> Code:
     computed = any(map(_is_computed_import, calls))
     return Code(
         imports_by_name=computed,
-        reads_itself=bool(names & _SOURCE_READERS or (names & _ANCHORS and names & _LISTERS)),
         finds_sources=bool(names & _SOURCE_FINDERS),
         parses=parses or bool(names & _PARSERS),
         runs_foreign_code=computed or bool(names & _CODE_RUNNERS) or any(map(_is_exec, calls)),

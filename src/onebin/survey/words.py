@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _STRING = re.compile(r""""([^"'\s\\]+)(?=")|'([^"'\s\\]+)(?=')""")
 _BEGINNING = re.compile(r"""["'](\w+)\.""")
 _IMPORT = re.compile(r"^[ \t\f]*(?:import|from)[ \t]+([\w.]+)", re.MULTILINE)
-_STUB = re.compile(r"""\.pyi["']""")
 _HELP = re.compile(r"(?<![.\w])help\(")
 _ODD = re.compile(r"""["'\s\\]""")
 
@@ -26,14 +25,13 @@ class Words:
     """The words in some source.
 
     `strings` are whole strings without white space, `beginnings` the parts of strings before their first dot,
-    `imported` the modules of import statements and the packages that contain them. `reads_stubs`: a string ends with
-    the suffix of stubs. `calls_help`: the source calls the builtin `help`.
+    `imported` the modules of import statements and the packages that contain them. `calls_help`: the source calls
+    the builtin `help`.
     """
 
     strings: frozenset[str]
     beginnings: frozenset[str]
     imported: frozenset[str]
-    reads_stubs: bool
     calls_help: bool
 
 
@@ -43,7 +41,6 @@ def words_of(text: str) -> Words:
         strings=frozenset(double or single for double, single in _STRING.findall(text)),
         beginnings=frozenset(_BEGINNING.findall(text)),
         imported=frozenset(package for name in set(_IMPORT.findall(text)) for package in _with_packages(name)),
-        reads_stubs=_STUB.search(text) is not None,
         calls_help=_HELP.search(text) is not None,
     )
 
