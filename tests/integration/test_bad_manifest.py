@@ -41,6 +41,8 @@ python = "3.9"
 package = "tinyhost"
 path = "projects/tinyhost"
 scrpt = "tinyhost"
+python-variables = "yes"
+interpreter = true
 [plugins]
 greet-hello = 1
 greet-servus = {}
@@ -50,6 +52,8 @@ noisy = "one"
 [freeze]
 strip = "yes"
 optimize = 3
+collect = "most"
+keep-source = ["tinyhost"]
 [plugin]
 """
 
@@ -140,14 +144,18 @@ def test_all_errors_of_a_manifest_are_reported_together(bench: Bench) -> None:
         (3, "bundle.python", "a Python version (3.10 or later)", '"3.12"'),
         (6, "host.path", "`package` and `path` cannot be used together", "keep one of them"),
         (7, "host.scrpt", "unknown key `scrpt`", "did you mean `script`?"),
-        (9, "plugins.greet-hello", "found the integer 1", "path ="),
-        (10, "plugins.greet-servus", "found an empty table", "path ="),
-        (11, "plugins.same-name.pth", "unknown key `pth`", "did you mean `path`?"),
-        (12, "plugins.nothing.version", "`path` and `version` cannot be used together", "keep one of them"),
-        (13, "plugins.noisy.version", 'a version specifier, found "one"', '">=1.2"'),
-        (15, "freeze.strip", "expected true or false", "without quotes"),
-        (16, "freeze.optimize", "expected at most 2, found the integer 3", ""),
-        (17, "plugin", "unknown table or key `plugin`", "did you mean `plugins`?"),
+        (8, "host.python-variables", 'expected true or false, found "yes"', "without quotes"),
+        (9, "host.interpreter", "unknown key `interpreter`", "python-variables"),
+        (11, "plugins.greet-hello", "found the integer 1", "path ="),
+        (12, "plugins.greet-servus", "found an empty table", "path ="),
+        (13, "plugins.same-name.pth", "unknown key `pth`", "did you mean `path`?"),
+        (14, "plugins.nothing.version", "`path` and `version` cannot be used together", "keep one of them"),
+        (15, "plugins.noisy.version", 'a version specifier, found "one"', '">=1.2"'),
+        (17, "freeze.strip", "expected true or false", "without quotes"),
+        (18, "freeze.optimize", "expected at most 2, found the integer 3", ""),
+        (19, "freeze.collect", 'expected "all" or "lean", found "most"', ""),
+        (20, "freeze.keep-source", "unknown key `keep-source`", "collect"),
+        (21, "plugin", "unknown table or key `plugin`", "did you mean `plugins`?"),
     ]
     assert len(refusal.findings) == len(expected)
     for found, (line, key, message, hint) in zip(refusal.findings, expected, strict=True):
@@ -175,7 +183,7 @@ def test_hostile_names_are_refused(bench: Bench, text: str) -> None:
         bundle=f"python = {toml(text)}",
         host=f'path = "projects/tinyhost"\nentry = {toml(text)}',
         end=f'[extension-points.{toml(text)}]\nload = "lazy"\n[freeze]\ninclude = [{toml(text)}]\n'
-        f"exclude = [{toml(text)}]\nkeep-source = [{toml(text)}]\n",
+        f"exclude = [{toml(text)}]\ncollect = {toml(text)}\n",
     )
     refusal = bench.refuses(error=ManifestError, may_write=())
     for key in (
@@ -184,9 +192,9 @@ def test_hostile_names_are_refused(bench: Bench, text: str) -> None:
         "extension-points.",
         "freeze.include",
         "freeze.exclude",
-        "freeze.keep-source",
     ):
         assert any(key in said.text and said.hint for said in refusal.findings), (key, refusal.err)
+    refusal.says("freeze.collect", 'expected "all" or "lean"', hint="")
     assert not {"\x1b", "\0"} & set(refusal.err)
     assert "import os\n" not in refusal.err
 

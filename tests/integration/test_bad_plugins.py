@@ -285,13 +285,12 @@ def test_modules_named_in_the_manifest_must_exist(bench: Bench) -> None:
     bench.manifest(
         "greet-hello",
         'typo = { modules = ["gret_hello"] }',
-        end='[freeze]\ninclude = ["tinyhost.clii", "tinyhots"]\nkeep-source = ["greet_hallo"]\n',
+        end='[freeze]\ninclude = ["tinyhost.clii", "tinyhots"]\n',
     )
     refusal = bench.refuses(error=PlanError)
     refusal.says("plugins.typo", "'gret_hello'", hint="did you mean 'greet_hello'?")
     refusal.says("freeze.include", "'tinyhots'", hint="did you mean 'tinyhost'?")
     refusal.says("freeze.include", "'tinyhost.clii'", hint="did you mean 'tinyhost.cli'?")
-    refusal.says("freeze.keep-source", "'greet_hallo'", hint="did you mean 'greet_hello'?")
 
 
 @pytest.mark.parametrize(
