@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-TRAILER = struct.Struct("<32s32s32sQQQ64s256s8s")  # see onebin.card
+TRAILER = struct.Struct("<32s32s32s32sQQQ32s256s8s")  # see onebin.card
 COMMANDS = ("inspect", "verify")
 
 
@@ -40,7 +40,7 @@ def copy(bench: Bench, built: Path) -> Path:
 def read_card(file: Path) -> tuple[bytes, dict[str, Any]]:
     """Return an artifact's executable and its facts, read only by the documented format."""
     content = file.read_bytes()
-    length = TRAILER.unpack(content[-TRAILER.size :])[5]
+    length = TRAILER.unpack(content[-TRAILER.size :])[6]
     start = len(content) - TRAILER.size - length
     return content[:start], json.loads(zstandard.decompress(content[start : -TRAILER.size]))
 
@@ -49,10 +49,10 @@ def write_card(file: Path, executable: bytes, card: bytes, *, length: int | None
     """Write an artifact without a payload, with any content on its card and correct digests."""
     card = zstandard.compress(card)
     numbers = 0, 0, len(card) if length is None else length
-    fields = *numbers, b"", b"forged", b"onebin\x00\x03"
+    fields = *numbers, b"", b"forged", b"onebin\x00\x04"
     digests = bytes(32), hashlib.sha256(executable).digest()
-    whole = hashlib.sha256(card + TRAILER.pack(*digests, bytes(32), *fields)).digest()
-    file.write_bytes(executable + card + TRAILER.pack(*digests, whole, *fields))
+    whole = hashlib.sha256(card + TRAILER.pack(*digests, bytes(32), bytes(32), *fields)).digest()
+    file.write_bytes(executable + card + TRAILER.pack(*digests, whole, bytes(32), *fields))
     file.chmod(0o755)
 
 
@@ -69,8 +69,8 @@ def telltale(bench: Bench) -> bytes:
         (b"", "is not an artifact of onebin"),
         (b"x" * 10_000, "is not an artifact of onebin"),
         (b"script", "is not an artifact of onebin"),
-        (b"x" * 500 + b"onebin\x00\x03", "is damaged"),
-        (b"x" * 500 + b"onebin\x00\x02", "was made by an older onebin: its card has format 2"),
+        (b"x" * 500 + b"onebin\x00\x04", "is damaged"),
+        (b"x" * 500 + b"onebin\x00\x03", "was made by an older onebin: its card has format 3"),
         (b"x" * 500 + b"onebin\x00\x63", "was made by a newer onebin: its card has format 99"),
     ],
     ids=["missing", "empty", "text", "script", "magic", "earlier", "later"],
@@ -121,7 +121,7 @@ def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
         "middle": len(executable) // 2,
         "card": len(executable) + 10,
         "digest": len(content) - TRAILER.size + 70,
-        "length": len(content) - TRAILER.size + 113,
+        "length": len(content) - TRAILER.size + 145,
     }[place]
     content[offset] ^= 1
     copy.write_bytes(content)

@@ -76,11 +76,12 @@ CHANGES: dict[str, Callable[[Bench, Path], object]] = {
     "host's source": lambda bench, _: add_line(bench.project("tinyhost") / "src" / "tinyhost" / "__init__.py"),
     "plugin's source": lambda bench, _: add_line(bench.project("greet-hello") / "src" / "greet_hello" / "__init__.py"),
     "lock": lambda bench, _: add_line(bench.lock),
-    "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze" / "freeze.py"),
+    "onebin": lambda _, checkout: add_line(checkout / "src" / "onebin" / "freeze" / "pyinstaller.py"),
     "runtime": lambda _, checkout: add_line(checkout / "src" / "onebin_runtime" / "_start.py"),
     "template": lambda _, checkout: add_line(checkout / "templates" / "entry.py.j2"),
     "moment": lambda bench, _: bench.env.update(SOURCE_DATE_EPOCH="1700000000"),
     "launcher": lambda _, checkout: add_line(checkout / "src" / "onebin" / "launcher" / "native" / "main.c"),
+    "starter": lambda _, checkout: add_line(checkout / "src" / "onebin" / "launcher" / "native" / "starter" / "main.c"),
     "library that packs": lambda _, checkout: install_other(checkout / "src", "zstandard"),
 }
 
