@@ -62,18 +62,18 @@ def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
         return vendored
 
     def make(partial: Path) -> None:
-        compile_for(platform, partial, offline=source.is_offline)
+        compile_for(platform, partial, offline=source.is_offline, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the launcher in", cache.directory):
         return cache.ensure(KIND, file_name(platform), make) / file_name(platform)
 
 
-def compile_for(platform: str, directory: Path, *, offline: bool = False) -> None:
+def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: Path | None = None) -> None:
     """Compile the launcher of a platform into a directory, which also holds the compiler in the meantime.
 
-    Raises PackError.
+    `kept` is a folder for what the compiler may use again. Raises PackError.
     """
-    tools = _install_tools(directory, offline=offline)
+    tools = _install_tools(directory, offline=offline, kept=kept)
     _compile(platform, tools, directory / file_name(platform))
     for path in directory.iterdir():
         if path.is_dir():
@@ -94,8 +94,8 @@ class _Tools:
         self.compiler.run(*arguments, failure="the launcher does not compile")
 
 
-def _install_tools(directory: Path, *, offline: bool) -> _Tools:
-    installed = compiler.install(directory, offline=offline)
+def _install_tools(directory: Path, *, offline: bool, kept: Path | None = None) -> _Tools:
+    installed = compiler.install(directory, offline=offline, kept=kept)
     return _Tools(compiler=installed, library=_fetch_library(directory, installed.packages))
 
 

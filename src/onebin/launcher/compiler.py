@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import PackError, ProcessError
 from onebin.python import PackageSource, uv
-from onebin.system import environment, run
+from onebin.system import environment, run, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from onebin.cache import Cache
 
 REQUIREMENTS = """\
 ziglang==0.17.0 \
@@ -37,19 +39,28 @@ _SHOWN_LINES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Compiler:
-    """An installed compiler, the folder of its wheels, and a folder for its own caches."""
+    """An installed compiler: the folder of its wheels, a folder for this use, and one for what it may use again."""
 
     packages: Path
     scratch: Path
+    kept: Path
 
     def run(self, *arguments: str | Path, failure: str) -> None:
         """Run the compiler; raises PackError with its output and a text that says what failed."""
-        env = {"ZIG_GLOBAL_CACHE_DIR": str(self.scratch), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
+        env = {"ZIG_GLOBAL_CACHE_DIR": str(self.kept), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
         run_tool([self.packages / "ziglang" / "zig", *arguments], failure, self.scratch, **env)
 
 
-def install(directory: Path, *, offline: bool) -> Compiler:
-    """Install the compiler into a directory; raises PackError."""
+def kept_in(cache: Cache) -> Path:
+    """Return the folder of a cache for the parts of C libraries that the compiler has built for its targets.
+
+    They take most of the time of the first compilation. The folder need not exist.
+    """
+    return cache.folder("compiler", sha256_of(REQUIREMENTS)[:16])
+
+
+def install(directory: Path, *, offline: bool, kept: Path | None = None) -> Compiler:
+    """Install the compiler into a directory; raises PackError. `kept` is a folder for what it may use again."""
     requirements, packages, scratch = directory / "requirements.txt", directory / "compiler", directory / "scratch"
     requirements.write_text(REQUIREMENTS, "utf-8")
     source = PackageSource(offline=offline)
@@ -59,7 +70,7 @@ def install(directory: Path, *, offline: bool) -> Compiler:
         message = f"the launcher's compiler (ziglang) cannot be installed\nuv says: {failure.text}"
         raise PackError(message, WAY_OUT) from failure
     scratch.mkdir()
-    return Compiler(packages=packages, scratch=scratch)
+    return Compiler(packages=packages, scratch=scratch, kept=kept or scratch)
 
 
 def run_tool(command: Sequence[str | Path], failure: str, directory: Path, **env: str) -> None:

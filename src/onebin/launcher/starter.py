@@ -74,7 +74,7 @@ def find(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> Pa
             return directory / name
 
     def make(partial: Path) -> None:
-        compile_for(interpreter, partial / name, offline=source.is_offline)
+        compile_for(interpreter, partial / name, offline=source.is_offline, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the starter in", cache.directory):
         return cache.ensure(KIND, name, make) / name
@@ -90,14 +90,15 @@ def file_name(interpreter: Interpreter) -> str:
     return _name(interpreter, interpreter.platform)
 
 
-def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False) -> None:
+def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False, kept: Path | None = None) -> None:
     """Compile the starter of an interpreter into a file; raises PackError.
 
-    Uses the headers of another interpreter with the same ABI if this one has none.
+    Uses the headers of another interpreter with the same ABI if this one has none. `kept` is a folder for what the
+    compiler may use again.
     """
     headers = _with_headers(interpreter)
     with tempfile.TemporaryDirectory(dir=output.parent) as name:
-        tools = compiler.install(Path(name), offline=offline)
+        tools = compiler.install(Path(name), offline=offline, kept=kept)
         _compile(headers, interpreter.platform, tools, output)
 
 
