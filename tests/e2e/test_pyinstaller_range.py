@@ -24,7 +24,7 @@ pytestmark = pytest.mark.network
 
 SUPPORTED = SpecifierSet(SUPPORTED_PYINSTALLER)
 BOUNDS = {each.operator: each.version for each in SUPPORTED}
-EGGS = "os.listdir(sys._MEIPASS)"
+HOOKS = "_process_hook_func"
 
 
 def own_table(bundle: Bundle) -> Any:
@@ -87,14 +87,14 @@ def test_patch_that_does_not_apply_fails_the_freeze(onebin: Onebin, tmp_path: Pa
     cache = tmp_path / "cache"
     env = {"ONEBIN_CACHE_DIR": str(cache)}
     assert onebin("generate", "-o", tmp_path / "generated", cwd=bundle.folder, env=env).code == 0
-    (bootstrap,) = cache.glob("toolchains/*/packages/PyInstaller/loader/pyiboot01_bootstrap.py")
-    text = bootstrap.read_text("utf-8")
-    assert EGGS in text
-    bootstrap.unlink()  # uv's cache may have the same file
-    bootstrap.write_text(text.replace(EGGS, "os.scandir(sys._MEIPASS)"), "utf-8")
+    (module,) = cache.glob("toolchains/*/packages/PyInstaller/depend/imphook.py")
+    text = module.read_text("utf-8")
+    assert HOOKS in text
+    module.unlink()  # uv's cache may have the same file
+    module.write_text(text.replace(HOOKS, f"{HOOKS}tion"), "utf-8")
     ran = onebin("bundle", cwd=bundle.folder, env={**env, "COLUMNS": "400"})
     assert ran.code == FreezeError.exit_code
-    missing = f"PyInstaller {locked(bundle)} has no {EGGS} in pyiboot01_bootstrap.py"
+    missing = f"PyInstaller {locked(bundle)} has no ModuleHook.{HOOKS}"
     assert f"error: {missing}: this version of onebin supports PyInstaller {SUPPORTED_PYINSTALLER}\n" in ran.err
     assert "hint: run `onebin lock --upgrade`" in ran.err
     assert "Traceback" not in ran.err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,13 +156,6 @@ def test_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, t
     assert ran.code == 0, ran.err
     assert "the same bytes after a rebuild" in ran.out
     assert not list(tmp_path.iterdir())
-
-
-def test_interpreters_archive_is_in_order(layouts: Mapping[str, Path]) -> None:
-    """The interpreter's archive is sorted, although PyInstaller writes it in the order of a set."""
-    with zipfile.ZipFile(layouts["onedir"].parent / "_internal" / "base_library.zip") as archive:
-        names = archive.namelist()
-    assert names == sorted(names)
 
 
 def test_all_files_of_a_folder_have_one_time(layouts: Mapping[str, Path]) -> None:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-# It prints whether it is frozen, so the artifact differs from the staged host.
+# It prints whether it is in an artifact, so that the artifact differs from the staged host.
 TURNCOAT = """
 import sys
+from pathlib import Path
 
 
 def greet(name):
-    return "frozen" if getattr(sys, "frozen", False) else "staged"
+    return "packed" if Path(sys.prefix, "code.bin").exists() else "staged"
 """
 
 
@@ -67,7 +68,7 @@ def test_command_with_different_output_fails_the_build(onebin: Onebin, folder: P
     assert ran.code == 9
     assert "{artifact} you: its stdout differs" in ran.err
     assert "-turncoat staged" in ran.err
-    assert "+turncoat frozen" in ran.err
+    assert "+turncoat packed" in ran.err
     assert not (folder / "dist").exists() or not list((folder / "dist").iterdir())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -15,21 +14,16 @@ from support.processes import EMPTY_ENVIRONMENT, succeed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.bundles import Alone, Bundle
-    from support.command import Onebin
+    from support.bundles import Alone
 
 pytestmark = pytest.mark.network
 
 # Modules that an artifact has imported at the host's first line and `python -c` has not, and why it needs them.
 EXPLAINED = {
-    r"pyimod0[1-4]_\w+": "PyInstaller's importers, without which nothing else can be imported",
-    r"_?struct|zlib": "with which those read the archive of modules",
-    r"onebin_runtime(\._(start|interpreter|metadata|late|plugin|trace|errors|api))?": "what prepares the process",
-    r"onebin_late": "what is to be patched when; data, generated",
-    r"importlib(\._bootstrap(_external)?)?": "names for what the interpreter has anyway",
-    r"__future__": "that the runtime's annotations are not evaluated",
-    r"warnings": "built in; the runtime asks for it while it imports, as `python -W` does",
-    r"tinyhost": "the host itself",
+    "importlib": "the script's way to the host, as in any installation",
+    "importlib._bootstrap|importlib._bootstrap_external|_weakref|warnings": "what importing that brings along",
+    "_operator|operator": "the script's way to the attribute of an entry point",
+    "tinyhost": "the host itself",
 }
 
 
@@ -66,14 +60,3 @@ def test_start_reads_no_plugin_that_is_not_used(alone: Alone, tmp_path: Path) ->
     assert "greet_hello" not in said
     assert "greet_servus" not in said
     assert "onebin_metadata" not in said
-
-
-def test_modules_that_nothing_imports_are_left_out(tiny: Bundle, onebin: Onebin) -> None:
-    """A host that uses neither hashes nor help gets neither OpenSSL nor pydoc, nor the web server that pydoc needs."""
-    assert tiny.artifact.exists()
-    trees = [tree for tree in onebin.cache.glob("frozen/*") if (tree / "dist" / tiny.name).is_dir()]
-    assert trees
-    for tree in trees:
-        frozen = json.loads((tree / "contents.json").read_text("utf-8"))
-        names = {row[0] for part in ("modules", "binaries") for row in frozen[part]}
-        assert not {name for name in names if name in ("pydoc", "http.server", "ssl") or "libcrypto" in name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from filelock import FileLock
 
 from onebin.target import elf
 from support.processes import Result, run, succeed
-from support.projects import ROOT
+from support.projects import ROOT, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,9 +38,15 @@ ALONE_SECONDS = 120
 # Enters a root directory that contains only the artifact, /proc, /tmp and /data; sh's $0 is that directory.
 ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
-# Services of the machine that a program may use, one answer for each.
-INQUIRY = """
-import concurrent.futures, ctypes, json, locale, multiprocessing, os, pwd, socket, ssl, subprocess, sys, threading
+# A host that says what it finds of its machine: services that a program may use, one answer for each.
+INQUIRY = '''
+"""A host that looks around."""
+
+import ctypes, json, locale, multiprocessing, os, pwd, socket, ssl, subprocess, sys, tempfile, threading
+from pathlib import Path
+
+SEEN = "import os, ssl, sys; print(sys.executable, sys.prefix, os.environ.get('LD_LIBRARY_PATH'))"
+
 
 def answer(question):
     try:
@@ -47,31 +54,52 @@ def answer(question):
     except Exception as error:
         return type(error).__name__
 
-def ask_child():
-    child = [sys.executable, "-c", "import sys; print(sys.executable)"]
-    return subprocess.run(child, capture_output=True, text=True, check=True).stdout.strip()
 
-if __name__ == "__main__":
-    thread = threading.Thread(target=answer, args=(ask_child,))
+def ask(python, *options):
+    done = subprocess.run([python, *options, "-c", SEEN], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def ask_worker(method):
+    process = multiprocessing.get_context(method).Process(target=os._exit, args=(5,))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def ask_environment(*options):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", *options, folder], check=True)
+        return ask(f"{folder}/bin/python")[1] == folder
+
+
+def main():
+    thread = threading.Thread(target=answer, args=(lambda: ask(sys.executable),))
     thread.start()
     thread.join()
     mapped = [line.split()[-1] for line in open("/proc/self/maps") if "/" in line]
+    methods = multiprocessing.get_all_start_methods()
     print(json.dumps({
+        "prefix": sys.prefix,
         "executable": sys.executable,
-        "process": open("/proc/self/comm").read().strip(),
-        "libraries": sorted({os.path.dirname(path) for path in mapped if ".so" in path and "_internal" not in path}),
+        "process": Path("/proc/self/comm").read_text().strip(),
+        "libraries": sorted({path for path in mapped if ".so" in path and not path.startswith(sys.prefix)}),
         "encoding": [sys.stdout.encoding, sys.getfilesystemencoding()],
         "locale": answer(lambda: locale.setlocale(locale.LC_ALL, "")),
         "user": answer(lambda: pwd.getpwuid(os.getuid())[0]),
         "address": answer(lambda: socket.getaddrinfo("127.0.0.1", 80)[0][4][0]),
         "name": answer(lambda: socket.getaddrinfo("localhost", 80)[0][4][0]),
         "library": answer(lambda: ctypes.CDLL("libc.so.6").getpid() == os.getpid()),
-        "child": answer(ask_child),
+        "child": answer(lambda: ask(sys.executable)),
+        "isolated child": answer(lambda: ask(sys.executable, "-I")),
+        "base": answer(lambda: ask(sys._base_executable)[1]),
+        "workers": {method: answer(lambda: ask_worker(method)) for method in methods},
+        "environments": [answer(lambda: ask_environment(option)) for option in ("--symlinks", "--copies")],
         "system": answer(lambda: subprocess.run(["/bin/true"]).returncode),
         "path": answer(lambda: os.environ.get("LD_LIBRARY_PATH")),
         "ssl": answer(lambda: ssl.OPENSSL_VERSION.split()[0]),
     }))
-"""
+'''
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +155,19 @@ def bundled(onebin: Onebin, shared: Path) -> Callable[[str, str], Path]:
 
 @pytest.fixture
 def logscan(bundled: Callable[[str, str], Path]) -> Path:
-    """Return the flagship with its own C library, and with `interpreter = true`."""
+    """Return the flagship with its own C library."""
     text = (ROOT / "bundle.toml").read_text("utf-8").replace('"examples/', f'"{ROOT}/examples/')
-    return bundled("logscan", text.replace('script = "logscan"', 'script = "logscan"\ninterpreter = true') + BUNDLED)
+    return bundled("logscan", text + BUNDLED)
+
+
+@pytest.fixture
+def inquirer(bundled: Callable[[str, str], Path], shared: Path) -> Path:
+    """Return the host that looks around, with its own C library."""
+    project = shared / "inquirer"
+    with FileLock(shared / "inquirer.lock", timeout=600):
+        if not project.exists():
+            write_project(project, INQUIRY, points={"console_scripts": {"inquirer": "inquirer:main"}})
+    return bundled("inquirer", f'[bundle]\nname = "app"\n[host]\npath = "{project}"\nscript = "inquirer"\n{BUNDLED}')
 
 
 def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
@@ -145,15 +183,20 @@ def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path)
     assert "records   147" in scanned.out
 
 
-def test_artifact_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
-    """Child processes, threads, TLS, numeric addresses and Unicode work; names of users, hosts and locales do not."""
-    root = EmptyRoot.around(logscan, tmp_path / "root")
-    (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
-    said = root("/data/inquiry.py", HOME="/data", LANG="de_AT.UTF-8")
+def test_artifact_works_in_an_empty_root_directory(inquirer: Path, tmp_path: Path) -> None:
+    """Children, workers, environments, threads, TLS, numeric addresses and Unicode work there.
+
+    Names of users, hosts and locales do not.
+    """
+    root = EmptyRoot.around(inquirer, tmp_path / "root")
+    said = root(HOME="/data", LANG="de_AT.UTF-8")
     assert said.code == 0, said.err
-    assert json.loads(said.out) == {
-        "executable": "/app",
-        "process": "logscan",
+    seen = json.loads(said.out)
+    prefix = seen.pop("prefix")
+    assert prefix.startswith("/data/.cache/onebin/artifacts/app-")
+    assert seen == {
+        "executable": f"{prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}",
+        "process": "app",
         "libraries": [],
         "encoding": ["utf-8", "utf-8"],
         "locale": "Error",
@@ -161,25 +204,29 @@ def test_artifact_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path
         "address": "127.0.0.1",
         "name": "gaierror",
         "library": True,
-        "child": "/app",
+        "child": [seen["executable"], prefix, "None"],
+        "isolated child": [seen["executable"], prefix, "None"],
+        "base": f"{prefix}/python",
+        "workers": {"fork": 5, "spawn": 5, "forkserver": 5},
+        "environments": [True, True],
         "system": "FileNotFoundError",
         "path": None,
         "ssl": "OpenSSL",
     }
 
 
-def test_artifact_uses_the_system_like_any_program(logscan: Path, tmp_path: Path) -> None:
+def test_artifact_uses_the_system_like_any_program(inquirer: Path, tmp_path: Path) -> None:
     """On a complete system, users and hosts have names, and the system's programs get the caller's library path."""
-    (tmp_path / "inquiry.py").write_text(INQUIRY, "utf-8")
     env = {"ONEBIN_CACHE_DIR": str(tmp_path / "cache"), "LD_LIBRARY_PATH": "/nowhere"}
-    said = json.loads(succeed([logscan, tmp_path / "inquiry.py"], whole_env=env, seconds=ALONE_SECONDS).out)
+    said = json.loads(succeed([inquirer], whole_env=env, seconds=ALONE_SECONDS).out)
     assert (said["user"], said["name"] in {"127.0.0.1", "::1"}) == ("root", True)
-    assert (said["system"], said["path"], said["child"]) == (0, "/nowhere", str(logscan))
+    assert (said["system"], said["path"]) == (0, "/nowhere")
+    assert said["child"] == [said["executable"], said["prefix"], "/nowhere"]
 
 
-def test_artifact_uses_a_system_with_another_c_library(logscan: Path, tmp_path: Path) -> None:
+def test_artifact_uses_a_system_with_another_c_library(inquirer: Path, tmp_path: Path) -> None:
     """On a musl system, where no glibc program runs, the artifact runs, and so do the system's programs."""
-    root = EmptyRoot.around(logscan, tmp_path / "root")
+    root = EmptyRoot.around(inquirer, tmp_path / "root")
     for name in ("bin", "lib"):
         (root.directory / name).mkdir()
     source = '#include <stdlib.h>\nint main(void) { return getenv("LD_LIBRARY_PATH") != 0; }'
@@ -189,18 +236,18 @@ def test_artifact_uses_a_system_with_another_c_library(logscan: Path, tmp_path: 
     assert loader is not None
     assert "ld-musl" in str(loader.loader)
     shutil.copy(str(loader.loader), root.directory / "lib")
-    (root.directory / "data" / "inquiry.py").write_text(INQUIRY, "utf-8")
-    said = root("/data/inquiry.py", HOME="/data")
+    said = root(HOME="/data")
     assert said.code == 0, said.err
     found = json.loads(said.out)
-    assert (found["system"], found["path"], found["libraries"], found["child"]) == (0, None, [], "/app")
+    assert (found["system"], found["path"], found["libraries"]) == (0, None, [])
+    assert found["child"] == [found["executable"], found["prefix"], "None"]
 
 
-def test_inspect_says_which_c_library_is_used(onebin: Onebin, logscan: Path, tmp_path: Path) -> None:
+def test_inspect_says_which_c_library_is_used(onebin: Onebin, inquirer: Path, tmp_path: Path) -> None:
     """The card says that the artifact has its own C library and needs no version of the system's."""
-    said = json.loads(onebin("inspect", "--json", logscan, cwd=tmp_path).out)
+    said = json.loads(onebin("inspect", "--json", inquirer, cwd=tmp_path).out)
     assert said["libc"] == {"kind": "bundled", "glibc": None, "because": []}
-    assert "C library    its own" in onebin("inspect", logscan, cwd=tmp_path).out
+    assert "C library    its own" in onebin("inspect", inquirer, cwd=tmp_path).out
 
 
 def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str], Path], tmp_path: Path) -> None:
@@ -223,17 +270,27 @@ def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str]
 
 
 def test_no_library_looks_in_a_folder_of_the_build_machine(layouts: Mapping[str, Path]) -> None:
-    """No library has a search path of the build machine, where another user could place libraries."""
+    """No library has a search path, and the interpreter's is its own folder: other users could place libraries there.
+
+    The interpreter's has the tag DT_RPATH: it is for everything that it loads, and goes before LD_LIBRARY_PATH.
+    """
     if sys.platform != "linux":
         pytest.skip("needs ELF files")
+    folder = layouts["onedir"].parent
     searched = {}
-    for file in layouts["onedir"].parent.rglob("*"):
-        with file.open("rb") if file.is_file() else contextlib.nullcontext() as stream:
+    for file in folder.rglob("*"):
+        is_file = file.is_file() and not file.is_symlink() and file != layouts["onedir"]
+        with file.open("rb") if is_file else contextlib.nullcontext() as stream:
             if stream is not None and stream.read(4) == b"\x7fELF":
-                tags = {tag.entry.d_tag for tag in _dynamic_tags(ELFFile(stream))}
-                searched[file.name] = tags & {"DT_RPATH", "DT_RUNPATH"}
+                searched[file] = [
+                    (tag.entry.d_tag, re.sub("/+", "/", getattr(tag, "rpath", "") or getattr(tag, "runpath", "")))
+                    for tag in _dynamic_tags(ELFFile(stream))
+                    if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH")
+                ]
     assert len(searched) > 20, "the interpreter's extension modules alone are more"
-    assert {name: tags for name, tags in searched.items() if tags} == {}
+    (interpreter,) = folder.glob("python/bin/python3.*")
+    assert searched.pop(interpreter) == [("DT_RPATH", "$ORIGIN/../lib")]
+    assert {file: tags for file, tags in searched.items() if tags} == {}
 
 
 def _dynamic_tags(elf: ELFFile) -> Iterator[DynamicTag]:
