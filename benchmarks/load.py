@@ -27,7 +27,8 @@ from support.many import write_many
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROWTH, LOOK_UP = 1.05, 0.2
+# A look-up reads the metadata of every distribution, in the artifact as in the stage.
+GROWTH, LOOK_UP = 1.05, 1.1
 LOOKED_UP = 100
 
 # Run in its own process, so that its memory is that of one size only.

@@ -13,8 +13,8 @@ var compressed: [1 << 16]u8 = undefined;
 fn payloadWith(name: []const u8) ![]const u8 {
     var out: std.Io.Writer = .fixed(&plain);
     var tar: std.tar.Writer = .{ .underlying_writer = &out };
-    try tar.writeDir("_internal", .{ .mode = 0o755 });
-    try tar.writeLink("_internal/link", "../program", .{});
+    try tar.writeDir("lib", .{ .mode = 0o755 });
+    try tar.writeLink("lib/link", "../program", .{});
     try tar.writeFileBytes("program", "#!", .{ .mode = 0o755 });
     try tar.writeFileBytes(name, "content", .{ .mode = 0o644 });
     try tar.finishPedantically();
@@ -35,14 +35,14 @@ fn extractInto(directory: std.Io.Dir, payload: []const u8, digest: [32]u8) c_int
 test "the payload is unpacked into the directory" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
-    const payload = try payloadWith("_internal/data");
+    const payload = try payloadWith("lib/data");
     try testing.expectEqual(0, extractInto(temporary.dir, payload, digestOf(payload)));
     var buffer: [100]u8 = undefined;
-    try testing.expectEqualStrings("content", try temporary.dir.readFile(testing.io, "_internal/data", &buffer));
-    const length = try temporary.dir.readLink(testing.io, "_internal/link", &buffer);
+    try testing.expectEqualStrings("content", try temporary.dir.readFile(testing.io, "lib/data", &buffer));
+    const length = try temporary.dir.readLink(testing.io, "lib/link", &buffer);
     try testing.expectEqualStrings("../program", buffer[0..length]);
     try temporary.dir.access(testing.io, "program", .{ .execute = true });
-    try testing.expectError(error.AccessDenied, temporary.dir.access(testing.io, "_internal/data", .{ .execute = true }));
+    try testing.expectError(error.AccessDenied, temporary.dir.access(testing.io, "lib/data", .{ .execute = true }));
 }
 
 test "a wrong digest is reported" {
@@ -76,8 +76,8 @@ test "an invalid or truncated payload is EBADMSG" {
 test "a name that leads outside is rejected" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
-    const payload = try payloadWith("_internal/../../data");
+    const payload = try payloadWith("lib/../../data");
     try testing.expectEqual(-1, extractInto(temporary.dir, payload, digestOf(payload)));
-    for ([_][]const u8{ "_internal/base_library.zip", "a/..b/c.." }) |name| try testing.expect(extract.isInside(name));
+    for ([_][]const u8{ "lib/a.zip", "a/..b/c.." }) |name| try testing.expect(extract.isInside(name));
     for ([_][]const u8{ "/etc/passwd", "a/../../b", "..", "" }) |name| try testing.expect(!extract.isInside(name));
 }
