@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from uv import find_uv_bin
 
+from onebin.python.interpreter import installed
 from support.bundles import Alone, Bundle
-from support.processes import EXE
+from support.installed import ENVIRONMENT, Both, Installed, Pair
+from support.processes import EXE, succeed
 from support.projects import PROJECTS, ROOT, write_project
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from support.command import Onebin
@@ -187,3 +190,74 @@ def write_seer(directory: Path, plugins: Mapping[str, Path]) -> None:
     host = f'path = "{(PROJECTS / "seer").as_posix()}"\nscript = "seer"'
     text = f'[bundle]\nname = "seer"\n\n[host]\n{host}\n\n[plugins]\n{rows}'
     directory.joinpath("bundle.toml").write_text(text, "utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Builds and installs each tiny host once per session for each Python, in whichever worker is first."""
+
+    onebin: Onebin
+    folder: Path
+    homes: Path
+
+    def __call__(self, host: str, minor: str, *plugins: str) -> Pair:
+        """Return a host with its plugins; skip the test if this machine does not have the Python."""
+        python = next((each for each in installed() if each.minor == minor), None)
+        if python is None:
+            pytest.skip(f"no Python {minor} on this machine")
+        folder = self.folder / f"{host}-{minor}"
+        alone, environment = folder / "alone" / f"{host}{EXE}", folder / "environment"
+        with FileLock(self.folder / f"{folder.name}.lock", timeout=600):
+            if not alone.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                bundle = Bundle.of(folder / "bundle", host, *plugins, host=host, python=str(python.executable))
+                _name_dependency(bundle)
+                _install(environment, python.executable, [bundle.project(each) for each in (host, *plugins)])
+                bundle.build(self.onebin)
+                Alone.copy(bundle.artifact, alone.parent)
+        home = self.homes / folder.name
+        home.mkdir(exist_ok=True)
+        succeed([alone], whole_env={**ENVIRONMENT, "HOME": str(home)})
+        (tree,) = home.glob(f".cache/onebin/artifacts/{host}-*")
+        there = Installed(program=environment / "bin" / host, prefix=environment, base=python.prefix, home=self.homes)
+        here = Installed(program=alone, prefix=tree, base=tree / "python", home=home)
+        return Pair(minor=minor, installed=there, artifact=here)
+
+
+def _name_dependency(bundle: Bundle) -> None:
+    """Say in the requirement of a plugin where the dependency is: such a path is absolute."""
+    requirements = bundle.project("toolbox-extra") / "pyproject.toml"
+    place = bundle.project("toolbox-kernels").as_uri()
+    requirements.write_text(requirements.read_text("utf-8").replace("@ KERNELS", f"@ {place}"), "utf-8")
+
+
+def _install(environment: Path, python: Path, projects: Sequence[Path]) -> None:
+    """Make a virtual environment with some projects."""
+    succeed([find_uv_bin(), "venv", "--quiet", "--python", python, environment])
+    succeed([find_uv_bin(), "pip", "install", "--quiet", "--python", environment / "bin" / "python", *projects])
+
+
+@pytest.fixture(scope="session")
+def pairs(onebin: Onebin, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
+    """Return the builder of programs that are both installed and artifacts; tests must not change them."""
+    folder = shared / "pairs"
+    folder.mkdir(exist_ok=True)
+    return Pairs(onebin=onebin, folder=folder, homes=tmp_path_factory.mktemp("homes"))
+
+
+@pytest.fixture
+def toolbox(pairs: Pairs, tmp_path: Path) -> Both:
+    """Return the toolbox, installed and as an artifact."""
+    return Both(pair=pairs("toolbox", "3.11", "toolbox-extra"), folder=tmp_path)
+
+
+@pytest.fixture(params=["3.10", "3.11", "3.12", "3.13"])
+def each_toolbox(request: pytest.FixtureRequest, pairs: Pairs, tmp_path: Path) -> Both:
+    """Return the toolbox with each version of Python."""
+    return Both(pair=pairs("toolbox", request.param, "toolbox-extra"), folder=tmp_path)
+
+
+@pytest.fixture
+def bookshop(pairs: Pairs, tmp_path: Path) -> Both:
+    """Return the bookshop, installed and as an artifact."""
+    return Both(pair=pairs("bookshop", "3.11"), folder=tmp_path)

@@ -1,0 +1,1 @@
+"""A package of the host that is named like the interpreter's own tests."""
