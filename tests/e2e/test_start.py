@@ -23,6 +23,7 @@ EXPLAINED = {
     "importlib": "the script's way to the host, as in any installation",
     "importlib._bootstrap|importlib._bootstrap_external|_weakref|warnings": "what importing that brings along",
     "_operator|operator": "the script's way to the attribute of an entry point",
+    "pwd": "by which `site` finds the home of a user without HOME, as in any installation",
     "tinyhost": "the host itself",
 }
 
@@ -39,12 +40,12 @@ def test_nothing_is_imported_before_the_host(alone: Alone) -> None:
 
 
 def test_trace_shows_the_steps_of_a_start(alone: Alone) -> None:
-    """With ONEBIN_TRACE=1, launcher and runtime report their steps on standard error; without it, nothing."""
+    """With ONEBIN_TRACE=1, the launcher reports its steps on standard error; without it, nothing."""
     env = {"HOME": str(alone.file.parent), "ONEBIN_TRACE": "1"}
-    done = succeed([alone.file], env=env, whole_env=EMPTY_ENVIRONMENT)
-    lines = [line for line in done.err.splitlines() if line.startswith("onebin: ")]
-    assert any("becoming " in line for line in lines)
-    assert any("prepared for the host" in line for line in lines)
+    for steps in (["this is", "unpacked into", "becoming"], ["this is", "becoming"]):
+        done = succeed([alone.file], env=env, whole_env=EMPTY_ENVIRONMENT)
+        lines = [line.partition(" launcher: ")[2] for line in done.err.splitlines()]
+        assert [line.rpartition(" ")[0] for line in lines] == steps, done.err
     assert alone().err == ""
 
 

@@ -36,12 +36,21 @@ def test_exchange_with_a_missing_folder_changes_nothing(tmp_path: Path, missing:
 
 
 def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> None:
-    """Publishing a folder replaces the old one, which is then at the path of the draft or removed."""
+    """Publishing a folder replaces the old one, which is then at the path of the draft or removed.
+
+    What is not on the card, such as bytecode that Python has written, is removed, and all files get one time.
+    """
     draft, output = tmp_path / ".app.x.partial", tmp_path / "app"
     for folder, name in ((draft, "new"), (output, "old")):
         folder.mkdir()
         (folder / name).touch()
-    facts: Any = {}
+    for place in ("lib/x.py", "lib/__pycache__/x.pyc", "lib/y/__pycache__/y.pyc", "left"):
+        (draft / place).parent.mkdir(parents=True, exist_ok=True)
+        (draft / place).touch()
+    (draft / "link").symlink_to("lib")
+    facts: Any = {"files": [{"path": "lib/x.py"}, {"path": "link"}], "build": {"moment": 5}}
     Artifact(draft=draft, output=output, file=draft / "new", facts=facts).publish()
-    assert [file.name for file in output.iterdir()] == ["new"]
+    published = sorted(output.rglob("*"))
+    assert [file.relative_to(output).as_posix() for file in published] == ["lib", "lib/x.py", "link", "new"]
+    assert {file.stat().st_mtime for file in (output, *published)} == {5}
     assert not draft.exists() or [file.name for file in draft.iterdir()] == ["old"]

@@ -166,7 +166,10 @@ def test_digests_are_those_of_the_code(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ELF files")
 def test_analysis_is_asked_about_every_binary_of_a_tree(tmp_path: Path) -> None:
-    """The analysis gets every ELF file of the installation, for the libraries that it needs, whatever its name."""
+    """The analysis gets every ELF file of the installation, for the libraries that it needs, whatever its name.
+
+    It does not get the starter, which would find the libraries of another Python.
+    """
     files = written(tmp_path, {"bin/tool": "", "lib/x.so.1": "", "lib/script": "", "lib/data.so": ""})
     for place in ("bin/tool", "lib/x.so.1"):
         (tmp_path / place).write_bytes(b"\x7fELF")
@@ -179,7 +182,8 @@ def test_analysis_is_asked_about_every_binary_of_a_tree(tmp_path: Path) -> None:
         raise StopIteration
 
     source = source_of(tmp_path, {}, files=files)
-    (tmp_path / "starter").touch()
+    (tmp_path / "starter").write_bytes(b"\x7fELF")
+    (tmp_path / "starter").chmod(0o755)
     tools: Any = SimpleNamespace(tree=tree, read_wanted=Wanted.read)
     with pytest.raises(StopIteration):
         spec.build(source, tools, {"Analysis": analysis})

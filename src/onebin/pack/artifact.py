@@ -30,7 +30,7 @@ from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
 from onebin.target import libc_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from onebin.cache import Cache
     from onebin.card import BuildFacts, Facts, SizeRow
@@ -55,10 +55,13 @@ class Artifact:
     def publish(self) -> None:
         """Move the artifact to its output; raises PackError.
 
+        What a folder got when it was verified, such as bytecode, is removed.
         A file replaces its predecessor atomically, and so does a folder if the system can exchange two paths. If not,
         the old folder is moved aside first, and moved back if the new one cannot be moved into place.
         """
         with os_errors(PackError, "write the artifact", self.output):
+            if self.draft.is_dir():
+                _finish(self.draft, {self.file.name, *(row["path"] for row in self.facts["files"])}, self.facts)
             if not self.draft.is_dir() or not self.output.exists():
                 self.draft.replace(self.output)
                 return
@@ -181,13 +184,18 @@ def _fill(
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where, interpreter=f"python{plan.interpreter.minor}")
     file.chmod(_EXECUTABLE)
-    if draft.is_dir():
-        _date(draft, moment)
     return file, facts
 
 
-def _date(folder: Path, moment: int) -> None:
-    """Set the time of a folder and everything in it (seconds since 1970), like the files in a payload."""
+def _finish(folder: Path, places: Container[str], facts: Facts) -> None:
+    """Remove everything else from a folder, and give what is left one time, like the files in a payload."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # a folder comes after its contents
+        if path.is_symlink() or not path.is_dir():
+            if path.relative_to(folder).as_posix() not in places:
+                path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
+    moment = facts["build"]["moment"]
     for path in (*folder.rglob("*"), folder):
         if not path.is_symlink():
             os.utime(path, (moment, moment))

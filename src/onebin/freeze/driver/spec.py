@@ -64,11 +64,19 @@ def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
 
 
 def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
-    """Return the binaries of the installation with their folders: the analysis finds the libraries that they need."""
+    """Return the binaries of the installation with their folders: the analysis finds the libraries that they need.
+
+    What a tree gets as it is needs no other libraries. The starter, as long as it is alone, would even find the
+    system's libpython.
+    """
     if wanted.layout == "onefile" or wanted.optional or sys.platform != "linux":
         return []  # a lean tree has only those that are reached
-    found = ((place, source) for place, source in wanted.files.items() if _may_be_binary(place, source))
-    return [(source, os.path.dirname(place)) for place, source in found if tools.tree.is_elf(source)]  # noqa: PTH120  # places are text
+    found = [(place, source) for place, source in wanted.files.items() if place not in wanted.kept]
+    return [
+        (source, os.path.dirname(place))  # noqa: PTH120  # places are text
+        for place, source in found
+        if _may_be_binary(place, source) and tools.tree.is_elf(source)
+    ]
 
 
 def _may_be_binary(place: str, source: str) -> bool:
