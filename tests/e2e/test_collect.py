@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import sys
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
-from onebin import card
+from onebin.card import file as card
 from support.bundles import Alone, Bundle
 from support.namespaces import with_mounts
 from support.processes import succeed
@@ -231,3 +235,52 @@ def test_check_says_what_lean_gives_up(onebin: Onebin, tmp_path: Path) -> None:
     _made_lean(bundle)
     cannot = "lean: what only a user's file, a configuration, a pickle or a prompt imports is not included"
     assert cannot in _checked(onebin, bundle)
+
+
+def _repacked(artifact: Path, target: Path, *missing: str) -> Path:
+    """Write an artifact like another whose payload lacks the files with these names, as a faulty build would."""
+    content = artifact.read_bytes()
+    fields = card.TRAILER.unpack(content[-card.TRAILER.size :])
+    start, size = fields[4], fields[5]
+    payload = io.BytesIO()
+    stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content[start : start + size]))
+    with (
+        tarfile.open(fileobj=stream, mode="r|") as whole,
+        zstandard.ZstdCompressor().stream_writer(payload, closefd=False) as compressed,
+        tarfile.open(fileobj=compressed, mode="w|", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for entry in whole:
+            if not entry.name.endswith(missing):
+                archive.addfile(entry, whole.extractfile(entry) if entry.isfile() else None)
+    packed = payload.getvalue()
+    executable = content[:start] + packed
+    where = card.Payload(sha256=hashlib.sha256(packed).digest(), tree_sha256=fields[3], offset=start, size=len(packed))
+    with target.open("wb") as out:
+        out.write(executable)
+        interpreter = fields[7].rstrip(b"\0").decode()
+        card.append(out, hashlib.sha256(executable).digest(), card.read(artifact), where, interpreter=interpreter)
+    target.chmod(0o755)
+    return target
+
+
+def test_verify_counts_what_is_missing(onebin: Onebin, tmp_path: Path) -> None:
+    """Missing files and modules of a distribution are one finding each, with their number; so is a failing child."""
+    bundle = _of_parts(tmp_path / "bundle", PLAIN)
+    modules = [f"part{number}.py" for number in range(5)]
+    for name in modules:
+        (bundle.project("parts") / "src" / "parts" / name).write_text("", "utf-8")
+    bundle.build(onebin)
+    missing = [f"/parts/{name}" for name in modules]
+    broken = _repacked(bundle.artifact, tmp_path / "broken", *missing, "/multiprocessing/popen_spawn_posix.py")
+    ran = onebin("verify", broken, cwd=tmp_path)
+    assert ran.code == 9, ran.out
+    files, names = (
+        ", ".join(form.format(number) for number in range(3)) for form in ("parts/part{}.py", "parts.part{}")
+    )
+    assert f"parts: 5 files missing from the artifact: {files} and 2 more" in ran.err
+    assert f"parts: 5 modules missing from the artifact: {names} and 2 more" in ran.err
+    assert ran.err.count("missing from the artifact") == 2
+    spawned = "a child started by multiprocessing, spawn answers 'ModuleNotFoundError' in the artifact, 4 in the stage"
+    assert spawned in ran.err
+    assert "fork answers" not in ran.err
+    assert onebin("verify", bundle.artifact, cwd=tmp_path).code == 0
