@@ -36,6 +36,7 @@ PIECES = (
     *("[bundle]", "[host]", "[plugins]", "[freeze]", "[target]", "[verify]", '[extension-points."a.b"]', "[[host]]"),
     *("name", "python", "package", "path", "git", "rev", "script", "entry", "extras", "modules", "version", "isolate"),
     *("timeout", "after", "before", "load", "contract", "provides", "data", "include", "compression", "libc", "glibc"),
+    *("collect", "python-variables", "exclude", "layout"),
     *("=", ".", ",", "[", "]", "{", "}", '"', "'", '"""', "'''", "\\", "#", "\n", "\r\n", " ", "\t", "\x00", "-", "+"),
     *("true", "inf", "nan", "1979-05-27T07:32:00Z", "0x7f", "1e999", "9" * 400, "../" * 9, "/etc/passwd", "${HOME}"),
     *("{{ 7*7 }}", "--index-url=x", "-", "a" * 300, "\ud800", "\u202e", "é", "e\u0301", "x @ file:///", "*", ">=1,<2"),
