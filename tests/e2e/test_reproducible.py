@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from support.namespaces import NOBODY, unprivileged
 from support.processes import EXE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conftest import Build
     from support.bundles import Bundle
@@ -94,11 +95,10 @@ class Elsewhere:
 
 
 @pytest.fixture
-def elsewhere(onebin: Onebin, tmp_path: Path) -> Elsewhere:
-    """Return the second builder."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    return Elsewhere(onebin=onebin, folder=folder)
+def elsewhere(onebin: Onebin) -> Iterator[Elsewhere]:
+    """Return the second builder. Its folder is not among those of pytest, which other users may not enter."""
+    with tempfile.TemporaryDirectory(prefix="elsewhere-") as folder:
+        yield Elsewhere(onebin=onebin, folder=Path(folder))
 
 
 def assert_same(first: Path, second: bytes, varied: Iterable[str] = PLACE) -> None:

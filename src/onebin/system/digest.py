@@ -88,7 +88,7 @@ def _entry(top: Path, file: Path) -> list[str | bool]:
     name = file.relative_to(top).as_posix()
     if file.is_symlink():
         return [name, "link", str(file.readlink())]
-    return [name, os.access(file, os.X_OK), sha256_of_file(file)]
+    return [name, bool(file.stat().st_mode & 0o100), sha256_of_file(file)]
 
 
 def _sources(top: Path) -> Iterator[Path]:

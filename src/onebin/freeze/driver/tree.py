@@ -145,7 +145,7 @@ def make_lean(
             continue
         made = files.make(place)
         shutil.copyfile(source, made)  # without its mode: it may be read-only
-        if os.access(source, os.X_OK):
+        if Path(source).stat().st_mode & 0o100:
             made.chmod(0o755)
         if strip:
             command = ["strip", "--strip-unneeded", str(made)]  # on PATH, with everything else of the system
