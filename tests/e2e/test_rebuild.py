@@ -38,7 +38,7 @@ def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: P
 
 
 def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """With a changed line in a plugin's source, only files of that plugin differ."""
+    """With a changed line in a plugin's source, only files of that plugin differ, and code.bin, which has its code."""
     shutil.copytree(tiny.project(""), tmp_path / "projects")
     module = tmp_path / "projects" / "greet-hello" / "src" / "greet_hello" / "__init__.py"
     module.write_text(module.read_text("utf-8") + "\nONE_MORE = 1\n", "utf-8")
@@ -46,9 +46,10 @@ def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_pa
     assert ran.code == 9, ran.err
     assert "differs from a rebuild of its lock and these sources" in ran.err
     differences = [line.strip() for line in ran.err.splitlines() if line.endswith(")") and line.startswith("  ")]
-    assert differences
-    assert {line.rpartition(" (of ")[2] for line in differences} == {"greet-hello)"}
-    assert any(line.startswith("greet_hello/__init__.py: differs") for line in differences)
+    assert "code.bin: differs (of onebin)" in differences
+    assert {line.rpartition(" (of ")[2] for line in differences if not line.startswith("code.bin")} == {"greet-hello)"}
+    assert any("site-packages/greet_hello/__init__.py: differs" in line for line in differences)
+    assert "module greet_hello: differs (of greet-hello)" in differences
     assert {file.name for file in tmp_path.iterdir()} == {"projects"}
 
 
