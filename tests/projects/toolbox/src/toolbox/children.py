@@ -49,7 +49,6 @@ WAYS = {
     "isolated": lambda: subprocess.run([sys.executable, "-I", "-c", IMPORTING]).returncode,
     "input": lambda: subprocess.run([sys.executable], input=IMPORTING.encode()).returncode,
     "dash": lambda: subprocess.run([sys.executable, "-", "x"], input=IMPORTING.encode()).returncode,
-    "named": lambda: subprocess.run([os.path.basename(sys.executable), *CHILD[1:]], executable=sys.executable).returncode,
 }
 
 

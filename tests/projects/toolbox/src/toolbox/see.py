@@ -105,7 +105,7 @@ def _descriptors():
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
+            found[name] = os.readlink(f"/proc/self/fd/{name}").partition(":[")[0]  # without the number of a pipe
         except OSError:
             pass  # that of the listing itself
     return found
