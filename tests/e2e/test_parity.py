@@ -118,9 +118,9 @@ def test_programs_of_the_system_get_the_callers_library_path(bundle_dir: Path) -
 @pytest.mark.skipif(not ELSEWHERE.is_dir(), reason="stevedore keeps no cache for a program below /tmp")
 def test_cache_of_stevedore_does_not_grow(bundle_dir: Path, tmp_path: Path) -> None:
     """A second start adds no file to stevedore's cache, and uses it."""
-    env = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     cache = tmp_path / "cache" / "python-entrypoints"
     with tempfile.TemporaryDirectory(dir=ELSEWHERE) as folder:
+        env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ONEBIN_CACHE_DIR": f"{folder}/unpacked"}
         artifact = Path(shutil.copy2(bundle_dir / "dist" / f"seer{EXE}", folder))
         first, second = ((_look(artifact, env), sorted(cache.iterdir())) for _ in range(2))
     assert first[1]
