@@ -28,6 +28,9 @@ _STARTED_WITH = frozenset(
     {"isolated", "ignore_environment", "no_user_site", "safe_path", "dont_write_bytecode", "optimize"}
 )
 _SECONDS = 120
+# In bytes. A forkserver listens on a socket in the folder for temporary files. Its path may have 103 bytes on macOS and
+# 107 on Linux, and `multiprocessing` adds 32. From Python 3.14 on it chooses another folder itself.
+_LONGEST_TEMPORARY = 70
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 # What a child prints about itself; the first argument is the module to look for.
 _CHILD = """
@@ -113,6 +116,8 @@ def _in_process(method: str) -> Any:
 
     if method not in get_all_start_methods():
         return None
+    if method == "forkserver" and len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TEMPORARY:
+        tempfile.tempdir = "/tmp"  # noqa: S108  # `multiprocessing` makes a folder of its own there
     with get_context(method).Pool(1) as pool:
         return pool.apply_async(len, ("four",)).get(_SECONDS)
 
