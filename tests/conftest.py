@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # The files whose tests take the longest, in the order in which they start.
 LONGEST = (
     "test_hosts.py",
+    "test_installed.py",
     "test_reproducible.py",
     "test_isolation.py",
     "test_changed_line.py",
