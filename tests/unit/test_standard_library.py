@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.survey.syntax import Behaviour
 from onebin.tree.library import PARTS, extension_files, left_out, library_files
 from support.builders import distribution, interpreter, manifest, survey
 
@@ -79,8 +80,6 @@ def test_unnamed_parts_are_left_out() -> None:
         (TK, 'load("_tkinter")\n'),
         (PIP, "import ensurepip\n"),
         (PIP, "run([python, '-m', 'ensurepip'])\n"),
-        (PIP, "run([python, '-m', 'venv', x])\n"),
-        (PIP, "from venv import EnvBuilder\n"),
         (NIS, "import nis\n"),
     ],
 )
@@ -88,6 +87,31 @@ def test_name_in_a_source_brings_a_part_back(part: str, source: str) -> None:
     """An import statement of any distribution includes a part, and so does the name of a program as a string."""
     assert named(part, distribution("dep", modules=["dep"], source=source))
     assert not any(named(other, distribution("dep", modules=["dep"], source=source)) for other in ALL - {part})
+
+
+@pytest.mark.parametrize(
+    ("part", "program"),
+    [(TESTS, "test"), (TK, "tkinter"), (TK, "idlelib"), (PIP, "ensurepip"), (PIP, "venv")],
+)
+def test_started_program_brings_a_part_back(part: str, program: str) -> None:
+    """A program of the standard library that a distribution starts with `-m` includes its part."""
+    behaviour = Behaviour(run_as_main=(program,))
+    assert named(part, distribution("dep", modules=["dep"], behaviour=behaviour))
+    assert not any(named(other, distribution("dep", modules=["dep"], behaviour=behaviour)) for other in ALL - {part})
+
+
+@pytest.mark.parametrize(
+    ("source", "is_needed"),
+    [
+        ("import venv\nvenv.create(x, with_pip=True)\n", True),
+        ("from venv import EnvBuilder\nEnvBuilder(symlinks=True)\n", False),
+    ],
+)
+def test_environments_with_pip_need_its_wheel(tmp_path: Path, source: str, is_needed: bool) -> None:
+    """A distribution that makes environments includes the wheel of pip if it mentions the argument for that."""
+    (tmp_path / "dep.py").write_text(source, "utf-8")
+    made = distribution("dep", modules=["dep"], source=source, site_packages=tmp_path)
+    assert named(PIP, made) is is_needed
 
 
 @pytest.mark.parametrize(
@@ -118,7 +142,7 @@ def test_entry_point_brings_a_part_back(part: str, value: str) -> None:
     ("part", "module"),
     [
         *((TESTS, "test"), (TESTS, "test.support"), (TESTS, "test.datetimetester"), (TESTS, "_testinternalcapi")),
-        *((TK, "tkinter"), (TK, "tkinter.ttk"), (TK, "turtledemo.clock"), (PIP, "ensurepip"), (PIP, "venv")),
+        *((TK, "tkinter"), (TK, "tkinter.ttk"), (TK, "turtledemo.clock"), (PIP, "ensurepip")),
         (NIS, "nis"),
     ],
 )
