@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -199,9 +199,16 @@ class Pairs:
     onebin: Onebin
     folder: Path
     homes: Path
+    known: dict[str, Pair] = field(default_factory=dict)
 
     def __call__(self, host: str, minor: str, *plugins: str) -> Pair:
         """Return a host with its plugins; skip the test if this machine does not have the Python."""
+        name = f"{host}-{minor}"
+        if name not in self.known:
+            self.known[name] = self._make(host, minor, *plugins)
+        return self.known[name]
+
+    def _make(self, host: str, minor: str, *plugins: str) -> Pair:
         python = next((each for each in installed() if each.minor == minor), None)
         if python is None:
             pytest.skip(f"no Python {minor} on this machine")
