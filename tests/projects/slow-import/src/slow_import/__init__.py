@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 folder = Path(__file__).with_name("where.txt").read_text(encoding="utf-8").strip()
-kind = "frozen" if getattr(sys, "frozen", False) else "staged"
+kind = "frozen" if Path(sys.prefix, "code.bin").exists() else "staged"
 if Path(folder, f"sleep-{kind}").exists():
     Path(folder, "started").touch()
     time.sleep(120)
