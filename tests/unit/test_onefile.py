@@ -69,7 +69,7 @@ def test_one_file_contains_everything(tmp_path: Path) -> None:
         return SimpleNamespace(name="/dist/tiny")
 
     def archive(pure: Any) -> Any:
-        return SimpleNamespace(name="/work/PYZ.pyz", dependencies=[("pyimod01", "/loader/pyimod01.py", "PYMODULE")])
+        return SimpleNamespace(name="/made/PYZ.pyz", dependencies=[("pyimod01", "/loader/pyimod01.py", "PYMODULE")])
 
     analysis = SimpleNamespace(
         pure=[("demo", "/stage/demo.py", "PYMODULE"), ("space", "-", "PYMODULE")],

@@ -99,7 +99,7 @@ def test_taken_places_and_other_entries_are_left_alone(tmp_path: Path) -> None:
     ]
     datas = [
         *(("pkg-1.0.dist-info/METADATA", "/x/METADATA", "DATA"), ("old.egg-info/PKG-INFO", "/x/PKG-INFO", "DATA")),
-        *(("base_library.zip", "/work/base_library.zip", "DATA"), ("link", "there", "SYMLINK")),
+        *(("base_library.zip", "/made/base_library.zip", "DATA"), ("link", "there", "SYMLINK")),
         ("pkg/x.dist-info/METADATA", "/x/inner", "DATA"),
     ]
     tree.add_found(files, WANTED, reversed(binaries), reversed(datas))
