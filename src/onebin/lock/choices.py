@@ -1,6 +1,6 @@
 """Say which locked versions may surprise, and why: older ones that have a wheel, and pre-releases.
 
-uv does not tell which versions it passed over. So it is asked for the newest release of each package, which reads no
+uv does not report which versions it skipped. So it is asked for the newest release of each package, which reads no
 metadata and builds nothing, and then whether that release would fit if everything else stays as it is locked. What uv
 cannot answer (an index fails, or uv is offline) is not reported.
 """

@@ -31,7 +31,7 @@ def write_draft(manifest: Manifest, resolver: Resolver) -> tuple[HeldBack, ...]:
     """Write the draft of the lock, and return what was held back; raises LockError and uv.Failure.
 
     A package that is allowed is built only if it must be, or if its newest release has no wheel. One that is not
-    allowed is left out and the rest resolved, so that all of them are reported together.
+    allowed is left out and the rest resolved, to report all of them together.
     """
     if ANY in manifest.lock.allow_source:
         resolver.lock(None)
