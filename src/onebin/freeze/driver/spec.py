@@ -71,7 +71,7 @@ def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
     """
     if wanted.layout == "onefile" or wanted.optional or sys.platform != "linux":
         return []  # a lean tree has only those that are reached
-    found = [(place, source) for place, source in wanted.files.items() if place not in wanted.kept]
+    found = [(place, source) for place, source in wanted.files.items() if source != wanted.kept.get(place)]
     return [
         (source, os.path.dirname(place))  # noqa: PTH120  # places are text
         for place, source in found

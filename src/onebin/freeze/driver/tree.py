@@ -67,6 +67,7 @@ class Files:
         self._made = made
         self._by_source = {os.path.realpath(source): place for place, source in wanted.files.items()}
         self._by_source |= {source: place for place, source in wanted.files.items()}
+        self.sources |= {place: copy for place, copy in wanted.kept.items() if place in self.sources}
 
     def place_of(self, source: str) -> str | None:
         """Return the place of a source file, or None if it is not in the tree."""
