@@ -13,7 +13,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,13 +24,17 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.card.file import TRAILER
 from support.launched import (
+    COMPLETE,
     INTERPRETER,
+    NO_CACHE,
     SHELL,
+    UNPACKING,
     Launched,
     assert_cannot_start,
-    find_launcher,
     make_tree,
+    nothing_was_written,
     payload_of,
+    runs_privately,
     write_artifact,
     write_folder,
 )
@@ -40,7 +43,7 @@ from support.processes import next_line, run, succeed
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from conftest import Build
     from support.command import Onebin
@@ -48,57 +51,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
 SOURCE = Path(__file__).parents[2] / "src" / "onebin" / "launcher" / "native"
-COMPLETE = ".complete"  # the launcher writes it into a tree last of all
-UNPACKING = ".unpacking"  # its name before that
-# Without these variables, every run needs a private directory.
-NO_CACHE: dict[str, str | None] = {"ONEBIN_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": None}
 DICE = random.Random(5)  # noqa: S311  # the same in every run, not a secret
 BIG = {f"lib/part{number}": DICE.randbytes(100_000) for number in range(60)}
 FILLER = {"lib/part": DICE.randbytes(200_000)}
-
-
-@pytest.fixture(scope="session")
-def launcher_file(shared: Path, request: pytest.FixtureRequest) -> Path:
-    """Return the launcher of this platform, or of the one given with --launcher if the kernel can run it."""
-    platform = request.config.getoption("--launcher")
-    found = find_launcher(shared / "cache", platform)
-    try:
-        subprocess.run([found], capture_output=True, check=False)
-    except OSError:
-        if platform is None:
-            raise
-        pytest.skip(f"this machine cannot run programs for {platform}: it needs qemu's user mode")
-    return found
-
-
-@pytest.fixture
-def make(tmp_path: Path, launcher_file: Path) -> Callable[..., Launched]:
-    """Return a function that makes an artifact from a bundle name and the files of its payload."""
-
-    def made(
-        name: str = "tiny", files: Mapping[str, bytes] | None = None, *, version: str = "1", folder: Path = tmp_path
-    ) -> Launched:
-        tree = make_tree(tmp_path / "trees" / name[:50] / version, {"version": version.encode(), **(files or {})})
-        file = folder / f"{name[:200]}{version if version != '1' else ''}"
-        write_artifact(file, tree, launcher_file, name=name)
-        (folder / "temporary").mkdir(exist_ok=True)
-        return Launched(file=file, cache=folder / "cache", temporary=folder / "temporary")
-
-    return made
-
-
-@pytest.fixture
-def tiny(make: Callable[..., Launched]) -> Launched:
-    """Return a small artifact that has never been started."""
-    return make()
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """Return a directory that everyone may enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 # A separate disk for the cache. Its journal interval is longer than any test, so only synced data is on the disk.
@@ -320,19 +275,11 @@ def test_relative_cache_path_is_ignored(tiny: Launched, tmp_path: Path, path: st
     assert not (tmp_path / "relative").exists()
 
 
-def _runs_privately(tiny: Launched, env: Mapping[str, str | None], **options: object) -> None:
-    """Expect the program to run in a private directory that is removed soon after."""
-    shown = tiny.says('echo "$tree"; cat "$tree/data"', env=env, **options)
-    assert Path(shown.splitlines()[0]).parent == tiny.temporary
-    assert shown.endswith("\ndata")
-    tiny.wait_for_no_temporary()
-
-
 def test_private_directory_is_used_without_a_home(tiny: Launched, tmp_path: Path) -> None:
     """If HOME is unset or does not exist, the artifact still runs, and does not create a home directory."""
-    _runs_privately(tiny, NO_CACHE)
-    _runs_privately(tiny, {**NO_CACHE, "HOME": ""})
-    _runs_privately(tiny, {**NO_CACHE, "HOME": str(tmp_path / "nonexistent")})
+    runs_privately(tiny, NO_CACHE)
+    runs_privately(tiny, {**NO_CACHE, "HOME": ""})
+    runs_privately(tiny, {**NO_CACHE, "HOME": str(tmp_path / "nonexistent")})
     assert not (tmp_path / "nonexistent").exists()
 
 
@@ -341,7 +288,7 @@ def test_cache_writable_by_others_is_not_used(tiny: Launched) -> None:
     for mode in (0o777, 0o770, 0o702):
         tiny.entries.mkdir(parents=True, exist_ok=True)
         tiny.entries.chmod(mode)
-        _runs_privately(tiny, {})
+        runs_privately(tiny, {})
         assert tiny.unpacked() == []
 
 
@@ -349,7 +296,7 @@ def test_entry_writable_by_others_is_not_used(tiny: Launched) -> None:
     """The same applies to a payload's own directory in the cache."""
     home = tiny.home()
     home.chmod(0o777)
-    _runs_privately(tiny, {})
+    runs_privately(tiny, {})
     home.chmod(0o700)
     assert tiny.home() == home
 
@@ -361,7 +308,7 @@ def test_directory_of_another_user_is_not_used(tiny: Launched) -> None:
     home = tiny.home()
     for path in (home, tiny.entries):
         os.chown(path, NOBODY, NOBODY)
-        _runs_privately(tiny, {})
+        runs_privately(tiny, {})
         assert (home / "bin" / INTERPRETER).exists()
         os.chown(path, 0, 0)
 
@@ -381,7 +328,7 @@ def test_planted_symbolic_link_is_not_followed(tiny: Launched, tmp_path: Path, p
     path.symlink_to(elsewhere / "lock" if planted == "lock" else elsewhere)
     make_tree(elsewhere / "trap", {})
     before = sorted(elsewhere.rglob("*"))
-    _runs_privately(tiny, {})
+    runs_privately(tiny, {})
     assert sorted(elsewhere.rglob("*")) == before
 
 
@@ -390,7 +337,7 @@ def test_unusable_cache_is_skipped(make: Callable[..., Launched], options: str) 
     """If the cache is full, read-only or mounted noexec, the next place is used."""
     artifact = make(files=FILLER)
     artifact.cache.mkdir(mode=0o700)
-    _runs_privately(artifact, {}, under=with_mounts(f"mount -t tmpfs -o mode=700,{options} tmpfs {artifact.cache}"))
+    runs_privately(artifact, {}, under=with_mounts(f"mount -t tmpfs -o mode=700,{options} tmpfs {artifact.cache}"))
 
 
 def test_read_only_cache_still_serves_its_entries(tiny: Launched) -> None:
@@ -480,7 +427,7 @@ def test_path_that_is_not_utf8_is_not_used(make: Callable[..., Launched], public
     odd = public / os.fsdecode(name)
     odd.mkdir()
     env = {"ONEBIN_CACHE_DIR": str(odd)}
-    _runs_privately(artifact, env)
+    runs_privately(artifact, env)
     assert Path(artifact.says('echo "$tree"', env={**env, "XDG_CACHE_HOME": str(public)})).is_relative_to(public)
     tree = Path(artifact.says('echo "$tree"', env={**NO_CACHE, "TMPDIR": str(odd)}))
     assert tree.name.startswith(f"onebin-{os.geteuid()}-tiny-")
@@ -508,7 +455,7 @@ def test_tree_that_cannot_be_relocated_does_not_run(make: Callable[..., Launched
     """A list of relocations that is wrong is an error, and nothing is left."""
     artifact = _relocated(make, line)
     assert_cannot_start(artifact.start("echo ran"))
-    _nothing_was_written(artifact)
+    nothing_was_written(artifact)
 
 
 def test_moved_cache_is_unpacked_again(make: Callable[..., Launched], tmp_path: Path) -> None:
@@ -565,7 +512,7 @@ def test_folder_is_its_own_tree(installed: Launched, tmp_path: Path) -> None:
             shown = started.says('echo "$tree"; echo "$file"; cat "$tree/data"', env=env)
             assert shown.splitlines() == [str(folder), str(file), "data"]
     assert _facts(folder) == before
-    _nothing_was_written(installed)
+    nothing_was_written(installed)
 
 
 def test_folder_can_be_moved_and_read_only(installed: Launched, public: Path) -> None:
@@ -1029,11 +976,6 @@ def test_cleanup_daemon_does_not_delay_the_caller(tiny: Launched) -> None:
 # Damage and attack ----------------------------------------------------------------------------------------------
 
 
-def _nothing_was_written(artifact: Launched) -> None:
-    assert artifact.unpacked() == []
-    artifact.wait_for_no_temporary()
-
-
 @pytest.mark.parametrize("place", [0, 4, 0.01, 0.3, 0.5, 0.9, 1])
 @pytest.mark.parametrize("env", [{}, NO_CACHE], ids=["cached", "private"])
 def test_tampered_payload_does_not_run(make: Callable[..., Launched], place: float, env: dict[str, str | None]) -> None:
@@ -1044,7 +986,7 @@ def test_tampered_payload_does_not_run(make: Callable[..., Launched], place: flo
     content[offset + (place if isinstance(place, int) and place > 1 else int(place * (size - 1)))] ^= 1
     artifact.file.write_bytes(content)
     assert_cannot_start(artifact.start("echo ran", env=env), "digest", "do not trust")
-    _nothing_was_written(artifact)
+    nothing_was_written(artifact)
 
 
 def test_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) -> None:
@@ -1056,7 +998,7 @@ def test_truncated_artifact_does_not_run(tiny: Launched, launcher_file: Path) ->
         assert_cannot_start(tiny.start("echo ran"), "damaged or truncated", "again")
     tiny.file.write_bytes(content + b"\n")
     assert_cannot_start(tiny.start("echo ran"), "damaged or truncated")
-    _nothing_was_written(tiny)
+    nothing_was_written(tiny)
 
 
 # The bytes of the trailer that the launcher reads, for a small payload: digest, offset and size, the interpreter with
@@ -1080,7 +1022,7 @@ def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> 
         tiny.file.write_bytes(whole)
     if place in READ or (place in NAME and started.code != 0):
         assert_cannot_start(started)
-        _nothing_was_written(tiny)
+        nothing_was_written(tiny)
     else:
         assert (started.code, started.out, started.err) == (0, "ran\n", "")
 
@@ -1140,7 +1082,7 @@ def test_names_that_no_manifest_allows_are_refused(make: Callable[..., Launched]
     (tiny.file.parent / "launcher").write_bytes(launcher)
     write_artifact(tiny.file, tree, tiny.file.parent / "launcher", name=name)
     assert_cannot_start(tiny.start("echo ran"), "damaged or truncated")
-    _nothing_was_written(tiny)
+    nothing_was_written(tiny)
 
 
 def test_artifact_can_be_started_through_a_link(tiny: Launched, tmp_path: Path) -> None:

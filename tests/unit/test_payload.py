@@ -128,7 +128,9 @@ def test_copy_is_what_a_payload_unpacks_to(tmp_path: Path) -> None:
     """A tree in a folder has the same files, links and modes as one that is unpacked, whatever the umask."""
     of = tree(tmp_path / "tree", mode=0o600)
     content = packed(of, tmp_path / "file")
-    (tmp_path / "plain.tar").write_bytes(zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read())
+    (tmp_path / "plain.tar").write_bytes(
+        zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
+    )
     (tmp_path / "copied").mkdir(mode=0o700)
     (tmp_path / "unpacked").mkdir()
     mask = os.umask(0o077)
