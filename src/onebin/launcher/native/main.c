@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 extern char **environ;
 
@@ -20,13 +21,14 @@ static void fill_standard_streams(void) {
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", O_RDWR);
 }
 
-/* Turn limits of the caller into errors, which have a message. */
-static void prepare(const struct artifact *artifact) {
+/* Refuse to start with a stack on which not even the messages of the C library can be made. */
+static void check_stack(char *name) {
+    static char why[] = ": cannot start: the limit of the stack is too low for Python\n  raise it: ulimit -s 8192\n";
+    struct iovec line[] = {{name, strlen(name)}, {why, sizeof why - 1}};
     struct rlimit stack;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGXFSZ, &ignore, &on_large_file);
-    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < SMALLEST_STACK)
-        fail(artifact, "the limit of the stack is too low for Python", "raise it: ulimit -s 8192");
+    if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur >= SMALLEST_STACK) return;
+    (void)!writev(STDERR_FILENO, line, 2);
+    _exit(UNUSABLE);
 }
 
 /* Let the next program have a descriptor, under a number where the starter looks for it; -1 if there is none. */
@@ -89,10 +91,11 @@ int main(int argc, char **argv) {
     struct artifact artifact;
     struct place cache, tree;
     if (argc < 1) return UNUSABLE; /* a start without argv[0] is an attack or a mistake */
+    check_stack(argv[0]);
     if (is_privileged()) fill_standard_streams();
     artifact.umask = umask(077); /* files made here are for this user only, whatever the caller's umask */
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, &on_large_file); /* an error has a message */
     open_artifact(&artifact, argv[0]);
-    prepare(&artifact);
     trace("this is %s", artifact.path);
     if (artifact.trailer.payload_size == 0) {
         if (open_beside(&artifact, &tree)) execute(&artifact, &tree, argv);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #ifdef __linux__
@@ -189,7 +188,6 @@ static bool adopts_orphans(void) {
 /* Start a daemon that removes a directory as soon as its lock is released, which is when the program ends, however it
  * ends. The daemon is not the program's child, and keeps nothing open that others might wait for. */
 static void discard_at_end(struct place tree) {
-    struct rlimit limit;
     sigset_t all;
     pid_t child = fork();
     if (child > 0) waitpid(child, NULL, 0);
@@ -197,7 +195,6 @@ static void discard_at_end(struct place tree) {
     if (setsid() < 0 || fork() != 0 || chdir("/") != 0) _exit(0);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit.rlim_max, limit.rlim_max});
     for (int fd = 0; fd < 65536; fd++) /* the limit itself may be a billion, or unlimited */
         if (fd != tree.parent) close(fd);
     if (open_place(&tree) && flock(tree.fd, LOCK_EX) == 0) discard(tree.parent, tree.name);

@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/resource.h>
 #ifdef __APPLE__
 #include <sys/random.h>
 #endif
@@ -174,27 +173,21 @@ char **list_names(int parent, const char *name) {
     return names;
 }
 
-static void discard_below(int parent, const char *name) {
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return;
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return; /* what cannot be removed is left for the next time */
-    for (char **names = list_names(fd, "."); *names != NULL; names++) discard_below(fd, *names);
-    close(fd);
-    unlinkat(parent, name, AT_REMOVEDIR);
+/* Remove what is at a path below an open directory. It takes one descriptor, however deep that is. */
+static void discard_below(int parent, const char *path) {
+    if (unlinkat(parent, path, 0) == 0 || errno == ENOENT) return; /* what cannot be removed is left for the next time */
+    for (char **names = list_names(parent, path); *names != NULL; names++) discard_below(parent, text("%s/%s", path, *names));
+    unlinkat(parent, path, AT_REMOVEDIR);
 }
 
 /* Remove a directory in an open one, and leave errno as it is. First it is no longer complete; last of all goes what shows
  * that it is onebin's. */
 void discard(int parent, const char *name) {
     int why = errno;
-    struct rlimit limit = {0, 0};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit.rlim_max, limit.rlim_max}); /* the caller's may be used up */
     renameat(parent, text("%s/" COMPLETE, name), parent, text("%s/" UNPACKING, name));
     for (char **names = list_names(parent, name); *names != NULL; names++)
         if (strcmp(*names, UNPACKING) != 0) discard_below(parent, text("%s/%s", name, *names));
     discard_below(parent, text("%s/" UNPACKING, name));
     unlinkat(parent, name, AT_REMOVEDIR);
-    setrlimit(RLIMIT_NOFILE, &limit);
     errno = why;
 }
