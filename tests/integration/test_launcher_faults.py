@@ -31,7 +31,7 @@ from support.processes import next_line, run
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a launcher for POSIX")
 
@@ -389,8 +389,8 @@ def real(built: Path, tmp_path: Path) -> Launched:
     return Launched(file=file, cache=tmp_path / "cache", temporary=tmp_path / "temporary")
 
 
-def _greets(real: Launched, *, under: list[str] | None = None, **env: str | None) -> None:
-    done = run([*(under or []), real.file], whole_env=real.environment(env))
+def _greets(real: Launched, env: dict[str, str | None], under: Sequence[str] = ()) -> None:
+    done = run([*under, real.file], whole_env=real.environment(env))
     assert (done.code, done.err) == (0, ""), done
     assert "hello world" in done.out
 
@@ -400,7 +400,7 @@ def test_whole_start_without_proc(real: Launched) -> None:
     under = with_mounts("mount -t tmpfs tmpfs /proc")
     for env in ({}, NO_CACHE):
         for _ in range(2):
-            _greets(real, under=under, **env)
+            _greets(real, env, under)
 
 
 @pytest.mark.parametrize("variable", ["HOME", "ONEBIN_CACHE_DIR", "TMPDIR"])
@@ -409,7 +409,7 @@ def test_whole_start_in_a_place_that_is_not_utf8(real: Launched, tmp_path: Path,
     odd = tmp_path / os.fsdecode(b"odd\xff")
     odd.mkdir()
     for _ in range(2):
-        _greets(real, **{**NO_CACHE, variable: str(odd)})
+        _greets(real, {**NO_CACHE, variable: str(odd)})
     is_old = b"python3.11" in real.file.read_bytes()[-448:] or b"python3.10" in real.file.read_bytes()[-448:]
     if variable != "TMPDIR":
         assert any(odd.iterdir()) == is_old
@@ -419,4 +419,4 @@ def test_whole_start_in_a_place_that_is_not_utf8(real: Launched, tmp_path: Path,
 @pytest.mark.parametrize("limit", [12, 20, 64, 104])
 def test_whole_start_with_few_descriptors(real: Launched, limit: int) -> None:
     """Under a low limit, the interpreter still finds the artifact that the launcher has passed on, and its lock."""
-    _greets(real, under=["sh", "-c", f'ulimit -n {limit}; exec "$0" "$@"'])
+    _greets(real, {}, ["sh", "-c", f'ulimit -n {limit}; exec "$0" "$@"'])

@@ -235,7 +235,7 @@ def test_passed_artifact_is_the_program(tree: Tree, tmp_path: Path, script: str)
     given = script.format(artifact=tree.artifact, other=other)
     with tree.artifact.open("rb") as stream:
         passed = fcntl.fcntl(stream, fcntl.F_DUPFD, 101)
-    command = [tree.python, given, "eval", f"__import__('os').path.exists('/proc/self/fd/{passed}')"]
+    command: list[str | Path] = [tree.python, given, "eval", f"__import__('os').path.exists('/proc/self/fd/{passed}')"]
     done = subprocess.run(
         command, env=environment(), pass_fds=[passed], capture_output=True, text=True, check=False, timeout=120
     )
