@@ -42,7 +42,7 @@ _LIBRARY = """\
 zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
 """
 _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
-_ZIG_FLAGS = ("-O", "ReleaseSmall", "-fstrip", "-lc")
+_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-lc")
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", "-Wall", "-Wextra", "-Werror")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
