@@ -73,6 +73,8 @@ class Probe:
             for point in distribution.entry_points
         ]
         wanted = {_normalise(name) for name in asked["distributions"]}
+        # First of all: what is imported below can change the search path.
+        installation = self._installation(asked["installation"])
         return {
             "host": [
                 {"name": called, **self._outcome("host", partial(_load, "", "", called))}
@@ -89,7 +91,7 @@ class Probe:
             "modules": [
                 {"name": name, **self._outcome(f"module {name}", partial(_import, name))} for name in asked["modules"]
             ],
-            "installation": self._installation(asked["installation"]),
+            "installation": installation,
             "data": [
                 {
                     "distribution": owner,

@@ -286,3 +286,28 @@ def test_verify_counts_what_is_missing(onebin: Onebin, tmp_path: Path) -> None:
     assert spawned in ran.err
     assert "fork answers" not in ran.err
     assert onebin("verify", bundle.artifact, cwd=tmp_path).code == 0
+
+
+def test_host_that_ships_odd_modules_verifies(onebin: Onebin, tmp_path: Path) -> None:
+    """A module that changes sys.path, and excluded modules in and outside packages, are no differences."""
+    bundle = Bundle.of(tmp_path / "bundle", "untidy", host="untidy")
+    host = bundle.project("untidy")
+    write_project(host, "def main():\n    print('tidy')\n", points={"console_scripts": {"untidy": "untidy:main"}})
+    files = {
+        "docs/conf.py": "import os, sys\nsys.path.insert(0, os.path.abspath('./_ext'))\n",
+        "docs/index.rst": "Untidy\n",
+        "drafts/later.py": "",
+        "tests/__init__.py": "",
+        "tests/test_it.py": "",
+    }
+    for name, text in files.items():
+        file = host / "src" / "untidy" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, "utf-8")
+    with bundle.manifest.open("a", encoding="utf-8") as stream:
+        stream.write('\n[freeze]\nexclude = ["untidy.tests", "untidy.drafts"]\n')
+    bundle.build(onebin)
+    assert onebin("verify", bundle.artifact, cwd=tmp_path).code == 0
+    names = {path.partition("/untidy/")[2] for path in _paths(bundle)}
+    assert {"docs/conf.py", "docs/index.rst"} <= names
+    assert not {name for name in names if name.startswith(("tests/", "drafts/"))}

@@ -101,6 +101,31 @@ def main():
     }))
 '''
 
+# A host that uses what wheels bring: a program, and libraries with a search path of their own that need the system's.
+TOOLS = """
+import csv, json, os, subprocess, sys, sysconfig
+from importlib.metadata import distribution
+
+import numpy
+
+
+def main():
+    ruff = os.path.join(sysconfig.get_path("scripts"), "ruff")
+    ruff = subprocess.run([ruff, "--version"], capture_output=True, text=True)
+    mapped = [line.split()[-1] for line in open("/proc/self/maps") if "/" in line]
+    print(json.dumps({
+        "ruff": [ruff.returncode, ruff.stdout.split()[:1]],
+        "numpy": numpy.linalg.inv(numpy.eye(2)).tolist(),
+        "outside": sorted({path for path in mapped if ".so" in path and not path.startswith(sys.prefix)}),
+        "changed": [
+            str(file)
+            for name in ("ruff", "numpy")
+            for file in distribution(name).files
+            if file.hash and file.size != os.stat(file.locate()).st_size
+        ],
+    }))
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EmptyRoot:
@@ -170,6 +195,26 @@ def inquirer(bundled: Callable[[str, str], Path], shared: Path) -> Path:
     return bundled("inquirer", f'[bundle]\nname = "app"\n[host]\npath = "{project}"\nscript = "inquirer"\n{BUNDLED}')
 
 
+@pytest.fixture
+def toolmaker(bundled: Callable[[str, str], Path], shared: Path) -> Path:
+    """Return a host that uses programs and libraries of wheels, with its own C library."""
+    project = shared / "toolmaker"
+    with FileLock(shared / "toolmaker.lock", timeout=600):
+        if not project.exists():
+            points = {"console_scripts": {"toolmaker": "toolmaker:main"}}
+            write_project(project, TOOLS, points=points, dependencies=["numpy", "ruff"])
+    return bundled("toolmaker", f'[bundle]\nname = "app"\n[host]\npath = "{project}"\nscript = "toolmaker"\n{BUNDLED}')
+
+
+def test_programs_and_libraries_of_wheels_work_in_an_empty_root_directory(toolmaker: Path, tmp_path: Path) -> None:
+    """They use the artifact's C library and its loader, and RECORD has the sizes that the files have."""
+    root = EmptyRoot.around(toolmaker, tmp_path / "root")
+    said = root(HOME="/data")
+    assert said.code == 0, said.err
+    expected = {"ruff": [0, ["ruff"]], "numpy": [[1.0, 0.0], [0.0, 1.0]], "outside": [], "changed": []}
+    assert json.loads(said.out) == expected
+
+
 def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
     """The flagship prints its version, lists its plugins and reads a log."""
     root = EmptyRoot.around(logscan, tmp_path / "root")
@@ -232,7 +277,7 @@ def test_artifact_uses_a_system_with_another_c_library(inquirer: Path, tmp_path:
     source = '#include <stdlib.h>\nint main(void) { return getenv("LD_LIBRARY_PATH") != 0; }'
     program = root.directory / "bin" / "true"
     subprocess.run([_found("musl-gcc"), "-x", "c", "-", "-o", program], input=source.encode(), check=True)
-    loader = elf.read(program)
+    loader = elf.read_elf(program)
     assert loader is not None
     assert "ld-musl" in str(loader.loader)
     shutil.copy(str(loader.loader), root.directory / "lib")

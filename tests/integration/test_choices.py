@@ -102,6 +102,32 @@ def test_packages_behind_a_blamed_one_are_reported(bench: Bench, shelf: Shelf) -
     assert not shelf.mark.exists()
 
 
+@pytest.mark.parametrize(
+    ("allowed", "version"), [("meteor", "1.0.0"), ("quasar", "2.0.0")], ids=["for the old", "for the new"]
+)
+def test_one_of_two_packages_without_a_wheel_is_enough(bench: Bench, shelf: Shelf, allowed: str, version: str) -> None:
+    """If each version of a host requires another package without a wheel, the allowed one decides."""
+    shelf.wheel("gazette", "1.0.0", "meteor")
+    shelf.wheel("gazette", "2.0.0", "quasar")
+    shelf.sources("meteor", "1.0.0")
+    shelf.sources("quasar", "1.0.0")
+    bench.manifest(row("gazette"), end=allow(allowed))
+    lock(bench, shelf)
+    assert locked(bench)["gazette"]["version"] == version
+
+
+def test_package_of_the_newest_host_is_asked_for(bench: Bench, shelf: Shelf) -> None:
+    """If each version of a host requires another package without a wheel, the newest version's is named."""
+    shelf.wheel("gazette", "1.0.0", "meteor")
+    shelf.wheel("gazette", "2.0.0", "quasar")
+    shelf.sources("meteor", "1.0.0")
+    shelf.sources("quasar", "1.0.0")
+    bench.manifest(row("gazette"))
+    refusal = bench.refuses("lock", error=LockError, env=shelf.env, may_write=())
+    refusal.says("a package has no wheel", "\n  quasar", hint='allow-source = ["quasar"]')
+    assert not shelf.mark.exists()
+
+
 def test_version_held_back_is_noted(bench: Bench, shelf: Shelf) -> None:
     """If newer versions that fit have no wheel, the older one is locked, and a note says so without a build."""
     shelf.wheel("gazette", "1.0.0", "zeppelin<3")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_symbols_are_read_with_their_versions(build: Build, tmp_path: Path) -> None:
     """A library that calls getrandom needs glibc 2.25, and the libraries that it needs are listed."""
     source = "#include <sys/random.h>\nint draw(void *to) { return getrandom(to, 8, 0); }"
-    found = elf.read(build(tmp_path / "draw.so", source))
+    found = elf.read_elf(build(tmp_path / "draw.so", source))
     assert found is not None
     assert found.glibc["2.25"] == ("getrandom",)
     assert elf.newest(found.glibc) == "2.25"
@@ -31,7 +31,7 @@ def test_symbols_are_read_with_their_versions(build: Build, tmp_path: Path) -> N
 
 def test_program_names_its_loader(build: Build, tmp_path: Path) -> None:
     """The path of the dynamic loader is read from the program's header."""
-    found = elf.read(build(tmp_path / "program", "int main(void) { return 0; }", "-pie"))
+    found = elf.read_elf(build(tmp_path / "program", "int main(void) { return 0; }", "-pie"))
     assert found is not None
     assert found.loader is not None
     assert found.loader.rpartition("/")[2].startswith("ld")
@@ -44,7 +44,7 @@ def test_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
         file = build(tmp_path / "compact", table, "-pie", "-Wl,-z,pack-relative-relocs")
     except subprocess.CalledProcessError:
         pytest.skip("this linker does not know compact relocations")
-    found = elf.read(file)
+    found = elf.read_elf(file)
     assert found is not None
     if "2.36" not in found.glibc:
         pytest.skip("this linker does not make compact relocations")
@@ -53,7 +53,7 @@ def test_version_without_symbols_counts(build: Build, tmp_path: Path) -> None:
 
 def test_library_without_dependencies_needs_nothing(build: Build, tmp_path: Path) -> None:
     """A library without dependencies needs no version of glibc."""
-    found = elf.read(build(tmp_path / "still.so", "int one = 1;", "-shared", "-nostdlib"))
+    found = elf.read_elf(build(tmp_path / "still.so", "int one = 1;", "-shared", "-nostdlib"))
     assert found is not None
     assert (found.glibc, found.libraries) == ({}, ())
     assert elf.newest(found.glibc) is None
@@ -101,7 +101,7 @@ def test_other_and_damaged_files_are_not_elf(tmp_path: Path, content: bytes) -> 
     """Reading a file that is not a complete ELF file returns None."""
     file = tmp_path / "other"
     file.write_bytes(content)
-    assert elf.read(file) is None
+    assert elf.read_elf(file) is None
 
 
 def test_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_file_that_is_cut_off_never_fails(build: Build, tmp_path: Path) -> None:
     cut = tmp_path / "cut.so"
     for length in range(0, len(whole), 97):
         cut.write_bytes(whole[:length])
-        elf.read(cut)
+        elf.read_elf(cut)
 
 
 def test_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_damaged_file_never_fails(build: Build, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.so"
     for place in (*range(4, 64), *range(len(whole) - 64 * 8, len(whole))):
         damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        elf.read(damaged)
+        elf.read_elf(damaged)
 
 
 def test_versions_are_compared_as_numbers() -> None:

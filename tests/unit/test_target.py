@@ -132,7 +132,7 @@ def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
     assert "libBrokenLocale.so.1" not in added
     assert {*added.values()} <= found.files
     for name, file in added.items():
-        facts = elf.read(file)
+        facts = elf.read_elf(file)
         assert facts is not None
         assert {*facts.libraries} <= {*added}, f"{name} needs a missing library"
     assert added[found.loader.name].stat().st_mode & 0o111

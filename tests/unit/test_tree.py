@@ -360,3 +360,10 @@ def test_identity_is_that_of_every_place_content_and_link(tmp_path: Path, change
     if change == "copy":
         files.make("a").write_text("copy")
     assert tree.identity(files, links) != before
+
+
+def test_frozen_modules_are_those_that_no_interpreter_reads_from_a_file() -> None:
+    """They are there even if the interpreter is told to import its library from files; `os` is not."""
+    found = tree.frozen_modules()
+    assert {"importlib._bootstrap", "importlib._bootstrap_external", "zipimport"} <= found
+    assert not found & {"os", "codecs", "importlib"}

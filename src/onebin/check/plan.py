@@ -121,7 +121,8 @@ def check(
     with findings:
         ordered = order(planned, manifest.plugins, surveyed, where)
     installation = installation_question(manifest, ordered.plugins, surveyed) if full and layout != "onefile" else None
-    questions = questions_for(entry, ordered.plugins, surveyed, full=full, installation=installation)
+    excluded = manifest.freeze.exclude
+    questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded, installation=installation)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
     failed = list(failures(answers, ordered.plugins, surveyed, where))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))

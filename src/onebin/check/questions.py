@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from onebin.manifest import is_excluded
+from onebin.survey import module_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +31,13 @@ def questions_for(
     survey: Survey,
     *,
     full: bool,
+    excluded: Sequence[str] = (),
     installation: InstallationQuestion | None = None,
 ) -> Questions:
-    """Return the questions for a process; `full` adds each module and data file of host and plugins."""
+    """Return the questions for a process.
+
+    `full` adds each module and data file of host and plugins, except for the `excluded` modules and what is in them.
+    """
     names = list(dict.fromkeys([survey.host.name, *(plugin.distribution for plugin in plugins)]))
     asked = [survey.distributions[name] for name in names] if full else []
     return {
@@ -40,12 +48,17 @@ def questions_for(
             for plugin in plugins
         ],
         # A __main__ module would run its program when it is imported.
-        "modules": [name for each in asked for name in each.modules if not name.endswith("__main__")],
+        "modules": [
+            name
+            for each in asked
+            for name in each.modules
+            if not name.endswith("__main__") and not is_excluded(name, excluded)
+        ],
         "data": [
             (each.name, file, *_package_of(file, each))
             for each in asked
             for file in (*each.files.data, *each.files.shared)
-            if not _SHARED_LIBRARY.search(file)
+            if not _SHARED_LIBRARY.search(file) and not _is_left_out(file, excluded)
         ],
         "installation": installation,
         "skip": {},
@@ -62,6 +75,12 @@ def installation_question(manifest: Manifest, plugins: Sequence[PlannedPlugin], 
         "methods": list(_METHODS) if not is_lean or survey.importing("multiprocessing") else [],
         "distributions": sorted(whole if is_lean else survey.distributions),
     }
+
+
+def _is_left_out(file: str, excluded: Sequence[str]) -> bool:
+    """Return whether a file is that of an excluded module; it counts as data, too, if its folder is no package."""
+    name = module_name(PurePosixPath(file))
+    return name is not None and is_excluded(name, excluded)
 
 
 def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:

@@ -12,24 +12,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onebin.freeze import binaries
 from onebin.launcher import starter as starters
-from onebin.tree import CONFIGURATION, RELOCATIONS, SHARED_LIBRARIES, Places, installation
+from onebin.tree import CONFIGURATION, RELOCATIONS, SHARED_LIBRARIES, installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.check import Plan
+    from onebin.target import Libc
+    from onebin.tree import Places
 
 _HERE = "@"
 
 
 def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
-    """Return the files to add to a tree, by place; writes into `source_dir` what is generated. Raises OSError."""
-    places = Places(minor=plan.interpreter.minor)
-    added = {places.interpreter: starter}
+    """Return the files to add to a tree, by place, or to put there instead of those of the installation.
+
+    Writes into `source_dir` and beside it what is new. Raises FreezeError and OSError.
+    """
+    installed = installation(plan)
+    places = installed.places
+    adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED))
+    added = {places.interpreter: starter, **adapted.files}
     if plan.libc is not None:
-        found = [file for file in installation(plan).files.values() if _may_need_libraries(file)]
+        found = [file for file in installed.files.values() if binaries.may_be_binary(file)]
         added |= {f"{SHARED_LIBRARIES}/{name}": file for name, file in plan.libc.needed_by(found).items()}
     tree = source_dir / "tree"
     configuration = (tree / CONFIGURATION).read_bytes()
@@ -37,6 +45,7 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     lines = [
         _line(CONFIGURATION, start, 0, f"home = {_HERE}/python/bin"),
         *_of_starter(starter, plan, places),
+        *(_loader(place, *region, plan.libc) for place, region in adapted.loaders.items() if plan.libc),
     ]
     (tree / RELOCATIONS).write_text("".join(lines), "utf-8")
     for file in tree.glob("bin/*"):
@@ -49,13 +58,12 @@ def _of_starter(starter: Path, plan: Plan, places: Places) -> Iterator[str]:
     libraries, loader = starters.relocatable(starter)
     yield _line(places.interpreter, libraries.offset, libraries.size, f"{_HERE}/{SHARED_LIBRARIES}")
     if plan.libc is not None:
-        text = f"{_HERE}/{SHARED_LIBRARIES}/{plan.libc.loader.name}"
-        yield _line(places.interpreter, loader.offset, loader.size, text)
+        yield _loader(places.interpreter, loader.offset, loader.size, plan.libc)
+
+
+def _loader(place: str, offset: int, size: int, libc: Libc) -> str:
+    return _line(place, offset, size, f"{_HERE}/{SHARED_LIBRARIES}/{libc.loader.name}")
 
 
 def _line(place: str, offset: int, size: int, text: str) -> str:
     return f"{place}\t{offset}\t{size}\t{text}\n"
-
-
-def _may_need_libraries(file: Path) -> bool:
-    return ".so" in file.name or bool(file.stat().st_mode & 0o100)

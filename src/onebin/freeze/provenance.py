@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
+from onebin.freeze.binaries import ADAPTED
+from onebin.tree import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +48,7 @@ class Origins:
     def owner(self, place: str, source: str, kind: str) -> str | None:
         """Return the owner of one row: the name of a distribution or a constant of `onebin.card`, or None."""
         path = Path(source)
-        if not source:
+        if not source or path.parts[0] == ADAPTED:
             return self._owner_of_made(place)
         if path == self.starter or path.parts[0] == self.source_dir.name or path.is_relative_to(self.source_dir):
             return ONEBIN
@@ -62,11 +65,17 @@ class Origins:
     def _recorded(self) -> Mapping[str, str]:
         return self.plan.survey.recorded
 
+    @cached_property
+    def _owner_of_place(self) -> Mapping[str | None, str]:
+        """The owner of each file of a distribution by its place in a tree."""
+        places = Places(minor=self.plan.interpreter.minor)
+        return {places.of_installed(recorded): owner for recorded, owner in self._recorded.items()}
+
     def _owner_of_made(self, place: str) -> str:
-        """Return the owner of a new file: bytecode of the interpreter's or a distribution's module, or onebin's own."""
+        """Return the owner of a new file: a changed copy or bytecode of somebody's file, or onebin's own."""
         folder, _, name = place.rpartition(f"/{_BYTECODE}/")
         if not folder:
-            return ONEBIN
+            return self._owner_of_place.get(place, ONEBIN)
         _, inside, below = f"{folder}/{name.partition('.')[0]}.py".partition("/site-packages/")
         return self._recorded.get(below, INTERPRETER) if inside else INTERPRETER
 

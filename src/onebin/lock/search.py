@@ -6,10 +6,12 @@ tried. Both are solved by leaving packages out and resolving the rest.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from onebin.lock.choices import held_back
 from onebin.lock.resolver import without_wheel
@@ -18,7 +20,7 @@ from onebin.python import uv
 from onebin.system import absolute
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from onebin.lock.choices import HeldBack
     from onebin.lock.resolver import Resolver
@@ -40,12 +42,14 @@ def write_draft(manifest: Manifest, resolver: Resolver) -> tuple[HeldBack, ...]:
     build = {str(row.distribution) for row in rows_of(manifest) if is_built(row.wanted or "") and not row.path}
     build |= {name for name in _built_before(resolver) & allowed if resolver.keeps(name)}
     missing: set[str] = set()
+    names = [str(row.distribution) for row in rows_of(manifest)]
     while True:
         try:
             packages = resolver.lock(build, without=missing)
         except uv.Failure as failure:
             own = {name for name in without_wheel(failure) - build if _is_own(name, failure, manifest)}
             needed = own or needed_sources(failure, resolver, build, without=missing)
+            needed = needed or _one_of(failure, resolver, build, without=missing, rows=names, allowed=allowed)
             if needed <= build | missing:  # nothing new: it failed for another reason
                 raise
             build |= needed & (own | allowed)
@@ -98,6 +102,30 @@ def needed_sources(
                     left_out.remove(name)
                     progress = True
     return needed
+
+
+def _one_of(
+    failure: uv.Failure,
+    resolver: Resolver,
+    build: Collection[str],
+    *,
+    without: Collection[str],
+    rows: Sequence[str],
+    allowed: Collection[str],
+) -> set[str]:
+    """Return the package to take from source if any one of those that uv names would do; an empty set if none does.
+
+    So it is if each version of a host requires another package without a wheel. One that is allowed is preferred, then
+    the one with the newest versions of what the manifest names, in the order of its rows.
+    """
+    found = {}
+    for name in sorted(without_wheel(failure)):
+        with contextlib.suppress(uv.Failure):
+            packages = resolver.attempt(build, without={*without, name})
+            versions = {str(canonicalize_name(each["name"])): each.get("version") for each in packages}
+            found[name] = [Version(versions.get(row) or "0") for row in rows]
+    best = max(found, key=lambda name: (name in allowed, found[name]), default=None)
+    return set() if best is None else {best}
 
 
 def _attempt(

@@ -141,7 +141,7 @@ class Freeze:
     optimize: int = 0
     strip: bool = True
     layout: Layout = "cached"
-    compression: int = 3
+    compression: int = 6
     libc: Literal["system", "bundled"] = "system"
 
 

@@ -59,7 +59,7 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
     ]
     tests = _test_folders(inside)
     kept = [file for file in inside if not any(str(folder) in tests for folder in file.parents)] if tests else inside
-    named = {name: site_packages / file for file in kept if (name := _module_name(file))}
+    named = {name: site_packages / file for file in kept if (name := module_name(file))}
     packages = {file.parent for file in kept if file.name == "__init__.py"}
     shared = tuple(str(file) for file in files if _is_shared(file) and (site_packages / file).is_file())
     programs = tuple(str(file) for file in files if _is_program(file) and (site_packages / file).is_file())
@@ -93,7 +93,8 @@ def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:
     }
 
 
-def _module_name(file: PurePosixPath) -> str | None:
+def module_name(file: PurePosixPath) -> str | None:
+    """Return the dotted name of the module that a file below site-packages is, or None if its name is not one's."""
     stem = file.name[:-3] if file.suffix == ".py" else _EXTENSION_MODULE.sub("", file.name)
     if stem == file.name:
         return None
@@ -122,4 +123,4 @@ def _is_data(file: PurePosixPath, info: str, packages: set[PurePosixPath]) -> bo
         return False
     if file.suffix == ".py":
         return file.parent not in packages and any(folder in packages for folder in file.parents)
-    return not _NEVER_DATA.search(str(file)) and _module_name(file) is None
+    return not _NEVER_DATA.search(str(file)) and module_name(file) is None

@@ -1,3 +1,9 @@
-from .elf import newest as newest, number_of as number_of
+from .elf import (
+    Elf as Elf,
+    loader_region as loader_region,
+    newest as newest,
+    number_of as number_of,
+    read_elf as read_elf,
+)
 from .glibc import libc_facts as libc_facts, need_of as need_of, needs as needs
-from .libc import Libc as Libc, libc_of as libc_of
+from .libc import Libc as Libc, is_of_glibc as is_of_glibc, libc_of as libc_of

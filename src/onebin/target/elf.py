@@ -32,16 +32,17 @@ _WEAK = 0x2  # VER_FLG_WEAK: the loader only warns if such a version is missing
 class Elf:
     """What one file needs.
 
-    `loader` is the path of an executable's dynamic loader, `libraries` are names, `glibc` maps a version, such as
-    "2.28", to the symbols that are needed in it.
+    `loader` is the path of an executable's dynamic loader, `libraries` are names, `search_path` is the text of
+    DT_RUNPATH, `glibc` maps a version, such as "2.28", to the symbols that are needed in it.
     """
 
     loader: str | None
     libraries: tuple[str, ...]
+    search_path: str | None
     glibc: Mapping[str, tuple[str, ...]]
 
 
-def read(file: Path) -> Elf | None:
+def read_elf(file: Path) -> Elf | None:
     """Return what an ELF file needs, or None for any other file; raises OSError."""
     with file.open("rb") as stream:
         if stream.read(len(_MAGIC)) != _MAGIC:
@@ -50,14 +51,27 @@ def read(file: Path) -> Elf | None:
             elf = ELFFile(stream)
             loaders = [part.get_interp_name() for part in elf.iter_segments() if isinstance(part, InterpSegment)]
             dynamic = elf.get_section_by_name(".dynamic")
-            tags = dynamic.iter_tags("DT_NEEDED") if isinstance(dynamic, DynamicSection) else ()
+            tags = list(dynamic.iter_tags()) if isinstance(dynamic, DynamicSection) else []
             return Elf(
                 loader=next(iter(loaders), None),
-                libraries=tuple(tag.needed for tag in tags),  # type: ignore[attr-defined]  # set on tags of this type
+                # pyelftools sets these attributes on tags of this type only.
+                libraries=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),  # type: ignore[attr-defined]  # as above
+                search_path=next((tag.runpath for tag in tags if tag.entry.d_tag == "DT_RUNPATH"), None),  # type: ignore[attr-defined]  # as above
                 glibc=_glibc(elf),
             )
         except (ELFError, struct.error, ValueError, OSError, MemoryError):
             return None  # pyelftools reads beyond the end of a damaged file
+
+
+def loader_region(file: Path) -> tuple[int, int]:
+    """Return where an executable names its dynamic loader: offset and size in bytes, with the final NUL.
+
+    Raises OSError, and ValueError for any other file.
+    """
+    with file.open("rb") as stream:
+        for segment in ELFFile(stream).iter_segments("PT_INTERP"):
+            return segment["p_offset"], segment["p_filesz"]
+    raise ValueError(f"{file} names no dynamic loader")
 
 
 def newest(versions: Iterable[str]) -> str | None:

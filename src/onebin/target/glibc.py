@@ -40,7 +40,7 @@ def libc_facts(found: Iterable[GlibcNeed], kind: Literal["system", "bundled"]) -
 
 def need_of(place: str, owner: str, file: Path) -> GlibcNeed | None:
     """Return what a file needs, or None if it is not an ELF file or does not need glibc; raises OSError."""
-    found = elf.read(file)
+    found = elf.read_elf(file)
     if found is None or not found.glibc:
         return None
     return {"file": place, "owner": owner, "symbols": {version: list(names) for version, names in found.glibc.items()}}

@@ -77,9 +77,14 @@ class Libc:
         return {self.loader.name: self.loader, **wanted}
 
 
+def is_of_glibc(library: str) -> bool:
+    """Return whether a library, by its name, is a part of glibc, which is the system's unless it is bundled."""
+    return library.startswith("ld-") or library in {*_ALWAYS, *_WHEN_NEEDED} - {"libgcc_s.so.1"}
+
+
 def libc_of(interpreter: Interpreter) -> Libc:
     """Return the C library that an interpreter runs with; raises TargetError if it does not have its own."""
-    facts = elf.read(interpreter.executable) if launcher.exists_for(interpreter.platform) else None
+    facts = elf.read_elf(interpreter.executable) if launcher.exists_for(interpreter.platform) else None
     if facts is None or facts.loader is None:
         finding = Finding(
             '[freeze] libc = "bundled"',
@@ -102,5 +107,5 @@ def _ask(loader: str, executable: Path) -> dict[str, Path]:
 
 
 def _libraries(file: Path) -> Iterable[str]:
-    facts = elf.read(file)
+    facts = elf.read_elf(file)
     return facts.libraries if facts else ()

@@ -7,10 +7,11 @@ from outside, and the modules that onebin generates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from onebin.manifest import is_excluded
-from onebin.survey import RUNTIME
+from onebin.survey import RUNTIME, module_name
 from onebin.tree.library import extension_files, left_out, library_files
 from onebin.tree.places import CONFIGURATION, PROGRAMS, Places
 
@@ -106,12 +107,11 @@ def _distribution(each: Distribution, places: Places, excluded: Sequence[str]) -
 
     The runtime is not installed: each bundle has onebin's own among the generated modules.
     """
-    left_out = _excluded(each.modules, excluded)
-    if each.name == RUNTIME:
-        left_out |= set(each.modules.values())
+    runtime = set(each.modules.values()) if each.name == RUNTIME else set()
     for recorded in sorted(each.files.recorded):
         place, file = places.of_installed(recorded), each.site_packages / recorded
-        if place is not None and file not in left_out:
+        module = module_name(PurePosixPath(recorded))
+        if place is not None and file not in runtime and not (module and is_excluded(module, excluded)):
             yield place, file
 
 

@@ -71,7 +71,7 @@ def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
     """
     if wanted.layout == "onefile" or wanted.optional or sys.platform != "linux":
         return []  # a lean tree has only those that are reached
-    found = [(place, source) for place, source in wanted.files.items() if place not in wanted.kept]
+    found = [(place, source) for place, source in wanted.files.items() if source != wanted.kept.get(place)]
     return [
         (source, os.path.dirname(place))  # noqa: PTH120  # places are text
         for place, source in found
@@ -136,12 +136,19 @@ def _entries(
 
     The places in `compiled` have bytecode of their own.
     """
+    frozen = tools.tree.frozen_modules()
     modules = list(tools.tree.modules_of(files, wanted.roots))
+    if wanted.sourceless:
+        for each in modules:
+            if each.name in frozen:
+                files.remove(f"{wanted.roots[each.root]}/{each.path}")
+        modules = [each for each in modules if each.name not in frozen]
     library, generated = wanted.roots.index(wanted.library), wanted.roots.index(_GENERATED)
     with_code = {
         each.name: each.source
         for each in modules
         if f"{wanted.roots[each.root]}/{each.path}" not in compiled
+        and each.name not in frozen
         and (
             each.root == generated
             or os.path.realpath(each.source) in reached

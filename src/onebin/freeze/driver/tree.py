@@ -33,6 +33,14 @@ for name, module in list(sys.modules.items()):
     if spec is not None and spec.has_location and spec.cached:
         print(spec.origin)
 """
+# Prints the modules that are in the interpreter itself, even if it is told to import its library from files.
+_BUILT_IN = """
+import importlib, sys, zipimport
+for name, module in sys.modules.items():
+    spec = getattr(module, "__spec__", None)
+    if spec is not None and spec.origin == "frozen":
+        print(name)
+"""
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
@@ -67,6 +75,7 @@ class Files:
         self._made = made
         self._by_source = {os.path.realpath(source): place for place, source in wanted.files.items()}
         self._by_source |= {source: place for place, source in wanted.files.items()}
+        self.sources |= {place: copy for place, copy in wanted.kept.items() if place in self.sources}
 
     def place_of(self, source: str) -> str | None:
         """Return the place of a source file, or None if it is not in the tree."""
@@ -299,6 +308,12 @@ def add_early_bytecode(files: Files, coder: Coder) -> set[str]:
             files.make(bytecode).write_bytes(head + code)
             found.add(place)
     return found
+
+
+def frozen_modules() -> set[str]:
+    """Return the names of the modules that every interpreter of this version has inside, so that no file is read."""
+    command = [sys.executable, "-I", "-X", "frozen_modules=off", "-c", _BUILT_IN]
+    return {*subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()}  # noqa: S603  # no shell
 
 
 def identity(files: Files, links: Mapping[str, str]) -> bytes:

@@ -32,7 +32,8 @@ class Wanted:
     loose_data         the folder for data files that hooks find outside
     python_variables   whether the program obeys PYTHON* variables
     start_hook         whether `onebin_start` prepares the program before the script
-    kept               those of the files that stay as they are: the interpreter's executable, the C library
+    kept               what is put into the tree as it is: the interpreter's executable, the C library, and changed
+                       copies of files
     """
 
     name: str
@@ -59,13 +60,13 @@ class Wanted:
         """Read build.json in a generated source; raises OSError, and TypeError if a key is missing or unknown.
 
         What else belongs into the tree is added to `files`: additions.json beside the source, its folder `tree`, and
-        its modules.
+        its modules. A file of the installation that gets a changed copy stays in `files`: the analysis knows it so.
         """
         values = json.loads((source / "build.json").read_text("utf-8"))
         del values["generated"]  # says who wrote the file
         if values["layout"] != "onefile":
             values["kept"] = json.loads(source.with_name("additions.json").read_text("utf-8"))
-            values["files"] |= values["kept"]
+            values["files"] = values["kept"] | values["files"]
             values["files"] |= {place: str(file) for place, file in generated(source)}
         return cls(**values)
 

@@ -1,0 +1,133 @@
+"""Let the programs and libraries of distributions find the shared libraries of the tree.
+
+As installed, two kinds of file look only for those of the system. The tree gets changed copies of them, and a RECORD
+with the digests of the copies:
+
+- A program has its own search path and its own dynamic loader. With a bundled C library it must use the tree's.
+- A library with DT_RUNPATH ignores the search path of the program that loads it (System V ABI; ld.so(8)). DT_RPATH with
+  the same folders does not.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import shutil
+from dataclasses import dataclass, field
+from importlib.metadata import distribution, version
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from onebin.errors import FreezeError, ProcessError
+from onebin.launcher.starter import RESERVED
+from onebin.system import environment, run
+from onebin.target import is_of_glibc, loader_region, read_elf
+from onebin.tree import SHARED_LIBRARIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from onebin.check import Plan
+    from onebin.target import Elf
+    from onebin.tree import Installation
+
+ADAPTED = "adapted"  # the folder beside the source that has the copies
+_TOOL = "patchelf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapted:
+    """Changed copies of files by place, and where the programs among them name their loader: offset and size."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    loaders: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def tool_version() -> str:
+    """Return the version of the tool that changes the files, for everything that depends on its output."""
+    return version(_TOOL)
+
+
+def adapt(plan: Plan, installed: Installation, folder: Path) -> Adapted:
+    """Write the changed copies into a folder; raises FreezeError and OSError."""
+    own = {file for place, file in installed.files.items() if file.is_relative_to(plan.stage.directory)}
+    names = {file.name for file in own}
+    adapted = Adapted()
+    for place, file in installed.files.items():
+        facts = read_elf(file) if file in own and may_be_binary(file) else None
+        foreign = [] if facts is None else [name for name in facts.libraries if _is_foreign(name, names, plan)]
+        if facts is not None and foreign and (facts.loader or facts.search_path):
+            copy = _place_in(folder, place)
+            shutil.copyfile(file, copy)
+            copy.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+            _patch(copy, *_options(place, facts, plan))
+            adapted.files[place] = copy
+            if plan.libc is not None and facts.loader:
+                adapted.loaders[place] = loader_region(copy)
+    for place, text in list(_records(installed, adapted.files)):
+        record = _place_in(folder, place)
+        record.write_text(text, "utf-8", newline="")
+        adapted.files[place] = record
+    return adapted
+
+
+def may_be_binary(file: Path) -> bool:
+    """Return whether the name or the mode of a file is that of a program or a shared library."""
+    return ".so" in file.name or bool(file.stat().st_mode & 0o100)
+
+
+def _place_in(folder: Path, place: str) -> Path:
+    file = folder / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def _is_foreign(library: str, names: set[str], plan: Plan) -> bool:
+    """Return whether a library comes from outside the environment, and does not stay the system's."""
+    return library not in names and (plan.libc is not None or not is_of_glibc(library))
+
+
+def _options(place: str, facts: Elf, plan: Plan) -> Iterator[str]:
+    """Yield the tool's options for one file."""
+    yield "--force-rpath"
+    if facts.loader is None:
+        yield from ("--set-rpath", facts.search_path or "")
+        return
+    up = "/".join(".." for _ in PurePosixPath(place).parent.parts)
+    yield from ("--add-rpath", f"$ORIGIN/{up}/{SHARED_LIBRARIES}")
+    if plan.libc is not None:
+        # The launcher writes the real path here. Slashes before a path do not change it.
+        yield from ("--set-interpreter", facts.loader.rjust(RESERVED - 1, "/"))
+
+
+def _patch(file: Path, *options: str) -> None:
+    tool = next(str(each.locate()) for each in distribution(_TOOL).files or () if each.stem == _TOOL)
+    try:
+        done = run([tool, *options, file], env=environment())
+    except ProcessError as error:
+        raise FreezeError(f"{_TOOL} cannot be started: {error.tail}", "install onebin again") from error
+    if done.code != 0:
+        raise FreezeError(
+            f"{file.name} cannot be changed to use the libraries of the artifact: {done.stderr.strip()}",
+            'leave out the distribution that has it, or set [freeze] layout = "onefile"',
+        )
+
+
+def _records(installed: Installation, copies: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Yield each RECORD that names a changed file, by place, with the new digests and sizes."""
+    for place, file in installed.files.items():
+        if not copies or not place.endswith(".dist-info/RECORD"):
+            continue
+        rows = list(csv.reader(file.read_text("utf-8").splitlines()))
+        places = [installed.places.of_installed(row[0]) if row else None for row in rows]
+        changed = {number: copies[each] for number, each in enumerate(places) if each and each in copies}
+        for number, copy in changed.items():
+            content = copy.read_bytes()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            rows[number][1:] = [f"sha256={digest}", str(len(content))]
+        if changed:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            yield place, text.getvalue()
