@@ -34,7 +34,9 @@ def payload_of(file: Path) -> dict[str, bytes]:
     """
     content = file.read_bytes()
     fields = card.TRAILER.unpack(content[-card.TRAILER.size :])
-    stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content[fields[4] : fields[4] + fields[5]]))
+    stream = zstandard.ZstdDecompressor().stream_reader(
+        io.BytesIO(content[fields[4] : fields[4] + fields[5]]), read_across_frames=True
+    )
     found = {}
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:

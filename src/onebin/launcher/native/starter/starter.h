@@ -43,6 +43,7 @@ struct tree {
 
 /* tree.c */
 bool find_tree(struct tree *tree);
+int passed_range(int *last);
 void hold(struct tree *tree);
 void note_use(const struct tree *tree, const char *argv0, bool is_program);
 bool is_tree(const struct tree *tree, const char *path);
