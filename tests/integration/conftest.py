@@ -14,7 +14,7 @@ from onebin.python import INDEXES, installed
 from support.bench import Bench
 from support.greeting import FILES, WITHOUT_CODE
 from support.projects import PROJECTS
-from support.trees import clone, finish, make_base
+from support.trees import clone, finish, make_base, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +75,14 @@ def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.
 def changeable(tree: Tree, tmp_path: Path) -> Tree:
     """Return a copy of the installation that a test may change."""
     return clone(tree, tmp_path / "changeable")
+
+
+@pytest.fixture
+def venv(tree: Tree, tmp_path: Path) -> Path:
+    """Return an ordinary environment of the same interpreter, with the same packages and script."""
+    path = tmp_path / "venv"
+    run([tree.origin.executable, "-m", "venv", "--without-pip", path])
+    packages = path / "lib" / f"python{tree.minor}" / "site-packages"
+    shutil.copytree(tree.packages, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(tree.path / "bin" / "greet", path / "bin" / "greet")
+    return path
