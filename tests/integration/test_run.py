@@ -101,7 +101,7 @@ def test_audit_events_are_the_same(changeable: Tree) -> None:
         for done in _both(changeable, "exec", "0")
     )
     assert len(found) == 3
-    assert found == list(dict.fromkeys(expected))  # Python first looks whether the script is a zip archive
+    assert found == expected[1:]  # Python first looks whether the script is a zip archive
 
 
 def test_other_hooks_for_paths_leave_it_to_python(changeable: Tree) -> None:
