@@ -18,7 +18,7 @@ from support.bench import Bench
 from support.greeting import FILES, WITHOUT_CODE
 from support.launched import Launched, find_launcher, make_tree, write_artifact
 from support.projects import PROJECTS
-from support.trees import clone, finish, make_base
+from support.trees import clone, finish, make_base, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,3 +123,14 @@ def public() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+@pytest.fixture
+def venv(tree: Tree, tmp_path: Path) -> Path:
+    """Return an ordinary environment of the same interpreter, with the same packages and script."""
+    path = tmp_path / "venv"
+    run([tree.origin.executable, "-m", "venv", "--without-pip", path])
+    packages = path / "lib" / f"python{tree.minor}" / "site-packages"
+    shutil.copytree(tree.packages, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(tree.path / "bin" / "greet", path / "bin" / "greet")
+    return path

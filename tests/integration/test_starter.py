@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -34,17 +33,6 @@ LOCALES: tuple[dict[str, str], ...] = (
     {"LC_ALL": "no_SUCH"},
     {"LC_CTYPE": "C"},
 )
-
-
-@pytest.fixture
-def venv(tree: Tree, tmp_path: Path) -> Path:
-    """Return an ordinary environment of the same interpreter, with the same packages and script."""
-    path = tmp_path / "venv"
-    run([tree.origin.executable, "-m", "venv", "--without-pip", path])
-    packages = path / "lib" / f"python{tree.minor}" / "site-packages"
-    shutil.copytree(tree.packages, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(tree.path / "bin" / "greet", path / "bin" / "greet")
-    return path
 
 
 def _normal(report: dict[str, Any], environment: Path, base: Path, script: str) -> Any:
