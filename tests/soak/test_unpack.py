@@ -142,7 +142,7 @@ def test_setuid_file_that_another_user_exchanges(
     artifact.file.chmod(0o4755)
     artifact.temporary.chmod(0o777)
     os.chown(theirs, NOBODY, NOBODY)
-    times, command = effort.times(40, 2000), [*unprivileged(user=NOBODY), theirs / "tiny", "id -u"]
+    times, command = effort.times(40, 2000), [*unprivileged(user=NOBODY), str(theirs / "tiny"), "id -u"]
     with _exchanging(theirs, "mv tiny own; mv other tiny; mv tiny other; mv own tiny"):
         shown = [run(command, whole_env=artifact.environment(), errors="replace").out for _ in range(times)]
     privileged = "0\n"
