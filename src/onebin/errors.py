@@ -225,4 +225,6 @@ def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[Non
         remedy = _REMEDIES.get(number, "{elsewhere}").format(elsewhere=become.elsewhere)
         if number == errno.ENOENT and path.parent.is_dir():
             cause, remedy = "no such file or directory", "check the path"
+            if error.filename not in (None, path, str(path)):
+                cause, remedy = f"{error.filename} is missing", "it was removed meanwhile: run the command again"
         raise become(f"cannot {doing} {path}: {cause}", hint=remedy) from error

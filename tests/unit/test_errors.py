@@ -67,3 +67,14 @@ def test_missing_file_and_missing_folder_are_distinguished(name: str, cause: str
     with pytest.raises(PackError, match=cause) as caught, os_errors(PackError, "read", path):
         path.read_bytes()
     assert (caught.value.hint or "").startswith(hint)
+
+
+def test_missing_file_is_named_if_it_is_another_one(tmp_path: Path) -> None:
+    """If the file to write could be written, but one to read is missing, the message names the latter."""
+    missing = tmp_path / "missing"
+    with (
+        pytest.raises(PackError, match=f"cannot write {tmp_path / 'file'}: {missing} is missing") as caught,
+        os_errors(PackError, "write", tmp_path / "file"),
+    ):
+        missing.read_bytes()
+    assert caught.value.hint == "it was removed meanwhile: run the command again"

@@ -52,6 +52,15 @@ def test_release_has_a_launcher_for_every_platform() -> None:
     assert sorted(platforms.split()) == sorted(TARGETS)
 
 
+def test_release_has_a_starter_for_every_python() -> None:
+    """The release has starters for all versions that can be frozen, and installs each of them."""
+    (release,) = (workflow for workflow in WORKFLOWS if workflow.stem == "release")
+    text = release.read_text("utf-8")
+    (listed,) = re.findall(r'^ *PYTHONS: "(.+?)"', text, re.MULTILINE)
+    (installed,) = re.findall(r"python-version: \|\n((?: +3\.\d+\n)+)", text)
+    assert listed.split() == installed.split() == ["3.10", "3.11", "3.12", "3.13"]
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
 def test_every_action_is_pinned(workflow: Path) -> None:
     """A workflow pins each action by the full digest of a commit, with its version in a comment."""

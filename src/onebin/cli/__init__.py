@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         error.show()
         code = error.exit_code
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or error.errno is None:
             raise  # not a failed write, but a bug: errors of files become an OnebinError where they happen
         report(OnebinError(f"cannot write the output: {error.strerror}", "check where standard output goes"))
         code = OnebinError.exit_code

@@ -41,6 +41,7 @@ for name, module in sys.modules.items():
     if spec is not None and spec.origin == "frozen":
         print(name)
 """
+_AT_ONCE = 100  # files for one process: a command has room for a few thousand of them
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
@@ -149,6 +150,7 @@ def make_lean(
     Those of distributions stay as they were installed, and so do the `kept` places. `forget_runpath` is that of
     `runpath.py`.
     """
+    copies = []
     for place, source in list(files.sources.items()):
         if place in kept or source.startswith(stage + os.sep) or not is_binary(source):
             continue
@@ -156,10 +158,12 @@ def make_lean(
         shutil.copyfile(source, made)  # without its mode: it may be read-only
         if Path(source).stat().st_mode & 0o100:
             made.chmod(0o755)
-        if strip:
-            command = ["strip", "--strip-unneeded", str(made)]  # on PATH, with everything else of the system
-            subprocess.run(command, check=False)  # noqa: S603  # a list of arguments, no shell
-        forget_runpath(str(made))
+        copies.append(str(made))
+    for start in range(0, len(copies) if strip else 0, _AT_ONCE):
+        command = ["strip", "--strip-unneeded", *copies[start : start + _AT_ONCE]]  # on PATH, like the linker
+        subprocess.run(command, check=False)  # noqa: S603  # a list of arguments, no shell
+    for copy in copies:
+        forget_runpath(copy)
 
 
 def is_elf(file: str) -> bool:
