@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from sysconfig import get_platform
 from typing import TYPE_CHECKING
 
 from onebin.errors import PackError, os_errors
@@ -192,7 +193,7 @@ def check() -> None:
             tools.library / "zstd.c",
             f"-Mextract={source}/extract.zig",
         )
-        tools.run("test", *modules)
+        tools.run("test", *modules, _compile_sha256(get_platform(), tools, directory / "native"))
         for platform in TARGETS:
             _compile(platform, tools, directory / platform)
         for file in source.glob("*.c"):

@@ -213,7 +213,8 @@ bool is_sound(const struct artifact *artifact, int tree) {
     bool is_whole = list != NULL && fstat(file, &status) == 0 &&
                     /* A tree that was copied, as in an image, has another inode: its content came from a disk. */
                     compare(artifact, tree, -1, list, !is_same_boot && header.inode == status.st_ino) == 0;
-    if (is_whole && !is_same_boot) write_all(file, CHECKED, IDENTITY, 0); /* if that fails, look again next time */
+    const char *now = list != NULL && strcmp(header.boot, UNKNOWN) == 0 ? boot_id() : CHECKED;
+    if (is_whole && !is_same_boot && boot_id()[0] != '?') write_all(file, now, IDENTITY, 0); /* or look again next time */
     if (is_whole) futimens(file, NULL);
     if (file >= 0) close(file);
     return is_whole;

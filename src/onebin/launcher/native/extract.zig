@@ -43,6 +43,10 @@ pub export fn onebin_sum(bytes: [*]const u8, size: usize) u64 {
     return XxHash.hash(0, bytes[0..size]);
 }
 
+extern fn getauxval(kind: c_ulong) c_ulong;
+const hardware_capabilities = 16; // AT_HWCAP
+const sha2 = 1 << 6; // HWCAP_SHA2
+
 extern fn onebin_sha256(bytes: [*]const u8, size: usize, digest: *[32]u8) void;
 
 fn hash(bytes: []const u8, digest: *[32]u8) void {
@@ -52,7 +56,7 @@ fn hash(bytes: []const u8, digest: *[32]u8) void {
 /// Whether this processor can run what is in sha256.zig.
 fn hasInstructions() bool {
     switch (builtin.cpu.arch) {
-        .aarch64 => return builtin.os.tag != .linux or std.os.linux.getauxval(std.elf.AT_HWCAP) & (1 << 6) != 0,
+        .aarch64 => return builtin.os.tag != .linux or getauxval(hardware_capabilities) & sha2 != 0,
         .x86_64 => {
             const avx: u32 = 1 << 27 | 1 << 28; // the system saves the registers, too
             if (cpuid(0).eax < 7 or cpuid(1).ecx & avx != avx) return false;

@@ -146,12 +146,15 @@ static bool mend(const struct artifact *artifact, const struct place *cache, con
     is_sound_now = is_sound(artifact, tree->fd);
     if (!is_sound_now && make_draft(artifact, cache, tree->path, &draft)) {
         size_t count = restore(artifact, tree->fd, draft.fd);
-        fprintf(stderr, "onebin: restored %zu missing or damaged files in %s\n", count, tree->path);
+        if (count > 0) fprintf(stderr, "onebin: restored %zu missing or damaged files in %s\n", count, tree->path);
         close(draft.fd);
         discard(cache->fd, draft.name);
         is_sound_now = is_sound(artifact, tree->fd);
+        errno = EIO;
     }
+    int why = errno;
     close(lock);
+    errno = why;
     return is_sound_now;
 }
 
