@@ -17,6 +17,7 @@ static struct {
     bool is_allowed;
     bool has_c_functions; /* something was registered with Py_AtExit */
     int status;
+    long frozen; /* how many objects CPython itself has set aside at its start */
     int descent;
     const char *noticed; /* the type of the object that somebody could notice */
     PyObject *streams[9]; /* borrowed: the standard streams with what is below them */
@@ -177,7 +178,7 @@ static bool is_alone(void) {
 /* Whether nobody watches what Python does: functions of debuggers and profilers, and of the collector. */
 static bool is_unwatched(void) {
     return returns("sys", "gettrace", -1) && returns("sys", "getprofile", -1) && returns("gc", "get_debug", 0) &&
-           returns("gc", "get_freeze_count", 0) && is_empty("gc", "callbacks") && is_empty("gc", "garbage");
+           returns("gc", "get_freeze_count", state.frozen) && is_empty("gc", "callbacks") && is_empty("gc", "garbage");
 }
 
 /* Find the standard streams. False if one of those that are flushed is not as CPython has made it. */
@@ -233,17 +234,40 @@ static PyObject *end(PyObject *self, PyObject *none) {
 
 static PyMethodDef end_definition = {"end", end, METH_NOARGS, NULL};
 
-/* Register `end` with `atexit` before anybody else does. The module is not left in sys.modules. */
+/* Import a module, and do not leave it in sys.modules if it was not there. */
+static PyObject *borrow_module(const char *name) {
+    PyObject *modules = PyImport_GetModuleDict();
+    bool was_there = PyDict_GetItemString(modules, name) != NULL;
+    PyObject *module = PyImport_ImportModule(name);
+    if (module != NULL && !was_there) PyDict_DelItemString(modules, name);
+    return module;
+}
+
+/* Return what a method without arguments returns, as a number; -1 with an exception set. */
+static long number_of(PyObject *module, const char *method) {
+    PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, method, NULL);
+    long number = result == NULL ? -1 : PyLong_AsLong(result);
+    Py_XDECREF(result);
+    return number;
+}
+
+/* Remember how many objects the collector sets aside by itself: in 3.12, some tuples of constants. */
+static bool count_frozen(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *module = borrow_module("gc");
+    state.frozen = number_of(module, "get_freeze_count");
+    Py_XDECREF(module);
+#endif
+    return state.frozen >= 0;
+}
+
+/* Register `end` with `atexit`, unless somebody else has registered a function before. */
 bool prepare_quiet_exit(const struct tree *tree) {
-    PyObject *modules = PyImport_GetModuleDict(), *name = PyUnicode_FromString("atexit");
-    int was_imported = name == NULL ? -1 : PyDict_Contains(modules, name);
-    PyObject *module = was_imported < 0 ? NULL : PyImport_Import(name), *result = NULL;
+    PyObject *module = borrow_module("atexit"), *result = NULL;
     PyObject *function = module == NULL ? NULL : PyCFunction_New(&end_definition, NULL);
     state.tree = tree;
-    if (function != NULL && returns("atexit", "_ncallbacks", 0))
+    if (function != NULL && number_of(module, "_ncallbacks") == 0 && count_frozen())
         result = PyObject_CallMethod(module, "register", "O", function);
-    if (module != NULL && !was_imported) PyDict_DelItem(modules, name);
-    Py_XDECREF(name);
     Py_XDECREF(module);
     Py_XDECREF(function);
     Py_XDECREF(result);

@@ -81,18 +81,26 @@ static void flush_both(void) {
     if (exception != NULL) give_exception(exception);
 }
 
-/* Take the exit code of a SystemExit that has none or a number. False for anything else; the exception stays. */
+/* Return the exit code of a SystemExit that has none or a number, or a negative number for anything else. */
+static long exit_code_of(PyObject *exception) {
+    if (!Py_IS_TYPE(exception, (PyTypeObject *)PyExc_SystemExit)) return -1;
+    PyObject *code = ((PySystemExitObject *)exception)->code;
+    if (code == NULL || code == Py_None) return 0;
+    int overflow;
+    long number = PyLong_Check(code) ? PyLong_AsLongAndOverflow(code, &overflow) : -1;
+    return number > INT_MAX ? -1 : number;
+}
+
+/* Take the exception if it is a plain SystemExit, with its exit code. False for anything else; the exception stays. */
 static bool take_exit_code(int *status) {
-    PyObject *exception = take_exception(), *code = NULL;
-    bool is_exit = Py_IS_TYPE(exception, (PyTypeObject *)PyExc_SystemExit);
-    if (is_exit) code = ((PySystemExitObject *)exception)->code;
-    if (!is_exit || (code != NULL && code != Py_None && !PyLong_Check(code))) {
+    PyObject *exception = take_exception();
+    long code = exit_code_of(exception);
+    if (code < 0) {
         give_exception(exception);
         return false;
     }
     fflush(stdout);
-    *status = code == NULL || code == Py_None ? 0 : (int)PyLong_AsLong(code);
-    PyErr_Clear(); /* a number that is too large */
+    *status = (int)code;
     Py_DECREF(exception); /* and with it the variables of all functions that it went through */
     return true;
 }
