@@ -43,8 +43,10 @@ _LIBRARY = """\
 zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
 """
 _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
-_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-lc")
-_C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", "-Wall", "-Wextra", "-Werror")
+_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "-lc")
+# Nothing here unwinds its stack, and no text of libzstd is printed.
+_SMALL = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-DZSTD_STRIP_ERROR_STRINGS")
+_C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", *_SMALL, "-Wall", "-Wextra", "-Werror")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
