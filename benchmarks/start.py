@@ -1,6 +1,7 @@
 """Compare start, size and build of the same programs made by onebin and by its peers, in one run.
 
     python benchmarks/start.py [--rounds N] [--without PEER]... [PROGRAM ...]
+    python benchmarks/start.py --warm [--rounds N] [HOST ...]
 
 Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that other
 load on the machine affects all alike. The figures are the median and its ratio to that of PyInstaller's one-file mode.
@@ -8,6 +9,8 @@ A first start has empty caches. Peers are installed into one environment per pro
 tool that caches something between builds builds four times: from nothing, for onebin also without its toolchain; as a
 new bundle on a machine where others were built before; again, with nothing changed; and after a change of one line in
 the program's last plugin. Peers that freeze an environment must reinstall the plugin (with uv, which is fast).
+
+With `--warm`, only warm starts of artifacts and of the environments they are made from are compared: see `warm.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import warm  # type: ignore[import-not-found]  # a script beside this one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -358,11 +363,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--without", action="append", default=[], choices=TOOLS)
-    parser.add_argument("programs", nargs="*", metavar="PROGRAM", default=list(PROGRAMS))
+    parser.add_argument("--warm", action="store_true", help="only compare warm starts with those of an environment")
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would slow down every tool that is written in Python
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
-    for name in chosen.programs:
+    if chosen.warm:
+        warm.table(chosen.programs or list(warm.HOSTS), chosen.rounds, HELLO)
+        return
+    for name in chosen.programs or PROGRAMS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             bench = Path(folder)
             for file, text in HELLO.items():

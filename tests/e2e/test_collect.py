@@ -243,7 +243,9 @@ def _repacked(artifact: Path, target: Path, *missing: str) -> Path:
     fields = card.TRAILER.unpack(content[-card.TRAILER.size :])
     start, size = fields[4], fields[5]
     payload = io.BytesIO()
-    stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content[start : start + size]))
+    stream = zstandard.ZstdDecompressor().stream_reader(
+        io.BytesIO(content[start : start + size]), read_across_frames=True
+    )
     with (
         tarfile.open(fileobj=stream, mode="r|") as whole,
         zstandard.ZstdCompressor().stream_writer(payload, closefd=False) as compressed,

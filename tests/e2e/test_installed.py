@@ -63,8 +63,8 @@ EXPLAINED: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
         lambda flags: flags.replace("ignore_environment=1", "ignore_environment=0"),
     ),
     "main": (
-        "a script that can be moved begins with a line for the shell, which is a text for Python",
-        lambda main: {**main, "__doc__": None, "source": main["source"].partition("\nimport sys\n")[2]},
+        "a script that can be moved begins with lines for the shell",
+        lambda main: {**main, "source": main["source"].partition("\nimport sys\n")[2]},
     ),
     "direct": (
         "an artifact does not say in which folders its projects were",

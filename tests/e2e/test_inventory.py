@@ -13,6 +13,7 @@ import zstandard
 
 from onebin.card import file as card
 from onebin.freeze.driver import code
+from support.launched import COMPLETE
 from support.processes import succeed
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def payload_of(file: Path) -> dict[str, bytes]:
     """
     content = file.read_bytes()
     fields = card.TRAILER.unpack(content[-card.TRAILER.size :])
-    stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content[fields[4] : fields[4] + fields[5]]))
+    stream = zstandard.ZstdDecompressor().stream_reader(
+        io.BytesIO(content[fields[4] : fields[4] + fields[5]]), read_across_frames=True
+    )
     found = {}
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
@@ -110,7 +113,7 @@ def test_card_lists_the_files_in_the_payload(tiny: Bundle) -> None:
 
 
 def test_unpacked_tree_is_what_the_card_lists(alone: Alone) -> None:
-    """The tree on disk has the files on the card, and nothing else but bytecode that Python has written.
+    """The tree on disk has the files on the card, the launcher's mark, and bytecode that Python has written.
 
     Only the files that `relocate` names are changed: they say where the tree is.
     """
@@ -121,7 +124,7 @@ def test_unpacked_tree_is_what_the_card_lists(alone: Alone) -> None:
     wanted = listed(card.read(alone.file))
     moved = {line.split("\t")[0] for line in (tree / "relocate").read_text("utf-8").splitlines()}
     strangers = {path for path in on_disk.keys() - wanted.keys() if "/__pycache__/" not in path}
-    assert strangers == set()
+    assert strangers == {COMPLETE}
     assert wanted.keys() <= on_disk.keys()
     assert {path for path, row in wanted.items() if on_disk[path] != row} == moved
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +16,12 @@ from onebin.launcher import starter
 from onebin.python import INDEXES, installed
 from support.bench import Bench
 from support.greeting import FILES, WITHOUT_CODE
+from support.launched import Launched, find_launcher, make_tree, write_artifact
 from support.projects import PROJECTS
-from support.trees import clone, finish, make_base
+from support.trees import clone, finish, make_base, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from support.trees import Tree
 
@@ -75,3 +79,58 @@ def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.
 def changeable(tree: Tree, tmp_path: Path) -> Tree:
     """Return a copy of the installation that a test may change."""
     return clone(tree, tmp_path / "changeable")
+
+
+@pytest.fixture(scope="session")
+def launcher_file(shared: Path, request: pytest.FixtureRequest) -> Path:
+    """Return the launcher of this platform, or of the one given with --launcher if the kernel can run it."""
+    platform = request.config.getoption("--launcher")
+    found = find_launcher(shared / "cache", platform)
+    try:
+        subprocess.run([found], capture_output=True, check=False)
+    except OSError:
+        if platform is None:
+            raise
+        pytest.skip(f"this machine cannot run programs for {platform}: it needs qemu's user mode")
+    return found
+
+
+@pytest.fixture
+def make(tmp_path: Path, launcher_file: Path) -> Callable[..., Launched]:
+    """Return a function that makes an artifact from a bundle name and the files of its payload."""
+
+    def made(
+        name: str = "tiny", files: Mapping[str, bytes] | None = None, *, version: str = "1", folder: Path = tmp_path
+    ) -> Launched:
+        tree = make_tree(tmp_path / "trees" / name[:50] / version, {"version": version.encode(), **(files or {})})
+        file = folder / f"{name[:200]}{version if version != '1' else ''}"
+        write_artifact(file, tree, launcher_file, name=name)
+        (folder / "temporary").mkdir(exist_ok=True)
+        return Launched(file=file, cache=folder / "cache", temporary=folder / "temporary")
+
+    return made
+
+
+@pytest.fixture
+def tiny(make: Callable[..., Launched]) -> Launched:
+    """Return a small artifact that has never been started."""
+    return make()
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """Return a directory that everyone may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def venv(tree: Tree, tmp_path: Path) -> Path:
+    """Return an ordinary environment of the same interpreter, with the same packages and script."""
+    path = tmp_path / "venv"
+    run([tree.origin.executable, "-m", "venv", "--without-pip", path])
+    packages = path / "lib" / f"python{tree.minor}" / "site-packages"
+    shutil.copytree(tree.packages, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(tree.path / "bin" / "greet", path / "bin" / "greet")
+    return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pytest
 
 from onebin.launcher import starter
 from support import trees
+from support.namespaces import NOBODY
 from support.trees import clone, environment, finish_with, run, write_artifact, write_code
 
 if TYPE_CHECKING:
@@ -33,17 +33,6 @@ LOCALES: tuple[dict[str, str], ...] = (
     {"LC_ALL": "no_SUCH"},
     {"LC_CTYPE": "C"},
 )
-
-
-@pytest.fixture
-def venv(tree: Tree, tmp_path: Path) -> Path:
-    """Return an ordinary environment of the same interpreter, with the same packages and script."""
-    path = tmp_path / "venv"
-    run([tree.origin.executable, "-m", "venv", "--without-pip", path])
-    packages = path / "lib" / f"python{tree.minor}" / "site-packages"
-    shutil.copytree(tree.packages, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(tree.path / "bin" / "greet", path / "bin" / "greet")
-    return path
 
 
 def _normal(report: dict[str, Any], environment: Path, base: Path, script: str) -> Any:
@@ -222,6 +211,40 @@ def test_artifact_of_another_tree_is_not_the_program(tree: Tree, tmp_path: Path)
     other = tmp_path / "other"
     write_artifact(other, tree.minor, bytes(32))
     done = finish_with([tree.python, other])
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["{artifact}", "{other}", "/no/such/file", "-c"])
+def test_passed_artifact_is_the_program(tree: Tree, tmp_path: Path, script: str) -> None:
+    """The launcher passes on the open file of the artifact: the program runs whatever is at that path by then."""
+    other = tmp_path / "other.py"
+    other.write_text("print('other')", "utf-8")
+    given = script.format(artifact=tree.artifact, other=other)
+    with tree.artifact.open("rb") as stream:
+        passed = fcntl.fcntl(stream, fcntl.F_DUPFD, 101)
+    command: list[str | Path] = [tree.python, given, "eval", f"__import__('os').path.exists('/proc/self/fd/{passed}')"]
+    done = subprocess.run(
+        command, env=environment(), pass_fds=[passed], capture_output=True, text=True, check=False, timeout=120
+    )
+    os.close(passed)
+    assert (done.returncode, done.stdout) == (0, "false\n"), done
+
+
+def test_path_does_not_decide_what_runs_with_more_rights(tree: Tree) -> None:
+    """With more rights than its user, the interpreter recognises only an artifact that the launcher has passed on."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a program as setuid does")
+    done = subprocess.run(
+        [tree.python, tree.artifact],
+        env=environment(),
+        preexec_fn=lambda: os.setresuid(NOBODY, 0, 0),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 1
     assert "SyntaxError" in done.stderr
 

@@ -14,9 +14,9 @@ fn payloadWith(name: []const u8) ![]const u8 {
     var out: std.Io.Writer = .fixed(&plain);
     var tar: std.tar.Writer = .{ .underlying_writer = &out };
     try tar.writeDir("lib", .{ .mode = 0o755 });
-    try tar.writeLink("lib/link", "../program", .{});
     try tar.writeFileBytes("program", "#!", .{ .mode = 0o755 });
     try tar.writeFileBytes(name, "content", .{ .mode = 0o644 });
+    try tar.writeLink("lib/link", "../program", .{});
     try tar.finishPedantically();
     const size = ZSTD_compress(&compressed, compressed.len, &plain, out.end, 3);
     return compressed[0..size];
@@ -28,8 +28,10 @@ fn digestOf(payload: []const u8) [32]u8 {
     return digest;
 }
 
+var list: [*:0]u8 = undefined;
+
 fn extractInto(directory: std.Io.Dir, payload: []const u8, digest: [32]u8) c_int {
-    return extract.onebin_extract(directory.handle, payload.ptr, payload.len, &digest);
+    return extract.onebin_extract(directory.handle, payload.ptr, payload.len, &digest, &list);
 }
 
 test "the payload is unpacked into the directory" {
@@ -73,11 +75,35 @@ test "an invalid or truncated payload is EBADMSG" {
     }
 }
 
+test "the list has each file and link, with size and sum" {
+    var temporary = testing.tmpDir(.{});
+    defer temporary.cleanup();
+    const payload = try payloadWith("lib/data");
+    try testing.expectEqual(0, extractInto(temporary.dir, payload, digestOf(payload)));
+    var buffer: [200]u8 = undefined;
+    const expected = try std.fmt.bufPrint(&buffer,
+        \\f                    2 {x:0>16} program
+        \\f                    7 {x:0>16} lib/data
+        \\l                   10 0000000000000000 lib/link
+        \\
+    , .{ extract.onebin_sum("#!", 2), extract.onebin_sum("content", 7) });
+    try testing.expectEqualStrings(expected, std.mem.span(list));
+}
+
 test "a name that leads outside is rejected" {
     var temporary = testing.tmpDir(.{});
     defer temporary.cleanup();
     const payload = try payloadWith("lib/../../data");
     try testing.expectEqual(-1, extractInto(temporary.dir, payload, digestOf(payload)));
-    for ([_][]const u8{ "lib/a.zip", "a/..b/c.." }) |name| try testing.expect(extract.isInside(name));
-    for ([_][]const u8{ "/etc/passwd", "a/../../b", "..", "" }) |name| try testing.expect(!extract.isInside(name));
+    for ([_][]const u8{ "lib/a.zip", "a/..b/c..", "a/", "..." }) |name| try testing.expect(extract.isPlain(name));
+    for ([_][]const u8{ "/a", "a/../../b", "..", "", "a//b", "./a", "a/.", "a\nb", "\x7f" }) |name|
+        try testing.expect(!extract.isPlain(name));
+}
+
+test "a link that leads outside is rejected" {
+    const Pair = struct { []const u8, []const u8 };
+    for ([_]Pair{ .{ "a", "b" }, .{ "a/b", "../c" }, .{ "a/b/c", "../../d/e" } }) |link|
+        try testing.expect(extract.staysInside(link[0], link[1]));
+    for ([_]Pair{ .{ "a", "../b" }, .{ "a/b", "../../c" }, .{ "a/b", "c/../../../d" }, .{ "a", "/b" }, .{ "a", "" } }) |link|
+        try testing.expect(!extract.staysInside(link[0], link[1]));
 }

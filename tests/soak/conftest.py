@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.conftest import bench, built, warm_bench
+from integration.conftest import bench, built, launcher_file, make, public, warm_bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["bench", "built", "warm_bench"]
+__all__ = ["bench", "built", "launcher_file", "make", "public", "warm_bench"]
 
 FIGURE = "figure"
 

@@ -31,6 +31,8 @@ WANTED = Wanted(
     loose_data=SITE,
     python_variables=False,
     start_hook=False,
+    quiet_exit=True,
+    compiled_patterns=True,
 )
 
 

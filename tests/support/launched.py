@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 UNUSABLE = 126
 INTERPRETER = "python3.12"
 TREE_SHA256 = bytes(range(32))
+COMPLETE = ".complete"  # the launcher writes it into a tree last of all
+UNPACKING = ".unpacking"  # its name before that
+# Without these variables, every run needs a private directory.
+NO_CACHE: dict[str, str | None] = {"ONEBIN_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": None}
 _SECONDS = 120
 
 # The tree's interpreter: it gets the path by which the artifact was executed, a script for itself, and its arguments.
@@ -123,6 +127,20 @@ def assert_cannot_start(result: Result, *words: str) -> None:
     assert all(word in result.err for word in ("cannot start: ", *words)), result.err
 
 
+def runs_privately(artifact: Launched, env: Mapping[str, str | None], **options: Any) -> None:
+    """Expect the program to run in a private directory that is removed soon after."""
+    shown = artifact.says('echo "$tree"; cat "$tree/data"', env=env, **options)
+    assert Path(shown.splitlines()[0]).parent == artifact.temporary
+    assert shown.endswith("\ndata")
+    artifact.wait_for_no_temporary()
+
+
+def nothing_was_written(artifact: Launched) -> None:
+    """Check that nothing is left of a start that failed."""
+    assert artifact.unpacked() == []
+    artifact.wait_for_no_temporary()
+
+
 def find_launcher(cache: Path, platform: str | None = None) -> Path:
     """Return the launcher for a platform, by default this one; skip the test if there is none."""
     platform = platform or sysconfig.get_platform()
@@ -146,6 +164,17 @@ def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) ->
     with file.open("w+b") as out:
         out.write(launcher_file.read_bytes())
         where = payload.write(_frozen(tree), out, level=3, moment=0)
+        _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
+    file.chmod(0o755)
+
+
+def write_payload(file: Path, content: bytes, launcher_file: Path, *, name: str = "tiny") -> None:
+    """Write an artifact with any payload, as somebody does who wants to do harm; its digests are right."""
+    file.unlink(missing_ok=True)  # a process of an earlier start may still execute it
+    with file.open("w+b") as out:
+        out.write(launcher_file.read_bytes())
+        where = Payload(sha256=hashlib.sha256(content).digest(), offset=out.tell(), size=len(content))
+        out.write(content)
         _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
     file.chmod(0o755)
 

@@ -34,16 +34,16 @@ for file in done.stdout.splitlines():
         py_compile.compile(file, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 
-# Runs under the tree's interpreter, as the driver does under the stage's: the modules of its roots go into code.bin.
+# Runs under the interpreter that the tree is made of, as the driver does: the modules of its roots go into code.bin.
 _WRITE = """
 import json, os, sys
 from importlib.machinery import EXTENSION_SUFFIXES
 sys.path.insert(0, sys.argv[1])
-import code
+import code, patterns, tree as trees
 tree, given = sys.argv[2], json.loads(sys.argv[3])
 roots = [code.Root(*root) for root in given.pop("roots")]
 without, optimize = given.pop("without"), given["optimize"]
-entries = []
+entries, sources = [], []
 
 def add(number, top, file):
     stem = next((file[:-len(end)] for end in [*EXTENSION_SUFFIXES, ".py"] if file.endswith(end)), None)
@@ -55,8 +55,9 @@ def add(number, top, file):
     whole, data = os.path.join(top, file), None
     if file.endswith(".py") and name not in without:
         with open(whole, "rb") as stream:
+            sources.append(stream.read())
             try:
-                made = compile(stream.read(), file, "exec", dont_inherit=True, optimize=optimize)
+                made = compile(sources[-1], file, "exec", dont_inherit=True, optimize=optimize)
             except (SyntaxError, UnicodeDecodeError):
                 return
         import marshal
@@ -69,6 +70,12 @@ for number, root in enumerate(roots):
         folders[:] = sorted(name for name in folders if name.isidentifier() and name != "__pycache__")
         for file in sorted(files):
             add(number, top, os.path.relpath(os.path.join(folder, file), top))
+place = "bin/" + given["script"]
+with open(os.path.join(tree, place), "rb") as stream:
+    text = stream.read()
+coder = trees.Coder(None, optimize, lambda made, name: made)
+given["script"] = code.Script(given["script"], len(text), coder.script(text, place))
+given["patterns"] = patterns.found_in(sources) if given["patterns"] else {}
 given["tree_sha256"] = bytes.fromhex(given["tree_sha256"])
 code.write(tree + "/code.bin", roots=roots, entries=entries, **given)
 """
@@ -229,11 +236,13 @@ def write_code(tree: Tree, **changes: Any) -> None:
         "optimize": 0,
         "python_variables": False,
         "start_hook": False,
+        "quiet_exit": True,
+        "patterns": True,
         "roots": roots,
         "without": [],
     }
     driver = Path(runpath.__file__).parent
-    run([tree.python, "-I", "-S", "-c", _WRITE, driver, tree.path, json.dumps(given | changes)])
+    run([tree.origin.executable, "-I", "-S", "-c", _WRITE, driver, tree.path, json.dumps(given | changes)])
 
 
 def write_artifact(file: Path, minor: str, tree_sha256: bytes = TREE_SHA256) -> None:

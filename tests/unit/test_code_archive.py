@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from onebin.freeze.driver import code
-from onebin.freeze.driver.code import Entry, Root
+from onebin.freeze.driver.code import Entry, Root, Script
 from onebin.system import driver_dir
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class _Archive:
         self.data = file.read_bytes()
         header = code.HEADER.unpack_from(self.data)
         self.magic, self.python, self.pyc_magic, self.tree_sha256, self.size = header[:5]
-        self.slots, self.roots, self.flags, self.optimize, script = header[5:]
-        self.script = self.text(script)
+        self.slots, self.roots, self.flags, self.optimize, script, size, start, length, self.patterns = header[5:]
+        self.script = Script(self.text(script), size, self.data[start : start + length])
 
     def text(self, offset: int) -> str:
         """Return the text at an offset."""
@@ -70,11 +70,13 @@ class _Archive:
 def _write(file: Path, *entries: Entry, **changes: Any) -> _Archive:
     given: dict[str, Any] = {
         "tree_sha256": bytes(range(32)),
-        "script": "greet",
+        "script": Script("greet", 7, b"script"),
         "optimize": 0,
         "python_variables": False,
         "start_hook": False,
+        "quiet_exit": False,
         "roots": ROOTS,
+        "patterns": {},
     }
     code.write(file, entries=entries, **given | changes)
     return _Archive(file)
@@ -88,15 +90,16 @@ def _entry(
 
 def test_header_says_what_the_code_is_for(tmp_path: Path) -> None:
     """The header has the versions of Python and its bytecode, the tree's digest, the script and the options."""
-    archive = _write(tmp_path / "code.bin", optimize=2, python_variables=True, start_hook=True)
+    archive = _write(tmp_path / "code.bin", optimize=2, python_variables=True, start_hook=True, quiet_exit=True)
     assert archive.magic == code.MAGIC
     assert archive.python == sys.hexversion >> 16
     assert archive.pyc_magic == importlib.util.MAGIC_NUMBER
     assert archive.tree_sha256 == bytes(range(32))
     assert archive.size == len(archive.data)
-    assert (archive.script, archive.optimize) == ("greet", 2)
-    assert archive.flags == code.PYTHON_VARIABLES | code.START_HOOK
-    assert _write(tmp_path / "code.bin").flags == 0
+    assert (archive.script, archive.optimize) == (("greet", 7, b"script"), 2)
+    assert archive.flags == code.PYTHON_VARIABLES | code.START_HOOK | code.QUIET_EXIT
+    other = _write(tmp_path / "code.bin", script=Script("greet", 7, None))
+    assert (other.flags, other.script.code) == (0, b"")
 
 
 def test_roots_have_their_flags(tmp_path: Path) -> None:
@@ -171,8 +174,9 @@ def test_every_supported_python_writes_an_archive(tmp_path: Path, interpreters: 
     """The driver's writer runs under each version that can be frozen, and puts that version into the header."""
     script = (
         "import runpy, sys; code = runpy.run_path(sys.argv[1]);"
-        "code['write'](sys.argv[2], tree_sha256=bytes(32), script='s', optimize=0, python_variables=False,"
-        " start_hook=False, roots=[code['Root']('r')], entries=[code['Entry']('n', 0, 'n.py', False, 1, b'c')])"
+        "code['write'](sys.argv[2], tree_sha256=bytes(32), script=code['Script']('s', 1, b's'), optimize=0,"
+        " python_variables=False, start_hook=False, quiet_exit=True, patterns={('p', 0): b'parts'},"
+        " roots=[code['Root']('r')], entries=[code['Entry']('n', 0, 'n.py', False, 1, b'c')])"
     )
     for minor, python in interpreters.items():
         file = tmp_path / minor

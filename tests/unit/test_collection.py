@@ -237,8 +237,9 @@ def test_start_is_only_prepared_if_plugins_need_it(collected: Bench, tables: str
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
-def test_manifest_decides_about_python_variables(tmp_path: Path, value: str) -> None:
-    """build.json says whether the program obeys PYTHON* variables, as the manifest does."""
-    wanted = manifest(host=f'package = "demo"\nscript = "demo"\npython-variables = {value}')
+@pytest.mark.parametrize("key", ["python-variables", "quiet-exit", "compiled-patterns"])
+def test_manifest_decides_how_the_program_starts_and_ends(tmp_path: Path, key: str, value: str) -> None:
+    """build.json has the keys of the manifest about start and end of the program."""
+    wanted = manifest(host=f'package = "demo"\nscript = "demo"\n{key} = {value}')
     found = collect(plan(wanted, survey(HOST)), Toolchain(key="", directory=tmp_path))
-    assert found["python_variables"] is (value == "true")
+    assert found[key.replace("-", "_")] is (value == "true")

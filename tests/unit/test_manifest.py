@@ -51,6 +51,8 @@ name = "app"
 extras = ["fast"]
 entry = "app.cli:cli.main"
 python-variables = true
+quiet-exit = false
+compiled-patterns = false
 
 [plugins]
 datasette-vega = "*"
@@ -107,6 +109,7 @@ def test_every_key_is_read() -> None:
     assert manifest.freeze.include == ("a", "b.c")
     assert manifest.freeze.data == {"assets/icons": "icons/", "licences": "LICENSE"}
     assert manifest.host.python_variables
+    assert (manifest.host.quiet_exit, manifest.host.compiled_patterns) == (False, False)
     assert (manifest.freeze.optimize, manifest.freeze.strip) == (1, True)
     assert manifest.text == FULL
 

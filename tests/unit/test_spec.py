@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver import code, spec, tree
+from onebin.freeze.driver import code, patterns, spec, tree
 from onebin.freeze.driver.wanted import Wanted
 from onebin.freeze.tree import Contents
 from support.driver import SITE, WANTED, renamed, written
@@ -88,7 +88,7 @@ class Bench:
         """Make the tree, and return its record; `words` are the content of its data file."""
         (self.folder / "stage" / SITE / "demo/words.txt").write_text(words)
         generated = {"entry.py": "", "onebin_start.py": "import demo\n"}
-        changes |= {"files": self.stage, "links": {"bin/python": "python3.12"}}
+        changes |= {"files": self.stage, "links": {"bin/python": "python3.12"}, "script": "bin/demo"}
         wanted = Wanted.read(source_of(self.freeze, generated, **changes))
         pure = [("demo", self.stage[f"{SITE}/demo/__init__.py"], "PYMODULE")]
         analysis = SimpleNamespace(pure=pure, binaries=[("libz.so", self.stage["bin/demo"] + "-z", "BINARY")], datas=[])
@@ -104,6 +104,7 @@ class Bench:
             pyinstaller=pyinstaller,
             tree=tree,
             code=code,
+            find_patterns=patterns.found_in,
             onefile=None,
             read_wanted=Wanted.read,
             forget_runpath=lambda file: None,

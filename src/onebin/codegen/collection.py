@@ -63,6 +63,8 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "loose_data": places.site_packages,
         "python_variables": plan.manifest.host.python_variables,
         "start_hook": has_start_hook(plan),
+        "quiet_exit": plan.manifest.host.quiet_exit,
+        "compiled_patterns": plan.manifest.host.compiled_patterns,
     }
 
 

@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from sysconfig import get_platform
 from typing import TYPE_CHECKING
 
 from onebin.errors import PackError, os_errors
@@ -34,13 +35,18 @@ KIND = "launchers"
 # The platforms that have a launcher, with Zig's names for them; others use PyInstaller's one-file mode.
 TARGETS = {"linux-x86_64": "x86_64-linux-musl", "linux-aarch64": "aarch64-linux-musl"}
 
+# Processors with instructions for SHA-256, for which one file is compiled in addition.
+_WITH_SHA256 = {"linux-x86_64": "x86_64+sha+avx2", "linux-aarch64": "generic+sha2"}
+
 # This package contains the source of libzstd. pip downloads it, because uv cannot download a source distribution.
 _LIBRARY = """\
 zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc7f70c3667a205f0b
 """
 _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
-_ZIG_FLAGS = ("-O", "ReleaseSmall", "-fstrip", "-lc")
-_C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", "-Wall", "-Wextra", "-Werror")
+_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "-lc")
+# Nothing here unwinds its stack, and no text of libzstd is printed.
+_SMALL = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-DZSTD_STRIP_ERROR_STRINGS")
+_C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", *_SMALL, "-Wall", "-Wextra", "-Werror")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
@@ -104,7 +110,17 @@ def _compile(platform: str, tools: _Tools, output: Path) -> None:
     part = output.with_suffix(".o")
     tools.run("build-obj", *target, *_ZIG_FLAGS, f"-femit-bin={part}", source / "extract.zig")
     sources = [*sorted(source.glob("*.c")), tools.library / "zstd.c"]
-    tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, part, "-o", output)
+    parts = part, _compile_sha256(platform, tools, output, target)
+    tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, *parts, "-o", output)
+
+
+def _compile_sha256(platform: str, tools: _Tools, output: Path, target: Sequence[str] = ()) -> Path:
+    """Return the object file with the function that needs a processor with instructions for SHA-256."""
+    part = output.with_name(f"{output.name}-sha256.o")
+    processor = f"-mcpu={_WITH_SHA256[platform]}"
+    flags = (*target, processor, "-O", "ReleaseFast", "-fstrip", "-lc", "-fno-compiler-rt")
+    tools.run("build-obj", *flags, f"-femit-bin={part}", _source_dir() / "sha256.zig")
+    return part
 
 
 def _fetch_library(directory: Path, tools: Path) -> Path:
@@ -128,7 +144,7 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
 def file_name(platform: str) -> str:
     """Return the file name of a platform's launcher; it contains a digest of everything the launcher is made from."""
     sources = [(file.name, sha256_of_file(file)) for file in sorted(_source_dir().iterdir()) if file.is_file()]
-    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS]
+    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WITH_SHA256]
     return f"{platform}-{sha256_of(inputs)[:16]}"
 
 
@@ -179,7 +195,7 @@ def check() -> None:
             tools.library / "zstd.c",
             f"-Mextract={source}/extract.zig",
         )
-        tools.run("test", *modules)
+        tools.run("test", *modules, _compile_sha256(get_platform(), tools, directory / "native"))
         for platform in TARGETS:
             _compile(platform, tools, directory / platform)
         for file in source.glob("*.c"):

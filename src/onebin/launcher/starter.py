@@ -43,7 +43,11 @@ _ORIGIN, _LIBRARY_DIR = "$ORIGIN", "../lib"
 _SEARCH_PATH = _ORIGIN + "/" * (RESERVED - len(_ORIGIN) - len(_LIBRARY_DIR) - 1) + _LIBRARY_DIR
 
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIE", "-fvisibility=hidden")
-_LINK_FLAGS = ("-pie", "-s", "-Wl,--allow-shlib-undefined", "-Wl,--no-dynamic-linker", f"-Wl,-rpath,{_SEARCH_PATH}")
+# -rdynamic: extension modules find the few functions of the starter that are not hidden, instead of CPython's own.
+_LINK_FLAGS = (
+    *("-pie", "-s", "-rdynamic", "-Wl,--allow-shlib-undefined", "-Wl,--no-dynamic-linker"),
+    f"-Wl,-rpath,{_SEARCH_PATH}",
+)
 
 _FAILURE = "the starter does not compile"
 _RPATH = 15  # the tag DT_RPATH of the dynamic section
@@ -196,7 +200,8 @@ def _python_symbols(file: Path) -> list[str]:
         table = ELFFile(stream).get_section_by_name(".symtab")
         symbols = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
         undefined = [symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF"]
-    return [name for name in undefined if name.startswith(("Py", "_Py"))]
+    # Before glibc 2.34, dlsym is in another library, which Python's brings along.
+    return [name for name in undefined if name.startswith(("Py", "_Py")) or name == "dlsym"]
 
 
 def _prefer_search_path(stream: IO[bytes]) -> None:

@@ -105,6 +105,14 @@ class Host(_Source):
         default=tables.Host.python_variables,
         description="Whether the program obeys PYTHON* variables, such as PYTHONPATH.",
     )
+    quiet_exit: bool = Field(
+        default=tables.Host.quiet_exit,
+        description="Whether the program ends without taking the interpreter apart where nobody can notice.",
+    )
+    compiled_patterns: bool = Field(
+        default=tables.Host.compiled_patterns,
+        description="Whether the regular expressions in the sources of modules are compiled at build time.",
+    )
 
 
 class PluginTable(_Source):

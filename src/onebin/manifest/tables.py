@@ -66,6 +66,8 @@ class Host(_Source):
     script: str | None = None
     entry: str | None = None
     python_variables: bool = False
+    quiet_exit: bool = True
+    compiled_patterns: bool = True
 
     @property
     def distribution(self) -> str | None:

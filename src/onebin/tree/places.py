@@ -8,6 +8,7 @@ python/                           the interpreter by itself: bin/, lib/, include
 onebin/                           the modules that onebin generates
 code.bin                          compiled code of what a start can reach
 relocate                          what has to be rewritten in each place where the tree is unpacked
+.complete                         written by the launcher, last of all: the tree is complete
 """
 
 from __future__ import annotations

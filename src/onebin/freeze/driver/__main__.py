@@ -84,6 +84,7 @@ def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:
         pyinstaller=pyinstaller,
         tree=_part("tree"),
         code=_part("code"),
+        find_patterns=_part("patterns").found_in,
         onefile=_part("onefile"),
         read_wanted=_part("wanted").Wanted.read,
         forget_runpath=_part("runpath").forget,

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from onebin.freeze.driver.patches import PyInstaller
-    from onebin.freeze.driver.tree import Files
+    from onebin.freeze.driver.tree import Coder, Files
     from onebin.freeze.driver.wanted import Wanted
 
 _CODE, _GENERATED = "code.bin", "onebin"
@@ -32,6 +32,7 @@ class Tools:
     pyinstaller: PyInstaller
     tree: Any
     code: Any
+    find_patterns: Callable[[Iterable[bytes]], Mapping[tuple[str | bytes, int], bytes]]
     onefile: Any
     read_wanted: Callable[[Path], Wanted]
     forget_runpath: Callable[[str], None]
@@ -112,10 +113,11 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
         for entry in entries
         if entry["code"] is not None
     ]
+    patterns = tools.find_patterns(_sources(wanted, files, entries)) if wanted.compiled_patterns else {}
     for entry in entries:
         if entry["size"] is None:
             files.remove(_place(wanted, entry))
-    identity = _write_code(wanted, files, entries, tools)
+    identity = _write_code(wanted, files, entries, patterns, coder, tools)
     return {
         "modules": modules,
         "files": [(place, _within(source.parent, file), *more) for place, file, *more in files.rows()],
@@ -167,6 +169,13 @@ def _entries(
     )
 
 
+def _sources(wanted: Wanted, files: Files, entries: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield the sources of the modules with code."""
+    for entry in entries:
+        if entry["code"] is not None:
+            yield files.file(_place(wanted, entry)).read_bytes()
+
+
 def _within(folder: Path, file: str) -> str:
     """Return the path of a file, relative if it is in a folder, which will get another name."""
     return file.removeprefix(f"{folder}{os.sep}")
@@ -176,23 +185,34 @@ def _place(wanted: Wanted, entry: Mapping[str, Any]) -> str:
     return f"{wanted.roots[entry['root']]}/{entry['path']}"
 
 
-def _write_code(wanted: Wanted, files: Files, entries: list[dict[str, Any]], tools: Tools) -> bytes:
+def _write_code(
+    wanted: Wanted,
+    files: Files,
+    entries: list[dict[str, Any]],
+    patterns: Mapping[tuple[str | bytes, int], bytes],
+    coder: Coder,
+    tools: Tools,
+) -> bytes:
     """Write code.bin, and return the identity of the tree, which is in it: that of a tree with zeros in its place."""
+    script = files.file(wanted.script).read_bytes()
+    name = os.path.basename(wanted.script)  # noqa: PTH119  # places are text
     file = files.make(_CODE)
     identity = bytes(32)
     for _ in range(2):
         tools.code.write(
             file,
             tree_sha256=identity,
-            script=os.path.basename(wanted.script),  # noqa: PTH119  # places are text
+            script=tools.code.Script(name=name, size=len(script), code=coder.script(script, wanted.script)),
             optimize=wanted.optimize,
             python_variables=wanted.python_variables,
             start_hook=wanted.start_hook,
+            quiet_exit=wanted.quiet_exit,
             roots=[
                 tools.code.Root(path=root, own=root == _GENERATED, complete=root != wanted.roots[-1])
                 for root in wanted.roots
             ],
             entries=[tools.code.Entry(**entry) for entry in entries],
+            patterns=patterns,
         )
         identity = identity if any(identity) else tools.tree.identity(files, wanted.links)
     return identity

@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import marshal
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ for name, module in sys.modules.items():
 _AT_ONCE = 100  # files for one process: a command has room for a few thousand of them
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
+_FOR_THE_SHELL = re.compile(rb"\A(#![^\n]*\n)'''exec' [^\n]*\n' '''\n")
 _SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
 
 
@@ -254,11 +256,23 @@ class Coder:
     def code(self, name: str, source: str, place: str) -> bytes | None:
         """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either."""
         code = self._known.get(name)
-        if code is None:
-            try:
-                code = compile(Path(source).read_bytes(), place, "exec", dont_inherit=True, optimize=self.optimize)
-            except (SyntaxError, ValueError):
-                return None
+        return self._compiled(Path(source).read_bytes(), place) if code is None else self._marshalled(code, place)
+
+    def script(self, text: bytes, place: str) -> bytes | None:
+        """Return the code of a script, or None as for a module.
+
+        The two lines by which the shell starts an interpreter are a text for Python, and would be its docstring.
+        """
+        return self._compiled(_FOR_THE_SHELL.sub(rb"\1#\n#\n", text), place)
+
+    def _compiled(self, text: bytes, place: str) -> bytes | None:
+        try:
+            code = compile(text, place, "exec", dont_inherit=True, optimize=self.optimize)
+        except (SyntaxError, ValueError):
+            return None
+        return self._marshalled(code, place)
+
+    def _marshalled(self, code: CodeType, place: str) -> bytes:
         # The bytes show which parts of the code other objects refer to. What comes back from marshal has no others.
         return marshal.dumps(marshal.loads(marshal.dumps(self._rename(code, place))))  # noqa: S302  # made in this line
 

@@ -32,6 +32,8 @@ class Wanted:
     loose_data         the folder for data files that hooks find outside
     python_variables   whether the program obeys PYTHON* variables
     start_hook         whether `onebin_start` prepares the program before the script
+    quiet_exit         whether the program may end without taking the interpreter apart
+    compiled_patterns  whether code.bin has regular expressions of the modules in it
     kept               what is put into the tree as it is: the interpreter's executable, the C library, and changed
                        copies of files
     """
@@ -53,6 +55,8 @@ class Wanted:
     loose_data: str
     python_variables: bool
     start_hook: bool
+    quiet_exit: bool
+    compiled_patterns: bool
     kept: dict[str, str] = field(default_factory=dict)
 
     @classmethod

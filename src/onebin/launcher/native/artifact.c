@@ -67,42 +67,53 @@ static const char *execution_path(const char *argv0) {
     return argv0;
 }
 
-/* Ask the system for this program's file: argv[0] may be anything, and symbolic links may lead here. */
-static const char *own_path(const char *argv0) {
-    static char path[PATH_MAX];
-#ifdef __linux__
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length > 0) {
-        path[length] = 0;
-        return path;
-    }
-    argv0 = (const char *)getauxval(AT_EXECFN); /* /proc is not mounted */
-#endif
-#ifdef __APPLE__
-    char started_as[PATH_MAX];
-    uint32_t size = sizeof started_as;
-    if (_NSGetExecutablePath(started_as, &size) == 0) argv0 = started_as;
-#endif
-    return argv0 != NULL && realpath(argv0, path) != NULL ? path : "artifact";
+/* Whether Python can use a tree below a path: since 3.12, it imports extension modules only from one that is UTF-8. */
+bool can_import_from(const struct artifact *artifact, const char *path) {
+    int minor = 0;
+    return (sscanf(artifact->trailer.interpreter, "python3.%d", &minor) == 1 && minor < 12) || is_utf8(path);
 }
 
-static bool is_file_name(const char *name, size_t size) {
-    return memchr(name, 0, size) != NULL && strchr(name, '/') == NULL;
+/* Open this program's file. The system opens it, not a path: in between, somebody could exchange the file at a path.
+ * Without /proc there is only the path, which must not decide what code a privileged program runs. */
+static void open_own_file(struct artifact *artifact) {
+    static char path[PATH_MAX];
+    const char *started_as = artifact->started_as;
+    artifact->path = path;
+#ifdef __linux__
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    artifact->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (artifact->fd >= 0 || length > 0) return;
+#endif
+#ifdef __APPLE__
+    char executed[PATH_MAX];
+    uint32_t size = sizeof executed;
+    if (_NSGetExecutablePath(executed, &size) == 0) started_as = executed;
+#endif
+    if (started_as == NULL || realpath(started_as, path) == NULL) artifact->path = "artifact";
+    if (is_privileged()) fail(artifact, "/proc is not there, so its own file cannot be trusted", "mount /proc");
+    artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Whether a name is one that a manifest allows: letters, digits and . _ -, and neither of the last at its ends. */
+static bool is_plain_name(const char *name, size_t size) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const char *end = memchr(name, 0, size);
+    return end != NULL && end != name && strchr(letters, name[0]) != NULL && strchr(letters, end[-1]) != NULL &&
+           strspn(name, text("%s._-", letters)) == (size_t)(end - name);
 }
 
 static bool is_whole(const struct trailer *trailer, uint64_t size) {
     return memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
            trailer->payload_size <= size - trailer->payload_offset &&
-           is_file_name(trailer->name, sizeof trailer->name) && trailer->name[0] != 0 &&
-           is_file_name(trailer->interpreter, sizeof trailer->interpreter) && trailer->interpreter[0] != 0;
+           is_plain_name(trailer->name, sizeof trailer->name) &&
+           is_plain_name(trailer->interpreter, sizeof trailer->interpreter);
 }
 
 void open_artifact(struct artifact *artifact, const char *argv0) {
     struct stat status;
     struct trailer *trailer = &artifact->trailer;
-    artifact->path = own_path(argv0);
     artifact->started_as = execution_path(argv0);
-    artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
+    open_own_file(artifact);
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
         fail(artifact, strerror(errno), "running this file also needs permission to read it");
     off_t start = status.st_size - (off_t)sizeof *trailer;

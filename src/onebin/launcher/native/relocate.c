@@ -9,7 +9,8 @@
 #define LIST "relocate"
 #define LONGEST 65536
 
-static bool write_all(int file, const char *content, size_t size, off_t offset) {
+/* Write all of a content at an offset; false sets errno. */
+bool write_all(int file, const char *content, size_t size, off_t offset) {
     while (size > 0) {
         ssize_t written = pwrite(file, content, size, offset);
         if (written <= 0) return false;
@@ -37,7 +38,8 @@ static bool replace(int directory, const char *name, off_t offset, size_t size, 
     return close(file) == 0 && done;
 }
 
-bool relocate(int directory, const char *path) {
+/* Write a tree's path into its files, and correct their lines in its list. */
+bool relocate(int directory, const char *path, char *list_of_tree) {
     static char list[LONGEST];
     int file = openat(directory, LIST, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) return false;
@@ -54,23 +56,26 @@ bool relocate(int directory, const char *path) {
         *offset++ = *length++ = *content++ = 0;
         char *here = strchr(content, '@');
         char *made = here ? text("%.*s%s%s", (int)(here - content), content, path, here + 1) : content;
-        if (!replace(directory, line, strtoll(offset, NULL, 10), strtoull(length, NULL, 10), made)) return false;
+        size_t room = strtoull(length, NULL, 10);
+        if (room == 0 && !is_utf8(made)) continue; /* Python reads pyvenv.cfg as UTF-8 */
+        if (!replace(directory, line, strtoll(offset, NULL, 10), room, made)) return false;
+        if (!list_again(directory, list_of_tree, line)) return false;
     }
     /* Of the modules, everything that is newer than this file was changed after the tree was unpacked. */
     return utimensat(directory, CODE, NULL, 0) == 0;
 }
 
 /* Whether a tree is still where it was unpacked, by any path. It is not if somebody has moved or copied the cache. */
-bool is_in_place(const char *path) {
+bool is_in_place(int directory) {
     static char settings[LONGEST];
     struct stat here, there;
-    int file = open(text("%s/pyvenv.cfg", path), O_RDONLY | O_CLOEXEC);
+    int file = openat(directory, "pyvenv.cfg", O_RDONLY | O_CLOEXEC);
     ssize_t size = file < 0 ? 0 : read(file, settings, sizeof settings - 1);
     if (file >= 0) close(file);
     settings[size < 0 ? 0 : size] = 0;
     char *home = strstr(settings, "\nhome = /"), *end = home ? strstr(home, "/python/bin\n") : NULL;
     if (end == NULL) return true; /* relative */
     *end = 0, home = strchr(home, '/');
-    return strcmp(home, path) == 0 || (stat(home, &there) == 0 && stat(path, &here) == 0 &&
-                                       here.st_ino == there.st_ino && here.st_dev == there.st_dev);
+    return stat(home, &there) == 0 && fstat(directory, &here) == 0 && here.st_ino == there.st_ino &&
+           here.st_dev == there.st_dev;
 }

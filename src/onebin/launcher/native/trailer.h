@@ -6,10 +6,11 @@
 
 #define TRAILER_MAGIC "onebin\0\4"
 
-/* The launcher passes the open directory of the tree, with its lock, to the starter under the first free number from the
- * first of these on. Both are far from those that callers usually pass on. */
-#define FIRST_LOCK 100
-#define LAST_LOCK 107
+/* The launcher passes two descriptors to the starter: the open directory of the tree, with its lock, and the artifact.
+ * They get the first free numbers from this one on, far from those that callers usually pass on; under a limit that does
+ * not allow all of these, any numbers above those of the standard streams. */
+#define FIRST_PASSED 100
+#define LAST_PASSED 115
 
 /* The starter makes this file in a tree, and updates its time, when something uses the tree from outside. */
 #define OUTSIDE "used-from-outside"

@@ -13,7 +13,8 @@ static bool is_usable(const struct header *header, uint64_t size) {
     return size >= sizeof *header && memcmp(header->magic, ARCHIVE_MAGIC, sizeof header->magic) == 0 &&
            header->size == size && header->python == PY_VERSION_HEX >> 16 &&
            sizeof *header + (uint64_t)header->slots * sizeof(struct slot) +
-                   (uint64_t)header->roots * sizeof(struct root) <= size;
+                   (uint64_t)header->roots * sizeof(struct root) +
+                   (uint64_t)header->patterns * sizeof(struct pattern) <= size;
 }
 
 /* Map the file for the life of the process. If it cannot be used, the archive's base is NULL. */
@@ -29,7 +30,8 @@ void map_archive(struct archive *archive, const char *file) {
         if (base != MAP_FAILED && is_usable(header, size)) {
             const struct slot *slots = (const void *)(header + 1);
             const struct root *roots = (const void *)(slots + header->slots);
-            *archive = (struct archive){base, header, slots, roots, modified_at(&status)};
+            const struct pattern *patterns = (const void *)(roots + header->roots);
+            *archive = (struct archive){base, header, slots, roots, patterns, modified_at(&status)};
         } else if (base != MAP_FAILED) {
             munmap((void *)base, size);
         }
@@ -37,14 +39,43 @@ void map_archive(struct archive *archive, const char *file) {
     close(fd);
 }
 
+/* Whether a file or folder is as old as the archive. Everything newer was changed after the tree was unpacked. */
+bool is_unchanged(const struct archive *archive, const struct stat *status) {
+    const struct timespec mine = modified_at(status), limit = archive->modified;
+    return mine.tv_sec < limit.tv_sec || (mine.tv_sec == limit.tv_sec && mine.tv_nsec <= limit.tv_nsec);
+}
+
+/* FNV-1a, continued over more data. */
+static uint32_t hashed(uint32_t hash, const char *data, size_t length) {
+    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)data[i]) * 0x01000193;
+    return hash;
+}
+
+#define FIRST_HASH 0x811c9dc5
+
 /* Return the slot of a module by its full name in UTF-8, or NULL. */
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length) {
-    uint32_t hash = 0x811c9dc5, mask = archive->header->slots - 1;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)name[i]) * 0x01000193;
+    uint32_t hash = hashed(FIRST_HASH, name, length), mask = archive->header->slots - 1;
     for (uint32_t i = hash & mask; archive->slots[i].name != 0; i = (i + 1) & mask) {
         const char *found = archive->base + archive->slots[i].name;
         if (archive->slots[i].hash == hash && strncmp(found, name, length) == 0 && found[length] == 0)
             return &archive->slots[i];
+    }
+    return NULL;
+}
+
+/* Return the slot of a regular expression by its text in UTF-8, or its bytes, and its flags; or NULL. */
+const struct pattern *look_up_pattern(const struct archive *archive, const char *text, size_t length, uint32_t flags,
+                                      bool is_bytes) {
+    const char tail[5] = {(char)flags, (char)(flags >> 8), (char)(flags >> 16), (char)(flags >> 24), is_bytes};
+    uint32_t hash = hashed(hashed(FIRST_HASH, text, length), tail, sizeof tail), mask = archive->header->patterns - 1;
+    if (archive->header->patterns == 0) return NULL;
+    for (uint32_t i = hash & mask; archive->patterns[i].parts != 0; i = (i + 1) & mask) {
+        const struct pattern *pattern = &archive->patterns[i];
+        const char *found = archive->base + pattern->text;
+        if (pattern->hash == hash && pattern->text_size == length && memcmp(found, text, length) == 0 &&
+            memcmp(found + length, tail, sizeof tail) == 0)
+            return pattern;
     }
     return NULL;
 }

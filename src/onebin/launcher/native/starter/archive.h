@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define ARCHIVE_MAGIC "obcode\0\1"
+#define ARCHIVE_MAGIC "obcode\0\2"
 
-enum { PYTHON_VARIABLES = 1, START_HOOK = 2 }; /* flags of the header */
+enum { PYTHON_VARIABLES = 1, START_HOOK = 2, QUIET_EXIT = 4 }; /* flags of the header */
 enum { OWN = 1, COMPLETE = 2 };                /* flags of a root */
 enum { SOURCE = 1, EXTENSION = 2 };            /* kinds of modules */
 #define NO_SOURCE 0xffffffffu                  /* in place of a source's size: the tree has only the code */
@@ -26,9 +26,12 @@ struct header {
     uint32_t flags;
     uint32_t optimize;
     uint32_t script; /* the name of the program's script in bin */
-    uint32_t unused;
+    uint32_t script_size;
+    uint32_t script_code;
+    uint32_t script_code_size; /* 0: no code */
+    uint32_t patterns; /* slots of regular expressions: 0, or a power of two */
 };
-_Static_assert(sizeof(struct header) == 80, "the header is read as it is in the file");
+_Static_assert(sizeof(struct header) == 96, "the header is read as it is in the file");
 
 /* The slot of a module in the hash table; if `name` is 0, it is empty. */
 struct slot {
@@ -53,11 +56,22 @@ struct root {
 };
 _Static_assert(sizeof(struct root) == 12, "a root is read as it is in the file");
 
+/* The slot of a regular expression; if `parts` is 0, it is empty. */
+struct pattern {
+    uint32_t hash;
+    uint32_t text; /* in UTF-8, or bytes; followed by four bytes with the flags and one that says whether it is bytes */
+    uint32_t text_size;
+    uint32_t parts; /* what re gives to _sre.compile, as freeze/driver/patterns.py packs it */
+    uint32_t parts_size;
+};
+_Static_assert(sizeof(struct pattern) == 20, "a slot is read as it is in the file");
+
 struct archive {
     const char *base; /* of the mapped file; NULL if there is no archive */
     const struct header *header;
     const struct slot *slots;
     const struct root *roots;
+    const struct pattern *patterns;
     struct timespec modified;
 };
 
@@ -71,5 +85,8 @@ static inline struct timespec modified_at(const struct stat *status) {
 
 void map_archive(struct archive *archive, const char *file);
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length);
+const struct pattern *look_up_pattern(const struct archive *archive, const char *text, size_t length, uint32_t flags,
+                                      bool is_bytes);
+bool is_unchanged(const struct archive *archive, const struct stat *status);
 
 #endif

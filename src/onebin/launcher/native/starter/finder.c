@@ -8,6 +8,11 @@
 #include "starter.h"
 
 #define MOST_ROOTS 32
+#if PY_VERSION_HEX >= 0x030B0000
+#define PATTERN_COMPILER "re._compiler"
+#else
+#define PATTERN_COMPILER "sre_compile"
+#endif
 
 static struct {
     const struct archive *archive;
@@ -15,7 +20,7 @@ static struct {
     PyObject *places[MOST_ROOTS]; /* the text of each root as sys.path has it; NULL if it cannot be there */
     PyObject *absent;             /* sys.path's entry for a zip that does not exist; may be NULL */
     PyObject *hooks[2];           /* the two items of sys.path_hooks: for zip files, and for folders */
-    PyObject *path_finder, *file_finder, *source_loader, *extension_loader, *own_loader;
+    PyObject *path_finder, *file_finder, *source_loader, *extension_loader, *own_loader, *pattern_loader;
     PyObject *new_spec, *fix_file_name; /* functions of importlib */
     PyObject *new_spec_names;           /* the names of the arguments that it gets by keyword */
 } state;
@@ -40,14 +45,8 @@ static bool get_status(PyObject *path, struct stat *status) {
     return is_there;
 }
 
-/* Whether something is as old as the archive. Everything newer was changed after the tree was unpacked. */
-static bool is_unchanged(const struct stat *status) {
-    const struct timespec mine = modified_at(status), limit = state.archive->modified;
-    return mine.tv_sec < limit.tv_sec || (mine.tv_sec == limit.tv_sec && mine.tv_nsec <= limit.tv_nsec);
-}
-
 static bool is_fresh(const struct slot *slot, const struct stat *status) {
-    return slot->kind == EXTENSION || (is_unchanged(status) && status->st_size == (off_t)slot->source_size);
+    return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->st_size == (off_t)slot->source_size);
 }
 
 /* Whether the tree has the file of a module as the archive knows it. A module without a source has only its code. */
@@ -96,13 +95,22 @@ static int has(PyObject *loader, const char *name, PyObject *value) {
     return equal;
 }
 
-/* Return a module's code with its real file name. */
-static PyObject *read_code(const struct slot *slot, PyObject *file) {
-    PyObject *code = PyMarshal_ReadObjectFromString(in_archive(slot->code), (Py_ssize_t)slot->code_size);
+/* Return code with its real file name. */
+static PyObject *read_code(uint32_t offset, uint32_t size, PyObject *file) {
+    PyObject *code = PyMarshal_ReadObjectFromString(in_archive(offset), (Py_ssize_t)size);
     PyObject *none = code == NULL ? NULL : PyObject_CallFunctionObjArgs(state.fix_file_name, code, file, NULL);
     if (none == NULL) Py_CLEAR(code);
     Py_XDECREF(none);
     return code;
+}
+
+/* Return the code of the program's script. NULL if there is none for the file as it is, or with an exception set. */
+PyObject *script_code(PyObject *file) {
+    struct stat status;
+    const struct header *header = state.archive == NULL ? NULL : state.archive->header;
+    if (header == NULL || header->script_code_size == 0 || !state.has_code || !get_status(file, &status)) return NULL;
+    if (!is_unchanged(state.archive, &status) || status.st_size != (off_t)header->script_size) return NULL;
+    return read_code(header->script_code, header->script_code_size, file);
 }
 
 /* SourceFileLoader.get_code, but from the archive if the loader is for a module and a file that are in it. */
@@ -114,7 +122,7 @@ static PyObject *get_code(PyObject *self, PyObject *name) {
         int is_mine = file == NULL ? -1 : has(self, "path", file);
         if (is_mine > 0) is_mine = has(self, "name", name);
         if (is_mine > 0) is_mine = is_unchanged_file(slot, file, &is_file);
-        if (is_mine > 0) code = read_code(slot, file);
+        if (is_mine > 0) code = read_code(slot->code, slot->code_size, file);
         Py_XDECREF(file);
         if (code != NULL || PyErr_Occurred()) return code;
     }
@@ -137,11 +145,28 @@ static PyMethodDef loader_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot loader_slots[] = {{Py_tp_methods, loader_methods}, {0, NULL}};
-/* It goes by the name of its base, which some programs compare. */
+/* Execute the module that compiles regular expressions, and let it take them from the archive. */
+static PyObject *execute_compiler(PyObject *self, PyObject *module) {
+    PyObject *none = PyObject_CallMethod(state.source_loader, "exec_module", "OO", self, module);
+    if (none != NULL && !use_patterns(state.archive, module)) Py_CLEAR(none);
+    return none;
+}
+
+static PyMethodDef pattern_loader_methods[] = {
+    {"exec_module", execute_compiler, METH_O, "Execute the module."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot pattern_loader_slots[] = {{Py_tp_methods, pattern_loader_methods}, {0, NULL}};
+/* Both go by the name of their base, which some programs compare. */
 static PyType_Spec loader_spec = {
     .name = "_frozen_importlib_external.SourceFileLoader",
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = loader_slots,
+};
+static PyType_Spec pattern_loader_spec = {
+    .name = "_frozen_importlib_external.SourceFileLoader",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = pattern_loader_slots,
 };
 
 /* The finder ------------------------------------------------------------------------------------------------------- */
@@ -159,7 +184,7 @@ static int is_without(PyObject *entry, const struct slot *slot) {
         if ((state.archive->roots[i].flags & COMPLETE) == 0 || (slot->holders >> i & 1) != 0) continue;
         equal = is_entry(entry, state.places[i]);
         struct stat status;
-        bool unchanged = equal > 0 && get_status(state.places[i], &status) && is_unchanged(&status);
+        bool unchanged = equal > 0 && get_status(state.places[i], &status) && is_unchanged(state.archive, &status);
         if (equal > 0) return PyErr_Occurred() ? -1 : unchanged;
     }
     return equal;
@@ -195,7 +220,7 @@ static PyObject *ask_path_finder(PyObject *name, PyObject *entries) {
 }
 
 /* Whether folders are searched as usual: a host can put its own finders into sys.path_hooks, and into their cache. */
-static bool is_usual(PyObject *place) {
+bool is_usual(PyObject *place) {
     PyObject *hooks = PySys_GetObject("path_hooks"), *cache = PySys_GetObject("path_importer_cache");
     if (hooks == NULL || !PyList_Check(hooks) || PyList_GET_SIZE(hooks) < 2 || state.hooks[0] == NULL ||
         PyList_GET_ITEM(hooks, 0) != state.hooks[0] || PyList_GET_ITEM(hooks, 1) != state.hooks[1])
@@ -204,8 +229,16 @@ static bool is_usual(PyObject *place) {
     return finder == NULL ? PyErr_Occurred() == NULL : (PyObject *)Py_TYPE(finder) == state.file_finder;
 }
 
+/* Return the type of the loader for a module. */
+static PyObject *loader_type(const struct slot *slot, bool has_code) {
+    if (slot->kind == EXTENSION) return state.extension_loader;
+    if (!has_code) return state.source_loader;
+    bool has_patterns = state.archive->header->patterns != 0 && strcmp(in_archive(slot->name), PATTERN_COMPILER) == 0;
+    return has_patterns ? state.pattern_loader : state.own_loader;
+}
+
 static PyObject *make_spec(PyObject *name, const struct slot *slot, PyObject *file, bool has_code) {
-    PyObject *type = slot->kind == EXTENSION ? state.extension_loader : has_code ? state.own_loader : state.source_loader;
+    PyObject *type = loader_type(slot, has_code);
     PyObject *loader = PyObject_CallFunctionObjArgs(type, name, file, NULL);
     PyObject *locations = Py_NewRef(Py_None), *spec = NULL;
     if (slot->is_package) Py_SETREF(locations, PyList_New(1));
@@ -365,7 +398,9 @@ static bool take_importlib(void) {
         !take(&state.fix_file_name, "_imp", "_fix_co_filename"))
         return false;
     state.own_loader = PyType_FromSpecWithBases(&loader_spec, state.source_loader);
-    return state.own_loader != NULL;
+    if (state.own_loader != NULL)
+        state.pattern_loader = PyType_FromSpecWithBases(&pattern_loader_spec, state.own_loader);
+    return state.pattern_loader != NULL;
 }
 
 /* Whether code of this optimization level is what the archive has; -1 with an exception set. */

@@ -147,11 +147,18 @@ static bool run_start_hook(void) {
     return result != NULL;
 }
 
+/* Whether the program is run here, and not by Py_RunMain: if nothing but the script says how Python runs. */
+static bool is_run_here(const struct start *start) {
+    return start->program == 1 && ignores_variables(start);
+}
+
 static bool prepare(const struct start *start) {
     if (start->tree == NULL) return true;
     if (start->is_moved && !correct_home(start->tree)) return false;
     if (start->archive->base != NULL && !install_finder(start->tree, start->archive)) return false;
     if (start->program == 0) return true;
+    if (is_run_here(start) && (start->archive->header->flags & QUIET_EXIT) != 0 && !prepare_quiet_exit(start->tree))
+        return false;
     return set_argv0(start->given[start->program]) && (!wants_start_hook(start->archive) || run_start_hook());
 }
 
@@ -179,5 +186,6 @@ int main(int argc, char **argv) {
         Py_FinalizeEx();
         return 1;
     }
+    if (is_run_here(&start)) run_script(start.argv[start.program]);
     return Py_RunMain();
 }

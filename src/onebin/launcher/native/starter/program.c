@@ -30,27 +30,40 @@ static int script_index(int argc, char **argv) {
     return 0;
 }
 
-/* Read the end of a file if it is an artifact. Only regular files are opened: others can be opened once. */
-static bool read_trailer(const char *file, struct trailer *trailer) {
+/* Whether an open file is an artifact of this tree. */
+static bool is_artifact(const struct tree *tree, const struct archive *archive, int fd) {
     struct stat status;
-    const off_t size = (off_t)sizeof *trailer;
-    if (stat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < size) return false;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool is_read = pread(fd, trailer, sizeof *trailer, status.st_size - size) == size;
-    close(fd);
-    return is_read && memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) == 0;
-}
-
-/* Return the index of the argument that is this tree's artifact, or 0 if there is none. */
-int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv) {
     struct trailer trailer;
-    int index = script_index(argc, argv);
-    if (index == 0 || !read_trailer(argv[index], &trailer)) return 0;
+    const off_t size = (off_t)sizeof trailer;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < size ||
+        pread(fd, &trailer, sizeof trailer, status.st_size - size) != size ||
+        memcmp(trailer.magic, TRAILER_MAGIC, sizeof trailer.magic) != 0)
+        return false;
     if (archive->base == NULL)
         fail(tree, "code.bin is missing or damaged", "remove this directory, and start the program again");
-    bool is_ours = memcmp(trailer.tree_sha256, archive->header->tree_sha256, sizeof trailer.tree_sha256) == 0;
-    return is_ours ? index : 0;
+    return memcmp(trailer.tree_sha256, archive->header->tree_sha256, sizeof trailer.tree_sha256) == 0;
+}
+
+/* Whether a path leads to an artifact of this tree. Only regular files are opened: others can be opened once. */
+static bool leads_to_artifact(const struct tree *tree, const struct archive *archive, const char *path) {
+    struct stat status;
+    int fd = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool is_found = fd >= 0 && is_artifact(tree, archive, fd);
+    if (fd >= 0) close(fd);
+    return is_found;
+}
+
+/* Return the index of the argument that is this tree's artifact, or 0 if there is none. The launcher, which gives it as
+ * the first, has passed on the open file: somebody may exchange what is at its path. So the path itself is only opened if
+ * somebody else started this interpreter, and never with more rights than the user has. */
+int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv) {
+    int last, index = script_index(argc, argv);
+    for (int fd = passed_range(&last); fd <= last && argc > 1; fd++) {
+        if (!is_artifact(tree, archive, fd)) continue;
+        close(fd);
+        return 1;
+    }
+    return index != 0 && !is_privileged() && leads_to_artifact(tree, archive, argv[index]) ? index : 0;
 }
 
 /* Whether this process has more rights than its user (setuid, setgid, file capabilities). */

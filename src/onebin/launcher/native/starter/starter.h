@@ -2,7 +2,8 @@
  *
  * It is what CPython's own python is, Py_InitializeFromConfig and Py_RunMain, and adds four things: it locks the tree,
  * it finds modules in code.bin, it runs the bundle's program when it is given the artifact as a script, and it names
- * that process after the program. docs/starter.md has the details. */
+ * that process after the program. If nothing but the program is started, it does the work of Py_RunMain itself.
+ * docs/starter.md has the details. */
 #ifndef ONEBIN_STARTER_H
 #define ONEBIN_STARTER_H
 
@@ -43,6 +44,7 @@ struct tree {
 
 /* tree.c */
 bool find_tree(struct tree *tree);
+int passed_range(int *last);
 void hold(struct tree *tree);
 void note_use(const struct tree *tree, const char *argv0, bool is_program);
 bool is_tree(const struct tree *tree, const char *path);
@@ -58,5 +60,17 @@ bool wants_start_hook(const struct archive *archive);
 
 /* finder.c: false means failure, with a Python exception set */
 bool install_finder(const struct tree *tree, const struct archive *archive);
+bool is_usual(PyObject *place);
+PyObject *script_code(PyObject *file);
+
+/* patterns.c: false as above */
+bool use_patterns(const struct archive *archive, PyObject *compiler);
+
+/* run.c */
+void run_script(const char *script);
+
+/* quiet.c: false as above */
+bool prepare_quiet_exit(const struct tree *tree);
+void allow_quiet_exit(int status);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __APPLE__
@@ -72,10 +73,19 @@ bool find_tree(struct tree *tree) {
     return true;
 }
 
+/* Return the first number under which the launcher passes on descriptors, and put the last one into `last`. */
+int passed_range(int *last) {
+    struct rlimit limit;
+    bool is_low = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LAST_PASSED;
+    *last = is_low ? (int)limit.rlim_cur - 1 : LAST_PASSED;
+    return is_low ? STDERR_FILENO + 1 : FIRST_PASSED;
+}
+
 /* Return the open directory of the tree that the launcher has locked and passed on, or -1. */
 static int inherited(const struct tree *tree) {
     struct stat status;
-    for (int fd = FIRST_LOCK; fd <= LAST_LOCK; fd++)
+    int last;
+    for (int fd = passed_range(&last); fd <= last; fd++)
         if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && status.st_dev == tree->device &&
             status.st_ino == tree->inode && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
             return fd;
@@ -98,7 +108,7 @@ void hold(struct tree *tree) {
     }
     while (flock(fd, LOCK_SH) != 0 && errno == EINTR) continue;
     if (!is_tree(tree, tree->path)) fail(tree, "it was removed", remedy);
-    if (fcntl(fd, F_DUPFD_CLOEXEC, FIRST_LOCK) >= 0) close(fd);
+    if (fcntl(fd, F_DUPFD_CLOEXEC, FIRST_PASSED) >= 0) close(fd);
 }
 
 /* Whether a path leads to the tree. */

@@ -1,0 +1,56 @@
+/* The types of CPython 3.10 to 3.13 whose objects, at their end, only free memory and release other objects.
+ *
+ * Reviewed one by one. Left out, among others: what closes a file, a socket, a database, a window or a process; what warns
+ * if it was not closed or awaited; what writes something that it still has. A name is tp_name, which has the module's
+ * unless it is a type of builtins or an old one. They are sorted by strcmp. */
+#include "kinds.h"
+
+const char *const quiet_types[] = {
+    "CArgObject", "EncodingMap", "FrameLocalsProxy", "NoDefaultType", "NoneType", "NotImplementedType", "StgDict",
+    "Token.MISSING", "_abc._abc_data", "_blake2.blake2b", "_blake2.blake2s", "_bz2.BZ2Compressor",
+    "_bz2.BZ2Decompressor", "_collections._deque_iterator", "_collections._deque_reverse_iterator",
+    "_collections._tuplegetter", "_contextvars.Context", "_contextvars.ContextVar", "_contextvars.Token",
+    "_csv.Dialect", "_csv.reader", "_csv.writer", "_ctypes.CArgObject", "_ctypes.CField", "_ctypes.CFuncPtr",
+    "_ctypes.CThunkObject", "_ctypes.CType_Type", "_ctypes.DictRemover", "_ctypes.StructParam_Type",
+    "_ctypes._CData", "_elementtree._element_iterator", "_hashlib.HASH", "_hashlib.HMAC",
+    "_io.IncrementalNewlineDecoder", "_io._BytesIOBuffer", "_json.Encoder", "_json.Scanner", "_lzma.LZMACompressor",
+    "_lzma.LZMADecompressor", "_md5.md5", "_multibytecodec.MultibyteCodec",
+    "_multibytecodec.MultibyteIncrementalDecoder", "_multibytecodec.MultibyteIncrementalEncoder",
+    "_multibytecodec.MultibyteStreamReader", "_multibytecodec.MultibyteStreamWriter", "_pickle.Pdata",
+    "_pickle.Pickler", "_pickle.PicklerMemoProxy", "_pickle.Unpickler", "_pickle.UnpicklerMemoProxy",
+    "_queue.SimpleQueue", "_random.Random", "_sha1.sha1", "_sha2.SHA224Type", "_sha2.SHA256Type",
+    "_sha2.SHA384Type", "_sha2.SHA512Type", "_sha256.sha224", "_sha256.sha256", "_sha3.sha3_224", "_sha3.sha3_256",
+    "_sha3.sha3_384", "_sha3.sha3_512", "_sha3.shake_128", "_sha3.shake_256", "_sha512.sha384", "_sha512.sha512",
+    "_sre.SRE_Scanner", "_sre.SRE_Template", "_ssl.Certificate", "_ssl.MemoryBIO", "_ssl.SSLSession",
+    "_ssl._SSLContext", "_struct.Struct", "_struct.unpack_iterator", "_thread.RLock", "_thread._ThreadHandle",
+    "_thread._local", "_thread._localdummy", "_thread.lock", "_tokenize.TokenizerIter", "anext_awaitable",
+    "array.array", "array.arrayiterator", "ast.AST", "async_generator_wrapped_value", "bool",
+    "builtin_function_or_method", "bytearray", "bytearray_iterator", "bytes_iterator", "callable_iterator", "cell",
+    "classmethod", "classmethod_descriptor", "code", "collections.OrderedDict", "collections._deque_iterator",
+    "collections._deque_reverse_iterator", "collections._tuplegetter", "collections.defaultdict",
+    "collections.deque", "coroutine_wrapper", "datetime.IsoCalendarDate", "datetime.datetime", "datetime.time",
+    "datetime.timezone", "decimal.Context", "decimal.ContextManager", "decimal.Decimal", "decimal.SignalDictMixin",
+    "dict", "dict_itemiterator", "dict_items", "dict_keyiterator", "dict_keys", "dict_reverseitemiterator",
+    "dict_reversekeyiterator", "dict_reversevalueiterator", "dict_valueiterator", "dict_values", "ellipsis",
+    "enumerate", "fieldnameiterator", "filter", "float", "formatteriterator", "frame", "frozenset", "function",
+    "functools.KeyWrapper", "functools._lru_cache_wrapper", "functools._lru_list_elem", "functools.partial",
+    "generic_alias_iterator", "getset_descriptor", "hamt", "hamt_array_node", "hamt_bitmap_node",
+    "hamt_collision_node", "instancemethod", "int", "items", "iterator", "itertools._grouper", "itertools._tee",
+    "itertools._tee_dataobject", "itertools.accumulate", "itertools.batched", "itertools.chain",
+    "itertools.combinations", "itertools.combinations_with_replacement", "itertools.compress", "itertools.count",
+    "itertools.cycle", "itertools.dropwhile", "itertools.filterfalse", "itertools.groupby", "itertools.islice",
+    "itertools.pairwise", "itertools.permutations", "itertools.product", "itertools.repeat", "itertools.starmap",
+    "itertools.takewhile", "itertools.zip_longest", "keys", "line_iterator", "list", "list_iterator",
+    "list_reverseiterator", "longrange_iterator", "managedbuffer", "map", "mappingproxy", "member_descriptor",
+    "memory_iterator", "memoryview", "method", "method-wrapper", "method_descriptor", "moduledef", "object",
+    "odict_iterator", "operator.attrgetter", "operator.itemgetter", "operator.methodcaller", "positions_iterator",
+    "posix.DirEntry", "property", "pyexpat.xmlparser", "range", "range_iterator", "re.Match", "re.Pattern",
+    "reversed", "select.poll", "set", "set_iterator", "slice", "staticmethod", "stderrprinter", "str",
+    "str_ascii_iterator", "str_iterator", "super", "symtable entry", "sys.legacy_event_handler", "traceback",
+    "tuple", "tuple_iterator", "type", "types.GenericAlias", "types.SimpleNamespace", "types.UnionType",
+    "typing.Generic", "typing.ParamSpec", "typing.ParamSpecArgs", "typing.ParamSpecKwargs", "typing.TypeAliasType",
+    "typing.TypeVar", "typing.TypeVarTuple", "unicodedata.UCD", "values", "wrapper_descriptor",
+    "xml.etree.ElementTree.Element", "xml.etree.ElementTree.TreeBuilder", "xml.etree.ElementTree.XMLParser", "zip",
+    "zlib.Compress", "zlib.Decompress", "zlib._ZlibDecompressor", "zoneinfo.ZoneInfo",
+};
+const size_t quiet_types_count = sizeof quiet_types / sizeof *quiet_types;
