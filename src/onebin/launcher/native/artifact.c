@@ -58,11 +58,15 @@ bool is_privileged(void) {
     return getuid() != geteuid() || getgid() != getegid();
 }
 
-/* The path by which this program was executed. The interpreter of a script gets that of the script in the same way. */
+/* The path by which this program was executed. The interpreter of a script gets that of the script in the same way.
+ * The kernel names the script if this program is itself the interpreter in a #! line; that line then is argv[0]. */
 static const char *execution_path(const char *argv0) {
 #ifdef __linux__
+    struct stat named, own;
     const char *path = (const char *)getauxval(AT_EXECFN);
-    if (path != NULL) return path;
+    bool is_other = path != NULL && stat(path, &named) == 0 && stat("/proc/self/exe", &own) == 0 &&
+                    (named.st_ino != own.st_ino || named.st_dev != own.st_dev);
+    if (path != NULL && !is_other) return path;
 #endif
     return argv0;
 }

@@ -2,8 +2,8 @@
  *
  * Each line of the file `relocate` in a tree is PATH, OFFSET, SIZE and TEXT, separated by tabs: the text, with the tree's
  * path in place of its "@", replaces that many bytes of the file, and what is left of them becomes zero. If the size is 0,
- * the text is the file's last line. Bytes for which the text is too long stay as they are: this works, but not for a copy
- * of the file in another directory. */
+ * the text is the file's last line. Bytes for which the text is too long, or that cannot have the path, stay as they are:
+ * this works, but not for a copy of the file in another directory. */
 #include "launcher.h"
 
 #define LIST "relocate"
@@ -57,6 +57,7 @@ bool relocate(int directory, const char *path, char *list_of_tree) {
         char *here = strchr(content, '@');
         char *made = here ? text("%.*s%s%s", (int)(here - content), content, path, here + 1) : content;
         size_t room = strtoull(length, NULL, 10);
+        if (room > 0 && strpbrk(path, ":$") != NULL) continue; /* the dynamic loader would split or expand the path */
         if (room == 0 && !is_utf8(made)) continue; /* Python reads pyvenv.cfg as UTF-8 */
         if (!replace(directory, line, strtoll(offset, NULL, 10), room, made)) return false;
         if (!list_again(directory, list_of_tree, line)) return false;
