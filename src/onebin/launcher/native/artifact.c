@@ -71,9 +71,13 @@ static const char *execution_path(const char *argv0) {
     return argv0;
 }
 
-/* Whether Python can use a tree below a path: since 3.12, it imports extension modules only from one that is UTF-8. */
+/* Whether Python can use a tree below a path: since 3.12, it imports extension modules only from one that is UTF-8, and the
+ * dynamic loader replaces some names in the path of whatever it loads (ld.so(8)). */
 bool can_import_from(const struct artifact *artifact, const char *path) {
+    static const char *const replaced[] = {"$ORIGIN", "$LIB", "$PLATFORM", "${"};
     int minor = 0;
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++)
+        if (strstr(path, replaced[i]) != NULL) return false;
     return (sscanf(artifact->trailer.interpreter, "python3.%d", &minor) == 1 && minor < 12) || is_utf8(path);
 }
 

@@ -57,7 +57,7 @@ bool relocate(int directory, const char *path, char *list_of_tree) {
         char *here = strchr(content, '@');
         char *made = here ? text("%.*s%s%s", (int)(here - content), content, path, here + 1) : content;
         size_t room = strtoull(length, NULL, 10);
-        if (room > 0 && strpbrk(path, ":$") != NULL) continue; /* the dynamic loader would split or expand the path */
+        if (room > 0 && strchr(path, ':') != NULL) continue; /* the dynamic loader would split the path */
         if (room == 0 && !is_utf8(made)) continue; /* Python reads pyvenv.cfg as UTF-8 */
         if (!replace(directory, line, strtoll(offset, NULL, 10), room, made)) return false;
         if (!list_again(directory, list_of_tree, line)) return false;
