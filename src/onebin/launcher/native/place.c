@@ -89,9 +89,8 @@ static bool unpack(const struct artifact *artifact, const struct place *place, c
     int outcome = onebin_extract(place->fd, mapped + skip, trailer->payload_size, trailer->payload_sha256, &list);
     trace("unpacked into %s", place->path);
     if (outcome < 0) return false;
-    if (outcome == 0 && has_program(artifact, place->fd)) {
+    if (outcome == 0 && has_program(artifact, place->fd))
         return relocate(place->fd, path, list) && complete(place->fd, list);
-    }
     discard(place->parent, place->name);
     fail(artifact, outcome > 0 ? "the payload does not match its digest" : "the payload does not contain the program",
          "do not trust this file; download or build it again");
