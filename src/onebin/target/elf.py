@@ -54,9 +54,8 @@ def read_elf(file: Path) -> Elf | None:
             tags = list(dynamic.iter_tags()) if isinstance(dynamic, DynamicSection) else []
             return Elf(
                 loader=next(iter(loaders), None),
-                # pyelftools sets these attributes on tags of this type only.
-                libraries=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),  # type: ignore[attr-defined]  # as above
-                search_path=next((tag.runpath for tag in tags if tag.entry.d_tag == "DT_RUNPATH"), None),  # type: ignore[attr-defined]  # as above
+                libraries=tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"),  # type: ignore[attr-defined]  # set on tags of this type
+                search_path=next((tag.runpath for tag in tags if tag.entry.d_tag == "DT_RUNPATH"), None),  # type: ignore[attr-defined]  # set on tags of this type
                 glibc=_glibc(elf),
             )
         except (ELFError, struct.error, ValueError, OSError, MemoryError):

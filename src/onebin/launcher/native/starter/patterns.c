@@ -19,7 +19,7 @@ static const struct pattern *find(PyObject *text, PyObject *flags) {
         data = PyBytes_AS_STRING(text);
         length = PyBytes_GET_SIZE(text);
     }
-    PyErr_Clear(); /* a text with surrogates, or a number that is no set of flags */
+    PyErr_Clear(); /* a text with surrogates, or a number that cannot be flags */
     if (data == NULL || number > UINT32_MAX) return NULL;
     return look_up_pattern(archive, data, (size_t)length, (uint32_t)number, PyBytes_CheckExact(text));
 }

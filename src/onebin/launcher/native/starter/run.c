@@ -15,7 +15,7 @@ PyAPI_FUNC(int) _PyInterpreterState_SetRunningMain(PyInterpreterState *);
 PyAPI_FUNC(void) _PyInterpreterState_SetNotRunningMain(PyInterpreterState *);
 #endif
 
-/* Note that the script is no archive of modules, and put its folder first on sys.path. */
+/* Note that the script is not a zip archive to import from, and put its folder first on sys.path. */
 static bool enter_path(const char *script, PyObject *file) {
     char resolved[PATH_MAX];
     PyObject *importers = PySys_GetObject("path_importer_cache"), *path = PySys_GetObject("path");
