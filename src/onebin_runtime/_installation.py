@@ -40,8 +40,8 @@ print(json.dumps([here, importlib.util.find_spec({module!r}) is not None, sys.ar
 """
 
 
-def describe(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what this installation is.
+def describe(asked: dict[str, Any], found_environment: dict[str, Any]) -> dict[str, Any]:
+    """Return what this installation is; `found_environment` is what `environment` has returned before.
 
     `asked` has `excluded`, modules that may be missing; `module`, one that children look for; `methods`, the ways to
     start processes with `multiprocessing`; and `distributions`, those whose files must all be there.
@@ -49,7 +49,7 @@ def describe(asked: dict[str, Any]) -> dict[str, Any]:
     excluded = asked["excluded"]
     found = [each for each in importlib.metadata.distributions() if _name(each) in asked["distributions"]]
     return {
-        "environment": environment(),
+        "environment": found_environment,
         "children": dict(children(asked["module"], asked["methods"])),
         "files": {_name(each): lacking for each in found if (lacking := sorted(missing_files(each, excluded)))},
         "modules": {_name(each): lacking for each in found if (lacking := sorted(missing_modules(each, excluded)))},

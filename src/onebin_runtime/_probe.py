@@ -73,8 +73,8 @@ class Probe:
             for point in distribution.entry_points
         ]
         wanted = {_normalise(name) for name in asked["distributions"]}
-        # First of all: what is imported below can change the search path.
-        installation = self._installation(asked["installation"])
+        # Asked first of all, because what is imported below can change the search path.
+        environment = self._describe("environment") if asked["installation"] else None
         return {
             "host": [
                 {"name": called, **self._outcome("host", partial(_load, "", "", called))}
@@ -91,7 +91,7 @@ class Probe:
             "modules": [
                 {"name": name, **self._outcome(f"module {name}", partial(_import, name))} for name in asked["modules"]
             ],
-            "installation": installation,
+            "installation": environment and self._describe("describe", asked["installation"], environment),
             "data": [
                 {
                     "distribution": owner,
@@ -102,17 +102,15 @@ class Probe:
             ],
         }
 
-    def _installation(self, asked: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Describe the installation. In the stage, the script for that is beside this one."""
-        if asked is None:
-            return None
+    def _describe(self, function: str, *arguments: dict[str, Any]) -> dict[str, Any]:
+        """Call a function that describes the installation. In the stage, the script with them is beside this one."""
         self._write("?" + json.dumps("installation"))
         if __package__:
             # Not by a statement, with which a lean bundle would get all that is imported there.
-            describe = importlib.import_module(f"{__package__}._installation").describe
+            functions = vars(importlib.import_module(f"{__package__}._installation"))
         else:
-            describe = runpy.run_path(str(Path(__file__).with_name("_installation.py")))["describe"]
-        described: dict[str, Any] = describe(asked)
+            functions = runpy.run_path(str(Path(__file__).with_name("_installation.py")))
+        described: dict[str, Any] = functions[function](*arguments)
         return described
 
     def _load(self, distribution: str, group: str, name: str, value: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import sys
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from onebin.errors import ProcessError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 STILL_RUNNING = "still running after"
 _GRACE_SECONDS = 3.0
+_GROUP_SECONDS = 1.0  # for what was killed to be gone
+_POLL_SECONDS = 0.01
 
 # Per process: more than any resolution or build needs, but not enough to exhaust a machine.
 _MEMORY_BYTES = 8 * 1024**3
@@ -184,6 +187,19 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     finally:
         _signal(child.pid, signal.SIGKILL)
         child.wait()
+        _wait_for_group(child.pid)
+
+
+def _wait_for_group(group: int) -> None:
+    """Wait until the processes of a group that was killed have ended, as until then they may still change files.
+
+    One that nobody has collected yet counts as one of them, so this does not wait for long.
+    """
+    end = monotonic() + _GROUP_SECONDS
+    with suppress(ProcessLookupError, PermissionError):  # there is none left; as macOS says it
+        while monotonic() < end:
+            os.killpg(group, 0)
+            sleep(_POLL_SECONDS)
 
 
 def _signal(group: int, number: int) -> None:
