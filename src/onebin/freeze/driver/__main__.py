@@ -14,7 +14,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onebin.freeze.driver.patches import PyInstaller
@@ -47,22 +47,22 @@ def main(toolchain: str, dist: str, work: str, source: str, scans: str, supporte
     patches = _part("patches")
     pyinstaller = patches.PyInstaller(sys.modules["PyInstaller"].__version__, supported)
     try:
-        _patch(pyinstaller, toolchain, work, source, scans)
+        known = _part("scans").Scans(scans)
+        _patch(pyinstaller, toolchain, work, source, scans, known)
         sys.path[:] = [*stage_path, toolchain]
-        _run(pyinstaller, dist, work, source)
+        _run(pyinstaller, dist, work, source, known)
     except patches.PatchError as error:
         sys.stdout.flush()  # the error is the last line of all output
         sys.stderr.write(f"{error}\n")
         raise SystemExit(patches.EXIT_CODE) from error
 
 
-def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, scans: str) -> None:
+def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, scans: str, known: Any) -> None:
     """Make PyInstaller's analysis faster; raises PatchError."""
     modulegraph = pyinstaller.module("PyInstaller.lib.modulegraph.modulegraph")
     analysis = pyinstaller.module("PyInstaller.building.build_main").Analysis
     graph = pyinstaller.module("PyInstaller.depend.analysis").PyiModuleGraph
     _part("search").hasten(modulegraph, pyinstaller)
-    known = _part("scans").Scans(scans)
     known.remember_for(modulegraph, pyinstaller)
     analyses = _part("analyses")
     places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
@@ -77,14 +77,14 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     analyses.Analyses(known, watch, places, hooks).remember_for(analysis, graph, modulegraph.Node, pyinstaller)
 
 
-def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str) -> None:
+def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any) -> None:
     """Have PyInstaller execute the spec file, which calls `spec.build`."""
-    spec = _part("spec")
+    spec, patterns = _part("spec"), _part("patterns")
     tools = spec.Tools(
         pyinstaller=pyinstaller,
         tree=_part("tree"),
         code=_part("code"),
-        find_patterns=_part("patterns").found_in,
+        find_patterns=partial(patterns.found_in, find=partial(known.remember, "patterns", patterns.in_source)),
         onefile=_part("onefile"),
         read_wanted=_part("wanted").Wanted.read,
         forget_runpath=_part("runpath").forget,

@@ -34,19 +34,24 @@ _MENTIONS_RE = re.compile(rb"^[ \t]*(import|from)\b.*\bre\b", re.MULTILINE)
 _FLAGS = int(re.IGNORECASE | re.MULTILINE | re.DOTALL | re.UNICODE | re.VERBOSE | re.ASCII)
 
 
-def found_in(sources: Iterable[bytes]) -> dict[tuple[str | bytes, int], bytes]:
-    """Return what re makes of each pattern in some sources, as `code.py` wants it, by the pattern and its flags."""
-    found: set[tuple[str | bytes, int]] = set()
-    for source in sources:
-        found.update(patterns(source))
-    made = {(text, flags): compiled(text, flags) for text, flags in found}
-    return {key: parts for key, parts in made.items() if parts is not None}
+def in_source(source: bytes) -> list[tuple[tuple[str | bytes, int], bytes]]:
+    """Return each pattern in a source with its flags, and what `compiled` makes of it, unless that is None."""
+    found = sorted(set(patterns(source)), key=repr)
+    return [(key, parts) for key in found if (parts := compiled(*key)) is not None]
+
+
+def found_in(
+    sources: Iterable[bytes], find: Callable[[bytes], Iterable[tuple[tuple[str | bytes, int], bytes]]] = in_source
+) -> dict[tuple[str | bytes, int], bytes]:
+    """Return what re makes of each pattern in some sources, as `code.py` wants it, by the pattern and its flags.
+
+    `find` does what `in_source` does.
+    """
+    return {key: parts for source in sources if _MENTIONS_RE.search(source) for key, parts in find(source)}
 
 
 def patterns(source: bytes) -> Iterator[tuple[str | bytes, int]]:
     """Yield the patterns in a source with their flags; none if it is not valid for this Python."""
-    if not _MENTIONS_RE.search(source):
-        return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what the source is like
@@ -54,11 +59,10 @@ def patterns(source: bytes) -> Iterator[tuple[str | bytes, int]]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     reader = _Reader(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            pattern = reader.pattern(node)
-            if pattern is not None:
-                yield pattern
+    for call in reader.calls:
+        pattern = reader.pattern(call)
+        if pattern is not None:
+            yield pattern
 
 
 def compiled(text: str | bytes, flags: int) -> bytes | None:
@@ -114,11 +118,14 @@ class _Reader:
         self._modules: set[str] = set()  # names of re
         self._functions: dict[str, str] = {}  # names of its functions
         self._assigned: dict[str, ast.expr | None] = {}  # names with their only value
+        self.calls: list[ast.Call] = []
         for node in ast.walk(tree):
             self._note(node)
 
     def _note(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Call):
+            self.calls.append(node)
+        elif isinstance(node, ast.Import):
             self._modules |= {each.asname or each.name for each in node.names if each.name == "re"}
         elif isinstance(node, ast.ImportFrom) and node.module == "re":
             self._functions |= {each.asname or each.name: each.name for each in node.names}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
 
     from onebin.freeze.driver.patches import PyInstaller
@@ -126,6 +127,15 @@ class Scans:
             return self.read(_digest_of(_text_of(file)))
         except (OSError, SyntaxError, ValueError):
             return None
+
+    def remember(self, kind: str, find: Callable[[bytes], Any], source: bytes) -> Any:
+        """Return what `find` finds in a source, which is searched once for each kind of finding."""
+        name = f"{kind}-{hashlib.sha256(source).hexdigest()}"
+        found = self.read(name)
+        if found is None:
+            found = find(source)
+            self.keep(name, found)
+        return found
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a value that marshal can write under a name."""
