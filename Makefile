@@ -42,7 +42,7 @@ launchers: .venv/installed
 # Without atheris, which has no wheel for every platform, its test is skipped.
 soak: .venv/installed
 	-$(BIN)/python -m pip install --quiet --editable '.[dev,fuzz]'
-	$(BIN)/pytest --soak -n $(JOBS) -m soak
+	$(BIN)/pytest --soak -n $(JOBS) -m "soak or long"
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/onebin bundle
 	$(BIN)/onebin bundle bundle.lite.toml

@@ -15,6 +15,7 @@ from support.bundles import Alone, Bundle
 from support.installed import ENVIRONMENT, Both, Installed, Pair
 from support.processes import EXE, succeed
 from support.projects import PROJECTS, ROOT, write_project
+from support.pythons import each_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -258,7 +259,7 @@ def toolbox(pairs: Pairs, tmp_path: Path) -> Both:
     return Both(pair=pairs("toolbox", "3.11", "toolbox-extra"), folder=tmp_path)
 
 
-@pytest.fixture(params=["3.10", "3.11", "3.12", "3.13"])
+@pytest.fixture(params=each_python(always=("3.10", "3.11", "3.13")))
 def each_toolbox(request: pytest.FixtureRequest, pairs: Pairs, tmp_path: Path) -> Both:
     """Return the toolbox with each version of Python."""
     return Both(pair=pairs("toolbox", request.param, "toolbox-extra"), folder=tmp_path)

@@ -18,6 +18,7 @@ from support.bench import Bench
 from support.greeting import FILES, WITHOUT_CODE
 from support.launched import Launched, find_launcher, make_tree, write_artifact
 from support.projects import PROJECTS
+from support.pythons import each_python
 from support.trees import clone, finish, make_base, run
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _bench(folder: Path) -> Bench:
     return Bench(directory=folder / "here", cache=folder / "cache", temporary=folder / "temporary")
 
 
-@pytest.fixture(scope="session", params=["3.10", "3.11", "3.12", "3.13"])
+@pytest.fixture(scope="session", params=each_python())
 def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """Return an unpacked installation for a version of Python, with the starter; tests must not change it."""
     interpreter = next((each for each in installed() if each.minor == request.param and each.library), None)

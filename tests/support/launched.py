@@ -10,6 +10,7 @@ import os
 import sysconfig
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,9 +162,9 @@ def make_tree(tree: Path, files: Mapping[str, bytes]) -> Path:
 
 def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) -> None:
     """Write the launcher, payload, card and trailer as a build does."""
-    with file.open("w+b") as out:
+    with file.open("w+b") as out, TemporaryDirectory() as cache:
         out.write(launcher_file.read_bytes())
-        where = payload.write(_frozen(tree), out, level=3, moment=0)
+        where = payload.write(_frozen(tree), out, Cache(Path(cache)), level=3, moment=0)
         _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
     file.chmod(0o755)
 

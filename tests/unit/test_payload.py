@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
+from onebin.cache import Cache
 from onebin.pack import payload
 from support.builders import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from onebin.freeze import FrozenTree
@@ -41,11 +42,13 @@ def tree(directory: Path, names: Iterable[str] = NAMES, *, mode: int = 0o644, se
     return frozen(files, links=LINKS)
 
 
-def packed(of: FrozenTree, file: Path, *, level: int = LEVEL) -> bytes:
-    """Return the payload of a tree."""
+def packed(of: FrozenTree, file: Path, *, level: int = LEVEL, cache: Cache | None = None) -> bytes:
+    """Return the payload of a tree, with an empty cache unless one is given."""
     with file.open("w+b") as stream:
         stream.write(b"before")
-        where = payload.write(of, stream, level=level, moment=MOMENT)
+        where = payload.write(
+            of, stream, cache or Cache(file.with_name(f"{file.name}-cache")), level=level, moment=MOMENT
+        )
         assert (where.offset, where.offset + where.size) == (6, stream.seek(0, 2))
     return file.read_bytes()[6:]
 
@@ -161,3 +164,38 @@ def test_copies_do_not_change_with_their_sources(tmp_path: Path) -> None:
     payload.copy(of, tmp_path / "copied")
     (tmp_path / "copied" / "a").write_text("changed")
     assert of.files["a"].read_bytes() == b"a" * 1000
+
+
+def interpreter_and(directory: Path, text: bytes) -> FrozenTree:
+    """Make a tree of an interpreter that is always the same, and a program."""
+    directory.mkdir()
+    files = {"python/bin/python": b"interpreter" * 1000, "bin/program": text, "lib/module.py": text}
+    for place, content in files.items():
+        (directory / place.replace("/", "-")).write_bytes(content)
+    return frozen({place: directory / place.replace("/", "-") for place in files})
+
+
+def test_what_was_compressed_once_is_taken_from_the_cache(tmp_path: Path) -> None:
+    """Another bundle with the same interpreter adds only its own frames; the same bundle adds none."""
+    cache = Cache(tmp_path / "cache")
+    first = packed(interpreter_and(tmp_path / "one", b"one"), tmp_path / "first", cache=cache)
+    kept = {*cache.directory.glob(f"{payload.KIND}/*/*")}
+    assert packed(interpreter_and(tmp_path / "again", b"one"), tmp_path / "again-file", cache=cache) == first
+    assert {*cache.directory.glob(f"{payload.KIND}/*/*")} == kept
+    second = interpreter_and(tmp_path / "two", b"two")
+    assert packed(second, tmp_path / "second", cache=cache) == packed(second, tmp_path / "alone")
+    added = {*cache.directory.glob(f"{payload.KIND}/*/*")} - kept
+    assert 0 < len(added) < len(kept)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:-1], lambda whole: whole[:40] + b"!" + whole[41:], lambda _: b""]
+)
+def test_damaged_frame_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Frames in the cache that were cut or changed do not reach a payload."""
+    cache = Cache(tmp_path / "cache")
+    of = tree(tmp_path / "tree")
+    expected = packed(of, tmp_path / "first", cache=cache)
+    for file in cache.directory.glob(f"{payload.KIND}/*/*"):
+        file.write_bytes(damage(file.read_bytes()))
+    assert packed(of, tmp_path / "second", cache=cache) == expected

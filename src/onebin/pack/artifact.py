@@ -155,14 +155,14 @@ def pack(
             draft = _draft(output, folder=folder)
         try:
             with os_errors(PackError, "write the artifact", output):
-                file, facts = _fill(draft, frozen, plan, launcher, level, moment)
+                file, facts = _fill(draft, frozen, plan, cache, launcher, level, moment)
             yield Artifact(draft=draft, output=output, file=file, facts=facts)
         finally:
             _remove(draft)
 
 
 def _fill(
-    draft: Path, frozen: FrozenTree, plan: Plan, launcher: Path | None, level: int, moment: int
+    draft: Path, frozen: FrozenTree, plan: Plan, cache: Cache, launcher: Path | None, level: int, moment: int
 ) -> tuple[Path, Facts]:
     """Write the artifact to its draft; returns the executable file and the facts on its card."""
     file = draft
@@ -175,7 +175,7 @@ def _fill(
         shutil.copyfileobj(source, out, _CHUNK)
         where = card.Payload()
         if plan.layout == "cached":
-            where = payload.write(frozen, out, level=level, moment=moment)
+            where = payload.write(frozen, out, cache, level=level, moment=moment)
         where = replace(where, tree_sha256=bytes.fromhex(frozen.contents.identity) or bytes(32))
         shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
         build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}

@@ -3,6 +3,8 @@
 The stream is tar (POSIX.1-2001, GNU long names) in zstd (RFC 8878), in several frames that can be unpacked at once:
 first the folders, then the files, in the last one also the links. The same files give the same bytes: names are sorted,
 all files have the same time, and owners and modes are left out, except for the executable bit.
+
+Compressed frames are kept in the cache. The interpreter has its own, so it is compressed once for all bundles.
 """
 
 from __future__ import annotations
@@ -11,23 +13,35 @@ import hashlib
 import os
 import shutil
 import tarfile
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import zstandard
 
 from onebin.card import Payload
+from onebin.system import sha256_of
+from onebin.tree import INTERPRETER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from io import BufferedRandom
-    from typing import IO
+    from typing import IO, Protocol
 
+    from onebin.cache import Cache
     from onebin.freeze import FrozenTree
+
+    class _Sink(Protocol):
+        def write(self, data: bytes, /) -> object: ...
 
     # A place with its file, the target of a link, or None for a folder.
     _Entry = tuple[str, Path | str | None]
 
+KIND = "frames"
+_FORMAT = 1  # of the parameters that depend on the level
+_DRAFT = ".partial"
+_DIGEST_BYTES = 32
 RELEASE_LEVEL = 19
 _WINDOW_LOG = 23
 _RELEASE_WINDOW_LOG = 27
@@ -37,7 +51,7 @@ _RELEASE_PART_BYTES = 1 << 25
 _FOLDER = 0o755
 
 
-def write(tree: FrozenTree, stream: BufferedRandom, *, level: int, moment: int) -> Payload:
+def write(tree: FrozenTree, stream: BufferedRandom, cache: Cache, *, level: int, moment: int) -> Payload:
     """Append the files of a tree to a file that is open for writing and reading; returns where they are in it.
 
     `moment` is the time of each file, in seconds since 1970.
@@ -54,34 +68,114 @@ def write(tree: FrozenTree, stream: BufferedRandom, *, level: int, moment: int) 
         job_size=_JOB_BYTES,
     )
     offset = stream.tell()
+    frames = _Frames(cache=cache, level=level, parameters=parameters)
     parts = _parts(tree, _RELEASE_PART_BYTES if release else _PART_BYTES)
     for number, part in enumerate(parts, 1):
-        compressor = zstandard.ZstdCompressor(compression_params=parameters)
-        with compressor.stream_writer(stream, closefd=False) as frame:
-            for place, file in part:
-                _add(frame, place, file, moment)
-            if number == len(parts):
-                frame.write(bytes(2 * tarfile.BLOCKSIZE))
+        frames.append(_Tar(entries=part, moment=moment, is_last=number == len(parts)), stream)
     size = stream.tell() - offset
     stream.seek(offset)
     return Payload(sha256=hashlib.file_digest(stream, "sha256").digest(), offset=offset, size=size)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Frames:
+    """The frames of one level in the cache: a file for each, named by the digest of what is compressed."""
+
+    cache: Cache
+    level: int
+    parameters: zstandard.ZstdCompressionParameters
+
+    def append(self, part: _Tar, stream: BufferedRandom) -> None:
+        """Append a part of an archive as a frame; it is compressed if the cache does not have it."""
+        content = hashlib.sha256()
+        part.write(_Hash(content))
+        key = sha256_of([_FORMAT, self.level, list(zstandard.ZSTD_VERSION)])
+        file = self.cache.ensure(KIND, key, lambda _: None) / content.hexdigest()
+        start = stream.tell()
+        with self.cache.lock(KIND, key):  # so that nobody removes the folder
+            if not _take(file, stream):
+                stream.seek(start)
+                stream.truncate()
+                compressor = zstandard.ZstdCompressor(compression_params=self.parameters)
+                with compressor.stream_writer(stream, closefd=False) as frame:
+                    part.write(frame)
+                stream.seek(start)
+                _keep(stream, file)
+
+
+def _take(file: Path, stream: IO[bytes]) -> bool:
+    """Append a frame that is kept in a file; returns False if it is not there, or is damaged."""
+    try:
+        with file.open("rb") as kept:
+            digest = kept.read(_DIGEST_BYTES)
+            is_whole = hashlib.file_digest(kept, "sha256").digest() == digest
+            kept.seek(_DIGEST_BYTES)
+            if is_whole:
+                shutil.copyfileobj(kept, stream)
+    except FileNotFoundError:
+        return False
+    return is_whole
+
+
+def _keep(stream: BufferedRandom, file: Path) -> None:
+    """Keep the rest of a stream, after its digest; without room for it, the next build compresses it again."""
+    start = stream.tell()
+    digest = hashlib.file_digest(stream, "sha256").digest()
+    stream.seek(start)
+    draft = file.with_name(_DRAFT)  # one that a killed build has left is overwritten
+    try:
+        with draft.open("wb") as kept:
+            kept.write(digest)
+            shutil.copyfileobj(stream, kept)
+        draft.replace(file)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+    stream.seek(0, os.SEEK_END)
+
+
+@dataclass(frozen=True)
+class _Hash:
+    """A sink for bytes whose digest is wanted."""
+
+    digest: hashlib._Hash
+
+    def write(self, data: bytes) -> None:
+        self.digest.update(data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tar:
+    """A part of an archive, with what ends it if it is the last one."""
+
+    entries: Sequence[_Entry]
+    moment: int
+    is_last: bool
+
+    def write(self, sink: _Sink) -> None:
+        for place, file in self.entries:
+            _add(sink, place, file, self.moment)
+        if self.is_last:
+            sink.write(bytes(2 * tarfile.BLOCKSIZE))
+
+
 def _parts(tree: FrozenTree, limit: int) -> list[list[_Entry]]:
     """Return the entries of a tree in parts that the launcher unpacks at once: folders, files, links.
 
-    A part is full when it has this many bytes. If there is more than one, the first has only the folders.
+    A part ends when it has this many bytes, and before and after the interpreter. If there is more than one, the first
+    has only the folders.
     """
     found = list(entries(tree))
     files: list[list[_Entry]] = [[]]
-    size = 0
+    size, was_interpreter = 0, False
     for place, file in found:
         if isinstance(file, Path):
-            if size >= limit:
+            is_interpreter = place.startswith(f"{INTERPRETER}/")
+            if size >= limit or (files[-1] and is_interpreter != was_interpreter):
                 files.append([])
                 size = 0
             files[-1].append((place, file))
-            size += file.stat().st_size
+            size, was_interpreter = size + file.stat().st_size, is_interpreter
     folders: list[_Entry] = [(place, file) for place, file in found if file is None]
     files[-1] += [(place, file) for place, file in found if isinstance(file, str)]
     return [folders + files[0]] if len(files) == 1 else [folders, *files]
@@ -114,7 +208,7 @@ def copy(tree: FrozenTree, folder: Path) -> None:
             target.chmod(_mode(file))
 
 
-def _add(stream: IO[bytes], place: str, file: Path | str | None, moment: int) -> None:
+def _add(sink: _Sink, place: str, file: Path | str | None, moment: int) -> None:
     entry = tarfile.TarInfo(place)
     entry.mtime = moment
     if isinstance(file, str):
@@ -123,13 +217,13 @@ def _add(stream: IO[bytes], place: str, file: Path | str | None, moment: int) ->
         entry.type, entry.mode = tarfile.DIRTYPE, _FOLDER
     else:
         entry.size, entry.mode = file.stat().st_size, _mode(file)
-    stream.write(entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+    sink.write(entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
     if isinstance(file, Path):
         with file.open("rb") as content:
-            shutil.copyfileobj(content, stream)
+            shutil.copyfileobj(content, sink)
             if content.tell() != entry.size:
                 raise OSError(f"{file} was changed while it was packed")
-        stream.write(bytes(-entry.size % tarfile.BLOCKSIZE))
+        sink.write(bytes(-entry.size % tarfile.BLOCKSIZE))
 
 
 def _mode(file: Path) -> int:

@@ -20,6 +20,7 @@ CODE = "code.bin"
 CONFIGURATION = "pyvenv.cfg"
 RELOCATIONS = "relocate"
 GENERATED = "onebin"
+INTERPRETER = "python"
 PROGRAMS = "bin"
 SHARED_LIBRARIES = "python/lib"
 
