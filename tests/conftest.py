@@ -27,19 +27,21 @@ if TYPE_CHECKING:
 # The files whose tests take the longest, in the order in which they start.
 LONGEST = (
     "test_hosts.py",
+    "test_kill.py",
     "test_installed.py",
+    "test_changed_line.py",
+    "test_collect.py",
+    "test_bundle.py",
     "test_reproducible.py",
     "test_isolation.py",
-    "test_changed_line.py",
-    "test_bundle.py",
-    "test_parity.py",
+    "test_target.py",
+    "test_vendor.py",
+    "test_inventory.py",
     "test_runtime.py",
     "test_rebuild.py",
-    "test_kill.py",
-    "test_target.py",
-    "test_inspect.py",
-    "test_vendor.py",
-    "test_sizes.py",
+    "test_interrupt.py",
+    "test_quiet_exit.py",
+    "test_starter.py",
 )
 
 

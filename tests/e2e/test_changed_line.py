@@ -45,7 +45,8 @@ hiddenimports = get_module_attribute("greet_told", "WANTED")
 """
 POINTS = {"tinyhost.greeters": {"told": "greet_told:greet"}, "pyinstaller40": {"hook-dirs": "greet_told:hooks"}}
 
-# What is added to such a plugin in turn, to a file of it; whether the analysis holds; a module that must come in.
+# What is added to such a plugin in turn, to a file of it; whether the analysis holds; a module that must come in. The
+# first and the last, and where it holds, are compared with a build from nothing.
 CHANGES = [
     ("__init__.py", "WANTED = ['sched']\n", False, "sched"),
     ("_more.py", SAME_IMPORTS, True, None),
@@ -59,7 +60,7 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("python", [None, "3.10"])
+@pytest.mark.parametrize("python", [None, pytest.param("3.10", marks=pytest.mark.long)])
 def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_path: Path, python: str | None) -> None:
     """The artifact of a changed plugin has the same bytes with the caches of earlier builds as without.
 
@@ -87,7 +88,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
 def test_analysis_is_redone_when_a_source_it_used_changes(onebin: Onebin, tmp_path: Path) -> None:
     """The analysis is redone if a hook imports the changed source, or if a module's imports or libraries changed.
 
-    After each change, the artifact has the bytes of a build that has no earlier analysis.
+    The artifact has the bytes of a build that has no earlier analysis.
     """
     bundle = Bundle.of(tmp_path / "told", "told", "greet-told")
     project = bundle.project("greet-told")
@@ -110,6 +111,8 @@ def test_analysis_is_redone_when_a_source_it_used_changes(onebin: Onebin, tmp_pa
         assert holds is is_as_it_was, added
         modules = json.loads(onebin("inspect", bundle.artifact, "--files", "--json", cwd=bundle.folder).out)
         assert module is None or module in str(modules), added
+        if not holds and added not in (CHANGES[0][1], CHANGES[-1][1]):
+            continue
         bundle.artifact.unlink()
         for kind in ("frozen", "receipts", "scans"):
             shutil.rmtree(cache / kind)

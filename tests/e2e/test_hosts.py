@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from .conftest import Hosts
 
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
+# Those that take the longest. The others are of all kinds, too: plugins by entry points and by names, modules in C,
+# templates, a host that starts processes of its own.
+LONG = ("beets", "mkdocs", "streamlink", "xarray")
+EACH = [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NAMES]
 OTHERS = {"interpreter", "bootloader", "system", "onebin"}
 MOST_LINES = 8
 CHECK_SECONDS = 300
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_artifact_passes_the_hosts_check(hosts: Hosts, tmp_path: Path, name: str) -> None:
     """The artifact passes the check alone in another folder, with an empty environment and no Python on PATH."""
     alone = tmp_path / "alone"
@@ -41,7 +45,7 @@ def test_artifact_passes_the_hosts_check(hosts: Hosts, tmp_path: Path, name: str
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name: str) -> None:
     """The unfrozen host passes the same check under `onebin run`."""
     manifest = shutil.copytree(HOSTS / name, tmp_path / name, ignore=LEFT_BY_BUILDS) / "bundle.toml"
@@ -53,7 +57,7 @@ def test_staged_host_passes_the_same_check(onebin: Onebin, tmp_path: Path, name:
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_card_describes_everything_in_the_artifact(hosts: Hosts, name: str) -> None:
     """The SBOM is valid, each package from the index has one digest of the lock, and every owner is known."""
     facts = card.read(hosts(name))

@@ -109,7 +109,7 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
 
 
-@pytest.mark.parametrize("layout", ["onefile", "onedir"])
+@pytest.mark.parametrize("layout", [pytest.param("onefile", marks=pytest.mark.long), "onedir"])
 def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_path: Path, layout: str) -> None:
     """The plugin also has its own process in a self-extracting file and in a folder."""
     shutil.copytree(brittle.folder / "projects", tmp_path / "projects")

@@ -295,6 +295,7 @@ def test_inspect_says_which_c_library_is_used(onebin: Onebin, inquirer: Path, tm
     assert "C library    its own" in onebin("inspect", inquirer, cwd=tmp_path).out
 
 
+@pytest.mark.long
 def test_datasette_works_in_an_empty_root_directory(bundled: Callable[[str, str], Path], tmp_path: Path) -> None:
     """A real host with compiled dependencies lists its plugins and queries a database."""
     manifest = (ROOT / "examples/hosts/datasette/bundle.toml").read_text("utf-8") + BUNDLED

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from support.bench import Bench
 
 
-def test_release_is_smaller_and_runs(warm_bench: Bench, built: Path) -> None:
+def test_release_is_smaller_and_runs(warm_bench: Bench) -> None:
     """`--release` makes a smaller file of the same tree that passes verification, with a receipt of its own."""
     if not sys.platform.startswith("linux"):
         pytest.skip("there is no launcher, and so no payload, for this platform yet")
+    warm_bench.manifest("greet-hello", end='[freeze]\ncollect = "lean"')
+    warm_bench.accepts("bundle")
+    usual = warm_bench.artifact.stat().st_size
     warm_bench.accepts("bundle", "--release")
-    assert warm_bench.artifact.stat().st_size < built.stat().st_size * 0.95
+    assert warm_bench.artifact.stat().st_size < usual * 0.95
     assert "up to date" in warm_bench.accepts("bundle", "--release").err
     assert "up to date" not in warm_bench.accepts("bundle").err
 
