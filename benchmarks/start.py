@@ -1,7 +1,7 @@
 """Compare start, size and build of the same programs made by onebin and by its peers, in one run.
 
     python benchmarks/start.py [--rounds N] [--without PEER]... [PROGRAM ...]
-    python benchmarks/start.py --warm [--rounds N] [HOST ...]
+    python benchmarks/start.py --warm [--rounds N] [--python PATH] [HOST ...]
 
 Prints a Markdown table per program. Starts are interleaved: each round starts every artifact once, so that other
 load on the machine affects all alike. The figures are the median and its ratio to that of PyInstaller's one-file mode.
@@ -364,12 +364,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--without", action="append", default=[], choices=TOOLS)
     parser.add_argument("--warm", action="store_true", help="only compare warm starts with those of an environment")
+    parser.add_argument("--python", type=Path, metavar="PATH", help="with --warm: freeze another interpreter")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would slow down every tool that is written in Python
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n")
     if chosen.warm:
-        warm.table(chosen.programs or list(warm.HOSTS), chosen.rounds, HELLO)
+        warm.table(
+            chosen.programs or list(warm.HOSTS), chosen.rounds, HELLO, chosen.python or warm.default_interpreter()
+        )
         return
     for name in chosen.programs or PROGRAMS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:

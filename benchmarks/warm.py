@@ -79,7 +79,7 @@ class Start:
         return statistics.median(elapsed for _, elapsed in self.taken)
 
 
-def compare(name: str, rounds: int, files: Mapping[str, str]) -> str:
+def compare(name: str, rounds: int, files: Mapping[str, str], python: Path) -> str:
     """Build a host, measure it, and return its row of the table; `files` are those of the project `hello`."""
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
         bench = Path(folder)
@@ -87,8 +87,8 @@ def compare(name: str, rounds: int, files: Mapping[str, str]) -> str:
             (bench / "hello" / path).parent.mkdir(parents=True, exist_ok=True)
             (bench / "hello" / path).write_text(text, "utf-8")
         host = HOSTS[name]
-        artifact, tree = _build(name, host, bench)
-        bin_dir = _environment(name, bench)
+        artifact, tree = _build(name, host, bench, python)
+        bin_dir = _environment(name, bench, python)
         starts = {
             "environment": Start(command=[bin_dir / host.script, *host.arguments]),
             "artifact": Start(command=[artifact, *host.arguments]),
@@ -117,10 +117,10 @@ def _row(name: str, starts: Mapping[str, Start]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _build(name: str, host: Host, bench: Path) -> tuple[Path, Path]:
+def _build(name: str, host: Host, bench: Path, python: Path) -> tuple[Path, Path]:
     """Return the artifact of a host, and the tree that it has unpacked."""
     source = f'path = "{host.host}"' if "/" in host.host else f'package = "{host.host}"'
-    lines = ["[bundle]", f'name = "{name}"', f'python = "{_interpreter()}"', "[host]", source]
+    lines = ["[bundle]", f'name = "{name}"', f'python = "{python}"', "[host]", source]
     lines += [f'script = "{host.script}"', "[plugins]", *(f'{each} = "*"' for each in host.plugins)]
     (bench / "bundle.toml").write_text("\n".join(lines) + "\n", "utf-8")
     _run([sys.executable, "-m", "onebin", "bundle", "-q"], bench)
@@ -130,16 +130,16 @@ def _build(name: str, host: Host, bench: Path) -> tuple[Path, Path]:
     return artifact, next((bench / "cache" / "artifacts").glob(f"{name}-*"))
 
 
-def _environment(name: str, bench: Path) -> Path:
+def _environment(name: str, bench: Path, python: Path) -> Path:
     """Return the folder of scripts of an environment from the lock."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-    _run([uv, "venv", "-q", "--python", _interpreter(), bench / "venv"], bench)
+    _run([uv, "venv", "-q", "--python", python, bench / "venv"], bench)
     install: list[str | Path] = [uv, "pip", "install", "-q", "--python", bench / "venv", "--compile-bytecode"]
     _run([*install, "-r", f"pylock.{name}.toml"], bench)
     return bench / "venv" / "bin"
 
 
-def _interpreter() -> Path:
+def default_interpreter() -> Path:
     """Return the interpreter that this one's environment was made from."""
     return Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -150,8 +150,8 @@ def _run(command: Sequence[str | Path], folder: Path) -> None:
         raise SystemExit(f"{command} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def table(names: Sequence[str], rounds: int, files: Mapping[str, str]) -> None:
+def table(names: Sequence[str], rounds: int, files: Mapping[str, str], python: Path) -> None:
     """Print the table, a row as soon as it is measured."""
     print(f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}", flush=True)
     for name in names:
-        print(compare(name, rounds, files), flush=True)
+        print(compare(name, rounds, files, python), flush=True)
