@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One more than there are processors: many tests wait for an index or a disk.
 JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
-.PHONY: demo test lint types unit format schema launchers soak bench launcher-check clean
+.PHONY: demo test long lint types unit format schema launchers soak bench launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -13,6 +13,10 @@ demo: .venv/installed
 
 test: lint types
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+# What `make test` leaves out, because another test shows the same kind: more hosts and Pythons, other platforms.
+long: .venv/installed
+	$(BIN)/pytest --soak -n $(JOBS) -m long
 
 unit: .venv/installed
 	$(BIN)/pytest -n $(JOBS) tests/unit examples/logscan/tests
