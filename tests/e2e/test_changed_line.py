@@ -46,7 +46,7 @@ hiddenimports = get_module_attribute("greet_told", "WANTED")
 POINTS = {"tinyhost.greeters": {"told": "greet_told:greet"}, "pyinstaller40": {"hook-dirs": "greet_told:hooks"}}
 
 # What is added to such a plugin in turn, to a file of it; whether the analysis holds; a module that must come in. The
-# first and the last, and where it holds, are compared with a build from nothing.
+# last, and where it holds, are compared with a build from nothing.
 CHANGES = [
     ("__init__.py", "WANTED = ['sched']\n", False, "sched"),
     ("_more.py", SAME_IMPORTS, True, None),
@@ -69,6 +69,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
     if python is not None:
         pythons(onebin, tmp_path, python)
     bundle = Bundle.of(tmp_path / "changed", "mended", "greet-hello", "greet-servus", python=python)
+    bundle.make_lean()  # the analysis is the same
     bundle.build(onebin)
     before = _digest(bundle.artifact)
     with (bundle.project("greet-hello") / "src" / "greet_hello" / "__init__.py").open("a", encoding="utf-8") as stream:
@@ -91,6 +92,7 @@ def test_analysis_is_redone_when_a_source_it_used_changes(onebin: Onebin, tmp_pa
     The artifact has the bytes of a build that has no earlier analysis.
     """
     bundle = Bundle.of(tmp_path / "told", "told", "greet-told")
+    bundle.make_lean()  # the analysis is the same
     project = bundle.project("greet-told")
     write_project(project, TOLD, points=POINTS)
     package = project / "src" / "greet_told"
@@ -111,7 +113,7 @@ def test_analysis_is_redone_when_a_source_it_used_changes(onebin: Onebin, tmp_pa
         assert holds is is_as_it_was, added
         modules = json.loads(onebin("inspect", bundle.artifact, "--files", "--json", cwd=bundle.folder).out)
         assert module is None or module in str(modules), added
-        if not holds and added not in (CHANGES[0][1], CHANGES[-1][1]):
+        if not holds and added != CHANGES[-1][1]:
             continue
         bundle.artifact.unlink()
         for kind in ("frozen", "receipts", "scans"):
@@ -123,6 +125,7 @@ def test_damaged_scans_are_made_again(onebin: Onebin, tmp_path: Path) -> None:
     """Truncated, flipped and empty files among the cached scans do not change the artifact."""
     cache = tmp_path / "cache"
     bundle = Bundle.of(tmp_path / "damaged", "damaged", "greet-hello")
+    bundle.make_lean()  # the analysis is the same
     env = {"ONEBIN_CACHE_DIR": str(cache)}
     assert onebin("bundle", cwd=bundle.folder, env=env).code == 0
     whole = _digest(bundle.artifact)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-LEAN = '\n[freeze]\ncollect = "lean"\n'
-
 # A dependency with a module that nothing imports.
 PARTS = {"used.py": "WORD = 'used'\n", "unused.py": "WORD = 'unused'\n", "words.txt": "word\n"}
 # A host that imports what its caller names.
@@ -105,11 +103,6 @@ def _of_parts(folder: Path, source: str) -> Bundle:
     return bundle
 
 
-def _made_lean(bundle: Bundle) -> None:
-    with bundle.manifest.open("a", encoding="utf-8") as stream:
-        stream.write(LEAN)
-
-
 def _source_of(bytecode: str) -> str:
     """Return the place of the source of bytecode (PEP 3147)."""
     folder, _, name = bytecode.rpartition("/__pycache__/")
@@ -131,7 +124,7 @@ def _paths(bundle: Bundle) -> dict[str, str]:
 def test_lean_artifact_has_only_what_is_reached(onebin: Onebin, tmp_path: Path) -> None:
     """Everything that is installed is in an artifact; of libraries, a lean one has what is imported. Both verify."""
     whole, lean = _of_parts(tmp_path / "whole", PLAIN), _of_parts(tmp_path / "lean", PLAIN)
-    _made_lean(lean)
+    lean.make_lean()
     for bundle in (whole, lean):
         bundle.build(onebin)
     every, reached = _paths(whole), _paths(lean)
@@ -162,7 +155,7 @@ def test_host_that_imports_by_name_gets_every_module(onebin: Onebin, tmp_path: P
     for name in ("whole", "lean"):
         bundle = _of_parts(tmp_path / name, ASKING)
         if name == "lean":
-            _made_lean(bundle)
+            bundle.make_lean()
         bundle.build(onebin)
         said = Alone.copy(bundle.artifact, tmp_path / "alone" / name)("parts.unused", "json.tool")
         assert (said.out, said.err) == ("used parts.unused json.tool\n", ""), name
@@ -193,7 +186,7 @@ def test_tkinter_works_if_a_source_imports_it(onebin: Onebin, tmp_path: Path, co
     bundle = Bundle.of(tmp_path / "bundle", "drawing", "drawing")
     write_project(bundle.project("drawing"), DRAWING, points={"tinyhost.greeters": {"drawing": "drawing:greet"}})
     if collect == "lean":
-        _made_lean(bundle)
+        bundle.make_lean()
     bundle.build(onebin)
     names = {path.rpartition("/")[2] for path in _paths(bundle)}
     assert {"init.tcl", "tk.tcl"} <= names
@@ -210,13 +203,12 @@ def test_tkinter_works_if_a_source_imports_it(onebin: Onebin, tmp_path: Path, co
     assert all(path.startswith(f"{tree}/") for path in line.split()[1:]), line
 
 
-def test_artifact_says_what_it_leaves_out(onebin: Onebin, tmp_path: Path) -> None:
+def test_artifact_says_what_it_leaves_out(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """Parts of the library that nothing names are not in the artifact, `check` says so, and `include` adds one."""
-    bundle = Bundle.of(tmp_path / "bundle", "without", "greet-hello")
     left_out = "not included, because nothing names it: the interpreter's test suites, tkinter, turtle and IDLE, "
-    assert f"{left_out}ensurepip, nis; see [freeze] include" in _checked(onebin, bundle)
-    bundle.build(onebin)
-    assert not [path for path in _paths(bundle) if "/tkinter/" in path or "ensurepip" in path or "/idlelib/" in path]
+    assert f"{left_out}ensurepip, nis; see [freeze] include" in _checked(onebin, tiny)
+    assert not [path for path in _paths(tiny) if "/tkinter/" in path or "ensurepip" in path or "/idlelib/" in path]
+    bundle = Bundle.of(tmp_path / "bundle", "without", "greet-hello")
     with bundle.manifest.open("a", encoding="utf-8") as stream:
         stream.write('\n[freeze]\ninclude = ["ensurepip"]\n')
     assert f"{left_out}nis; see [freeze] include" in _checked(onebin, bundle)
@@ -232,7 +224,7 @@ def test_artifact_says_what_it_leaves_out(onebin: Onebin, tmp_path: Path) -> Non
 def test_check_says_what_lean_gives_up(onebin: Onebin, tmp_path: Path) -> None:
     """Whoever chooses a lean artifact is told what the analysis cannot see."""
     bundle = Bundle.of(tmp_path / "bundle", "lean", "greet-hello")
-    _made_lean(bundle)
+    bundle.make_lean()
     cannot = "lean: what only a user's file, a configuration, a pickle or a prompt imports is not included"
     assert cannot in _checked(onebin, bundle)
 

@@ -19,7 +19,7 @@ from support.greeting import FILES, WITHOUT_CODE
 from support.launched import Launched, find_launcher, make_tree, write_artifact
 from support.projects import PROJECTS
 from support.pythons import each_python
-from support.trees import clone, finish, make_base, run
+from support.trees import at, clone, finish, make_base, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,9 +71,14 @@ def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.
     if interpreter is None or not starter.exists_for(interpreter.platform):
         pytest.skip(f"needs a Python {request.param} with a shared library, on Linux")
     compiled = starter.find(interpreter, Cache(shared / "cache"), source=INDEXES)
-    path = tmp_path_factory.mktemp("tree") / "installation"
-    make_base(interpreter, path)
-    return finish(path, interpreter, compiled, FILES, without=WITHOUT_CODE)
+    first = shared / f"tree-{interpreter.minor}"
+    with FileLock(shared / f"{first.name}.lock", timeout=300):
+        if not first.exists():
+            draft = first.with_name(f"{first.name}-draft")
+            make_base(interpreter, draft)
+            finish(draft, interpreter, compiled, FILES, without=WITHOUT_CODE)
+            draft.rename(first)
+    return clone(at(first, interpreter, compiled), tmp_path_factory.mktemp("tree") / "installation")
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def digest_of(file: Path) -> str:
 @pytest.fixture
 def victim(bench: Bench, built: Path, tmp_path: Path) -> Victim:
     """Return a bundle that was built once, with a cache of its own that began as a copy of the shared one."""
-    bench.manifest("greet-hello")
+    bench.manifest("greet-hello", end='[freeze]\ncollect = "lean"')
     shutil.copytree(built.parents[2] / "cache", bench.cache, symlinks=True)
     shutil.rmtree(bench.cache / "receipts")
     done = bench.accepts("bundle")

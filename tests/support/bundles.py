@@ -51,6 +51,11 @@ class Bundle:
     folder: Path
     name: str
 
+    def make_lean(self) -> None:
+        """Let the artifact have only what is reached of libraries; nothing may have added [freeze] to the manifest."""
+        with self.manifest.open("a", encoding="utf-8") as stream:
+            stream.write('\n[freeze]\ncollect = "lean"\n')
+
     @classmethod
     def of(cls, folder: Path, name: str, *plugins: str, host: str = "tinyhost", python: str | None = None) -> Bundle:
         """Write a manifest with these projects as host and plugins; the script is named like the host."""

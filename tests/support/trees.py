@@ -192,16 +192,21 @@ def replace(file: Path, text: str) -> None:
     file.write_text(text, "utf-8")
 
 
+def at(path: Path, interpreter: Interpreter, compiled: Path) -> Tree:
+    """Return the tree that was made in a folder."""
+    artifact = path.with_name(f"{path.name}-greet")
+    return Tree(path=path, minor=interpreter.minor, artifact=artifact, origin=interpreter, starter=compiled)
+
+
 def _placed(path: Path, interpreter: Interpreter, compiled: Path) -> Tree:
     """Write what depends on a tree's path: pyvenv.cfg, the starter's library folder, and the artifact beside it."""
-    minor, artifact = interpreter.minor, path.with_name(f"{path.name}-greet")
-    tree = Tree(path=path, minor=minor, artifact=artifact, origin=interpreter, starter=compiled)
+    tree = at(path, interpreter, compiled)
     home = f"{path}/python/bin" if _is_utf8(path) else "python/bin"  # `site` reads the file as UTF-8
-    text = f"home = {home}\ninclude-system-site-packages = false\nversion = {minor}\n"
+    text = f"home = {home}\ninclude-system-site-packages = false\nversion = {tree.minor}\n"
     (path / "pyvenv.cfg").write_text(text, "utf-8")
     library = os.fsencode(path / "python" / "lib")
     place_starter(tree, library)
-    write_artifact(artifact, minor)
+    write_artifact(tree.artifact, tree.minor)
     return tree
 
 
