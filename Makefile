@@ -11,7 +11,9 @@ demo: .venv/installed
 	dist/logscan formats
 	dist/logscan scan examples/logscan/samples/app.jsonl examples/logscan/samples/auth.syslog examples/logscan/samples/wtmp
 
-test: lint types
+# Lint and types take one processor each.
+test: .venv/installed
+	$(MAKE) --no-print-directory -j2 lint types
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 # What `make test` leaves out, because another test shows the same kind: more hosts and Pythons, other platforms.

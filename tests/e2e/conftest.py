@@ -98,7 +98,7 @@ def tiny(onebin: Onebin, shared: Path) -> Bundle:
     with FileLock(shared / "tiny.lock", timeout=600):
         if not folder.exists():
             shutil.rmtree(shared / "tiny.draft", ignore_errors=True)
-            draft = Bundle.of(shared / "tiny.draft", "tiny", "greet-servus", "greet-hello", "inquiry")
+            draft = Bundle.of(shared / "tiny.draft", "tiny", "greet-servus", "greet-hello", "inquiry", as_projects=True)
             write_inquiry(draft)
             draft.build(onebin)
             draft.folder.rename(folder)
@@ -218,7 +218,7 @@ class Pairs:
         with FileLock(self.folder / f"{folder.name}.lock", timeout=600):
             if not alone.exists():
                 shutil.rmtree(folder, ignore_errors=True)
-                bundle = Bundle.of(folder / "bundle", host, *plugins, host=host, python=str(python.executable))
+                bundle = Bundle.of(folder / "bundle", host, *plugins, host=host, python=str(python.executable), as_projects=True)
                 _name_dependency(bundle)
                 _install(environment, python.executable, [bundle.project(each) for each in (host, *plugins)])
                 bundle.build(self.onebin)

@@ -68,7 +68,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
     """
     if python is not None:
         pythons(onebin, tmp_path, python)
-    bundle = Bundle.of(tmp_path / "changed", "mended", "greet-hello", "greet-servus", python=python)
+    bundle = Bundle.of(tmp_path / "changed", "mended", "greet-hello", "greet-servus", python=python, as_projects=True)
     bundle.make_lean()  # the analysis is the same
     bundle.build(onebin)
     before = _digest(bundle.artifact)

@@ -191,4 +191,4 @@ def test_killed_builds_leave_nothing_behind(
 def leftovers(bench: Bench) -> list[str]:
     """Return what is left of dead builds: in the bundle's folder, in the cache, and among the temporary files."""
     drafts = [path for depth in ("*/*/*", "*/*/*/*") for path in bench.cache.glob(f"{depth}.partial")]
-    return [*bench.leftovers(), *map(str, drafts)]
+    return [*bench.half_made(), *map(str, drafts)]

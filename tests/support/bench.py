@@ -6,6 +6,7 @@ Each test has its own cache and temporary directory, so that leftovers are notic
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from onebin.errors import OnebinError
 
 RUN_SECONDS = 300
+ANOTHER_RUN_SECONDS = 30
 PREVIOUS = b"the artifact that was here before\n"
 
 
@@ -172,10 +174,21 @@ class Bench:
         return found
 
     def leftovers(self) -> list[str]:
-        """Return everything that no run may leave behind: partial files and directories, drafts, temporary files."""
+        """Return everything that no run may leave behind: partial files and directories, drafts, temporary files.
+
+        If benches share a cache, another run may be at work in it: what it is making is gone after a while.
+        """
+        found, until = self.half_made(), time.monotonic() + ANOTHER_RUN_SECONDS
+        while found and time.monotonic() < until:
+            time.sleep(0.2)
+            found &= self.half_made()
+        return sorted(found)
+
+    def half_made(self) -> set[str]:
+        """Return the partial files and directories, drafts and temporary files that are there now."""
         found = [*self.directory.rglob("*"), *self.cache.glob("*/*")]
         half = [path for path in found if ".partial" in path.name or path.name.startswith(".pylock-")]
-        return [str(path) for path in [*half, *self.temporary.iterdir()]]
+        return {str(path) for path in [*half, *self.temporary.iterdir()]}
 
     @contextmanager
     def started(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:

@@ -12,6 +12,7 @@ import pytest
 
 from .processes import EMPTY_ENVIRONMENT, EXE, run
 from .projects import PROJECTS
+from .wheels import wheel_of
 
 if TYPE_CHECKING:
     from .command import Onebin
@@ -57,18 +58,35 @@ class Bundle:
             stream.write('\n[freeze]\ncollect = "lean"\n')
 
     @classmethod
-    def of(cls, folder: Path, name: str, *plugins: str, host: str = "tinyhost", python: str | None = None) -> Bundle:
-        """Write a manifest with these projects as host and plugins; the script is named like the host."""
+    def of(
+        cls,
+        folder: Path,
+        name: str,
+        *plugins: str,
+        host: str = "tinyhost",
+        python: str | None = None,
+        as_projects: bool = False,
+    ) -> Bundle:
+        """Write a manifest with these projects as host and plugins; the script is named like the host.
+
+        Those of the tiny projects are given as wheels, which take no time to build, unless the test needs projects.
+        """
         bundle = cls(folder=folder, name=name)
         shutil.copytree(PROJECTS, bundle.project(""))
-        rows = "".join(f'{plugin} = {{ path = "projects/{plugin}" }}\n' for plugin in plugins)
+        tiny = set() if as_projects else {each.name for each in PROJECTS.iterdir()}
+        paths = {each: bundle.wheel(each) if each in tiny else f"projects/{each}" for each in (host, *plugins)}
+        rows = "".join(f'{plugin} = {{ path = "{paths[plugin]}" }}\n' for plugin in plugins)
         bundle.manifest.write_text(
             f'[bundle]\nname = "{name}"\n'
             + (f'python = "{python}"\n' if python else "")
-            + f'\n[host]\npath = "projects/{host}"\nscript = "{host}"\n\n[plugins]\n{rows}',
+            + f'\n[host]\npath = "{paths[host]}"\nscript = "{host}"\n\n[plugins]\n{rows}',
             "utf-8",
         )
         return bundle
+
+    def wheel(self, project: str) -> str:
+        """Write the wheel of a project, and return its path relative to the manifest."""
+        return f"wheels/{wheel_of(self.project(project), self.folder / 'wheels').name}"
 
     @property
     def manifest(self) -> Path:

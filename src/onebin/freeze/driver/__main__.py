@@ -66,6 +66,8 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     known.remember_for(modulegraph, pyinstaller)
     analyses = _part("analyses")
     places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
+    libraries = _part("libraries").Libraries(known, places, analyses.SYSTEM_LIBRARIES)
+    libraries.remember_for(pyinstaller.module("PyInstaller.depend.bindepend"), pyinstaller)
     parent = pyinstaller.module("PyInstaller.isolated._parent")
     watch = _part("watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
     hooks = _part("hooks").Hooks()

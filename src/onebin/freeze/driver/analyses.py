@@ -35,7 +35,7 @@ _FOUND = (
 # the same for everyone who shares what is kept.
 _NOT_COMPARED, _CONSTANT = frozenset({"dependencies", "skipped_hooks"}), frozenset({"_python_version"})
 # The answers of the system's own programs, which PyInstaller asks for libraries, change with this file (ldconfig(8)).
-_SYSTEM_LIBRARIES = "/etc/ld.so.cache"
+SYSTEM_LIBRARIES = "/etc/ld.so.cache"
 # Stands for all names that a module binds, where a star imports them.
 _ALL = "*"
 _OWN_VARIABLES = ("HOME", "PYINSTALLER_CONFIG_DIR")
@@ -185,7 +185,7 @@ class Analyses:
         found = {name: getattr(asked, name) for name in _FOUND}
         files = [source for _, source, kind in (*asked.binaries, *asked.datas) if kind != "SYMLINK"]
         made = {file: Path(file).read_bytes() for file in files if self._places.is_made(file)}
-        read = self._read([_SYSTEM_LIBRARIES, *(source for _, source, _ in asked.binaries)])
+        read = self._read([SYSTEM_LIBRARIES, *(source for _, source, _ in asked.binaries)])
         states = {file: (names, self._state(file, names)) for file, names in read.items()}
         return self._places.portable((states, found, made, self._sources))
 
