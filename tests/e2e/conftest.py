@@ -218,7 +218,8 @@ class Pairs:
         with FileLock(self.folder / f"{folder.name}.lock", timeout=600):
             if not alone.exists():
                 shutil.rmtree(folder, ignore_errors=True)
-                bundle = Bundle.of(folder / "bundle", host, *plugins, host=host, python=str(python.executable), as_projects=True)
+                python_file = str(python.executable)
+                bundle = Bundle.of(folder / "bundle", host, *plugins, host=host, python=python_file, as_projects=True)
                 _name_dependency(bundle)
                 _install(environment, python.executable, [bundle.project(each) for each in (host, *plugins)])
                 bundle.build(self.onebin)

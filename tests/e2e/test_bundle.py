@@ -63,10 +63,11 @@ def test_builds_at_once_both_succeed(onebin: Onebin, tmp_path: Path) -> None:
     """Two builds of one manifest at once both succeed and leave one artifact that works, noise or not."""
     bundle = Bundle.of(tmp_path / "here", "twin", "noisy", "greet-hello")
     with ThreadPoolExecutor(2) as pool:
-        ran = list(pool.map(lambda _: onebin("bundle", cwd=bundle.folder), range(2)))
+        ran = list(pool.map(lambda _: onebin.process("bundle", cwd=bundle.folder), range(2)))
     assert [each.code for each in ran] == [0, 0], "\n".join(each.err for each in ran)
     assert [path.name for path in bundle.artifact.parent.iterdir()] == [bundle.artifact.name]
-    assert {path.name for path in bundle.folder.iterdir()} == {"bundle.toml", "pylock.twin.toml", "dist", "projects"}
+    names = {path.name for path in bundle.folder.iterdir()}
+    assert names == {"bundle.toml", "pylock.twin.toml", "dist", "projects", "wheels"}
     lines = Alone.copy(bundle.artifact, tmp_path / "alone")().out.splitlines()
     assert {"hello hello world", "noisy NOISE world"} <= {*lines}
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from support.caches import lend
 from support.index import Index, serving
 from support.wheels import make_wheel
 
@@ -77,9 +78,10 @@ def test_login_works_and_is_not_stored(bench: Bench, index: Index, tmp_path: Pat
     assert_clean(bench, *said)
 
 
-def test_bundle_contains_no_login(bench: Bench, index: Index, tmp_path: Path) -> None:
+def test_bundle_contains_no_login(bench: Bench, built: Path, index: Index, tmp_path: Path) -> None:
     """The login is not in the artifact, in the log of its freeze, or in the output of `inspect`."""
     bench.manifest("greet-hello", ROW)
+    lend(built.parents[2] / "cache", bench.cache)
     env = ways(index, tmp_path)["index"]
     said = [bench.accepts("bundle", "-v", env=env), bench.accepts("inspect", "--json", "dist/tiny", env=env)]
     assert_clean(bench, *said)

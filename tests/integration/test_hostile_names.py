@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import LockError, PlanError, StageError
+from support.caches import lend
 from support.processes import run, succeed
 from support.wheels import make_wheel
 
@@ -210,8 +211,9 @@ def test_rows_and_modules_may_be_keywords(bench: Bench) -> None:
     ]
 
 
-def test_odd_names_reach_the_artifact(bench: Bench) -> None:
+def test_odd_names_reach_the_artifact(bench: Bench, built: Path) -> None:
     """Entry points and data files with odd names are the same in the artifact and in the stage, and none is run."""
+    lend(built.parents[2] / "cache", bench.cache)
     files = {f"odd_data/{text}.txt": text for text in _file_names()}
     host = make_wheel(
         bench.directory / "wheels",

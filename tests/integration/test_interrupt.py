@@ -10,6 +10,7 @@ import pytest
 
 from onebin.errors import InterruptedBuildError
 from support.bench import PREVIOUS, read_refusal, steps_of
+from support.caches import lend
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -99,11 +100,12 @@ def test_interrupted_while_checking(bench: Bench, flags: Path, number: signal.Si
     bench.accepts("check", "--locked")
 
 
-def test_interrupted_while_freezing_and_verifying(bench: Bench, flags: Path) -> None:
+def test_interrupted_while_freezing_and_verifying(bench: Bench, built: Path, flags: Path) -> None:
     """An interrupt while freezing or verifying keeps the previous artifact.
 
     This is one test for both signals in both stages, because reaching the second stage takes a freeze.
     """
+    lend(built.parents[2] / "cache", bench.cache)
     bench.manifest("greet-hello", "slow-import")
     begun, asleep = flags / "started", flags / "sleep-frozen"
     asleep.touch()

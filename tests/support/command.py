@@ -6,7 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .processes import run
+from .forks import can_fork, run_forked
+from .processes import RUN_SECONDS, callers_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,15 @@ class Onebin:
         env: Mapping[str, str] | None = None,
         under: Sequence[str | Path] = (),
     ) -> Result:
-        """Run onebin with arguments in a directory, with additional variables in `env` and `under` another program."""
+        """Run onebin with arguments in a directory, with additional variables in `env` and `under` another program.
+
+        Without `under`, it runs in a fork of a process that has already imported onebin, and one run after the other.
+        """
         own = {"ONEBIN_CACHE_DIR": str(self.cache), **(env or {})}
+        if not under and can_fork(own):
+            return run_forked(arguments, cwd=cwd, whole_env={**callers_environment(), **own}, seconds=RUN_SECONDS)
         return run([*under, *COMMAND, *arguments], cwd=cwd, env=own)
+
+    def process(self, *arguments: str | Path, cwd: Path) -> Result:
+        """Run onebin in a new interpreter, beside other runs."""
+        return run([*COMMAND, *arguments], cwd=cwd, env={"ONEBIN_CACHE_DIR": str(self.cache)})
