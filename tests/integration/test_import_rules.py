@@ -25,7 +25,7 @@ FORBIDDEN = {
     "terminal": ("lock/conflict.py", "import click"),
     "processes": ("lock/conflict.py", "import subprocess"),
     "conformance": ("check/conformance/members.py", "import onebin.errors"),
-    "driver": ("freeze/driver/search.py", "import onebin.errors"),
+    "driver": ("freeze/driver/analysis/search.py", "import onebin.errors"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver.patterns import found_in
+from onebin.freeze.driver.tree.patterns import found_in
 from support.trees import finish_with, write_code
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from onebin.freeze.driver import code
-from onebin.freeze.driver.code import Entry, Root, Script
+from onebin.freeze.driver.tree.code import Entry, Root, Script
 from onebin.system import driver_dir
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver.hooks import Hooks
+from onebin.freeze.driver.analysis.hooks import Hooks
 from onebin.freeze.driver.patches import PyInstaller
 
 if TYPE_CHECKING:

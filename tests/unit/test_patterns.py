@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver.patterns import compiled, found_in, patterns
+from onebin.freeze.driver.tree.patterns import compiled, found_in, patterns
 from onebin.system import driver_dir
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ def main(toolchain: str, dist: str, work: str, source: str, scans: str, supporte
     patches = _part("patches")
     pyinstaller = patches.PyInstaller(sys.modules["PyInstaller"].__version__, supported)
     try:
-        known = _part("scans").Scans(scans)
+        known = _part("analysis/scans").Scans(scans)
         _patch(pyinstaller, toolchain, work, source, scans, known)
         sys.path[:] = [*stage_path, toolchain]
         _run(pyinstaller, dist, work, source, known)
@@ -62,15 +62,15 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     modulegraph = pyinstaller.module("PyInstaller.lib.modulegraph.modulegraph")
     analysis = pyinstaller.module("PyInstaller.building.build_main").Analysis
     graph = pyinstaller.module("PyInstaller.depend.analysis").PyiModuleGraph
-    _part("search").hasten(modulegraph, pyinstaller)
+    _part("analysis/search").hasten(modulegraph, pyinstaller)
     known.remember_for(modulegraph, pyinstaller)
-    analyses = _part("analyses")
+    analyses = _part("analysis/analyses")
     places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
-    libraries = _part("libraries").Libraries(known, places, analyses.SYSTEM_LIBRARIES)
+    libraries = _part("analysis/libraries").Libraries(known, places, analyses.SYSTEM_LIBRARIES)
     libraries.remember_for(pyinstaller.module("PyInstaller.depend.bindepend"), pyinstaller)
     parent = pyinstaller.module("PyInstaller.isolated._parent")
-    watch = _part("watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
-    hooks = _part("hooks").Hooks()
+    watch = _part("analysis/watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
+    hooks = _part("analysis/hooks").Hooks()
     hooks.tolerate(
         pyinstaller.module("PyInstaller.depend.imphook"),
         pyinstaller.module("PyInstaller.depend.analysis"),
@@ -81,15 +81,15 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
 
 def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any) -> None:
     """Have PyInstaller execute the spec file, which calls `spec.build`."""
-    spec, patterns = _part("spec"), _part("patterns")
+    spec, patterns = _part("spec"), _part("tree/patterns")
     tools = spec.Tools(
         pyinstaller=pyinstaller,
-        tree=_part("tree"),
-        code=_part("code"),
+        tree=_part("tree/files"),
+        code=_part("tree/code"),
         find_patterns=partial(patterns.found_in, find=partial(known.remember, "patterns", patterns.in_source)),
         onefile=_part("onefile"),
         read_wanted=_part("wanted").Wanted.read,
-        forget_runpath=_part("runpath").forget,
+        forget_runpath=_part("tree/runpath").forget,
     )
     config = pyinstaller.module("PyInstaller.config").CONF
     config["onebin"] = partial(spec.build, Path(source), tools)

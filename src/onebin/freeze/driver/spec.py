@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.freeze.driver.patches import PyInstaller
-    from onebin.freeze.driver.tree import Coder, Files
+    from onebin.freeze.driver.tree.files import Coder, Files
     from onebin.freeze.driver.wanted import Wanted
 
 _CODE, _GENERATED = "code.bin", "onebin"

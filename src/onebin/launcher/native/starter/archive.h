@@ -1,4 +1,4 @@
-/* code.bin: the code of the tree's modules, by name. onebin.freeze.driver.code writes it and describes the parts. */
+/* code.bin: the code of the tree's modules, by name. freeze/driver/tree/code.py writes it and describes the parts. */
 #ifndef ONEBIN_ARCHIVE_H
 #define ONEBIN_ARCHIVE_H
 
@@ -61,7 +61,7 @@ struct pattern {
     uint32_t hash;
     uint32_t text; /* in UTF-8, or bytes; followed by four bytes with the flags and one that says whether it is bytes */
     uint32_t text_size;
-    uint32_t parts; /* what re gives to _sre.compile, as freeze/driver/patterns.py packs it */
+    uint32_t parts; /* what re gives to _sre.compile, as freeze/driver/tree/patterns.py packs it */
     uint32_t parts_size;
 };
 _Static_assert(sizeof(struct pattern) == 20, "a slot is read as it is in the file");

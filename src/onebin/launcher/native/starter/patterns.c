@@ -1,7 +1,7 @@
 /* Take compiled regular expressions from code.bin.
  *
  * re compiles a pattern in two steps: Python code makes numbers of it, and _sre.compile makes an object of these. For
- * patterns that stand in the sources of modules, the archive has the numbers; freeze/driver/patterns.py describes them.
+ * patterns that stand in the sources of modules, the archive has the numbers, as freeze/driver/tree/patterns.py describes.
  * So this takes the place of the first step, and leaves all other patterns to it. */
 #include "starter.h"
 
