@@ -115,7 +115,7 @@ def layouts(onebin: Onebin, shared: Path) -> Mapping[str, Path]:
         with FileLock(shared / f"{layout}.lock", timeout=600):
             if not bundle.folder.exists():
                 shutil.rmtree(shared / f"{layout}.draft", ignore_errors=True)
-                draft = Bundle.of(shared / f"{layout}.draft", "laid", "greet-servus")
+                draft = Bundle.of(shared / f"{layout}.draft", "laid", "greet-servus", as_projects=True)
                 with draft.manifest.open("a") as stream:
                     stream.write(f'\n[freeze]\nlayout = "{layout}"\n')
                 draft.build(onebin)

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from onebin.card import file as card
-from onebin.freeze.driver import code
+from onebin.freeze.driver.tree import code
 from support.launched import COMPLETE
 from support.processes import succeed
 

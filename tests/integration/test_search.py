@@ -50,7 +50,7 @@ def searched():
 driver = pathlib.Path(sys.argv[2])
 pyinstaller = runpy.run_path(driver / "patches.py")["PyInstaller"](PyInstaller.__version__, "")
 before = searched()
-runpy.run_path(driver / "search.py")["hasten"](modulegraph, pyinstaller)
+runpy.run_path(driver / "analysis" / "search.py")["hasten"](modulegraph, pyinstaller)
 after = searched()
 imports = sum(len(found[0]) for found in before.values())
 print(json.dumps([len(before), imports, [file for file in before if before[file] != after[file]]]))

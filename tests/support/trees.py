@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onebin.freeze.driver import runpath
+from onebin.freeze.driver.tree import runpath
 from onebin.launcher import starter
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from onebin.freeze.driver import code
+from onebin.freeze.driver.tree import code
 from onebin.freeze.driver.tree.code import Entry, Root, Script
 from onebin.system import driver_dir
 
@@ -180,7 +180,7 @@ def test_every_supported_python_writes_an_archive(tmp_path: Path, interpreters: 
     )
     for minor, python in interpreters.items():
         file = tmp_path / minor
-        subprocess.run([python, "-c", script, driver_dir() / "code.py", file], check=True)
+        subprocess.run([python, "-c", script, driver_dir() / "tree" / "code.py", file], check=True)
         major, _, number = minor.partition(".")
         archive = _Archive(file)
         assert archive.python == int(major) << 8 | int(number)

@@ -42,11 +42,12 @@ def test_design_lists_every_module() -> None:
     """The design document lists every package of the tool with all its modules."""
     text = (ROOT / "docs" / "design.md").read_text("utf-8")
     listing = text[text.index("src/onebin/\n") : text.index("src/onebin_runtime/ ")]
-    source = parent = ROOT / "src" / "onebin"
-    listed: dict[Path, set[str]] = {}
+    source = ROOT / "src" / "onebin"
+    above, listed = [source], dict[Path, set[str]]()
     for indent, name, described in re.findall(r"^( +)(\w+)/ +(.*(?:\n {16,}.*)*)", listing, re.MULTILINE):
-        package = (source if len(indent) == len("  ") else parent) / name
-        parent = package if len(indent) == len("  ") else parent
+        depth = len(indent) // len("  ")
+        package = above[depth - 1] / name
+        above[depth:] = [package]
         listed[package] = set(re.findall(r"\w+", re.sub(r"\([^)]*\)", "", described)))
     packages = [init.parent for init in source.rglob("__init__.py") if init.parent != source]
     modules = {package: {file.stem for file in package.glob("[!_]*.py")} for package in packages}

@@ -10,7 +10,7 @@ import pytest
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
-from onebin.freeze.driver import runpath
+from onebin.freeze.driver.tree import runpath
 from onebin.target import elf
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver import analyses, hooks, scans, search, watch
+from onebin.freeze.driver.analysis import analyses, hooks, scans, search, watch
 from onebin.freeze.driver.patches import PatchError, PyInstaller
 
 if TYPE_CHECKING:

@@ -102,6 +102,6 @@ def test_every_supported_python_compiles_patterns(tmp_path: Path, interpreters: 
         "print([*found], all(found.values()))"
     )
     for python in {sys.executable, *map(str, interpreters.values())}:
-        command = [python, "-c", script, str(driver_dir() / "patterns.py"), str(source)]
+        command = [python, "-c", script, str(driver_dir() / "tree" / "patterns.py"), str(source)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         assert done.stdout == f"[('(?P<a>b)+', {IGNORECASE})] True\n"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver import code, patterns, spec, tree
+from onebin.freeze.driver import spec
+from onebin.freeze.driver.tree import code, files as tree, patterns
 from onebin.freeze.driver.wanted import Wanted
 from onebin.freeze.tree import Contents
 from support.driver import SITE, WANTED, renamed, written

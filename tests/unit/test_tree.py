@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver import tree
+from onebin.freeze.driver.tree import files as tree
 from support.driver import ROOTS, SITE, WANTED, renamed, written
 
 if TYPE_CHECKING:
@@ -275,7 +275,8 @@ class Kind:
 CODE = """
 import marshal, runpy, sys
 sys.path[:0] = {path!r}
-from onebin.freeze.driver import bytecode, tree
+from onebin.freeze.driver import bytecode
+from onebin.freeze.driver.tree import files as tree
 from support.driver import renamed
 bytecode.steady()
 noise = [sys.intern(name) for name in ("alpha", "function", "gamma")] if {noise} else []

@@ -23,7 +23,7 @@ parent = types.ModuleType("PyInstaller.isolated._parent")
 exec("def child(read_from_parent, write_to_parent): return CHILD_PY", vars(parent))
 parent.CHILD_PY = here / "child.py"
 pyinstaller = runpy.run_path(str(driver / "patches.py"))["PyInstaller"]("6.22.3", "")
-watch = runpy.run_path(str(driver / "watch.py"))["Watch"](here / "log", parent, pyinstaller)
+watch = runpy.run_path(str(driver / "analysis" / "watch.py"))["Watch"](here / "log", parent, pyinstaller)
 with watch:
     exec(sys.argv[3])
 names = [sorted(pathlib.Path(path).name for path in seen) for seen in (watch.opened, watch.opened_elsewhere)]
