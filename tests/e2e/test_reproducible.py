@@ -142,7 +142,8 @@ def test_tiny_bundle_is_the_same_file_elsewhere(
     assert_same(tiny.artifact, made, varied)
 
 
-@pytest.mark.parametrize("name", [pytest.param("datasette", marks=pytest.mark.long), "flake8"])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["datasette", "flake8"])
 def test_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhere, name: str) -> None:
     """A host from the index with its plugins, built in another folder with another cache, is the same file."""
     artifact = hosts(name)
