@@ -96,29 +96,23 @@ def installed_starters() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def targets() -> list[str]:
-    """Return the platforms for which starters are compiled."""
-    return [*starter.TARGETS]
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory, targets: list[str]) -> tuple[Interpreter, Path]:
-    """Return an interpreter and a directory with starters for it, for some platforms, and a stale one."""
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Interpreter, Path]:
+    """Return an interpreter and a directory with starters for it, for each platform, and a stale one."""
     python = next((each for each in installed() if (each.include / "Python.h").is_file()), None)
     if python is None or not starter.exists_for(python.platform):
         pytest.skip("needs an interpreter with headers, on Linux")
     directory = tmp_path_factory.mktemp("starters")
     (directory / f"python{python.minor}-{python.platform}-0000000000000000").write_text("stale")
     without = replace(interpreter("3.9.1"), include=python.include)
-    starter.compile_into(directory, targets, [python, without, replace(python, include=directory)])
+    starter.compile_into(directory, [*starter.TARGETS], [python, without, replace(python, include=directory)])
     return python, directory
 
 
 @pytest.mark.long  # `make .venv/installed` does the same for this platform
-def test_release_has_a_starter_for_each_platform(compiled: tuple[Interpreter, Path], targets: list[str]) -> None:
+def test_release_has_a_starter_for_each_platform(compiled: tuple[Interpreter, Path]) -> None:
     """A release compiles starters for each platform, with the headers of the interpreters that have them."""
     python, directory = compiled
-    expected = {starter.file_name(replace(python, platform=platform)) for platform in targets}
+    expected = {starter.file_name(replace(python, platform=platform)) for platform in starter.TARGETS}
     assert {file.name for file in directory.iterdir()} == expected
 
 
