@@ -342,9 +342,17 @@ def table(name: str, made: Mapping[str, Made]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_hello(program: Program, bench: Path) -> Program:
+    """Write the project `hello` into the bench, and return the program with the path of it, if it is that."""
+    for file, text in HELLO.items():
+        (bench / "hello" / file).parent.mkdir(parents=True, exist_ok=True)
+        (bench / "hello" / file).write_text(text, "utf-8")
+    return replace(program, requirements=tuple(each.format(work=bench) for each in program.requirements))
+
+
 def _with_folder(program: Program, bench: Path) -> Program:
     """Return the program with its last plugin as a folder in the bench: a copy, or the source distribution."""
-    *others, last = (each.format(work=bench) for each in program.requirements)
+    *others, last = program.requirements
     folder = bench / "changed" / Path(last).name
     if "/" in last:
         shutil.copytree(last, folder)
@@ -377,10 +385,7 @@ def main() -> None:
     for name in chosen.programs or PROGRAMS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             bench = Path(folder)
-            for file, text in HELLO.items():
-                (bench / "hello" / file).parent.mkdir(parents=True, exist_ok=True)
-                (bench / "hello" / file).write_text(text, "utf-8")
-            program = _with_folder(PROGRAMS[name], bench)
+            program = _with_folder(with_hello(PROGRAMS[name], bench), bench)
             run([sys.executable, "-m", "venv", bench / "venv"])
             python = bench / "venv" / "bin" / "python"
             run([python, "-m", "pip", "install", "-q", *program.requirements, *PACKAGES])

@@ -31,6 +31,14 @@ def test_markers_are_those_of_the_queried_interpreter(tmp_path: Path, version: s
     assert python.markers["implementation_version"] == python.version
 
 
+def test_version_of_the_running_interpreter_means_that_one(tmp_path: Path) -> None:
+    """Another installation of the same version, such as the system's, comes after the Python that runs onebin."""
+    own = ask(Path(sys.executable))
+    for wanted in (own.minor, own.version):
+        assert find(wanted, tmp_path).executable == own.executable
+    assert find(f"{own.prefix}/bin/python{own.minor}", tmp_path).executable == own.executable
+
+
 def test_modules_of_the_standard_library_are_known_with_their_files() -> None:
     """Every module that has a file is known by its name: packages, extension modules, and parts that bundles omit."""
     python = ask(Path(sys.executable))

@@ -129,11 +129,16 @@ class Interpreter:
 def find(wanted: str | None, directory: Path, cache: Cache | None = None) -> Interpreter:
     """Return the interpreter for `[bundle] python`: a version, a path, or None for the one that runs onebin.
 
-    Relative paths start at `directory`, the manifest's. With a cache, an executable that has not changed is not asked
-    again. Raises InterpreterError if it is not found, is too old or cannot be frozen.
+    For a version, the one that runs onebin comes first, if it has that version and can be frozen. Relative paths start
+    at `directory`, the manifest's. With a cache, an executable that has not changed is not asked again. Raises
+    InterpreterError if it is not found, is too old or cannot be frozen.
     """
-    executable = _search(wanted, directory) if wanted else Path(getattr(sys, "_base_executable", sys.executable))
-    found = ask(executable, cache)
+    own = Path(getattr(sys, "_base_executable", sys.executable))
+    if wanted and f"{platform.python_version()}.".startswith(f"{wanted}."):
+        found = ask(own, cache)
+        if found.implementation == "cpython" and found.library is not None:
+            return found
+    found = ask(_search(wanted, directory) if wanted else own, cache)
     _check_usable(found, wanted)
     return found
 
