@@ -136,7 +136,7 @@ def find(wanted: str | None, directory: Path, cache: Cache | None = None) -> Int
     own = Path(getattr(sys, "_base_executable", sys.executable))
     if wanted and f"{platform.python_version()}.".startswith(f"{wanted}."):
         found = ask(own, cache)
-        if found.implementation == "cpython" and found.library is not None:
+        if found.implementation == "CPython" and found.library is not None:
             return found
     found = ask(_search(wanted, directory) if wanted else own, cache)
     _check_usable(found, wanted)
