@@ -329,6 +329,20 @@ def test_program_makes_an_environment(tree: Tree, tmp_path: Path) -> None:
     assert run([path / "bin" / "python", "-c", "import sys; print(sys.prefix)"]).stdout == f"{path}\n"
 
 
+def test_moved_folder_with_a_colon_is_refused(tree: Tree, tmp_path: Path) -> None:
+    """Python takes the part before a colon for its home; program and interpreter say so in one line."""
+    first, path = clone(tree, tmp_path / "first"), tmp_path / "at 10:30"
+    (first.path / "pyvenv.cfg").write_text("home = python/bin\n", "utf-8")
+    trees.place_starter(first)
+    first.path.rename(path)
+    moved = replace(first, path=path)
+    for done in (finish_with([moved.python, "-c", ""]), finish_with([moved.python, moved.artifact])):
+        assert (done.returncode, done.stdout) == (UNUSABLE, "")
+        reason, remedy = done.stderr.splitlines()
+        assert reason == f'onebin: cannot start {path}: Python divides the path of its home at ":"'
+        assert remedy == "  move this folder to a path without one"
+
+
 def test_moved_folder_works(tree: Tree, tmp_path: Path) -> None:
     """A folder that its user moves works with a relative path in pyvenv.cfg, and so do environments made from it."""
     first, path = clone(tree, tmp_path / "first"), tmp_path / "moved to here"

@@ -39,7 +39,7 @@ _WRITE = """
 import json, os, sys
 from importlib.machinery import EXTENSION_SUFFIXES
 sys.path.insert(0, sys.argv[1])
-import code, patterns, tree as trees
+import code, files as trees, patterns
 tree, given = sys.argv[2], json.loads(sys.argv[3])
 roots = [code.Root(*root) for root in given.pop("roots")]
 without, optimize = given.pop("without"), given["optimize"]

@@ -88,7 +88,10 @@ static PyStatus set_home(PyConfig *config, struct start *start) {
     start->is_moved = is_own && !has_home(start->tree);
     if (start->is_moved || is_old)
         status = set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
-    if (!PyStatus_Exception(status) && (start->is_moved || (is_old && is_own)))
+    if (!start->is_moved && !(is_old && is_own)) return status;
+    if (strchr(start->tree->path, ':') != NULL)
+        fail(start->tree, "Python divides the path of its home at \":\"", "move this folder to a path without one");
+    if (!PyStatus_Exception(status))
         status = set_path(config, &config->home, start->tree, "python");
     return status;
 }
