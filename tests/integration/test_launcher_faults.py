@@ -87,7 +87,7 @@ def test_limit_of_file_sizes_has_a_message(make: Callable[..., Launched], env: d
     assert int(shown.split()[-1], 16) & 1 << (signal.SIGXFSZ - 1) == 0
 
 
-@pytest.mark.parametrize("kilobytes", [8, 16, 64, 128])
+@pytest.mark.parametrize("kilobytes", [16, 64, 128])  # with 8, it is by chance whether `true` starts
 def test_limit_of_the_stack_has_a_message(tiny: Launched, kilobytes: int) -> None:
     """With too small a stack for Python, the launcher says so and does not end by a signal."""
     probe = run(["sh", "-c", f"ulimit -s {kilobytes}; exec true"], whole_env=tiny.environment())

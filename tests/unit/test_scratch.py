@@ -26,6 +26,16 @@ with scratch() as directory:
 """
 
 
+# Goes on writing for a moment, as a process does that its parent did not wait for.
+LATE = """
+import os, sys, time
+print("ready", flush=True)
+until = time.monotonic() + 0.4
+while time.monotonic() < until:
+    os.makedirs(f"{sys.argv[1]}/late", exist_ok=True)
+"""
+
+
 @pytest.fixture
 def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a private directory for temporary files."""
@@ -40,6 +50,16 @@ def test_scratch_directory_is_removed_at_the_end(parent: Path) -> None:
         assert first.parent == second.parent == parent
         assert list(first.iterdir()) == []
         (first / "folder").mkdir()
+    assert list(parent.iterdir()) == []
+
+
+def test_process_that_ends_a_moment_later_leaves_nothing(parent: Path) -> None:
+    """What a program still writes while the directory is being removed is removed, too."""
+    with scratch() as directory:
+        late = subprocess.Popen([sys.executable, "-c", LATE, str(directory)], stdout=subprocess.PIPE)
+        assert late.stdout is not None
+        late.stdout.readline()
+    late.communicate()
     assert list(parent.iterdir()) == []
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PREFIX = "onebin-scratch-"
+_TRIES, _PAUSE = 20, 0.05  # seconds
 
 
 @contextmanager
@@ -32,10 +34,21 @@ def scratch() -> Iterator[Path]:
     try:
         yield directory
     finally:
-        # Programs started there may exit a moment later and clean up; the next sweep removes whatever remains.
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
         if handle is not None:
             os.close(handle)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory in which programs that were started there may still be cleaning up.
+
+    They exit within a moment. What remains all the same is removed by the next sweep.
+    """
+    for _ in range(_TRIES):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(_PAUSE)
 
 
 def _create(parent: Path) -> tuple[Path, int | None]:
