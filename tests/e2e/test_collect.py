@@ -177,7 +177,7 @@ def test_hook_that_raises_is_skipped(onebin: Onebin, tmp_path: Path) -> None:
     assert bundle.build(onebin).err.count("note: PyInstaller's hook-") == 2
 
 
-@pytest.mark.parametrize("collect", ["all", "lean"])
+@pytest.mark.parametrize("collect", [pytest.param("all", marks=pytest.mark.long), "lean"])
 def test_tkinter_works_if_a_source_imports_it(onebin: Onebin, tmp_path: Path, collect: str) -> None:
     """A plugin that imports tkinter gets it, with the scripts of Tcl, also where Tcl is not installed."""
     has_tkinter = "import importlib.util; print(importlib.util.find_spec('_tkinter') is not None)"
