@@ -28,11 +28,13 @@ with scratch() as directory:
 
 # Goes on writing for a moment, as a process does that its parent did not wait for.
 LATE = """
-import os, sys, time
+import contextlib, os, sys, time
 print("ready", flush=True)
-until = time.monotonic() + 0.4
+until, number = time.monotonic() + 0.4, 0
 while time.monotonic() < until:
-    os.makedirs(f"{sys.argv[1]}/late", exist_ok=True)
+    number += 1
+    with contextlib.suppress(FileNotFoundError):  # the directory itself is gone
+        os.mkdir(f"{sys.argv[1]}/{number}")
 """
 
 
