@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from support.trees import environment, write_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from support.trees import Tree
 
@@ -199,6 +200,83 @@ def test_class_below_any_type_keeps_its_finaliser(both: Both) -> None:
     said = [line.split() for line in ended.out.splitlines()]
     assert len(said) > 50
     assert [line for line in said if "gone" not in line or line[-1] != "4"] == []
+
+
+# Packages that mypyc and Cython have compiled: what a program has of them, and the type that somebody could notice.
+COMPILED = [
+    ("tomli>=2.2", "import tomli._parser as module; greeting.kept = module.Flags(), module.NestedDict()", None),
+    ("charset-normalizer>=3.4.4", "import charset_normalizer.md as module; greeting.kept = module.CharInfo()", None),
+    ("pyyaml>=6.0.3", "import yaml._yaml as module", None),
+    ("pyyaml>=6.0.3", "import yaml._yaml as module; greeting.kept = module.CParser('a: b')", "yaml._yaml.CParser"),
+    (
+        "multidict>=6.7",
+        "import multidict._multidict as module; greeting.kept = module.MultiDict()",
+        "object of the type",
+    ),
+]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(("requirement", "code", "name"), COMPILED)
+def test_types_that_compilers_made_are_known(
+    both: Both, requirement: str, code: str, name: str | None, tmp_path: Path
+) -> None:
+    """Objects of mypyc and of Cython are quiet, but for types that could do something; other types in C never are."""
+    uv, packages = Path(sys.executable).with_name("uv"), tmp_path / "packages"
+    options = ["--quiet", "--python", both.tree.origin.executable, "--target", packages]
+    command = [uv, "pip", "install", *options, requirement]
+    subprocess.run(command, check=True, capture_output=True)
+    ended, noted = both(f"import sys; sys.path.append({str(packages)!r})\n{code}\nprint(module.__file__)")
+    if ended.out.strip().endswith(".py"):
+        pytest.skip(f"{requirement} is not compiled for Python {both.tree.minor}")
+    assert (noted is None) is (name is None), noted
+    assert name is None or name in str(noted)
+
+
+# Modules in Cython whose objects do something at their end, and one whose objects could only do it themselves.
+CYTHON = {
+    "plain": "cdef class Kept:\n    cdef public object held\n",
+    "calls_python": "cdef class Kept:\n    def __dealloc__(self):\n        print('gone', flush=True)\n",
+    "calls_system": (
+        "cdef extern from 'unistd.h' nogil:\n    ssize_t write(int, const void *, size_t)\n"
+        "cdef class Kept:\n    def __dealloc__(self):\n        write(1, b'gone\\n', 5)\n"
+    ),
+    "calls_sibling": (
+        "from calls_system_for_others cimport say\n"
+        "cdef class Kept:\n    cdef int number\n    def __dealloc__(self):\n        say()\n"
+    ),
+    "inherits": "from calls_system cimport Kept as Base\ncdef class Kept(Base):\n    pass\n",
+    "finalises": "cdef class Kept:\n    def __del__(self):\n        print('gone', flush=True)\n",
+}
+CYTHON_OTHERS = {
+    "calls_system_for_others.pyx": (
+        "cdef extern from 'unistd.h' nogil:\n    ssize_t write(int, const void *, size_t)\n"
+        "cdef void say() noexcept nogil:\n    write(1, b'gone\\n', 5)\n"
+    ),
+    "calls_system_for_others.pxd": "cdef void say() noexcept nogil\n",
+    "calls_system.pxd": "cdef class Kept:\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("tree", ["3.13"], indirect=True)
+def test_end_that_cython_allows_is_noticed(both: Both, tmp_path: Path) -> None:
+    """What a `__dealloc__` of Cython does happens, whether by Python, by the system or by another module."""
+    for name, text in {**{f"{name}.pyx": text for name, text in CYTHON.items()}, **CYTHON_OTHERS}.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    sources = sorted(file.name for file in tmp_path.glob("*.pyx"))
+    subprocess.run([sys.executable, "-m", "cython", "-3", *sources], cwd=tmp_path, check=True)
+    for source in sources:
+        stem = source.removesuffix(".pyx")
+        flags = ["-shared", "-fPIC", "-O1", "-DNDEBUG", "-isystem", str(both.tree.origin.include)]
+        command = ["cc", *flags, f"{stem}.c", "-o", f"{stem}.so"]
+        try:
+            subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        except OSError:
+            pytest.skip("needs a C compiler")
+    for name in CYTHON:
+        code = f"import sys; sys.path.append({str(tmp_path)!r})\nimport {name}; greeting.kept = {name}.Kept()"
+        ended, noted = both(code)
+        assert (ended.out, noted is None) == (("", True) if name == "plain" else ("gone\n", False)), (name, noted)
 
 
 # An audit hook sees which way the program ends.

@@ -2,7 +2,7 @@
  *
  * types.c has types of CPython by their names, never types of packages. A type is one of CPython's if its code is in the
  * interpreter's libraries. Classes that are made by a class statement do at the end of an object what their first base
- * in C does. */
+ * in C does. Of other types, only those that a compiler of Python has made can be known: see compiled.c. */
 #include "kinds.h"
 
 #ifndef __APPLE__
@@ -102,7 +102,8 @@ static enum kind judged(PyTypeObject *type) {
     if (type->tp_finalize != NULL) return kind_with_finaliser(type);
     PyTypeObject *base = type;
     while (base != NULL && base->tp_dealloc == state.of_class) base = base->tp_base;
-    if (base == NULL || !is_cpythons((void *)base->tp_dealloc)) return NOTICED;
+    if (base == NULL) return NOTICED;
+    if (!is_cpythons((void *)base->tp_dealloc)) return is_compiled_quietly(base) ? QUIET : NOTICED;
     while (base->tp_base != NULL && base->tp_base->tp_dealloc == base->tp_dealloc) base = base->tp_base;
     return kind_of_base(base);
 }

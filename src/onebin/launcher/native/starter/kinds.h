@@ -20,11 +20,16 @@ enum { MOST_DESCENT = 100 };
 extern const char *const quiet_types[];
 extern const size_t quiet_types_count;
 
+/* kinds.c */
 void find_libraries(const struct tree *tree);
 bool is_cpythons(const void *function);
 enum kind kind_of(PyTypeObject *type);
 const char *below_stream(PyTypeObject *type);
 bool is_file(PyTypeObject *type);
 bool has_foreign_callback(PyObject *reference);
+
+/* compiled.c */
+bool is_compiled_quietly(PyTypeObject *type);
+bool is_idle_function(const void *function);
 
 #endif

@@ -94,7 +94,8 @@ static bool has_foreign_destructor(PyObject *capsule) {
 static bool has_foreign_state(PyObject *module) {
     PyModuleDef *definition = PyModule_GetDef(module);
     PyErr_Clear();
-    return definition != NULL && definition->m_free != NULL && !is_cpythons((void *)definition->m_free);
+    if (definition == NULL || definition->m_free == NULL) return false;
+    return !is_cpythons((void *)definition->m_free) && !is_idle_function((void *)definition->m_free);
 }
 
 static bool is_of_interest(PyObject *object) {
