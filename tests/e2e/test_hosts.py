@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .conftest import Hosts
 
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
-# The others are of all kinds, too: plugins by entry points and by names, modules in C, templates, a host that starts
-# processes of its own.
-LONG = ("beets", "markdown", "mkdocs", "streamlink", "xarray")
+# The others are of all kinds, too: plugins by entry points and by names, modules in C, templates. Hosts that start
+# processes of their own are in test_installed.py.
+LONG = ("beets", "markdown", "mkdocs", "pytest", "streamlink", "xarray")
 EACH = [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NAMES]
 OTHERS = {"interpreter", "bootloader", "system", "onebin"}
 MOST_LINES = 8

@@ -223,8 +223,8 @@ def test_types_that_compilers_made_are_known(
 ) -> None:
     """Objects of mypyc and of Cython are quiet, but for types that could do something; other types in C never are."""
     uv, packages = Path(sys.executable).with_name("uv"), tmp_path / "packages"
-    options = ["--quiet", "--python", both.tree.origin.executable, "--target", packages]
-    command = [uv, "pip", "install", *options, requirement]
+    options = ["--quiet", "--python", str(both.tree.origin.executable), "--target", str(packages)]
+    command = [str(uv), "pip", "install", *options, requirement]
     subprocess.run(command, check=True, capture_output=True)
     ended, noted = both(f"import sys; sys.path.append({str(packages)!r})\n{code}\nprint(module.__file__)")
     if ended.out.strip().endswith(".py"):
