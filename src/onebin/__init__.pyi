@@ -31,6 +31,7 @@ from .pipeline import (
     Output as Output,
     PlanResult as PlanResult,
     PluginStatus as PluginStatus,
+    StepAdvanced as StepAdvanced,
     StepFinished as StepFinished,
     StepStarted as StepStarted,
     bundle as bundle,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import shutil
 import sys
 import sysconfig
@@ -87,6 +88,29 @@ def test_unchanged_bundle_is_not_frozen_again(onebin: Onebin, tiny: Bundle, tmp_
     said = json.loads(copy.build(onebin, "--json").out)
     assert said["file"] == str(copy.artifact)
     assert said["verified"] is True
+    assert (said["is_new"], said["size"]) == (False, copy.artifact.stat().st_size)
+
+
+def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
+    """The last line has size, change, time and command; --timings writes where the time went, as a page and as JSON."""
+    copy = Bundle(folder=tmp_path / "there", name="tiny")
+    shutil.copytree(tiny.folder, copy.folder)
+    size = copy.artifact.stat().st_size
+    copy.artifact.write_bytes(b"x" * (size - 2_000_000))
+    card = copy.build(onebin, "--no-verify", "-o", "other").err.splitlines()[-1]
+    assert re.fullmatch(r"built other: [\d.]+ MB in [\d.]+ s \(\w+ [\d.]+, .*\); run it: \./other", card)
+    shutil.copy2(copy.folder / "other", copy.artifact)
+    ran = copy.build(onebin, "--timings")
+    assert re.match(
+        rf"built dist/tiny: {size / 1e6:.1f} MB \(as before\) in .*; run it: dist/tiny$", ran.err.splitlines()[-1]
+    )
+    timings = json.loads((copy.artifact.parent / "tiny.timings.json").read_text("utf-8"))
+    steps = [each["step"] for each in timings["steps"]]
+    assert steps == ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "publish"]
+    assert sum(each["seconds"] for each in timings["steps"]) <= timings["seconds"]
+    page = (copy.artifact.parent / "tiny.timings.html").read_text("utf-8")
+    assert all(f">{each}<" in page for each in steps)
+    assert "http" not in page
 
 
 def test_previous_artifact_stays_when_verification_fails(onebin: Onebin, tmp_path: Path) -> None:

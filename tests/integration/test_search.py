@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.system.resources import driver_dir
+from onebin.system.paths import driver_dir
 from support.processes import succeed
 
 if TYPE_CHECKING:

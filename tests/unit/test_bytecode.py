@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from onebin.system.resources import driver_dir
+from onebin.system.paths import driver_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

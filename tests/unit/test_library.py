@@ -56,7 +56,15 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         lock_sha256="0" * 64,
     ),
     "build": lambda folder: onebin.BuildResult(
-        file=folder / "x", facts=FACTS, is_verified=True, is_new=False, notices=("odd",)
+        file=folder / "x",
+        facts=FACTS,
+        is_verified=True,
+        is_new=False,
+        size=3,
+        size_before=None,
+        seconds=0.5,
+        steps=(onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),),
+        notices=("odd",),
     ),
     "lock": lambda folder: onebin.LockResult(
         file=folder / "pylock.x.toml",
@@ -96,6 +104,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         ),
     ),
     "step started": lambda _: onebin.StepStarted(step="lock"),
+    "step advanced": lambda _: onebin.StepAdvanced(step="stage", doing="downloading y", done=1, total=2),
     "step finished": lambda _: onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),
     "note": lambda _: onebin.Note(text="odd"),
     "detail": lambda _: onebin.Detail(text="+ y"),
@@ -111,7 +120,7 @@ def test_values_survive_a_round_trip_through_json(name: str, tmp_path: Path) -> 
     assert onebin.from_json(type(value), json.loads(text)) == value
 
 
-@pytest.mark.parametrize("name", ["step started", "step finished", "note", "detail", "output"])
+@pytest.mark.parametrize("name", ["step started", "step advanced", "step finished", "note", "detail", "output"])
 def test_event_in_json_has_a_kind(name: str, tmp_path: Path) -> None:
     """The JSON of an event includes its kind, so that it is read back as the same event."""
     event = VALUES[name](tmp_path)

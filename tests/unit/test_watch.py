@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.system.resources import driver_dir
+from onebin.system.paths import driver_dir
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
 from typing import TYPE_CHECKING
@@ -77,15 +77,13 @@ class Entry:
                 yield free
             return
         lock = Cache(self.path.parents[1]).lock(self.kind, self.name.split(".", 1)[0], blocking=False)
-        try:
-            lock.acquire()
-        except TimeoutError:
-            yield False
-            return
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock)
+            except TimeoutError:
+                yield False
+                return
             yield True
-        finally:
-            lock.release()
 
     def remove(self) -> bool:
         """Remove the entry; returns False if it is in use. An unpacked artifact leaves a notice in its place."""

@@ -10,16 +10,20 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onebin.system import tell
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from filelock import FileLock
 
+_PATIENCE = 1.0  # seconds of waiting before it is told
 _PARTIAL = ".partial"
 
 
@@ -86,18 +90,49 @@ class Cache:
             with suppress(TimeoutError), self.lock(kind, key, blocking=False):
                 _remove(leftover)
 
-    def lock(self, kind: str, key: str, *, blocking: bool = True) -> FileLock:
-        """Return the lock for creating or removing an entry; raises TimeoutError if it is taken and not `blocking`."""
+    def lock(self, kind: str, key: str, *, blocking: bool = True) -> AbstractContextManager[None]:
+        """Hold the lock for creating or removing an entry; raises TimeoutError if it is taken and not `blocking`."""
         (self.directory / kind).mkdir(parents=True, exist_ok=True)
         return self.guard(f"{kind}-{key}", blocking=blocking)
 
-    def guard(self, name: str, *, blocking: bool = True) -> FileLock:
-        """Return a named lock between the processes that share this cache; raises TimeoutError and OSError."""
+    @contextmanager
+    def guard(self, name: str, *, blocking: bool = True) -> Iterator[None]:
+        """Hold a named lock between the processes that share this cache; raises TimeoutError and OSError.
+
+        Whoever waits for it tells for which process.
+        """
         locks = self.directory / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock  # noqa: PLC0415  # commands that only read the cache start faster without it
 
-        return FileLock(locks / f"{name}.lock", blocking=blocking)
+        lock, holder = FileLock(locks / f"{name}.lock", blocking=blocking), locks / f"{name}.pid"
+        _acquire(lock, holder, blocking=blocking)
+        try:
+            with suppress(OSError):
+                holder.write_text(f"{os.getpid()}", "utf-8")
+            yield
+        finally:
+            lock.release()
+
+
+def _acquire(lock: FileLock, holder: Path, *, blocking: bool) -> None:
+    """Take a lock; after a moment of waiting, tell for whom."""
+    if not blocking:
+        lock.acquire()
+        return
+    with suppress(TimeoutError):
+        lock.acquire(timeout=_PATIENCE)
+        return
+    tell(f"waiting for another onebin{_process(holder)}")
+    lock.acquire()
+    tell("")
+
+
+def _process(holder: Path) -> str:
+    try:
+        return f", process {int(holder.read_text('utf-8'))}"
+    except (OSError, ValueError):
+        return ""
 
 
 def _remove(directory: Path) -> None:

@@ -6,20 +6,26 @@ Everything goes to standard error; standard output is for results.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 import onebin
-from onebin.system import redact
+from onebin.system import megabytes, redact
 
 if TYPE_CHECKING:
-    from onebin import Event, StepFinished
+    from onebin import Event, StepAdvanced, StepFinished
+
+_PATIENCE = 10.0  # seconds between two lines about the same step in a pipe
+_NARROW = 60  # columns below which there is no bar
+_BAR = 20
 
 
 class Progress:
@@ -28,7 +34,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._quiet, self._verbose = quiet, verbose
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-        self._live: Live | None = None
+        self._running: _Running | None = None
 
     def __enter__(self) -> Self:
         """Begin to show events."""
@@ -44,7 +50,12 @@ class Progress:
             return
         match event:
             case onebin.StepStarted(step=name):
-                self._start(name)
+                self._stop()
+                is_live = self._console.is_terminal and not self._verbose
+                self._running = (_Live if is_live else _Lines)(name, self._console)
+            case onebin.StepAdvanced():
+                if self._running is not None:
+                    self._running.now = event
             case onebin.StepFinished():
                 self._stop()
                 self._finished(event)
@@ -55,16 +66,16 @@ class Progress:
             case onebin.Output(line=line) if self._verbose:
                 self._console.print(Text(f"  | {redact(line)}", style="dim"))
 
-    def _start(self, step: str) -> None:
-        if self._console.is_terminal and not self._verbose:
+    def close(self, what: str, rest: str) -> None:
+        """Show the last line: what was made, and what else there is to say of it."""
+        if not self._quiet:
             self._stop()
-            self._live = Live(_Running(step), console=self._console, transient=True, refresh_per_second=10)
-            self._live.start()
+            self._console.print(Text.assemble((redact(what), "bold"), redact(rest)))
 
     def _stop(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
 
     def _finished(self, event: StepFinished) -> None:
         if self._console.is_terminal:
@@ -76,18 +87,75 @@ class Progress:
 
 
 class _Running:
-    """A spinner beside a step's name and the seconds since it began; each refresh draws it again."""
+    """A step that runs, and what it said last of what it does."""
 
     def __init__(self, step: str) -> None:
+        self.now: StepAdvanced | None = None
         self._step = step
         self._started = time.monotonic()
-        self._spinner = Spinner("dots" if _is_unicode(Console(stderr=True)) else "line")
+
+    def stop(self) -> None:
+        """Show no more of it."""
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+class _Live(_Running):
+    """A spinner beside the step's name and what it does, a bar if it is known how far, and the seconds it took."""
+
+    def __init__(self, step: str, console: Console) -> None:
+        super().__init__(step)
+        self._console = console
+        self._spinner = Spinner("dots" if _is_unicode(console) else "line")
+        self._live = Live(self, console=console, transient=True, refresh_per_second=10)
+        self._live.start()
+
+    def stop(self) -> None:
+        self._live.stop()
 
     def __rich__(self) -> Table:
         row = Table.grid(padding=(0, 1))
-        seconds = Text(f"{time.monotonic() - self._started:.0f} s", style="dim")
-        row.add_row(self._spinner, f"{self._step:<8}", seconds)
+        now = self.now
+        cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<8}")]
+        if now is not None and now.doing:
+            cells.append(Text(redact(now.doing), overflow="ellipsis", no_wrap=True))
+        if now is not None and now.done is not None and now.total:
+            if self._console.width >= _NARROW:
+                cells.append(ProgressBar(total=now.total, completed=now.done, width=_BAR))
+            cells.append(Text(_share(now.done, now.total)))
+        row.add_row(*cells, Text(f"{self._seconds:.0f} s", style="dim"))
         return row
+
+
+class _Lines(_Running):
+    """A line each ten seconds, for logs: which step still runs, what it does, and for how long."""
+
+    def __init__(self, step: str, console: Console) -> None:
+        super().__init__(step)
+        self._console = console
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._print, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _print(self) -> None:
+        while not self._ended.wait(_PATIENCE):
+            now = self.now
+            parts = [f"{self._step}: running for {self._seconds:.0f} s"]
+            if now is not None and now.doing:
+                parts.append(redact(now.doing))
+            if now is not None and now.done is not None and now.total:
+                parts.append(_share(now.done, now.total))
+            self._console.print(Text(", ".join(parts)))
+
+
+def _share(done: int, total: int) -> str:
+    return f"{megabytes(done).removesuffix(' MB')} of {megabytes(total)}"
 
 
 def _is_unicode(console: Console) -> bool:

@@ -6,4 +6,5 @@ from .compile import (
     file_name as file_name,
     find as find,
     is_included as is_included,
+    is_ready as is_ready,
 )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler, starter
 from onebin.python import installed
-from onebin.system import sha256_of, sha256_of_file
+from onebin.system import sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,18 +60,21 @@ def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
 
     A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
     """
-    included = _included_dir() / file_name(platform)
-    if included.is_file():
-        return included
-    vendored = source.wheelhouse and source.wheelhouse / file_name(platform)
-    if vendored and vendored.is_file():
-        return vendored
+    name = file_name(platform)
+    if given := compiler.given(name, source):
+        return given
 
     def make(partial: Path) -> None:
         compile_for(platform, partial, offline=source.is_offline, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the launcher in", cache.directory):
-        return cache.ensure(KIND, file_name(platform), make) / file_name(platform)
+        return cache.ensure(KIND, name, make) / name
+
+
+def is_ready(platform: str, cache: Cache, *, source: PackageSource) -> bool:
+    """Return whether the launcher of a platform need not be compiled."""
+    name = file_name(platform)
+    return compiler.given(name, source) is not None or cache.find(KIND, name) is not None
 
 
 def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: Path | None = None) -> None:
@@ -80,6 +83,7 @@ def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: 
     `kept` is a folder for what the compiler may use again. Raises PackError.
     """
     tools = _install_tools(directory, offline=offline, kept=kept)
+    tell("compiling the launcher")
     _compile(platform, tools, directory / file_name(platform))
     for path in directory.iterdir():
         if path.is_dir():

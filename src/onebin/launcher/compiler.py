@@ -84,6 +84,12 @@ def run_tool(command: Sequence[str | Path], failure: str, directory: Path, **env
         raise PackError(f"{failure}:\n{tail}", WAY_OUT)
 
 
+def given(name: str, source: PackageSource) -> Path | None:
+    """Return a compiled program that onebin itself includes, or a folder of `onebin vendor`; None if neither has it."""
+    found = (directory / name for directory in (included_dir(), source.wheelhouse) if directory)
+    return next((file for file in found if file.is_file()), None)
+
+
 def included_dir() -> Path:
     """Return the folder of the compiled programs that a released onebin includes."""
     return Path(str(files("onebin") / "_launchers"))

@@ -21,7 +21,7 @@ from elftools.elf.segments import InterpSegment
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler
 from onebin.python import installed, is_new_enough
-from onebin.system import sha256_of, sha256_of_file
+from onebin.system import sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,15 +73,20 @@ def find(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> Pa
     A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
     """
     name = file_name(interpreter)
-    for directory in (compiler.included_dir(), source.wheelhouse):
-        if directory and (directory / name).is_file():
-            return directory / name
+    if given := compiler.given(name, source):
+        return given
 
     def make(partial: Path) -> None:
         compile_for(interpreter, partial / name, offline=source.is_offline, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the starter in", cache.directory):
         return cache.ensure(KIND, name, make) / name
+
+
+def is_ready(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> bool:
+    """Return whether the starter of an interpreter need not be compiled."""
+    name = file_name(interpreter)
+    return compiler.given(name, source) is not None or cache.find(KIND, name) is not None
 
 
 def is_included(interpreter: Interpreter) -> bool:
@@ -103,6 +108,7 @@ def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False
     headers = _with_headers(interpreter)
     with tempfile.TemporaryDirectory(dir=output.parent) as name:
         tools = compiler.install(Path(name), offline=offline, kept=kept)
+        tell("compiling the starter")
         _compile(headers, interpreter.platform, tools, output)
 
 

@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,9 +146,9 @@ def pack(
     """
     folder = plan.layout == "onedir"
     check_writable(output, plan.manifest.bundle.name, folder=folder)
-    with os_errors(PackError, "write the artifact", output):
-        guard = cache.guard(f"output-{sha256_of(str(output))}")
-    with guard:
+    with ExitStack() as held:
+        with os_errors(PackError, "write the artifact", output):
+            held.enter_context(cache.guard(f"output-{sha256_of(str(output))}"))
         with os_errors(PackError, "write the artifact", output):
             for leftover in output.parent.glob(f"{glob.escape(_draft_prefix(output))}*{_DRAFT}*"):
                 _remove(leftover)

@@ -15,13 +15,14 @@ import shutil
 import tarfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import zstandard
 
 from onebin.card import Payload
-from onebin.system import sha256_of
+from onebin.system import sha256_of, tell
 from onebin.tree import INTERPRETER
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def write(tree: FrozenTree, stream: BufferedRandom, cache: Cache, *, level: int,
         job_size=_JOB_BYTES,
     )
     offset = stream.tell()
-    frames = _Frames(cache=cache, level=level, parameters=parameters)
     parts = _parts(tree, _RELEASE_PART_BYTES if release else _PART_BYTES)
-    for number, part in enumerate(parts, 1):
-        frames.append(_Tar(entries=part, moment=moment, is_last=number == len(parts)), stream)
+    tars = [_Tar(entries=part, moment=moment, is_last=part is parts[-1]) for part in parts]
+    frames = _Frames(cache=cache, level=level, parameters=parameters, meter=_Meter(sum(tar.size for tar in tars)))
+    for tar in tars:
+        frames.append(tar, stream)
     size = stream.tell() - offset
     stream.seek(offset)
     return Payload(sha256=hashlib.file_digest(stream, "sha256").digest(), offset=offset, size=size)
@@ -84,6 +86,7 @@ class _Frames:
     cache: Cache
     level: int
     parameters: zstandard.ZstdCompressionParameters
+    meter: _Meter
 
     def append(self, part: _Tar, stream: BufferedRandom) -> None:
         """Append a part of an archive as a frame; it is compressed if the cache does not have it."""
@@ -93,14 +96,16 @@ class _Frames:
         file = self.cache.ensure(KIND, key, lambda _: None) / content.hexdigest()
         start = stream.tell()
         with self.cache.lock(KIND, key):  # so that nobody removes the folder
-            if not _take(file, stream):
-                stream.seek(start)
-                stream.truncate()
-                compressor = zstandard.ZstdCompressor(compression_params=self.parameters)
-                with compressor.stream_writer(stream, closefd=False) as frame:
-                    part.write(frame)
-                stream.seek(start)
-                _keep(stream, file)
+            if _take(file, stream):
+                self.meter.count(part.size)
+                return
+            stream.seek(start)
+            stream.truncate()
+            compressor = zstandard.ZstdCompressor(compression_params=self.parameters)
+            with compressor.stream_writer(stream, closefd=False) as frame:
+                part.write(_Counted(frame, self.meter))
+            stream.seek(start)
+            _keep(stream, file)
 
 
 def _take(file: Path, stream: IO[bytes]) -> bool:
@@ -134,6 +139,30 @@ def _keep(stream: BufferedRandom, file: Path) -> None:
     stream.seek(0, os.SEEK_END)
 
 
+@dataclass
+class _Meter:
+    """Tells how many of a number of bytes are packed."""
+
+    total: int
+    done: int = 0
+
+    def count(self, size: int) -> None:
+        self.done += size
+        tell("compressing", done=min(self.done, self.total), total=self.total)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A sink that counts what it passes on."""
+
+    sink: _Sink
+    meter: _Meter
+
+    def write(self, data: bytes) -> None:
+        self.sink.write(data)
+        self.meter.count(len(data))
+
+
 @dataclass(frozen=True)
 class _Hash:
     """A sink for bytes whose digest is wanted."""
@@ -151,6 +180,11 @@ class _Tar:
     entries: Sequence[_Entry]
     moment: int
     is_last: bool
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of its files, without what the archive adds to them."""
+        return sum(file.stat().st_size for _, file in self.entries if isinstance(file, Path))
 
     def write(self, sink: _Sink) -> None:
         for place, file in self.entries:

@@ -4,6 +4,7 @@ from .events import (
     Events as Events,
     Note as Note,
     Output as Output,
+    StepAdvanced as StepAdvanced,
     StepFinished as StepFinished,
     StepStarted as StepStarted,
     ignore as ignore,

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
+from onebin.system import listening
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from onebin.system import Activity
+
+_EVERY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +25,20 @@ class StepStarted:
 
     step: str
     event: Literal["step-started"] = "step-started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepAdvanced:
+    """What a step is doing now, such as "downloading numpy", or "" for nothing that it tells.
+
+    `done` and `total` are how far it is with that, in bytes, if that is known.
+    """
+
+    step: str
+    doing: str
+    done: int | None = None
+    total: int | None = None
+    event: Literal["step-advanced"] = "step-advanced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +75,7 @@ class Output:
     event: Literal["output"] = "output"
 
 
-Event = Annotated[StepStarted | StepFinished | Note | Detail | Output, Field(discriminator="event")]
+Event = Annotated[StepStarted | StepAdvanced | StepFinished | Note | Detail | Output, Field(discriminator="event")]
 
 
 class Events(Protocol):
@@ -69,6 +89,26 @@ def ignore(event: Event) -> None:
     """Ignore an event."""
 
 
+class Recorder:
+    """Passes events on, and keeps each step that ended."""
+
+    def __init__(self, events: Events) -> None:
+        self.steps: list[StepFinished] = []
+        self._events = events
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since it was made."""
+        return time.monotonic() - self._started
+
+    def __call__(self, event: Event) -> None:
+        """Receive an event."""
+        if isinstance(event, StepFinished):
+            self.steps.append(event)
+        self._events(event)
+
+
 @dataclass
 class Outcome:
     """The result of a step in words, set before it ends."""
@@ -78,11 +118,29 @@ class Outcome:
 
 @contextmanager
 def step(events: Events, name: str) -> Iterator[Outcome]:
-    """Emit the start of a step and, unless the block raises, its end."""
+    """Emit the start of a step, what is told in the block, and, unless it raises, the step's end."""
     events(StepStarted(step=name))
     outcome, started = Outcome(), time.monotonic()
-    yield outcome
+    with listening(_Advancing(events, name)):
+        yield outcome
     events(StepFinished(step=name, outcome=outcome.text, seconds=time.monotonic() - started))
+
+
+@dataclass
+class _Advancing:
+    """Emits what a step is doing: each new thing at once, how far it is ten times a second."""
+
+    events: Events
+    step: str
+    doing: str = ""
+    told: float = 0.0
+
+    def __call__(self, activity: Activity) -> None:
+        now = time.monotonic()
+        if activity.doing == self.doing and activity.done != activity.total and now - self.told < _EVERY_SECONDS:
+            return
+        self.doing, self.told = activity.doing, now
+        self.events(StepAdvanced(step=self.step, doing=activity.doing, done=activity.done, total=activity.total))
 
 
 def output(events: Events) -> Callable[[str], None]:

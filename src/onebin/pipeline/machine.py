@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onebin import launcher
+from onebin.cache import Cache
 from onebin.errors import OnebinError
-from onebin.python import installed, is_new_enough, missing_library_hint, uv
+from onebin.python import INDEXES, installed, is_new_enough, missing_library_hint, uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +31,8 @@ class Examined:
 
 
 def examine(cache_dir: Path) -> tuple[Examined, ...]:
-    """Examine interpreters, uv, binutils and the disk of a cache; changes nothing."""
-    return (*_interpreters(), _uv(), *_binutils(), _disk(cache_dir))
+    """Examine interpreters, uv, binutils, launchers and the disk of a cache; changes nothing."""
+    return (*_interpreters(), _uv(), *_binutils(), *_launchers(cache_dir), _disk(cache_dir))
 
 
 def _interpreters() -> Iterator[Examined]:
@@ -63,6 +65,25 @@ def _binutils() -> Iterator[Examined]:
         remedy = None if objdump else "install binutils, which PyInstaller needs to read shared libraries"
         found = objdump or "no objdump on PATH"
         yield Examined(name="binutils", ok=objdump is not None, found=found, remedy=remedy)
+
+
+def _launchers(cache_dir: Path) -> Iterator[Examined]:
+    """Examine for which interpreters launcher and starter are compiled; for any other, the first build does that."""
+    cache = Cache(cache_dir)
+    usable = [each for each in installed() if is_new_enough(each) and launcher.exists_for(each.platform)]
+    if not usable:
+        return
+    has_launcher = launcher.is_ready(usable[0].platform, cache, source=INDEXES)
+    ready = {each.minor for each in usable if launcher.starter.is_ready(each, cache, source=INDEXES)}
+    missing = sorted({each.minor for each in usable} - ready)
+    later = "the first build compiles it, once, in about a minute"
+    if not has_launcher:
+        found = f"not compiled yet: {later}"
+    elif missing:
+        found = f"compiled; the starter of Python {', '.join(missing)} is not: {later}"
+    else:
+        found = "compiled"
+    yield Examined(name="launcher", ok=True, found=found)
 
 
 def _disk(directory: Path) -> Examined:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
@@ -12,11 +13,11 @@ from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
-from onebin.pipeline.events import Detail, Note, ignore, output, step
+from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
 from onebin.pipeline.results import BuildResult, LockResult, PlanResult
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
-from onebin.system import count, display, size_of
+from onebin.system import count, display, is_there, megabytes, size_of
 from onebin.target import libc_of
 from onebin.tree import selection
 from onebin.verify import compare_commands, compare_with_stage, staged_command
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from onebin.lock import Lock
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
+    from onebin.python import Interpreter
     from onebin.stage import Toolchain
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult
@@ -95,7 +97,7 @@ def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> V
     with step(events, "vendor") as outcome:
         filled = wheelhouse.fill(directory, locked, request.workspace.cache, moment=request.moment)
         files = count(filled.files, "file")
-        outcome.text = f"{display(filled.directory)}: {files}, {filled.size / 1e6:.1f} MB"
+        outcome.text = f"{display(filled.directory)}: {files}, {megabytes(filled.size)}"
     return filled
 
 
@@ -121,29 +123,36 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
 
     If the file at the output is the result of an earlier build of the same request, nothing is built.
     """
-    manifest = request.manifest
+    manifest, recorded = request.manifest, Recorder(events)
     file = request.workspace.output_file(manifest.bundle.name)
+    size_before = size_of(file) if is_there(file) else None
     inputs = [manifest.file, request.workspace.lock_file(manifest.bundle.name)]
     check_writable(file, manifest.bundle.name, folder=manifest.freeze.layout == "onedir", inputs=inputs)
-    locked = _locked(request, events)
+    locked = _locked(request, recorded)
     findings = Findings()
     libc = _libc(request, locked, findings)
     with os_errors(FreezeError, "read the files of", manifest.file):
         key = receipt.receipt_key(request, locked, libc)
     before = receipt.find(key, file, request.workspace.cache)
     if before is not None:
-        _emit_notices(events, before.notices)
-        events(Detail(text=f"{display(file)} is up to date"))
-        return _result(request, file, before.facts, before.notices, is_new=False)
-    planned = _planned(request, locked, events, libc=libc, findings=findings)
-    facts = _built(planned, request, file, events)
-    with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
-        receipt.write(key, file, planned.notices, request.workspace.cache)
-    return _result(request, file, facts, planned.notices, is_new=True)
-
-
-def _result(request: BuildRequest, file: Path, facts: Facts, notices: tuple[str, ...], *, is_new: bool) -> BuildResult:
-    return BuildResult(file=file, facts=facts, is_verified=request.verify, is_new=is_new, notices=notices)
+        facts, notices = before.facts, before.notices
+        _emit_notices(events, notices)
+    else:
+        planned = _planned(request, locked, recorded, libc=libc, findings=findings)
+        facts, notices = _built(planned, request, file, recorded), planned.notices
+        with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
+            receipt.write(key, file, notices, request.workspace.cache)
+    return BuildResult(
+        file=file,
+        facts=facts,
+        is_verified=request.verify,
+        is_new=before is None,
+        size=size_of(file),
+        size_before=size_before,
+        seconds=recorded.seconds,
+        steps=tuple(recorded.steps),
+        notices=notices,
+    )
 
 
 def _locked(request: BuildRequest, events: Events) -> Lock:
@@ -224,14 +233,28 @@ def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Pl
     return planned, toolchain, source
 
 
+def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -> tuple[Path, Path]:
+    """Return the launcher and the starter; whatever of them onebin does not include is compiled, once per machine."""
+    cache, source, platform = request.workspace.cache, request.source, interpreter.platform
+    with ExitStack() as running:
+        is_ready = launcher.is_ready(platform, cache, source=source)
+        if not is_ready or not launcher.starter.is_ready(interpreter, cache, source=source):
+            outcome = running.enter_context(step(events, "compile"))
+            what = f"starter of Python {interpreter.minor}"
+            outcome.text = f"{what if is_ready else f'launcher and {what}'} for {platform}, once on this machine"
+        return (
+            launcher.find(platform, cache, source=source),
+            launcher.starter.find(interpreter, cache, source=source),
+        )
+
+
 def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> Facts:
     """Generate, freeze, pack, verify and publish; returns the facts on the artifact's card."""
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = starter = None
     if planned.layout != "onefile":
-        head = launcher.find(planned.interpreter.platform, cache, source=request.source)
-        starter = launcher.starter.find(planned.interpreter, cache, source=request.source)
+        head, starter = _compiled(planned.interpreter, request, events)
     with step(events, "freeze") as outcome:
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
@@ -240,7 +263,11 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
-    with pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment) as artifact:
+    with ExitStack() as kept:
+        with step(events, "pack") as outcome:
+            draft = pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment)
+            artifact = kept.enter_context(draft)
+            outcome.text = megabytes(size_of(artifact.draft))
         if request.verify:
             with step(events, "verify") as outcome:
                 outcome.text = compare_with_stage(artifact.file, artifact.facts).summary
@@ -250,5 +277,5 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 outcome.text = f"{count(passed, 'command')} as in the stage"
         with step(events, "publish") as outcome:
             artifact.publish()
-            outcome.text = f"{display(artifact.output)}, {size_of(artifact.output) / 1e6:.1f} MB"
+            outcome.text = display(artifact.output)
         return artifact.facts

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from uv import find_uv_bin
 
 from onebin.errors import NO_SPACE, OnebinError, ProcessError
+from onebin.python.watching import tell_of
 from onebin.system import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response
 _NOT_VENDORED = re.compile(r"not found in the provided package locations")
 _HUGE = re.compile(r"SIGXFSZ|File too large")
 _DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
+_BEGINNING = re.compile(r"^(?:error:| *\u00d7)", re.MULTILINE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
 _REMEDIES = (
@@ -199,7 +201,7 @@ def list_newest(
 def _compiling(python: Path, output: Path) -> list[str]:
     """Return the start of a command that resolves the requirements on standard input."""
     return [
-        *["pip", "compile", "-", "--format", "pylock.toml", "--no-header", "--quiet", "--no-python-downloads"],
+        *["pip", "compile", "-", "--format", "pylock.toml", "--no-header", "--no-python-downloads"],
         *["--python", str(python), "--output-file", str(output)],
     ]
 
@@ -244,7 +246,6 @@ def install_lock(
     arguments = [
         "pip",
         "sync",
-        "--quiet",
         "--no-python-downloads",
         "--python",
         str(python),
@@ -264,7 +265,7 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
 
     Only wheels are accepted.
     """
-    arguments = ["pip", "install", "--quiet", "--no-python-downloads", "--no-deps", "--require-hashes"]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--require-hashes"]
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
     _uv([*arguments, *where, *_building(()), *source.options])
 
@@ -292,7 +293,15 @@ def _uv(
     settings = environment(UV_NO_PROGRESS="1") if env is None else env
     settings = {**settings, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
     try:
-        completed = run([binary, *arguments], env=settings, stdin=stdin, cwd=cwd, timeout=_timeout(), bounded=True)
+        completed = run(
+            [binary, *arguments],
+            env=settings,
+            stdin=stdin,
+            cwd=cwd,
+            timeout=_timeout(),
+            bounded=True,
+            peek=tell_of,
+        )
     except ProcessError as error:
         if check and error.tail.startswith(STILL_RUNNING):
             raise Failure(f"uv is {error.tail}") from error
@@ -334,7 +343,8 @@ def _timeout() -> float:
 def _plain(stderr: str) -> str:
     """Return uv's message without its label, its box drawing and its hints, which are about uv's own flags."""
     kept: list[str] = []
-    for line in stderr.splitlines():
+    beginning = _BEGINNING.search(stderr)  # after what uv has said of its work
+    for line in stderr[beginning.start() if beginning else 0 :].splitlines():
         text = _DECORATION.sub("", line)
         if text.startswith("hint:"):
             break

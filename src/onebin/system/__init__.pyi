@@ -1,3 +1,4 @@
+from .activity import Activity as Activity, listening as listening, tell as tell
 from .atomic import exchange as exchange, write_atomic as write_atomic
 from .credentials import (
     credentials_for as credentials_for,
@@ -13,7 +14,15 @@ from .digest import (
     sha256_of_tree as sha256_of_tree,
 )
 from .epoch import DEFAULT as DEFAULT, VARIABLE as VARIABLE, source_date_epoch as source_date_epoch
-from .paths import absolute as absolute, display as display, is_there as is_there, size_of as size_of
+from .paths import (
+    absolute as absolute,
+    display as display,
+    driver_dir as driver_dir,
+    is_there as is_there,
+    runtime_dir as runtime_dir,
+    size_of as size_of,
+    templates_dir as templates_dir,
+)
 from .plain import from_json as from_json, to_json as to_json
 from .process import (
     PASSPHRASE_VARIABLE as PASSPHRASE_VARIABLE,
@@ -25,6 +34,11 @@ from .process import (
     run as run,
     stream as stream,
 )
-from .resources import driver_dir as driver_dir, runtime_dir as runtime_dir, templates_dir as templates_dir
 from .temporary import scratch as scratch
-from .wording import count as count, did_you_mean as did_you_mean, either as either, similar as similar
+from .wording import (
+    count as count,
+    did_you_mean as did_you_mean,
+    either as either,
+    megabytes as megabytes,
+    similar as similar,
+)

@@ -1,9 +1,10 @@
-"""Make paths absolute, shorten them for messages, and measure what is at them."""
+"""Make paths absolute, shorten them for messages, measure what is at them, and find what onebin ships."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 
@@ -31,9 +32,32 @@ def display(path: Path) -> str:
 
 def size_of(path: Path) -> int:
     """Return the size of a file, or of all files in a directory, in bytes; unreadable files do not count."""
-    files = [path] if not path.is_dir() else [Path(top) / name for top, _, names in os.walk(path) for name in names]
+    found = [path] if not path.is_dir() else [Path(top) / name for top, _, names in os.walk(path) for name in names]
     total = 0
-    for file in files:
+    for file in found:
         with suppress(OSError):
             total += file.lstat().st_size
     return total
+
+
+def templates_dir() -> Path:
+    """Return the directory of the templates: inside the wheel, or at the root of a source checkout."""
+    return _shipped("_templates", "templates")
+
+
+def runtime_dir() -> Path:
+    """Return the directory of the runtime's modules, which onebin copies like templates.
+
+    onebin does not import them, so a host's own `onebin-runtime` can be installed in the same environment.
+    """
+    return _shipped("_runtime", "src/onebin_runtime")
+
+
+def driver_dir() -> Path:
+    """Return the directory of the code that runs under the stage's interpreter during the freeze."""
+    return Path(str(files("onebin"))) / "freeze" / "driver"
+
+
+def _shipped(inside: str, in_checkout: str) -> Path:
+    shipped = Path(str(files("onebin"))) / inside
+    return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / in_checkout

@@ -32,6 +32,7 @@ STILL_RUNNING = "still running after"
 _GRACE_SECONDS = 3.0
 _GROUP_SECONDS = 1.0  # for what was killed to be gone
 _POLL_SECONDS = 0.01
+_PEEK_SECONDS = 0.2
 
 # Per process: more than any resolution or build needs, but not enough to exhaust a machine.
 _MEMORY_BYTES = 8 * 1024**3
@@ -79,21 +80,40 @@ def run(
     stdin: str = "",
     timeout: float | None = None,
     bounded: bool = False,
+    peek: Callable[[str], None] | None = None,
 ) -> Completed:
     """Run a program, wait for it and return what it printed.
 
-    If `bounded`, its memory and the size of its files are limited. Raises ProcessError if the program cannot be started
-    or is still running after `timeout` seconds. The caller must check the exit code.
+    If `bounded`, its memory and the size of its files are limited. `peek` gets, now and then, all that the program has
+    printed to standard error so far. Raises ProcessError if the program cannot be started or is still running after
+    `timeout` seconds. The caller must check the exit code.
     """
     command = [os.fspath(part) for part in argv]
     with _started(command, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         if bounded:
             _bound(child.pid)
-        try:
-            stdout, stderr = child.communicate(stdin.encode(), timeout)
-        except subprocess.TimeoutExpired as error:
-            raise ProcessError(command, -1, f"{STILL_RUNNING} {timeout:g} s") from error
+        stdout, stderr = _communicate(child, command, stdin.encode(), timeout, peek)
     return Completed(code=child.returncode, stdout=_text(stdout), stderr=_text(stderr))
+
+
+def _communicate(
+    child: subprocess.Popen[bytes],
+    command: list[str],
+    stdin: bytes | None,
+    timeout: float | None,
+    peek: Callable[[str], None] | None,
+) -> tuple[bytes, bytes]:
+    """Wait for a program, and look at what it has printed in the meantime."""
+    end = None if timeout is None else monotonic() + timeout
+    while True:
+        left = None if end is None else max(0.0, end - monotonic())
+        try:
+            return child.communicate(stdin, left if peek is None else min(_PEEK_SECONDS, left or _PEEK_SECONDS))
+        except subprocess.TimeoutExpired as error:
+            if peek is None or (end is not None and monotonic() >= end):
+                raise ProcessError(command, -1, f"{STILL_RUNNING} {timeout:g} s") from error
+            stdin = None  # it was given already
+            peek(_text(error.stderr or b""))
 
 
 def stream(

@@ -20,6 +20,11 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
+def megabytes(size: int) -> str:
+    """Return a number of bytes as "13.0 MB"."""
+    return f"{size / 1e6:.1f} MB"
+
+
 def either(keys: Sequence[str]) -> str:
     """Write keys as a choice: `a`, `b` or `c`."""
     *most, last = [f"`{key}`" for key in keys]

@@ -11,6 +11,7 @@ import onebin
 from onebin.cli import options
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
+from onebin.system import megabytes
 from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_cache(*, as_json: bool) -> None:
         state = "  in use" if row["in_use"] else ""
         echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
-    echo(f"{entries}, {sum(row['size'] for row in rows) / 1e6:.1f} MB in {directory}")
+    echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
 
 
 @cache.command("clean", epilog="Example: onebin cache clean artifacts")
@@ -71,7 +72,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
                 click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
         if not what:
             onebin.remove_logs(directory)
-    echo(f"freed {freed / 1e6:.1f} MB in {directory}")
+    echo(f"freed {megabytes(freed)} in {directory}")
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,13 +13,17 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.pipeline.plugins import plugin_row
+from onebin.cli.pipeline.timings import write_timings
 from onebin.cli.report import json_text, print_json
 from onebin.errors import PackError, os_errors
-from onebin.system import display, write_atomic
+from onebin.system import display, megabytes, write_atomic
 
 if TYPE_CHECKING:
-    from onebin import Events, PackageSource
+    from onebin import BuildResult, PackageSource
+    from onebin.cli.progress import Progress
 
+_SHOWN_STEPS = 3
+_SHOWN_BYTES = 100_000  # below, a change is in kB
 _TEST_HELP = "A command that contains {artifact}; it is run with the staged host and with the file. May be repeated."
 
 
@@ -43,6 +48,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
 )
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
+@click.option("--timings", is_flag=True, help="Also write how long each step took: NAME.timings.html and .json.")
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
@@ -56,6 +62,7 @@ def bundle(
     output: Path | None,
     no_verify: bool,
     release: bool,
+    timings: bool,
     sbom: bool,
     full: bool,
     commands: tuple[str, ...],
@@ -63,7 +70,7 @@ def bundle(
     locked: bool,
     source: PackageSource,
     as_json: bool,
-    events: Events,
+    events: Progress,
 ) -> None:
     """Build the executable.
 
@@ -94,13 +101,42 @@ def bundle(
         with os_errors(PackError, "write", bill):
             write_atomic(bill, json_text(built.facts["sbom"]), mode=0o644)
         events(onebin.Detail(text=f"the bill of materials is {display(bill)}"))
+    if timings:
+        with os_errors(PackError, "write the timings beside", built.file):
+            for each in write_timings(built):
+                events(onebin.Detail(text=f"the timings are in {display(each)}"))
+    events.close(*_last_line(built))
     if as_json:
         print_json(
             {
                 "file": str(built.file),
+                "size": built.size,
+                "size_before": built.size_before,
+                "seconds": round(built.seconds, 3),
+                "is_new": built.is_new,
                 "verified": built.is_verified,
                 "sbom": None if bill is None else str(bill),
                 "host": built.facts["host"],
                 "plugins": [plugin_row(plugin) for plugin in built.facts["plugins"]],
             }
         )
+
+
+def _last_line(built: BuildResult) -> tuple[str, str]:
+    """Return what was made; and its size, how long that took and where the time went, and the command that runs it."""
+    file = display(built.file)
+    program = display(built.file / built.facts["bundle"]["name"]) if built.file.is_dir() else file
+    runs = f"; run it: {shlex.quote(program if os.sep in program else f'.{os.sep}{program}')}"
+    if not built.is_new:
+        return f"{file} is up to date", f": {megabytes(built.size)}{runs}"
+    change = "" if built.size_before is None else f" ({_change(built.size - built.size_before)})"
+    longest = sorted(built.steps, key=lambda step: step.seconds, reverse=True)[:_SHOWN_STEPS]
+    where = ", ".join(f"{step.step} {step.seconds:.1f}" for step in longest)
+    return f"built {file}", f": {megabytes(built.size)}{change} in {built.seconds:.1f} s ({where}){runs}"
+
+
+def _change(size: int) -> str:
+    """Return by how much a file has grown, in a unit that shows it."""
+    if size == 0:
+        return "as before"
+    return f"{size / 1e6:+.1f} MB" if abs(size) >= _SHOWN_BYTES else f"{size / 1e3:+.1f} kB"

@@ -1,0 +1,122 @@
+"""A step tells what it is doing: what it downloads and builds, how far it is, and for whom it waits."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import onebin
+from onebin.cache import Cache
+from onebin.cli import progress
+from onebin.cli.progress import Progress
+from onebin.pipeline.events import step
+from onebin.python.watching import tell_of
+from onebin.system import Activity, listening, run, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEGINNING = "Using CPython 3.11.7\nResolved 2 packages in 271ms\n"
+
+
+def test_step_passes_on_what_is_told_in_it() -> None:
+    """What is told during a step becomes events of that step, and what is told outside of any is ignored."""
+    events: list[onebin.Event] = []
+    tell("nothing")
+    with step(lambda event: events.append(event), "stage") as outcome:
+        tell("downloading x", done=1, total=2)
+        outcome.text = "done"
+    tell("nothing")
+    assert [type(event) for event in events] == [onebin.StepStarted, onebin.StepAdvanced, onebin.StepFinished]
+    assert events[1] == onebin.StepAdvanced(step="stage", doing="downloading x", done=1, total=2)
+
+
+def test_step_does_not_flood_its_listener() -> None:
+    """Of many tellings of one thing, few become events, and the last always does."""
+    events: list[onebin.Event] = []
+    with step(lambda event: events.append(event), "pack"):
+        for done in range(10_001):
+            tell("compressing", done=done, total=10_000)
+    advanced = [event for event in events if isinstance(event, onebin.StepAdvanced)]
+    assert len(advanced) < 100
+    assert advanced[-1].done == advanced[-1].total
+
+
+@pytest.mark.parametrize(
+    ("printed", "heard"),
+    [
+        (BEGINNING, Activity(doing="")),
+        (
+            f"{BEGINNING}Downloading numpy (16.0MiB)\nDownloading black (512.0KiB)\n Downloaded black\n",
+            Activity(doing="downloading numpy", done=512 << 10, total=(16 << 20) + (512 << 10)),
+        ),
+        (
+            f"{BEGINNING}Downloading a (1.0MiB)\nDownloading b (1.0MiB)\n",
+            Activity(doing="downloading a and 1 other", done=0, total=2 << 20),
+        ),
+        (f"{BEGINNING}Downloading a (1.0MiB)\n Downloaded a\n", Activity(doing="")),
+        ("   Building tiny @ file:///tiny\n", Activity(doing="building tiny")),
+        ("   Building tiny @ file:///tiny\n      Built tiny @ file:///tiny\n", Activity(doing="")),
+        ("    Updating ssh://host/x (HEAD)\n", Activity(doing="fetching ssh://host/x")),
+    ],
+)
+def test_messages_of_uv_become_activities(printed: str, heard: Activity) -> None:
+    """Uv's messages say what it downloads, fetches and builds; sizes are in bytes."""
+    found: list[Activity] = []
+    with listening(found.append):
+        tell_of(printed)
+    assert found == [heard]
+
+
+def test_output_of_a_running_program_can_be_seen() -> None:
+    """What a program has printed so far is shown while it runs; its whole output is returned as ever."""
+    seen: list[str] = []
+    code = "import sys, time; print('out'); print('first', file=sys.stderr, flush=True); time.sleep(0.7); sys.exit(3)"
+    done = run([sys.executable, "-c", code], env=dict(os.environ), stdin="in", peek=seen.append)
+    assert (done.code, done.stdout, done.stderr) == (3, "out\n", "first\n")
+    assert "first\n" in seen
+
+
+def test_waiting_for_another_process_says_for_which(tmp_path: Path) -> None:
+    """Who waits for an entry that another onebin makes tells the number of that process, and then gets the entry."""
+    code = (
+        "import sys, time; from pathlib import Path; from onebin.cache import Cache\n"
+        "Cache(Path(sys.argv[1])).ensure('kind', 'key', lambda _: print('made', flush=True) or time.sleep(2.5))"
+    )
+    heard: list[Activity] = []
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "made\n"
+        with listening(heard.append):
+            entry = Cache(tmp_path).ensure("kind", "key", lambda _: pytest.fail("it was made twice"))
+    assert entry.is_dir()
+    assert [each.doing for each in heard] == [f"waiting for another onebin, process {other.pid}", ""]
+
+
+def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe, a long step prints a line at each interval: for how long it runs, and what it does."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.2)
+    with Progress() as shown, step(shown, "pack") as outcome:
+        tell("compressing", done=1_000_000, total=2_500_000)
+        time.sleep(0.5)
+        outcome.text = "1.2 MB"
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"pack: running for \d+ s, compressing, 1\.0 of 2\.5 MB", lines[0])
+    assert re.fullmatch(r"pack: 1\.2 MB \(0\.\d s\)", lines[-1])
+    assert 2 <= len(lines) <= 4
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With -q, neither steps nor the last line are shown."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.05)
+    with Progress(quiet=True) as shown:
+        with step(shown, "pack"):
+            time.sleep(0.2)
+        shown.close("built x", ": 1 MB")
+    assert capsys.readouterr().err == ""
