@@ -11,7 +11,7 @@ import pytest
 
 from onebin.cache import Cache
 from onebin.errors import PackError
-from onebin.launcher import compile as launcher
+from onebin.launcher import compile as launcher, compiler
 from onebin.python import INDEXES, PackageSource, uv
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the directory of the launchers that come with onebin, replaced by an empty one."""
     directory = tmp_path / "included"
     directory.mkdir()
-    monkeypatch.setattr(launcher, "_included_dir", lambda: directory)
+    monkeypatch.setattr(compiler, "included_dir", lambda: directory)
     return directory
 
 

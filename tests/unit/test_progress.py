@@ -25,11 +25,19 @@ if TYPE_CHECKING:
 BEGINNING = "Using CPython 3.11.7\nResolved 2 packages in 271ms\n"
 
 
+class Heard(list[onebin.Event]):
+    """Keeps the events that it receives."""
+
+    def __call__(self, event: onebin.Event) -> None:
+        """Receive an event."""
+        self.append(event)
+
+
 def test_step_passes_on_what_is_told_in_it() -> None:
     """What is told during a step becomes events of that step, and what is told outside of any is ignored."""
-    events: list[onebin.Event] = []
+    events = Heard()
     tell("nothing")
-    with step(lambda event: events.append(event), "stage") as outcome:
+    with step(events, "stage") as outcome:
         tell("downloading x", done=1, total=2)
         outcome.text = "done"
     tell("nothing")
@@ -39,8 +47,8 @@ def test_step_passes_on_what_is_told_in_it() -> None:
 
 def test_step_does_not_flood_its_listener() -> None:
     """Of many tellings of one thing, few become events, and the last always does."""
-    events: list[onebin.Event] = []
-    with step(lambda event: events.append(event), "pack"):
+    events = Heard()
+    with step(events, "pack"):
         for done in range(10_001):
             tell("compressing", done=done, total=10_000)
     advanced = [event for event in events if isinstance(event, onebin.StepAdvanced)]

@@ -154,11 +154,7 @@ def file_name(platform: str) -> str:
 
 def is_included(platform: str) -> bool:
     """Return whether onebin itself includes the compiled launcher of a platform, as a release does."""
-    return (_included_dir() / file_name(platform)).is_file()
-
-
-def _included_dir() -> Path:
-    return compiler.included_dir()
+    return (compiler.included_dir() / file_name(platform)).is_file()
 
 
 def _source_dir() -> Path:
@@ -170,7 +166,7 @@ def compile_into_package(platforms: Sequence[str]) -> None:
 
     There is a starter for each version of Python of which this machine has the headers.
     """
-    included = _included_dir()
+    included = compiler.included_dir()
     included.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}
     for stale in included.glob("linux-*"):

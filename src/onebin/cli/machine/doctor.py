@@ -16,7 +16,7 @@ from onebin.workspace import default_cache_dir
 @click.command(epilog="Example: onebin doctor --json")
 @options.with_json
 def doctor(*, as_json: bool) -> int:
-    """Examine this machine: interpreters, uv, binutils, launcher, disk.
+    """Examine this machine: interpreters, uv, launcher, disk.
 
     Exits with 1 if a build would fail here.
     """
