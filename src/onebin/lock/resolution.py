@@ -35,6 +35,7 @@ from onebin.lock.file import (
     write,
 )
 from onebin.lock.lock import Lock, lock_from
+from onebin.lock.predecessor import find_predecessor
 from onebin.lock.resolver import Resolver
 from onebin.lock.search import write_draft
 from onebin.lock.sources import check_packages
@@ -92,15 +93,21 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     reasons = staleness(old, manifest, python)
     if not reasons and options.upgrade == ():
         return lock_from(file, old, manifest, python, changes=())
+    before = find_predecessor(manifest, workspace) if not old else None
     if not options.may_write:
         raise LockError(
             f"{display(file)} does not match the manifest: {'; '.join(reasons)}",
             "run `onebin lock` and commit the result",
         )
+    if before is not None:
+        earlier, old = before
+        reasons = (f"versions are taken over from {display(earlier)}, which no manifest here uses any more",)
     notices = _renew(manifest, workspace, old, python, options)
     new = read_data(file, workspace.cache)
-    # For a first lock, the list of additions would be the lock itself.
-    changes = (*reasons, *changed_packages(old, new)) if old else ()
+    if old:
+        changes = (*reasons, *changed_packages(old, new))
+    else:  # the list of additions would be the lock itself
+        changes = (f"{display(file)} is new: commit it",) if workspace.lock_dir == workspace.directory else ()
     return lock_from(file, new, manifest, python, changes=changes, notices=notices)
 
 

@@ -1,0 +1,51 @@
+"""Find the lock of a bundle that got another name: a lock is named after its bundle.
+
+Its versions are taken over; otherwise, a new name would upgrade everything at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from onebin.lock.file import INVALID, read_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from onebin.manifest import Manifest
+    from onebin.workspace import Workspace
+
+
+def find_predecessor(manifest: Manifest, workspace: Workspace) -> tuple[Path, dict[str, Any]] | None:
+    """Return the only lock of the same host that no manifest in the folder uses, and its data; None without one."""
+    used = {workspace.lock_file(name) for name in _bundles(workspace.directory)}
+    found = []
+    for file in sorted(workspace.lock_dir.glob("pylock.*.toml")):
+        data = {} if file in used else _data(file)
+        if data and _is_of_host(data["tool"]["onebin"], manifest):
+            found.append((file, data))
+    return found[0] if len(found) == 1 else None
+
+
+def _data(file: Path) -> dict[str, Any]:
+    data = read_data(file)
+    return {} if data is INVALID else data
+
+
+def _is_of_host(own: Mapping[str, Any], manifest: Manifest) -> bool:
+    return bool(manifest.host.wanted == own["host-wanted"] or manifest.host.distribution == own["host"])
+
+
+def _bundles(directory: Path) -> Iterator[str]:
+    """Yield the name of each bundle that has a manifest in a folder."""
+    for file in directory.glob("*.toml"):
+        try:
+            data = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        bundle = data.get("bundle")
+        name = bundle.get("name") if isinstance(bundle, dict) else None
+        if isinstance(name, str):
+            yield name
