@@ -9,7 +9,7 @@ import errno
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,13 +37,36 @@ class FindingsError(OnebinError):
         self.findings = tuple(findings)
 
 
+class Place(NamedTuple):
+    """A place in a manifest: its file, the line, counted from 1, and the path of the key; each only if it is known."""
+
+    file: str | None = None
+    line: int | None = None
+    key: str | None = None
+
+
+_PLACE = re.compile(r"(?P<file>.+?\.toml)(?::(?P<line>\d+)(?::\d+)?)?(?:: (?P<key>.+))?", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem: where it is, what it is, and what to do about it."""
+    """One problem: where it is, what it is, and what to do about it.
+
+    `where` is a place in a manifest, "FILE[:LINE[:COLUMN]][: KEY]"; or anything else, such as the name of a package.
+    """
 
     where: str
     message: str
     hint: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """The place in a manifest; without a file, if `where` is something else."""
+        found = _PLACE.fullmatch(self.where)
+        if found is None:
+            return Place()
+        line = found["line"]
+        return Place(found["file"], None if line is None else int(line), found["key"])
 
 
 class Findings:

@@ -295,3 +295,24 @@ def test_wrong_usage_has_exit_code_two(bench: Bench, arguments: list[str], messa
     assert "Traceback" not in done.err
     assert bench.snapshot() == before
     assert bench.leftovers() == []
+
+
+def test_json_has_the_error_too(bench: Bench) -> None:
+    """With --json, standard output has the error as data, also one that is found after the lock, with its line."""
+    bench.manifest("greet-hello", end="[extension-points.nobody]\ncontract = 'nobody.here:It'\n")
+    for command in (("check", "--json"), ("bundle", "--json")):
+        done = bench.run(*command)
+        error = json.loads(done.out)["error"]
+        assert (error["class"], error["exit_code"]) == ("ContractError", done.code)
+        lines = (bench.directory / "bundle.toml").read_text("utf-8").splitlines()
+        assert [lines[each["line"] - 1] for each in error["findings"]] == ["contract = 'nobody.here:It'"]
+        assert "error: " in done.err
+
+
+def test_github_gets_annotations(bench: Bench) -> None:
+    """With --error-format github, each finding is also an annotation of its line."""
+    bench.manifest("greet-hello", end="[freeze]\nlayuot = 'cached'\n")
+    done = bench.run("check", "--error-format", "github")
+    assert done.code == ManifestError.exit_code
+    line = (bench.directory / "bundle.toml").read_text("utf-8").splitlines().index("layuot = 'cached'") + 1
+    assert done.err.startswith(f"::error file=bundle.toml,line={line},title=onebin%3A ManifestError::freeze.layuot: ")

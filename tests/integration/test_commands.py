@@ -141,13 +141,15 @@ def test_closed_output_is_not_an_error(folder: Path) -> None:
 def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:
     """Steps are lines with their outcome and seconds, without colours or cursor movements; -q shows none of them.
 
-    What a step found out is indented below it: here, which parts of the standard library are left out.
+    What a step found out is indented below it: here, that there is a new lock, and which parts of the standard library
+    are left out.
     """
     ran = onebin("check", cwd=folder, env={"NO_COLOR": "1"})
     steps = [line for line in ran.err.splitlines() if not line.startswith("  ")]
     assert [line.partition(":")[0] for line in steps] == ["lock", "stage", "check"]
     assert all(line.endswith(" s)") for line in steps)
-    (detail,) = ran.err.splitlines()[3:]
+    details = [line for line in ran.err.splitlines() if line.startswith("  ")]
+    detail = details[-1]
     assert detail.startswith("  not included, because nothing names it: ")
     assert "tkinter" in detail
     assert "\x1b" not in ran.err

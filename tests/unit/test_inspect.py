@@ -13,6 +13,7 @@ from onebin.card.difference import schema as diff_schema
 from onebin.cli import page
 from onebin.cli.artifact import views
 from onebin.errors import ArtifactError
+from onebin.pipeline.failure import schema as failure_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +24,16 @@ LONG = "word " * 40
 
 @pytest.mark.parametrize(
     ("file", "schema"),
-    [("inspect.schema.json", report.schema), ("diff.schema.json", diff_schema)],
-    ids=["inspect", "diff"],
+    [
+        ("card/inspect.schema.json", report.schema),
+        ("card/diff.schema.json", diff_schema),
+        ("pipeline/failure.schema.json", failure_schema),
+    ],
+    ids=["inspect", "diff", "failure"],
 )
 def test_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
     """The shipped schemas match the code, so `make schema` has been run."""
-    assert json.loads(files("onebin.card").joinpath(file).read_text("utf-8")) == schema()
+    assert json.loads(files("onebin").joinpath(file).read_text("utf-8")) == schema()
 
 
 @pytest.mark.parametrize("names", [(), ("a", "b")], ids=["none", "two"])

@@ -48,3 +48,4 @@ from .owners import (
     other_licences as other_licences,
 )
 from .report import Inspected as Inspected, Report as Report, digest as digest, inspect as inspect
+from .schemas import schema_of as schema_of

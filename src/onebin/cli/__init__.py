@@ -6,18 +6,40 @@ import difflib
 import importlib
 import signal
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from onebin import __version__
-from onebin.cli.report import report
+from onebin.cli.report import annotate, report
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+
+@dataclass
+class _Settings:
+    """How errors are shown."""
+
+    error_format: str = "text"
+
+
+def _remember(context: click.Context, _: click.Parameter, value: str) -> None:
+    context.ensure_object(_Settings).error_format = value
+
+
+_ERROR_FORMAT = click.Option(
+    ["--error-format"],
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    expose_value=False,
+    callback=_remember,
+    help="With github, errors are annotations of a workflow, too.",
+)
 
 # Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
@@ -55,6 +77,8 @@ class Commands(click.Group):
             return None
         module, _, function = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"onebin.cli.{module}"), function)
+        if not any(option.name == _ERROR_FORMAT.name for option in command.params):
+            command.params.append(_ERROR_FORMAT)
         return command
 
     def resolve_command(
@@ -84,9 +108,13 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the error's class, or 0."""
     signal.signal(signal.SIGTERM, _interrupt)
+    settings = _Settings()
     try:
-        code = cli.main(args=None if argv is None else list(argv), prog_name="onebin", standalone_mode=False)
+        arguments = None if argv is None else list(argv)
+        code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=settings)
     except OnebinError as error:
+        if settings.error_format == "github":
+            annotate(error)
         report(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import onebin
+from onebin.cli.report import print_json
+from onebin.errors import OnebinError
 from onebin.system import absolute, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace
 
@@ -131,10 +133,20 @@ def progress(*, quiet: bool = False, verbose: bool = False) -> Events:
 
 
 def with_json(function: Function) -> Function:
-    """Add --json."""
+    """Add --json; if the command fails, its error is printed as JSON, too."""
+
+    @wraps(function)
+    def answering(*, as_json: bool, **given: Any) -> Any:
+        try:
+            return function(as_json=as_json, **given)
+        except OnebinError as error:
+            if as_json:
+                print_json(onebin.failure_of(error))
+            raise
+
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else there."
-    )(function)
+    )(answering)
 
 
 @dataclass(frozen=True, kw_only=True)

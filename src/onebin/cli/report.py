@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import onebin
 from onebin.errors import FindingsError, OnebinError, ProcessError
 from onebin.system import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.console import Console
+
+# What has a meaning in a workflow command of GitHub, in its text and in its properties.
+_ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
 
 # The characters that override the direction of what follows: with them, a name could look like another one.
 _DIRECTION_OVERRIDES = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -34,6 +41,31 @@ def report(error: OnebinError) -> None:
             console.print(Text.assemble("  ", (plain(finding.where), "bold"), f": {plain(finding.message)}"))
             _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
+
+
+def annotate(error: OnebinError) -> None:
+    """Print an error's findings as workflow commands, which GitHub shows beside the lines of a change."""
+    for line in _annotations(onebin.failure_of(error)["error"]):
+        click.echo(plain(line), err=True)
+
+
+def _annotations(error: onebin.ErrorFacts) -> Iterator[str]:
+    title = f"onebin: {error['class']}"
+    if not error["findings"]:
+        yield _annotation({"title": title}, error["message"], error["hint"])
+    for row in error["findings"]:
+        place = {"file": row["file"], "line": row["line"], "title": title}
+        yield _annotation(place, f"{row['key'] or row['where']}: {row['message']}", row["hint"])
+
+
+def _annotation(place: Mapping[str, object], message: str, hint: str | None) -> str:
+    properties = ",".join(f"{name}={_escaped(value, _ESCAPED_IN_PROPERTIES)}" for name, value in place.items() if value)
+    text = message if hint is None else f"{message}\nhint: {hint}"
+    return f"::error {properties}::{_escaped(text, _ESCAPED)}"
+
+
+def _escaped(value: object, escapes: Mapping[str, str]) -> str:
+    return "".join(escapes.get(char, char) for char in str(value))
 
 
 def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:

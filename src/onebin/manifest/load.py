@@ -8,7 +8,7 @@ and modules that it names exist.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from onebin.manifest.tables import (
     plugin_row,
     table,
 )
-from onebin.manifest.toml import parse_toml, read
+from onebin.manifest.toml import line_of, parse_toml, read
 from onebin.system import display, sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
     from onebin.cache import Cache
+    from onebin.errors import Finding
 
 # A manifest that was valid for these sources need not be checked again.
 _KIND = "manifests"
@@ -112,6 +113,14 @@ class Manifest:
     @classmethod
     def _from_form(cls, form: dict[str, str]) -> Manifest:
         return cls.parse(form["text"], file=Path(form["file"]))
+
+    def with_line(self, finding: Finding) -> Finding:
+        """Return a finding about a key of this manifest with the key's line; any other finding as it is."""
+        place = finding.place
+        if place.file != display(self.file) or place.line is not None or place.key is None:
+            return finding
+        line = line_of(place.key, self.text)
+        return finding if line is None else replace(finding, where=f"{place.file}:{line}: {place.key}")
 
     @property
     def directory(self) -> Path:

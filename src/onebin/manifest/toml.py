@@ -172,6 +172,13 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
     return found
 
 
+def line_of(key: str, text: str) -> int | None:
+    """Return the line of a key path, as `key_path` writes it, or of the nearest one above it; None without one."""
+    written = {key_path(path): line for path, line in lines(text).items()}
+    above = [path for path in written if key == path or key.startswith((f"{path}.", f"{path}["))]
+    return written[max(above, key=len)] if above else None
+
+
 def key_path(path: Sequence[str | int]) -> str:
     """Write a path as in TOML: `extension-points."a.b".load`, with `[0]` for the first item of a list."""
     written = ""

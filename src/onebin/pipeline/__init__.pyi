@@ -11,6 +11,12 @@ from .events import (
     output as output,
     step as step,
 )
+from .failure import (
+    ErrorFacts as ErrorFacts,
+    Failure as Failure,
+    FindingFacts as FindingFacts,
+    failure_of as failure_of,
+)
 from .machine import Examined as Examined, examine as examine
 from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
 from .recipe import (

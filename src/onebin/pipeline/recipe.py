@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Findings, FreezeError, PackError, TargetError, os_errors
+from onebin.errors import Findings, FindingsError, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
@@ -23,12 +23,14 @@ from onebin.tree import selection
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.card import Facts
     from onebin.check import Plan
     from onebin.codegen import Source
     from onebin.lock import Lock
+    from onebin.manifest import Manifest
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
@@ -175,7 +177,18 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) ->
         python=request.python,
         moment=request.moment,
     )
-    return resolve(request.manifest, request.workspace, options)
+    with _lines_of(request.manifest):
+        return resolve(request.manifest, request.workspace, options)
+
+
+@contextmanager
+def _lines_of(manifest: Manifest) -> Iterator[None]:
+    """Add the lines of the manifest to the findings that the block raises."""
+    try:
+        yield
+    except FindingsError as error:
+        error.findings = tuple(map(manifest.with_line, error.findings))
+        raise
 
 
 def _libc(request: BuildRequest, locked: Lock, findings: Findings) -> Libc | None:
@@ -205,7 +218,7 @@ def _planned(
         staged = install(locked, cache, source=request.source, moment=request.moment)
         outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
-    with step(events, "check") as outcome:
+    with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
             manifest, survey(staged, cache), layout=layout, libc=libc, findings=findings, full=request.full_probe
         )
