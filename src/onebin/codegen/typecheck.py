@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 from onebin.codegen.fits import Fit, fits_of
 from onebin.codegen.rendering import REGISTRY, render_registry, runtime_modules
 from onebin.errors import ContractError, Finding, OnebinError
+from onebin.manifest import key_path
 from onebin.system import display, environment, run, scratch
 
 if TYPE_CHECKING:
@@ -131,7 +132,11 @@ def _findings(messages: Iterable[_Message], places: Mapping[int, _Place], where:
         for number, (member, message) in enumerate(relevant, 1):
             subject = f"{fit.name} = {fit.value} [{fit.group}]{f', {member}' if member else ''}"
             last = number == len(relevant)
-            yield Finding(f"{where}: plugins.{fit.plugin}", f"{subject}: {_in_words(message)}", hint if last else None)
+            yield Finding(
+                f"{where}: {key_path(('plugins', fit.plugin))}",
+                f"{subject}: {_in_words(message)}",
+                hint if last else None,
+            )
 
 
 def _in_words(message: _Message) -> str:

@@ -6,6 +6,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
+from onebin.manifest.toml import key_path
 from onebin.system import display, is_there
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
 
 def check_projects(manifest: Manifest) -> None:
     """Raise ManifestError for all local paths that do not exist or cannot be installed."""
-    rows = [("host", manifest.host), *((f"plugins.{row.name}", row) for row in manifest.plugins)]
+    rows = [("host", manifest.host), *((key_path(("plugins", row.name)), row) for row in manifest.plugins)]
     findings = [
         Finding(f"{display(manifest.file)}: {key}.path", message, hint)
         for key, row in rows
