@@ -93,16 +93,21 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     """The manifest is edited in place and keeps its comments; `list` shows what is locked and what it contributes."""
     file = folder / "bundle.toml"
     file.write_text(file.read_text("utf-8") + "# the last word\n", encoding="utf-8")
+    assert onebin("lock", cwd=folder).code == 0
     added = onebin("add", "./projects/greet-servus", cwd=folder)
     assert added.code == 0, added.err
     assert "greet-servus" in added.out
-    assert "not locked" in onebin("list", cwd=folder).out
+    before = onebin("list", cwd=folder).out.splitlines()
+    assert "greet-hello" in before[1]
+    assert " local " in before[1], "adding one plugin leaves the others locked"
+    assert "not locked" in before[-2] + before[-1]
     assert onebin("check", "-q", cwd=folder).code == 0
     rows = json.loads(onebin("list", "--json", cwd=folder).out)
     assert [(row["name"], row["locked"], row["contributes"]) for row in rows] == [
         ("greet-hello", "1.0.0", {"tinyhost.greeters": ["hello"]}),
         ("greet-servus", "2.0.0", {"tinyhost.greeters": ["servus"]}),
     ]
+    assert all(row["size"] > 100 and row["newest"] is None for row in rows)
     assert onebin("remove", "greet-hello", cwd=folder).code == 0
     text = file.read_text("utf-8")
     assert "greet-hello" not in text
@@ -110,6 +115,19 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     wrong = onebin("remove", "greet-servos", cwd=folder)
     assert wrong.code == 3
     assert "greet-servus" in wrong.err
+
+
+@pytest.mark.network
+def test_outdated_plugins_are_listed(onebin: Onebin, folder: Path) -> None:
+    """`list --outdated` has each plugin with a newer release, and `list` says which modules a row names."""
+    file = folder / "bundle.toml"
+    rows = 'six = "==1.16.0"\npackaging = "*"\nodd = { modules = ["sched", "colorsys"] }\n'
+    file.write_text(file.read_text("utf-8").replace("[plugins]\n", f"[plugins]\n{rows}"), "utf-8")
+    assert onebin("lock", cwd=folder).code == 0
+    ran = onebin("list", "--outdated", cwd=folder).out.splitlines()
+    assert [line.split()[:3] for line in ran if not line.startswith(" ")][1:] == [["six", "==1.16.0", "1.16.0"]]
+    assert "modules sched, colorsys" in onebin("list", cwd=folder).out
+    assert "not locked" not in onebin("list", cwd=folder).out
 
 
 def test_standard_output_is_only_json(onebin: Onebin, folder: Path) -> None:

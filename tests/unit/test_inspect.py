@@ -11,9 +11,9 @@ import pytest
 from onebin.card import file as card, inspect, report
 from onebin.card.difference import schema as diff_schema
 from onebin.cli import page
-from onebin.cli.artifact import views
 from onebin.errors import ArtifactError
 from onebin.pipeline.failure import schema as failure_schema
+from onebin.system import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,4 +75,4 @@ def test_columns_are_aligned() -> None:
 @pytest.mark.parametrize(("size", "text"), [(0, "0.0 kB"), (12_345, "12.3 kB"), (123_456, "0.1 MB"), (5e6, "5.0 MB")])
 def test_sizes_are_shown_in_kilobytes_or_megabytes(size: int, text: str) -> None:
     """Sizes are shown with one decimal, in kB or MB."""
-    assert views.megabytes(size) == text
+    assert megabytes(size) == text

@@ -115,7 +115,7 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
         time.sleep(0.5)
         outcome.text = "1.2 MB"
     lines = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"pack: running for \d+ s, compressing, 1\.0 of 2\.5 MB", lines[0])
+    assert re.fullmatch(r"pack: running for \d+ s, compressing, 1\.0 MB of 2\.5 MB", lines[0])
     assert re.fullmatch(r"pack: 1\.2 MB \(0\.\d s\)", lines[-1])
     assert 2 <= len(lines) <= 4
 

@@ -155,7 +155,7 @@ class _Lines(_Running):
 
 
 def _share(done: int, total: int) -> str:
-    return f"{megabytes(done).removesuffix(' MB')} of {megabytes(total)}"
+    return f"{megabytes(done)} of {megabytes(total)}"
 
 
 def _is_unicode(console: Console) -> bool:

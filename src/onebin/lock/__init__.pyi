@@ -1,3 +1,4 @@
+from .choices import newest_releases as newest_releases
 from .file import (
     INVALID as INVALID,
     SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,

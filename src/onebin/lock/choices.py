@@ -7,6 +7,7 @@ cannot answer (an index fails, or uv is offline) is not reported.
 
 from __future__ import annotations
 
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,15 @@ from packaging.version import Version
 
 from onebin.lock.resolver import without_wheel
 from onebin.python import uv
+from onebin.system import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from onebin.lock.resolver import Resolver
     from onebin.manifest import Manifest
+    from onebin.python import Interpreter, PackageSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,26 @@ def held_back(
         found = (_held_back(name, taken, resolver, build) for name in suspects)
         return tuple(each for each in found if each is not None)
     return ()
+
+
+def newest_releases(
+    names: Sequence[str], python: Interpreter, directory: Path, source: PackageSource
+) -> dict[str, str]:
+    """Return the newest final release of each package that an index has, for an interpreter.
+
+    A package that no index has is left out. Settings of uv are those for a directory.
+    """
+    with scratch() as place:
+        output = place / "pylock.newest.toml"
+        found: dict[str, str] = {}
+        for name in names:  # one by one, as a single unknown one would fail all
+            with suppress(uv.Failure):
+                uv.list_newest(
+                    [name], python=python.executable, output=output, directory=directory, source=source, final=True
+                )
+                found |= _versions(tomllib.loads(output.read_text("utf-8"))["packages"])
+            output.unlink(missing_ok=True)
+        return found
 
 
 def choice_notices(

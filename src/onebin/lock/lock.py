@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from onebin.lock.file import plain, read_data, staleness
+from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.python import find
 from onebin.system import sha256_of, sha256_of_file, sha256_of_tree
@@ -83,11 +83,19 @@ class Lock:
 
 
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
-    """Return the existing lock if it matches the manifest, else None. Does not write anything."""
+    """Return the existing lock, also if the manifest has changed since, or None if there is none for its Python.
+
+    Its `answers` are those of the rows that are as they were when they were locked. Does not write anything.
+    """
     python = find(manifest.bundle.python, manifest.directory, workspace.cache)
     file = workspace.lock_file(manifest.bundle.name)
     data = read_data(file, workspace.cache)
-    return None if staleness(data, manifest, python) else lock_from(file, data, manifest, python, changes=())
+    own = data.get("tool", {}).get("onebin", {})
+    if own.get("format") != FORMAT or (own["python-minor"], own["platform"]) != (python.minor, python.platform):
+        return None
+    before, now = own["plugins-wanted"], wanted(manifest)["plugins"]
+    found = lock_from(file, data, manifest, python, changes=())
+    return replace(found, answers={row: found.answers[row] for row in now if before.get(row) == now[row]})
 
 
 def lock_from(

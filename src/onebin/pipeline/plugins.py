@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.lock import read
+from onebin.lock import newest_releases, read
 from onebin.stage import find
 from onebin.survey import SCRIPT_GROUPS, read_entry_points
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 class PluginStatus:
     """One row of `[plugins]`: what it asks for, and what the lock and the stage have for it.
 
-    `distribution` and `locked` are None without a lock that matches. `contributes` has names of entry points by group;
-    it is empty if the lock is not staged.
+    `distribution` and `locked` are None if the row is not locked as it is now. `contributes` has names of entry points
+    by group, and `size` is that of the distribution's files in bytes; they are empty and None if it is not staged.
+    `newest` is the newest release on the index, if that was asked for.
     """
 
     name: str
@@ -32,14 +34,23 @@ class PluginStatus:
     locked: str | None
     contributes: Mapping[str, tuple[str, ...]]
     modules: tuple[str, ...]
+    size: int | None = None
+    newest: str | None = None
 
 
-def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
-    """Return the status of each plugin, in the order of the manifest; resolves and installs nothing."""
+def list_plugins(request: BuildRequest, *, newest: bool = False) -> tuple[PluginStatus, ...]:
+    """Return the status of each plugin, in the order of the manifest; resolves and installs nothing.
+
+    With `newest`, an index is asked for the newest release of each.
+    """
     lock = read(request.manifest, request.workspace)
     versions = {package.name: package.version or "local" for package in lock.packages} if lock else {}
     stage = find(lock, request.workspace.cache, moment=request.moment) if lock else None
     staged = dict(map(_identity, stage.site_packages.glob("*.dist-info"))) if stage else {}
+    released: Mapping[str, str] = {}
+    if newest and lock:
+        names = [row.distribution for row in request.manifest.plugins if row.path is None and row.distribution]
+        released = newest_releases(names, lock.interpreter, request.workspace.directory, request.source)
     rows = []
     for row in request.manifest.plugins:
         answer = lock.answers.get(row.name) if lock else None
@@ -52,6 +63,8 @@ def list_plugins(request: BuildRequest) -> tuple[PluginStatus, ...]:
                 locked=_version(info) if info else versions.get(answer or ""),
                 contributes=_groups(info) if info else {},
                 modules=tuple(row.modules),
+                size=_size(info) if info else None,
+                newest=released.get(row.distribution or ""),
             )
         )
     return tuple(rows)
@@ -64,6 +77,15 @@ def _identity(info: Path) -> tuple[str, Path]:
 
 def _version(info: Path) -> str:
     return info.stem.rpartition("-")[2]
+
+
+def _size(info: Path) -> int | None:
+    """Return the size of a distribution's files, as its RECORD says; None without one."""
+    try:
+        with (info / "RECORD").open(encoding="utf-8", newline="") as stream:
+            return sum(int(row[2]) for row in csv.reader(stream) if len(row) > 2 and row[2].isdecimal())
+    except (OSError, ValueError, csv.Error):
+        return None
 
 
 def _groups(info: Path) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_MEGABYTES_FROM = 100_000
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the most similar known name, or an empty string."""
     near = difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)
@@ -21,8 +24,8 @@ def count(number: int, word: str) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Return a number of bytes as "13.0 MB"."""
-    return f"{size / 1e6:.1f} MB"
+    """Return a number of bytes as "13.0 MB", or as "13.0 kB" if it is much smaller."""
+    return f"{size / 1e6:.1f} MB" if size >= _MEGABYTES_FROM else f"{size / 1e3:.1f} kB"
 
 
 def either(keys: Sequence[str]) -> str:

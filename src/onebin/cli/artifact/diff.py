@@ -10,9 +10,9 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.artifact.views import megabytes
 from onebin.cli.page import faint, field, heading, one_line, show, table
 from onebin.cli.report import print_json
+from onebin.system import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 import onebin
 from onebin.cli.page import faint, field, heading, one_line, table, width
 from onebin.cli.report import plain
-from onebin.system import count
+from onebin.system import count, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,11 +113,6 @@ def titles(report: Report) -> dict[str, str]:
     return {
         str(canonicalize_name(each["name"])): f"{each['name']} {each['version']}" for each in report["distributions"]
     }
-
-
-def megabytes(size: int) -> str:
-    """Return a size in a readable unit."""
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
 def groups(plugin: PluginFacts) -> str:

@@ -1,4 +1,4 @@
-"""`onebin list`: show for each plugin which version is wanted, which is locked, and what it contributes."""
+"""`onebin list`: show for each plugin which version is wanted, which is locked, its size, and what it contributes."""
 
 from __future__ import annotations
 
@@ -11,39 +11,51 @@ import onebin
 from onebin.cli import options
 from onebin.cli.page import show, table
 from onebin.cli.report import echo, print_json
-from onebin.system import display
+from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onebin import PluginStatus
 
 
-_TITLES = ("plugin", "wanted", "locked", "contributes")
+_TITLES = ("plugin", "wanted", "locked", "newest", "size", "contributes")
 
 
-@click.command("list", epilog="Example: onebin list --json")
+@click.command("list", epilog="Example: onebin list --outdated")
 @options.with_manifest
+@click.option("--outdated", is_flag=True, help="Ask the index, and show the plugins that have a newer release.")
 @options.with_json
-def list_command(manifest: Path | None, *, as_json: bool) -> None:
-    """Show each plugin: wanted, locked, contributes.
+def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> None:
+    """Show each plugin: wanted, locked, size, contributes.
 
-    Nothing is resolved or installed. What a plugin contributes to which extension point is known after the first check
-    or build.
+    Nothing is resolved or installed. Size, and what a plugin contributes to which extension point, are known after the
+    first check or build.
     """
     request = options.request(manifest)
-    plugins = onebin.list_plugins(request)
+    plugins = onebin.list_plugins(request, newest=outdated)
+    if outdated:
+        plugins = tuple(each for each in plugins if each.newest not in (None, each.locked))
     if as_json:
         print_json([asdict(each) for each in plugins])
     elif plugins:
-        show(table([_TITLES, *_rows(plugins)], indent=0))
+        show(table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0))
+    elif outdated:
+        echo("no plugin has a newer release")
     else:
         echo(f"{display(request.manifest.file)} has no plugins; add one with: onebin add NAME")
 
 
-def _rows(plugins: Sequence[PluginStatus]) -> Iterator[tuple[str, str, str, str]]:
-    for each in plugins:
-        points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
-        contributes = "; ".join([*points, *each.modules]) or "not staged"
-        yield each.name, each.wanted, each.locked or "not locked", contributes
+def _columns(rows: Sequence[tuple[str, ...]], *, outdated: bool) -> Sequence[tuple[str, ...]]:
+    return rows if outdated else [(*row[:3], *row[4:]) for row in rows]
+
+
+def _row(each: PluginStatus) -> tuple[str, ...]:
+    points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
+    modules = [f"modules {', '.join(each.modules)}"] if each.modules else []
+    nothing = "nothing" if each.size is not None else "not staged"
+    size = "" if each.size is None else megabytes(each.size)
+    locked = each.locked or ("" if each.wanted == "modules only" else "not locked")
+    wanted = each.wanted.removeprefix(each.name).strip() or "*"
+    return each.name, wanted, locked, each.newest or "", size, "; ".join([*points, *modules]) or nothing
