@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
+from datetime import UTC, datetime, timedelta
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from onebin.errors import LockError, StageError
 from support.bench import steps_of
@@ -136,3 +144,55 @@ def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, inde
     index.change(WHEEL, evil.read_bytes())
     refusal = locked_bench.refuses("check", error=StageError, env=settings(index, tmp_path, "uv"), may_write=())
     refusal.says("hash mismatch between a download and the lock", "orbit", hint="do not trust this index")
+
+
+@pytest.fixture(scope="module")
+def strange_https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a server whose certificate nobody trusts."""
+    folder = tmp_path_factory.mktemp("https")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "both.pem").write_bytes(pem + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("url", "hints"),
+    [
+        ("{https}/simple", ["SSL_CERT_FILE", "UV_SYSTEM_CERTS"]),
+        ("http://127.0.0.1:9/simple", ["--offline", "--vendor", "UV_DEFAULT_INDEX"]),
+        ("http://nobody.invalid/simple", ["--offline", "--vendor"]),
+    ],
+    ids=["certificate", "refused", "unknown"],
+)
+def test_index_that_cannot_be_reached_says_what_to_do(
+    bench: Bench, strange_https: str, tmp_path: Path, url: str, hints: list[str]
+) -> None:
+    """A certificate that is not trusted, a closed port and an unknown name each have their own remedy."""
+    bench.manifest("greet-hello", ROW)
+    index = url.format(https=strange_https)
+    env = {"UV_DEFAULT_INDEX": index, "UV_INDEX": "", "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_RETRIES": "0"}
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("Failed to fetch", index, hint=hints)
+
+
+def test_git_remote_that_does_not_answer_is_named(bench: Bench, tmp_path: Path) -> None:
+    """A repository that cannot be fetched is named, with the plugin and a command to try."""
+    bench.manifest("greet-hello", 'far = { git = "https://nobody.invalid/far.git", rev = "main" }')
+    env = {"UV_CACHE_DIR": str(tmp_path / "uv")}
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("far @ git+https://nobody.invalid/far.git", hint="git ls-remote")

@@ -29,6 +29,9 @@ _SECONDS = 3600.0
 
 _BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
 _LOGIN = re.compile(r"\b40[13] (?:Unauthorized|Forbidden)|lack of valid authentication", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"invalid peer certificate|certificate verify failed|certificate problem", re.IGNORECASE)
+_GIT = re.compile(r"Git operation failed|git fetch --", re.IGNORECASE)
+_UNREACHABLE = re.compile(r"dns error|Connection refused|network is unreachable|No route to host", re.IGNORECASE)
 _NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
 _NOT_VENDORED = re.compile(r"not found in the provided package locations")
 _HUGE = re.compile(r"SIGXFSZ|File too large")
@@ -50,6 +53,15 @@ _REMEDIES = (
     (
         _BUSY,
         "is the index slow, or is a response endless? ONEBIN_UV_TIMEOUT sets the time limit for uv, in seconds",
+    ),
+    (
+        _CERTIFICATE,
+        "the certificate is not trusted: set SSL_CERT_FILE to that of your authority, or UV_SYSTEM_CERTS to true",
+    ),
+    (_GIT, "git cannot fetch it: does `git ls-remote` with this address work here, without asking for a password?"),
+    (
+        _UNREACHABLE,
+        "is there a network? If not, use --offline or --vendor DIR; if so, check UV_DEFAULT_INDEX or uv.toml",
     ),
     (_HUGE, "a package has a file that unpacks to more than 16 GiB: remove the package, or lock another version"),
     (
