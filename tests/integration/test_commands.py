@@ -40,6 +40,7 @@ COMMANDS = (
     "sign",
     "recover",
     "doctor",
+    "completions",
 )
 
 
@@ -269,3 +270,33 @@ def _names_in_wheel(project: Path, folder: Path) -> set[str]:
     subprocess.run(build, check=True, timeout=300)
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         return set(wheel.namelist())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(onebin: Onebin, tmp_path: Path, shell: str) -> None:
+    """There is a completion script for each of these shells, and the shell accepts it if it is here."""
+    script = onebin("completions", shell, cwd=tmp_path).out
+    assert "_ONEBIN_COMPLETE" in script
+    if found := shutil.which(shell):
+        file = tmp_path / "script"
+        file.write_text(script, "utf-8")
+        assert run([found, "-n", file], cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["onebin", "comp"], ["completions"]),
+        (["onebin", "bundle", "--timi"], ["--timings"]),
+        (["onebin", "remove", "greet-h"], ["greet-hello"]),
+        (["onebin", "lock", "--upgrade", "greet-"], ["greet-hello"]),
+        (["onebin", "cache", "clean", "inter"], ["interpreters"]),
+        (["onebin", "remove", "nobody"], []),
+    ],
+)
+def test_names_are_completed(onebin: Onebin, folder: Path, words: list[str], found: list[str]) -> None:
+    """Commands, options, plugins of the manifest and kinds of cache entries are completed."""
+    assert onebin("check", "-q", cwd=folder).code == 0
+    asked = {"COMP_WORDS": shlex.join(words), "COMP_CWORD": str(len(words) - 1), "_ONEBIN_COMPLETE": "bash_complete"}
+    lines = onebin(cwd=folder, env=asked).out.splitlines()
+    assert [line.removeprefix("plain,") for line in lines if line] == found

@@ -61,6 +61,7 @@ _COMMANDS = {
     "audit": "artifact.audit:audit",
     "doctor": "machine.doctor:doctor",
     "cache": "machine.cache:cache",
+    "completions": "machine.completions:completions",
 }
 
 

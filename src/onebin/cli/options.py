@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onebin import BuildRequest, Events
 
 Function = Callable[..., Any]
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 _PATH = click.Path(path_type=Path, readable=False)
 
 
@@ -35,7 +36,9 @@ def with_manifest(function: Function) -> Function:
     return argument(_manifest_option(choosing))
 
 
-def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -> Callable[[Function], Function]:
+def with_manifest_and(
+    arguments: str, *, metavar: str, required: bool = False, complete: Complete | None = None
+) -> Callable[[Function], Function]:
     """Add the manifest, as -m or as the first argument, and other arguments after it.
 
     A first argument is the manifest if it ends in .toml or is a folder with a bundle.toml. Such a folder is not the
@@ -54,9 +57,21 @@ def with_manifest_and(arguments: str, *, metavar: str, required: bool = False) -
                 raise click.UsageError(f"Missing argument '{metavar}'.")
             return function(manifest=_one(first, manifest), **{arguments: rest}, **given)
 
-        return click.argument("words", nargs=-1, metavar=f"[MANIFEST] {metavar}")(_manifest_option(splitting))
+        argument = click.argument("words", nargs=-1, metavar=f"[MANIFEST] {metavar}", shell_complete=complete)
+        return argument(_manifest_option(splitting))
 
     return decorate
+
+
+def plugin_names(context: click.Context, _: click.Parameter, word: str) -> list[str]:
+    """Complete the name of a plugin of the manifest."""
+    words = [*context.params.get("words", ()), *context.args]
+    first = next((Path(each) for each in words if each.endswith(".toml")), None)
+    given = context.params.get("manifest") or first
+    with suppress(OnebinError):
+        rows = onebin.Manifest.load(workspace_of(given).manifest_file).plugins
+        return [row.name for row in rows if row.name.startswith(word)]
+    return []
 
 
 def _is_manifest(word: str, *, alone: bool) -> bool:

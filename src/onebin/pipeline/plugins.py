@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.lock import newest_releases, read
+from onebin.lock import read
 from onebin.stage import find
 from onebin.survey import SCRIPT_GROUPS, read_entry_points
 
@@ -49,6 +49,8 @@ def list_plugins(request: BuildRequest, *, newest: bool = False) -> tuple[Plugin
     staged = dict(map(_identity, stage.site_packages.glob("*.dist-info"))) if stage else {}
     released: Mapping[str, str] = {}
     if newest and lock:
+        from onebin.lock import newest_releases  # noqa: PLC0415  # slow to load, and seldom asked for
+
         names = [row.distribution for row in request.manifest.plugins if row.path is None and row.distribution]
         released = newest_releases(names, lock.interpreter, request.workspace.directory, request.source)
     rows = []

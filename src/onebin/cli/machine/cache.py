@@ -47,8 +47,14 @@ def list_cache(*, as_json: bool) -> None:
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
 
 
+def _complete(_: click.Context, __: click.Parameter, word: str) -> list[str]:
+    """Complete the kind of an entry."""
+    kinds = sorted({entry.kind for entry in onebin.cache_entries(default_cache_dir())})
+    return [kind for kind in kinds if kind.startswith(word)]
+
+
 @cache.command("clean", epilog="Example: onebin cache clean artifacts")
-@click.argument("what", nargs=-1, metavar="[KIND|NAME]...")
+@click.argument("what", nargs=-1, metavar="[KIND|NAME]...", shell_complete=_complete)
 def clean_cache(what: tuple[str, ...]) -> None:
     """Remove what is not in use.
 

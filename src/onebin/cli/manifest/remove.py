@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin remove datasette-vega")
-@options.with_manifest_and("names", metavar="NAME...", required=True)
+@options.with_manifest_and("names", metavar="NAME...", required=True, complete=options.plugin_names)
 def remove(manifest: Path | None, *, names: tuple[str, ...]) -> None:
     """Remove plugins from the manifest."""
     edit(manifest, lambda text, _: onebin.remove_plugins(text, names))

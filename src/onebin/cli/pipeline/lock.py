@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin lock --upgrade datasette-vega")
-@options.with_manifest_and("names", metavar="[NAME]...")
+@options.with_manifest_and("names", metavar="[NAME]...", complete=options.plugin_names)
 @click.option("--upgrade", is_flag=True, help="Upgrade the named packages, or all of them.")
 @options.with_offline
 @options.with_json

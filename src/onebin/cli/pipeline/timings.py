@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from onebin.cli.report import json_text
 from onebin.system import count, megabytes, templates_dir, write_atomic
 
@@ -28,6 +26,8 @@ def write_timings(built: BuildResult) -> tuple[Path, Path]:
 
 
 def _page(built: BuildResult) -> str:
+    import jinja2  # noqa: PLC0415  # other commands start faster without it
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
     )
