@@ -278,6 +278,42 @@ print('text')
 
 # By name: code whose end concerns the whole process.
 PROCESSES: dict[str, str] = {
+    "finder that prints": """\
+import sys
+class Finder:
+    find_spec = staticmethod(lambda name, *rest: print('find', name))
+sys.meta_path.insert(0, Finder)
+""",
+    "import that prints": """\
+import builtins
+original = builtins.__import__
+builtins.__import__ = lambda name, *rest, **more: print('import', name) or original(name, *rest, **more)
+""",
+    "modules that print": """\
+import sys
+class Modules(dict):
+    def __setitem__(self, name, module):
+        print('set', name)
+        super().__setitem__(name, module)
+sys.modules = Modules(sys.modules)
+""",
+    "collector whose objects are hidden": """\
+import gc
+class A:
+    __del__ = lambda self: print('gone')
+greeting.kept = A()
+gc.get_objects = lambda *_: print('asked') or []
+""",
+    "collector that exits": """\
+import gc, sys
+gc.get_objects = gc.get_debug = gc.get_freeze_count = sys.gettrace = sys.getprofile = lambda *_: sys.exit(7)
+gc.callbacks = gc.garbage = None
+""",
+    "collector whose callbacks are hidden": """\
+import gc
+gc.callbacks.append(lambda phase, _: print(phase))
+gc.callbacks = []
+""",
     "daemon thread": """\
 import threading, time, sys
 threading.Thread(target=time.sleep, args=[9], daemon=True).start()

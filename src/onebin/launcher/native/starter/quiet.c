@@ -21,6 +21,8 @@ static struct {
     int descent;
     const char *noticed; /* the type of the object that somebody could notice */
     PyObject *streams[9]; /* borrowed: the standard streams with what is below them */
+    /* What Python is asked at the end. Taken at the start, because the program can replace them, and imports. */
+    PyObject *get_objects, *get_debug, *get_freeze_count, *callbacks, *garbage, *gettrace, *getprofile;
 } state;
 
 /* Functions that extension modules register ------------------------------------------------------------------------ */
@@ -130,15 +132,8 @@ static int visit(PyObject *object, void *unused) {
     return found;
 }
 
-static PyObject *call(const char *module, const char *function) {
-    PyObject *found = PyImport_ImportModule(module);
-    PyObject *result = found == NULL ? NULL : PyObject_CallMethod(found, function, NULL);
-    Py_XDECREF(found);
-    return result;
-}
-
 static bool are_all_quiet(void) {
-    PyObject *objects = call("gc", "get_objects");
+    PyObject *objects = PyObject_CallNoArgs(state.get_objects);
     bool quiet = objects != NULL;
     for (Py_ssize_t i = 0; quiet && i < PyList_GET_SIZE(objects); i++) {
         PyObject *object = PyList_GET_ITEM(objects, i);
@@ -152,22 +147,15 @@ static bool are_all_quiet(void) {
 /* The process ------------------------------------------------------------------------------------------------------ */
 
 /* Whether a call of a function without arguments returns a certain number, or None if that is negative. */
-static bool returns(const char *module, const char *function, long number) {
-    PyObject *result = call(module, function);
+static bool returns(PyObject *function, long number) {
+    PyObject *result = PyObject_CallNoArgs(function);
     bool is_so = result != NULL && (number < 0 ? result == Py_None : PyLong_Check(result) && PyLong_AsLong(result) == number);
     PyErr_Clear();
     Py_XDECREF(result);
     return is_so;
 }
 
-static bool is_empty(const char *module, const char *name) {
-    PyObject *found = PyImport_ImportModule(module), *list = found == NULL ? NULL : PyObject_GetAttrString(found, name);
-    bool is_so = list != NULL && PyList_Check(list) && PyList_GET_SIZE(list) == 0;
-    PyErr_Clear();
-    Py_XDECREF(found);
-    Py_XDECREF(list);
-    return is_so;
-}
+static bool is_empty(PyObject *list) { return PyList_CheckExact(list) && PyList_GET_SIZE(list) == 0; }
 
 /* Whether this thread and this interpreter are the only ones. */
 static bool is_alone(void) {
@@ -178,8 +166,8 @@ static bool is_alone(void) {
 
 /* Whether nobody watches what Python does: functions of debuggers and profilers, and of the collector. */
 static bool is_unwatched(void) {
-    return returns("sys", "gettrace", -1) && returns("sys", "getprofile", -1) && returns("gc", "get_debug", 0) &&
-           returns("gc", "get_freeze_count", state.frozen) && is_empty("gc", "callbacks") && is_empty("gc", "garbage");
+    return returns(state.gettrace, -1) && returns(state.getprofile, -1) && returns(state.get_debug, 0) &&
+           returns(state.get_freeze_count, state.frozen) && is_empty(state.callbacks) && is_empty(state.garbage);
 }
 
 /* Find the standard streams. False if one of those that are flushed is not as CPython has made it. */
@@ -252,14 +240,24 @@ static long number_of(PyObject *module, const char *method) {
     return number;
 }
 
-/* Remember how many objects the collector sets aside by itself: in 3.12, some tuples of constants. */
-static bool count_frozen(void) {
-#if PY_VERSION_HEX >= 0x030C0000
-    PyObject *module = borrow_module("gc");
+/* Take what Python is asked at the end, and how many objects the collector sets aside by itself: in 3.12, some tuples. */
+static bool take_functions(void) {
+    PyObject *module = borrow_module("gc"), *sys = PySys_GetObject("modules");
+    if (module == NULL || sys == NULL || (sys = PyDict_GetItemString(sys, "sys")) == NULL) return false;
+    const struct {
+        PyObject **place, *module;
+        const char *name;
+    } wanted[] = {
+        {&state.get_objects, module, "get_objects"}, {&state.get_debug, module, "get_debug"},
+        {&state.get_freeze_count, module, "get_freeze_count"}, {&state.callbacks, module, "callbacks"},
+        {&state.garbage, module, "garbage"}, {&state.gettrace, sys, "gettrace"}, {&state.getprofile, sys, "getprofile"},
+    };
+    bool is_whole = true;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        is_whole = (*wanted[i].place = PyObject_GetAttrString(wanted[i].module, wanted[i].name)) != NULL && is_whole;
     state.frozen = number_of(module, "get_freeze_count");
-    Py_XDECREF(module);
-#endif
-    return state.frozen >= 0;
+    Py_DECREF(module);
+    return is_whole && state.frozen >= 0;
 }
 
 /* Register `end` with `atexit`, unless somebody else has registered a function before. */
@@ -267,7 +265,7 @@ bool prepare_quiet_exit(const struct tree *tree) {
     PyObject *module = borrow_module("atexit"), *result = NULL;
     PyObject *function = module == NULL ? NULL : PyCFunction_New(&end_definition, NULL);
     state.tree = tree;
-    if (function != NULL && number_of(module, "_ncallbacks") == 0 && count_frozen())
+    if (function != NULL && number_of(module, "_ncallbacks") == 0 && take_functions())
         result = PyObject_CallMethod(module, "register", "O", function);
     Py_XDECREF(module);
     Py_XDECREF(function);
