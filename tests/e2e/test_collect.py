@@ -121,6 +121,20 @@ def _paths(bundle: Bundle) -> dict[str, str]:
     return {row["path"]: row["owner"] for row in card.read(bundle.artifact)["files"]}
 
 
+def test_included_module_in_c_may_have_a_source_beside_it(onebin: Onebin, tmp_path: Path) -> None:
+    """A compiled module that has its source beside it is in a lean artifact if `include` names it."""
+    row = 'charset-normalizer = { version = ">=3.4.4", modules = ["charset_normalizer"] }'
+    bundle = Bundle.of(tmp_path / "here", "twins", "greet-hello")
+    bundle.make_lean()
+    text = bundle.manifest.read_text("utf-8").replace("[plugins]", f"[plugins]\n{row}")
+    text = text.replace(
+        'collect = "lean"', 'collect = "lean"\ninclude = ["charset_normalizer", "charset_normalizer.md"]'
+    )
+    bundle.manifest.write_text(text, "utf-8")
+    bundle.build(onebin)
+    assert any("/charset_normalizer/md." in path and path.endswith(".so") for path in _paths(bundle))
+
+
 def test_lean_artifact_has_only_what_is_reached(onebin: Onebin, tmp_path: Path) -> None:
     """Everything that is installed is in an artifact; of libraries, a lean one has what is imported. Both verify."""
     whole, lean = _of_parts(tmp_path / "whole", PLAIN), _of_parts(tmp_path / "lean", PLAIN)

@@ -120,6 +120,13 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
     assert 2 <= len(lines) <= 4
 
 
+def test_pipe_gets_a_line_about_waiting_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """That a step waits for another process is a line at once, not only after some seconds."""
+    with Progress() as shown, step(shown, "freeze"):
+        tell("waiting for another onebin, process 7", is_waiting=True)
+        assert capsys.readouterr().err == "freeze: waiting for another onebin, process 7\n"
+
+
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With -q, neither steps nor the last line are shown."""
     monkeypatch.setattr(progress, "_PATIENCE", 0.05)

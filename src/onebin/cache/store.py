@@ -123,7 +123,7 @@ def _acquire(lock: FileLock, holder: Path, *, blocking: bool) -> None:
     with suppress(TimeoutError):
         lock.acquire(timeout=_PATIENCE)
         return
-    tell(f"waiting for another onebin{_process(holder)}")
+    tell(f"waiting for another onebin{_process(holder)}", is_waiting=True)
     lock.acquire()
     tell("")
 

@@ -55,7 +55,7 @@ class Progress:
                 self._running = (_Live if is_live else _Lines)(name, self._console)
             case onebin.StepAdvanced():
                 if self._running is not None:
-                    self._running.now = event
+                    self._running.tell(event)
             case onebin.StepFinished():
                 self._stop()
                 self._finished(event)
@@ -94,6 +94,10 @@ class _Running:
         self._step = step
         self._started = time.monotonic()
 
+    def tell(self, event: StepAdvanced) -> None:
+        """Take what it does now."""
+        self.now = event
+
     def stop(self) -> None:
         """Show no more of it."""
 
@@ -130,7 +134,10 @@ class _Live(_Running):
 
 
 class _Lines(_Running):
-    """A line each ten seconds, for logs: which step still runs, what it does, and for how long."""
+    """A line each ten seconds, for logs: which step still runs, what it does, and for how long.
+
+    That it waits for another process is said at once, because it may wait for long.
+    """
 
     def __init__(self, step: str, console: Console) -> None:
         super().__init__(step)
@@ -138,6 +145,11 @@ class _Lines(_Running):
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._print, daemon=True)
         self._thread.start()
+
+    def tell(self, event: StepAdvanced) -> None:
+        super().tell(event)
+        if event.is_waiting:
+            self._console.print(Text(f"{self._step}: {redact(event.doing)}"))
 
     def stop(self) -> None:
         self._ended.set()

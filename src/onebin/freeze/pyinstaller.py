@@ -180,16 +180,22 @@ def _surroundings(home: Path, moment: int) -> dict[str, str]:
     )
 
 
+def _without_ending(file: str) -> str:
+    folder, _, name = file.rpartition(os.sep)
+    return f"{folder}{os.sep}{name.split('.', 1)[0]}"
+
+
 def check_modules(plan: Plan, contents: Contents) -> None:
     """Raise FreezeError if a declared module is missing: PyInstaller only logs what it does not find.
 
     A module that cannot be imported in the stage either (for another platform, or an older Python) may be missing.
     """
-    sources = {row.source for row in contents.files}
+    # A module in C may have a source beside it, which the survey reads, and which is not imported.
+    sources = {_without_ending(row.source) for row in contents.files}
     found = {row.place for row in contents.modules}
     of_distributions = (each.modules for each in plan.survey.distributions.values())
     files_of = {
-        name: str(file)
+        name: _without_ending(str(file))
         for modules in (plan.interpreter.standard_library, *of_distributions)
         for name, file in modules.items()
     }

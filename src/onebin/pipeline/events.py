@@ -31,13 +31,14 @@ class StepStarted:
 class StepAdvanced:
     """What a step is doing now, such as "downloading numpy", or "" for nothing that it tells.
 
-    `done` and `total` are how far it is with that, in bytes, if that is known.
+    `done` and `total` are how far it is with that, in bytes, if that is known; `is_waiting` if it only waits.
     """
 
     step: str
     doing: str
     done: int | None = None
     total: int | None = None
+    is_waiting: bool = False
     event: Literal["step-advanced"] = "step-advanced"
 
 
@@ -140,7 +141,15 @@ class _Advancing:
         if activity.doing == self.doing and activity.done != activity.total and now - self.told < _EVERY_SECONDS:
             return
         self.doing, self.told = activity.doing, now
-        self.events(StepAdvanced(step=self.step, doing=activity.doing, done=activity.done, total=activity.total))
+        self.events(
+            StepAdvanced(
+                step=self.step,
+                doing=activity.doing,
+                done=activity.done,
+                total=activity.total,
+                is_waiting=activity.is_waiting,
+            )
+        )
 
 
 def output(events: Events) -> Callable[[str], None]:

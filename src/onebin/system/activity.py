@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """What is being done, such as "downloading numpy"; and how far it is, in bytes, if that is known."""
+    """What is being done, such as "downloading numpy"; how far it is, in bytes, if that is known; whether it waits."""
 
     doing: str
     done: int | None = None
     total: int | None = None
+    is_waiting: bool = False
 
 
 _listener: ContextVar[Callable[[Activity], None] | None] = ContextVar("onebin_activity", default=None)
@@ -37,8 +38,8 @@ def listening(listener: Callable[[Activity], None]) -> Iterator[None]:
         _listener.reset(token)
 
 
-def tell(doing: str, *, done: int | None = None, total: int | None = None) -> None:
+def tell(doing: str, *, done: int | None = None, total: int | None = None, is_waiting: bool = False) -> None:
     """Tell what is being done, and how far it is."""
     listener = _listener.get()
     if listener is not None:
-        listener(Activity(doing=doing, done=done, total=total))
+        listener(Activity(doing=doing, done=done, total=total, is_waiting=is_waiting))

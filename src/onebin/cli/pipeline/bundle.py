@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN_STEPS = 3
 _SHOWN_BYTES = 100_000  # below, a change is in kB
+_SHOWN_KILOBYTES = 1_000  # below, it is in bytes
 _TEST_HELP = "A command that contains {artifact}; it is run with the staged host and with the file. May be repeated."
 
 
@@ -137,6 +138,6 @@ def _last_line(built: BuildResult) -> tuple[str, str]:
 
 def _change(size: int) -> str:
     """Return by how much a file has grown, in a unit that shows it."""
-    if size == 0:
-        return "as before"
+    if abs(size) < _SHOWN_KILOBYTES:
+        return f"{size:+} bytes" if size else "as before"
     return f"{size / 1e6:+.1f} MB" if abs(size) >= _SHOWN_BYTES else f"{size / 1e3:+.1f} kB"
