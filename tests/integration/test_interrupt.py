@@ -122,7 +122,7 @@ def test_interrupted_while_freezing_and_verifying(bench: Bench, built: Path, fla
         assert not list(bench.cache.glob("frozen/*"))
     for number in (signal.SIGTERM, signal.SIGINT):
         begun.unlink(missing_ok=True)
-        interrupt(bench, number, is_verifying, steps=[*checked, "freeze"])
+        interrupt(bench, number, is_verifying, steps=[*checked, "freeze", "pack"])
         assert bench.artifact.read_bytes() == PREVIOUS
     asleep.unlink()
     bench.accepts("bundle", "--locked")

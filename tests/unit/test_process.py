@@ -88,6 +88,28 @@ def test_children_end_with_an_interrupted_parent(tmp_path: Path, number: signal.
     assert not _alive(int(pid.read_text()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the program in /proc")
+def test_program_ends_if_its_start_is_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A signal that comes when the program has started, but before its start has returned, ends the program, too."""
+
+    def interrupted(*_: int) -> bytes:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "read", interrupted)  # what it reads is whether the program could be started
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path)], env=environment())
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if _is_there(file)]
+    assert not [line for line in running if str(tmp_path).encode() in line]
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return bool(file.read_bytes())
+    except OSError:
+        return False
+
+
 def _alive(pid: int) -> bool:
     for _ in range(100):
         try:

@@ -112,6 +112,8 @@ class Cache:
                 holder.write_text(f"{os.getpid()}", "utf-8")
             yield
         finally:
+            with suppress(OSError):
+                holder.unlink()
             lock.release()
 
 

@@ -167,10 +167,16 @@ def _started(
         "stdout": subprocess.PIPE,
         "stderr": stderr,
     }
+    child: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
     try:
-        child = subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603  # a list, without a shell
+        # By itself, because a signal can end this after the program has started.
+        child.__init__(command, start_new_session=True, **options)  # type: ignore[misc]  # see the line above
     except OSError as error:
         raise ProcessError(command, -1, str(error), "is it installed and executable?") from error
+    except BaseException:
+        if getattr(child, "pid", None):
+            _stop(child)
+        raise
     try:
         yield child
     except BaseException:
