@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 # Each step with what must not be there, so that it has work to do. The last line that was printed tells how far a
-# build is: packing is between the freeze's line and that of verification, publishing behind the latter.
+# build is.
 STEPS = {
     "begin": (),
     "lock": ("lock",),
@@ -48,7 +48,7 @@ STEPS = {
     "publish": (),
 }
 _BEFORE = {"lock": "", "stage": "lock", "check": "stage", "generate": "check", "freeze": "generate"}
-_BEFORE |= {"pack": "freeze", "verify": "freeze", "publish": "verify"}
+_BEFORE |= {"pack": "freeze", "verify": "pack", "publish": "verify"}
 FREEZE_SECONDS = 12.0
 PARTS = 4
 _LINE = re.compile(r"^(\w+): .*\(([\d.]+) s\)$", re.MULTILINE)
@@ -122,7 +122,7 @@ def kill(running: Running, *, whole: bool) -> None:
 def reached(running: Running) -> str:
     """Return in which step a build was when it ended."""
     ended = [step for step, _ in _LINE.findall(running.said())]
-    order = ["lock", "stage", "check", "generate", "freeze", "verify", "publish", "over"]
+    order = ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "publish", "over"]
     return order[order.index(ended[-1]) + 1] if ended else "lock"
 
 
@@ -133,7 +133,7 @@ def round_of(victim: Victim, dice: random.Random, number: int) -> None:
     victim.forget(step)
     builds = 2 if dice.random() < 0.3 else 1
     whole = dice.random() < 0.5
-    long = {"begin": 0.4, "lock": victim.seconds["lock"] + 0.4, "publish": 0.02, "pack": victim.seconds["verify"]}
+    long = {"begin": 0.4, "lock": victim.seconds["lock"] + 0.4, "publish": 0.02}
     delay = dice.uniform(0, long.get(step, victim.seconds.get(step, 1.0)))
     with ExitStack() as stack:
         running = []
