@@ -217,20 +217,21 @@ COMPILED = [
 
 
 @pytest.mark.network
-@pytest.mark.parametrize(("requirement", "code", "name"), COMPILED)
-def test_types_that_compilers_made_are_known(
-    both: Both, requirement: str, code: str, name: str | None, tmp_path: Path
-) -> None:
+def test_types_that_compilers_made_are_known(both: Both, tmp_path: Path) -> None:
     """Objects of mypyc and of Cython are quiet, but for types that could do something; other types in C never are."""
     uv, packages = Path(sys.executable).with_name("uv"), tmp_path / "packages"
     options = ["--quiet", "--python", str(both.tree.origin.executable), "--target", str(packages)]
-    command = [str(uv), "pip", "install", *options, requirement]
-    subprocess.run(command, check=True, capture_output=True)
-    ended, noted = both(f"import sys; sys.path.append({str(packages)!r})\n{code}\nprint(module.__file__)")
-    if ended.out.strip().endswith(".py"):
-        pytest.skip(f"{requirement} is not compiled for Python {both.tree.minor}")
-    assert (noted is None) is (name is None), noted
-    assert name is None or name in str(noted)
+    wanted = sorted({requirement for requirement, _, _ in COMPILED})
+    subprocess.run([str(uv), "pip", "install", *options, *wanted], check=True, capture_output=True)
+    compiled = 0
+    for requirement, code, name in COMPILED:
+        ended, noted = both(f"import sys; sys.path.append({str(packages)!r})\n{code}\nprint(module.__file__)")
+        if ended.out.strip().endswith(".py"):
+            continue  # it has no wheel for this Python
+        compiled += 1
+        assert (noted is None) is (name is None), (requirement, noted)
+        assert name is None or name in str(noted)
+    assert compiled >= 4
 
 
 # Modules in Cython whose objects do something at their end, and one whose objects could only do it themselves.
