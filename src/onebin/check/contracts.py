@@ -18,7 +18,7 @@ from onebin.check import conformance
 from onebin.check.answers import read_conformance
 from onebin.check.contribution import unknown_module
 from onebin.errors import Finding
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.system import display
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def check_contracts(
             *(
                 finding
                 for each in said["symbols"]
-                for finding in _violations(
-                    each, values, contracts, places, f"{where}: {key_path(('plugins', each['plugin']))}"
-                )
+                for finding in _violations(each, values, contracts, places, keyed(where, "plugins", each["plugin"]))
             ),
         ),
         notices=tuple(_undeclared(plugins, contracts, surveyed)),
@@ -109,7 +107,7 @@ def _unknown(contracts: Mapping[str, str], surveyed: Survey, where: str) -> Iter
 
 
 def _key(where: str, group: str) -> str:
-    return f"{where}: {key_path(('extension-points', group, 'contract'))}"
+    return keyed(where, "extension-points", group, "contract")
 
 
 def _symbols(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from onebin.check.contribution import is_mentioned
 from onebin.errors import Finding
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.survey import SCRIPT_GROUPS
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Surve
             yield _failure(f"{where}: host", what, called, surveyed, is_needed=True)
     for load in answers["loads"]:
         row = rows.get(load.get("distribution", ""))
-        key = f"{where}: {key_path(('plugins', row.name))}" if row else f"{where}: host"
+        key = keyed(where, "plugins", row.name) if row else f"{where}: host"
         fault = (key, _module(load.get("value", "")), load.get("message", ""))
         if "error" in load and fault not in seen:
             seen.add(fault)
@@ -79,7 +79,7 @@ def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Surve
     told = {key for key, _, _ in seen}
     plugs = {plugin.name for plugin in plugins if plugin.entry_points}
     for plugin in answers["plugins"]:
-        key = f"{where}: {key_path(('plugins', plugin['name']))}"
+        key = keyed(where, "plugins", plugin["name"])
         if "error" in plugin and key not in told:
             is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
             yield _failure(key, "it cannot be imported", plugin, surveyed, is_needed=is_needed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.survey import roots
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def unfit(manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey
     for plugin in plugins:
         if plugin.name not in rows:
             continue
-        key = f"{where}: {key_path(('plugins', plugin.name, 'isolate'))}"
+        key = keyed(where, "plugins", plugin.name, "isolate")
         groups = list(dict.fromkeys(point.group for point in plugin.entry_points))
         if not groups:
             message = "a plugin without entry points cannot be isolated: nothing says what the host may use of it"

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.check.contribution import SUMMARY
 from onebin.errors import Finding, PlanError
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.survey import targets_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _cycle(path: Sequence[str], precedences: Sequence[Precedence], where: str) -
     steps = [next(p for p in precedences if (p.first, p.then) == (first, then)) for first, then in pairwise(path)]
     reasons = "; ".join(dict.fromkeys(step.reason for step in steps))
     message = f"the order of the plugins is a cycle: {' -> '.join(path)} ({reasons})"
-    return Finding(f"{where}: {key_path(('plugins', path[0]))}", message, "remove one of these `after` or `before`")
+    return Finding(keyed(where, "plugins", path[0]), message, "remove one of these `after` or `before`")
 
 
 def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Iterator[Precedence]:

@@ -23,7 +23,7 @@ from onebin.check.order import Order, order
 from onebin.check.questions import installation_question, questions_for
 from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.probe import ask_stage, retry_skipping
 from onebin.stage import overwritten
 from onebin.survey import RUNTIME, SCRIPT_GROUPS
@@ -116,7 +116,7 @@ def check(
         entry, program = host_entry(manifest, surveyed.host, f"{where}: host")
     for row in manifest.plugins:
         with findings:
-            planned.append(contribution(row, manifest, surveyed, f"{where}: {key_path(('plugins', row.name))}"))
+            planned.append(contribution(row, manifest, surveyed, keyed(where, "plugins", row.name)))
     findings.add(PlanError, SUMMARY, same_names(planned, where))
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
@@ -198,9 +198,7 @@ def same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding
     for (group, name), names in claimed.items():
         if len(names) > 1:
             message = f"plugins {' and '.join(names)} both register {name!r} in {group}"
-            yield Finding(
-                f"{where}: {key_path(('plugins', names[1]))}", message, "keep one of them: the host would see only one"
-            )
+            yield Finding(keyed(where, "plugins", names[1]), message, "keep one of them: the host would see only one")
 
 
 def unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:

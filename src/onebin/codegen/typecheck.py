@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from onebin.codegen.fits import Fit, fits_of
 from onebin.codegen.rendering import REGISTRY, render_registry, runtime_modules
 from onebin.errors import ContractError, Finding, OnebinError
-from onebin.manifest import key_path
+from onebin.manifest import keyed
 from onebin.system import display, environment, run, scratch
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _findings(messages: Iterable[_Message], places: Mapping[int, _Place], where:
             subject = f"{fit.name} = {fit.value} [{fit.group}]{f', {member}' if member else ''}"
             last = number == len(relevant)
             yield Finding(
-                f"{where}: {key_path(('plugins', fit.plugin))}",
+                keyed(where, "plugins", fit.plugin),
                 f"{subject}: {_in_words(message)}",
                 hint if last else None,
             )

@@ -14,4 +14,4 @@ from .tables import (
     PluginRow as PluginRow,
     is_excluded as is_excluded,
 )
-from .toml import key_path as key_path
+from .toml import keyed as keyed

@@ -191,6 +191,11 @@ def key_path(path: Sequence[str | int]) -> str:
     return written
 
 
+def keyed(file: str, *path: str | int) -> str:
+    """Return where a key is, for a finding: the file as it is shown, and the key's path."""
+    return f"{file}: {key_path(path)}"
+
+
 def shown(value: object) -> str:
     """Describe a value for a message: shortened, and without the credentials that a URL may contain."""
     if isinstance(value, str):
