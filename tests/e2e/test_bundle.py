@@ -279,6 +279,29 @@ def test_flagship_scans_the_samples(flagship: Bundle, tmp_path: Path) -> None:
     assert "\ncsv " in logscan("formats").out
 
 
+def test_program_says_what_it_is_made_of(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
+    """With `about`, the artifact prints its plugins and its own digest; other first arguments go to the host."""
+    logscan = Alone.copy(flagship.artifact, tmp_path / "alone")
+    facts = json.loads(logscan("--onebin", "--json").out)
+    inspected = json.loads(onebin("inspect", "--json", flagship.artifact, cwd=tmp_path).out)
+    for key in ("name", "onebin", "host", "interpreter", "lock_sha256"):
+        assert facts[key] == inspected[key], key
+    for key in ("plugins", "distributions"):
+        assert [(each["name"], each["version"]) for each in facts[key]] == [
+            (each["name"], each["version"]) for each in inspected[key]
+        ]
+    digest = hashlib.sha256(flagship.artifact.read_bytes()).hexdigest()
+    assert (facts["mode"], facts["sha256"]) == ("artifact", digest)
+    said = logscan("--onebin")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"program   logscan, of logscan {facts['host']['version']}\n")
+    assert [line.split()[-2] for line in said.out.splitlines() if "logscan.parsers" in line] == ["2.0.0"] * 5
+    assert said.out.endswith(f"file      sha256:{digest}\n")
+    refused = logscan("--onebin", "--yaml")
+    assert (refused.code, refused.out, refused.err) == (2, "", "usage: logscan --onebin [--json]\n")
+    assert "--onebin" not in logscan("formats", "--onebin").out
+
+
 def test_lite_flagship_passes_its_checks(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
     """The second manifest at the root fits the same projects."""
     folder = Path(shutil.copytree(flagship.folder, tmp_path / "here"))

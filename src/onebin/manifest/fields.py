@@ -30,18 +30,19 @@ def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
 class _Text:
     """A kind of string: its name, its pattern, a hint, and a check for what a pattern cannot express.
 
-    No kind allows a leading "-", since these strings become arguments of other programs.
+    Only an option may start with "-", since the other strings become arguments of other programs.
     """
 
     expected: str
     pattern: str
     hint: str | None = None
     check: Callable[[str], None] = lambda _: None
+    is_option: bool = False
 
     def read(self, value: str) -> str:
         if len(value) > _MAX_LENGTH:
             raise wrong(f"{shown(value)} is longer than {_MAX_LENGTH} characters", self.hint)
-        if value.startswith("-"):
+        if value.startswith("-") and not self.is_option:
             raise wrong(f'{shown(value)} starts with "-": other tools would take it for an option', self.hint)
         if not re.fullmatch(self.pattern, value) or value != value.strip() or _CONTROL.search(value):
             raise wrong(f"expected {self.expected}, found {shown(value)}", self.hint)
@@ -52,7 +53,7 @@ class _Text:
         return core_schema.no_info_after_validator_function(self.read, handler(source))
 
     def __get_pydantic_json_schema__(self, inner: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(inner) | {"pattern": f"^(?!-)({self.pattern})$"}
+        return handler(inner) | {"pattern": f"^{'' if self.is_option else '(?!-)'}({self.pattern})$"}
 
 
 _MAX_LENGTH = 4096
@@ -183,6 +184,10 @@ Revision = Annotated[
 Script = Annotated[
     str,
     _Text("the name of a console script", r"[A-Za-z0-9_][A-Za-z0-9._+-]*", 'for a function, write entry = "mod:func"'),
+]
+FirstArgument = Annotated[
+    str,
+    _Text("an option or a word", r"(--)?[A-Za-z0-9][A-Za-z0-9_-]*", 'for example "--onebin"', is_option=True),
 ]
 Entry = Annotated[
     str,

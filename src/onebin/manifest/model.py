@@ -113,6 +113,10 @@ class Host(_Source):
         default=tables.Host.compiled_patterns,
         description="Whether the regular expressions in the sources of modules are compiled at build time.",
     )
+    about: kinds.FirstArgument | None = Field(
+        None,
+        description="First argument with which the program prints what it is made of, and ends.",
+    )
 
 
 class PluginTable(_Source):

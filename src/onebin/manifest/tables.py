@@ -68,6 +68,7 @@ class Host(_Source):
     python_variables: bool = False
     quiet_exit: bool = True
     compiled_patterns: bool = True
+    about: str | None = None
 
     @property
     def distribution(self) -> str | None:
