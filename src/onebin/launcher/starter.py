@@ -70,14 +70,15 @@ def exists_for(platform: str) -> bool:
 def find(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> Path:
     """Return the compiled starter for an interpreter; raises PackError if it cannot be compiled.
 
-    A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
+    A released onebin includes it; otherwise a folder filled by `onebin vendor` or a wheel of onebin may have it.
     """
     name = file_name(interpreter)
     if given := compiler.given(name, source):
         return given
 
     def make(partial: Path) -> None:
-        compile_for(interpreter, partial / name, offline=source.is_offline, kept=compiler.kept_in(cache))
+        if not compiler.take_from_wheel(name, partial):
+            compile_for(interpreter, partial / name, offline=source.is_offline, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the starter in", cache.directory):
         return cache.ensure(KIND, name, make) / name

@@ -282,6 +282,16 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
     _uv([*arguments, *where, *_building(()), *source.options])
 
 
+def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool:
+    """Install a wheel of one of the folders in uv's `find-links` in a plain directory, without dependencies.
+
+    Returns False if none of them has it. No index is used.
+    """
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *_building(())]
+    where = ["--python", str(python), "--target", str(target)]
+    return _uv([*arguments, *where, requirement], check=False).code == 0
+
+
 def _building(names: Collection[str] | None) -> list[str]:
     """Return the options that allow uv to build these packages, and no others, from source."""
     if names is None:
