@@ -19,6 +19,7 @@ from .manifest import (
     create_manifest as create_manifest,
     remove_plugins as remove_plugins,
 )
+from .measure import Costs as Costs, Import as Import, ImportTimes as ImportTimes, OwnerSize as OwnerSize
 from .pipeline import (
     BuildRequest as BuildRequest,
     BuildResult as BuildResult,

@@ -92,7 +92,7 @@ def test_unchanged_bundle_is_not_frozen_again(onebin: Onebin, tiny: Bundle, tmp_
 
 
 def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """The last line has size, change, time and command; --timings writes a page and JSON on where the time went."""
+    """The last line has size, change, time and command; --timings writes where the time went, and what it costs."""
     copy = Bundle(folder=tmp_path / "there", name="tiny")
     shutil.copytree(tiny.folder, copy.folder)
     size = copy.artifact.stat().st_size
@@ -105,8 +105,12 @@ def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: B
     assert re.fullmatch(last, ran.err.splitlines()[-1])
     timings = json.loads((copy.artifact.parent / "tiny.timings.json").read_text("utf-8"))
     steps = [each["step"] for each in timings["steps"]]
-    assert steps == ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "publish"]
+    assert steps == ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "measure", "publish"]
     assert sum(each["seconds"] for each in timings["steps"]) <= timings["seconds"]
+    costs = timings["costs"]
+    assert [each["name"] for each in costs["plugins"]] == ["greet-servus", "greet-hello", "inquiry"]
+    assert costs["start"]["start_ms"] > 0
+    assert "tinyhost" in {each["module"] for each in costs["start"]["modules"]}
     page = (copy.artifact.parent / "tiny.timings.html").read_text("utf-8")
     assert all(f">{each}<" in page for each in steps)
     assert "http" not in page

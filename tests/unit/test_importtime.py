@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ProcessError
-from onebin.measure import Import, ImportTimes, parse_importtime, summarise, time_imports
+from onebin.measure import REPORT_ALL, Import, ImportTimes, parse_importtime, summarise, time_imports
 from onebin.system import bare_environment, from_json, to_json
 
 if TYPE_CHECKING:
@@ -85,6 +85,25 @@ def test_program_is_measured_in_real_processes(tmp_path: Path) -> None:
     assert 20_000 <= found["slow"].self_us <= found["slow"].cumulative_us <= times.total_us
     assert found["json.decoder"].importer == "json"
     assert from_json(ImportTimes, json.loads(json.dumps(to_json(times)))) == times
+
+
+def test_modules_that_are_imported_by_name_are_reported(tmp_path: Path) -> None:
+    """What `importlib.import_module` imports, relative names too, is seen with its importer, and works as before."""
+    (tmp_path / "plugins").mkdir()
+    init = "from importlib import import_module\nimport_module('.one', __name__)\n"
+    (tmp_path / "plugins" / "__init__.py").write_text(init, "utf-8")
+    (tmp_path / "plugins" / "one.py").write_text("", "utf-8")
+    statement = (
+        f"{REPORT_ALL}sys.path.insert(0, '')\n"
+        "assert importlib.import_module('plugins') is sys.modules['plugins']\n"
+        "for name, package in (('.one', None), ('..one', 'plugins'), ('plugins.two', None)):\n"
+        "    try: importlib.import_module(name, package)\n"
+        "    except (TypeError, ImportError) as error: continue\n"
+        "    raise AssertionError(name)\n"
+    )
+    times = time_imports([sys.executable, "-I"], ["-c", statement], env=bare_environment(), cwd=tmp_path, runs=1)
+    found = {row.module: row.importer for row in times.modules}
+    assert (found["plugins"], found["plugins.one"]) == (None, "plugins")
 
 
 def test_failing_program_is_an_error(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from onebin.manifest.tables import SCP
+from onebin.manifest.tables import SCP, UNITS
 from onebin.manifest.toml import shown
 
 
@@ -84,6 +84,11 @@ def _check_words(value: str) -> None:
         shlex.split(value)
     except ValueError:
         raise wrong(f"{shown(value)} has an unclosed quote") from None
+
+
+def _check_size(value: str) -> None:
+    if not re.search("[1-9]", value):
+        raise wrong(f"{shown(value)} is nothing", "give a size that something fits in")
 
 
 def _check_version(value: str) -> None:
@@ -201,6 +206,26 @@ Group = Annotated[
 ]
 
 Glibc = Annotated[str, _Text("a glibc version", r"2\.[0-9]{1,3}", 'for example "2.28"')]
+
+Size = Annotated[
+    str,
+    _Text(
+        f"a number and a unit ({', '.join(UNITS)})",
+        rf"[0-9]{{1,12}}(\.[0-9]{{1,6}})? ?({'|'.join(UNITS)})",
+        'for example "40 MB" or "38.5 MiB"',
+        _check_size,
+    ),
+]
+Milliseconds = Annotated[float, Field(gt=0, le=3_600_000)]
+StartCommand = Annotated[
+    str,
+    _Text(
+        'a command line that begins with "{artifact}"',
+        r"\{artifact\}( [^\n]*)?",
+        'for example "{artifact} --version"',
+        _check_words,
+    ),
+]
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists, not tuples; their items stay strict
 SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]

@@ -172,6 +172,30 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
     return found
 
 
+def without_table(text: str, table: str) -> str:
+    """Return a TOML text without a table, the comments in it and right above it, and the empty lines above those."""
+    written = text.split("\n")
+    gone: set[int] = set()
+    inside = False
+    last = 0
+    for statement in statements(text):
+        is_part = (*statement.table, *statement.data)[0] == table
+        if is_part:
+            first = last + 1 if inside else _top(written, statement.first, last)
+            gone.update(range(first, statement.last + 1))
+        inside, last = is_part, statement.last
+    left = "\n".join(line for number, line in enumerate(written, 1) if number not in gone)
+    return left.lstrip("\r\n") if 1 in gone else left
+
+
+def _top(written: Sequence[str], first: int, above: int) -> int:
+    """Return the line where the comment above a line begins, or the empty lines above that; all are below `above`."""
+    for is_part in (lambda line: line.startswith("#"), lambda line: not line):
+        while first - 1 > above and is_part(written[first - 2].strip()):
+            first -= 1
+    return first
+
+
 def line_of(key: str, text: str) -> int | None:
     """Return the line of a key path, as `key_path` writes it, or of the nearest one above it; None without one."""
     written = {key_path(path): line for path, line in lines(text).items()}

@@ -13,6 +13,7 @@ from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
+from onebin.pipeline.costs import held_to_budget
 from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
 from onebin.pipeline.results import BuildResult, LockResult, PlanResult
 from onebin.stage import install, install_toolchain
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from onebin.codegen import Source
     from onebin.lock import Lock
     from onebin.manifest import Manifest
+    from onebin.measure import Costs
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
-    from onebin.stage import Toolchain
+    from onebin.stage import Stage, Toolchain
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult
 
@@ -139,9 +141,19 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     if before is not None:
         facts, notices = before.facts, before.notices
         _emit_notices(events, notices)
+        costs = held_to_budget(
+            file,
+            facts,
+            size_of(file),
+            request=request,
+            events=recorded,
+            python=lambda: _staged(request, locked, recorded).python,
+            then=f"; {display(file)} is unchanged",
+        )
     else:
         planned = _planned(request, locked, recorded, libc=libc, findings=findings)
-        facts, notices = _built(planned, request, file, recorded), planned.notices
+        facts, costs = _built(planned, request, file, recorded)
+        notices = planned.notices
         with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
             receipt.write(key, file, notices, request.workspace.cache)
     return BuildResult(
@@ -151,6 +163,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         is_new=before is None,
         size=size_of(file),
         size_before=size_before,
+        costs=costs,
         seconds=recorded.seconds,
         steps=tuple(recorded.steps),
         notices=notices,
@@ -214,9 +227,7 @@ def _planned(
     if findings is None:
         findings = Findings()
         libc = _libc(request, locked, findings)
-    with step(events, "stage") as outcome:
-        staged = install(locked, cache, source=request.source, moment=request.moment)
-        outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
+    staged = _staged(request, locked, events)
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
@@ -227,6 +238,13 @@ def _planned(
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
     _emit_notices(events, planned.notices)
     return planned
+
+
+def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
+    with step(events, "stage") as outcome:
+        staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
+        outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
+    return staged
 
 
 def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
@@ -261,8 +279,8 @@ def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -
         )
 
 
-def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> Facts:
-    """Generate, freeze, pack, verify and publish; returns the facts on the artifact's card."""
+def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs]:
+    """Generate, freeze, pack, verify, measure and publish; returns the facts on the artifact's card, and its costs."""
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = starter = None
@@ -288,7 +306,16 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
             with step(events, "smoke") as outcome:
                 passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(passed, 'command')} as in the stage"
+        costs = held_to_budget(
+            artifact.file,
+            artifact.facts,
+            size_of(artifact.draft),
+            request=request,
+            events=events,
+            python=lambda: planned.stage.python,
+            then=", and is not published",
+        )
         with step(events, "publish") as outcome:
             artifact.publish()
             outcome.text = display(artifact.output)
-        return artifact.facts
+        return artifact.facts, costs
