@@ -88,7 +88,7 @@ def keys(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the section of one table, and those of the tables in it whose names are the user's choice."""
+    """Yield the section of one table, and those of the tables in it; NAME stands for a name of the user's choice."""
     if "properties" in table:
         yield f"## `{title}`\n\n{_cell(table.get('description', ''))}\n"
         yield "| key | type | default | meaning |\n|---|---|---|---|"
@@ -98,6 +98,10 @@ def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> I
             meaning = value.get("description", row.get("description", ""))
             yield f"| `{key}` | {_kind(row, schema)} | {default} | {_cell(meaning)} |"
         yield ""
+    for key, value in table.get("properties", {}).items():
+        row = _resolved(value, schema)
+        if "properties" in row or "patternProperties" in row:
+            yield from _table(f"{title[:-1]}.{key}]", row, schema)
     for named in table.get("patternProperties", {}).values():
         for each in named.get("anyOf", [named]):
             yield from _table(f"{title[:-1]}.NAME]", _resolved(each, schema), schema)
