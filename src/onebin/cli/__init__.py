@@ -47,6 +47,8 @@ _COMMANDS = {
     "add": "manifest.add:add",
     "remove": "manifest.remove:remove",
     "list": "manifest.list:list_command",
+    "tree": "manifest.tree:tree",
+    "why": "manifest.why:why",
     "lock": "pipeline.lock:lock",
     "check": "pipeline.check:check",
     "generate": "pipeline.generate:generate",

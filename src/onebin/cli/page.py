@@ -65,6 +65,37 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     return [wrapped(" " * indent + start, row[-1]) for start, row in zip(starts, kept, strict=True)]
 
 
+def guided(rows: Sequence[tuple[int, str]]) -> list[str]:
+    """Return texts with guides that show what belongs together; they come with their depths, in the order of a tree."""
+    are_last: list[bool] = []
+    followed: set[int] = set()  # depths at which another row follows below the same parent
+    for depth, _ in reversed(rows):
+        are_last.append(depth not in followed)
+        followed = {each for each in followed if each < depth} | {depth}
+    branch, corner, line = ("├── ", "└── ", "│   ") if _can_print("├└─│") else ("|-- ", "`-- ", "|   ")
+    guides: list[str] = []  # of the rows around the current one
+    lines = []
+    for (depth, text), is_last in zip(rows, reversed(are_last), strict=True):
+        del guides[max(depth - 1, 0) :]
+        around = "".join(guides)
+        guides += [] if depth == 0 else ["    " if is_last else line]
+        start = "" if depth == 0 else corner if is_last else branch
+        room = max(width() - len(around + start), 20)
+        first, *rest = textwrap.wrap(
+            one_line(text), room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        lines += [around + start + first, *("".join(guides) + each for each in rest)]
+    return lines
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def show(lines: Iterable[str]) -> None:
     """Print lines."""
     echo("\n".join(lines))

@@ -28,4 +28,12 @@ from .recipe import (
     vendor as vendor,
 )
 from .request import BuildRequest as BuildRequest
+from .requirements import (
+    ImportedBy as ImportedBy,
+    TreeLine as TreeLine,
+    Why as Why,
+    explain as explain,
+    locked_names as locked_names,
+    show_tree as show_tree,
+)
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
     from onebin.stage import Stage, Toolchain
+    from onebin.survey import Survey
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult
 
@@ -67,6 +68,15 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
         notices=notices,
         lock_sha256=facts["lock_sha256"],
     )
+
+
+def surveyed(request: BuildRequest, events: Events = ignore) -> Survey:
+    """Lock, stage and survey a bundle without checking it; raises OnebinError."""
+    staged = _staged(request, _locked(request, events), events)
+    with step(events, "survey") as outcome:
+        found = survey(staged, request.workspace.cache)
+        outcome.text = count(len(found.distributions), "distribution")
+    return found
 
 
 def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:

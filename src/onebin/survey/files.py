@@ -5,6 +5,7 @@ The files are those that RECORD names (packaging specification "Recording instal
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -91,6 +92,15 @@ def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:
         for folder in file.parents
         if folder.name in {"test", "tests"} and len(folder.parts) > 1
     }
+
+
+def recorded_size(info: Path) -> int | None:
+    """Return the size of a distribution in bytes, by the RECORD in its .dist-info folder; None without one."""
+    try:
+        with (info / "RECORD").open(encoding="utf-8", newline="") as stream:
+            return sum(int(row[2]) for row in csv.reader(stream) if len(row) > 2 and row[2].isdecimal())
+    except (OSError, ValueError, csv.Error):
+        return None
 
 
 def module_name(file: PurePosixPath) -> str | None:
