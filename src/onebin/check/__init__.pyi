@@ -1,5 +1,5 @@
 from .contracts import ContractSpec as ContractSpec
-from .contribution import PlannedPlugin as PlannedPlugin
+from .contribution import PlannedPlugin as PlannedPlugin, contribution_of as contribution_of, unseen as unseen
 from .graph import graph_lines as graph_lines
 from .isolation import isolated_rows as isolated_rows
 from .order import Precedence as Precedence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
@@ -246,19 +247,17 @@ def importing(subject: Subject, survey: Survey) -> Iterator[ImportedBy]:
         names = [root for name in subject.distributions for root in roots(survey.distributions[name])]
     else:
         names = [subject.name]
+    tops = {name.partition(".")[0] for name in names}
     likely = {name for module in names for part in _with_packages(module) for name in survey.importing(part)}
-    likely |= {name for module in names for name in survey.mentioning(module)}
-    tops = {name.partition(".")[0].encode() for name in names}
+    likely |= {name for top in tops for name in survey.mentioning(top) | survey.naming(top)}
     for name in sorted(likely - {*subject.distributions}):
         for module, file in survey.distributions[name].modules.items():
             source = file.read_bytes() if file.suffix == ".py" else b""
-            if any(top in source for top in tops):
+            if any(top.encode() in source for top in tops):
                 package = module if file.stem == "__init__" else module.rpartition(".")[0]
-                found = {
-                    each.line: each.target for each in imports_of(source, package) if subject.has(each.target, survey)
-                }
-                for line, target in sorted(found.items()):
-                    yield ImportedBy(distribution=name, module=module, line=line, target=target)
+                found = {each for each in imports_of(source, package) if subject.has(each.target, survey)}
+                for line, rows in groupby(sorted(found), lambda each: each.line):
+                    yield ImportedBy(distribution=name, module=module, line=line, target=next(rows).target)
 
 
 def _with_packages(module: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from .entry_points import (
 )
 from .files import module_name as module_name, recorded_size as recorded_size
 from .index import Survey as Survey, survey as survey
+from .lookups import Lookups as Lookups, lookups_of as lookups_of
 from .native import named_in as named_in
 from .requirements import (
     Declared as Declared,

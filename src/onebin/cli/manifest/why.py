@@ -16,7 +16,7 @@ from onebin.cli.report import print_json
 from onebin.system import count, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from onebin import Events, ImportedBy, PackageSource, TreeLine, Why
@@ -70,10 +70,14 @@ def _page(found: Why) -> Iterator[str]:
     yield from _fields("imported by", imports)
     yield from _fields("because", found.reasons)
     if found.size is not None:
-        yield field("size", megabytes(found.size))
-    if found.others:
-        names = count(len(found.others), "other") if len(found.others) > _SHOWN else ", ".join(found.others)
-        yield field("without it", f"no {names} either: {megabytes(sum(found.others.values()))}")
+        yield field("size", megabytes(found.size) + _others(found.others))
+
+
+def _others(sizes: Mapping[str, int]) -> str:
+    if not sizes:
+        return ""
+    names = count(len(sizes), "other") if len(sizes) > _SHOWN else ", ".join(sizes)
+    return f", and {megabytes(sum(sizes.values()))} of {names}, which nothing else needs"
 
 
 def _fields(label: str, texts: Sequence[str]) -> Iterator[str]:
