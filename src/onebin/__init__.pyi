@@ -42,6 +42,7 @@ from .pipeline import (
     Why as Why,
     bundle as bundle,
     examine as examine,
+    expect_plugins as expect_plugins,
     explain as explain,
     failure_of as failure_of,
     generate as generate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,3 +152,21 @@ def test_plugin_that_contributes_nothing_is_listed_with_the_reason(
     assert "nothing note: plugin stone: stone 1.0.0 contributes nothing" in text
     assert "tinyhost looks plugins up in the group tinyhost.greeters" in text
     assert "tinyhost looks plugins up in the group tinyhost.greeters" in refused.err
+
+
+def test_add_says_what_is_known_of_a_plugin(onebin: Onebin, folder: Path, tmp_path: Path) -> None:
+    """`add` says where the host looks plugins up, unless a local plugin is known to be seen there."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "essay", files={"essay.py": ""}, entry_points="[shelf.books]\nessay = essay\n")
+    make_wheel(wheels, "vase", files={"vase.py": ""}, entry_points="[table.things]\nvase = vase\n")
+    where = "shelf looks plugins up in the group shelf.books"
+    notes = {
+        "wheels/essay-1.0.0-py3-none-any.whl": [],
+        "wheels/vase-1.0.0-py3-none-any.whl": [f"note: plugin vase: {where}, and vase extends table.things"],
+        "else": [f"note: {where}; `onebin check` says whether it sees else"],
+    }
+    for item, lines in notes.items():
+        added = onebin("add", item, cwd=tmp_path)
+        assert added.code == 0, added.err
+        assert added.out.splitlines()[1:] == lines

@@ -51,7 +51,7 @@ def contribution_of(row: PluginRow, manifest: Manifest, surveyed: Survey, key: s
     answer = surveyed.lock.answers.get(row.name) or surveyed.owner_name(row.modules[0])
     distribution = surveyed.distributions[answer]
     points = distribution.plugs if surveyed.lock.answers.get(row.name) else ()
-    used = [point for point in points if _is_looked_up(point.group, manifest, surveyed, distribution)]
+    used = [point for point in points if is_looked_up(point.group, manifest, surveyed, distribution.name)]
     modules = row.modules or _modules_of(distribution, used, surveyed)
     if not modules and points:
         groups = ", ".join(sorted({point.group for point in points}))
@@ -213,14 +213,14 @@ def is_mentioned(group: str, owner: Distribution, surveyed: Survey) -> bool:
     return bool(surveyed.mentioning(group) - {owner.name})
 
 
-def _is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: Distribution) -> bool:
-    """Return whether any other distribution mentions a group, or the manifest declares it.
+def is_looked_up(group: str, manifest: Manifest, surveyed: Survey, owner: str) -> bool:
+    """Return whether any distribution except its owner mentions a group, or the manifest declares it.
 
     A host may build the group's name from parts, so the part before or after its last dot counts, too.
     """
     if group in manifest.extension_points:
         return True
-    return any(surveyed.mentioning(word) - {owner.name} for word in _words(group))
+    return any(surveyed.mentioning(word) - {owner} for word in _words(group))
 
 
 def _words(group: str) -> Iterator[str]:

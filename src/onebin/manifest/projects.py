@@ -1,8 +1,10 @@
-"""Local projects of a manifest: check that they exist, and that their metadata can be read."""
+"""Local projects of a manifest: check that they exist and can be read, and read the groups that they extend."""
 
 from __future__ import annotations
 
+import configparser
 import tomllib
+import zipfile
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
@@ -21,6 +23,8 @@ PROJECT_MARKS = ("pyproject.toml", "setup.py")
 
 # All files that may declare the requirements of a project.
 PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
+
+_ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 def check_projects(manifest: Manifest) -> None:
@@ -67,3 +71,21 @@ def _project_problem(project: Path) -> str | None:
     if table and not (isinstance(table, dict) and table.get("name")):
         return "its pyproject.toml has a [project] without a name"
     return None
+
+
+def declared_groups(path: Path) -> tuple[str, ...] | None:
+    """Return the groups of entry points, except scripts, of a local project (PEP 621) or wheel; None if not known.
+
+    They are not known if a project has no [project] table, or if its build decides.
+    """
+    try:
+        if path.is_dir():
+            table = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]
+            return None if "entry-points" in table.get("dynamic", ()) else tuple(table.get("entry-points", {}))
+        with zipfile.ZipFile(path) as wheel:
+            texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(_ENTRY_POINTS)]
+        parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+        parser.read_string("\n".join(texts))
+        return tuple(group for group in parser.sections() if group not in {"console_scripts", "gui_scripts"})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, configparser.Error):
+        return None

@@ -18,7 +18,7 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
-from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
+from .plugins import PluginStatus as PluginStatus, expect_plugins as expect_plugins, list_plugins as list_plugins
 from .recipe import (
     bundle as bundle,
     generate as generate,

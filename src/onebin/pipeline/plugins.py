@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from onebin.check import contribution_of, unseen
-from onebin.errors import PlanError
+from packaging.utils import canonicalize_name
+
+from onebin.check import contribution_of, is_looked_up, places, unseen
+from onebin.errors import OnebinError, PlanError
 from onebin.lock import read
+from onebin.manifest import PluginRow, declared_groups
 from onebin.stage import find
 from onebin.survey import recorded_size, survey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onebin.check import PlannedPlugin
-    from onebin.manifest import Manifest, PluginRow
+    from onebin.manifest import Item, Manifest
     from onebin.pipeline.request import BuildRequest
     from onebin.survey import Survey
 
@@ -102,3 +108,50 @@ def _staged(
     modules = row.modules or tuple(name for name in plugin.modules if name not in reached)
     owner = surveyed.distributions[plugin.distribution]
     return replace(status, distribution=owner.name, locked=owner.version, contributes=groups, modules=modules)
+
+
+def expect_plugins(request: BuildRequest, items: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for each item of `onebin add` that the host of the existing stage may not see.
+
+    Nothing is installed or built: what a plugin contributes is known if it is staged already, for another reason, or if
+    it is a local project or wheel that says so. Without a stage there are no lines. Raises ManifestError.
+    """
+    from onebin.manifest import read_items  # noqa: PLC0415  # slow to load, and only for `onebin add`
+
+    manifest, cache = request.manifest, request.workspace.cache
+    read_as = read_items(items, manifest.directory)
+    if not request.workspace.lock_file(manifest.bundle.name).exists():
+        return ()
+    with suppress(OnebinError):  # whatever is wrong with the lock or the stage, the next build says it
+        lock = read(manifest, request.workspace)
+        stage = find(lock, cache, moment=request.moment) if lock else None
+        if lock and stage:
+            surveyed = survey(stage, cache)
+            expected = {
+                item.name: _expected(item, manifest, surveyed) for item in read_as if item.name not in lock.answers
+            }
+            unknown = ", ".join(name for name, line in expected.items() if line is None)
+            more = [f"{places(manifest, surveyed)}; `onebin check` says whether it sees {unknown}"] if unknown else []
+            return (*(line for line in expected.values() if line), *more)
+    return ()
+
+
+def _expected(item: Item, manifest: Manifest, surveyed: Survey) -> str | None:
+    """Return a line if the host does not see an item, an empty one if it does, and None if that is not known."""
+    name = str(canonicalize_name(item.name))
+    if name in surveyed.distributions:
+        row = PluginRow(name=item.name, version="")
+        lock = replace(surveyed.lock, answers={**surveyed.lock.answers, item.name: name})
+        staged = replace(surveyed, stage=replace(surveyed.stage, lock=lock))
+        with_row = replace(manifest, plugins=(*manifest.plugins, row))
+        try:
+            return unseen([contribution_of(row, with_row, staged, "")], with_row, staged).get(item.name, "")
+        except PlanError as error:
+            return f"plugin {item.name}: {error.findings[0].message}; {error.findings[0].hint}"
+    groups = declared_groups(manifest.directory / item.row["path"]) if "path" in item.row else None
+    if groups is None:
+        return None
+    if any(is_looked_up(group, manifest, surveyed, name) for group in groups):
+        return ""
+    has = f"extends {', '.join(groups)}" if groups else "has no entry points"
+    return f"plugin {item.name}: {places(manifest, surveyed)}, and {item.name} {has}"

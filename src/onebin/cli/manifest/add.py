@@ -9,6 +9,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.manifest.editing import edit
+from onebin.cli.report import echo, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,4 +22,7 @@ def add(manifest: Path | None, *, items: tuple[str, ...]) -> None:
 
     A plugin that is already in the manifest gets the new version.
     """
+    notes = onebin.expect_plugins(options.request(manifest), items)  # before the lock becomes stale
     edit(manifest, lambda text, directory: onebin.add_plugins(text, items, directory=directory))
+    for note in notes:
+        echo(f"note: {plain(note)}")
