@@ -91,6 +91,20 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     "plugin status": lambda _: onebin.PluginStatus(
         name="y", wanted="y>=1", distribution="y", locked=None, contributes={"a": ("b",)}, modules=()
     ),
+    "tree line": lambda _: onebin.TreeLine(
+        depth=1, name="y", version="1", extras=("z",), versions=">=1", markers=('extra == "z"',), plugin="y"
+    ),
+    "why": lambda _: onebin.Why(
+        name="y",
+        kind="distribution",
+        distributions={"y": "1"},
+        chains=((onebin.TreeLine(depth=0, name="y", version="1"),),),
+        extends={"a": ("b",)},
+        imports=(onebin.ImportedBy(distribution="x", module="x.a", line=3, target="y"),),
+        reasons=("odd",),
+        size=3,
+        others={"z": 4},
+    ),
     "examined": lambda _: onebin.Examined(name="uv", ok=False, found="nothing", remedy="install it"),
     "inspected": lambda folder: Inspected(file=folder / "x", size=3, facts=FACTS),
     "verified": lambda folder: onebin.Verified(file=folder / "x", summary="all", signed_by=None, lock_sha256="0" * 64),

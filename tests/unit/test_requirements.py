@@ -11,6 +11,7 @@ import pytest
 from onebin.errors import OnebinError
 from onebin.lock.lock import Pin
 from onebin.pipeline.requirements import TreeLine, find_subject, importing, tree_of, why
+from onebin.survey.syntax import Behaviour
 from support.builders import distribution, manifest, survey
 
 if TYPE_CHECKING:
@@ -139,6 +140,16 @@ def test_shortest_chain_of_host_and_each_plugin_is_shown() -> None:
         ["demo"],
         ["plug", "demo"],
     ]
+
+
+def test_how_a_plugin_is_found_is_a_reason() -> None:
+    """A plugin that is found by the names of its modules says so, and one that nothing looks up, too."""
+    host = distribution("demo", modules=["demo"], source="x = 'demo_'\n", behaviour=Behaviour(imports_by_name=True))
+    found = distribution("plug", modules=["demo_plug"])
+    text = "others find or import it by the names of its modules: demo_plug"
+    assert reason("plug", bundle(found, host=host)).reasons == (text,)
+    unseen = reason("plug", bundle(distribution("plug", modules=["plug"]), host=host)).reasons
+    assert unseen == ("nothing in the bundle looks it up or imports it; `onebin list` says more",)
 
 
 def test_what_nothing_else_needs_is_known() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
 
-from onebin.errors import OnebinError
+from onebin.check import contribution_of
+from onebin.errors import OnebinError, PlanError
 from onebin.lock import read
 from onebin.manifest import is_excluded
 from onebin.pipeline.events import ignore, step
@@ -330,6 +332,8 @@ def _reasons(subject: Subject, manifest: Manifest, survey: Survey) -> tuple[tupl
     is_included = True
     for row in manifest.plugins:
         lines += [f"plugin {row.name} names the module {name}" for name in row.modules if subject.has(name, survey)]
+    if subject.kind == "distribution":
+        lines += _by_name(subject, manifest, survey)
     named = [name for name in manifest.freeze.include if subject.has(name, survey)]
     excluded = [
         name for name in manifest.freeze.exclude if subject.has(name, survey) or is_excluded(subject.name, [name])
@@ -349,6 +353,18 @@ def _reasons(subject: Subject, manifest: Manifest, survey: Survey) -> tuple[tupl
     lines += [f"[freeze] exclude leaves out {name}" for name in excluded]
     is_included = is_included and not any(is_excluded(subject.name, [name]) for name in manifest.freeze.exclude)
     return tuple(lines), is_included
+
+
+def _by_name(subject: Subject, manifest: Manifest, survey: Survey) -> Iterator[str]:
+    """Yield how the host sees a plugin that has no entry points for it."""
+    for row in manifest.plugins:
+        if survey.lock.answers.get(row.name) in subject.distributions and not row.modules:
+            with suppress(PlanError):
+                plugin = contribution_of(row, manifest, survey, "")
+                if not plugin.is_looked_up:
+                    yield "nothing in the bundle looks it up or imports it; `onebin list` says more"
+                elif not {*plugin.modules} & {point.module for point in plugin.entry_points}:
+                    yield f"others find or import it by the names of its modules: {', '.join(plugin.modules)}"
 
 
 def _about_library(name: str, manifest: Manifest, part: str | None) -> str:
