@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from packaging.utils import canonicalize_name
 
 from onebin.check import contribution_of
-from onebin.errors import OnebinError, PlanError
+from onebin.errors import OnebinError, PlanError, StageError, os_errors
 from onebin.lock import read
 from onebin.manifest import is_excluded
 from onebin.pipeline.events import ignore, step
@@ -116,7 +116,7 @@ def explain(request: BuildRequest, name: str, events: Events = ignore) -> Why:
     """Return why a distribution or a module is in the bundle; raises OnebinError if it is not known."""
     survey = surveyed(request, events)
     subject = find_subject(name, request.manifest, survey)
-    with step(events, "imports") as outcome:
+    with step(events, "imports") as outcome, os_errors(StageError, "read the stage", survey.stage.directory):
         imports = tuple(importing(subject, survey))
         outcome.text = count(len(imports), "import")
     return why(subject, request.manifest, survey, imports)

@@ -40,8 +40,8 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     if as_json:
         print_json([asdict(each) for each in plugins])
     elif plugins:
-        show(table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0))
-        show(wrapped("note: ", _note(each)) for each in plugins if each.notice)
+        lines = table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0)
+        show([*lines, *(wrapped("note: ", _note(each)) for each in plugins if each.notice)])
     elif outdated:
         echo("no plugin has a newer release")
     else:
