@@ -224,7 +224,7 @@ NAMING = Behaviour(imports_by_name=True)
 
 
 def test_plugin_that_only_a_computed_name_can_reach_is_not_looked_up() -> None:
-    """A plugin is looked up if others look for it, import it, or the row names its modules."""
+    """A plugin is looked up if others look for it or import it, its row names its modules, or it is for the host."""
     by_name = distribution("demo", modules=["demo"], source="x = 'demo_'\n", behaviour=NAMING)
     named = '[plugins]\nplug = { version = "*", modules = ["plug"] }\n'
     plug = distribution("plug", modules=["plug"])
@@ -232,6 +232,10 @@ def test_plugin_that_only_a_computed_name_can_reach_is_not_looked_up() -> None:
     assert contributed(plug, host=by_name, tables=named).is_looked_up
     assert contributed(plug, distribution("other", source="import plug\n"), host=by_name).is_looked_up
     assert contributed(distribution("plug", modules=["demo_plug"]), host=by_name).is_looked_up
+    assert contributed(distribution("plug", modules=["plug"], requires=["demo"]), host=by_name).is_looked_up
+    assert contributed(distribution("plug", modules=["plug"], source="import demo\n"), host=by_name).is_looked_up
+    for_tests = distribution("plug", modules=["plug"], requires=["demo; extra == 'test'"])
+    assert not contributed(for_tests, host=by_name).is_looked_up
     assert contributed(PLUG).is_looked_up
 
 

@@ -146,7 +146,7 @@ def test_how_a_plugin_is_found_is_a_reason() -> None:
     """A plugin that is found by the names of its modules says so, and one that nothing looks up, too."""
     host = distribution("demo", modules=["demo"], source="x = 'demo_'\n", behaviour=Behaviour(imports_by_name=True))
     found = distribution("plug", modules=["demo_plug"])
-    text = "others find or import it by the names of its modules: demo_plug"
+    text = "it is found by the names of its modules: demo_plug"
     assert reason("plug", bundle(found, host=host)).reasons == (text,)
     unseen = reason("plug", bundle(distribution("plug", modules=["plug"]), host=host)).reasons
     assert unseen == ("nothing in the bundle looks it up or imports it; `onebin list` says more",)

@@ -31,8 +31,8 @@ _SHOWN = 6
 class PlannedPlugin:
     """One plugin as it will be registered: its row's name, its distribution, the modules that opening it imports.
 
-    `is_looked_up` is False if nothing in the bundle looks it up, imports it or is told to: only a computed name can
-    reach it.
+    `is_looked_up` is False if nothing in the bundle looks it up or imports it, its row names no modules, and it neither
+    requires nor imports the host: only a computed name can reach it, and it is probably not for this host.
     """
 
     name: str
@@ -70,7 +70,9 @@ def contribution_of(row: PluginRow, manifest: Manifest, surveyed: Survey, key: s
         version=distribution.version,
         modules=tuple(modules),
         entry_points=points,
-        is_looked_up=bool(row.modules or used) or any(_is_reached(name, distribution, surveyed) for name in modules),
+        is_looked_up=bool(row.modules or used)
+        or any(_is_reached(name, distribution, surveyed) for name in modules)
+        or _knows_host(distribution, surveyed),
     )
 
 
@@ -108,6 +110,13 @@ def _is_reached(module: str, distribution: Distribution, surveyed: Survey) -> bo
     """Return whether others find a module by its name, or import it by a statement."""
     imported = surveyed.importing(module) - {distribution.name}
     return bool(imported) or _is_found_by_name(module, distribution, surveyed)
+
+
+def _knows_host(distribution: Distribution, surveyed: Survey) -> bool:
+    """Return whether a distribution requires the host, or imports it: then it is for this host."""
+    host = surveyed.host
+    required = {each.name for each in demands_of(surveyed)(distribution.name, frozenset())}
+    return host.name in required or any(map(distribution.imports, host.top_level))
 
 
 def _is_found_by_name(module: str, distribution: Distribution, surveyed: Survey) -> bool:

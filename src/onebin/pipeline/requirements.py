@@ -364,7 +364,7 @@ def _by_name(subject: Subject, manifest: Manifest, survey: Survey) -> Iterator[s
                 if not plugin.is_looked_up:
                     yield "nothing in the bundle looks it up or imports it; `onebin list` says more"
                 elif not {*plugin.modules} & {point.module for point in plugin.entry_points}:
-                    yield f"others find or import it by the names of its modules: {', '.join(plugin.modules)}"
+                    yield f"it is found by the names of its modules: {', '.join(plugin.modules)}"
 
 
 def _about_library(name: str, manifest: Manifest, part: str | None) -> str:

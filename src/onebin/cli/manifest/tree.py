@@ -45,9 +45,9 @@ def tree(
 ) -> None:
     """Show the locked distributions that host and plugins require.
 
-    After each one, in parentheses, are the versions that are required, and the markers that applied. Below a line with
-    (*) is what is shown where the distribution was first. Locks and installs what is not locked and staged yet; nothing
-    is frozen.
+    After each one, in parentheses, are the versions that are required, and the markers that applied. What is below a
+    line with (*) is shown further up, where the distribution comes first. Locks and installs what is not locked and
+    staged yet; nothing is frozen.
     """
     request = options.request(manifest, locked=locked, source=source)
     lines = onebin.show_tree(request, events, invert=invert, depth=depth)
@@ -60,7 +60,7 @@ def tree(
 def _drawn(lines: Sequence[TreeLine], *, inverted: bool) -> Iterator[str]:
     yield from guided([(line.depth, described(line, inverted=inverted)) for line in lines])
     if any(line.is_repeated for line in lines):
-        yield "(*) the rest is shown above"
+        yield "(*) what it requires is shown above" if not inverted else "(*) what requires it is shown above"
 
 
 def described(line: TreeLine, *, inverted: bool = False) -> str:
