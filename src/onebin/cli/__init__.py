@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from onebin import __version__
-from onebin.cli.report import annotate, report
+from onebin.cli.report import annotate, plain, report
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         )
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(plain(shown.getvalue()), err=True, nl=False)
         code = error.exit_code
     except OSError as error:
         if error.filename is not None or error.errno is None:

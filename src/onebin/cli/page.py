@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import echo, plain
+from onebin.cli.report import emit, plain
+from onebin.system import redact, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _WIDEST = 80
 _LABEL = 13
+_STYLE = re.compile(r"(\x1b\[\d+m)")
 
 
 def width() -> int:
@@ -38,7 +41,7 @@ def faint(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return text from a file so that it is safe to show: without control characters, on one line."""
-    return plain(text).replace("\n", "?").replace("\t", "?")
+    return visible(redact(text))
 
 
 def field(label: str, text: str, *, indent: int = 2) -> str:
@@ -97,5 +100,9 @@ def _can_print(text: str) -> bool:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines."""
-    echo("\n".join(lines))
+    """Print lines, as `plain` returns them except for the styles of `heading` and `faint`."""
+    emit("\n".join(map(_plain_but_styled, lines)))
+
+
+def _plain_but_styled(line: str) -> str:
+    return "".join(part if place % 2 else plain(part) for place, part in enumerate(_STYLE.split(line)))

@@ -39,6 +39,8 @@ from .wording import (
     count as count,
     did_you_mean as did_you_mean,
     either as either,
+    escaped_json as escaped_json,
     megabytes as megabytes,
     similar as similar,
+    visible as visible,
 )

@@ -15,9 +15,9 @@ _SMALL_ORDER = frozenset({1, _PRIME - 1, 0, _ORDER_8, _PRIME - _ORDER_8})
 
 
 def is_weak(key: bytes) -> bool:
-    """Return whether a public key, given as its 32 bytes, is of small order, or is not written as RFC 8032 (5.1.3) demands.
+    """Return whether a public key, given as its 32 bytes, is of small order, or has a y that is not below the prime.
 
-    Such a form has a y that is not below the prime.
+    RFC 8032 (5.1.3) does not allow the latter: it is another form of a point of small order, or of no point.
     """
     y = int.from_bytes(key, "little") & ~_SIGN
     return y >= _PRIME or y in _SMALL_ORDER

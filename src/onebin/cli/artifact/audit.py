@@ -10,7 +10,8 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import echo, plain, print_json
+from onebin.cli.page import one_line
+from onebin.cli.report import echo, print_json
 from onebin.errors import AuditError
 from onebin.system import count
 
@@ -44,13 +45,13 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
         return AuditError.exit_code if found else 0
     subject = audited.subject
     for line in subject.unchecked:
-        click.echo(f"not checked: {plain(line)}", err=True)
+        click.echo(f"not checked: {one_line(line)}", err=True)
     if found:
         affected = count(len({each.package for each in found}), "package")
         known = f"{len(found)} known {'vulnerability' if len(found) == 1 else 'vulnerabilities'}"
         raise AuditError(f"{subject.name}: {known} in {affected}", [each.finding for each in found])
     against = f"{count(len({**subject.tools, **subject.packages}), 'package')} against {audited.advisories} advisories"
-    echo(f"{plain(subject.name)}: no known vulnerability, {against}")
+    echo(f"{subject.name}: no known vulnerability, {against}")
     return 0
 
 

@@ -9,7 +9,8 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import echo, plain, print_json
+from onebin.cli.page import one_line
+from onebin.cli.report import echo, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.system import megabytes
 from onebin.workspace import default_cache_dir
@@ -42,7 +43,7 @@ def list_cache(*, as_json: bool) -> None:
     for row in rows:
         used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         state = "  in use" if row["in_use"] else ""
-        echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
+        echo(one_line(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
 
@@ -75,7 +76,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
             if entry.remove():
                 freed += size
             else:
-                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
+                click.echo(one_line(f"in use, kept: {entry.kind} {entry.name}"), err=True)
         if not what:
             onebin.remove_logs(directory)
     echo(f"freed {megabytes(freed)} in {directory}")

@@ -8,6 +8,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.page import one_line, show
 from onebin.cli.report import echo, print_json
 from onebin.errors import OnebinError
 from onebin.workspace import default_cache_dir
@@ -26,7 +27,7 @@ def doctor(*, as_json: bool) -> int:
     else:
         for each in examined:
             mark = ("ok", "green") if each.ok else ("wrong", "red") if each.needed else ("unfit", "yellow")
-            echo(f"{click.style(f'{mark[0]:<6}', fg=mark[1])} {each.name:<14} {each.found}")
+            show([f"{click.style(f'{mark[0]:<6}', fg=mark[1])} {one_line(f'{each.name:<14} {each.found}')}"])
             if each.remedy:
                 echo(f"       {each.remedy}")
     return 0 if all(each.ok for each in examined if each.needed) else OnebinError.exit_code

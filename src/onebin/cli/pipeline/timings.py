@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from onebin.cli.page import one_line
 from onebin.cli.report import json_text
 from onebin.system import count, megabytes, templates_dir, write_atomic
 
@@ -82,7 +83,10 @@ def _page(built: BuildResult) -> str:
     import jinja2  # noqa: PLC0415  # other commands start faster without it
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
+        loader=jinja2.FileSystemLoader(templates_dir()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=lambda value: one_line(value) if isinstance(value, str) else value,
     )
     costs = built.costs
     summary = f"{megabytes(built.size)}, {count(len(built.steps), 'step')}, {built.seconds:.1f} s"
