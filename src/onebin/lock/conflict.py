@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import zipfile
 from collections import deque
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import LockError, OnebinError
+from onebin.system import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +132,7 @@ def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tupl
             read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
             name, version = read(PurePosixPath(row.path).name)[:2]
             return name, str(version)
-        project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
+        project = read_toml(manifest.directory / row.path / "pyproject.toml")["project"]
         return str(project["name"]), str(project["version"]) if "version" in project else None
     except (OSError, ValueError, KeyError, TypeError):
         return row.distribution or default, None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import configparser
-import tomllib
 import zipfile
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.toml import key_path
-from onebin.system import display, is_there
+from onebin.system import display, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +53,8 @@ def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
         )
     elif target.is_dir() and (problem := _project_problem(target)):
         yield f"{path}: {problem}", "fix its pyproject.toml"
+    elif not target.is_dir() and not target.is_file():
+        yield f"{path} is not a regular file", "give a project's folder, a .whl or a .tar.gz"
     elif target.is_file() and not target.name.endswith((".whl", ".tar.gz")):
         yield (
             f"{path} is not a wheel or a source archive",
@@ -65,9 +66,10 @@ def _project_problem(project: Path) -> str | None:
     """Return why a project's metadata (PEP 621) cannot be read, as far as its pyproject.toml shows it."""
     file = project / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+        table = read_toml(file).get("project", {}) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        return f"its pyproject.toml cannot be read: {error}"
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return f"its pyproject.toml cannot be read: {reason}"
     if table and not (isinstance(table, dict) and table.get("name")):
         return "its pyproject.toml has a [project] without a name"
     return None
@@ -80,7 +82,7 @@ def declared_groups(path: Path) -> tuple[str, ...] | None:
     """
     try:
         if path.is_dir():
-            table = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]
+            table = read_toml(path / "pyproject.toml")["project"]
             return None if "entry-points" in table.get("dynamic", ()) else tuple(table.get("entry-points", {}))
         with zipfile.ZipFile(path) as wheel:
             texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(_ENTRY_POINTS)]

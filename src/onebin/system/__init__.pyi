@@ -34,6 +34,15 @@ from .process import (
     run as run,
     stream as stream,
 )
+from .reading import (
+    DeepDataError as DeepDataError,
+    DeepKeyError as DeepKeyError,
+    opened as opened,
+    parse_toml as parse_toml,
+    read_bytes as read_bytes,
+    read_text as read_text,
+    read_toml as read_toml,
+)
 from .temporary import scratch as scratch
 from .wording import (
     count as count,

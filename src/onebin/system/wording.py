@@ -33,9 +33,9 @@ def visible(text: str, *, one_line: bool = True) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    kept = frozenset() if one_line else frozenset("\n\t")
+    kept = "" if one_line else "\n\t"
     whole = text if one_line else text.replace("\r\n", "\n")
-    return "".join(char if char in kept else _shown(char) for char in whole)
+    return whole.translate({ord(char): _shown(char) for char in set(whole) - set(kept)})
 
 
 def _shown(char: str) -> str:
@@ -49,9 +49,8 @@ def escaped_json(document: str) -> str:
 
     Outside of strings, JSON has only printable ASCII, line feeds and spaces.
     """
-    if document.isascii() and document.replace("\n", "").isprintable():
-        return document
-    return "".join(char if char == "\n" or visible(char) == char else _escape(char) for char in document)
+    odd = {char for char in set(document) - {"\n"} if _shown(char) != char}
+    return document.translate({ord(char): _escape(char) for char in odd}) if odd else document
 
 
 def _escape(char: str) -> str:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from onebin import card
 from onebin.errors import SignatureError, os_errors
-from onebin.system import display
+from onebin.system import display, read_bytes
 from onebin.trust import sshsig
 from onebin.trust.ed25519 import is_weak
 from onebin.trust.sshsig import ED25519, HASHES, Signature, packed, unpacked
@@ -167,10 +167,9 @@ def _signature(file: Path) -> Signature:
 
 
 def _read(file: Path, what: str, hint: str) -> bytes:
-    """Return the content of a small file; it is cut if it is larger than any key, and then is not valid."""
+    """Return the content of a small file."""
     try:
-        with file.open("rb") as stream:
-            return stream.read(_LARGEST)
+        return read_bytes(file, most=_LARGEST)
     except FileNotFoundError as error:
         raise SignatureError(f"cannot read {what} {display(file)}: no such file", hint) from error
     except OSError as error:

@@ -25,7 +25,7 @@ from onebin import launcher
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
 from onebin.python import PackageSource, uv
-from onebin.system import display, environment, run, scratch, sha256_of, sha256_of_file
+from onebin.system import display, environment, read_toml, run, scratch, sha256_of, sha256_of_file
 from onebin.wheelhouse.contents import Archived, archives, read_sums, relocate, write_sums
 from onebin.wheelhouse.download import DownloadError, fetch
 from onebin.wheelhouse.git import pack, repositories, unpack
@@ -208,7 +208,7 @@ class _Wheelhouse:
     def take_build_requirements(self, project: Path) -> dict[str, str]:
         """Download what a project's [build-system] requires, and what its backend asks for in addition."""
         file = project / "pyproject.toml"
-        table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        table = read_toml(file) if file.is_file() else {}
         system: dict[str, Any] = {**_LEGACY, **table.get("build-system", {})}
         wanted: list[str] = list(system["requires"])
         sums: dict[str, str] = {}
