@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onebin.cli.report import emit, plain
-from onebin.system import redact, visible
+from onebin.system import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,8 +40,8 @@ def faint(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return text from a file so that it is safe to show: without control characters, on one line."""
-    return visible(redact(text))
+    """Return text from a file so that `show` keeps it on one line."""
+    return visible(text)
 
 
 def field(label: str, text: str, *, indent: int = 2) -> str:
@@ -54,13 +54,15 @@ def wrapped(start: str, text: str) -> str:
     start = one_line(start)
     if len(start) > width() - 20:  # no room beside it
         return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
-    lines = textwrap.wrap(one_line(text), width() - len(start), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        plain(text, one_line=True), width() - len(start), break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join([start + lines[0], *(" " * len(start) + line for line in lines[1:])]) if lines else start.rstrip()
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     """Return rows as aligned columns; the last one is wrapped."""
-    kept = [tuple(map(one_line, row)) for row in rows]
+    kept = [tuple(one_line(cell) for cell in row) for row in rows]
     if not kept:
         return []
     widths = [max(len(row[column]) for row in kept) for column in range(len(kept[0]) - 1)]
@@ -101,8 +103,5 @@ def _can_print(text: str) -> bool:
 
 def show(lines: Iterable[str]) -> None:
     """Print lines, as `plain` returns them except for the styles of `heading` and `faint`."""
-    emit("\n".join(map(_plain_but_styled, lines)))
-
-
-def _plain_but_styled(line: str) -> str:
-    return "".join(part if place % 2 else plain(part) for place, part in enumerate(_STYLE.split(line)))
+    parts = _STYLE.split("\n".join(lines))
+    emit("".join(part if place % 2 else plain(part) for place, part in enumerate(parts)))

@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
-from onebin.cli.page import one_line
 from onebin.cli.report import plain
 from onebin.system import megabytes
 
@@ -66,7 +65,7 @@ class Progress:
             case onebin.Detail(text=text):
                 self._console.print(Text(f"  {plain(text)}"))
             case onebin.Output(line=line) if self._verbose:
-                self._console.print(Text(f"  | {one_line(line)}", style="dim"))
+                self._console.print(Text(f"  | {plain(line, one_line=True)}", style="dim"))
 
     def close(self, what: str, rest: str) -> None:
         """Show the last line: what was made, and what else there is to say of it."""
@@ -80,7 +79,7 @@ class Progress:
             self._running = None
 
     def _finished(self, event: StepFinished) -> None:
-        outcome = one_line(event.outcome)
+        outcome = plain(event.outcome, one_line=True)
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "
             seconds = (f"  {event.seconds:.1f} s", "dim")
@@ -127,7 +126,7 @@ class _Live(_Running):
         now = self.now
         cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<8}")]
         if now is not None and now.doing:
-            cells.append(Text(one_line(now.doing), overflow="ellipsis", no_wrap=True))
+            cells.append(Text(plain(now.doing, one_line=True), overflow="ellipsis", no_wrap=True))
         if now is not None and now.done is not None and now.total:
             if self._console.width >= _NARROW:
                 cells.append(ProgressBar(total=now.total, completed=now.done, width=_BAR))
@@ -152,7 +151,7 @@ class _Lines(_Running):
     def tell(self, event: StepAdvanced) -> None:
         super().tell(event)
         if event.is_waiting:
-            self._console.print(Text(f"{self._step}: {one_line(event.doing)}"))
+            self._console.print(Text(f"{self._step}: {plain(event.doing, one_line=True)}"))
 
     def stop(self) -> None:
         self._ended.set()
@@ -163,7 +162,7 @@ class _Lines(_Running):
             now = self.now
             parts = [f"{self._step}: running for {self._seconds:.0f} s"]
             if now is not None and now.doing:
-                parts.append(one_line(now.doing))
+                parts.append(plain(now.doing, one_line=True))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
             self._console.print(Text(", ".join(parts)))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What has a meaning in a workflow command of GitHub, in its text and in its properties.
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
+_PART = 100_000  # characters that are printed at once
 
 
 def report(error: OnebinError) -> None:
@@ -34,7 +35,9 @@ def report(error: OnebinError) -> None:
         console.print(Text(plain(error.tail)))
     if isinstance(error, FindingsError):
         for finding in error.findings:
-            console.print(Text.assemble("  ", (visible(redact(finding.where)), "bold"), f": {plain(finding.message)}"))
+            console.print(
+                Text.assemble("  ", (plain(finding.where, one_line=True), "bold"), f": {plain(finding.message)}")
+            )
             _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
 
@@ -71,9 +74,9 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
         console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
 
 
-def plain(text: str) -> str:
+def plain(text: str, *, one_line: bool = False) -> str:
     """Return text without credentials, and without characters that a terminal obeys, reorders or does not show."""
-    return visible(redact(text), one_line=False)
+    return visible(redact(text), one_line=one_line)
 
 
 def json_text(value: Any) -> str:
@@ -99,5 +102,13 @@ def emit(text: str, *, nl: bool = True) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document to standard output, without credentials."""
-    emit(escaped_json(redact(json.dumps(value, indent=2, ensure_ascii=False))))
+    """Print one JSON document to standard output, without credentials; a large one in parts."""
+    part: list[str] = []
+    size = 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        part.append(piece)
+        size += len(piece)
+        if size > _PART:
+            emit(escaped_json(redact("".join(part))), nl=False)
+            part, size = [], 0
+    emit(escaped_json(redact("".join(part))))

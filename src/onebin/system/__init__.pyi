@@ -35,6 +35,7 @@ from .process import (
     stream as stream,
 )
 from .reading import (
+    MOST as MOST,
     DeepDataError as DeepDataError,
     DeepKeyError as DeepKeyError,
     opened as opened,

@@ -10,8 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.page import one_line
-from onebin.cli.report import echo, print_json
+from onebin.cli.report import echo, plain, print_json
 from onebin.errors import AuditError
 from onebin.system import count
 
@@ -45,7 +44,7 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
         return AuditError.exit_code if found else 0
     subject = audited.subject
     for line in subject.unchecked:
-        click.echo(f"not checked: {one_line(line)}", err=True)
+        click.echo(plain(f"not checked: {line}", one_line=True), err=True)
     if found:
         affected = count(len({each.package for each in found}), "package")
         known = f"{len(found)} known {'vulnerability' if len(found) == 1 else 'vulnerabilities'}"

@@ -10,7 +10,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.page import one_line
-from onebin.cli.report import echo, print_json
+from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.system import megabytes
 from onebin.workspace import default_cache_dir
@@ -76,7 +76,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
             if entry.remove():
                 freed += size
             else:
-                click.echo(one_line(f"in use, kept: {entry.kind} {entry.name}"), err=True)
+                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}", one_line=True), err=True)
         if not what:
             onebin.remove_logs(directory)
     echo(f"freed {megabytes(freed)} in {directory}")
