@@ -42,7 +42,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that records the platform of each compilation; nothing is really compiled."""
     platforms: list[str] = []
 
-    def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: Path | None = None) -> None:
+    def compile_for(platform: str, directory: Path, *, source: PackageSource, kept: Path | None = None) -> None:
         platforms.append(platform)
         (directory / launcher.file_name(platform)).write_text("compiled")
 

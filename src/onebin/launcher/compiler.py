@@ -63,11 +63,11 @@ def kept_in(cache: Cache) -> Path:
     return cache.folder("compiler", sha256_of(REQUIREMENTS)[:16])
 
 
-def install(directory: Path, *, offline: bool, kept: Path | None = None) -> Compiler:
+def install(directory: Path, *, source: PackageSource, kept: Path | None = None) -> Compiler:
     """Install the compiler into a directory; raises PackError. `kept` is a folder for what it may use again."""
     requirements, packages, scratch = directory / "requirements.txt", directory / "compiler", directory / "scratch"
     requirements.write_text(REQUIREMENTS, "utf-8")
-    source = PackageSource(offline=offline)
+    source = PackageSource(offline=source.is_offline, project=source.project)
     try:
         uv.install_flat(requirements, python=Path(sys.executable), target=packages, source=source)
     except uv.Failure as failure:

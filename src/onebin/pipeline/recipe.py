@@ -16,6 +16,7 @@ from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
 from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
 from onebin.pipeline.results import BuildResult, LockResult, PlanResult
+from onebin.python import ignored_settings, source_of_indexes
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
@@ -79,12 +80,26 @@ def surveyed(request: BuildRequest, events: Events = ignore) -> Survey:
     return found
 
 
+def _say_indexes(request: BuildRequest, events: Events) -> None:
+    """Emit what chooses the indexes, if anything does; and the file that would, if it were one of the project."""
+    if request.source.is_offline:
+        return
+    directory = request.workspace.directory
+    chosen, ignored = source_of_indexes(directory), ignored_settings(directory)
+    if chosen is not None:
+        events(Detail(text=f"the index is chosen by {chosen}"))
+    if ignored is not None:
+        own = f"it is not in the folder of {display(request.manifest.file)}, nor in its project"
+        events(Note(text=f"{ignored} does not choose the index: {own} (to use it, set UV_CONFIG_FILE)"))
+
+
 def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:
     """Resolve the manifest, and write the lock if it does not match; raises OnebinError.
 
     `upgrade` names packages that may get newer versions; None means all.
     """
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request, upgrade=upgrade)
         packages = count(len(locked.packages), "package")
         outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
@@ -103,6 +118,7 @@ def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tupl
 def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> VendorResult:
     """Download everything that a build of this request needs into a folder; raises OnebinError."""
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request)
         outcome.text = f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
     for change in locked.changes:
@@ -182,6 +198,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
 
 def _locked(request: BuildRequest, events: Events) -> Lock:
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request)
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:

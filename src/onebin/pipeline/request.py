@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ class BuildRequest:
     commands: tuple[str, ...] = ()
     measure: bool = False
     moment: int = field(default_factory=source_date_epoch)
+
+    def __post_init__(self) -> None:
+        """Let the settings of uv count that belong to the manifest's project."""
+        if self.source.project is None:
+            object.__setattr__(self, "source", replace(self.source, project=self.workspace.directory))
 
     @classmethod
     def load(cls, manifest: Path = Path(), *, output: Path | None = None, **options: Any) -> BuildRequest:

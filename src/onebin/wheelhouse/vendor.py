@@ -111,6 +111,11 @@ class _Wheelhouse:
     def python(self) -> Interpreter:
         return self.lock.interpreter
 
+    @property
+    def source(self) -> PackageSource:
+        """The indexes of the project: the lock is in the manifest's folder."""
+        return PackageSource(project=self.lock.file.parent)
+
     def take(self, wanted: Iterable[Archived]) -> dict[str, str]:
         """Download missing files and return the SHA-256 of all by name; raises VendorError with all failures."""
         each = list(wanted)
@@ -159,7 +164,7 @@ class _Wheelhouse:
                 output=draft,
                 directory=self.scratch,
                 moment=self.moment,
-                limits=uv.Limits(leave_out=leave_out),
+                limits=uv.Limits(leave_out=leave_out, source=self.source),
             )
         except uv.Failure as failure:
             raise failure.become(VendorError, f"cannot resolve what to download: {', '.join(wanted)}") from failure
@@ -260,9 +265,9 @@ class _Wheelhouse:
         """Copy the compiled launcher and starter into the directory, unless onebin ships them or there are none."""
         python, files = self.python, []
         if launcher.exists_for(python.platform) and not launcher.is_included(python.platform):
-            files.append(launcher.find(python.platform, cache, source=PackageSource()))
+            files.append(launcher.find(python.platform, cache, source=self.source))
         if launcher.starter.exists_for(python.platform) and not launcher.starter.is_included(python):
-            files.append(launcher.starter.find(python, cache, source=PackageSource()))
+            files.append(launcher.starter.find(python, cache, source=self.source))
         for file in files:
             copy2(file, self.directory / file.name)
         return {file.name: sha256_of_file(file) for file in files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -21,7 +22,7 @@ def doctor(*, as_json: bool) -> int:
 
     Exits with 1 if a build would fail here.
     """
-    examined = onebin.examine(default_cache_dir())
+    examined = onebin.examine(default_cache_dir(), Path.cwd())
     if as_json:
         print_json([asdict(each) for each in examined])
     else:
