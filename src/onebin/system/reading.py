@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,9 @@ MOST = 8_000_000
 # tomllib's time and memory grow with the square of the parts of a dotted key, and its result can be nested deeper than
 # it can be walked recursively.
 _DEEPEST = 20
-# It takes a second for so many of the characters around which it stops; in a lock, there is one in about 30 bytes.
+# It takes a second or two for so many of the characters at which it stops; in a lock, there is one in about 20 bytes.
 _MOST_MARKS = 500_000
-_MARKS = "\n,=[{\\"
+_MARKS = "\n,=.[{\\"
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,99}+"|'[^'\n]{0,99}+')"""
 _DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_DEEPEST}}}")
 
@@ -55,13 +56,22 @@ def opened(file: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading; raises OSError for anything else, and does not wait for it."""
     # Without the flag, opening a pipe waits for somebody who writes to it.
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb") as stream:  # noqa: PTH123  # an open descriptor has no path
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a directory", str(file))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(file))
+    try:
+        _check_kind(handle, file)
+        stream = open(handle, "rb", closefd=False)  # noqa: SIM115  # a descriptor, which is closed below
         yield stream
+    finally:
+        os.close(handle)
+
+
+def _check_kind(handle: int, file: Path) -> None:
+    status = os.fstat(handle)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a directory", str(file))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(file))
+    if status.st_size == 0 and sys.platform != "win32":
+        os.pread(handle, 1, 0)  # raises for those files of /proc that would have to be waited for
 
 
 def read_bytes(file: Path, *, most: int = MOST) -> bytes:
