@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _pytest.mark import ParameterSet
+
     from support.bench import Bench
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the devices and /proc of Linux")
@@ -112,6 +114,13 @@ def test_pipe_beside_the_manifest_is_not_waited_for(bench: Bench) -> None:
 
 
 LONG = 100_000
+
+
+def long(name: str) -> ParameterSet:
+    """Return a case that only repeats a kind."""
+    return pytest.param(name, marks=pytest.mark.long)
+
+
 LOCKS = {
     "parts": ".".join(["a"] * LONG) + " = 1\n",
     "header": "[" + ".".join(["a"] * LONG) + "]\n",
@@ -123,11 +132,11 @@ LOCKS = {
 }
 
 
-@pytest.mark.parametrize("text", LOCKS.values(), ids=LOCKS)
-def test_hostile_lock_is_refused_in_a_moment(bench: Bench, text: str) -> None:
+@pytest.mark.parametrize("name", [each if each in {"parts", "name"} else long(each) for each in LOCKS])
+def test_hostile_lock_is_refused_in_a_moment(bench: Bench, name: str) -> None:
     """A lock of very many parts, of deep brackets or of huge size is refused with bounded time and memory."""
     bench.directory.joinpath("bundle.toml").write_text(MANIFEST)
-    bench.lock.write_text(text)
+    bench.lock.write_text(LOCKS[name])
     bench.directory.joinpath("advisories").mkdir()
     for command in (("check", "--locked"), ("audit", "--lock", bench.lock.name, "--db", "advisories")):
         used = measured(bench, *command)
@@ -192,7 +201,7 @@ CARDS: dict[str, str | dict[str, Any]] = {
     "deep": BOMB.replace('"sbom": {}', '"sbom": {"a": ' + "[" * 100_000 + "]" * 100_000 + "}"),
     "digits": BOMB.replace('"moment": 0', '"moment": ' + "1" * 1_000_000),
     "no-number": BOMB.replace('"sbom": {}', '"sbom": {"a": NaN, "b": 1e999}'),
-    "wide": facts(host={"name": "x" * 14_000_000 + "\U0001f4a5", "version": "1", "entry": "a:b"}),
+    "wide": facts(host={"name": "x" * 11_000_000 + "\U0001f4a5", "version": "1", "entry": "a:b"}),
     "files": facts(files=[{"path": f"{at}", "owner": "x", "bytes": 1, "sha256": "1" * 64} for at in range(100_000)]),
     "same": facts(files=[{"path": "x", "owner": f"{at}", "bytes": 1, "sha256": "1" * 64} for at in range(100_000)]),
     "lock": facts(lock=long_lock("[[packages]]\nname='x'\n" * 90_000), manifest={"text": MANIFEST}),
@@ -201,19 +210,20 @@ CARDS: dict[str, str | dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", [each if each in {"wide", "files", "lines"} else long(each) for each in CARDS])
 def test_hostile_card_is_read_in_a_moment(bench: Bench, name: str) -> None:
     """Whatever is on a card: what reads it takes bounded time and memory, and prints JSON that is JSON."""
     write_artifact(bench.directory / "artifact", CARDS[name])
     write_artifact(bench.directory / "other", facts(lock=long_lock(mixed(104_729))))
-    commands: list[tuple[str, ...]] = [("inspect", "--json", "artifact"), ("recover", "artifact")]
-    commands += [("diff", "--files", "other", "artifact")] if name in {"lines", "files", "wide"} else []
-    commands += [("inspect", "--sbom", "artifact")] if name in {"lists", "no-number"} else []
+    commands: list[tuple[str, ...]] = [("inspect", "--json", "artifact")]
+    commands += [("diff", "--files", "other", "artifact")] if name in {"lines", "files"} else []
+    commands += [("recover", "artifact")] if name in {"lock", "manifest"} else []
+    commands += [("inspect", "--sbom", "artifact")] if name in {"lists", "keys"} else []
     for command in commands:
         used = measured(bench, *command)
         assert "Traceback" not in used.err
         used.is_bounded()
-        if "inspect" in command:
+        if "--json" in command:
             json.loads(used.out, parse_constant=pytest.fail)
 
 
@@ -284,7 +294,7 @@ def test_names_of_files_do_not_control_the_terminal(bench: Bench) -> None:
         done = bench.run(*command)
         assert done.code != 0
         assert is_harmless(done.err), command
-        assert "\nerror: forged" not in done.err or command[0] != "inspect"
+        assert "\nerror: forged" not in done.err
 
 
 @pytest.mark.network

@@ -129,6 +129,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         )
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:
+        vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
         shown = io.StringIO()
         error.show(shown)
         click.echo(plain(shown.getvalue()), err=True, nl=False)

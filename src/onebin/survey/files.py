@@ -54,7 +54,8 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
 
     `library` are the top-level names of the standard library, which no distribution can replace.
     """
-    files = [PurePosixPath(file) for file in recorded]
+    # A path may also be empty, or lead nowhere but up; there is no file at such a path.
+    files = [path for file in recorded if (path := PurePosixPath(file)).name not in {"", ".."}]
     inside = [
         file for file in files if ".." not in file.parts and not file.is_absolute() and "__pycache__" not in file.parts
     ]
