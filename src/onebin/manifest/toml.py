@@ -4,6 +4,7 @@
 parser can disagree. Raises `ManifestError` if the input is not text or not TOML 1.0.
 """
 
+import errno
 import json
 import re
 import tomllib
@@ -52,7 +53,9 @@ def read(file: Path) -> str:
         raise _unreadable(file, "no such file", _INIT) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise _unreadable(file, reason.lower(), "check the path, and its owner and mode") from error
+        is_odd = error.errno == errno.EINVAL
+        hint = "save the manifest as a regular file" if is_odd else "check the path, and its owner and mode"
+        raise _unreadable(file, reason.lower(), hint) from error
     except ValueError as error:  # a NUL in the name
         raise _unreadable(file, "not a valid file name", _INIT) from error
     return _decode(content, file)
