@@ -75,7 +75,7 @@ def test_settings_of_the_project_are_used(bench: Bench, index: Index, tmp_path: 
     done = bench.run("lock", "-m", bench.directory, cwd=tmp_path)
     assert done.code == 0, done.err
     assert f"the index is chosen by {(bench.directory / name).relative_to(tmp_path)}\n" in done.err
-    assert index.url in bench.lock.read_text()
+    assert index.url.removesuffix("/simple") in bench.lock.read_text()
     below = bench.directory / "below"
     below.mkdir()
     (bench.directory / ".git").mkdir()
