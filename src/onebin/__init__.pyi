@@ -1,3 +1,12 @@
+from .bisect import (
+    BisectRequest as BisectRequest,
+    Culprit as Culprit,
+    PluginBisection as PluginBisection,
+    Trial as Trial,
+    VersionBisection as VersionBisection,
+    bisect_plugins as bisect_plugins,
+    bisect_versions as bisect_versions,
+)
 from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
 from .card import (
     Change as Change,

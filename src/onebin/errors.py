@@ -209,6 +209,12 @@ class BudgetError(FindingsError):
     exit_code = 18
 
 
+class BisectError(OnebinError):
+    """A search for what makes a command fail cannot begin, or found nothing."""
+
+    exit_code = 20
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

@@ -65,9 +65,11 @@ VALUES: dict[str, Callable[[Path], Any]] = {
             {"name": "y", "distribution": "y", "version": "1", "modules": ["y"], "entry_points": [("a", "b", "c")]},
         ),
         precedences=(Precedence("a", "b", "b depends on a"),),
+        requires={"a": (), "b": ("a",)},
         graph=("1. y",),
         notices=("odd",),
         lock_sha256="0" * 64,
+        python="3.12.1",
     ),
     "build": lambda folder: onebin.BuildResult(
         file=folder / "x",

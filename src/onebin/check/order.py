@@ -10,7 +10,7 @@ from __future__ import annotations
 import graphlib
 import heapq
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from onebin.manifest import keyed
 from onebin.survey import targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from onebin.check.contribution import PlannedPlugin
     from onebin.manifest import PluginRow
@@ -40,10 +40,14 @@ class Precedence:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """The plugins in their final order, and what decided on it besides the order of the manifest."""
+    """The plugins in their final order, and what decided on it besides the order of the manifest.
+
+    `requires` has, for each plugin, those whose distributions its own needs, even indirectly; all by their rows' names.
+    """
 
     plugins: tuple[PlannedPlugin, ...]
     precedences: tuple[Precedence, ...]
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def order(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey, where: str) -> Order:
@@ -51,14 +55,15 @@ def order(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: S
 
     Of the plugins that may come next, the first one in the manifest does.
     """
-    precedences = [*_of_rows(plugins, rows), *_of_dependencies(plugins, rows, survey)]
+    requires = _required(plugins, rows, survey)
+    precedences = [*_of_rows(plugins, rows), *_of_dependencies(requires)]
     names = [plugin.name for plugin in plugins]
     try:
         in_order = ranked(names, precedences)
     except graphlib.CycleError as error:
         raise PlanError(SUMMARY, [_cycle(error.args[1], precedences, where)]) from error
     by_name = {plugin.name: plugin for plugin in plugins}
-    return Order(plugins=tuple(by_name[name] for name in in_order), precedences=tuple(precedences))
+    return Order(plugins=tuple(by_name[name] for name in in_order), precedences=tuple(precedences), requires=requires)
 
 
 def ranked(names: Sequence[str], precedences: Iterable[Precedence]) -> list[str]:
@@ -100,21 +105,30 @@ def _of_rows(plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow]) -> Ite
                 yield Precedence(row.name, known[other], f"{row.name} has before {known[other]}")
 
 
-def _of_dependencies(
+def _of_dependencies(requires: Mapping[str, Sequence[str]]) -> Iterator[Precedence]:
+    """Yield which plugins come after others because they require them."""
+    for name, others in requires.items():
+        for other in others:
+            if name not in requires[other]:
+                yield Precedence(other, name, f"{name} depends on {other}")
+
+
+def _required(
     plugins: Sequence[PlannedPlugin], rows: Sequence[PluginRow], survey: Survey
-) -> Iterator[Precedence]:
-    """Yield which plugins come after others because their distributions need those of the others, even indirectly."""
+) -> dict[str, tuple[str, ...]]:
+    """Return, for each plugin, those whose distributions its own needs, even indirectly, in the manifest's order."""
     extras = {row.name: row.extras for row in rows}
     targets = targets_of(survey)
     needs = {plugin.name: _needed(plugin.distribution, extras[plugin.name], targets) for plugin in plugins}
     ranks: dict[str, list[int]] = defaultdict(list)
     for rank, plugin in enumerate(plugins):
         ranks[plugin.distribution].append(rank)
-    for plugin in plugins:
-        for rank in sorted(rank for name in needs[plugin.name] for rank in ranks.get(name, ())):
-            other = plugins[rank]
-            if plugin.distribution not in needs[other.name]:
-                yield Precedence(other.name, plugin.name, f"{plugin.name} depends on {other.name}")
+    return {
+        plugin.name: tuple(
+            plugins[rank].name for rank in sorted(rank for name in needs[plugin.name] for rank in ranks.get(name, ()))
+        )
+        for plugin in plugins
+    }
 
 
 def _needed(distribution: str, extras: Iterable[str], targets: Targets) -> frozenset[str]:

@@ -55,6 +55,7 @@ _COMMANDS = {
     "generate": "pipeline.generate:generate",
     "bundle": "pipeline.bundle:bundle",
     "run": "pipeline.run:run",
+    "bisect": "pipeline.bisect:bisect",
     "vendor": "pipeline.vendor:vendor",
     "verify": "artifact.verify:verify",
     "inspect": "artifact.inspect:inspect",

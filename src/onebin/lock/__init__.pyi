@@ -1,4 +1,4 @@
-from .choices import newest_releases as newest_releases
+from .choices import newest_releases as newest_releases, releases as releases
 from .file import (
     INVALID as INVALID,
     SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,
@@ -7,5 +7,11 @@ from .file import (
     parse as parse,
     staleness as staleness,
 )
-from .lock import Lock as Lock, LockedPackage as LockedPackage, Pin as Pin, read as read
+from .lock import (
+    Lock as Lock,
+    LockedPackage as LockedPackage,
+    Pin as Pin,
+    package_changes as package_changes,
+    read as read,
+)
 from .resolution import TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT, LockOptions as LockOptions, resolve as resolve

@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from onebin.lock.resolver import without_wheel
 from onebin.python import uv
-from onebin.system import scratch
+from onebin.system import scratch, tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -69,6 +69,26 @@ def newest_releases(
                 found |= _versions(tomllib.loads(output.read_text("utf-8"))["packages"])
             output.unlink(missing_ok=True)
         return found
+
+
+def releases(name: str, versions: str, python: Interpreter, directory: Path, source: PackageSource) -> tuple[str, ...]:
+    """Return the final releases of a package within a version specifier, the newest first, for an interpreter.
+
+    Settings of uv are those for a directory.
+    """
+    found: list[str] = []
+    with scratch() as place, suppress(uv.Failure):
+        output = place / "pylock.releases.toml"
+        while True:  # until uv finds no older one
+            older = f"<{Version(found[-1]).public}" if found else ""
+            wanted = f"{name}{','.join(filter(None, (versions, older)))}"
+            uv.list_newest(
+                [wanted], python=python.executable, output=output, directory=directory, source=source, final=True
+            )
+            found.append(_versions(tomllib.loads(output.read_text("utf-8"))["packages"])[name])
+            output.unlink()
+            tell(f"{name} {found[-1]}")
+    return tuple(found)
 
 
 def choice_notices(

@@ -98,6 +98,17 @@ def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
     return replace(found, answers={row: found.answers[row] for row in now if before.get(row) == now[row]})
 
 
+def package_changes(old: Lock, new: Lock, *, without: str) -> tuple[str, ...]:
+    """Return a line for each package that was added, removed or changed between two locks, but for one package."""
+    before, after = ({each.name: each.version or "local" for each in lock.packages} for lock in (old, new))
+    names = sorted(name for name in {*before, *after} - {without} if before.get(name) != after.get(name))
+    return tuple(
+        f"{'+' if name not in before else '-' if name not in after else '~'} {name} "
+        + " -> ".join(versions[name] for versions in (before, after) if name in versions)
+        for name in names
+    )
+
+
 def lock_from(
     file: Path,
     data: Mapping[str, Any],

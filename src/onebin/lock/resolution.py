@@ -63,7 +63,9 @@ class LockOptions:
 
     With `locked`, or with a wheelhouse as the `source` of packages, the file is never written. `upgrade` names the
     packages that may get newer versions; None means all. `python` is an interpreter to use instead of the manifest's.
-    `moment` is the current time for projects that are built, in seconds since 1970.
+    `moment` is the current time for projects that are built, in seconds since 1970. `like` is the file of a lock whose
+    versions are taken over if there is no lock yet. `constraints` limits versions of a lock that is written, such as
+    "six<1.17".
     """
 
     source: PackageSource = INDEXES
@@ -71,6 +73,8 @@ class LockOptions:
     upgrade: tuple[str, ...] | None = ()
     python: Path | None = None
     moment: int
+    like: Path | None = None
+    constraints: tuple[str, ...] = ()
 
     @property
     def may_write(self) -> bool:
@@ -93,7 +97,7 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     reasons = staleness(old, manifest, python)
     if not reasons and options.upgrade == ():
         return lock_from(file, old, manifest, python, changes=())
-    before = find_predecessor(manifest, workspace) if not old else None
+    before = _predecessor(manifest, workspace, options) if not old else None
     if not options.may_write:
         raise LockError(
             f"{display(file)} does not match the manifest: {'; '.join(reasons)}",
@@ -109,6 +113,13 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     else:  # the list of additions would be the lock itself
         changes = (f"{display(file)} is new: commit it",) if workspace.lock_dir == workspace.directory else ()
     return lock_from(file, new, manifest, python, changes=changes, notices=notices)
+
+
+def _predecessor(manifest: Manifest, workspace: Workspace, options: LockOptions) -> tuple[Path, dict[str, Any]] | None:
+    if options.like is None:
+        return find_predecessor(manifest, workspace)
+    data = read_data(options.like)
+    return None if data is INVALID or not data else (options.like, data)
 
 
 def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file: Path) -> None:
@@ -141,6 +152,7 @@ def _renew(
             upgrade=options.upgrade,
             source=options.source,
             moment=options.moment,
+            constraints=options.constraints,
         )
         try:
             held = write_draft(manifest, resolver)

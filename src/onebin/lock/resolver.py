@@ -29,8 +29,8 @@ class Resolver:
     """The requirements of a manifest, and how to resolve them.
 
     `draft` is the file of the lock to be made; `old` is the data of the existing lock, whose versions are preferred,
-    except those of the packages in `upgrade` (None means all). Relative paths start at `directory`, `scratch` is for
-    temporary files. `moment` is SOURCE_DATE_EPOCH for builds.
+    except those of the packages in `upgrade` (None means all). `constraints` limits versions. Relative paths start at
+    `directory`, `scratch` is for temporary files. `moment` is SOURCE_DATE_EPOCH for builds.
     """
 
     requirements: Sequence[str]
@@ -42,6 +42,7 @@ class Resolver:
     upgrade: tuple[str, ...] | None
     source: PackageSource
     moment: int
+    constraints: Sequence[str] = ()
 
     def keeps(self, name: str) -> bool:
         """Return whether the existing lock has a package and its version is not to be upgraded."""
@@ -97,7 +98,7 @@ class Resolver:
             limits=uv.Limits(
                 build=build,
                 excludes=self._lines("excludes.txt", without),
-                constraints=self._lines("constraints.txt", constraints),
+                constraints=self._lines("constraints.txt", {*self.constraints, *constraints}),
                 source=self.source,
             ),
         )

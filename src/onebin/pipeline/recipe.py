@@ -65,9 +65,11 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
         host=facts["host"],
         plugins=tuple(facts["plugins"]),
         precedences=planned.order.precedences,
+        requires=planned.order.requires,
         graph=tuple(graph_lines(planned)),
         notices=notices,
         lock_sha256=facts["lock_sha256"],
+        python=planned.interpreter.version,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
 
@@ -16,15 +17,19 @@ class PlanResult:
     """A bundle that passed every check before the freeze.
 
     `plugins` are in the order of registration; `precedences` and `graph` (lines to print) say how it was determined.
+    `requires` has, for each plugin, those whose distributions its own needs, even indirectly; all by their rows' names.
+    `python` is the version of the interpreter to freeze.
     """
 
     name: str
     host: HostFacts
     plugins: tuple[PluginFacts, ...]
     precedences: tuple[Precedence, ...]
+    requires: Mapping[str, tuple[str, ...]]
     graph: tuple[str, ...]
     notices: tuple[str, ...]
     lock_sha256: str
+    python: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,11 +27,15 @@ from .plain import from_json as from_json, to_json as to_json
 from .process import (
     PASSPHRASE_VARIABLE as PASSPHRASE_VARIABLE,
     STILL_RUNNING as STILL_RUNNING,
+    Attempt as Attempt,
+    Background as Background,
     Completed as Completed,
+    attempt as attempt,
     bare_environment as bare_environment,
     become as become,
     environment as environment,
     run as run,
+    start as start,
     stream as stream,
 )
 from .reading import (

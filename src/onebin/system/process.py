@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _GRACE_SECONDS = 3.0
 _GROUP_SECONDS = 1.0  # for what was killed to be gone
 _POLL_SECONDS = 0.01
 _PEEK_SECONDS = 0.2
+_CHUNK_BYTES = 64 * 1024
 
 # Per process: more than any resolution or build needs, but not enough to exhaust a machine.
 _MEMORY_BYTES = 8 * 1024**3
@@ -47,6 +49,14 @@ _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 
 # The passphrase of the signing key: some of the programs that onebin starts run code of plugins.
 PASSPHRASE_VARIABLE = "ONEBIN_KEY_PASSPHRASE"  # noqa: S105  # the variable's name, not a secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """How a program ended: its exit code, or None if its time was over, and the last lines that it printed."""
+
+    code: int | None
+    tail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +154,64 @@ def stream(
         child.wait()
     if child.returncode != 0:
         raise ProcessError(command, child.returncode, "\n".join(tail))
+
+
+def attempt(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, timeout: float) -> Attempt:
+    """Run a program that may do anything: hang, print without an end, or leave processes behind that hold its output.
+
+    Only the end of what it prints is kept, without credentials. Raises ProcessError if it cannot be started.
+    """
+    command = [os.fspath(part) for part in argv]
+    printed = bytearray()
+    with _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child:
+        reader = threading.Thread(target=_keep_end, args=(child, printed), daemon=True)
+        reader.start()
+        code: int | None = None
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _stop(child)
+        reader.join(_GROUP_SECONDS)
+        lines = _text(bytes(printed)).splitlines()[-TAIL_LINES:]
+        return Attempt(code=code, tail=redact("\n".join(lines)))
+
+
+def _keep_end(child: subprocess.Popen[bytes], printed: bytearray) -> None:
+    """Read what a program prints until its end, and keep the last of it."""
+    with suppress(OSError, ValueError):  # another process held the pipe, and it was closed here
+        while child.stdout is not None and (chunk := os.read(child.stdout.fileno(), _CHUNK_BYTES)):
+            printed += chunk
+            del printed[:-_CHUNK_BYTES]
+
+
+@dataclass
+class Background:
+    """A program that runs beside this one, with the same output and without input, in a session of its own."""
+
+    _child: subprocess.Popen[bytes]
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._child.poll()
+
+    def stop(self) -> None:
+        """Ask its whole session to stop, then kill it."""
+        _stop(self._child)
+
+
+def start(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Background:
+    """Start a program that prints where this one does; raises ProcessError if it cannot be started."""
+    command = [os.fspath(part) for part in argv]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        child = subprocess.Popen(  # noqa: S603  # a list of arguments, without a shell
+            command, env=env, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    except OSError as error:
+        raise ProcessError(command, -1, str(error), "is it installed and executable?") from error
+    return Background(child)
 
 
 def become(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:

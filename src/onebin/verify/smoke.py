@@ -59,7 +59,11 @@ def staged_command(source: Source, plan: Plan, cache: Cache) -> list[str]:
 
 def _staged_script(source: Source, plan: Plan, cache: Cache, file: Path) -> Path:
     """Write a script that starts the staged host, to be used in place of the artifact's file."""
-    words = staged_command(source, plan, cache)
+    return write_script(staged_command(source, plan, cache), file)
+
+
+def write_script(words: Sequence[str], file: Path) -> Path:
+    """Write a script that runs a command with more arguments, and return its file; raises OSError."""
     if sys.platform == "win32":
         file = file.with_suffix(".cmd")
         quoted = " ".join(f'"{word}"' for word in words)
