@@ -68,6 +68,7 @@ from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as 
 from .system import from_json as from_json, to_json as to_json
 from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
 from .verify import Verified as Verified, verify as verify
+from .watch import Watcher as Watcher
 from .wheelhouse import VendorResult as VendorResult
 from .workspace import Workspace as Workspace
 

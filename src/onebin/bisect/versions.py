@@ -164,10 +164,13 @@ class _Search:
         else:
             found = f'{self.package} {bad} is the first version with which "{command}" fails ({ended})'
         host = next((each.version for each in lock.packages if each.name == lock.host), None)
+        changes = () if good is None else package_changes(self._lock(good), lock, without=self.package)
+        others = [change.split()[1] for change in changes]
         parts = [
             found,
             *([f"with {self.package} {good} it passes"] if good else []),
             *([f"{listed(skipped)} could not be tried"] if skipped else []),
+            *([f"with it {'changes' if len(others) == 1 else 'change'} {listed(others)}"] if others else []),
             ending(self.tried, f"{lock.host} {host or '(local)'}", lock.interpreter.version),
         ]
         return VersionBisection(
@@ -176,7 +179,7 @@ class _Search:
             first_bad=bad,
             last_good=good,
             skipped=skipped,
-            changes=() if good is None else package_changes(self._lock(good), lock, without=self.package),
+            changes=changes,
             summary="; ".join(parts),
             output=self.found[bad].output,
             trials=tuple(self.tried.done),

@@ -18,7 +18,8 @@ from onebin.system import absolute, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, Events
+    from onebin import BuildRequest
+    from onebin.cli.progress import Progress
 
 Function = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
@@ -151,11 +152,11 @@ def with_progress(function: Function) -> Function:
     return quiet(verbose(showing))
 
 
-def progress(*, quiet: bool = False, verbose: bool = False) -> Events:
+def progress(*, quiet: bool = False, verbose: bool = False) -> Progress:
     """Return a receiver that shows events until the command ends."""
     from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
 
-    shown: Events = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
+    shown: Progress = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
     return shown
 
 

@@ -54,7 +54,7 @@ def sha256_of_tree(path: Path) -> str:
     """
     if path.is_file():
         return sha256_of_file(path)
-    return sha256_of([_entry(path, file) for file in _sources(path)])
+    return sha256_of([_entry(path, file) for file in source_files(path)])
 
 
 def sha256_of_data(path: Path) -> str:
@@ -91,7 +91,8 @@ def _entry(top: Path, file: Path) -> list[str | bool]:
     return [name, bool(file.stat().st_mode & 0o100), sha256_of_file(file)]
 
 
-def _sources(top: Path) -> Iterator[Path]:
+def source_files(top: Path) -> Iterator[Path]:
+    """Yield the files of a project that are its sources: not build output, caches and version control."""
     for name_of_folder, folders, files in os.walk(top):
         folder = Path(name_of_folder)
         skipped = _skipped(at_top=folder == top)

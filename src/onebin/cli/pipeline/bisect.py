@@ -62,7 +62,7 @@ def _words(context: click.Context, words: list[str]) -> tuple[str, ...]:
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     default=600.0,
-    show_default=True,
+    show_default="600",
     help="How long the command may run.",
 )
 @click.option(

@@ -14,12 +14,13 @@ import onebin
 from onebin.cli import options
 from onebin.cli.pipeline.plugins import plugin_row
 from onebin.cli.pipeline.timings import costs_row, write_timings
+from onebin.cli.pipeline.watching import repeat
 from onebin.cli.report import json_text, print_json
 from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
 
 if TYPE_CHECKING:
-    from onebin import BuildResult, PackageSource
+    from onebin import BuildRequest, BuildResult, PackageSource
     from onebin.cli.progress import Progress
 
 _SHOWN_STEPS = 3
@@ -55,6 +56,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
     is_flag=True,
     help=_TIMINGS_HELP,
 )
+@click.option("--watch", is_flag=True, help="Build again when the manifest, a local project or a data file changes.")
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
@@ -69,6 +71,7 @@ def bundle(
     no_verify: bool,
     release: bool,
     timings: bool,
+    watch: bool,
     sbom: bool,
     full: bool,
     commands: tuple[str, ...],
@@ -77,7 +80,7 @@ def bundle(
     source: PackageSource,
     as_json: bool,
     events: Progress,
-) -> None:
+) -> int:
     """Build the executable.
 
     The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the default
@@ -87,6 +90,8 @@ def bundle(
         raise click.UsageError("Give a manifest or --host, not both.")
     if wanted.is_given and source.wheelhouse is not None:
         raise click.UsageError("--vendor needs a manifest and its lock; it cannot be used with --host.")
+    if watch and (wanted.is_given or as_json):
+        raise click.UsageError(f"--watch cannot be used with {'--host' if wanted.is_given else '--json'}.")
     how = {
         "locked": locked,
         "source": source,
@@ -96,12 +101,23 @@ def bundle(
         "verify": not no_verify,
         "measure": timings,
     }
+
+    def load() -> BuildRequest:
+        return options.request(manifest, output=output, **how)
+
+    def build(request: BuildRequest) -> None:
+        _build(request, sbom=sbom, timings=timings, as_json=as_json, events=events)
+
+    if watch:
+        return repeat(manifest, load, build, events)
     with ExitStack() as stack:
-        if wanted.is_given:
-            request = stack.enter_context(options.described(wanted, output, **how))
-        else:
-            request = options.request(manifest, output=output, **how)
-        built = onebin.bundle(request, events)
+        build(stack.enter_context(options.described(wanted, output, **how)) if wanted.is_given else load())
+    return 0
+
+
+def _build(request: BuildRequest, *, sbom: bool, timings: bool, as_json: bool, events: Progress) -> None:
+    """Build a request, write what else was asked for, and show what came of it."""
+    built = onebin.bundle(request, events)
     bill = None
     if sbom:
         bill = built.file.with_name(f"{built.file.name}.cdx.json")

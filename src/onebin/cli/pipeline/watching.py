@@ -1,0 +1,62 @@
+"""Do something with a bundle, and again whenever something that it is made of has changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import report
+from onebin.errors import OnebinError
+from onebin.system import display, is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from onebin import BuildRequest
+    from onebin.cli.progress import Progress
+
+_SHOWN = 3
+
+
+def repeat(
+    manifest: Path | None,
+    load: Callable[[], BuildRequest],
+    act: Callable[[BuildRequest], None],
+    events: Progress,
+    *,
+    look: Callable[[], None] = lambda: None,
+) -> int:
+    """Load a request and act on it, and once more after each change. Errors are shown; Ctrl-C ends it and returns 0.
+
+    `look` is called several times a second while nothing changes.
+    """
+    workspace = options.workspace_of(manifest)
+    if not is_there(workspace.manifest_file):
+        load()  # raises the error that says so
+    watcher = onebin.Watcher(workspace)
+    try:
+        while True:
+            watcher.begin()
+            try:
+                with events:
+                    request = load()
+                    watcher.follow(request)
+                    act(request)
+            except OnebinError as error:
+                report(error)
+            events.close("watching", f" {_listed(watcher.watched)}; Ctrl-C ends it")
+            events.close("changed:", f" {_listed(watcher.wait(look))}")
+    except KeyboardInterrupt:
+        return 0
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    rest = len(paths) - _SHOWN
+    shown = [display(path) for path in paths[: len(paths) if rest <= 1 else _SHOWN]]
+    return (
+        f"{', '.join(shown)} and {rest} others"
+        if rest > 1
+        else " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    )

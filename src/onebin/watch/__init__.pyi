@@ -1,0 +1,1 @@
+from .watcher import Watcher as Watcher
