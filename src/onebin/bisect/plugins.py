@@ -35,8 +35,8 @@ def bisect_plugins(request: BisectRequest, events: Events = ignore) -> PluginBis
             raise BisectError(f"{file} has no plugins", "to try the versions of a package, use --versions NAME")
         tried.lock()
         planned = tried.plan()
-        _check_ends(tried, events)
         try:
+            _check_ends(tried, events)
             minimal = _minimal(tried, planned.requires)
         except KeyboardInterrupt:
             raise _interrupted(tried) from None
@@ -77,12 +77,13 @@ def _unit(name: str, names: Sequence[str], requires: Mapping[str, Sequence[str]]
 
 
 def _interrupted(tried: Trials) -> InterruptedBuildError:
-    bad = min((each for each in tried.done if each.verdict == "bad"), key=lambda each: len(each.plugins))
-    count = f"interrupted in trial {len(tried.done) + 1}"
-    return InterruptedBuildError(
-        f"{count}; so far: {listed(bad.plugins)} {'make' if len(bad.plugins) > 1 else 'makes'} it fail ({bad.ended})",
-        "run it again to go on: what was staged is reused",
-    )
+    """Return the error for an interrupt: the smallest set that is known to fail so far."""
+    bad = min((each for each in tried.done if each.verdict == "bad"), key=lambda each: len(each.plugins), default=None)
+    known = "nothing is known yet"
+    if bad is not None:
+        known = f"so far: {listed(bad.plugins)} {'make' if len(bad.plugins) > 1 else 'makes'} it fail ({bad.ended})"
+    hint = "the manifest and its lock are as before; the next run reuses what was staged"
+    return InterruptedBuildError(f"interrupted in trial {len(tried.done) + 1}; {known}", hint)
 
 
 def _result(tried: Trials, minimal: tuple[str, ...], planned: PlanResult) -> PluginBisection:
