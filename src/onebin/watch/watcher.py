@@ -7,6 +7,7 @@ began. So no change is lost, also none during a build, and what is written witho
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from onebin.errors import OnebinError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Changes = Generator[set[FileChange], None, None]
 
 _QUIET_MS = 100
-_PATIENCE_MS = 2000  # for the end of a burst
+_PATIENCE_SECONDS = 2.0
 
 
 class Watcher:
@@ -69,17 +70,24 @@ class Watcher:
         with ExitStack() as opened:
             watching = [opened.enter_context(closing(each)) for each in _watching(inputs)]
             while True:  # also at first: something may have changed during the build
-                while _has_news(watching):
-                    pass  # more of the same burst
+                _settle(watching)
                 changed = _differences(built, inputs.contents())
                 if changed:
                     return changed
+                look()
                 while not _has_news(watching):
                     look()
 
 
 def _differences(old: Mapping[Path, str], new: Mapping[Path, str]) -> tuple[Path, ...]:
     return tuple(sorted(path for path in {*old, *new} if old.get(path) != new.get(path)))
+
+
+def _settle(watching: list[Changes]) -> None:
+    """Wait until the system reports nothing for a moment: the end of a burst. Something may be written all the time."""
+    end = monotonic() + _PATIENCE_SECONDS
+    while _has_news(watching) and monotonic() < end:
+        pass
 
 
 def _has_news(watching: list[Changes]) -> bool:
@@ -107,7 +115,7 @@ def _watching(inputs: Inputs) -> list[Changes]:
     return [
         watch(
             *paths,
-            debounce=_PATIENCE_MS,
+            debounce=_QUIET_MS,
             step=_QUIET_MS,
             rust_timeout=_QUIET_MS,
             yield_on_timeout=True,
