@@ -133,6 +133,7 @@ def test_environment_is_read_where_programs_are_configured() -> None:
         "wheelhouse.git",  # git's settings, to which it adds some
         "freeze.pyinstaller",  # PATH, for the programs that PyInstaller runs
         "verify.smoke",  # the caller's environment, for the caller's own commands
+        "bisect.trials",  # as above
     }
 
 

@@ -55,6 +55,19 @@ def _costs() -> onebin.Costs:
     )
 
 
+def _trial() -> onebin.Trial:
+    return onebin.Trial(
+        number=1,
+        plugins=("y",),
+        version=None,
+        verdict="bad",
+        ended="exit code 3",
+        exit_code=3,
+        output="oops",
+        seconds=0.5,
+    )
+
+
 VALUES: dict[str, Callable[[Path], Any]] = {
     "build request": _request,
     "package source": lambda folder: onebin.PackageSource(offline=True, wheelhouse=folder),
@@ -133,6 +146,32 @@ VALUES: dict[str, Callable[[Path], Any]] = {
                 is_tool=False,
             ),
         ),
+    ),
+    "bisect request": lambda folder: onebin.BisectRequest(
+        build=_request(folder),
+        command=("{artifact}", "x"),
+        directory=folder,
+        timeout=2.5,
+        timeout_is="skip",
+        frozen=True,
+    ),
+    "plugin bisection": lambda _: onebin.PluginBisection(
+        command="{artifact} x",
+        culprits=(onebin.Culprit(name="y", distribution="y", version="1", is_required=False),),
+        summary="y 1 makes it fail",
+        output="oops",
+        trials=(_trial(),),
+    ),
+    "version bisection": lambda _: onebin.VersionBisection(
+        command="{artifact} x",
+        package="y",
+        first_bad="2",
+        last_good=None,
+        skipped=("1",),
+        changes=("~ z 1 -> 2",),
+        summary="y 2 is the first",
+        output="oops",
+        trials=(_trial(),),
     ),
     "step started": lambda _: onebin.StepStarted(step="lock"),
     "step advanced": lambda _: onebin.StepAdvanced(step="stage", doing="downloading y", done=1, total=2),

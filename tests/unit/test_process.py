@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from onebin.errors import ProcessError
-from onebin.system.process import environment, run, stream
+from onebin.system.process import Attempt, attempt, environment, run, start, stream
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +52,49 @@ def test_stream_keeps_the_log_and_shows_the_tail(tmp_path: Path) -> None:
     assert len(log.read_text().splitlines()) == len(seen) == 100
     assert caught.value.tail.splitlines()[-1] == "line 99"
     assert "line 10\n" not in caught.value.tail
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (
+            "import sys; print('out'); sys.stdout.flush(); print('err', file=sys.stderr, flush=True); sys.exit(3)",
+            (3, "err"),
+        ),
+        ("import os, signal; print('last', flush=True); os.kill(os.getpid(), signal.SIGSEGV)", (-11, "last")),
+        ("import itertools\nfor number in itertools.count(): print('much', flush=True)", (None, "much")),
+        ("import subprocess; print('child', flush=True); subprocess.Popen(['sleep', '30'])", (0, "child")),
+    ],
+    ids=["fails", "crashes", "prints without an end", "leaves a process that holds its output"],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and sleep")
+def test_attempt_ends_whatever_the_program_does(code: str, expected: tuple[int | None, str], tmp_path: Path) -> None:
+    """A program's exit code and the end of its output are returned; after its time, there is no code."""
+    started = time.monotonic()
+    done = attempt([sys.executable, "-c", code], env=environment(), cwd=tmp_path, timeout=3)
+    assert isinstance(done, Attempt)
+    assert (done.code, [*done.tail.splitlines(), ""][-2]) == expected
+    assert time.monotonic() - started < 25
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions")
+def test_program_beside_this_one_is_stopped_with_its_children(tmp_path: Path) -> None:
+    """A program in the background says when it has ended; stopping it stops its session, even if it refuses."""
+    pid = tmp_path / "pid"
+    code = (
+        "import signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"child = subprocess.Popen(['sleep', '60']); open({str(pid)!r}, 'w').write(str(child.pid)); child.wait(); "
+        "import time; time.sleep(60)"
+    )
+    program = start([sys.executable, "-c", code], env=environment())
+    while not (pid.exists() and pid.read_text()):
+        assert program.code is None
+        time.sleep(0.02)
+    program.stop()
+    assert program.code == -signal.SIGKILL
+    assert not _alive(int(pid.read_text()))
+    with pytest.raises(ProcessError, match="no-such-program"):
+        start(["/no-such-program"], env={})
 
 
 def test_callers_python_settings_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:

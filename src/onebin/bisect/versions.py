@@ -67,11 +67,9 @@ def _package(name: str, lock: Lock) -> LockedPackage:
         raise BisectError(
             f"{name} is not in the lock{meant}", "name a plugin, the host, or a package that one requires"
         )
-    if package.path is not None:
-        raise BisectError(
-            f"{name} has no released versions: it is built from {display(package.path)}",
-            "its own history has git bisect",
-        )
+    if package.path is not None or package.version is None:
+        source = "a repository" if package.path is None else display(package.path)
+        raise BisectError(f"{name} has no released versions: it comes from {source}", "try `git bisect run` there")
     return package
 
 

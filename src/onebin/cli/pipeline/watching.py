@@ -53,10 +53,7 @@ def repeat(
 
 
 def _listed(paths: Sequence[Path]) -> str:
+    """Return paths as "a, b and c", or the first three and how many others there are."""
     rest = len(paths) - _SHOWN
-    shown = [display(path) for path in paths[: len(paths) if rest <= 1 else _SHOWN]]
-    return (
-        f"{', '.join(shown)} and {rest} others"
-        if rest > 1
-        else " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
-    )
+    *most, last = [display(path) for path in paths] if rest < 2 else [*map(display, paths[:_SHOWN]), f"{rest} others"]
+    return f"{', '.join(most)} and {last}" if most else last
