@@ -81,7 +81,8 @@ def _interrupted(tried: Trials) -> InterruptedBuildError:
     bad = min((each for each in tried.done if each.verdict == "bad"), key=lambda each: len(each.plugins), default=None)
     known = "nothing is known yet"
     if bad is not None:
-        known = f"so far: {listed(bad.plugins)} {'make' if len(bad.plugins) > 1 else 'makes'} it fail ({bad.ended})"
+        some = f"{listed(bad.plugins)} {'makes' if len(bad.plugins) == 1 else 'together make'} it fail"
+        known = f"so far: {'it fails with all plugins' if bad.plugins == tried.names else some} ({bad.ended})"
     hint = "the manifest and its lock are as before; the next run reuses what was staged"
     return InterruptedBuildError(f"interrupted in trial {len(tried.done) + 1}; {known}", hint)
 

@@ -20,7 +20,7 @@ from onebin.errors import FindingsError, FreezeError, LockError, OnebinError, St
 from onebin.lock import LockOptions, resolve
 from onebin.manifest import Manifest, remove_plugins
 from onebin.pipeline import Output, StepAdvanced, StepStarted, bundle, plan, prepare_run, step
-from onebin.system import attempt, count, scratch
+from onebin.system import attempt, count, scratch, tell
 from onebin.verify import write_script
 
 if TYPE_CHECKING:
@@ -126,10 +126,13 @@ class Trials:
 
     def _run(self, file: Path) -> Attempt:
         words = [word.replace("{artifact}", str(file)) for word in self.request.command]
-        # An artifact unpacks itself; what it unpacks goes with the private directory.
-        unpacked = {"ONEBIN_CACHE_DIR": str(self.folder / "cache")} if self.request.frozen else {}
-        directory, timeout = self.request.directory, self.request.timeout
-        return attempt(words, env={**os.environ, **unpacked}, cwd=directory, timeout=timeout)
+        unpacked = self.folder / "cache"  # by an artifact
+        own = {"ONEBIN_CACHE_DIR": str(unpacked)} if self.request.frozen else {}
+        tell("running the command")
+        try:
+            return attempt(words, env={**os.environ, **own}, cwd=self.request.directory, timeout=self.request.timeout)
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
 
     def _judged(self, tried: Attempt) -> tuple[Verdict, str]:
         """Return what an end means, and how to say it."""
@@ -229,7 +232,7 @@ def _inside(events: Events, name: str) -> Events:
         match event:
             case StepStarted():
                 current = event.step
-                events(StepAdvanced(step=name, doing=current))
+                events(StepAdvanced(step=name, doing="" if current == name else current))
             case StepAdvanced():
                 doing = f"{current}: {event.doing}" if event.doing else current
                 events(replace(event, step=name, doing=doing))

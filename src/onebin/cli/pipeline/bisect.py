@@ -54,7 +54,12 @@ def _words(context: click.Context, words: list[str]) -> tuple[str, ...]:
     epilog="Examples: onebin bisect -- {artifact} report.txt   |   onebin bisect --versions click -- {artifact} --help",
 )
 @options.with_manifest
-@click.option("--versions", metavar="NAME", help="Find the first bad version of a plugin, the host or any package.")
+@click.option(
+    "--versions",
+    metavar="NAME",
+    shell_complete=options.plugin_names,
+    help="Find the first bad version of a plugin, the host or any package.",
+)
 @click.option("--good", metavar="VERSION", help="With --versions: one that passes.  [default: try older ones]")
 @click.option("--bad", metavar="VERSION", help="With --versions: one that fails.  [default: the locked one]")
 @click.option(

@@ -78,7 +78,9 @@ class _Restarted:
     def look(self) -> None:
         """Say if it has ended by itself."""
         if self._running is not None and self._running.code is not None:
-            self.events.close("the program ended", f" with exit code {self._running.code}")
+            code = self._running.code
+            how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+            self.events.close("the program ended", f" with {how}; a change starts it again")
             self._running = None
 
     def stop(self) -> None:
