@@ -35,7 +35,7 @@ def bisect_versions(
     """Return the first released version of a package with which the command fails; `name` is a row or a package.
 
     `bad` is a version with which it fails (default: the locked one), `good` an older one with which it passes (default:
-    all that the manifest admits are tried). Versions that do not fit the rest of the bundle are skipped. Raises
+    all that the manifest allows are candidates). Versions that do not fit the rest of the bundle are skipped. Raises
     BisectError if one of the two is not as expected, and other OnebinErrors.
     """
     with trials(request, events) as tried:
@@ -65,7 +65,7 @@ def _package(name: str, lock: Lock) -> LockedPackage:
     if package is None:
         meant = did_you_mean(name, sorted({*packages, *lock.answers}))
         raise BisectError(
-            f"{name} is not in the lock{meant}", "name a plugin, the host, or a package that one requires"
+            f"{name} is not in the lock{meant}", "name a plugin, the host, or a package that they require"
         )
     if package.path is not None or package.version is None:
         source = "a repository" if package.path is None else display(package.path)
@@ -99,14 +99,14 @@ def _between(
     versions = (*([] if oldest is None else [str(oldest)]), *reversed(found), str(newest))
     if len(versions) == 1:
         raise BisectError(
-            f"the manifest admits no version of {package.name} older than {newest}",
+            f"the manifest allows no version of {package.name} older than {newest}",
             "allow older ones in a copy of the manifest, and give that copy with -m",
         )
     return versions
 
 
 def _admitted(name: str, manifest: Manifest) -> str:
-    """Return the version specifier that the manifest has for a package from an index, or an empty string."""
+    """Return the version specifier that the manifest gives for a package from an index, or an empty string."""
     rows: list[Host | PluginRow] = [manifest.host, *manifest.plugins]
     wanted = [row.wanted for row in rows if row.wanted and row.path is None and row.distribution == name]
     return ",".join(str(Requirement(each).specifier) for each in wanted).strip(",")
@@ -168,7 +168,7 @@ class _Search:
             found,
             *([f"with {self.package} {good} it passes"] if good else []),
             *([f"{listed(skipped)} could not be tried"] if skipped else []),
-            *([f"with it {'changes' if len(others) == 1 else 'change'} {listed(others)}"] if others else []),
+            *([f"{listed(others)} {'changes' if len(others) == 1 else 'change'} with it"] if others else []),
             ending(self.tried, f"{lock.host} {host or '(local)'}", lock.interpreter.version),
         ]
         return VersionBisection(

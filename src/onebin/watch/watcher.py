@@ -91,7 +91,7 @@ def _settle(watching: list[Changes]) -> None:
 
 
 def _has_news(watching: list[Changes]) -> bool:
-    """Return whether the system has reported anything in a moment."""
+    """Return whether the system has reported anything just now."""
     try:
         reported = [next(each) for each in watching]
     except (OSError, RuntimeError) as error:
