@@ -40,7 +40,6 @@ def kitchen(warm_bench: Bench) -> Bench:
         _plugin(warm_bench, "greet-sweet", GREETS, requires=["greet-salt"]),
     ]
     warm_bench.manifest(*rows)
-    warm_bench.accepts("lock")
     return warm_bench
 
 
@@ -60,6 +59,7 @@ def _plugin(bench: Bench, name: str, code: str, *, version: str = "1.0.0", requi
 
 def test_smallest_set_of_plugins_is_found(kitchen: Bench) -> None:
     """What remains is what fails together, with what one of them requires; the files of the bundle stay as they are."""
+    kitchen.accepts("lock")
     before = kitchen.snapshot()
     done = kitchen.accepts("bisect", "--json", "--", "{artifact}", "you")
     found = json.loads(done.out)
@@ -124,6 +124,34 @@ def test_first_bad_version_is_found(warm_bench: Bench) -> None:
         refused.says(
             '"{artifact}" fails with greet-hi 1.3 (exit code 5)', hint="a version with which it passes: --good"
         )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "The command that fails is missing"),
+        (("--", "tiny", "--version"), "'tiny --version' does not contain {artifact}"),
+        (("--", "{artifact} 'open"), "No closing quotation"),
+        (("--good", "1", "--", "{artifact}"), "--good and --bad need --versions NAME"),
+    ],
+)
+def test_wrong_usage_says_what_is_missing(arguments: Sequence[str], words: str, bench: Bench) -> None:
+    """A command that is missing, or would not run the program, is a wrong usage."""
+    done = bench.run("bisect", *arguments)
+    assert (done.code, words in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("greet-helo",), "greet-helo is not in the lock; did you mean 'greet-hello'?"),
+        (("greet-hello",), "greet-hello has no released versions: it comes from wheels/greet_hello"),
+    ],
+)
+def test_package_without_versions_is_refused(arguments: Sequence[str], words: str, warm_bench: Bench) -> None:
+    """A package that is not locked, or does not come from an index, is refused."""
+    refused = warm_bench.refuses("bisect", "--versions", *arguments, "--", "{artifact}", error=BisectError)
+    refused.says(words, hint=" ")
 
 
 @pytest.mark.long
