@@ -78,15 +78,29 @@ def test_smallest_set_of_plugins_is_found(kitchen: Bench) -> None:
     assert kitchen.snapshot() == before
 
 
-def test_search_that_cannot_begin_says_why(kitchen: Bench) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "words", "hint"),
+    [
+        (("{artifact} exit 4",), '"{artifact} exit 4" fails without any plugin, too (exit code 4)', "--versions NAME"),
+        pytest.param(
+            ("{artifact} exit 0",),
+            '"{artifact} exit 0" passes with all plugins (exit code 0)',
+            "0 is good, 125 cannot be judged",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ("sh", "-c", "sleep 60; {artifact}"),
+            "cannot be judged with all plugins (still running after 0.5 s)",
+            "125",
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["fails anyway", "passes", "hangs"],
+)
+def test_search_that_cannot_begin_says_why(arguments: Sequence[str], words: str, hint: str, kitchen: Bench) -> None:
     """A command that passes with all plugins, fails without any, or does not end, is refused with the reason."""
-    refused = kitchen.refuses("bisect", "--", "{artifact} exit 0", error=BisectError)
-    refused.says('"{artifact} exit 0" passes with all plugins (exit code 0)', hint="0 is good, 125 cannot be judged")
-    refused = kitchen.refuses("bisect", "--", "{artifact} exit 4", error=BisectError)
-    refused.says('"{artifact} exit 4" fails without any plugin, too (exit code 4)', hint="--versions NAME")
-    slow = ("--timeout", "0.5", "--timeout-is", "skip", "--", "sh", "-c", "sleep 60; {artifact}")
-    refused = kitchen.refuses("bisect", *slow, error=BisectError)
-    refused.says("cannot be judged with all plugins (still running after 0.5 s)", hint="125")
+    options = ("--timeout", "0.5", "--timeout-is", "skip") if arguments[0] == "sh" else ()
+    kitchen.refuses("bisect", *options, "--", *arguments, error=BisectError).says(words, hint=hint)
 
 
 def test_interrupt_says_the_best_so_far(kitchen: Bench) -> None:
