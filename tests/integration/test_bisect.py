@@ -170,9 +170,13 @@ def test_package_without_versions_is_refused(arguments: Sequence[str], words: st
 
 @pytest.mark.long
 def test_artifacts_are_tried(warm_bench: Bench) -> None:
-    """With --frozen, each trial runs a file that was built: a real installation."""
+    """With --frozen, each trial runs a file that was built: a real installation, whatever it costs."""
     frozen = "import sys\n\ndef greet(name):\n    sys.exit(6 if '/artifacts/' in sys.prefix else 0)\n"
-    warm_bench.manifest(_plugin(warm_bench, "greet-honey", GREETS), _plugin(warm_bench, "greet-ice", frozen))
+    warm_bench.manifest(
+        _plugin(warm_bench, "greet-honey", GREETS),
+        _plugin(warm_bench, "greet-ice", frozen),
+        end='[budget]\nsize = "1 kB"',
+    )
     done = warm_bench.accepts("bisect", "--frozen", "--", "{artifact}")
     said = done.out.splitlines()[-1]
     assert said.startswith('greet-ice 1.0.0 makes "{artifact}" fail (exit code 6); without it, it passes; 4 trials')

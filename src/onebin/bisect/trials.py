@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from onebin.bisect.results import Trial
 from onebin.errors import FindingsError, FreezeError, LockError, OnebinError, StageError, os_errors
 from onebin.lock import LockOptions, resolve
-from onebin.manifest import Manifest, remove_plugins
+from onebin.manifest import Budget, Manifest, remove_plugins
 from onebin.pipeline import Output, StepAdvanced, StepStarted, bundle, plan, prepare_run, step
 from onebin.system import attempt, count, scratch, tell
 from onebin.verify import write_script
@@ -155,12 +155,20 @@ class Trials:
         return Manifest.parse(remove_plugins(own.text, gone).text, file=own.file) if gone else own
 
     def _build(self, manifest: Manifest) -> BuildRequest:
-        """Return the request to build a variant of the manifest, in the private directory."""
+        """Return the request to build a variant of the manifest, in the private directory; it may cost what it does."""
         build = self.request.build
         workspace = replace(
             build.workspace, lock_dir=self.folder / "lock", output=self.folder / "artifact" / manifest.bundle.name
         )
-        return replace(build, manifest=manifest, workspace=workspace, locked=False, verify=False, full_probe=False)
+        return replace(
+            build,
+            manifest=replace(manifest, budget=Budget()),
+            workspace=workspace,
+            locked=False,
+            verify=False,
+            full_probe=False,
+            measure=False,
+        )
 
     def _resolve(self, manifest: Manifest, *, like: Path, constraints: tuple[str, ...] = ()) -> Lock:
         """Lock a variant of the manifest, with versions taken over from a lock; raises OnebinError."""

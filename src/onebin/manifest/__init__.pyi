@@ -13,6 +13,7 @@ from .projects import (
 )
 from .schema import manifest_schema as manifest_schema
 from .tables import (
+    Budget as Budget,
     ExtensionPoint as ExtensionPoint,
     Host as Host,
     Layout as Layout,
