@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -147,6 +149,20 @@ def test_what_git_ignores_is_no_change(folder: Path, watcher: onebin.Watcher) ->
     (folder / "host" / "src" / "x.log").write_text("line", "utf-8")
     (folder / "host" / "src" / "z.py").write_text("new", "utf-8")
     assert [path.name for path in watcher.wait()] == ["z.py"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and FIFOs")
+def test_manifest_behind_a_link_is_watched(folder: Path, watcher: onebin.Watcher) -> None:
+    """What a link leads to counts, wherever that is; a FIFO in place of a file is not read."""
+    (folder / "away").mkdir()
+    elsewhere = folder / "away" / "real.toml"
+    (folder / "bundle.toml").rename(elsewhere)
+    (folder / "bundle.toml").symlink_to(elsewhere)
+    (folder / "notes.txt").unlink()
+    os.mkfifo(folder / "notes.txt")
+    watcher.begin()
+    watcher.follow(onebin.BuildRequest.load(folder))
+    assert "bundle.toml" in _waiting(watcher, lambda: elsewhere.write_text("after", "utf-8"))
 
 
 def test_project_that_is_missing_is_waited_for(folder: Path) -> None:

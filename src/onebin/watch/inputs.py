@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin.errors import ProcessError
-from onebin.system import absolute, environment, run, sha256_of_entry, source_files
+from onebin.system import absolute, environment, run, sha256_of_entry, sha256_of_file, source_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from onebin.pipeline import BuildRequest
@@ -47,22 +47,26 @@ class Inputs:
         )
 
     def contents(self) -> Mapping[Path, str]:
-        """Return the digest of each file that exists."""
+        """Return the digest of each file that exists; of links in projects, where they lead."""
         found = {}
-        for file in self._existing():
+        for digest, file in self._existing():
             with suppress(OSError):  # removed in the meantime
-                found[file] = sha256_of_entry(file)
+                found[file] = digest(file)
         return found
 
-    def _existing(self) -> Iterator[Path]:
-        yield from self.files
+    def _existing(self) -> Iterator[tuple[Callable[[Path], str], Path]]:
+        for file in self.files:
+            if file.is_file():
+                yield sha256_of_file, file
         for project in self.projects:
             ignored = _ignored(project)
             for file in source_files(project):
                 if not _TEMPORARY.search(file.name) and ignored.isdisjoint((file, *file.parents)):
-                    yield file
+                    yield sha256_of_entry, file
         for folder in self.folders:
-            yield from (each for each in folder.rglob("*") if each.is_file() and not _TEMPORARY.search(each.name))
+            for file in folder.rglob("*"):
+                if file.is_file() and not _TEMPORARY.search(file.name):
+                    yield sha256_of_file, file
 
 
 def _ignored(project: Path) -> frozenset[Path]:

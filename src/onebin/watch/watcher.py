@@ -111,7 +111,8 @@ def _watching(inputs: Inputs) -> list[Changes]:
 
     deep = {path for path in inputs.projects | inputs.folders if is_there(path)}
     missing = (inputs.projects | inputs.folders) - deep
-    flat = {next(folder for folder in path.parents if is_there(folder)) for path in inputs.files | missing}
+    places = {each for path in inputs.files | missing for each in (path, path.resolve())}  # links, too
+    flat = {next(folder for folder in path.parents if is_there(folder)) for path in places}
     return [
         watch(
             *paths,
