@@ -48,6 +48,7 @@ from .pipeline import (
 )
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
+from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
 from .system import from_json as from_json, to_json as to_json
 from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
 from .verify import Verified as Verified, verify as verify

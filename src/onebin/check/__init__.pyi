@@ -1,4 +1,4 @@
-from .contracts import ContractSpec as ContractSpec
+from .contracts import ContractSpec as ContractSpec, compatible as compatible
 from .contribution import PlannedPlugin as PlannedPlugin
 from .graph import graph_lines as graph_lines
 from .isolation import isolated_rows as isolated_rows

@@ -2,8 +2,10 @@ from .edit import (
     Edited as Edited,
     add_plugins as add_plugins,
     create_manifest as create_manifest,
+    host_keys as host_keys,
     remove_plugins as remove_plugins,
 )
+from .items import is_path as is_path, stored_path as stored_path
 from .load import Manifest as Manifest
 from .projects import PROJECT_FILES as PROJECT_FILES, check_projects as check_projects
 from .schema import manifest_schema as manifest_schema

@@ -29,3 +29,4 @@ from .recipe import (
 )
 from .request import BuildRequest as BuildRequest
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult
+from .staging import survey_bundle as survey_bundle
