@@ -65,7 +65,8 @@ class PluginCode:
         header = import_block({*self.imports, *self.stub.imports}, own=own)
         before = "\n\n".join(filter(None, [header, self.constant]))
         parts = [f"\n{before}" if before else "", self.stub.code, self.last]
-        return "\n\n\n".join(parts if before else ["", *filter(None, parts)]).rstrip()
+        text = "\n\n\n".join(filter(None, parts))
+        return text if before or not text else f"\n\n{text}"
 
     def test_imports(self, lookup: Lookup, module: str, contract: Contract | None) -> set[Import]:
         """Return what the test of a plugin imports; `module` is that of the plugin."""

@@ -89,7 +89,7 @@ def describe_plugin(
 
 
 def _requirements(host: Host | None, lookup: Lookup) -> list[str]:
-    """Return what a plugin requires: its host, in versions that are compatible with this one, and pluggy if it is used."""
+    """Return what a plugin requires: its host, in compatible versions, and pluggy if it is used."""
     found = [f"{host.name}{compatible(host.version) if host.version else ''}"] if host else []
     return [*found, LIBRARIES["pluggy"]] if lookup.style == "pluggy" else found
 

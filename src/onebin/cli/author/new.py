@@ -44,7 +44,7 @@ def new() -> None:
 def host(directory: Path, *, style: Style, as_json: bool) -> None:
     """Create a host: an application that plugins extend.
 
-    NAME is a new folder, and the project's name. The project has a contract for its plugins, a plugin of its own, tests,
+    NAME is a new folder, and the project's name. It has a contract for its plugins, a plugin of its own, tests,
     and a manifest for `onebin bundle`.
     """
     _report(onebin.new_host(directory, style=style), as_json=as_json)
@@ -54,7 +54,7 @@ def host(directory: Path, *, style: Style, as_json: bool) -> None:
 @_DIRECTORY
 @click.option("--for", "host", metavar="PATH|REQ", help="The host: its project's folder, a manifest, or a requirement.")
 @click.option(
-    "--group", metavar="NAME", help="The group of entry points, or namespace package, that the host looks up."
+    "--group", metavar="NAME", help="The group of entry points, or namespace package, of the plugin."
 )
 @click.option("--contract", metavar="MODULE:NAME", help="What the plugin must fit.  [default: as the host says]")
 @_style(default=None, text="How the host finds its plugins.  [default: as its source shows]")
