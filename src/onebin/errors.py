@@ -38,21 +38,22 @@ class FindingsError(OnebinError):
 
 
 class Place(NamedTuple):
-    """A place in a manifest: its file, the line, counted from 1, and the path of the key; each only if it is known."""
+    """A place in a manifest or a source: file, line, counted from 1, and the path of the key; each only if known."""
 
     file: str | None = None
     line: int | None = None
     key: str | None = None
 
 
-_PLACE = re.compile(r"(?P<file>.+?\.toml)(?::(?P<line>\d+)(?::\d+)?)?(?:: (?P<key>.+))?", re.DOTALL)
+_PLACE = re.compile(r"(?P<file>.+?\.(?:toml|py))(?::(?P<line>\d+)(?::\d+)?)?(?:: (?P<key>.+))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem: where it is, what it is, and what to do about it.
 
-    `where` is a place in a manifest, "FILE[:LINE[:COLUMN]][: KEY]"; or anything else, such as the name of a package.
+    `where` is a place in a manifest or a source, "FILE[:LINE[:COLUMN]][: KEY]"; or anything else, such as the name of a
+    package.
     """
 
     where: str
@@ -61,7 +62,7 @@ class Finding:
 
     @property
     def place(self) -> Place:
-        """The place in a manifest; without a file, if `where` is something else."""
+        """The place in a file; without one, if `where` is something else."""
         found = _PLACE.fullmatch(self.where)
         if found is None:
             return Place()

@@ -44,6 +44,7 @@ _ERROR_FORMAT = click.Option(
 # Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
     "new": "author.new:new",
+    "lint": "author.lint:lint",
     "init": "manifest.init:init",
     "add": "manifest.add:add",
     "remove": "manifest.remove:remove",

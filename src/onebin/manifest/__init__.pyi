@@ -16,4 +16,4 @@ from .tables import (
     PluginRow as PluginRow,
     is_excluded as is_excluded,
 )
-from .toml import keyed as keyed
+from .toml import key_path as key_path, keyed as keyed, line_of as line_of

@@ -38,12 +38,15 @@ class HostChoice:
     """A host as it was given: the item that names it for `onebin init --host`, and what a manifest says of it.
 
     `folder` is the folder of its project, if it is local. `starts` has its `script` or `entry`, if that is known.
+    `points`, `python` and `allow_source` are those of the manifest.
     """
 
     item: str
     folder: Path | None = None
     starts: Mapping[str, str] = field(default_factory=dict)
     points: Mapping[str, ExtensionPoint] = field(default_factory=dict)
+    python: str | None = None
+    allow_source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,8 @@ def _of_manifest(manifest: Manifest) -> HostChoice:
         folder=place if place is not None and place.is_dir() else None,
         starts=starts,
         points=manifest.extension_points,
+        python=manifest.bundle.python,
+        allow_source=manifest.lock.allow_source,
     )
 
 

@@ -53,9 +53,7 @@ def host(directory: Path, *, style: Style, as_json: bool) -> None:
 @new.command(epilog="Example: onebin new plugin my-app-csv --for my-app")
 @_DIRECTORY
 @click.option("--for", "host", metavar="PATH|REQ", help="The host: its project's folder, a manifest, or a requirement.")
-@click.option(
-    "--group", metavar="NAME", help="The group of entry points, or namespace package, of the plugin."
-)
+@click.option("--group", metavar="NAME", help="The group of entry points, or namespace package, of the plugin.")
 @click.option("--contract", metavar="MODULE:NAME", help="What the plugin must fit.  [default: as the host says]")
 @_style(default=None, text="How the host finds its plugins.  [default: as its source shows]")
 @options.with_offline

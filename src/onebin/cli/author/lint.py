@@ -1,0 +1,62 @@
+"""`onebin lint`: say to the author of a plugin what `onebin check` will say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.page import show, wrapped
+from onebin.cli.report import print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onebin import Events, LintResult
+
+
+@click.command(epilog="Examples: onebin lint .   |   onebin lint datasette-vega --host datasette")
+@click.argument("plugin", metavar="PATH|WHEEL|REQ")
+@click.option("--host", metavar="HOST", help="A project, wheel, requirement, manifest or artifact.")
+@click.option("--group", metavar="NAME", help="A group of entry points that the host looks up for sure.")
+@click.option("--contract", metavar="MODULE:NAME", help="What the plugin must fit.  [default: as the host says]")
+@click.option("--types", is_flag=True, help="Also compare the types with mypy.")
+@options.with_offline
+@options.with_json
+@options.with_progress
+def lint(
+    plugin: str,
+    *,
+    host: str | None,
+    group: str | None,
+    contract: str | None,
+    types: bool,
+    offline: bool,
+    as_json: bool,
+    events: Events,
+) -> None:
+    """Say to the author of a plugin what `onebin check` will say.
+
+    The plugin is checked as in a bundle with its host, but no manifest is needed, and findings name the file and line
+    in the plugin's own project. The default host is that of the bundle.toml in PATH; without one, only what does not
+    depend on a host is checked.
+    """
+    source = onebin.PackageSource(offline=offline)
+    found = onebin.lint(plugin, host=host, group=group, contract=contract, types=types, source=source, events=events)
+    if as_json:
+        print_json({"ok": True, **asdict(found)})
+    else:
+        show(_lines(found))
+
+
+def _lines(found: LintResult) -> Iterator[str]:
+    fits = "can be loaded" if found.host is None else f"fits {found.host} {found.host_version}"
+    yield f"{found.plugin} {found.version} {fits}"
+    for group, name, value in found.entry_points:
+        contract = f": fits {found.contracts[group]}" if group in found.contracts else ""
+        yield wrapped("  ", f"{name} = {value} [{group}]{contract}")
+    if not found.entry_points:
+        yield wrapped("  ", f"modules {', '.join(found.modules)}")

@@ -1,0 +1,1 @@
+from .lint import LintResult as LintResult, lint as lint
