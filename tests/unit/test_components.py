@@ -33,7 +33,7 @@ BSD = "Classifier: License :: OSI Approved :: BSD License\n"
     ],
     ids=["expression", "field", "classifiers", "whole-text", "empty", "none"],
 )
-def testlicences_in_of_metadata(metadata: str, expected: object) -> None:
+def test_licences_of_metadata(metadata: str, expected: object) -> None:
     """A licence expression (PEP 639) comes before the first line of the License field, and that before classifiers."""
     assert licences_in(message_from_string(metadata)) == expected
 

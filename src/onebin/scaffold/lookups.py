@@ -11,7 +11,7 @@ from onebin.scaffold.sources import Sources, last_name
 from onebin.survey import SCRIPT_GROUPS, importable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Style = Literal["entry-points", "pluggy", "stevedore", "namespace"]
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -19,13 +19,20 @@ STYLES: tuple[Style, ...] = get_args(Style)
 # What a group of entry points may be called (packaging specification on entry points).
 GROUP = re.compile(r"\w+(\.\w+)*")
 
-# The first argument of stevedore's managers is the group, as that of `iter_entry_points`.
-_MANAGERS = frozenset(
-    {
-        *("ExtensionManager", "DriverManager", "NamedExtensionManager", "EnabledExtensionManager", "HookManager"),
-        *("DispatchExtensionManager", "NameDispatchExtensionManager"),
-    }
-)
+# The functions and classes to which a host gives a group: by which keyword, and whether it may be the first argument.
+_CALLS: Mapping[str, tuple[Style, str, bool]] = {
+    "load_setuptools_entrypoints": ("pluggy", "group", True),
+    "iter_entry_points": ("entry-points", "group", True),
+    "entry_points": ("entry-points", "group", False),
+    "select": ("entry-points", "group", False),
+    "ExtensionManager": ("stevedore", "namespace", True),
+    "DriverManager": ("stevedore", "namespace", True),
+    "NamedExtensionManager": ("stevedore", "namespace", True),
+    "EnabledExtensionManager": ("stevedore", "namespace", True),
+    "HookManager": ("stevedore", "namespace", True),
+    "DispatchExtensionManager": ("stevedore", "namespace", True),
+    "NameDispatchExtensionManager": ("stevedore", "namespace", True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,38 +67,35 @@ def pluggy_project(sources: Sources) -> str | None:
 
 
 def _lookups(node: ast.AST, module: str, sources: Sources) -> Iterator[Lookup]:
+    style: Style
+    groups: tuple[str, ...]
     match node:
-        case ast.Call(func=ast.Attribute(value=value, attr="get")) | ast.Subscript(value=value) if _lists(value):
-            key = node.slice if isinstance(node, ast.Subscript) else _argument(node, "")  # as before Python 3.10
-            style: Style = "entry-points"
-        case ast.Call(func=function):
-            name = last_name(function)
-            if name == "load_setuptools_entrypoints":
-                style, key = "pluggy", _argument(node, "group")
-            elif name in _MANAGERS:
-                style, key = "stevedore", _argument(node, "namespace")
-            elif name == "iter_entry_points":
-                style, key = "entry-points", _argument(node, "group")
-            elif name in {"entry_points", "select"}:
-                style, key = "entry-points", _keyword(node, "group")
-            elif name in {"iter_modules", "walk_packages"}:
-                yield from _namespaces(_argument(node, "path"), module, sources)
-                return
-            else:
-                return
+        case ast.Compare(left=ast.Attribute(attr="group"), comparators=[wanted]):  # of all entry points, some groups
+            style, groups = "entry-points", sources.texts(module, wanted)
+        case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[wanted, *_]) if _lists(value):
+            style, groups = "entry-points", sources.texts(module, wanted)  # as before Python 3.10
+        case ast.Subscript(value=value, slice=wanted) if _lists(value):
+            style, groups = "entry-points", sources.texts(module, wanted)
+        case ast.Call(func=function) if last_name(function) in {"iter_modules", "walk_packages"}:
+            style, groups = "namespace", _namespaces(_argument(node, "path"), module, sources)
+        case ast.Call(func=function) if last_name(function) in _CALLS:
+            style, keyword, is_first = _CALLS[last_name(function)]
+            given = _argument(node, keyword) if is_first else _keyword(node, keyword)
+            groups = () if given is None else sources.texts(module, given)
         case _:
             return
-    group = sources.text(module, key)
-    if group is not None and GROUP.fullmatch(group):
-        yield Lookup(style=style, group=group)
+    for group in groups:
+        if GROUP.fullmatch(group):
+            yield Lookup(style=style, group=group)
 
 
-def _namespaces(path: ast.expr | None, module: str, sources: Sources) -> Iterator[Lookup]:
-    """Yield the package whose path is searched, if others can add modules to it."""
+def _namespaces(path: ast.expr | None, module: str, sources: Sources) -> tuple[str, ...]:
+    """Return the package whose path is searched, if others can add modules to it."""
     if isinstance(path, ast.Attribute) and path.attr == "__path__":
         package = _package(path.value, module, sources)
         if package is not None and importable(package) and sources.is_namespace(package):
-            yield Lookup(style="namespace", group=package)
+            return (package,)
+    return ()
 
 
 def _package(node: ast.expr, module: str, sources: Sources) -> str | None:

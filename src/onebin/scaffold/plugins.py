@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from onebin.check import compatible
 from onebin.errors import Finding, FindingsError
 from onebin.manifest import ExtensionPoint, host_keys, stored_path
-from onebin.scaffold.code import Contract, plugin_code
+from onebin.scaffold.code import Contract, PluginCode, plugin_code
 from onebin.scaffold.imports import import_block
 from onebin.scaffold.lookups import Lookup, Style, lookups_in
 from onebin.scaffold.names import entry_name, package_name
@@ -84,7 +84,7 @@ def describe_plugin(
     return PluginDescription(
         values=values,
         needs=tuple(str(canonicalize_name(Requirement(each).name)) for each in needs),
-        notes=tuple(_notes(lookup, contract, host)),
+        notes=(*_notes(lookup, contract, host), *_to_fill_in(code, module)),
     )
 
 
@@ -151,6 +151,14 @@ def _contract(wish: PluginWish, lookup: Lookup, host: Host | None) -> Contract |
             value = f"{module}:{name}"
             return Contract(value=value, module=module, node=defined[1], provides=None, is_declared=False)
     return None
+
+
+def _to_fill_in(code: PluginCode, module: str) -> list[str]:
+    """Return where code is missing, if there is a stub."""
+    file = f"src/{module.replace('.', '/')}/__init__.py"
+    if code.kind == "hooks" and code.stub.code:
+        return [f"{file} has every hook: fill in those that you need, and delete the others"]
+    return [f"what {file} has raises NotImplementedError until you fill it in"] if "raise" in code.stub.code else []
 
 
 def _notes(lookup: Lookup, contract: Contract | None, host: Host | None) -> list[str]:

@@ -67,6 +67,19 @@ class Sources:
             module, node = found.module, self._constants(found.module).get(found.name)
         return None
 
+    def texts(self, module: str, node: ast.expr) -> tuple[str, ...]:
+        """Return the strings that an expression is or holds: a literal, several, or a constant of one or several."""
+        alone = self.text(module, node)
+        if alone is not None:
+            return (alone,)
+        if isinstance(node, ast.Name):
+            found = self.origin(module, node.id)
+            node = self._constants(found.module).get(found.name or "", node) if found else node
+        if isinstance(node, ast.Call) and last_name(node.func) in {"frozenset", "set", "tuple", "list"} and node.args:
+            node = node.args[0]
+        elements = node.elts if isinstance(node, ast.Set | ast.Tuple | ast.List) else []
+        return tuple(each.value for each in elements if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
     def definition(self, module: str, name: str) -> tuple[str, ast.stmt] | None:
         """Return the statement that defines a name, and its module; None if the host's source does not have it."""
         for _ in range(_DEPTH):
