@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
+
 from onebin.card import inspect
 from onebin.errors import Finding, FindingsError, ManifestError
 from onebin.manifest import ExtensionPoint, Manifest, create_manifest, is_path
@@ -109,14 +111,14 @@ def _of_manifest(manifest: Manifest) -> HostChoice:
 def _of_artifact(file: Path) -> HostChoice:
     """Return the host of an artifact in the version that is in it: its card has the manifest, and with it contracts."""
     facts = inspect(file).facts
-    chosen = _of_manifest(Manifest.parse(facts["manifest"]["text"], file=absolute(file)))
-    host = facts["host"]
-    origin = next((each for each in facts["distributions"] if each["name"] == host["name"]), None)
-    if Manifest.parse(facts["manifest"]["text"], file=absolute(file)).host.package is None or origin is None:
-        message = f"its host {host['name']} was built from a folder or a repository, which the artifact does not hold"
+    manifest = Manifest.parse(facts["manifest"]["text"], file=absolute(file))
+    wanted = None if manifest.host.package is None else Requirement(manifest.host.package)
+    if wanted is None or wanted.url is not None:
+        message = f"its host {facts['host']['name']} is not from an index, and the artifact does not hold its project"
         finding = Finding(display(file), message, "name the host's project, its wheel or its manifest instead")
-        raise ManifestError("this artifact cannot stand for its host", [finding])
-    return replace(chosen, item=f"{host['name']}=={host['version']}")
+        raise ManifestError("an artifact cannot stand for this host", [finding])
+    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
+    return replace(_of_manifest(manifest), item=f"{wanted.name}{extras}=={facts['host']['version']}")
 
 
 @contextmanager

@@ -87,10 +87,11 @@ def new_plugin(
     wish = PluginWish(name=directory.name, group=group, contract=contract, style=style)
     described = describe_plugin(wish, chosen, found, directory)
     _check(directory, {canonicalize_name(each) for each in described.needs})
-    steps = ["uv run pytest", f"onebin lint .{_host_option(host, directory)}" if host else "onebin lint ."]
-    if described.values["starts"]:
-        steps.append("onebin bundle")
-    return _create(directory, render_tree(["plugin/all"], described.values), tuple(steps), described.notes)
+    if described.values["starts"]:  # then its own manifest names the host
+        steps = ("uv run pytest", "onebin lint .", "onebin bundle")
+    else:
+        steps = ("uv run pytest", f"onebin lint .{_host_option(host, directory)}")
+    return _create(directory, render_tree(["plugin/all"], described.values), steps, described.notes)
 
 
 def _needed(style: Style) -> set[str]:
@@ -103,8 +104,10 @@ def _check(directory: Path, needed: Collection[str]) -> None:
         raise FindingsError(_SUMMARY, findings)
 
 
-def _host_option(host: str, directory: Path) -> str:
-    """Return --host for the commands that are run in the new folder."""
+def _host_option(host: str | None, directory: Path) -> str:
+    """Return --host for a command that is run in the new folder."""
+    if host is None:
+        return ""
     is_local = Path(host).exists()
     return f" --host {shlex.quote(stored_path(host, directory) if is_local else host)}"
 
