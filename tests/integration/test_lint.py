@@ -33,6 +33,7 @@ dependencies = ["press>=2"]
 good = "columns:Good"
 wrong = "columns.wrong:Wrong"
 absent = "columns:Absent"
+broken = "columns.broken:Broken"
 """
 
 WRONG = """class Wrong:
@@ -44,11 +45,12 @@ WRONG = """class Wrong:
 
 
 def _project(folder: Path) -> Path:
-    """Make the project of a plugin with an entry point that fits, one that does not, and one without a symbol."""
+    """Make the project of a plugin with entry points: one that fits, and three with different faults."""
     source = folder / "columns" / "src" / "columns"
     source.mkdir(parents=True)
     (source / "__init__.py").write_text(GOOD.replace("Made", "Good"), "utf-8")
     (source / "wrong.py").write_text(WRONG, "utf-8")
+    (source / "broken.py").write_text("import os\n\nos.no_such_name\n", "utf-8")
     (folder / "columns" / "pyproject.toml").write_text(PROJECT, "utf-8")
     return folder / "columns"
 
@@ -65,28 +67,30 @@ def _wheel(bench: Bench, name: str = "columns", *, code: str = GOOD, **more: str
 
 
 def test_findings_name_files_and_lines_of_the_project(bench: Bench) -> None:
-    """Each finding has the file and line in the plugin's own project: of its source, or of its pyproject.toml."""
-    _host(bench)
+    """Each finding has the file and line in the plugin's own project: of its source, or of its pyproject.toml.
+
+    The host is that of the manifest in the project.
+    """
     project = _project(bench.directory)
-    refused = bench.run("lint", project, "--host", "bundle.toml", "--json")
+    host = make_host(bench.directory).replace('"wheels/', '"../wheels/')
+    row = '[plugins]\ncolumns = { path = "." }'
+    (project / "bundle.toml").write_text(f'[bundle]\nname = "x"\n[host]\n{host}\n{row}\n{CONTRACT}', "utf-8")
+    refused = bench.run("lint", project, "--json")
     assert refused.code == 6, refused.err
     rows = json.loads(refused.out)["error"]["findings"]
-    source, table = "columns/src/columns/wrong.py", "columns/pyproject.toml"
     absent = PROJECT.splitlines().index('absent = "columns:Absent"') + 1
-    assert [(row["file"], row["line"]) for row in rows] == [(table, absent), (source, 4)]
-    assert "it does not take `limit` by name" in rows[1]["message"]
-    assert rows[1]["hint"] == "make it fit press.contract:Parser"
+    assert sorted((row["file"], row["line"]) for row in rows) == [
+        ("columns/pyproject.toml", absent),
+        ("columns/src/columns/broken.py", 3),
+        ("columns/src/columns/wrong.py", 4),
+    ]
+    (violation,) = (row for row in rows if row["line"] == 4)
+    assert "it does not take `limit` by name" in violation["message"]
+    assert violation["hint"] == "make it fit press.contract:Parser"
     assert not [row for row in rows if "bundle.toml" in row["where"] or "site-packages" in json.dumps(row)]
-
-
-def test_failed_import_names_the_line_of_the_project(bench: Bench) -> None:
-    """A module that cannot be imported is reported at the line in the project that raises, and as an annotation."""
-    _host(bench)
-    project = _project(bench.directory)
-    (project / "src" / "columns" / "wrong.py").write_text("import os\n\nos.no_such_name\n", "utf-8")
-    refused = bench.run("lint", ".", "--host", "../bundle.toml", "--error-format", "github", cwd=project)
-    assert refused.code == 6
-    assert "::error file=src/columns/wrong.py,line=3," in refused.err
+    annotated = bench.run("lint", ".", "--error-format", "github", cwd=project)
+    assert annotated.code == 6
+    assert "::error file=src/columns/broken.py,line=3," in annotated.err
 
 
 def test_plugin_that_fits_is_described(bench: Bench) -> None:
@@ -163,12 +167,3 @@ def test_versions_that_conflict_are_explained(bench: Bench) -> None:
     assert refused.code == 4
     assert "press<2" in refused.err
     assert "press==2.1.0" in refused.err
-
-
-def test_host_of_the_projects_own_manifest_is_the_default(bench: Bench) -> None:
-    """A plugin that `onebin new` created is checked against its host without --host."""
-    bench.accepts("new", "host", "app")
-    bench.accepts("new", "plugin", "app-shout", "--for", "app")
-    done = bench.accepts("lint", "app-shout")
-    assert "app-shout 0.1.0 fits app 0.1.0" in done.out
-    assert "fits app.contract:Plugin" in " ".join(done.out.split())

@@ -54,9 +54,22 @@ def created(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 
 def _pytest(site: Path, *projects: Path) -> str:
     """Run the tests of projects with what is installed in a folder, and return what pytest prints."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--import-mode=importlib",
+    ]
     tests = [project / "tests" for project in projects]
-    env = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(site.with_suffix(".cache"))}
+    env = {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(site),
+        "XDG_CACHE_HOME": str(site.with_suffix(".cache")),
+    }
     done = run([*command, f"--rootdir={site}", *tests], cwd=site, whole_env=env)
     return f"{done.code}: {done.out}"
 
@@ -64,7 +77,15 @@ def _pytest(site: Path, *projects: Path) -> str:
 def test_projects_are_formatted(created: Projects) -> None:
     """The formatter has nothing to change and the linter nothing to report, with the settings of the projects."""
     for command in (["check", "--extend-select=I,UP,B,SIM,RUF,D1,ANN,PT,RET"], ["format", "--check"]):
-        argv = [sys.executable, "-m", "ruff", *command, "--no-cache", *created.hosts, *created.plugins]
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *command,
+            "--no-cache",
+            *created.hosts,
+            *created.plugins,
+        ]
         done = run(argv, cwd=created.folder)
         assert done.code == 0, done.out
 
@@ -77,7 +98,7 @@ def test_projects_are_typed(created: Projects) -> None:
         shutil.copy2(project / "tests" / "test_contract.py", tests / f"{project.name.replace('-', '_')}.py")
     sources = [project / "src" for project in (*created.hosts, *created.plugins)]
     env = {**os.environ, "MYPYPATH": os.pathsep.join(map(str, sources))}
-    argv = [
+    argv: list[str | Path] = [
         sys.executable,
         "-m",
         "mypy",

@@ -87,11 +87,10 @@ def new_plugin(
     wish = PluginWish(name=directory.name, group=group, contract=contract, style=style)
     described = describe_plugin(wish, chosen, found, directory)
     _check(directory, {canonicalize_name(each) for each in described.needs})
-    if described.values["starts"]:  # then its own manifest names the host
-        steps = ("uv run pytest", "onebin lint .", "onebin bundle")
-    else:
-        steps = ("uv run pytest", f"onebin lint .{_host_option(host, directory)}")
-    return _create(directory, render_tree(["plugin/all"], described.values), steps, described.notes)
+    has_manifest = bool(described.values["starts"])  # which then names the host
+    last = ["onebin lint .", "onebin bundle"] if has_manifest else [f"onebin lint .{_host_option(host, directory)}"]
+    files = render_tree(["plugin/all"], described.values)
+    return _create(directory, files, ("uv run pytest", *last), described.notes)
 
 
 def _needed(style: Style) -> set[str]:
