@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 ONEBIN = ROOT / "src" / "onebin"
 RUNTIME = ROOT / "src" / "onebin_runtime"
 COMMANDS = (
+    "new",
+    "lint",
     "init",
     "add",
     "remove",
@@ -237,7 +239,8 @@ def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -
 def test_wheel_contains_everything_onebin_needs(tmp_path: Path) -> None:
     """A wheel built from the sources has every file of onebin, the templates, and the runtime as data."""
     names = _names_in_wheel(ROOT, tmp_path)
-    assert {f"onebin/_templates/{file.name}" for file in (ROOT / "templates").iterdir()} <= names
+    templates = (file for file in (ROOT / "templates").rglob("*") if file.is_file())
+    assert {f"onebin/_templates/{file.relative_to(ROOT / 'templates').as_posix()}" for file in templates} <= names
     files = (file for file in ONEBIN.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
     own = {f"onebin/{file.relative_to(ONEBIN).as_posix()}" for file in files}
     assert {

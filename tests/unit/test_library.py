@@ -66,6 +66,19 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         steps=(onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),),
         notices=("odd",),
     ),
+    "new project": lambda folder: onebin.NewProject(
+        directory=folder, files=("pyproject.toml",), notes=("odd",), next_steps=("onebin bundle",)
+    ),
+    "lint": lambda _: onebin.LintResult(
+        plugin="y",
+        version="1",
+        host=None,
+        host_version=None,
+        entry_points=(("a", "b", "c"),),
+        modules=("y",),
+        contracts={"a": "x:Y"},
+        notices=("odd",),
+    ),
     "lock": lambda folder: onebin.LockResult(
         file=folder / "pylock.x.toml",
         sha256="0" * 64,

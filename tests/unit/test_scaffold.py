@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import os
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -358,6 +360,70 @@ def test_host_with_several_groups_needs_a_choice(tmp_path: Path) -> None:
     with pytest.raises(FindingsError) as caught:
         new_plugin(tmp_path / "app-d", host=str(host), group="app.others", contract="app.contract:Plugins")
     assert "did you mean 'app.contract:Plugin'?" in str(caught.value.findings[0].hint)
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        'name = "a b"',
+        'name = "a\\"]\\n[evil]"',
+        'name = ["a"]',
+        'version = "1"',
+        'name = "a"\nversion = "x\\ny"',
+        "name = ",
+    ],
+)
+def test_host_with_odd_metadata_is_refused(project: str, tmp_path: Path) -> None:
+    """A host whose name or version is not valid is refused, and nothing of it gets into a file."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "pyproject.toml").write_text(f"[project]\n{project}\n", "utf-8")
+    with pytest.raises(FindingsError, match="the host cannot be read"):
+        new_plugin(tmp_path / "shout", host=str(tmp_path / "host"), group="a.b")
+    assert not (tmp_path / "shout").exists()
+
+
+@pytest.mark.parametrize("text", ['x"); import os #', "\\", '"""', "{{ 7 * 7 }}", "\x1b[31m", "\u202e"])
+def test_text_of_a_host_stays_text(text: str, tmp_path: Path) -> None:
+    """Docstrings, defaults and names of a host cannot become code of the plugin, whatever they contain."""
+    new_host(tmp_path / "app")
+    source = tmp_path / "app" / "src" / "app"
+    lines = f"""
+class Plugin(Protocol):
+    {text!r}
+    def transform(self, text: str = {text!r}) -> str:
+        {text!r}
+"""
+    (source / "contract.py").write_text(f"from typing import Protocol\n{lines}", "utf-8")
+    (source / "hooks.py").write_text(f"import pluggy\nx = pluggy.PluginManager({text!r})\n", "utf-8")
+    for name, style in (("app-a", "entry-points"), ("app-b", "pluggy")):
+        made = new_plugin(tmp_path / name, host=str(tmp_path / "app"), group="app.plugins", style=style)  # type: ignore[arg-type]  # one of the four
+        (module,) = made.directory.glob("src/*/__init__.py")
+        tree = ast.parse(module.read_text("utf-8"))
+        called = {ast.unparse(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
+        assert called <= {"pluggy.HookimplMarker"}
+        assert "os" not in {
+            alias.name for each in ast.walk(tree) if isinstance(each, ast.Import) for alias in each.names
+        }
+        documents = [
+            ast.get_docstring(each) for each in ast.walk(tree) if isinstance(each, ast.ClassDef | ast.FunctionDef)
+        ]
+        assert all(each is None or each.isprintable() for each in documents)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_fifo_in_a_host_is_not_opened(tmp_path: Path) -> None:
+    """A file of a host that is not a regular file is not read: that could take forever."""
+    new_host(tmp_path / "app")
+    os.mkfifo(tmp_path / "app" / "src" / "app" / "pipe.py")
+    new_plugin(tmp_path / "app-shout", host=str(tmp_path / "app"))
+
+
+@pytest.mark.parametrize(("entry", "module"), [("2d", "plugin_2d"), ("class", "plugin_class"), ("a-b", "a_b")])
+def test_module_of_a_plugin_can_be_imported(entry: str, module: str, tmp_path: Path) -> None:
+    """Where the name of a plugin is not that of a module, its module has another name."""
+    new_host(tmp_path / "app", style="namespace")
+    made = new_plugin(tmp_path / f"app-{entry}", host=str(tmp_path / "app"))
+    assert f"src/app_plugins/{module}/__init__.py" in made.files
 
 
 def test_host_that_does_not_exist_is_refused(tmp_path: Path) -> None:

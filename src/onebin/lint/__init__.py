@@ -1,4 +1,4 @@
-"""Say to the author of a plugin what `onebin check` will say of it, against the contract of a host."""
+"""Check a plugin against the contract of a host, for its author: as `onebin check` does, without a manifest."""
 
 import lazy_loader
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from onebin.scaffold.imports import Import, import_block
 from onebin.scaffold.lookups import pluggy_project
-from onebin.scaffold.names import class_name, package_name
+from onebin.scaffold.names import class_name, symbol_name
 from onebin.scaffold.stubs import Stub, stub_callable, stub_class, stub_functions, stub_hooks
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def plugin_code(lookup: Lookup, contract: Contract | None, sources: Sources | No
         return _empty(entry, is_module=lookup.style == "namespace")
     if lookup.style == "namespace":
         return _module(contract, sources, entry)
-    name = package_name(entry)
+    name = symbol_name(entry)
     function = stub_callable(sources, contract.module, contract.node, name=name)
     if function is not None and contract.provides != "factory":
         return PluginCode(kind="function", symbol=name, stub=function)

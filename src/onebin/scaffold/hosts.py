@@ -5,6 +5,7 @@ A host is a project's folder, a manifest, an artifact, a wheel, or a requirement
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from onebin.card import inspect
 from onebin.errors import Finding, FindingsError, ManifestError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from onebin.pipeline import Events
     from onebin.python import PackageSource
 
+_SCRIPT = re.compile(r"[\w.-]+")
 _ARCHIVES = (".whl", ".tar.gz")
 _PROJECT = "pyproject.toml"
 # What a bundle starts that nobody will start: a function that every Python has.
@@ -154,16 +157,19 @@ def read_host(chosen: HostChoice, source: PackageSource, events: Events) -> Host
 def _read_project(chosen: HostChoice, folder: Path) -> Host:
     try:
         table = tomllib.loads((folder / _PROJECT).read_text("utf-8")).get("project", {})
-        name = table["name"]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        finding = Finding(display(folder / _PROJECT), "it has no valid [project] with a name (PEP 621)", "fix it there")
+        name = str(Requirement(table["name"]).name)
+        version = str(Version(table["version"])) if "version" in table else None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        finding = Finding(
+            display(folder / _PROJECT), "it has no valid [project] with a name and version (PEP 621)", "fix it there"
+        )
         raise FindingsError("the host cannot be read", [finding]) from None
-    version, scripts = table.get("version"), table.get("scripts")
+    scripts = table.get("scripts")
     return Host(
-        name=str(name),
-        version=version if isinstance(version, str) else None,
+        name=name,
+        version=version,
         sources=Sources(dict(_modules_below(folder))),
-        starts=chosen.starts or _starts(str(name), list(scripts) if isinstance(scripts, Mapping) else []),
+        starts=chosen.starts or _starts(name, list(scripts) if isinstance(scripts, Mapping) else []),
         points=chosen.points,
     )
 
@@ -183,5 +189,6 @@ def _modules_below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _starts(name: str, scripts: list[str]) -> Mapping[str, str]:
     """Return the script by which a host is started: its only one, or that with its name."""
+    scripts = [each for each in scripts if _SCRIPT.fullmatch(each)]
     script = next((each for each in scripts if each == name), scripts[0] if len(scripts) == 1 else None)
     return {} if script is None else {"script": script}

@@ -18,6 +18,7 @@ STYLES: tuple[Style, ...] = get_args(Style)
 
 # What a group of entry points may be called (packaging specification on entry points).
 GROUP = re.compile(r"\w+(\.\w+)*")
+_PROJECT = re.compile(r"[\w. -]+")  # whatever else pluggy would take is not the name of a project
 
 # The functions and classes to which a host gives a group: by which keyword, and whether it may be the first argument.
 _CALLS: Mapping[str, tuple[Style, str, bool]] = {
@@ -63,7 +64,7 @@ def pluggy_project(sources: Sources) -> str | None:
         if isinstance(node, ast.Call) and last_name(node.func) in {"HookspecMarker", "PluginManager"}
     )
     names = (sources.text(module, _argument(call, "project_name")) for module, call in calls)
-    return next(filter(None, names), None)
+    return next((name for name in names if name and _PROJECT.fullmatch(name)), None)
 
 
 def _lookups(node: ast.AST, module: str, sources: Sources) -> Iterator[Lookup]:

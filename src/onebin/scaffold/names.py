@@ -63,6 +63,12 @@ def entry_name(name: str, host: str | None) -> str:
     return own.removeprefix(f"{canonicalize_name(host)}-") if host else own
 
 
+def symbol_name(entry: str) -> str:
+    """Return the name of a module or function for an entry point."""
+    name = package_name(entry)
+    return name if name.isidentifier() and not keyword.iskeyword(name) else f"plugin_{name}"
+
+
 def class_name(entry: str, avoided: Collection[str]) -> str:
     """Return the name of a plugin's class, which is none of those that its module imports."""
     name = "".join(part[:1].upper() + part[1:] for part in re.split(r"\W|_", entry))

@@ -14,7 +14,7 @@ from onebin.manifest import ExtensionPoint, host_keys, stored_path
 from onebin.scaffold.code import Contract, PluginCode, plugin_code
 from onebin.scaffold.imports import import_block
 from onebin.scaffold.lookups import Lookup, Style, lookups_in
-from onebin.scaffold.names import entry_name, package_name
+from onebin.scaffold.names import entry_name, package_name, symbol_name
 from onebin.system import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def describe_plugin(
     lookup = _lookup(wish, host)
     contract = _contract(wish, lookup, host)
     package, entry = package_name(wish.name), entry_name(wish.name, host.name if host else None)
-    module = f"{lookup.group}.{package_name(entry)}" if lookup.style == "namespace" else package
+    module = f"{lookup.group}.{symbol_name(entry)}" if lookup.style == "namespace" else package
     top = module.partition(".")[0]
     code = plugin_code(lookup, contract, host.sources if host else None, entry)
     needs = tuple(_requirements(host, lookup))

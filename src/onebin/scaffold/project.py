@@ -18,6 +18,7 @@ from onebin.scaffold.lookups import GROUP, Style
 from onebin.scaffold.names import check_name, package_name
 from onebin.scaffold.plugins import LIBRARIES, PluginWish, describe_plugin
 from onebin.scaffold.tree import render_tree, write_tree
+from onebin.survey import importable
 from onebin.system import absolute, display
 from onebin.workspace import MANIFEST_NAME
 
@@ -84,6 +85,8 @@ def new_plugin(
     if group is not None and not GROUP.fullmatch(group):
         finding = Finding(group, "it is not a valid name of a group", 'write words with dots between: "app.plugins"')
         raise FindingsError(_SUMMARY, [finding])
+    if style == "namespace" and group is not None and not importable(group):
+        raise FindingsError(_SUMMARY, [Finding(group, "it cannot be imported", "name the namespace package")])
     wish = PluginWish(name=directory.name, group=group, contract=contract, style=style)
     described = describe_plugin(wish, chosen, found, directory)
     _check(directory, {canonicalize_name(each) for each in described.needs})

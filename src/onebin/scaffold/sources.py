@@ -181,7 +181,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def _parsed(file: Path | None) -> ast.Module:
-    if file is not None and file.suffix == ".py":
+    if file is not None and file.suffix == ".py" and file.is_file():
         try:
             return ast.parse(file.read_bytes())
         except (OSError, SyntaxError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""`onebin lint`: say to the author of a plugin what `onebin check` will say."""
+"""`onebin lint`: check a plugin against a host, for its author."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Examples: onebin lint .   |   onebin lint datasette-vega --host datasette")
 @click.argument("plugin", metavar="PATH|WHEEL|REQ")
 @click.option("--host", metavar="HOST", help="A project, wheel, requirement, manifest or artifact.")
-@click.option("--group", metavar="NAME", help="A group of entry points that the host looks up for sure.")
+@click.option("--group", metavar="NAME", help="A group that the host is known to look up.")
 @click.option("--contract", metavar="MODULE:NAME", help="What the plugin must fit.  [default: as the host says]")
 @click.option("--types", is_flag=True, help="Also compare the types with mypy.")
 @options.with_offline
@@ -38,11 +38,11 @@ def lint(
     as_json: bool,
     events: Events,
 ) -> None:
-    """Say to the author of a plugin what `onebin check` will say.
+    """Check a plugin against a host, for its author.
 
-    The plugin is checked as in a bundle with its host, but no manifest is needed, and findings name the file and line
-    in the plugin's own project. The default host is that of the bundle.toml in PATH; without one, only what does not
-    depend on a host is checked.
+    The checks are those of `onebin check`, but no manifest is needed, and findings name the file and line in the
+    plugin's own project. The default host is that of the bundle.toml in PATH; without one, only what does not depend on
+    a host is checked.
     """
     source = onebin.PackageSource(offline=offline)
     found = onebin.lint(plugin, host=host, group=group, contract=contract, types=types, source=source, events=events)
