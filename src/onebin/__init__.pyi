@@ -12,7 +12,7 @@ from .card import (
     other_licences as other_licences,
 )
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
-from .lint import LintResult as LintResult, lint as lint
+from .lint import LintRequest as LintRequest, LintResult as LintResult, lint as lint
 from .manifest import (
     Edited as Edited,
     Manifest as Manifest,

@@ -118,7 +118,7 @@ def test_without_a_host_only_the_plugin_is_checked(bench: Bench) -> None:
         entry_points="[some.group]\na = alone:Made\n",
     )
     done = bench.accepts("lint", file)
-    assert "alone 1.0.0 can be loaded" in done.out
+    assert "alone 1.0.0 passes the checks that need no host" in done.out
     assert "no --host was given" in done.err
     assert "alone.broken cannot be imported: ModuleNotFoundError" in done.err
     bad = make_wheel(bench.directory, "bad", files={"bad.py": ""}, entry_points="[some.group]\na = bad:Made\n")
@@ -151,6 +151,17 @@ def test_name_that_the_host_has_is_a_note(bench: Bench) -> None:
     )
     done = bench.accepts("lint", _wheel(bench), "--host", host)
     assert f"press has an entry point columns of {GROUP}, too" in done.err
+
+
+def test_requirement_that_excludes_the_host_is_reported(bench: Bench) -> None:
+    """A requirement that excludes the host is a finding, even where [tool.uv.sources] makes uv ignore it."""
+    bench.accepts("new", "host", "app")
+    bench.accepts("new", "plugin", "app-shout", "--for", "app")
+    file = bench.directory / "app-shout" / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace("app>=0.1,<0.2", "app>=7"), "utf-8")
+    refused = bench.run("lint", "app-shout")
+    assert refused.code == 6
+    assert "it requires app>=7, and the host is app 0.1.0" in refused.err
 
 
 def test_versions_that_conflict_are_explained(bench: Bench) -> None:

@@ -69,6 +69,9 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     "new project": lambda folder: onebin.NewProject(
         directory=folder, files=("pyproject.toml",), notes=("odd",), next_steps=("onebin bundle",)
     ),
+    "lint request": lambda folder: onebin.LintRequest(
+        plugin="y", host="x", source=onebin.PackageSource(wheelhouse=folder)
+    ),
     "lint": lambda _: onebin.LintResult(
         plugin="y",
         version="1",

@@ -43,7 +43,7 @@ def _names(subject: Subject, plugin: Distribution, surveyed: Survey) -> Iterator
                 yield f"{other.title} has an entry point {point.name} of {point.group}, too: a host may see one of them"
     declared = subject.host.points if subject.host else {}
     for group in dict.fromkeys(point.group for point in plugin.plugs):
-        is_known = group in declared or group == subject.group or surveyed.mentioning(group) - {plugin.name}
+        is_known = group in declared or group == subject.request.group or surveyed.mentioning(group) - {plugin.name}
         if subject.host is not None and not is_known:
             yield f"nothing in {surveyed.host.title} and its dependencies mentions the group {group}"
 

@@ -16,7 +16,6 @@ from onebin.lint.author import Author
 from onebin.lint.subject import subject_of
 from onebin.manifest import Manifest
 from onebin.pipeline import Note, ignore, step, survey_bundle
-from onebin.python import INDEXES
 from onebin.scaffold import described
 from onebin.system import did_you_mean, display
 
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onebin.check import Plan
-    from onebin.lint.subject import Subject
+    from onebin.lint.subject import LintRequest, Subject
     from onebin.pipeline import BuildRequest, Events
-    from onebin.python import PackageSource
     from onebin.survey import Distribution, Survey
 
 _SUMMARY = "the plugin does not fit its host"
@@ -50,33 +48,18 @@ class LintResult:
     notices: tuple[str, ...]
 
 
-def lint(
-    plugin: str,
-    *,
-    host: str | None = None,
-    group: str | None = None,
-    contract: str | None = None,
-    types: bool = False,
-    source: PackageSource = INDEXES,
-    events: Events = ignore,
-) -> LintResult:
-    """Check a plugin against its host; raises the errors of `plan`, with places in the plugin's own project.
-
-    `plugin` is a project's folder, a wheel or a requirement; `host` is one of these, or a manifest or an artifact.
-    Without it, the manifest in the plugin's own project names the host; and without one, only what does not depend on a
-    host is checked. `group` is looked up by the host, whatever its source says; `contract` ("module:Name") replaces
-    that of the host's manifest. With `types`, mypy compares the types, too.
-    """
-    subject = subject_of(plugin, host, group, contract)
-    with described(subject.text(), source=source) as request:
-        surveyed = survey_bundle(request, events)
+def lint(request: LintRequest, events: Events = ignore) -> LintResult:
+    """Check a plugin against its host; raises the errors of `plan`, with places in the plugin's own project."""
+    subject = subject_of(request)
+    with described(subject.text(), source=request.source) as build:
+        surveyed = survey_bundle(build, events)
         (answer,) = surveyed.lock.answers.values()
         examined = surveyed.distributions[answer or surveyed.host.name]
-        author = Author(plugin=examined, folder=subject.folder, manifest=display(request.manifest.file))
+        author = Author(plugin=examined, folder=subject.folder, manifest=display(build.manifest.file))
         notices = [*advice(subject, examined, surveyed)]
         try:
             with step(events, "check") as outcome:
-                planned = _planned(subject, request, examined, surveyed, types=types)
+                planned = _planned(subject, build, examined, surveyed)
                 outcome.text = f"{examined.title} {examined.version}"
         except FindingsError as error:
             for notice in notices:
@@ -98,25 +81,39 @@ def lint(
     )
 
 
-def _planned(subject: Subject, request: BuildRequest, plugin: Distribution, surveyed: Survey, *, types: bool) -> Plan:
+def _planned(subject: Subject, build: BuildRequest, plugin: Distribution, surveyed: Survey) -> Plan:
     """Make every check before a freeze, of a bundle that would be one file: it need not be an installation."""
     findings = Findings()
-    findings.add(PlanError, _SUMMARY, _missing_group(subject, request, plugin))
-    manifest = Manifest.parse(subject.text_with(plugin), file=request.manifest.file)
+    where = f"{display(build.manifest.file)}: plugins"
+    findings.add(PlanError, _SUMMARY, _missing_group(subject, plugin, where))
+    findings.add(PlanError, _SUMMARY, _other_versions(plugin, surveyed, where))
+    manifest = Manifest.parse(subject.text_with(plugin), file=build.manifest.file)
     planned = check(manifest, surveyed, layout="onefile", libc=None, findings=findings, full=True)
-    if types:
-        check_types(planned, request.workspace.cache)
+    if subject.request.types:
+        check_types(planned, build.workspace.cache)
     return planned
 
 
-def _missing_group(subject: Subject, request: BuildRequest, plugin: Distribution) -> Iterator[Finding]:
+def _missing_group(subject: Subject, plugin: Distribution, where: str) -> Iterator[Finding]:
     """Report that a plugin has nothing in the group that was given."""
     groups = {point.group for point in plugin.plugs}
-    if subject.group is not None and subject.group not in groups:
-        (row,) = request.manifest.plugins
-        hint = f'add it to its pyproject.toml: [project.entry-points."{subject.group}"]'
-        message = f"it has no entry point of the group {subject.group}{did_you_mean(subject.group, groups)}"
-        yield Finding(f"{display(request.manifest.file)}: plugins.{canonicalize_name(row.name)}", message, hint)
+    if subject.request.group is not None and subject.request.group not in groups:
+        hint = f'add it to its pyproject.toml: [project.entry-points."{subject.request.group}"]'
+        message = (
+            f"it has no entry point of the group {subject.request.group}{did_you_mean(subject.request.group, groups)}"
+        )
+        yield Finding(where, message, hint)
+
+
+def _other_versions(plugin: Distribution, surveyed: Survey, where: str) -> Iterator[Finding]:
+    """Report a requirement that excludes this host: uv ignores it if [tool.uv.sources] names the host's folder."""
+    host = surveyed.host
+    for each in plugin.requires:
+        is_host = canonicalize_name(each.name) == host.name != plugin.name
+        is_meant = each.marker is None or each.marker.evaluate({**surveyed.interpreter.markers, "extra": ""})
+        if is_host and is_meant and not each.specifier.contains(host.version, prereleases=True):
+            message = f"it requires {each.name}{each.specifier}, and the host is {host.title} {host.version}"
+            yield Finding(where, message, "change the requirement in its pyproject.toml")
 
 
 def _unimportable(planned: Plan, plugin: Distribution) -> Iterator[str]:

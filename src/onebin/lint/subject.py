@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
+from onebin.errors import ManifestError
 from onebin.manifest import create_manifest, is_path
+from onebin.python import INDEXES, PackageSource
 from onebin.scaffold import NO_ENTRY, HostChoice, choose_host
 from onebin.system import absolute
 from onebin.workspace import MANIFEST_NAME
@@ -21,29 +23,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A plugin, as an item of `onebin add`, and its host; without a host the plugin stands in its place.
+class LintRequest:
+    """Which plugin to check, and against what.
 
-    `folder` is that of the plugin's project, if it is one. `group` and `contract` are what the user gave.
+    `plugin` is a project's folder, a wheel or a requirement; `host` is one of these, or a manifest or an artifact.
+    Without it, the manifest in the plugin's own project names the host; and without one, only what does not depend on a
+    host is checked. `group` is looked up by the host, whatever its source says. `contract` ("module:Name") and `python`
+    (a version or a path) replace those of the host's manifest. With `types`, mypy compares the types, too.
     """
 
-    item: str
+    plugin: str
+    host: str | None = None
+    group: str | None = None
+    contract: str | None = None
+    python: str | None = None
+    types: bool = False
+    source: PackageSource = INDEXES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A request with the folder of the plugin's project, if it is one, and the host, if there is one.
+
+    Without a host, the plugin stands in its place.
+    """
+
+    request: LintRequest
     folder: Path | None
     host: HostChoice | None
-    group: str | None
-    contract: str | None
 
     def text(self) -> str:
         """Return the manifest; raises ManifestError for a plugin that does not exist or is not one."""
-        chosen = self.host or HostChoice(item=self.item)
-        made = create_manifest(
-            name="lint",
-            host=chosen.item,
-            entry=NO_ENTRY,
-            plugins=[self.item],
-            python=chosen.python,
-            directory=Path.cwd(),
-        )
+        chosen = self.host or HostChoice(item=self.request.plugin)
+        try:
+            made = create_manifest(
+                name="lint",
+                host=chosen.item,
+                entry=NO_ENTRY,
+                plugins=[self.request.plugin],
+                python=self.request.python or chosen.python,
+                directory=Path.cwd(),
+            )
+        except ManifestError as error:
+            known = [each for each in error.findings if self.host or not each.where.startswith("host.")]
+            raise ManifestError("the plugin cannot be checked", known) from error
         return f"{made}\n{tomli_w.dumps({'lock': {'allow-source': list(chosen.allow_source)}})}"
 
     def text_with(self, plugin: Distribution) -> str:
@@ -57,26 +80,28 @@ class Subject:
         points = {group: _point(declared[group]) for group in groups if group in declared}
         if self.host is None:
             points |= {group: {} for group in groups}
-        if self.group is not None:
-            points.setdefault(self.group, {})
-        if self.contract is not None:
-            points |= {group: {**points.get(group, {}), "contract": self.contract} for group in self._judged(plugin)}
+        if self.request.group is not None:
+            points.setdefault(self.request.group, {})
+        if self.request.contract is not None:
+            points |= {
+                group: {**points.get(group, {}), "contract": self.request.contract} for group in self._judged(plugin)
+            }
         return f"{self.text()}\n{tomli_w.dumps({'extension-points': points})}"
 
     def _judged(self, plugin: Distribution) -> list[str]:
         """Return the groups for which a given contract is meant: the given group, or else all of the plugin's."""
-        return [self.group] if self.group else [point.group for point in plugin.plugs]
+        return [self.request.group] if self.request.group else [point.group for point in plugin.plugs]
 
 
-def subject_of(item: str, host: str | None, group: str | None, contract: str | None) -> Subject:
+def subject_of(request: LintRequest) -> Subject:
     """Return what is to be examined; the host is by default that of the manifest in the plugin's own project."""
-    path = Path(item)
-    folder = absolute(path) if is_path(item) and path.is_dir() else None
-    chosen = choose_host(host) if host is not None else None
+    path = Path(request.plugin)
+    folder = absolute(path) if is_path(request.plugin) and path.is_dir() else None
+    chosen = choose_host(request.host) if request.host is not None else None
     if chosen is None and folder is not None and (folder / MANIFEST_NAME).is_file():
         own = choose_host(str(folder / MANIFEST_NAME))
         chosen = own if own.folder != folder else None
-    return Subject(item=item, folder=folder, host=chosen, group=group, contract=contract)
+    return Subject(request=request, folder=folder, host=chosen)
 
 
 def _point(declared: ExtensionPoint) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def choose_host(given: str) -> HostChoice:
     if given.endswith(".toml") or (is_folder and (path / MANIFEST_NAME).is_file()):
         file = absolute(path / MANIFEST_NAME if is_folder else path)
         return _of_manifest(Manifest.load(file))
-    if is_path(given) and not is_folder and is_there(path) and not given.endswith(_ARCHIVES):
+    if is_there(path) and not is_folder and not given.endswith(_ARCHIVES):
         return _of_artifact(path)
     if is_path(given) and not is_there(path):
         finding = Finding(given, "no such file or folder", "a requirement has no slash: NAME or NAME>=1.2")

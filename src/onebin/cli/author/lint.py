@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 @click.option("--host", metavar="HOST", help="A project, wheel, requirement, manifest or artifact.")
 @click.option("--group", metavar="NAME", help="A group that the host is known to look up.")
 @click.option("--contract", metavar="MODULE:NAME", help="What the plugin must fit.  [default: as the host says]")
+@click.option(
+    "--python", metavar="VERSION|PATH", help="Which Python to check with.  [default: the host's, or onebin's]"
+)
 @click.option("--types", is_flag=True, help="Also compare the types with mypy.")
 @options.with_offline
 @options.with_json
@@ -33,6 +36,7 @@ def lint(
     host: str | None,
     group: str | None,
     contract: str | None,
+    python: str | None,
     types: bool,
     offline: bool,
     as_json: bool,
@@ -44,8 +48,16 @@ def lint(
     plugin's own project. The default host is that of the bundle.toml in PATH; without one, only what does not depend on
     a host is checked.
     """
-    source = onebin.PackageSource(offline=offline)
-    found = onebin.lint(plugin, host=host, group=group, contract=contract, types=types, source=source, events=events)
+    request = onebin.LintRequest(
+        plugin=plugin,
+        host=host,
+        group=group,
+        contract=contract,
+        python=python,
+        types=types,
+        source=onebin.PackageSource(offline=offline),
+    )
+    found = onebin.lint(request, events)
     if as_json:
         print_json({"ok": True, **asdict(found)})
     else:
@@ -53,8 +65,8 @@ def lint(
 
 
 def _lines(found: LintResult) -> Iterator[str]:
-    fits = "can be loaded" if found.host is None else f"fits {found.host} {found.host_version}"
-    yield f"{found.plugin} {found.version} {fits}"
+    against = "that need no host" if found.host is None else f"against {found.host} {found.host_version}"
+    yield wrapped("", f"{found.plugin} {found.version} passes the checks {against}")
     for group, name, value in found.entry_points:
         contract = f": fits {found.contracts[group]}" if group in found.contracts else ""
         yield wrapped("  ", f"{name} = {value} [{group}]{contract}")
