@@ -426,6 +426,25 @@ def test_module_of_a_plugin_can_be_imported(entry: str, module: str, tmp_path: P
     assert f"src/app_plugins/{module}/__init__.py" in made.files
 
 
+def test_contract_of_a_dependency_has_no_stub(tmp_path: Path) -> None:
+    """A contract that is not in the host's source is kept in the manifest, and a note says that there is no stub."""
+    new_host(tmp_path / "app")
+    file = tmp_path / "app" / "bundle.toml"
+    file.write_text(file.read_text("utf-8").replace("app.contract:Plugin", "api.types:Plugin"), "utf-8")
+    made = new_plugin(tmp_path / "app-shout", host=str(tmp_path / "app"))
+    assert [note for note in made.notes if "not in the source of app" in note]
+    assert 'contract = "api.types:Plugin"' in (made.directory / "bundle.toml").read_text("utf-8")
+
+
+def test_contract_without_a_use_is_refused(tmp_path: Path) -> None:
+    """A contract that would be ignored, for lack of a host or because the host uses pluggy, is refused."""
+    new_host(tmp_path / "app", style="pluggy")
+    for host in (None, str(tmp_path / "app")):
+        with pytest.raises(FindingsError) as caught:
+            new_plugin(tmp_path / "x", host=host, group="app.plugins", contract="app.contract:Plugin")
+        assert caught.value.findings[0].message == "a contract cannot be used here"
+
+
 def test_host_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     """A path with nothing at it is not taken for a requirement."""
     with pytest.raises(FindingsError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,16 +135,13 @@ def _contract(wish: PluginWish, lookup: Lookup, host: Host | None) -> Contract |
     """Return the contract: the given one, that of the manifest, or the only protocol that the host has."""
     point = host.points.get(lookup.group, ExtensionPoint()) if host else ExtensionPoint()
     given = wish.contract or point.contract
+    if wish.contract is not None and (host is None or lookup.style == "pluggy"):
+        hint = "name the host with --for" if host is None else "leave out --contract: the hooks are read from the host"
+        raise FindingsError(_SUMMARY, [Finding(wish.contract, "a contract cannot be used here", hint)])
     if host is None or lookup.style == "pluggy":
         return None
     if given is not None:
-        module, _, name = given.partition(":")
-        defined = host.sources.definition(module, name)
-        if defined is None:
-            known = [f"{each}:{own}" for each, own in host.sources.protocols]
-            hint = f"check the spelling{did_you_mean(given, known)}"
-            raise FindingsError(_SUMMARY, [Finding(given, f"the source of {host.name} does not define it", hint)])
-        return Contract(value=given, module=module, node=defined[1], provides=point.provides, is_declared=True)
+        return _named_contract(given, point.provides, host)
     if len(host.sources.protocols) == 1:
         module, name = host.sources.protocols[0]
         defined = host.sources.definition(module, name)
@@ -151,6 +149,18 @@ def _contract(wish: PluginWish, lookup: Lookup, host: Host | None) -> Contract |
             value = f"{module}:{name}"
             return Contract(value=value, module=module, node=defined[1], provides=None, is_declared=False)
     return None
+
+
+def _named_contract(value: str, provides: str | None, host: Host) -> Contract:
+    """Return a contract with its definition, or with an empty one if it is not the host's but a dependency's."""
+    module, _, name = value.partition(":")
+    defined = host.sources.definition(module, name)
+    if defined is None and any(each.partition(".")[0] == module.partition(".")[0] for each in host.sources.files):
+        known = [f"{each}:{own}" for each, own in host.sources.protocols]
+        hint = f"check the spelling{did_you_mean(value, known)}"
+        raise FindingsError(_SUMMARY, [Finding(value, f"the source of {host.name} does not define it", hint)])
+    home, node = defined or (module, ast.Pass())
+    return Contract(value=value, module=home, node=node, provides=provides, is_declared=True)
 
 
 def _to_fill_in(code: PluginCode, module: str) -> list[str]:
@@ -169,6 +179,8 @@ def _notes(lookup: Lookup, contract: Contract | None, host: Host | None) -> list
     if contract is not None:
         why = "" if contract.is_declared else f", the only protocol of {host.name}; --contract names another one"
         lines.append(f"the contract is {contract.value}{why}")
+        if isinstance(contract.node, ast.Pass):
+            lines.append(f"it is not in the source of {host.name}: fill in the code")
     elif lookup.style != "pluggy":
         lines.append(f"no contract was found in {host.name}: name one with --contract, or fill in the code")
     if not host.starts:
