@@ -75,17 +75,16 @@ def _pytest(site: Path, *projects: Path) -> str:
 
 
 def test_projects_are_formatted(created: Projects) -> None:
-    """The formatter has nothing to change and the linter nothing to report, with the settings of the projects."""
+    """The formatter has nothing to change and the linter nothing to report, with the settings of the projects.
+
+    This holds for plugins of unknown hosts, too.
+    """
+    unknown = created.folder / "unknown"
+    unknown.mkdir()
+    alone = [library.new_plugin(unknown / f"x-{style}", group="some.group", style=style).directory for style in STYLES]
     for command in (["check", "--extend-select=I,UP,B,SIM,RUF,D1,ANN,PT,RET"], ["format", "--check"]):
-        argv: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "ruff",
-            *command,
-            "--no-cache",
-            *created.hosts,
-            *created.plugins,
-        ]
+        projects = [*created.hosts, *created.plugins, *alone]
+        argv: list[str | Path] = [sys.executable, "-m", "ruff", *command, "--no-cache", *projects]
         done = run(argv, cwd=created.folder)
         assert done.code == 0, done.out
 

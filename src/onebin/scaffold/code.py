@@ -72,6 +72,8 @@ class PluginCode:
         """Return what the test of a plugin imports; `module` is that of the plugin."""
         found = {_imported(module) if not self.symbol else Import(module=module, name=self.symbol)}
         if lookup.style == "namespace":
+            if self.kind == "nothing":
+                found.clear()  # its test only looks for the module
             found |= {Import(module="pkgutil"), Import(module=lookup.group)}
         else:
             found.add(Import(module="importlib.metadata", name="entry_points"))
