@@ -5,7 +5,12 @@ from .edit import (
     remove_plugins as remove_plugins,
 )
 from .load import Manifest as Manifest
-from .projects import PROJECT_FILES as PROJECT_FILES, check_projects as check_projects
+from .projects import (
+    PROJECT_FILES as PROJECT_FILES,
+    check_projects as check_projects,
+    declared_scripts as declared_scripts,
+    near_project as near_project,
+)
 from .schema import manifest_schema as manifest_schema
 from .tables import (
     ExtensionPoint as ExtensionPoint,
