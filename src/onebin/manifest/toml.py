@@ -18,7 +18,7 @@ from onebin.system import display
 
 MAX_BYTES = 1 << 20
 _MAX_PATH = 10
-_INIT = "create one with: onebin init --host PACKAGE --script NAME"
+_INIT = "create one with: onebin init --host PACKAGE"
 
 # tomllib's time and memory grow with the square of the number of parts in a dotted key. No manifest needs 100 parts.
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,99}+"|'[^'\n]{0,99}+')"""

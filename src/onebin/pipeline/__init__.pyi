@@ -1,3 +1,8 @@
+from .editing import (
+    EditResult as EditResult,
+    add_to_manifest as add_to_manifest,
+    remove_from_manifest as remove_from_manifest,
+)
 from .events import (
     Detail as Detail,
     Event as Event,
@@ -29,3 +34,4 @@ from .recipe import (
 )
 from .request import BuildRequest as BuildRequest
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult
+from .scripts import HostScripts as HostScripts, find_scripts as find_scripts

@@ -92,7 +92,7 @@ def bundle(
     }
     with ExitStack() as stack:
         if wanted.is_given:
-            request = stack.enter_context(options.described(wanted, output, **how))
+            request = stack.enter_context(options.described(wanted, output, events, **how))
         else:
             request = options.request(manifest, output=output, **how)
         built = onebin.bundle(request, events)
