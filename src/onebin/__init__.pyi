@@ -19,6 +19,7 @@ from .manifest import (
     create_manifest as create_manifest,
     remove_plugins as remove_plugins,
 )
+from .measure import Costs as Costs, Import as Import, ImportTimes as ImportTimes, OwnerSize as OwnerSize
 from .pipeline import (
     BuildRequest as BuildRequest,
     BuildResult as BuildResult,
@@ -30,6 +31,7 @@ from .pipeline import (
     Examined as Examined,
     Failure as Failure,
     HostScripts as HostScripts,
+    ImportedBy as ImportedBy,
     LockResult as LockResult,
     Note as Note,
     Output as Output,
@@ -38,16 +40,22 @@ from .pipeline import (
     StepAdvanced as StepAdvanced,
     StepFinished as StepFinished,
     StepStarted as StepStarted,
+    TreeLine as TreeLine,
+    Why as Why,
     add_to_manifest as add_to_manifest,
     bundle as bundle,
     examine as examine,
+    expect_plugins as expect_plugins,
+    explain as explain,
     failure_of as failure_of,
     find_scripts as find_scripts,
     generate as generate,
     list_plugins as list_plugins,
+    locked_names as locked_names,
     plan as plan,
     prepare_run as prepare_run,
     remove_from_manifest as remove_from_manifest,
+    show_tree as show_tree,
     update_lock as update_lock,
     vendor as vendor,
 )

@@ -210,6 +210,12 @@ class AdvisoryError(FindingsError):
     exit_code = 17
 
 
+class BudgetError(FindingsError):
+    """The artifact costs more than the manifest allows, and was not published; holds every budget it exceeds."""
+
+    exit_code = 18
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

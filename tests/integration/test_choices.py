@@ -226,6 +226,7 @@ def test_notes_do_not_need_the_network(bench: Bench, shelf: Shelf) -> None:
     assert bench.lock.read_bytes() == before
 
 
+@pytest.mark.long
 def test_old_versions_on_the_index_are_not_blamed(bench: Bench) -> None:
     """A real package with many versions without wheels is locked if its one dependency without a wheel is allowed."""
     host = 'package = "mitmproxy<11.1"\nscript = "mitmdump"'

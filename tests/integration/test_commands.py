@@ -29,6 +29,8 @@ COMMANDS = (
     "add",
     "remove",
     "list",
+    "tree",
+    "why",
     "lock",
     "check",
     "generate",

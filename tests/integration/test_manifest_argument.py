@@ -18,6 +18,8 @@ AFTER = {
     "add": ["y"],
     "remove": ["y"],
     "list": [],
+    "tree": [],
+    "why": ["y"],
     "lock": [],
     "check": [],
     "generate": [],
@@ -37,7 +39,9 @@ def test_manifest_that_is_missing_is_named_either_way(command: str, onebin: Oneb
         assert "elsewhere.toml" in ran.err
 
 
-@pytest.mark.parametrize("command", ["add", "remove", "list", "lock", "check", "generate", "bundle", "vendor"])
+@pytest.mark.parametrize(
+    "command", ["add", "remove", "list", "tree", "why", "lock", "check", "generate", "bundle", "vendor"]
+)
 def test_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebin, tmp_path: Path) -> None:
     """An argument and an option together are refused, since only one of them can be meant."""
     ran = onebin(command, "one.toml", "-m", "two.toml", *AFTER[command], cwd=tmp_path)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from onebin import __version__
 from onebin.check.contracts import ContractSpec, check_contracts
-from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution, misspelled_groups, unknown_module
+from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution_of, misspelled_groups, unknown_module, unseen
 from onebin.check.failures import failures
 from onebin.check.isolation import unfit
 from onebin.check.order import Order, order
@@ -118,7 +118,7 @@ def check(
         entry, program = host_entry(manifest, surveyed.host, f"{where}: host")
     for row in manifest.plugins:
         with findings:
-            planned.append(contribution(row, manifest, surveyed, keyed(where, "plugins", row.name)))
+            planned.append(contribution_of(row, manifest, surveyed, keyed(where, "plugins", row.name)))
     findings.add(PlanError, SUMMARY, same_names(planned, where))
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
@@ -150,6 +150,7 @@ def check(
         answers=answers,
         notices=(
             *(failure.message for failure in failed if not failure.is_needed),
+            *unseen(ordered.plugins, manifest, surveyed).values(),
             *unused_extension_points(manifest, ordered.plugins),
             *misspelled_groups(ordered.plugins, manifest, surveyed),
             *report.notices,

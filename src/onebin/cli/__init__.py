@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import itertools
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import onebin
-from onebin.cli.report import annotate, print_json, report
+from onebin.cli.report import annotate, plain, print_json, report
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ _COMMANDS = {
     "add": "manifest.add:add",
     "remove": "manifest.remove:remove",
     "list": "manifest.list:list_command",
+    "tree": "manifest.tree:tree",
+    "why": "manifest.why:why",
     "lock": "pipeline.lock:lock",
     "check": "pipeline.check:check",
     "generate": "pipeline.generate:generate",
@@ -131,7 +134,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         context = error.ctx if isinstance(error, click.UsageError) else None
         if _wants_json(arguments) and not (context and context.ignore_unknown_options):
             print_json(_usage(error))
-        error.show()
+        vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(plain(shown.getvalue()), err=True, nl=False)
         code = error.exit_code
     except OSError as error:
         if error.filename is not None or error.errno is None:

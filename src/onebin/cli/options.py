@@ -66,13 +66,25 @@ def with_manifest_and(
 
 def plugin_names(context: click.Context, _: click.Parameter, word: str) -> list[str]:
     """Complete the name of a plugin of the manifest."""
-    words = [*context.params.get("words", ()), *context.args]
-    first = next((Path(each) for each in words if each.endswith(".toml")), None)
-    given = context.params.get("manifest") or first
     with suppress(OnebinError):
-        rows = onebin.Manifest.load(workspace_of(given).manifest_file).plugins
+        rows = onebin.Manifest.load(workspace_of(_given(context)).manifest_file).plugins
         return [row.name for row in rows if row.name.startswith(word)]
     return []
+
+
+def _given(context: click.Context) -> Path | None:
+    """Return the manifest among the words of an incomplete command."""
+    words = [context.params.get("manifest_argument"), *context.params.get("words", ()), *context.args]
+    first = next((Path(each) for each in words if str(each).endswith(".toml")), None)
+    return context.params.get("manifest") or first
+
+
+def locked_names(context: click.Context, parameter: click.Parameter, word: str) -> list[str]:
+    """Complete the name of a locked distribution, or of a plugin of the manifest."""
+    names = plugin_names(context, parameter, word)
+    with suppress(OnebinError):
+        names += [name for name in onebin.locked_names(request(_given(context))) if name.startswith(word)]
+    return list(dict.fromkeys(names))
 
 
 def _is_manifest(word: str, *, alone: bool) -> bool:

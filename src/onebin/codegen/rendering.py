@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onebin import __version__
 from onebin.card import Description
 from onebin.check import PlannedPlugin, graph_lines
-from onebin.codegen.collection import START, collect, has_start_hook
+from onebin.codegen.collection import START, collect, has_plugins_at_start
 from onebin.codegen.description import describe
 from onebin.codegen.fits import fits_of
 from onebin.codegen.isolation import isolated
@@ -59,7 +59,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     generated = {
         REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
-        f"{START}.py": render_python("start.py.j2", plugins_at_start=has_start_hook(plan), **facts),
+        f"{START}.py": render_python("start.py.j2", **_start(plan), **facts),
         "entry.py": render_python("entry.py.j2", **_entry(plan), has_workers=_has_workers(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **{f"tree/{place}": text for place, text in texts(plan).items()},
@@ -145,6 +145,10 @@ def _has_workers(plan: Plan) -> bool:
     """Return whether a one-file program may start itself as a worker of `multiprocessing`."""
     importing = map(plan.survey.importing, ("multiprocessing", "concurrent.futures"))
     return plan.layout == "onefile" and (any(isolated(plan)) or any(importing))
+
+
+def _start(plan: Plan) -> dict[str, Any]:
+    return {"plugins_at_start": has_plugins_at_start(plan), "about": plan.manifest.host.about}
 
 
 def _entry(plan: Plan) -> dict[str, Any]:

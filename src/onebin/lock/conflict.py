@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 import zipfile
 from collections import deque
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from onebin.errors import Finding, LockError
 from onebin.lock.sources import rows_of
 from onebin.manifest import PluginRow, near_project
 from onebin.python import subject_of
-from onebin.system import absolute, display, is_there
+from onebin.system import absolute, display, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -225,7 +224,7 @@ def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tupl
             read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
             name, version = read(PurePosixPath(row.path).name)[:2]
             return name, str(version)
-        project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
+        project = read_toml(manifest.directory / row.path / "pyproject.toml")["project"]
         return str(project["name"]), str(project["version"]) if "version" in project else None
     except (OSError, ValueError, KeyError, TypeError):
         return row.distribution or default, None

@@ -15,7 +15,7 @@ from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.manifest import keyed
 from onebin.python import find
-from onebin.system import display, sha256_of, sha256_of_file, sha256_of_tree
+from onebin.system import display, read_bytes, sha256_of, sha256_of_file, sha256_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ def lock_from(
 ) -> Lock:
     """Return a lock, given its file and its data, which must match the manifest; raises OSError."""
     own = data["tool"]["onebin"]
-    text = file.read_bytes().decode("utf-8")  # keeps line endings, because the digest is that of the file
+    text = read_bytes(file).decode("utf-8")  # keeps line endings, because the digest is that of the file
     return Lock(
         file=file,
         text=text,

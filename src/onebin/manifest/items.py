@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +20,13 @@ from onebin.errors import Finding, ManifestError
 from onebin.manifest.problems import problems_of
 from onebin.manifest.projects import PROJECT_MARKS, near_project
 from onebin.manifest.toml import shown
-from onebin.system import absolute, is_there
+from onebin.system import absolute, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@")
+_NAMED_URL = re.compile(r"\s*+[\w.-]++\s*+(\[[^\]]*\]\s*+)?@")
 _BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
 _TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
@@ -127,10 +126,10 @@ def _project_name(project: Path) -> str:
     if not any((project / file).is_file() for file in PROJECT_MARKS):
         raise BadItemError("it is not a Python project", f"it has no {PROJECT_MARKS[0]}: give the project's directory")
     try:
-        data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
+        data = read_toml(project / PROJECT_MARKS[0])
     except FileNotFoundError:
         data = {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BadItemError("its pyproject.toml is not valid TOML", str(error)) from None
     table = data.get("project")
     name = table.get("name") if isinstance(table, dict) else None

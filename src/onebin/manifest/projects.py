@@ -1,9 +1,10 @@
-"""Local projects of a manifest: check that they exist, and that their metadata can be read."""
+"""Local projects of a manifest: check that they exist and can be read, and read the groups that they extend."""
 
 from __future__ import annotations
 
+import configparser
 import difflib
-import tomllib
+import zipfile
 from collections import deque
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.toml import key_path
-from onebin.system import display, is_there
+from onebin.system import display, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ _ARCHIVES = (".whl", ".tar.gz")
 _DEEPEST = 3
 _MOST_ENTRIES = 2000
 _NOT_SOURCES = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
+_ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 def check_projects(manifest: Manifest) -> None:
@@ -61,6 +63,8 @@ def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
         )
     elif target.is_dir() and (problem := _project_problem(target)):
         yield f"{path}: {problem}", "fix its pyproject.toml"
+    elif not target.is_dir() and not target.is_file():
+        yield f"{path} is not a regular file", "give a project's folder, a .whl or a .tar.gz"
     elif target.is_file() and not target.name.endswith(_ARCHIVES):
         yield (
             f"{path} is not a wheel or a source archive",
@@ -85,7 +89,7 @@ def declared_scripts(project: Path) -> tuple[str, tuple[str, ...]] | None:
 def _project_table(project: Path) -> dict[str, Any]:
     """Return the [project] table of a project's pyproject.toml, empty without one that can be read."""
     try:
-        return _table(tomllib.loads((project / "pyproject.toml").read_text("utf-8")).get("project"))
+        return _table(read_toml(project / "pyproject.toml").get("project"))
     except (OSError, ValueError, RecursionError):
         return {}
 
@@ -143,9 +147,28 @@ def _project_problem(project: Path) -> str | None:
     """Return why a project's metadata (PEP 621) cannot be read, as far as its pyproject.toml shows it."""
     file = project / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+        table = read_toml(file).get("project", {}) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        return f"its pyproject.toml cannot be read: {error}"
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return f"its pyproject.toml cannot be read: {reason}"
     if table and not (isinstance(table, dict) and table.get("name")):
         return "its pyproject.toml has a [project] without a name"
     return None
+
+
+def declared_groups(path: Path) -> tuple[str, ...] | None:
+    """Return the groups of entry points, except scripts, of a local project (PEP 621) or wheel; None if not known.
+
+    They are not known if a project has no [project] table, or if its build decides.
+    """
+    try:
+        if path.is_dir():
+            table = read_toml(path / "pyproject.toml")["project"]
+            return None if "entry-points" in table.get("dynamic", ()) else tuple(table.get("entry-points", {}))
+        with zipfile.ZipFile(path) as wheel:
+            texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(_ENTRY_POINTS)]
+        parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+        parser.read_string("\n".join(texts))
+        return tuple(group for group in parser.sections() if group not in {"console_scripts", "gui_scripts"})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, configparser.Error):
+        return None

@@ -9,6 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.page import one_line
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.system import did_you_mean, megabytes
@@ -42,7 +43,7 @@ def list_cache(*, as_json: bool) -> None:
     for row in rows:
         used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         state = "  in use" if row["in_use"] else ""
-        echo(plain(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
+        echo(one_line(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
 
@@ -80,7 +81,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
             if entry.remove():
                 freed += size
             else:
-                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
+                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}", one_line=True), err=True)
         if not what:
             onebin.remove_logs(directory)
     echo(f"freed {megabytes(freed)} in {directory}")

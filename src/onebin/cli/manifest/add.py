@@ -9,6 +9,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.manifest.editing import show_changes, with_resolving
+from onebin.cli.report import echo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,4 +29,7 @@ def add(manifest: Path | None, *, items: tuple[str, ...], resolve: bool, offline
     result cannot be resolved, neither file is changed.
     """
     request = options.request(manifest, source=onebin.PackageSource(offline=offline))
+    notes = onebin.expect_plugins(request, items)  # before the lock changes
     show_changes(onebin.add_to_manifest(request, items, events, resolve=resolve))
+    for note in notes:
+        echo(f"note: {note}")
