@@ -127,6 +127,7 @@ def test_environment_is_read_where_programs_are_configured() -> None:
     }
     assert {name for name in readers if name.split(".")[0] not in {"cli", "system", "workspace"}} == {
         "python.interpreter",  # PATH and pyenv's folder, in which it looks for interpreters
+        "python.settings",  # whether they choose the index
         "python.uv",  # uv's own settings
         "wheelhouse.download",  # uv's timeout and credentials
         "wheelhouse.git",  # git's settings, to which it adds some

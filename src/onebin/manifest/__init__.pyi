@@ -5,9 +5,15 @@ from .edit import (
     host_keys as host_keys,
     remove_plugins as remove_plugins,
 )
-from .items import is_path as is_path, stored_path as stored_path
+from .items import Item as Item, is_path as is_path, read_items as read_items, stored_path as stored_path
 from .load import Manifest as Manifest
-from .projects import PROJECT_FILES as PROJECT_FILES, check_projects as check_projects
+from .projects import (
+    PROJECT_FILES as PROJECT_FILES,
+    check_projects as check_projects,
+    declared_groups as declared_groups,
+    declared_scripts as declared_scripts,
+    near_project as near_project,
+)
 from .schema import manifest_schema as manifest_schema
 from .tables import (
     ExtensionPoint as ExtensionPoint,
