@@ -59,9 +59,11 @@ from .pipeline import (
     show_tree as show_tree,
     update_lock as update_lock,
     vendor as vendor,
+    was_built_here as was_built_here,
 )
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
+from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on
 from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
 from .system import from_json as from_json, to_json as to_json
 from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact

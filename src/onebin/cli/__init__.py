@@ -62,6 +62,7 @@ _COMMANDS = {
     "verify": "artifact.verify:verify",
     "inspect": "artifact.inspect:inspect",
     "diff": "artifact.diff:diff",
+    "report": "artifact.report:report",
     "sign": "artifact.sign:sign",
     "recover": "artifact.recover:recover",
     "audit": "artifact.audit:audit",
