@@ -96,9 +96,7 @@ def _listed(report: Report) -> Iterator[Content]:
     codes = sum(module["bytes"] for module in report["modules"])
     for file in report["files"]:
         size = max(file["bytes"] - codes, 0) if file["path"] == CODE else file["bytes"]
-        yield Content(
-            owner=file["owner"], path=file["path"][:_LONGEST], kind="file", count=1, bytes=size, in_file=0
-        )
+        yield Content(owner=file["owner"], path=file["path"][:_LONGEST], kind="file", count=1, bytes=size, in_file=0)
     for module in report["modules"]:
         yield Content(
             owner=module["owner"],
@@ -118,7 +116,6 @@ def _bounded(rows: Sequence[Content], most: int) -> list[Content]:
         folder = replace(row, path=row.path.rpartition("/" if row.kind == "file" else ".")[0], bytes=0)
         folders.setdefault(folder, []).append(row)
     grouped = (
-        replace(folder, count=len(inside), bytes=sum(row.bytes for row in inside))
-        for folder, inside in folders.items()
+        replace(folder, count=len(inside), bytes=sum(row.bytes for row in inside)) for folder, inside in folders.items()
     )
     return [*ordered[:most], *grouped]

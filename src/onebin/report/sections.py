@@ -1,6 +1,7 @@
 """What a report says of an artifact, as plain data; docs/report.md explains it.
 
-Sizes are in bytes. `bytes` is what something takes when it is unpacked, `in_file` about how much of the artifact's file.
+Sizes are in bytes. `bytes` is what something takes when it is unpacked, `in_file` about how much it takes of the
+artifact's file.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from itertools import chain
 from statistics import median, median_low
 from typing import TYPE_CHECKING
 
-from onebin.card import INTERPRETER, read_answers
+from onebin.card import INTERPRETER
 from onebin.errors import ProcessError
 from onebin.measure import parse_importtime, run_importtime
-from onebin.probe import ProbeError, ask
+from onebin.probe import ProbeError, ask_artifact
 from onebin.report.sections import Frame, StartTimes
 from onebin.system import bare_environment, scratch
 from onebin.workspace import CACHE_VARIABLE
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from onebin.card import Report
+    from onebin.card import Questions, Report
     from onebin.measure import Import
 
 MOST = 5_000
 _DEEPEST = 100  # CPython cannot nest many more imports, and a chart of them could not be read
 _PYTHON = "Python itself"
-_NOTHING = {
+_NOTHING: Questions = {
     "host": "",
     "distributions": [],
     "plugins": [],
@@ -147,7 +147,7 @@ def _interpreter(file: Path, report: Report, folder: Path) -> Path:
     cache = folder / "cache"
     cache.mkdir(mode=0o700)
     try:
-        ask([file], _NOTHING, read_answers, ONEBIN_SELF_TEST="1", **{CACHE_VARIABLE: str(cache)})
+        ask_artifact(file, _NOTHING, **{CACHE_VARIABLE: str(cache)})
     except ProbeError as error:
         raise UnmeasuredError(f"it cannot be run here: {error}") from error
     found = next(cache.glob("artifacts/*/bin/python"), None)
@@ -183,9 +183,7 @@ def _owners(report: Report) -> Mapping[str, str]:
     return found
 
 
-def _frames(
-    titles: Sequence[str], phases: Sequence[tuple[Import, ...]], owners: Mapping[str, str]
-) -> Iterator[Frame]:
+def _frames(titles: Sequence[str], phases: Sequence[tuple[Import, ...]], owners: Mapping[str, str]) -> Iterator[Frame]:
     """Yield a frame for each phase and each import in it, parents first."""
     number = 0
     for title, imports in zip(titles, phases, strict=True):

@@ -1,0 +1,71 @@
+"""`onebin report`: write a page that shows what an artifact holds, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import onebin
+from onebin.cli import options
+from onebin.cli.report import print_json
+from onebin.errors import OnebinError, os_errors
+from onebin.system import absolute, display, megabytes, write_atomic
+from onebin.workspace import default_cache_dir
+
+if TYPE_CHECKING:
+    from onebin import ArtifactReport
+    from onebin.cli.progress import Progress
+
+_PATH = click.Path(path_type=Path, readable=False)
+_NOT_MEASURED = (
+    "the start was not measured, because this onebin did not build the file; --start runs it to measure that"
+)
+
+
+@click.command(epilog="Examples: onebin report dist/ds   |   onebin report dist/ds --against old/ds -o report.html")
+@click.argument("file", type=_PATH)
+@click.option("-o", "--output", type=_PATH, help="The page to write.  [default: NAME.report.html in this folder]")
+@click.option(
+    "--against", metavar="OLD", type=_PATH, help="Another artifact: show what differs from it. It is not run."
+)
+@click.option(
+    "--start/--no-start",
+    default=None,
+    help="Run FILE to measure its start, or never run it.  [default: run it only if it was built here]",
+)
+@options.with_json
+@options.with_progress
+def report(
+    file: Path, *, output: Path | None, against: Path | None, start: bool | None, as_json: bool, events: Progress
+) -> None:
+    """Write a report on an artifact: one page that works without a network.
+
+    It shows what is in FILE by owner and folder, the imports of its start, plugins with their costs and contracts,
+    licences and provenance. FILE is a file, or the folder of the layout onedir.
+
+    To measure the start, FILE is run: it unpacks itself, and its modules are imported. That is done if a build with
+    this cache made exactly this file; for any other file, only with --start. Everything else is read from the file
+    without running it.
+
+    With --json, the data is printed, and a page is only written with --output.
+    """
+    if start is None:
+        start = onebin.was_built_here(file.absolute(), default_cache_dir())
+        if not start:
+            events(onebin.Note(text=_NOT_MEASURED))
+    made = onebin.report_on(file, events, against=against, start=start)
+    if output is not None or not as_json:
+        page = absolute(output or Path(f"{made.name}.report.html"))
+        _write(made, page, (file, against))
+        events.close(f"wrote {display(page)}", f": {megabytes(page.stat().st_size)}; open it in a browser")
+    if as_json:
+        print_json(onebin.to_json(made))
+
+
+def _write(made: ArtifactReport, page: Path, artifacts: tuple[Path | None, ...]) -> None:
+    if page in {each.absolute() for each in artifacts if each is not None}:
+        raise OnebinError(f"{display(page)} is an artifact, and is not replaced", "choose another file with -o")
+    with os_errors(OnebinError, "write the report", page):
+        write_atomic(page, onebin.render_report(made), mode=0o644)
