@@ -95,9 +95,8 @@ def _place(entry: _Entry, sha256: Sequence[str]) -> str | None:
     """Return the URL or path of a package; of several archives, that with one of these digests."""
     archives = [*entry.get("wheels", []), *([entry["sdist"]] if "sdist" in entry else [])]
     used = [each for each in archives if each.get("hashes", {}).get("sha256") in sha256]
-    source: _Source = (
-        entry.get("vcs") or entry.get("archive") or entry.get("directory") or next(iter([*used, *archives]), {})
-    )
+    none: _Source = {}
+    source = entry.get("vcs") or entry.get("archive") or entry.get("directory") or [*used, *archives, none][0]
     place = source.get("url") or source.get("path")
     commit = source.get("commit-id")
     return f"{place}@{commit}" if place and commit else place

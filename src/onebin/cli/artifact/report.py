@@ -15,7 +15,6 @@ from onebin.system import absolute, display, megabytes, write_atomic
 from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
-    from onebin import ArtifactReport
     from onebin.cli.progress import Progress
 
 _PATH = click.Path(path_type=Path, readable=False)
@@ -46,26 +45,29 @@ def report(
     licences and provenance. FILE is a file, or the folder of the layout onedir.
 
     To measure the start, FILE is run: it unpacks itself, and its modules are imported. That is done if a build with
-    this cache made exactly this file; for any other file, only with --start. Everything else is read from the file
-    without running it.
+    this cache made exactly this file; for any other file, only with --start. Everything else is read from the file.
 
     With --json, the data is printed, and a page is only written with --output.
     """
-    if start is None:
-        start = onebin.was_built_here(file.absolute(), default_cache_dir())
-        if not start:
-            events(onebin.Note(text=_NOT_MEASURED))
-    made = onebin.report_on(file, events, against=against, start=start)
+    if output is not None:
+        _check(output, file, against)
+    is_run = onebin.was_built_here(file.absolute(), default_cache_dir()) if start is None else start
+    made = onebin.report_on(file, events, against=against, start=is_run)
+    if start is None and not is_run:
+        events(onebin.Note(text=_NOT_MEASURED))
     if output is not None or not as_json:
         page = absolute(output or Path(f"{made.name}.report.html"))
-        _write(made, page, (file, against))
+        with os_errors(OnebinError, "write the report", page):
+            write_atomic(page, onebin.render_report(made), mode=0o644)
         events.close(f"wrote {display(page)}", f": {megabytes(page.stat().st_size)}; open it in a browser")
     if as_json:
         print_json(onebin.to_json(made))
 
 
-def _write(made: ArtifactReport, page: Path, artifacts: tuple[Path | None, ...]) -> None:
-    if page in {each.absolute() for each in artifacts if each is not None}:
-        raise OnebinError(f"{display(page)} is an artifact, and is not replaced", "choose another file with -o")
-    with os_errors(OnebinError, "write the report", page):
-        write_atomic(page, onebin.render_report(made), mode=0o644)
+def _check(output: Path, *artifacts: Path | None) -> None:
+    """Refuse, before anything takes time, a page that cannot be written, or that would replace an artifact."""
+    if absolute(output) in {absolute(each) for each in artifacts if each is not None}:
+        raise OnebinError(f"{display(output)} is an artifact, and is not replaced", "choose another file with -o")
+    if output.is_dir() or not output.parent.is_dir():
+        what = "it is a folder" if output.is_dir() else f"the folder {display(output.parent)} does not exist"
+        raise OnebinError(f"cannot write the report to {display(output)}: {what}", "name a file with -o")
