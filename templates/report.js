@@ -130,14 +130,12 @@
       .style("height", (node) => `${height(node)}px`);
 
   const crumbs = (nav, steps, open) => {
-    d3.select(nav)
-      .selectAll("button")
-      .data(steps)
-      .join("button")
-      .attr("type", "button")
-      .attr("aria-current", (_, index) => (index === steps.length - 1 ? "location" : null))
-      .text((step) => step.title)
-      .on("click", (_, step) => open(step));
+    const list = d3.select(nav);
+    list.selectAll("*").remove();
+    steps.forEach((step, index) => {
+      if (index === steps.length - 1) list.append("span").attr("aria-current", "location").text(step.title);
+      else list.append("button").attr("type", "button").text(step.title).on("click", () => open(step));
+    });
   };
 
   // Tables ----------------------------------------------------------------------------------------------------------
@@ -301,8 +299,10 @@
     const hadFocus = flame.contains(document.activeElement);
     const scale = flame.clientWidth / (focused.x1 - focused.x0 || 1);
     const left = (node) => Math.max(0, (node.x0 - focused.x0) * scale);
-    const width = (node) => Math.min(flame.clientWidth, (node.x1 - focused.x0) * scale) - left(node);
-    const isDrawn = (node) => node.x1 > focused.x0 && node.x0 < focused.x1 && width(node) >= 2;
+    const width = (node) => Math.max(2, Math.min(flame.clientWidth, (node.x1 - focused.x0) * scale) - left(node));
+    // What was looked for is drawn, however short it is.
+    const isDrawn = (node) =>
+      node.x1 > focused.x0 && node.x0 < focused.x1 && ((node.x1 - node.x0) * scale >= 2 || (wanted !== "" && node.data.isWanted));
     chart.each((node) => {
       node.area = undefined;
     });

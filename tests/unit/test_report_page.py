@@ -14,11 +14,10 @@ import pytest
 
 from onebin.report import render_report, report_on
 from onebin.system import templates_dir
-from support.browsers import browser, opened
+from support.browsers import opened
 from support.reports import distribution, facts, file_facts, plugin, size_row, write_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from selenium.webdriver import Chrome
@@ -147,13 +146,6 @@ def test_vendored_files_are_those_that_were_written_down() -> None:
         assert hashlib.sha256(content).hexdigest() == each["sha256"]
         assert f"{each['package']}/ v{each['version']} ".encode() in content
         assert "Permission to use, copy" in (folder / each["licence-file"]).read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """Return a browser that all tests here use."""
-    with browser(tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
