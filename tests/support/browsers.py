@@ -51,15 +51,19 @@ class Page:
         for key in keys:
             self.driver.switch_to.active_element.send_keys(key)
 
+    def _log(self, kind: str) -> list[dict[str, str]]:
+        entries: list[dict[str, str]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]  # selenium's
+        return entries
+
     @property
     def complaints(self) -> list[str]:
         """What the browser has written to its console since the last time."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self._log("browser")]
 
     @property
     def requests(self) -> list[str]:
         """The addresses that were asked for since the last time."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         return [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
 
 

@@ -17,6 +17,7 @@ from onebin.measure import PluginImport, Start, Unmeasured, share_sizes, summari
 from onebin.rebuild.recovery import LocalPath
 from onebin.trust.vulnerabilities import Audit, Subject, Vulnerability
 from support.facts import FACTS
+from support.reports import write_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +124,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     ),
     "examined": lambda _: onebin.Examined(name="uv", ok=False, found="nothing", remedy="install it"),
     "inspected": lambda folder: Inspected(file=folder / "x", size=3, facts=FACTS),
+    "artifact report": lambda folder: onebin.report_on(write_artifact(folder / "x", FACTS)),
     "verified": lambda folder: onebin.Verified(file=folder / "x", summary="all", signed_by=None, lock_sha256="0" * 64),
     "recovered": lambda folder: onebin.Recovered(
         manifest_file=folder / "bundle.toml",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,12 +57,6 @@ def bundle() -> dict[str, Any]:
         "files": [file_facts(f"{SITE}/{name}.py", name, 1000) for name in names],
         "modules": [],
     }
-
-
-def test_report_survives_a_round_trip_through_json(tmp_path: Path) -> None:
-    """A report in JSON can be read back as the same report."""
-    made = report(tmp_path, **bundle())
-    assert onebin.from_json(onebin.ArtifactReport, json.loads(json.dumps(onebin.to_json(made)))) == made
 
 
 def test_artifact_is_not_run_unless_the_start_is_wanted(tmp_path: Path) -> None:
