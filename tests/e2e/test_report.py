@@ -133,7 +133,7 @@ def test_artifact_of_elsewhere_is_run_only_with_start(onebin: Onebin, tiny: Bund
     ran = onebin("report", strange.name, cwd=tmp_path, env=other)
     assert ran.code == 0, ran.err
     assert "--start runs it to measure that" in ran.err
-    assert "wrote tiny.report.html: " in ran.err
+    assert "wrote tiny.report.html; open it in a browser" in ran.err
     assert "The start was not measured" in (tmp_path / "tiny.report.html").read_text("utf-8")
     asked = onebin("report", strange.name, "--json", "--start", cwd=tmp_path, env=other)
     assert json.loads(asked.out)["start"]["runs"] == 5

@@ -13,11 +13,13 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from onebin.pipeline import ignore, step
 from onebin.system import megabytes, redact, templates_dir, visible
 
 if TYPE_CHECKING:
     import jinja2
 
+    from onebin.pipeline import Events
     from onebin.report.sections import ArtifactReport
 
 _TEMPLATE = "report.html.j2"
@@ -29,28 +31,31 @@ _WHOLE_FROM = 100_000  # microseconds; shorter times are shown with a decimal
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 
 
-def render_report(report: ArtifactReport) -> str:
+def render_report(report: ArtifactReport, events: Events = ignore) -> str:
     """Return a report as the text of an HTML page, the same for equal reports."""
-    style, *scripts = (templates_dir().joinpath(name).read_text("utf-8") for name in (_STYLE, *_SCRIPTS))
-    policy = [
-        "default-src 'none'",
-        f"script-src {' '.join(map(_source, scripts))}",
-        f"style-src {_source(style)}",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    values = {
-        "report": report,
-        "policy": "; ".join(policy),
-        "style": style,
-        "scripts": scripts,
-        "licence": templates_dir().joinpath(_LICENCE).read_text("utf-8"),
-        "drawn": _drawn(report),
-        "moment": _moment(report.provenance.build["moment"]),
-        "most": _MOST_ROWS,
-    }
-    return _environment().get_template(_TEMPLATE).render(values)
+    with step(events, "page") as outcome:
+        style, *scripts = (templates_dir().joinpath(name).read_text("utf-8") for name in (_STYLE, *_SCRIPTS))
+        policy = [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_source, scripts))}",
+            f"style-src {_source(style)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+        values = {
+            "report": report,
+            "policy": "; ".join(policy),
+            "style": style,
+            "scripts": scripts,
+            "licence": templates_dir().joinpath(_LICENCE).read_text("utf-8"),
+            "drawn": _drawn(report),
+            "moment": _moment(report.provenance.build["moment"]),
+            "most": _MOST_ROWS,
+        }
+        text = _environment().get_template(_TEMPLATE).render(values)
+        outcome.text = megabytes(len(text.encode()))
+    return text
 
 
 def _source(text: str) -> str:

@@ -11,7 +11,7 @@ import onebin
 from onebin.cli import options
 from onebin.cli.report import print_json
 from onebin.errors import OnebinError, os_errors
-from onebin.system import absolute, display, megabytes, write_atomic
+from onebin.system import absolute, display, write_atomic
 from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def report(
     if output is not None or not as_json:
         page = absolute(output or Path(f"{made.name}.report.html"))
         with os_errors(OnebinError, "write the report", page):
-            write_atomic(page, onebin.render_report(made), mode=0o644)
-        events.close(f"wrote {display(page)}", f": {megabytes(page.stat().st_size)}; open it in a browser")
+            write_atomic(page, onebin.render_report(made, events), mode=0o644)
+        events.close(f"wrote {display(page)}", "; open it in a browser")
     if as_json:
         print_json(onebin.to_json(made))
 
