@@ -374,10 +374,11 @@
     for (const row of document.querySelectorAll("table.filtered tbody tr")) {
       row.hidden = !lower(row.textContent).includes(wanted);
       rows += row.hidden ? 0 : 1;
+      if (wanted && !row.hidden && row.closest("details")) row.closest("details").open = true;
     }
     const modules = imports.filter((each) => each.isWanted && !each.isPhase).length;
     byId("found").textContent = wanted
-      ? `${number(root.count)} files and modules (${bytes(root.file)} in the file, ${bytes(root.unpacked)} unpacked), ${number(modules)} imports, ${number(rows)} rows of the other tables`
+      ? `${number(root.count)} files and modules (${bytes(root.file)} in the file, ${bytes(root.unpacked)} unpacked), ${flame ? `${number(modules)} imports, ` : ""}${number(rows)} rows of the other tables`
       : "";
     drawTreemap(null);
     drawFlame(null);
