@@ -109,12 +109,12 @@ def test_smallest_files_of_a_folder_are_one_row(tmp_path: Path) -> None:
     assert len(rows) == 152 - 1  # the card is one of the largest
 
 
-def test_plugin_costs_what_nothing_else_requires(tmp_path: Path) -> None:
-    """Without a plugin, an artifact would lose the plugin and what only it requires, and nothing that others share."""
+def test_plugin_has_its_share_of_what_it_requires(tmp_path: Path) -> None:
+    """A plugin takes its distribution and what only it requires, and a part of what several require."""
     made = {row.name: row for row in report(tmp_path, **bundle()).plugins}
-    assert {name: (row.bytes, row.saves) for name, row in made.items()} == {
-        "first": (1000, 2000),
-        "second": (1000, 1000),
+    assert {name: (row.bytes, row.in_file, row.share) for name, row in made.items()} == {
+        "first": (1000, 100, 250),
+        "second": (1000, 100, 150),
     }
 
 

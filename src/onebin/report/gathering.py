@@ -41,7 +41,7 @@ def report_on(
         files = count(sum(row.files for row in owners), "file")
         outcome.text = f"{files} of {count(len(owners), 'owner')}, {megabytes(inspected.size)}"
     measured = _start(inspected.file, report, events, notes) if start else None
-    plugins = plugins_of(report, owners, manifest, measured.plugins_us if measured else {})
+    plugins = plugins_of(inspected, owners, manifest, measured.plugins_us if measured else {})
     return ArtifactReport(
         file=str(inspected.file),
         name=report["name"],

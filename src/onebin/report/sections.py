@@ -53,7 +53,8 @@ class PluginCost:
     """A plugin: what it contributes, what it must fit, and what it costs.
 
     `extends` has the names that it registers, by extension point; `contracts` what the manifest wants of each of these
-    points. `saves` is what the artifact would lose without the plugin: its distribution and what nothing else requires.
+    points. `bytes` and `in_file` are those of its distribution. `share` is its fair part of the file: its distribution
+    and what that requires, unless the host does, too; what several plugins require is divided equally among them.
     `import_us` is how long its modules take to import, with what they are the first to import, in microseconds; None if
     that was not measured.
     """
@@ -67,8 +68,7 @@ class PluginCost:
     is_isolated: bool
     bytes: int
     in_file: int
-    saves: int
-    saves_in_file: int
+    share: int
     import_us: int | None
 
 

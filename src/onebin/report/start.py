@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from onebin.card import INTERPRETER
 from onebin.errors import ProcessError
-from onebin.measure import parse_importtime, run_importtime
+from onebin.measure import REPORT_ALL, parse_importtime, run_importtime
 from onebin.probe import ProbeError, ask_artifact
 from onebin.report.sections import Frame, StartTimes
 from onebin.system import bare_environment, scratch
@@ -40,27 +40,16 @@ _NOTHING: Questions = {
     "installation": None,
     "skip": {},
 }
-# CPython measures import statements and `__import__`, but not `importlib.import_module`, with which entry points are
-# loaded. What a plugin imports may fail by itself: it may need a host that runs.
-_IMPORTS = """
-import importlib
-import sys
-
-def import_module(name, package=None):
-    if name.startswith("."):
-        return original(name, package)
-    __import__(name)
-    return sys.modules[name]
-
-original, importlib.import_module = importlib.import_module, import_module
+# What a plugin imports may fail by itself: it may need a host that runs.
+_IMPORTS = f"""{REPORT_ALL}
 phases, sys.argv[1:] = sys.argv[1:], []
 for number, names in enumerate(phases):
-    print(f"\\n@onebin phase {number}", file=sys.stderr, flush=True)
+    print(f"\\n@onebin phase {{number}}", file=sys.stderr, flush=True)
     for name in filter(None, names.split(",")):
         try:
             __import__(name)
         except BaseException:
-            print(f"\\n@onebin failed {name}", file=sys.stderr, flush=True)
+            print(f"\\n@onebin failed {{name}}", file=sys.stderr, flush=True)
 """
 _PHASE = re.compile(r"^@onebin phase \d+$", re.MULTILINE)
 _FAILED = re.compile(r"^@onebin failed (\S+)$", re.MULTILINE)
@@ -92,7 +81,7 @@ def measure_start(file: Path, report: Report) -> Measured:
         empty.mkdir()
         arguments = ["-c", _IMPORTS, *(",".join(modules) for modules in phases.values())]
         try:
-            printed = run_importtime([python], arguments, env=bare_environment(), cwd=empty)
+            printed = run_importtime([python, "-I"], arguments, env=bare_environment(), cwd=empty)
         except ProcessError as error:
             raise UnmeasuredError(f"its interpreter failed: {error.tail or error.message}") from error
     plugins = {plugin["name"]: plugin["modules"] for plugin in report["plugins"]}
