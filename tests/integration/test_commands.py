@@ -41,6 +41,7 @@ COMMANDS = (
     "verify",
     "inspect",
     "diff",
+    "report",
     "sign",
     "recover",
     "doctor",

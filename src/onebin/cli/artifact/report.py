@@ -39,10 +39,10 @@ _NOT_MEASURED = (
 def report(
     file: Path, *, output: Path | None, against: Path | None, start: bool | None, as_json: bool, events: Progress
 ) -> None:
-    """Write a report on an artifact: one page that works without a network.
+    """Write a page about an artifact: contents, start, costs.
 
     It shows what is in FILE by owner and folder, the imports of its start, plugins with their costs and contracts,
-    licences and provenance. FILE is a file, or the folder of the layout onedir.
+    licences and provenance, and works without a network. FILE is a file, or the folder of the layout onedir.
 
     To measure the start, FILE is run: it unpacks itself, and its modules are imported. That is done if a build with
     this cache made exactly this file; for any other file, only with --start. Everything else is read from the file.
