@@ -11,6 +11,7 @@ import hashlib
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebin.pipeline import ignore, step
@@ -45,6 +46,7 @@ def render_report(report: ArtifactReport, events: Events = ignore) -> str:
         ]
         values = {
             "report": report,
+            "file": Path(report.file).name,  # the page may be sent to others, and the folder is nobody's business
             "policy": "; ".join(policy),
             "style": style,
             "scripts": scripts,
