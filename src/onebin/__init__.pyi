@@ -46,7 +46,6 @@ from .pipeline import (
     add_to_manifest as add_to_manifest,
     bundle as bundle,
     examine as examine,
-    expect_plugins as expect_plugins,
     explain as explain,
     failure_of as failure_of,
     find_scripts as find_scripts,

@@ -10,7 +10,6 @@ from .load import Manifest as Manifest
 from .projects import (
     PROJECT_FILES as PROJECT_FILES,
     check_projects as check_projects,
-    declared_groups as declared_groups,
     declared_scripts as declared_scripts,
     near_project as near_project,
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import configparser
 import difflib
-import zipfile
 from collections import deque
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -34,7 +32,6 @@ _ARCHIVES = (".whl", ".tar.gz")
 _DEEPEST = 3
 _MOST_ENTRIES = 2000
 _NOT_SOURCES = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
-_ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 def check_projects(manifest: Manifest) -> None:
@@ -154,21 +151,3 @@ def _project_problem(project: Path) -> str | None:
     if table and not (isinstance(table, dict) and table.get("name")):
         return "its pyproject.toml has a [project] without a name"
     return None
-
-
-def declared_groups(path: Path) -> tuple[str, ...] | None:
-    """Return the groups of entry points, except scripts, of a local project (PEP 621) or wheel; None if not known.
-
-    They are not known if a project has no [project] table, or if its build decides.
-    """
-    try:
-        if path.is_dir():
-            table = read_toml(path / "pyproject.toml")["project"]
-            return None if "entry-points" in table.get("dynamic", ()) else tuple(table.get("entry-points", {}))
-        with zipfile.ZipFile(path) as wheel:
-            texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(_ENTRY_POINTS)]
-        parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
-        parser.read_string("\n".join(texts))
-        return tuple(group for group in parser.sections() if group not in {"console_scripts", "gui_scripts"})
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, configparser.Error):
-        return None

@@ -23,7 +23,7 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
-from .plugins import PluginStatus as PluginStatus, expect_plugins as expect_plugins, list_plugins as list_plugins
+from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
 from .receipt import was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onebin.errors import OnebinError, os_errors
-from onebin.manifest import Manifest, add_plugins, keyed, remove_plugins
+from onebin.manifest import Manifest, add_plugins, keyed, read_items, remove_plugins
 from onebin.pipeline.events import Note, ignore
+from onebin.pipeline.plugins import unseen_rows
 from onebin.pipeline.recipe import update_lock
 from onebin.pipeline.results import LockResult  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.system import display, write_atomic
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EditResult:
-    """A manifest that was edited: a line to print for each change, and its lock, unless that was not updated."""
+    """A manifest that was edited: a line to print for each change, and its lock, unless that was not updated.
+
+    `notices` are lines on added plugins that the host does not see.
+    """
 
     changes: tuple[str, ...]
     lock: LockResult | None
+    notices: tuple[str, ...] = ()
 
 
 def add_to_manifest(
@@ -37,8 +42,8 @@ def add_to_manifest(
 ) -> EditResult:
     """Add plugins to a manifest's file, each a requirement or a path as in `add_plugins`; raises OnebinError.
 
-    The manifest is resolved with them first, and the lock written; if that fails, neither file is changed. Without
-    `resolve`, only the manifest is edited.
+    The manifest is resolved with them first, and the lock written; if that fails, neither file is changed. Then they
+    are staged, to say whether the host sees them. Without `resolve`, only the manifest is edited.
     """
     edited = add_plugins(request.manifest.text, items, directory=request.workspace.directory)
     changed = _with_text(request, edited.text)
@@ -55,7 +60,8 @@ def add_to_manifest(
         with os_errors(OnebinError, "write", lock_file):
             lock_file.unlink() if before is None else write_atomic(lock_file, before.decode("utf-8"), mode=0o644)
         raise
-    return EditResult(changes=edited.changes, lock=locked)
+    names = {item.name for item in read_items(items, request.workspace.directory)}
+    return EditResult(changes=edited.changes, lock=locked, notices=unseen_rows(changed, names, events))
 
 
 def remove_from_manifest(

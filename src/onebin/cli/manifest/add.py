@@ -29,7 +29,7 @@ def add(manifest: Path | None, *, items: tuple[str, ...], resolve: bool, offline
     result cannot be resolved, neither file is changed.
     """
     request = options.request(manifest, source=onebin.PackageSource(offline=offline))
-    notes = onebin.expect_plugins(request, items)  # before the lock changes
-    show_changes(onebin.add_to_manifest(request, items, events, resolve=resolve))
-    for note in notes:
-        echo(f"note: {note}")
+    edited = onebin.add_to_manifest(request, items, events, resolve=resolve)
+    show_changes(edited)
+    for notice in edited.notices:
+        echo(f"note: {notice}")
