@@ -17,11 +17,14 @@ from onebin.python.interpreter import installed, is_new_enough
 
 pytest.register_assert_rewrite("support")
 
+from support.browsers import browser  # noqa: E402  # as below
 from support.command import Onebin  # noqa: E402  # pytest rewrites its asserts, as in tests
 from support.projects import PROJECTS  # noqa: E402  # as above
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from selenium.webdriver import Chrome
 
 
 # The files whose tests take the longest, in the order in which they start.
@@ -105,6 +108,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def onebin(shared: Path) -> Onebin:
     """Return the command line; workers share its cache, so each stage and freeze is made only once."""
     return Onebin(cache=shared / "cache")
+
+
+@pytest.fixture(scope="session")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Return a browser; skip the test if this machine has none."""
+    with browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
 
 
 @pytest.fixture

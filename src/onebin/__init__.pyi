@@ -21,6 +21,7 @@ from .card import (
     other_licences as other_licences,
 )
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
+from .lint import LintRequest as LintRequest, LintResult as LintResult, lint as lint
 from .manifest import (
     Edited as Edited,
     Manifest as Manifest,
@@ -33,11 +34,13 @@ from .pipeline import (
     BuildRequest as BuildRequest,
     BuildResult as BuildResult,
     Detail as Detail,
+    EditResult as EditResult,
     ErrorFacts as ErrorFacts,
     Event as Event,
     Events as Events,
     Examined as Examined,
     Failure as Failure,
+    HostScripts as HostScripts,
     ImportedBy as ImportedBy,
     LockResult as LockResult,
     Note as Note,
@@ -49,22 +52,27 @@ from .pipeline import (
     StepStarted as StepStarted,
     TreeLine as TreeLine,
     Why as Why,
+    add_to_manifest as add_to_manifest,
     bundle as bundle,
     examine as examine,
-    expect_plugins as expect_plugins,
     explain as explain,
     failure_of as failure_of,
+    find_scripts as find_scripts,
     generate as generate,
     list_plugins as list_plugins,
     locked_names as locked_names,
     plan as plan,
     prepare_run as prepare_run,
+    remove_from_manifest as remove_from_manifest,
     show_tree as show_tree,
     update_lock as update_lock,
     vendor as vendor,
+    was_built_here as was_built_here,
 )
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
+from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on
+from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
 from .system import from_json as from_json, to_json as to_json
 from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
 from .verify import Verified as Verified, verify as verify

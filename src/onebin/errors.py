@@ -17,42 +17,51 @@ if TYPE_CHECKING:
 
 
 class OnebinError(Exception):
-    """An error whose message says in one line what is wrong and where; `hint` says what to do about it."""
+    """An error whose message says in one line what is wrong; `hint` says what to do about it.
+
+    `findings` say where, if that is known. `tail` is the end of what a tool printed, which is shown after them.
+    """
 
     exit_code: ClassVar[int] = 1
     # The hint when a file cannot be written: how to choose another location.
     elsewhere: ClassVar[str] = "choose another location"
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, *, findings: Sequence[Finding] = (), tail: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.findings = tuple(findings)
+        self.tail = tail
 
 
 class FindingsError(OnebinError):
     """An error that holds every finding of its stage, so that all of them can be fixed at once."""
 
-    def __init__(self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None) -> None:
-        super().__init__(summary, hint)
-        self.findings = tuple(findings)
+    def __init__(
+        self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None, *, tail: str = ""
+    ) -> None:
+        super().__init__(summary, hint, findings=findings, tail=tail)
 
 
 class Place(NamedTuple):
-    """A place in a manifest: its file, the line, counted from 1, and the path of the key; each only if it is known."""
+    """A place in a manifest or a source: file, line, counted from 1, and the path of the key; each only if known."""
 
     file: str | None = None
     line: int | None = None
     key: str | None = None
 
 
-_PLACE = re.compile(r"(?P<file>.+?\.toml)(?::(?P<line>\d+)(?::\d+)?)?(?:: (?P<key>.+))?", re.DOTALL)
+_PLACE = re.compile(r"(?P<file>.+?\.(?:toml|py))(?::(?P<line>\d+)(?::\d+)?)?(?:: (?P<key>.+))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem: where it is, what it is, and what to do about it.
 
-    `where` is a place in a manifest, "FILE[:LINE[:COLUMN]][: KEY]"; or anything else, such as the name of a package.
+    `where` is a place in a manifest or a source, "FILE[:LINE[:COLUMN]][: KEY]"; or anything else, such as the name of a
+    package.
     """
 
     where: str
@@ -61,7 +70,7 @@ class Finding:
 
     @property
     def place(self) -> Place:
-        """The place in a manifest; without a file, if `where` is something else."""
+        """The place in a file; without one, if `where` is something else."""
         found = _PLACE.fullmatch(self.where)
         if found is None:
             return Place()
@@ -154,10 +163,9 @@ class ProcessError(OnebinError):
     exit_code = 10
 
     def __init__(self, argv: Sequence[str], code: int, tail: str, hint: str | None = None) -> None:
-        super().__init__(f"{argv[0]} failed with exit code {code}", hint)
+        super().__init__(f"{argv[0]} failed with exit code {code}", hint, tail=tail)
         self.argv = tuple(argv)
         self.code = code
-        self.tail = tail
 
 
 class InterpreterError(OnebinError):

@@ -96,7 +96,8 @@ def test_failed_download_is_an_error_and_the_next_build_succeeds(
     index.fault = fault
     env = settings(index, tmp_path, "uv")
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says(*words, hint="index")
+    refusal.says("uv says: ", *words, hint="index")
+    refusal.says("bundle.toml:11: plugins.orbit: it cannot be installed", hint="")
     assert steps_of(refusal) == ["lock"]
     index.fault = None
     locked_bench.accepts("check", "--locked", env=env)
@@ -133,7 +134,9 @@ def test_index_that_does_not_answer_is_a_lock_error(
     index.page_fault = fault
     env = settings(index, tmp_path, "uv")
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says("orbit", hint="index")
+    refusal.says("uv says: ", "orbit", hint="index")
+    what = "the index denied access to orbit" if fault == 403 else "orbit cannot be fetched"
+    refusal.says(f"bundle.toml:11: plugins.orbit: {what}", hint="")
     index.page_fault = None
     bench.accepts("lock", env=env)
 
@@ -196,3 +199,4 @@ def test_git_remote_that_does_not_answer_is_named(bench: Bench, tmp_path: Path) 
     env = {"UV_CACHE_DIR": str(tmp_path / "uv")}
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
     refusal.says("far @ git+https://nobody.invalid/far.git", hint="git ls-remote")
+    refusal.says("bundle.toml:11: plugins.far: far cannot be fetched", hint="")

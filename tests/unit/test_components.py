@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.pack.components import _digests, _licences, _source
+from onebin.pack.components import _digests, _source, licences_in
 from onebin.survey.requirements import edges
 from support.builders import distribution, interpreter, survey
 
@@ -35,7 +35,7 @@ BSD = "Classifier: License :: OSI Approved :: BSD License\n"
 )
 def test_licences_of_metadata(metadata: str, expected: object) -> None:
     """A licence expression (PEP 639) comes before the first line of the License field, and that before classifiers."""
-    assert _licences(message_from_string(metadata)) == expected
+    assert licences_in(message_from_string(metadata)) == expected
 
 
 def wheel(name: str, digest: str) -> dict[str, Any]:

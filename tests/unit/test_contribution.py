@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.check.contribution import contribution_of, places, unseen
+from onebin.check.contribution import contribution_of, misspelled_groups, places, unseen
 from onebin.errors import Finding, PlanError
 from onebin.survey.syntax import Behaviour
-from support.builders import distribution, manifest, survey
+from support.builders import distribution, manifest, planned, survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,33 @@ def test_entry_points_of_a_group_that_the_host_mentions_count() -> None:
     assert (found.name, found.distribution, found.version) == ("plug", "plug", "2.0")
     assert found.modules == ("plug.part",)
     assert [point.name for point in found.entry_points] == ["name"]
+
+
+def test_group_that_resembles_one_of_the_host_is_suggested() -> None:
+    """If the host mentions a similar group, the hint names it, and where the user's own project can be changed."""
+    host = distribution("other", modules=["other"], source="x = 'grown.plugins'\n")
+    plug = distribution("plug", modules=["plug"], entry_points=[("grown.plugin", "name", "plug:Thing")])
+    finding = refused(plug, host=host)
+    assert str(finding.hint).startswith("did you mean grown.plugins? fix it in its metadata; ")
+
+
+@pytest.mark.parametrize(
+    ("groups", "tables", "is_noted"),
+    [
+        (["demo.plugin"], "", True),
+        (["demo.plugins"], "", False),
+        (["demo.plugin", "demo.plugins"], "", False),
+        (["demo.plugin"], '[extension-points."demo.plugin"]\n', False),
+        (["demo.entirely_different"], "", False),
+    ],
+)
+def test_group_that_only_resembles_one_is_noted(groups: list[str], tables: str, is_noted: bool) -> None:
+    """A group of which the host mentions only a part is noted if it looks like a misspelled one, unless it is meant."""
+    plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug:Thing") for group in groups])
+    wanted = manifest(ROW + tables)
+    found = list(misspelled_groups([planned(plug)], wanted, survey(HOST, plug)))
+    note = "plugin plug extends 'demo.plugin', which nothing else mentions; did you mean 'demo.plugins'?"
+    assert found == ([note] if is_noted else [])
 
 
 def test_entry_points_in_one_module_import_it_once() -> None:

@@ -128,6 +128,13 @@ def test_compile_error_is_reported_with_a_remedy(
     assert 'layout = "onefile"' in str(caught.value.hint)
 
 
+def test_unknown_platform_is_an_error() -> None:
+    """The script names the platforms that have a launcher, and the nearest one."""
+    with pytest.raises(PackError, match="no launcher for 'linux-x86-64'") as caught:
+        launcher.compile_into_package(["linux-x86-64"])
+    assert "linux-aarch64; did you mean 'linux-x86_64'?" in str(caught.value.hint)
+
+
 def test_compile_script_explains_its_failure(tmp_path: Path) -> None:
     """Without a network or a cache, the script says what is missing and what to do, without a traceback."""
     env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}

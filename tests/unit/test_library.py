@@ -17,6 +17,7 @@ from onebin.measure import PluginImport, Start, Unmeasured, share_sizes, summari
 from onebin.rebuild.recovery import LocalPath
 from onebin.trust.vulnerabilities import Audit, Subject, Vulnerability
 from support.facts import FACTS
+from support.reports import write_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,22 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         steps=(onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),),
         notices=("odd",),
     ),
+    "new project": lambda folder: onebin.NewProject(
+        directory=folder, files=("pyproject.toml",), notes=("odd",), next_steps=("onebin bundle",)
+    ),
+    "lint request": lambda folder: onebin.LintRequest(
+        plugin="y", host="x", source=onebin.PackageSource(wheelhouse=folder)
+    ),
+    "lint": lambda _: onebin.LintResult(
+        plugin="y",
+        version="1",
+        host=None,
+        host_version=None,
+        entry_points=(("a", "b", "c"),),
+        modules=("y",),
+        contracts={"a": "x:Y"},
+        notices=("odd",),
+    ),
     "lock": lambda folder: onebin.LockResult(
         file=folder / "pylock.x.toml",
         sha256="0" * 64,
@@ -122,6 +139,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     ),
     "examined": lambda _: onebin.Examined(name="uv", ok=False, found="nothing", remedy="install it"),
     "inspected": lambda folder: Inspected(file=folder / "x", size=3, facts=FACTS),
+    "artifact report": lambda folder: onebin.report_on(write_artifact(folder / "x", FACTS)),
     "verified": lambda folder: onebin.Verified(file=folder / "x", summary="all", signed_by=None, lock_sha256="0" * 64),
     "recovered": lambda folder: onebin.Recovered(
         manifest_file=folder / "bundle.toml",

@@ -158,7 +158,7 @@ def test_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
     """If the manifest does not exist, the hint is `onebin init`."""
     with pytest.raises(ManifestError) as caught:
         read(tmp_path / "bundle.toml")
-    assert "onebin init --host PACKAGE --script NAME" in str(caught.value.findings[0].hint)
+    assert "onebin init --host PACKAGE" in str(caught.value.findings[0].hint)
 
 
 def test_directory_is_refused(tmp_path: Path) -> None:

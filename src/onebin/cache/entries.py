@@ -63,10 +63,11 @@ class Entry:
 
     def matches(self, word: str) -> bool:
         """Return whether a word selects this entry: it is its kind, its name, or the name of its bundle."""
-        return word in (self.kind, self.name, self._bundle)
+        return word in (self.kind, self.name, self.bundle)
 
     @property
-    def _bundle(self) -> str | None:
+    def bundle(self) -> str | None:
+        """The name of the bundle that an unpacked artifact is of; None for any other entry."""
         return self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
 
     @contextmanager
@@ -93,8 +94,8 @@ class Entry:
                 aside = self.path if self.is_leftover else self.path.with_name(f".{self.name}.old")
                 with suppress(OSError):
                     self.path.replace(aside)
-                    if self._bundle and not self.is_leftover:
-                        notice.leave(aside, self.path, self._bundle)
+                    if self.bundle and not self.is_leftover:
+                        notice.leave(aside, self.path, self.bundle)
                 shutil.rmtree(aside, ignore_errors=True)
         return free
 

@@ -24,6 +24,7 @@ from .facts import (
     FileFacts as FileFacts,
     GlibcNeed as GlibcNeed,
     HostFacts as HostFacts,
+    InterpreterFacts as InterpreterFacts,
     LauncherFacts as LauncherFacts,
     LibcFacts as LibcFacts,
     ModuleFacts as ModuleFacts,

@@ -1,4 +1,4 @@
-from .contracts import ContractSpec as ContractSpec
+from .contracts import ContractSpec as ContractSpec, compatible as compatible
 from .contribution import (
     PlannedPlugin as PlannedPlugin,
     contribution_of as contribution_of,

@@ -6,13 +6,14 @@ which plugins are looked up.
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, PlanError
-from onebin.survey import Lookups, declared, demands_of, lookups_of, reached, recorded_size
-from onebin.system import count, did_you_mean, megabytes
+from onebin.survey import Lookups, declared, demands_of, lookups_of, project_of, reached, recorded_size
+from onebin.system import count, did_you_mean, display, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,10 @@ SUMMARY = "host and plugins do not fit together"
 # Shorter parts of a group's name ("ext", "io") occur in any source.
 _SHORTEST_WORD = 5
 _SHOWN = 6
+
+# When a group is taken for a misspelled one: by the ratio of difflib, and by the difference in length.
+_ALIKE = 0.85
+_ALIKE_LENGTH = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,9 @@ def contribution_of(row: PluginRow, manifest: Manifest, surveyed: Survey, key: s
         message = f"{_title(distribution)} extends {groups}, which nothing else in the bundle mentions"
         declare = f'if the host computes this name at run time, declare it: [extension-points."{points[0].group}"]'
         hint = f"{places(manifest, surveyed)}; {declare}"
+        if meant := _meant_group(points, manifest, surveyed):
+            place = project_of(distribution.name, surveyed)
+            hint = f"did you mean {meant}? fix it in {display(place) if place else 'its metadata'}; {declare}"
         raise PlanError(SUMMARY, [Finding(key, message, hint)])
     if not modules:
         finding = Finding(
@@ -74,6 +82,32 @@ def contribution_of(row: PluginRow, manifest: Manifest, surveyed: Survey, key: s
         or any(_is_reached(name, distribution, surveyed) for name in modules)
         or _knows_host(distribution, surveyed),
     )
+
+
+def misspelled_groups(plugins: Sequence[PlannedPlugin], manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    """Yield a notice for each group that nothing else mentions as a whole, if it resembles one of the host's."""
+    for plugin in plugins:
+        owner = surveyed.distributions[plugin.distribution]
+        groups = dict.fromkeys(point.group for point in plugin.entry_points)
+        for group in groups:
+            if group in manifest.extension_points or is_mentioned(group, owner, surveyed):
+                continue
+            meant = _near_group(group, manifest, surveyed)
+            if meant and meant not in groups:
+                yield f"plugin {plugin.name} extends {group!r}, which nothing else mentions; did you mean {meant!r}?"
+
+
+def _meant_group(points: Sequence[EntryPoint], manifest: Manifest, surveyed: Survey) -> str | None:
+    """Return the group that one of the entry points is probably meant for."""
+    found = (_near_group(group, manifest, surveyed) for group in dict.fromkeys(point.group for point in points))
+    return next(filter(None, found), None)
+
+
+def _near_group(group: str, manifest: Manifest, surveyed: Survey) -> str | None:
+    """Return the group that the host or the manifest names, and that resembles another one."""
+    named = {word for word in surveyed.host.words.strings if "." in word or "_" in word}
+    alike = [word for word in {*named, *manifest.extension_points} if abs(len(word) - len(group)) < _ALIKE_LENGTH]
+    return next(iter(difflib.get_close_matches(group, sorted(alike), 1, cutoff=_ALIKE)), None)
 
 
 def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import io
+import itertools
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from onebin import __version__
-from onebin.cli.report import annotate, plain, report
+import onebin
+from onebin.cli.report import annotate, plain, print_json, report
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ _ERROR_FORMAT = click.Option(
 
 # Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
+    "new": "author.new:new",
+    "lint": "author.lint:lint",
     "init": "manifest.init:init",
     "add": "manifest.add:add",
     "remove": "manifest.remove:remove",
@@ -60,6 +63,7 @@ _COMMANDS = {
     "verify": "artifact.verify:verify",
     "inspect": "artifact.inspect:inspect",
     "diff": "artifact.diff:diff",
+    "report": "artifact.report:report",
     "sign": "artifact.sign:sign",
     "recover": "artifact.recover:recover",
     "audit": "artifact.audit:audit",
@@ -100,9 +104,9 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN",
+    epilog="Start with: onebin init --host NAME --with PLUGIN",
 )
-@click.version_option(__version__, prog_name="onebin")
+@click.version_option(onebin.__version__, prog_name="onebin")
 def cli() -> None:
     """Freeze a Python application with its plugins into one verified executable file.
 
@@ -114,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the error's class, or 0."""
     signal.signal(signal.SIGTERM, _interrupt)
     settings = _Settings()
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = None if argv is None else list(argv)
         code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=settings)
     except OnebinError as error:
         if settings.error_format == "github":
@@ -123,13 +127,17 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         report(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        report(
-            InterruptedBuildError(
-                "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
-            )
+        interrupted = InterruptedBuildError(
+            "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
         )
+        if _wants_json(arguments):
+            print_json(onebin.failure_of(interrupted))
+        report(interrupted)
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        if _wants_json(arguments) and not (context and context.ignore_unknown_options):
+            print_json(_usage(error))
         vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
         shown = io.StringIO()
         error.show(shown)
@@ -141,6 +149,20 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         report(OnebinError(f"cannot write the output: {error.strerror}", "check where standard output goes"))
         code = OnebinError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether a command line asks for JSON, even if it cannot be read; what follows `--` is for the host."""
+    return "--json" in list(itertools.takewhile(lambda word: word != "--", arguments))
+
+
+def _usage(error: click.ClickException) -> onebin.Failure:
+    """Return the error about a wrong command line as data, in the form of all others."""
+    message, code = error.format_message(), error.exit_code
+    return {
+        "ok": False,
+        "error": {"class": "UsageError", "exit_code": code, "message": message, "hint": None, "findings": []},
+    }
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # a signal handler's signature

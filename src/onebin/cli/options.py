@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -18,7 +19,7 @@ from onebin.system import absolute, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest
+    from onebin import BuildRequest, Events, HostScripts, PackageSource
     from onebin.cli.progress import Progress
 
 Function = Callable[..., Any]
@@ -193,22 +194,58 @@ class Wanted:
         """Whether any of the options was used."""
         return self != Wanted(host=None, script=None, entry=None, plugins=(), python=None, name=None)
 
-    def manifest_text(self, directory: Path) -> str:
-        """Return the manifest that these options mean, for a folder; raises UsageError or ManifestError."""
+    def manifest_text(
+        self, workspace: Workspace, events: Events, *, source: PackageSource | None = None, resolve: bool = True
+    ) -> str:
+        """Return the manifest that these options mean; raises UsageError or OnebinError.
+
+        If there is neither a script nor an entry, the host's scripts are looked up, unless `resolve` forbids that.
+        """
         if self.host is None:
             raise click.UsageError("--host is missing: the application to freeze.")
-        if (self.script is None) == (self.entry is None):
+        if self.script is not None and self.entry is not None:
             raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
-        name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
+        script = self.script
+        if script is None and self.entry is None:
+            found = onebin.find_scripts(
+                self.host,
+                workspace,
+                events,
+                python=self.python,
+                source=source or onebin.PackageSource(),
+                resolve=resolve,
+            )
+            script = _script_of(found, events)
+        name = self.name or script or str(self.entry).partition(":")[0].rpartition(".")[2]
         return onebin.create_manifest(
             name=name,
             host=self.host,
-            script=self.script,
+            script=script,
             entry=self.entry,
             plugins=self.plugins,
             python=self.python,
-            directory=directory,
+            directory=workspace.directory,
         )
+
+
+def is_terminal() -> bool:
+    """Return whether somebody can be asked: standard input and standard error are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _script_of(found: HostScripts | None, events: Events) -> str:
+    """Return the script that starts a host: the likely one, or what the user chooses; raises UsageError."""
+    if found is None:
+        raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION: only a build knows the scripts.")
+    if found.likely is not None:
+        if others := [name for name in found.scripts if name != found.likely]:
+            events(onebin.Note(text=f"the script is {found.likely}; with --script, it can be {', '.join(others)}"))
+        return found.likely
+    if not found.scripts:
+        raise click.UsageError(f"{found.host} has no console scripts: give --entry MODULE:FUNCTION.")
+    if not is_terminal():
+        raise click.UsageError(f"Give --script NAME: {found.host} has {', '.join(found.scripts)}.")
+    return str(click.prompt("Which script starts it?", type=click.Choice(found.scripts), err=True))
 
 
 def with_host(function: Function) -> Function:
@@ -222,7 +259,11 @@ def with_host(function: Function) -> Function:
     decorated: Function = gathering
     options = [
         click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
-        click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
+        click.option(
+            "--script",
+            metavar="NAME",
+            help="Which of its console scripts.  [default: the only one, or the host's name]",
+        ),
         click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
         click.option("--with", "plugins", metavar="REQ|PATH", multiple=True, help="A plugin; may be repeated."),
         click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
@@ -234,11 +275,11 @@ def with_host(function: Function) -> Function:
 
 
 @contextmanager
-def described(wanted: Wanted, output: Path | None, **options: Any) -> Iterator[BuildRequest]:
+def described(wanted: Wanted, output: Path | None, events: Events, **options: Any) -> Iterator[BuildRequest]:
     """Provide the request for a bundle without files: its lock is made for this build only, then deleted."""
     with scratch() as directory:
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
-        text = wanted.manifest_text(workspace.directory)
+        text = wanted.manifest_text(workspace, events, source=options.get("source"))
         manifest = onebin.Manifest.parse(text, file=workspace.manifest_file)
         yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
 

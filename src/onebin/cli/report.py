@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import onebin
-from onebin.errors import FindingsError, OnebinError, ProcessError
 from onebin.system import escaped_json, redact, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
+
+    from onebin.errors import OnebinError
 
 # What has a meaning in a workflow command of GitHub, in its text and in its properties.
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -31,14 +32,12 @@ def report(error: OnebinError) -> None:
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     console.print(Text.assemble(("error: ", "bold red"), plain(error.message)))
-    if isinstance(error, ProcessError) and error.tail:
+    for finding in error.findings:
+        where = (plain(finding.where, one_line=True), "bold")
+        console.print(Text.assemble("  ", where, f": {plain(finding.message)}"))
+        _hint(console, finding.hint, indent="    ")
+    if error.tail:
         console.print(Text(plain(error.tail)))
-    if isinstance(error, FindingsError):
-        for finding in error.findings:
-            console.print(
-                Text.assemble("  ", (plain(finding.where, one_line=True), "bold"), f": {plain(finding.message)}")
-            )
-            _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
 
 

@@ -19,9 +19,10 @@ from onebin.codegen.description import describe
 from onebin.codegen.fits import fits_of
 from onebin.codegen.isolation import isolated
 from onebin.codegen.templates import render_python
-from onebin.errors import FreezeError, os_errors
+from onebin.errors import Finding, FreezeError, os_errors
+from onebin.manifest import keyed
 from onebin.survey import importable
-from onebin.system import runtime_dir, sha256_of, to_json
+from onebin.system import display, runtime_dir, sha256_of, to_json
 from onebin.tree import texts
 
 if TYPE_CHECKING:
@@ -153,10 +154,10 @@ def _start(plan: Plan) -> dict[str, Any]:
 def _entry(plan: Plan) -> dict[str, Any]:
     if plan.entry is None:
         if plan.layout == "onefile":
-            raise FreezeError(
-                f"the script {plan.manifest.host.script!r} is a file of the host's wheel, which one file cannot run",
-                'name a function instead, if the host has one: [host] entry = "module:function"',
-            )
+            where = keyed(display(plan.manifest.file), "host", "script")
+            hint = 'name a function instead, if the host has one: entry = "module:function"'
+            finding = Finding(where, f"{plan.manifest.host.script} is a file of the host's wheel", hint)
+            raise FreezeError("one file cannot run a script that is a file of a wheel", findings=[finding])
         return {"script": plan.manifest.host.script, "importable": False}
     module, attribute = plan.entry
     first, *rest = attribute.split(".")

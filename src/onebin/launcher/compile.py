@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler, starter
 from onebin.python import INDEXES, PackageSource, installed
-from onebin.system import sha256_of, sha256_of_file, tell
+from onebin.system import did_you_mean, sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,6 +166,10 @@ def compile_into_package(platforms: Sequence[str]) -> None:
 
     There is a starter for each version of Python of which this machine has the headers.
     """
+    for platform in platforms:
+        if not exists_for(platform):
+            known = f"there is one for {' and for '.join(TARGETS)}{did_you_mean(platform, TARGETS)}"
+            raise PackError(f"onebin has no launcher for {platform!r}", known)
     included = compiler.included_dir()
     included.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}

@@ -1,4 +1,9 @@
-from .choices import newest_releases as newest_releases, releases as releases
+from .choices import (
+    cached_releases as cached_releases,
+    newest_releases as newest_releases,
+    releases as releases,
+)
+from .conflict import explain as explain
 from .file import (
     INVALID as INVALID,
     SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,
@@ -11,7 +16,13 @@ from .lock import (
     Lock as Lock,
     LockedPackage as LockedPackage,
     Pin as Pin,
+    interpreter_of as interpreter_of,
     package_changes as package_changes,
     read as read,
 )
-from .resolution import TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT, LockOptions as LockOptions, resolve as resolve
+from .resolution import (
+    TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT,
+    LockOptions as LockOptions,
+    host_requirement as host_requirement,
+    resolve as resolve,
+)

@@ -2,14 +2,16 @@ from .edit import (
     Edited as Edited,
     add_plugins as add_plugins,
     create_manifest as create_manifest,
+    host_keys as host_keys,
     remove_plugins as remove_plugins,
 )
-from .items import Item as Item, read_items as read_items
+from .items import Item as Item, is_path as is_path, read_items as read_items, stored_path as stored_path
 from .load import Manifest as Manifest
 from .projects import (
     PROJECT_FILES as PROJECT_FILES,
     check_projects as check_projects,
-    declared_groups as declared_groups,
+    declared_scripts as declared_scripts,
+    near_project as near_project,
 )
 from .schema import manifest_schema as manifest_schema
 from .tables import (
@@ -20,4 +22,4 @@ from .tables import (
     PluginRow as PluginRow,
     is_excluded as is_excluded,
 )
-from .toml import keyed as keyed
+from .toml import key_path as key_path, keyed as keyed, line_of as line_of

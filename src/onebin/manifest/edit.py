@@ -72,7 +72,7 @@ def create_manifest(
     directory = directory or Path.cwd()
     tables = {
         "bundle": {"name": name, "python": python},
-        "host": {**_host(host, directory), "script": script, "entry": entry},
+        "host": {**host_keys(host, directory), "script": script, "entry": entry},
     }
     given = {table: {key: value for key, value in keys.items() if value} for table, keys in tables.items()}
     given["bundle"]["name"] = name
@@ -87,7 +87,8 @@ def create_manifest(
     return add_plugins(_NEW.format(**written), plugins, directory=directory).text
 
 
-def _host(item: str, directory: Path) -> dict[str, Any]:
+def host_keys(item: str, directory: Path) -> dict[str, Any]:
+    """Return the keys of `[host]` that name its source, for an item; `directory` is the manifest's."""
     if not is_path(item):
         return {"package": item}
     location, extras = split_extras(item)

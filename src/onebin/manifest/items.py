@@ -18,7 +18,7 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.problems import problems_of
-from onebin.manifest.projects import PROJECT_MARKS
+from onebin.manifest.projects import PROJECT_MARKS, near_project
 from onebin.manifest.toml import shown
 from onebin.system import absolute, is_there, read_toml
 
@@ -106,7 +106,9 @@ def _read_path(item: str, directory: Path) -> Item:
     location, extras = split_extras(item)
     path = Path(location)
     if not is_there(path):
-        raise BadItemError("no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
+        near = near_project(location, Path.cwd())
+        hint = f"did you mean ./{near}?" if near else "a requirement has no slash: NAME or NAME>=1.2"
+        raise BadItemError("no such file or directory", hint)
     if path.is_file():
         read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
         try:

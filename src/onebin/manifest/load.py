@@ -27,7 +27,7 @@ from onebin.manifest.tables import (
     plugin_row,
     table,
 )
-from onebin.manifest.toml import line_of, parse_toml, read, without_table
+from onebin.manifest.toml import keyed, line_of, parse_toml, read, without_table
 from onebin.system import display, sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
@@ -131,6 +131,10 @@ class Manifest:
             return finding
         line = line_of(place.key, self.text)
         return finding if line is None else replace(finding, where=f"{place.file}:{line}: {place.key}")
+
+    def where(self, row: Host | PluginRow) -> str:
+        """Return where the host or a plugin is, for a finding: the file and the key."""
+        return keyed(display(self.file), *(("plugins", row.name) if isinstance(row, PluginRow) else ("host",)))
 
     @property
     def directory(self) -> Path:

@@ -138,6 +138,7 @@ def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ..
             yield Problem((*path, meant[key]), message, f"remove `{other}`, or remove `{key}`")
 
 
+_QUOTED = re.compile(r"'([^']*)'")
 _EXPECTED = {
     "string_type": ("a string", 'write it in quotes: "..."'),
     "bool_type": ("true or false", "write it without quotes"),
@@ -169,11 +170,18 @@ def _problem(error: ErrorDetails) -> Problem:
                 "greater_than_equal": "at least {ge}",
                 "less_than_equal": "at most {le}",
             }.get(kind, "{expected}")
-            expected, hint = bound.format(**context).replace("'", '"'), None
+            expected, hint = bound.format(**context).replace("'", '"'), _meant(error)
         case kind:
             expected, hint = _EXPECTED.get(kind, (error["msg"], None))
     hint = hint and hint.format(key=key, path=key_path(path))
     return Problem(path, f"expected {expected}, found {shown(error['input'])}", hint)
+
+
+def _meant(error: ErrorDetails) -> str | None:
+    """Return which of the known values was probably meant, if the value must be one of some."""
+    known = _QUOTED.findall(str(error.get("ctx", {}).get("expected", "")))
+    meant = similar(error["input"], known) if isinstance(error["input"], str) else None
+    return None if meant is None else f'did you mean "{meant}"?'
 
 
 def _unknown(path: tuple[str | int, ...], value: object) -> Problem:

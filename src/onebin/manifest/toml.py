@@ -18,7 +18,7 @@ from onebin.system import DeepDataError, DeepKeyError, display, opened, parse_to
 
 MAX_BYTES = 1 << 20
 _MAX_PATH = 10
-_INIT = "create one with: onebin init --host PACKAGE --script NAME"
+_INIT = "create one with: onebin init --host PACKAGE"
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _CAN_END = re.compile(r"""[\]}]|\"{3}|'{3}""")

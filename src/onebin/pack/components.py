@@ -39,7 +39,7 @@ def components(plan: Plan) -> list[DistributionFacts]:
 
 def _component(distribution: Distribution, entry: Mapping[str, Any], requires: list[str]) -> DistributionFacts:
     found = importlib.metadata.PathDistribution(distribution.site_packages / distribution.info)
-    licences, source = _licences(found.metadata)
+    licences, source = licences_in(found.metadata)
     return {
         "name": distribution.title,
         "version": distribution.version,
@@ -52,7 +52,7 @@ def _component(distribution: Distribution, entry: Mapping[str, Any], requires: l
     }
 
 
-def _licences(metadata: Any) -> tuple[list[str], Any]:
+def licences_in(metadata: Any) -> tuple[list[str], Any]:
     """Return the licences declared in METADATA, and the field that declares them."""
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
     said = {

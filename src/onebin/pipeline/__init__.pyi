@@ -1,3 +1,8 @@
+from .editing import (
+    EditResult as EditResult,
+    add_to_manifest as add_to_manifest,
+    remove_from_manifest as remove_from_manifest,
+)
 from .events import (
     Detail as Detail,
     Event as Event,
@@ -18,12 +23,14 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
-from .plugins import PluginStatus as PluginStatus, expect_plugins as expect_plugins, list_plugins as list_plugins
+from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
+from .receipt import was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,
     generate as generate,
     plan as plan,
     prepare_run as prepare_run,
+    survey_bundle as survey_bundle,
     update_lock as update_lock,
     vendor as vendor,
 )
@@ -37,3 +44,4 @@ from .requirements import (
     show_tree as show_tree,
 )
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult
+from .scripts import HostScripts as HostScripts, find_scripts as find_scripts

@@ -7,20 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
-from onebin.check import contribution_of, is_looked_up, places, unseen
+from onebin.check import contribution_of, unseen
 from onebin.errors import OnebinError, PlanError
 from onebin.lock import read
-from onebin.manifest import PluginRow, declared_groups
-from onebin.stage import find
+from onebin.pipeline.events import ignore, step
+from onebin.stage import find, install
 from onebin.survey import recorded_size, survey
+from onebin.system import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator
 
     from onebin.check import PlannedPlugin
-    from onebin.manifest import Item, Manifest
+    from onebin.manifest import Manifest, PluginRow
+    from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.survey import Survey
 
@@ -110,48 +110,28 @@ def _staged(
     return replace(status, distribution=owner.name, locked=owner.version, contributes=groups, modules=modules)
 
 
-def expect_plugins(request: BuildRequest, items: Sequence[str]) -> tuple[str, ...]:
-    """Return a line for each item of `onebin add` that the host of the existing stage may not see.
+def unseen_rows(request: BuildRequest, names: Collection[str], events: Events = ignore) -> tuple[str, ...]:
+    """Return a line for each of some rows of a locked manifest that nothing in the bundle looks up.
 
-    Nothing is installed or built: what a plugin contributes is known if it is staged already, for another reason, or if
-    it is a local project or wheel that says so. Without a stage there are no lines. Raises ManifestError.
+    The lock is staged if it is not yet. Without a lock that fits, or if it cannot be staged, there are no lines: the
+    next build says why.
     """
-    from onebin.manifest import read_items  # noqa: PLC0415  # slow to load, and only for `onebin add`
-
     manifest, cache = request.manifest, request.workspace.cache
-    read_as = read_items(items, manifest.directory)
-    if not request.workspace.lock_file(manifest.bundle.name).exists():
-        return ()
-    with suppress(OnebinError):  # whatever is wrong with the lock or the stage, the next build says it
+    with suppress(OnebinError):
         lock = read(manifest, request.workspace)
-        stage = find(lock, cache, moment=request.moment) if lock else None
-        if lock and stage:
-            surveyed = survey(stage, cache)
-            expected = {
-                item.name: _expected(item, manifest, surveyed) for item in read_as if item.name not in lock.answers
-            }
-            unknown = ", ".join(name for name, line in expected.items() if line is None)
-            more = [f"{places(manifest, surveyed)}; `onebin check` says whether it sees {unknown}"] if unknown else []
-            return (*(line for line in expected.values() if line), *more)
+        if lock is None:
+            return ()
+        with step(events, "stage") as outcome:
+            stage = install(lock, cache, source=request.source, moment=request.moment)
+            outcome.text = f"{count(len(lock.packages), 'package')} in {stage.key[:12]}"
+        surveyed = survey(stage, cache)
+        return tuple(line for row in manifest.plugins if row.name in names for line in _unseen(row, manifest, surveyed))
     return ()
 
 
-def _expected(item: Item, manifest: Manifest, surveyed: Survey) -> str | None:
-    """Return a line if the host does not see an item, an empty one if it does, and None if that is not known."""
-    name = str(canonicalize_name(item.name))
-    if name in surveyed.distributions:
-        row = PluginRow(name=item.name, version="")
-        lock = replace(surveyed.lock, answers={**surveyed.lock.answers, item.name: name})
-        staged = replace(surveyed, stage=replace(surveyed.stage, lock=lock))
-        with_row = replace(manifest, plugins=(*manifest.plugins, row))
-        try:
-            return unseen([contribution_of(row, with_row, staged, "")], with_row, staged).get(item.name, "")
-        except PlanError as error:
-            return f"plugin {item.name}: {error.findings[0].message}; {error.findings[0].hint}"
-    groups = declared_groups(manifest.directory / item.row["path"]) if "path" in item.row else None
-    if groups is None:
-        return None
-    if any(is_looked_up(group, manifest, surveyed, name) for group in groups):
-        return ""
-    has = f"extends {', '.join(groups)}" if groups else "has no entry points"
-    return f"plugin {item.name}: {places(manifest, surveyed)}, and {item.name} {has}"
+def _unseen(row: PluginRow, manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    try:
+        yield from unseen([contribution_of(row, manifest, surveyed, "")], manifest, surveyed).values()
+    except PlanError as error:
+        for finding in error.findings:
+            yield f"plugin {row.name}: {finding.message}; {finding.hint}"

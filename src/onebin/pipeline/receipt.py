@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from onebin import __version__, card, launcher
 from onebin.errors import ArtifactError
 from onebin.stage import stage_key
 from onebin.system import (
+    display,
     is_there,
     runtime_dir,
     sha256_of,
@@ -30,7 +32,7 @@ from onebin.system import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from onebin.cache import Cache
     from onebin.card import Facts
@@ -75,6 +77,25 @@ def find(key: str, output: Path, cache: Cache) -> Receipt | None:
         return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
     except (OSError, ValueError, KeyError, TypeError, ArtifactError):
         return None  # a receipt that cannot be read does not count
+
+
+def was_built_here(file: Path, cache_dir: Path) -> bool:
+    """Return whether a build with this cache made exactly this file; raises ArtifactError if it cannot be read.
+
+    A folder has no receipt.
+    """
+    try:
+        sha256 = sha256_of_file(file) if file.is_file() else None
+    except OSError as error:
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", "name the artifact's file") from error
+    return sha256 is not None and sha256 in _noted(cache_dir)
+
+
+def _noted(cache_dir: Path) -> Iterator[str]:
+    """Yield the digest of each file that has a receipt."""
+    for noted in cache_dir.joinpath(KIND).glob(f"*/{_FILE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # a receipt that cannot be read does not count
+            yield json.loads(noted.read_text("utf-8"))["sha256"]
 
 
 def write(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:

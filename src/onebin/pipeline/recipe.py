@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Findings, FindingsError, FreezeError, PackError, TargetError, os_errors
+from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
@@ -73,7 +73,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
     )
 
 
-def surveyed(request: BuildRequest, events: Events = ignore) -> Survey:
+def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
     """Lock, stage and survey a bundle without checking it; raises OnebinError."""
     staged = _staged(request, _locked(request, events), events)
     with step(events, "survey") as outcome:
@@ -225,10 +225,10 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) ->
 
 @contextmanager
 def _lines_of(manifest: Manifest) -> Iterator[None]:
-    """Add the lines of the manifest to the findings that the block raises."""
+    """Add the lines of the manifest to the findings of an error that the block raises."""
     try:
         yield
-    except FindingsError as error:
+    except OnebinError as error:
         error.findings = tuple(map(manifest.with_line, error.findings))
         raise
 
@@ -270,7 +270,7 @@ def _planned(
 
 
 def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
-    with step(events, "stage") as outcome:
+    with step(events, "stage") as outcome, _lines_of(request.manifest):
         staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
         outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
     return staged
@@ -282,7 +282,7 @@ def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
 
 
 def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Plan, Toolchain, Source]:
-    with step(events, "generate") as outcome:
+    with step(events, "generate") as outcome, _lines_of(planned.manifest):
         toolchain = install_toolchain(planned.lock, request.workspace.cache, source=request.source)
         source = render(planned, toolchain)
         outcome.text = f"{len(source.files)} files"
@@ -315,7 +315,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     head = starter = None
     if planned.layout != "onefile":
         head, starter = _compiled(planned.interpreter, request, events)
-    with step(events, "freeze") as outcome:
+    with step(events, "freeze") as outcome, _lines_of(planned.manifest):
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
         for line in frozen.contents.skipped_hooks:

@@ -16,7 +16,7 @@ from onebin.errors import OnebinError, PlanError, StageError, os_errors
 from onebin.lock import read
 from onebin.manifest import is_excluded
 from onebin.pipeline.events import ignore, step
-from onebin.pipeline.recipe import surveyed
+from onebin.pipeline.recipe import survey_bundle
 from onebin.survey import RUNTIME, declared, demands_of, imports_of, reached, recorded_size, roots
 from onebin.system import count, did_you_mean
 from onebin.tree import part_of, reasons_for
@@ -108,13 +108,13 @@ def show_tree(
 
     `invert` is a distribution, a row or a module; `depth` is how many levels to show below the first.
     """
-    survey = surveyed(request, events)
+    survey = survey_bundle(request, events)
     return tuple(tree_of(request.manifest, survey, invert=invert, depth=depth))
 
 
 def explain(request: BuildRequest, name: str, events: Events = ignore) -> Why:
     """Return why a distribution or a module is in the bundle; raises OnebinError if it is not known."""
-    survey = surveyed(request, events)
+    survey = survey_bundle(request, events)
     subject = find_subject(name, request.manifest, survey)
     with step(events, "imports") as outcome, os_errors(StageError, "read the stage", survey.stage.directory):
         imports = tuple(importing(subject, survey))

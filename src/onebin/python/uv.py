@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ from onebin.system import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from onebin.errors import Finding
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
@@ -100,15 +102,23 @@ class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns 
         """Whether an index denied access because credentials were missing or wrong."""
         return _LOGIN.search(self.raw) is not None
 
-    def become(self, error: type[OnebinError], doing: str, hint: str | None = None) -> OnebinError:
-        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`."""
+    def become(
+        self, error: type[OnebinError], doing: str, hint: str | None = None, *, findings: Sequence[Finding] = ()
+    ) -> OnebinError:
+        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`.
+
+        If there is one finding, a `hint` is about it, and becomes its own.
+        """
         known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
         if self.needs_credentials:
             known = _LOGIN_REMEDY
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
-        hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
-        return error(f"{doing}\nuv says: {self.text}", hint)
+        elif hint is not None and len(findings) == 1:
+            findings, hint = [replace(findings[0], hint=hint)], None
+        else:
+            hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
+        return error(doing, hint=hint, findings=findings, tail=f"uv says: {self.text}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +288,24 @@ def install_lock(
         project=source.project,
         extra={**_dated(moment), **(git or {})},
     )
+
+
+def install_alone(
+    requirement: str,
+    *,
+    python: Path,
+    target: Path,
+    directory: Path,
+    build: Collection[str] | None,
+    source: PackageSource,
+) -> None:
+    """Install one requirement without its dependencies in a plain directory; raises Failure.
+
+    `build` is as in `Limits`. Settings of uv are those for `directory`.
+    """
+    where = ["--python", str(python), "--target", str(target), "--requirements", "-"]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", *where, *_building(build), *source.options]
+    _uv(arguments, stdin=f"{requirement}\n", cwd=directory)
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, source: PackageSource = INDEXES) -> None:

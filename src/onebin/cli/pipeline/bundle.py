@@ -111,7 +111,7 @@ def bundle(
     if watch:
         return repeat(manifest, load, build, events)
     with ExitStack() as stack:
-        build(stack.enter_context(options.described(wanted, output, **how)) if wanted.is_given else load())
+        build(stack.enter_context(options.described(wanted, output, events, **how)) if wanted.is_given else load())
     return 0
 
 
