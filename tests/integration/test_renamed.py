@@ -49,3 +49,13 @@ def test_lock_of_another_host_is_not_taken_over(bench: Bench) -> None:
         (bench.directory / "bundle.toml").read_text("utf-8").replace('"tiny"', '"other"'), "utf-8"
     )
     assert "taken over" not in bench.accepts("lock").err
+
+
+def test_locks_that_cannot_be_told_apart_are_named(bench: Bench) -> None:
+    """If no manifest uses two locks of the host, the versions of neither are taken over, and the command says so."""
+    text = _rename(bench, "other")
+    bench.directory.joinpath("pylock.tiny.toml").rename(bench.directory / "pylock.first.toml")
+    bench.directory.joinpath("pylock.second.toml").write_bytes((bench.directory / "pylock.first.toml").read_bytes())
+    (bench.directory / "bundle.toml").write_text(text, "utf-8")
+    said = bench.accepts("lock").err
+    assert "no versions are taken over: pylock.first.toml and pylock.second.toml have no manifest here" in said

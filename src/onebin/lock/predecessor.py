@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from onebin.workspace import Workspace
 
 
-def find_predecessor(manifest: Manifest, workspace: Workspace) -> tuple[Path, dict[str, Any]] | None:
-    """Return the only lock of the same host that no manifest in the folder uses, and its data; None without one."""
+def find_predecessors(manifest: Manifest, workspace: Workspace) -> dict[Path, dict[str, Any]]:
+    """Return the locks of the same host that no manifest in the folder uses, with their data."""
     used = {workspace.lock_file(name) for name in _bundles(workspace.directory)}
-    found = []
+    found = {}
     for file in sorted(workspace.lock_dir.glob("pylock.*.toml")):
         data = {} if file in used else _data(file)
         if data and _is_of_host(data["tool"]["onebin"], manifest):
-            found.append((file, data))
-    return found[0] if len(found) == 1 else None
+            found[file] = data
+    return found
 
 
 def _data(file: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from onebin.lock.file import (
     write,
 )
 from onebin.lock.lock import Lock, interpreter_of, lock_from
-from onebin.lock.predecessor import find_predecessor
+from onebin.lock.predecessor import find_predecessors
 from onebin.lock.resolver import Resolver
 from onebin.lock.search import write_draft
 from onebin.lock.sources import check_packages
@@ -45,7 +45,7 @@ from onebin.python import INDEXES, uv
 from onebin.system import absolute, did_you_mean, display, scratch, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.manifest import Host, Manifest, PluginRow
     from onebin.python import Interpreter, PackageSource
@@ -96,28 +96,37 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     reasons = staleness(old, manifest, python)
     if not reasons and options.upgrade == ():
         return lock_from(file, old, manifest, python, changes=())
-    before = _predecessor(manifest, workspace, options) if not old else None
+    before = _predecessors(manifest, workspace, options) if not old else {}
     if not options.may_write:
         message = f"it does not match the manifest: {'; '.join(reasons)}"
         finding = Finding(display(file), message, "run `onebin lock` and commit the result")
         raise LockError("the lock is out of date", findings=[finding])
-    if before is not None:
-        earlier, old = before
+    if len(before) == 1:
+        ((earlier, old),) = before.items()
         reasons = (f"versions are taken over from {display(earlier)}, which no manifest here uses any more",)
     notices = _renew(manifest, workspace, old, python, options)
     new = read_data(file, workspace.cache)
     if old:
         changes = (*reasons, *changed_packages(old, new))
     else:  # the list of additions would be the lock itself
-        changes = (f"{display(file)} is new: commit it",) if workspace.lock_dir == workspace.directory else ()
+        changes = tuple(_about_new(file, [*before])) if workspace.lock_dir == workspace.directory else ()
     return lock_from(file, new, manifest, python, changes=changes, notices=notices)
 
 
-def _predecessor(manifest: Manifest, workspace: Workspace, options: LockOptions) -> tuple[Path, dict[str, Any]] | None:
+def _about_new(file: Path, others: Sequence[Path]) -> Iterator[str]:
+    """Yield lines about a lock without a predecessor: which `others` could have been that."""
+    yield f"{display(file)} is new: commit it"
+    if others:
+        names = " and ".join(map(display, others))
+        again = f"to keep the versions of one, delete the others and {display(file)}, and lock again"
+        yield f"no versions are taken over: {names} have no manifest here; {again}"
+
+
+def _predecessors(manifest: Manifest, workspace: Workspace, options: LockOptions) -> dict[Path, dict[str, Any]]:
     if options.like is None:
-        return find_predecessor(manifest, workspace)
+        return find_predecessors(manifest, workspace)
     data = read_data(options.like)
-    return None if data is INVALID or not data else (options.like, data)
+    return {} if data is INVALID or not data else {options.like: data}
 
 
 def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file: Path) -> None:
