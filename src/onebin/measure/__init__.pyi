@@ -25,4 +25,4 @@ from .shares import (
     folder_sizes as folder_sizes,
     share_sizes as share_sizes,
 )
-from .start import Start as Start, time_start as time_start
+from .start import Start as Start, time_start as time_start, unpacked as unpacked

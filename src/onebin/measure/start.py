@@ -18,6 +18,7 @@ from onebin.measure.imports import host_module
 from onebin.measure.importtime import REPORT_ALL, TIMEOUT_SECONDS, ImportTimes, time_imports
 from onebin.probe import ProbeError, ask_artifact
 from onebin.system import environment, run, scratch
+from onebin.workspace import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ def time_start(file: Path, facts: Facts, manifest: Manifest, *, command: str | N
 
     `manifest` is what it was built from. `command` begins with `{artifact}`.
     """
-    with _unpacked(file, facts) as (python, env, folder):
+    with unpacked(file, layout=facts["layout"]) as (python, env, folder):
         options = ["-I", *["-O"] * manifest.freeze.optimize]
         prepare = _PREPARE if _prepares(manifest) else ""
         if command is not None:
@@ -115,17 +116,19 @@ def _seconds(argv: Sequence[str], env: Mapping[str, str], folder: Path) -> list[
 
 
 @contextmanager
-def _unpacked(file: Path, facts: Facts) -> Iterator[tuple[Path | None, dict[str, str], Path]]:
-    """Unpack an artifact into a cache of its own; yield its interpreter, if it has one, an environment and a folder."""
-    name = f"python{'.'.join(facts['interpreter']['version'].split('.')[:2])}"
+def unpacked(file: Path, *, layout: str) -> Iterator[tuple[Path | None, dict[str, str], Path]]:
+    """Have an artifact unpack itself into its own cache; yield its interpreter, an environment and an empty folder.
+
+    There is no interpreter if it did not unpack itself there. Raises ProcessError.
+    """
     with scratch() as directory:
         cache, empty = directory / "cache", directory / "empty"
         empty.mkdir()
         cache.mkdir(mode=0o700)
-        variables = {"ONEBIN_CACHE_DIR": str(cache)}
+        variables = {CACHE_VARIABLE: str(cache)}
         try:
             ask_artifact(file, _NOTHING, **variables)
         except ProbeError as error:
             raise ProcessError([str(file)], -1, str(error), error.hint) from error
-        found = [file.parent / "bin" / name] if facts["layout"] == "onedir" else cache.glob(f"artifacts/*/bin/{name}")
+        found = [file.parent / "bin" / "python"] if layout == "onedir" else cache.glob("artifacts/*/bin/python")
         yield next(iter(found), None), environment(**variables), empty

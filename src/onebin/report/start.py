@@ -15,31 +15,20 @@ from typing import TYPE_CHECKING
 
 from onebin.card import INTERPRETER
 from onebin.errors import ProcessError
-from onebin.measure import REPORT_ALL, parse_importtime, run_importtime
-from onebin.probe import ProbeError, ask_artifact
+from onebin.measure import REPORT_ALL, parse_importtime, run_importtime, unpacked
 from onebin.report.sections import Frame, StartTimes
-from onebin.system import bare_environment, scratch
-from onebin.workspace import CACHE_VARIABLE
+from onebin.system import bare_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from onebin.card import Questions, Report
+    from onebin.card import Report
     from onebin.measure import Import
 
 MOST = 5_000
 _DEEPEST = 100  # CPython cannot nest many more imports, and a chart of them could not be read
 _PYTHON = "Python itself"
-_NOTHING: Questions = {
-    "host": "",
-    "distributions": [],
-    "plugins": [],
-    "modules": [],
-    "data": [],
-    "installation": None,
-    "skip": {},
-}
 # What a plugin imports may fail by itself: it may need a host that runs.
 _IMPORTS = f"""{REPORT_ALL}
 phases, sys.argv[1:] = sys.argv[1:], []
@@ -75,15 +64,14 @@ def measure_start(file: Path, report: Report) -> Measured:
     if report["layout"] == "onefile":
         raise UnmeasuredError('an artifact with layout = "onefile" has no interpreter that could be asked')
     phases = _phases(report)
-    with scratch() as folder:
-        python = _interpreter(file, report, folder)
-        empty = folder / "empty"
-        empty.mkdir()
-        arguments = ["-c", _IMPORTS, *(",".join(modules) for modules in phases.values())]
-        try:
+    arguments = ["-c", _IMPORTS, *(",".join(modules) for modules in phases.values())]
+    try:
+        with unpacked(file, layout=report["layout"]) as (python, _, empty):
+            if python is None:
+                raise UnmeasuredError("it cannot be unpacked into the folder for temporary files")
             printed = run_importtime([python, "-I"], arguments, env=bare_environment(), cwd=empty)
-        except ProcessError as error:
-            raise UnmeasuredError(f"its interpreter failed: {error.tail or error.message}") from error
+    except ProcessError as error:
+        raise UnmeasuredError(f"it cannot be run here: {error.tail or error.message}") from error
     plugins = {plugin["name"]: plugin["modules"] for plugin in report["plugins"]}
     return summarise([_PYTHON, *phases], printed, owners=_owners(report), plugins=plugins)
 
@@ -127,22 +115,6 @@ def _times(imports: Iterable[Import], modules: Sequence[str]) -> Iterator[int]:
             yield row.cumulative_us
         else:
             waiting += row.children
-
-
-def _interpreter(file: Path, report: Report, folder: Path) -> Path:
-    """Return the Python of an artifact: in its folder, or below `folder`, where it unpacks itself."""
-    if report["layout"] == "onedir":
-        return file.parent / "bin" / "python"
-    cache = folder / "cache"
-    cache.mkdir(mode=0o700)
-    try:
-        ask_artifact(file, _NOTHING, **{CACHE_VARIABLE: str(cache)})
-    except ProbeError as error:
-        raise UnmeasuredError(f"it cannot be run here: {error}") from error
-    found = next(cache.glob("artifacts/*/bin/python"), None)
-    if found is None:
-        raise UnmeasuredError("it cannot be unpacked into the folder for temporary files")
-    return found
 
 
 def _phases(report: Report) -> dict[str, list[str]]:
