@@ -47,9 +47,10 @@ def explain(failure: Failure, manifest: Manifest) -> OnebinError:
     labels = {demand.target: demand.source for demand in own}
     found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
     unknown = _UNKNOWN.search(failure.text)
-    if unknown and failure.needs_credentials:
-        label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
-        return failure.become(LockError, f"{label}: the index denied access (HTTP 401 or 403)")
+    if failure.fault is not None:
+        package = failure.fault.package or (unknown and unknown[1])
+        label = _label(canonicalize_name(package), labels, [*own, *found]) if package else "cannot lock the manifest"
+        return failure.become(LockError, label)
     if unknown:
         label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
         hint = 'check the spelling; for a package of your own, give its folder: { path = "..." }'

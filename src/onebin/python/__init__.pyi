@@ -1,4 +1,5 @@
 from . import uv as uv
+from .failure import Failure as Failure
 from .interpreter import (
     Interpreter as Interpreter,
     find as find,
@@ -6,4 +7,4 @@ from .interpreter import (
     is_new_enough as is_new_enough,
     missing_library_hint as missing_library_hint,
 )
-from .uv import INDEXES as INDEXES, Failure as Failure, PackageSource as PackageSource
+from .uv import INDEXES as INDEXES, PackageSource as PackageSource
