@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from onebin.card import Facts
     from onebin.check import Plan
     from onebin.codegen import Source
+    from onebin.freeze import FrozenTree
     from onebin.lock import Lock
     from onebin.manifest import Manifest
+    from onebin.pack import Artifact
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
-    from onebin.stage import Toolchain
+    from onebin.stage import Stage, Toolchain
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult
 
@@ -216,7 +218,7 @@ def _planned(
         libc = _libc(request, locked, findings)
     with step(events, "stage") as outcome:
         staged = install(locked, cache, source=request.source, moment=request.moment)
-        outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
+        outcome.text = f"{count(len(locked.packages), 'package')}{_cached(staged)}"
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
@@ -227,6 +229,11 @@ def _planned(
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
     _emit_notices(events, planned.notices)
     return planned
+
+
+def _cached(made: Stage | FrozenTree | Artifact) -> str:
+    """Return what to add to the outcome of a step that found its result, or all parts of it, in the cache."""
+    return "" if made.is_new else ", cached"
 
 
 def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
@@ -274,13 +281,13 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         for line in frozen.contents.skipped_hooks:
             events(Note(text=f"PyInstaller's {line}"))
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
-        outcome.text = f"{files}, {modules}"
+        outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
     with ExitStack() as kept:
         with step(events, "pack") as outcome:
             draft = pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment)
             artifact = kept.enter_context(draft)
-            outcome.text = megabytes(size_of(artifact.draft))
+            outcome.text = f"{megabytes(size_of(artifact.draft))}{_cached(artifact)}"
         if request.verify:
             with step(events, "verify") as outcome:
                 outcome.text = compare_with_stage(artifact.file, artifact.facts).summary

@@ -36,9 +36,11 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
 
     `source` is where packages come from; `moment` is the current time for builds, in seconds since 1970.
     """
-    key = stage_key(lock, moment)
+    key, is_new = stage_key(lock, moment), False
 
     def make(partial: Path) -> None:
+        nonlocal is_new
+        is_new = True
         environment = partial / "env"
         stage = Stage(key=key, directory=environment, lock=lock)
         try:
@@ -63,7 +65,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
 
     with os_errors(StageError, "create the stage in", cache.directory):
         entry = cache.ensure(KIND, key, make)
-    return Stage(key=key, directory=entry / "env", lock=lock)
+    return Stage(key=key, directory=entry / "env", lock=lock, is_new=is_new)
 
 
 def _forget_machine(site_packages: Path) -> None:
