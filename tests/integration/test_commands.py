@@ -173,7 +173,7 @@ def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:
     assert "tkinter" in detail
     assert "\x1b" not in ran.err
     assert ran.out == ""
-    assert onebin("check", "-q", cwd=folder).err == ""
+    assert onebin("-q", "check", cwd=folder).err == ""
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script to make a terminal")

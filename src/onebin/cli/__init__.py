@@ -6,12 +6,12 @@ import difflib
 import importlib
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from onebin import __version__
+from onebin.cli import settings
 from onebin.cli.report import annotate, report
 from onebin.errors import InterruptedBuildError, OnebinError
 
@@ -19,27 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-
-@dataclass
-class _Settings:
-    """How errors are shown."""
-
-    error_format: str = "text"
-
-
-def _remember(context: click.Context, _: click.Parameter, value: str) -> None:
-    context.ensure_object(_Settings).error_format = value
-
-
-_ERROR_FORMAT = click.Option(
-    ["--error-format"],
-    type=click.Choice(["text", "github"]),
-    default="text",
-    show_default=True,
-    expose_value=False,
-    callback=_remember,
-    help="With github, errors are annotations of a workflow, too.",
-)
 
 # Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
@@ -78,8 +57,7 @@ class Commands(click.Group):
             return None
         module, _, function = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"onebin.cli.{module}"), function)
-        if not any(option.name == _ERROR_FORMAT.name for option in command.params):
-            command.params.append(_ERROR_FORMAT)
+        settings.add_to(command)
         return command
 
     def resolve_command(
@@ -95,6 +73,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    params=list(settings.OPTIONS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN",
 )
@@ -109,12 +88,12 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the error's class, or 0."""
     signal.signal(signal.SIGTERM, _interrupt)
-    settings = _Settings()
+    chosen = settings.Settings()
     try:
         arguments = None if argv is None else list(argv)
-        code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=settings)
+        code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen)
     except OnebinError as error:
-        if settings.error_format == "github":
+        if chosen.error_format == "github":
             annotate(error)
         report(error)
         code = error.exit_code

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import onebin
+from onebin.cli import settings
 from onebin.cli.report import print_json
 from onebin.errors import OnebinError
 from onebin.system import absolute, scratch
@@ -128,22 +129,24 @@ def with_probe(function: Function) -> Function:
 
 
 def with_progress(function: Function) -> Function:
-    """Add -q and -v; the function gets where to send events, as `events`."""
+    """Show progress as -q and -v say; the function gets where to send events, as `events`."""
 
     @wraps(function)
-    def showing(*, quiet: bool, verbose: bool, **given: Any) -> Any:
-        return function(events=progress(quiet=quiet or given.get("as_json", False), verbose=verbose), **given)
+    def showing(**given: Any) -> Any:
+        return function(events=progress(quiet=given.get("as_json", False)), **given)
 
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
-    verbose = click.option("-v", "--verbose", is_flag=True, help="Show what the tools print.")
-    return quiet(verbose(showing))
+    showing.shows_progress = True  # type: ignore[attr-defined]  # for the help
+    return showing
 
 
-def progress(*, quiet: bool = False, verbose: bool = False) -> Events:
-    """Return a receiver that shows events until the command ends."""
+def progress(*, quiet: bool = False) -> Events:
+    """Return a receiver that shows events until the command ends: nothing if it is `quiet` or -q was given."""
     from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
 
-    shown: Events = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
+    chosen = settings.current()
+    shown: Events = click.get_current_context().with_resource(
+        Progress(quiet=quiet or chosen.quiet, verbose=chosen.verbose)
+    )
     return shown
 
 
