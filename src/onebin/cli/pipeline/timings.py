@@ -31,10 +31,12 @@ def _page(built: BuildResult) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()), undefined=jinja2.StrictUndefined, autoescape=True
     )
-    longest = max((each.seconds for each in built.steps), default=0.0) or 1.0
+    whole = built.seconds or 1.0
     rows = [
-        {"name": each.step, "outcome": each.outcome, "seconds": each.seconds, "share": 100 * each.seconds / longest}
+        {"name": each.step, "outcome": each.outcome, "seconds": each.seconds, "share": 100 * each.seconds / whole}
         for each in built.steps
     ]
     summary = f"{megabytes(built.size)}, {count(len(rows), 'step')}, {built.seconds:.1f} s"
-    return environment.get_template(_TEMPLATE).render(title=built.file.name, summary=summary, rows=rows)
+    return environment.get_template(_TEMPLATE).render(
+        title=built.file.name, summary=summary, rows=rows, seconds=built.seconds
+    )
