@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from onebin import __version__
-from onebin.cli import settings
-from onebin.cli.report import annotate, report
+from onebin.cli import help, settings  # noqa: A004  # the module is not the built-in function
+from onebin.cli.report import annotate, report, show_folded
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _COMMANDS = {
 
 class Commands(click.Group):
     """A group that lists its commands in the order in which they are used, and suggests one after a typo."""
+
+    context_class = help.Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order in which they are used."""
@@ -91,7 +94,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     chosen = settings.Settings()
     try:
         arguments = None if argv is None else list(argv)
-        code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen)
+        code = cli.main(
+            args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen, terminal_width=help.width()
+        )
     except OnebinError as error:
         if chosen.error_format == "github":
             annotate(error)
@@ -105,7 +110,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         )
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        show_folded(text.getvalue())
         code = error.exit_code
     except OSError as error:
         if error.filename is not None or error.errno is None:

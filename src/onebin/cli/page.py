@@ -65,6 +65,6 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     return [wrapped(" " * indent + start, row[-1]) for start, row in zip(starts, kept, strict=True)]
 
 
-def show(lines: Iterable[str]) -> None:
-    """Print lines."""
-    echo("\n".join(lines))
+def show(lines: Iterable[str], *, as_it_is: bool = False) -> None:
+    """Print lines; on a terminal they are folded between words unless they are to be shown `as_it_is`."""
+    echo("\n".join(lines), as_it_is=as_it_is)

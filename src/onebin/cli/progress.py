@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
+from onebin.cli.report import print_folded
 from onebin.system import megabytes, redact
 
 if TYPE_CHECKING:
@@ -60,17 +61,17 @@ class Progress:
                 self._stop()
                 self._finished(event)
             case onebin.Note(text=text):
-                self._console.print(Text.assemble(("note: ", "bold yellow"), redact(text)))
+                print_folded(self._console, Text.assemble(("note: ", "bold yellow"), redact(text)))
             case onebin.Detail(text=text):
-                self._console.print(Text(f"  {redact(text)}"))
+                print_folded(self._console, Text(f"  {redact(text)}"))
             case onebin.Output(line=line) if self._verbose:
-                self._console.print(Text(f"  | {redact(line)}", style="dim"))
+                print_folded(self._console, Text(f"  | {redact(line)}", style="dim"))
 
     def close(self, what: str, rest: str) -> None:
         """Show the last line: what was made, and what else there is to say of it."""
         if not self._quiet:
             self._stop()
-            self._console.print(Text.assemble((redact(what), "bold"), redact(rest)))
+            print_folded(self._console, Text.assemble((redact(what), "bold"), redact(rest)))
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -81,9 +82,9 @@ class Progress:
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "
             seconds = (f"  {event.seconds:.1f} s", "dim")
-            self._console.print(Text.assemble((mark, "green"), f"{event.step:<9} ", event.outcome, seconds))
+            print_folded(self._console, Text.assemble((mark, "green"), f"{event.step:<9} ", event.outcome, seconds))
         else:
-            self._console.print(Text(f"{event.step}: {event.outcome} ({event.seconds:.1f} s)"))
+            print_folded(self._console, Text(f"{event.step}: {event.outcome} ({event.seconds:.1f} s)"))
 
 
 class _Running:
@@ -149,7 +150,7 @@ class _Lines(_Running):
     def tell(self, event: StepAdvanced) -> None:
         super().tell(event)
         if event.is_waiting:
-            self._console.print(Text(f"{self._step}: {redact(event.doing)}"))
+            print_folded(self._console, Text(f"{self._step}: {redact(event.doing)}"))
 
     def stop(self) -> None:
         self._ended.set()
@@ -163,7 +164,7 @@ class _Lines(_Running):
                 parts.append(redact(now.doing))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
-            self._console.print(Text(", ".join(parts)))
+            print_folded(self._console, Text(", ".join(parts)))
 
 
 def _share(done: int, total: int) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
 import unicodedata
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,10 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
+    from rich.text import Text
 
 # What has a meaning in a workflow command of GitHub, in its text and in its properties.
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
+
+_HANGING = 2  # columns to the right, for what goes on from the line above
+_WORD = re.compile(r"(\s*)(\S+)")
 
 # The characters that override the direction of what follows: with them, a name could look like another one.
 _DIRECTION_OVERRIDES = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -33,12 +40,12 @@ def report(error: OnebinError) -> None:
     from rich.text import Text  # noqa: PLC0415  # as above
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), plain(error.message)))
+    print_folded(console, Text.assemble(("error: ", "bold red"), plain(error.message)))
     if isinstance(error, ProcessError) and error.tail:
-        console.print(Text(plain(error.tail)))
+        print_folded(console, Text(plain(error.tail)))
     if isinstance(error, FindingsError):
         for finding in error.findings:
-            console.print(Text.assemble("  ", (plain(finding.where), "bold"), f": {plain(finding.message)}"))
+            print_folded(console, Text.assemble("  ", (plain(finding.where), "bold"), f": {plain(finding.message)}"))
             _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
 
@@ -72,7 +79,47 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
     from rich.text import Text  # noqa: PLC0415  # commands that succeed start faster without it
 
     if hint:
-        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+        print_folded(console, Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+
+
+def print_folded(console: Console, text: Text) -> None:
+    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right."""
+    if not console.is_terminal:
+        console.print(text)
+        return
+    for line in text.split("\n", allow_blank=True):
+        first, *rest = line.divide(_breaks(line.plain, console.width))
+        for each in (first, *rest):
+            each.rstrip()
+            console.print("" if each is first else _hanging(line.plain), each, sep="")
+
+
+def folded(text: str, columns: int) -> str:
+    """Return text for a terminal with so many columns: lines that are too long are folded between words, as above."""
+    lines = []
+    for line in text.split("\n"):
+        ends = [*_breaks(line, columns), len(line)]
+        lines.append(line[: ends[0]].rstrip())
+        lines += [f"{_hanging(line)}{line[begin:end].rstrip()}" for begin, end in pairwise(ends)]
+    return "\n".join(lines)
+
+
+def _breaks(line: str, columns: int) -> list[int]:
+    """Return where the words begin with which a line goes on below; a word that is too long is left as it is."""
+    found, used = [], 0
+    for word in _WORD.finditer(line):
+        gap, size = len(word[1]), len(click.unstyle(word[2]))
+        if used and used + gap + size > columns:
+            found.append(word.start(2))
+            used = len(_hanging(line)) + size
+        else:
+            used += gap + size
+    return found
+
+
+def _hanging(line: str) -> str:
+    """Return what is before the words that go on from a line."""
+    return " " * (len(line) - len(line.lstrip(" ")) + _HANGING)
 
 
 def plain(text: str) -> str:
@@ -91,11 +138,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def echo(text: str, *, nl: bool = True) -> None:
+def echo(text: str, *, nl: bool = True, as_it_is: bool = False) -> None:
     """Print text to standard output, without colours in a pipe, or if NO_COLOR is set.
 
-    It is not an error if the reader stops reading.
+    On a terminal, lines are folded between words unless they are to be shown `as_it_is`. It is not an error if the
+    reader stops reading.
     """
+    if not as_it_is and sys.stdout is not None and sys.stdout.isatty():
+        text = folded(text, shutil.get_terminal_size().columns)
     try:
         click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
     except BrokenPipeError:
@@ -103,6 +153,12 @@ def echo(text: str, *, nl: bool = True) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def show_folded(text: str) -> None:
+    """Print text to standard error, on a terminal folded between words."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    click.echo(folded(text, shutil.get_terminal_size().columns) if is_terminal else text, nl=False, err=True)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document to standard output, without credentials."""
-    echo(redact(json.dumps(value, indent=2, ensure_ascii=False)))
+    echo(redact(json.dumps(value, indent=2, ensure_ascii=False)), as_it_is=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import click
 from click.core import ParameterSource
 
+from onebin.cli.help import Context
+
 
 @dataclass
 class Settings:
@@ -53,6 +55,7 @@ def add_to(command: click.Command) -> None:
 
     Help shows -q and -v where there is progress. A command that passes options on to another program has neither.
     """
+    command.context_class = Context
     known = {option.name for option in command.params}
     for option in OPTIONS:
         if option.name in known or (option.is_flag and command.context_settings.get("ignore_unknown_options")):

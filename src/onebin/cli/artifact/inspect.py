@@ -43,9 +43,9 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
     """
     inspected = onebin.inspect(file.absolute())
     if sbom:
-        echo(json_text(inspected.facts["sbom"]), nl=False)
+        echo(json_text(inspected.facts["sbom"]), nl=False, as_it_is=True)
     elif as_json:
         print_json(inspected.as_json())
     else:
         view = _SECTIONS[section][0] if section else views.summary
-        show(view(inspected.as_json()))
+        show(view(inspected.as_json()), as_it_is=section in {"lock", "manifest"})

@@ -21,4 +21,4 @@ def completions(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None, "click has all three"  # noqa: S101  # for the type checker
     root = click.get_current_context().find_root().command
-    echo(made(root, {}, _PROGRAM, _VARIABLE).source())
+    echo(made(root, {}, _PROGRAM, _VARIABLE).source(), as_it_is=True)
