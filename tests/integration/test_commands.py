@@ -284,7 +284,7 @@ def test_completion_scripts_are_printed(onebin: Onebin, tmp_path: Path, shell: s
 
 
 def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
-    """Commands, options, plugins of the manifest and kinds of cache entries are completed."""
+    """Commands, options, plugins of the manifest and kinds of cache entries are completed; files by the shell."""
     assert onebin("lock", "-q", cwd=folder).code == 0
     expected = [
         (["onebin", "comp"], ["completions"]),
@@ -292,7 +292,11 @@ def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
         (["onebin", "remove", "greet-h"], ["greet-hello"]),
         (["onebin", "lock", "--upgrade", "greet-"], ["greet-hello"]),
         (["onebin", "cache", "clean", "inter"], ["interpreters"]),
-        (["onebin", "remove", "nobody"], []),
+        (["onebin", "remove", "nobody"], ["file,nobody"]),
+        (["onebin", "add", "./proj"], ["file,./proj"]),
+        (["onebin", "inspect", "di"], ["file,di"]),
+        (["onebin", "check", "-m", "bun"], ["file,bun"]),
+        (["onebin", "vendor", "whe"], ["dir,whe"]),
     ]
     for words, found in expected:
         asked = {

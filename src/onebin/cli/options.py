@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import settings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from onebin import BuildRequest, Events
 
 Function = Callable[..., Any]
-Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _PATH = click.Path(path_type=Path, readable=False)
 
 
@@ -38,7 +39,7 @@ def with_manifest(function: Function) -> Function:
 
 
 def with_manifest_and(
-    arguments: str, *, metavar: str, required: bool = False, complete: Complete | None = None
+    arguments: str, *, metavar: str, required: bool = False, complete: Complete
 ) -> Callable[[Function], Function]:
     """Add the manifest, as -m or as the first argument, and other arguments after it.
 
@@ -64,15 +65,26 @@ def with_manifest_and(
     return decorate
 
 
-def plugin_names(context: click.Context, _: click.Parameter, word: str) -> list[str]:
-    """Complete the name of a plugin of the manifest."""
+def files(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    """Have the shell complete a file."""
+    return [CompletionItem(word, type="file")]
+
+
+def directories(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    """Have the shell complete a directory."""
+    return [CompletionItem(word, type="dir")]
+
+
+def plugin_names(context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a plugin of the manifest; if none fits, a file, because the first word may be a manifest."""
     words = [*context.params.get("words", ()), *context.args]
     first = next((Path(each) for each in words if each.endswith(".toml")), None)
     given = context.params.get("manifest") or first
     with suppress(OnebinError):
         rows = onebin.Manifest.load(workspace_of(given).manifest_file).plugins
-        return [row.name for row in rows if row.name.startswith(word)]
-    return []
+        if names := [CompletionItem(row.name) for row in rows if row.name.startswith(word)]:
+            return names
+    return files(context, parameter, word)
 
 
 def _is_manifest(word: str, *, alone: bool) -> bool:

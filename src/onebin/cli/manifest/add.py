@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin add 'datasette-cluster-map>=0.18' ./my-plugin")
-@options.with_manifest_and("items", metavar="REQ|PATH...", required=True)
+@options.with_manifest_and("items", metavar="REQ|PATH...", required=True, complete=options.files)
 def add(manifest: Path | None, *, items: tuple[str, ...]) -> None:
     """Add plugins to the manifest.
 
