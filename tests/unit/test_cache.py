@@ -278,3 +278,14 @@ def test_notice_does_not_replace_a_new_tree(tmp_path: Path) -> None:
     notice.leave(aside, entry.path, "my-app")
     assert (entry.path / "code.bin").exists()
     assert {path.name for path in entry.path.parent.iterdir()} == {entry.name, aside.name}
+
+
+def test_entry_has_the_name_of_its_bundle_and_is_selected_by_it(tmp_path: Path) -> None:
+    """An entry that was made for a bundle has its name; that, the whole key and its first twelve digits select it."""
+    key = "0123456789abcdef" * 4
+    Cache(tmp_path).ensure("stages", key, _tree, bundle="app")
+    Cache(tmp_path).ensure("frames", "0" * 64)
+    common, own = cache_entries(tmp_path)
+    assert (common.bundle, own.bundle) == (None, "app")
+    assert [own.matches(word) for word in ("app", key, key[:12], "stages")] == [True] * 4
+    assert [own.matches(word) for word in (key[:11], "ap", "frames")] == [False] * 3

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.0  # seconds of waiting before it is told
 _PARTIAL = ".partial"
+BUNDLE = ".bundle"  # in an entry: the name of the bundle that it was created for, if it depends on it
 _COMPLETE = ".complete"  # in an entry: the sizes of its files, and of others that it needs, by path
 
 
@@ -51,11 +52,19 @@ class Cache:
         entry = self.directory / kind / key
         return entry if _is_complete(entry) else None
 
-    def ensure(self, kind: str, key: str, make: Callable[[Path], Iterable[Path] | None] | None = None) -> Path:
+    def ensure(
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], Iterable[Path] | None] | None = None,
+        *,
+        bundle: str | None = None,
+    ) -> Path:
         """Return the entry; if it does not exist or lacks files, call `make(empty_directory)` to create it.
 
         `make` may return files elsewhere, without which the entry is of no use. Without `make`, it is a directory that
-        its users fill. Raises whatever `make` raises, and OSError; then nothing of a new entry remains.
+        its users fill. `bundle` is the name of the bundle that it is created for, to be shown. Raises whatever `make`
+        raises, and OSError; then nothing of a new entry remains.
         """
         entry = self.directory / kind / key
         is_there = _is_complete if make else Path.is_dir
@@ -72,7 +81,10 @@ class Cache:
             partial = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=_PARTIAL, dir=entry.parent))
             try:
                 if make:
-                    _list_files(partial, make(partial) or ())
+                    elsewhere = make(partial) or ()
+                    if bundle:
+                        (partial / BUNDLE).write_text(bundle, "utf-8")
+                    _list_files(partial, elsewhere)
                 _put(partial, entry)
             finally:
                 _remove(partial)

@@ -100,7 +100,7 @@ def freeze(
         return [file for file in files.values() if not file.is_relative_to(partial)]
 
     with os_errors(FreezeError, "freeze in", cache.directory):
-        entry = cache.ensure(KIND, key, make)
+        entry = cache.ensure(KIND, key, make, bundle=source.name)
         facts = json.loads((entry / "facts.json").read_text("utf-8"))
         contents = Contents.read(entry / _CONTENTS)
         return FrozenTree(

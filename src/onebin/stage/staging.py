@@ -64,7 +64,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
             raise _explain(failure) from failure
 
     with os_errors(StageError, "create the stage in", cache.directory):
-        entry = cache.ensure(KIND, key, make)
+        entry = cache.ensure(KIND, key, make, bundle=lock.file.name.removeprefix("pylock.").removesuffix(".toml"))
     return Stage(key=key, directory=entry / "env", lock=lock, is_new=is_new)
 
 
