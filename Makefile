@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One more than there are processors: many tests wait for an index or a disk.
 JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
-.PHONY: demo test long lint types unit format schema launchers man soak bench launcher-check clean
+.PHONY: demo test long lint types unit format docs schema launchers man soak bench launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -34,6 +34,10 @@ types: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The documentation as a site, in site/.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 schema: .venv/installed
 	$(BIN)/python -m onebin.manifest.schema > src/onebin/manifest/bundle.schema.json

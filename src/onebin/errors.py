@@ -17,24 +17,32 @@ if TYPE_CHECKING:
 
 
 class OnebinError(Exception):
-    """An error whose message says in one line what is wrong and where; `hint` says what to do about it."""
+    """An error whose message says in one line what is wrong; `hint` says what to do about it.
+
+    `findings` say where, if that is known. `tail` is the end of what a tool printed, which is shown after them.
+    """
 
     exit_code: ClassVar[int] = 1
     # The hint when a file cannot be written: how to choose another location.
     elsewhere: ClassVar[str] = "choose another location"
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, *, findings: Sequence[Finding] = (), tail: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.findings = tuple(findings)
+        self.tail = tail
 
 
 class FindingsError(OnebinError):
     """An error that holds every finding of its stage, so that all of them can be fixed at once."""
 
-    def __init__(self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None) -> None:
-        super().__init__(summary, hint)
-        self.findings = tuple(findings)
+    def __init__(
+        self, summary: str, findings: Sequence[Finding] = (), hint: str | None = None, *, tail: str = ""
+    ) -> None:
+        super().__init__(summary, hint, findings=findings, tail=tail)
 
 
 class Place(NamedTuple):
@@ -154,10 +162,9 @@ class ProcessError(OnebinError):
     exit_code = 10
 
     def __init__(self, argv: Sequence[str], code: int, tail: str, hint: str | None = None) -> None:
-        super().__init__(f"{argv[0]} failed with exit code {code}", hint)
+        super().__init__(f"{argv[0]} failed with exit code {code}", hint, tail=tail)
         self.argv = tuple(argv)
         self.code = code
-        self.tail = tail
 
 
 class InterpreterError(OnebinError):
@@ -201,6 +208,12 @@ class AdvisoryError(FindingsError):
     """The advisories for an audit cannot be read; holds every file."""
 
     exit_code = 17
+
+
+class BudgetError(FindingsError):
+    """The artifact costs more than the manifest allows, and was not published; holds every budget it exceeds."""
+
+    exit_code = 18
 
 
 class InterruptedBuildError(OnebinError):

@@ -260,7 +260,7 @@ def toolbox(pairs: Pairs, tmp_path: Path) -> Both:
     return Both(pair=pairs("toolbox", "3.11", "toolbox-extra"), folder=tmp_path)
 
 
-@pytest.fixture(params=each_python())
+@pytest.fixture(params=each_python(always=("3.13",)))
 def each_toolbox(request: pytest.FixtureRequest, pairs: Pairs, tmp_path: Path) -> Both:
     """Return the toolbox with each version of Python."""
     return Both(pair=pairs("toolbox", request.param, "toolbox-extra"), folder=tmp_path)

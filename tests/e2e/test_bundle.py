@@ -92,7 +92,7 @@ def test_unchanged_bundle_is_not_frozen_again(onebin: Onebin, tiny: Bundle, tmp_
 
 
 def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
-    """The last line has size, change, time and command; --timings writes a page and JSON on where the time went."""
+    """The last line has size, change, time and command; --timings writes where the time went, and what it costs."""
     copy = Bundle(folder=tmp_path / "there", name="tiny")
     shutil.copytree(tiny.folder, copy.folder)
     size = copy.artifact.stat().st_size
@@ -108,8 +108,12 @@ def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: B
     assert re.fullmatch(last, ran.err.splitlines()[-1])
     timings = json.loads((copy.artifact.parent / "tiny.timings.json").read_text("utf-8"))
     steps = [each["step"] for each in timings["steps"]]
-    assert steps == ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "publish"]
+    assert steps == ["lock", "stage", "check", "generate", "freeze", "pack", "verify", "measure", "publish"]
     assert sum(each["seconds"] for each in timings["steps"]) <= timings["seconds"]
+    costs = timings["costs"]
+    assert [each["name"] for each in costs["plugins"]] == ["greet-servus", "greet-hello", "inquiry"]
+    assert costs["start"]["start_ms"] > 0
+    assert "tinyhost" in {each["module"] for each in costs["start"]["modules"]}
     page = (copy.artifact.parent / "tiny.timings.html").read_text("utf-8")
     assert all(f">{each}<" in page for each in steps)
     assert "http" not in page
@@ -280,6 +284,29 @@ def test_flagship_scans_the_samples(flagship: Bundle, tmp_path: Path) -> None:
     faults = [[each for fault in report["faults"]["first"] if (each := fault.get("line"))] for report in reports]
     assert faults == [[50, 100, 150]] * 4 + [[345, 694, 1048], [12, 22, 32], [], []]
     assert "\ncsv " in logscan("formats").out
+
+
+def test_program_says_what_it_is_made_of(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
+    """With `about`, the artifact prints its plugins and its own digest; other first arguments go to the host."""
+    logscan = Alone.copy(flagship.artifact, tmp_path / "alone")
+    facts = json.loads(logscan("--onebin", "--json").out)
+    inspected = json.loads(onebin("inspect", "--json", flagship.artifact, cwd=tmp_path).out)
+    for key in ("name", "onebin", "host", "interpreter", "lock_sha256"):
+        assert facts[key] == inspected[key], key
+    for key in ("plugins", "distributions"):
+        assert [(each["name"], each["version"]) for each in facts[key]] == [
+            (each["name"], each["version"]) for each in inspected[key]
+        ]
+    digest = hashlib.sha256(flagship.artifact.read_bytes()).hexdigest()
+    assert (facts["mode"], facts["sha256"]) == ("artifact", digest)
+    said = logscan("--onebin")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"program   logscan, of logscan {facts['host']['version']}\n")
+    assert [line.split()[-2] for line in said.out.splitlines() if "logscan.parsers" in line] == ["2.0.0"] * 5
+    assert said.out.endswith(f"file      sha256:{digest}\n")
+    refused = logscan("--onebin", "--yaml")
+    assert (refused.code, refused.out, refused.err) == (2, "", "usage: logscan --onebin [--json]\n")
+    assert "--onebin" not in logscan("formats", "--onebin").out
 
 
 def test_lite_flagship_passes_its_checks(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:

@@ -163,17 +163,18 @@ def test_lean_artifact_has_only_what_is_reached(onebin: Onebin, tmp_path: Path) 
         assert (said.code, said.out, said.err) == (0, "used\n", "")
 
 
-def test_host_that_imports_by_name_gets_every_module(onebin: Onebin, tmp_path: Path) -> None:
+@pytest.mark.parametrize("collect", [pytest.param("all", marks=pytest.mark.long), "lean"])
+def test_host_that_imports_by_name_gets_every_module(onebin: Onebin, tmp_path: Path, collect: str) -> None:
     """A host that computes names of modules finds those of its dependencies and of the library, even if lean."""
-    for name in ("whole", "lean"):
-        bundle = _of_parts(tmp_path / name, ASKING)
-        if name == "lean":
-            bundle.make_lean()
-        bundle.build(onebin)
-        said = Alone.copy(bundle.artifact, tmp_path / "alone" / name)("parts.unused", "json.tool")
-        assert (said.out, said.err) == ("used parts.unused json.tool\n", ""), name
+    bundle = _of_parts(tmp_path / "bundle", ASKING)
+    if collect == "lean":
+        bundle.make_lean()
+    bundle.build(onebin)
+    said = Alone.copy(bundle.artifact, tmp_path / "alone")("parts.unused", "json.tool")
+    assert (said.out, said.err) == ("used parts.unused json.tool\n", "")
 
 
+@pytest.mark.long
 def test_hook_that_raises_is_skipped(onebin: Onebin, tmp_path: Path) -> None:
     """Hooks of a package that fail in PyInstaller's analysis are named in notes, and the artifact works."""
     bundle = Bundle.of(tmp_path / "bundle", "hooked", "greet-hooked", "greet-hello")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NAMES = sorted(file.parent.name for file in HOSTS.glob("*/bundle.toml"))
 # The others are of all kinds, too: plugins by entry points and by names, modules in C, templates. Hosts that start
 # processes of their own are in test_installed.py.
-LONG = ("beets", "markdown", "mkdocs", "pytest", "streamlink", "xarray")
+LONG = ("beets", "keyring", "markdown", "mkdocs", "pytest", "streamlink", "xarray")
 EACH = [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NAMES]
 OTHERS = {"interpreter", "bootloader", "system", "onebin"}
 MOST_LINES = 8

@@ -109,7 +109,8 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
     assert outcomes[mode][check] == "ok", outcomes[mode][check]
 
 
-@pytest.mark.parametrize("layout", [pytest.param("onefile", marks=pytest.mark.long), "onedir"])
+@pytest.mark.long
+@pytest.mark.parametrize("layout", ["onefile", "onedir"])
 def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_path: Path, layout: str) -> None:
     """The plugin also has its own process in a self-extracting file and in a folder."""
     shutil.copytree(brittle.folder / "projects", tmp_path / "projects")
@@ -121,7 +122,7 @@ def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_pat
     assert {name: said for name, said in json.loads(done.out).items() if said != "ok"} == {}
 
 
-@pytest.mark.parametrize("version", each_python("3.11"))
+@pytest.mark.parametrize("version", each_python("3.11", always=("3.10",)))
 def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
     """With each Python that can be frozen, the suite passes, and its modules give no warning."""
     try:

@@ -150,6 +150,7 @@ def test_real_host_is_the_same_file_elsewhere(hosts: Hosts, elsewhere: Elsewhere
     assert_same(artifact, elsewhere(artifact.parent))
 
 
+@pytest.mark.long
 def test_flagship_is_the_same_file_elsewhere(onebin: Onebin, flagship: Bundle, tmp_path: Path) -> None:
     """The flagship, with six local projects, is the same file when built again from its artifact without a cache."""
     settings = {**OTHER_SETTINGS, "TMPDIR": str(tmp_path)}

@@ -215,6 +215,7 @@ def test_programs_and_libraries_of_wheels_work_in_an_empty_root_directory(toolma
     assert json.loads(said.out) == expected
 
 
+@pytest.mark.long
 def test_logscan_works_in_an_empty_root_directory(logscan: Path, tmp_path: Path) -> None:
     """The flagship prints its version, lists its plugins and reads a log."""
     root = EmptyRoot.around(logscan, tmp_path / "root")

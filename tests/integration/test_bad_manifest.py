@@ -271,7 +271,7 @@ def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
         (["bundel"], "Did you mean 'bundle'?"),
         (["frobnicate"], "The commands are: init, "),
         (["bundle", "--ofline"], "'--offline'"),
-        (["bundle", "--host", "six"], "--script NAME or --entry"),
+        (["bundle", "--host", "./projects/nothing"], "nothing has no console scripts: give --entry MODULE:FUNCTION"),
         (["bundle", "--host", "six", "--script", "a", "--entry", "b:c"], "--script NAME or --entry"),
         (["bundle", "--script", "six"], "--host is missing"),
         (["bundle", "bundle.toml", "--host", "six", "--script", "six"], "Give a manifest or --host, not both"),

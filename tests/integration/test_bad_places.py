@@ -53,7 +53,9 @@ def test_missing_interpreter_is_named(bench: Bench) -> None:
     """A version that is not installed is reported with how to install it and how to list those that are."""
     bench.manifest("greet-hello", bundle='python = "3.99"')
     refusal = bench.refuses(error=InterpreterError, may_write=())
-    refusal.says("[bundle] python", "Python 3.99 was not found", hint=["uv python install 3.99", "onebin doctor"])
+    refusal.says(
+        "bundle.toml:3: bundle.python: ", "Python 3.99 was not found", hint=["uv python install 3.99", "onebin doctor"]
+    )
 
 
 def test_interpreter_path_that_does_not_exist_is_named(bench: Bench) -> None:
@@ -61,13 +63,13 @@ def test_interpreter_path_that_does_not_exist_is_named(bench: Bench) -> None:
     for path in ("no/such/python", "projects/"):
         bench.manifest("greet-hello", bundle=f'python = "{path}"')
         refusal = bench.refuses(error=InterpreterError, may_write=())
-        refusal.says("[bundle] python", path, hint="onebin doctor")
+        refusal.says("bundle.toml:3: bundle.python: ", path, hint="onebin doctor")
 
 
 def test_interpreter_path_that_is_too_long_is_named(bench: Bench) -> None:
     """A path that no file system accepts is reported as missing."""
     bench.manifest("greet-hello", bundle=f'python = "bin/{"x" * 300}"')
-    bench.refuses(error=InterpreterError, may_write=()).says("[bundle] python", hint="onebin doctor")
+    bench.refuses(error=InterpreterError, may_write=()).says("bundle.toml:3: bundle.python: ", hint="onebin doctor")
 
 
 def test_interpreter_path_is_relative_to_the_manifest(bench: Bench) -> None:

@@ -73,43 +73,40 @@ def test_plugin_that_does_not_exist_is_named(bench: Bench) -> None:
     """A plugin that is not in the index is reported by its row, with a suggestion."""
     bench.manifest("greet-hello", f'{NO_SUCH} = "*"')
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says(f"plugin {NO_SUCH}", "no such package", hint=["check the spelling", "path ="])
+    refusal.says(f"bundle.toml:11: plugins.{NO_SUCH}: no such package", hint=["check the spelling", "path ="])
 
 
 def test_host_that_does_not_exist_is_named(bench: Bench) -> None:
     """A host that is not in the index is reported as the host."""
     bench.manifest(host=f'package = "{NO_SUCH}>=1"\nscript = "x"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("host", NO_SUCH, "no such package", hint="check the spelling")
-    assert said.text.startswith("host")
+    refusal.says(f"bundle.toml:5: host: no such package: {NO_SUCH}", hint="check the spelling")
 
 
 def test_dependency_that_does_not_exist_is_named_with_its_plugin(bench: Bench) -> None:
     """A missing dependency is reported together with the plugin that requires it."""
     bench.manifest("greet-hello", wheel(bench, "lost", "", requires=(NO_SUCH,)))
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says(NO_SUCH, "no such package", hint="")
-    assert "lost" in said.text.splitlines()[0]
+    refusal.says("plugins.lost", "no such package", NO_SUCH, hint="")
 
 
 def test_version_that_does_not_exist_is_named(bench: Bench) -> None:
     """A version that was never published is reported with the plugin's row and its requirement."""
     bench.manifest("greet-hello", 'six = ">=999"')
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("plugin six", "no version matches", ">=999", hint="a version that exists")
+    refusal.says("plugins.six: no version of six matches six>=999", hint=["the newest are 1.", "1.16.0"])
 
 
 def test_conflict_shows_the_chains_of_both_plugins(bench: Bench) -> None:
     """Two conflicting plugins are shown with their chains of requirements, each starting at the plugin."""
     bench.manifest("needs-old", "needs-new")
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says(
-        "conflicting requirements for packaging", hint=["loosen one of them", "remove one of the plugins"]
-    )
-    lines = said.text.splitlines()
-    chains = [line for line in lines if " -> packaging" in line]
-    assert sorted(chains) == ["  plugin needs-new -> packaging>=24", "  plugin needs-old -> packaging<22"]
-    assert lines.index(chains[0]) == 1, "the chains come first, and uv's own derivation after them"
+    refusal.says("conflicting requirements for packaging", hint=["loosen one of them", "remove one of the plugins"])
+    assert sorted(said.text for said in refusal.findings) == [
+        "bundle.toml:10: plugins.needs-old: requires packaging<22",
+        "bundle.toml:11: plugins.needs-new: requires packaging>=24",
+    ]
+    assert refusal.err.index("plugins.needs-new: ") < refusal.err.index("uv says: ")
 
 
 def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
@@ -123,18 +120,18 @@ def test_conflict_with_the_host_shows_both_chains(bench: Bench) -> None:
     )
     bench.manifest("needs-old", host=f'path = "wheels/{host.name}"\nscript = "newhost"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("conflicting requirements for packaging", hint="loosen one of them")
-    assert re.search(r"^  host.* -> packaging>=24$", said.text, re.MULTILINE)
-    assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
+    refusal.says("conflicting requirements for packaging", hint="loosen one of them")
+    refusal.says("bundle.toml:5: host: requires packaging>=24", hint="")
+    refusal.says("plugins.needs-old: requires packaging<22", hint="")
 
 
 def test_conflict_of_the_manifest_with_itself_is_shown(bench: Bench) -> None:
     """A version in the manifest that conflicts with a plugin is shown as two requirements of one package."""
     bench.manifest("needs-old", 'packaging = ">=24"')
     refusal = bench.refuses(error=LockError, may_write=())
-    said = refusal.says("conflicting requirements for packaging", hint="loosen one of them")
-    assert re.search(r"^  plugin needs-old -> packaging<22$", said.text, re.MULTILINE)
-    assert re.search(r"^  plugin packaging.*>=24$", said.text, re.MULTILINE)
+    refusal.says("conflicting requirements for packaging", hint="loosen one of them")
+    refusal.says("plugins.needs-old: requires packaging<22", hint="")
+    refusal.says("plugins.packaging: requires packaging>=24", hint="")
 
 
 def test_plugin_for_a_later_python_is_named(bench: Bench) -> None:
@@ -143,7 +140,7 @@ def test_plugin_for_a_later_python_is_named(bench: Bench) -> None:
     project.write_text(project.read_text("utf-8").replace(">=3.10", ">=3.99"), "utf-8")
     bench.manifest(GREET_HELLO)
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("greet-hello", "3.99", hint="[bundle] python")
+    refusal.says("plugins.greet-hello: greet-hello==1.0.0 needs Python>=3.99", hint="[bundle] python")
 
 
 def test_every_missing_path_is_reported(bench: Bench) -> None:
@@ -177,7 +174,21 @@ def test_invalid_wheel_is_named(bench: Bench) -> None:
     bench.directory.joinpath("broken-1.0.0-py3-none-any.whl").write_bytes(b"PK\x03\x04 and nothing more")
     bench.manifest('broken = { path = "broken-1.0.0-py3-none-any.whl" }')
     refusal = bench.refuses(error=LockError, may_write=())
-    refusal.says("broken", hint="wheel")
+    refusal.says("plugins.broken: broken-1.0.0-py3-none-any.whl cannot be read", hint="")
+    assert "the wheel is" in refusal.hint
+
+
+def test_project_that_does_not_build_is_to_be_fixed_there(bench: Bench) -> None:
+    """A local project whose build fails is reported by its row, with its folder and what the build printed."""
+    project = bench.project("greet-hello")
+    text = (project / "pyproject.toml").read_text("utf-8").replace("hatchling.build", "back")
+    text = text.replace("[build-system]", '[build-system]\nbackend-path = ["."]').replace('["hatchling"]', "[]")
+    (project / "pyproject.toml").write_text(text, "utf-8")
+    (project / "back.py").write_text("def build_wheel(*_, **__):\n    raise SystemExit('no compiler')\n", "utf-8")
+    bench.manifest(GREET_HELLO)
+    refusal = bench.refuses("check", error=StageError)
+    refusal.says("bundle.toml:10: plugins.greet-hello: it does not build", hint="fix it there: projects/greet-hello")
+    assert "no compiler" in refusal.summary
 
 
 def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
@@ -186,7 +197,7 @@ def test_wheel_for_another_platform_is_named(bench: Bench) -> None:
     file.rename(file.with_name("foreign-1.0.0-cp27-cp27m-win32.whl"))
     bench.manifest('foreign = { path = "wheels/foreign-1.0.0-cp27-cp27m-win32.whl" }')
     refusal = bench.refuses(error=LockError)
-    refusal.says("foreign", hint="wheel")
+    refusal.says("plugins.foreign: foreign==1.0.0 has no wheel for this machine", hint="wheel")
 
 
 # Plugins and hosts that do not fit together ---------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_packages_with_wheels_are_not_blamed(bench: Bench, shelf: Shelf) -> None
     shelf.sources("meteor", "1.0.0", "2.0.0")
     bench.manifest(row("gazette"))
     refusal = bench.refuses("lock", error=LockError, env=shelf.env, may_write=())
-    refusal.says("a package has no wheel", "\n  meteor", hint='allow-source = ["meteor"]')
+    refusal.says("a package has no wheel", hint='allow-source = ["meteor"]')
     assert not shelf.mark.exists()
 
 
@@ -124,7 +124,7 @@ def test_package_of_the_newest_host_is_asked_for(bench: Bench, shelf: Shelf) -> 
     shelf.sources("quasar", "1.0.0")
     bench.manifest(row("gazette"))
     refusal = bench.refuses("lock", error=LockError, env=shelf.env, may_write=())
-    refusal.says("a package has no wheel", "\n  quasar", hint='allow-source = ["quasar"]')
+    refusal.says("a package has no wheel", hint='allow-source = ["quasar"]')
     assert not shelf.mark.exists()
 
 
@@ -226,12 +226,13 @@ def test_notes_do_not_need_the_network(bench: Bench, shelf: Shelf) -> None:
     assert bench.lock.read_bytes() == before
 
 
+@pytest.mark.long
 def test_old_versions_on_the_index_are_not_blamed(bench: Bench) -> None:
     """A real package with many versions without wheels is locked if its one dependency without a wheel is allowed."""
     host = 'package = "mitmproxy<11.1"\nscript = "mitmdump"'
     bench.manifest(host=host)
     refusal = bench.refuses("lock", error=LockError, may_write=())
-    refusal.says("a package has no wheel", "\n  pyperclip", hint='allow-source = ["pyperclip"]')
+    refusal.says("a package has no wheel", hint='allow-source = ["pyperclip"]')
     bench.manifest(host=host, end=allow("pyperclip"))
     done = bench.run(
         "lock"

@@ -96,7 +96,8 @@ def test_failed_download_is_an_error_and_the_next_build_succeeds(
     index.fault = fault
     env = settings(index, tmp_path, "uv")
     refusal = locked_bench.refuses("check", error=StageError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says(*words, hint="index")
+    refusal.says("bundle.toml:11: plugins.orbit: ", *words, hint="index")
+    assert "uv says" not in refusal.err
     assert steps_of(refusal) == ["lock"]
     index.fault = None
     locked_bench.accepts("check", "--locked", env=env)
@@ -133,7 +134,8 @@ def test_index_that_does_not_answer_is_a_lock_error(
     index.page_fault = fault
     env = settings(index, tmp_path, "uv")
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says("orbit", hint="index")
+    refusal.says("bundle.toml:11: plugins.orbit: ", index.url, hint="index")
+    assert "uv says" not in refusal.err
     index.page_fault = None
     bench.accepts("lock", env=env)
 
@@ -208,7 +210,7 @@ def test_answer_of_index_is_one_line_with_the_plugin_and_what_to_do(
     index.page_fault = status
     env = {**settings(index, tmp_path, "uv"), "UV_DEFAULT_INDEX": index.url, "UV_INDEX": ""}
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says("plugin orbit: ", index.url, said, hint=hint)
+    refusal.says("bundle.toml:11: plugins.orbit: ", index.url, said, hint=hint)
     assert "\n" not in refusal.summary
 
 
@@ -230,7 +232,8 @@ def test_index_that_denies_access_is_named_with_the_ways_to_give_credentials(
     wrong = index.url.replace("://", "://somebody:nonsense@")
     env = {**settings(index, tmp_path, "uv"), "UV_INDEX": address.format(plain=index.url, wrong=wrong), **login}
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says(f"plugin orbit: the index {index.url} {said} (HTTP 401)", hint=[hint, ".netrc", "UV_KEYRING_PROVIDER"])
+    line = f"bundle.toml:11: plugins.orbit: the index {index.url} {said} (HTTP 401)"
+    refusal.says(line, hint=[hint, ".netrc", "UV_KEYRING_PROVIDER"])
     assert "nonsense" not in refusal.err
 
 
@@ -288,5 +291,7 @@ def test_git_remote_that_does_not_answer_is_named(
     bench.manifest("greet-hello", f'far = {{ git = "{url}", rev = "main" }}')
     env = {"UV_CACHE_DIR": str(tmp_path / "uv")}
     refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
-    refusal.says(f"plugin far: cannot fetch {url}: ", said, hint=[hint, "" if "CAINFO" in hint else f"ls-remote {url}"])
+    said_of = f"bundle.toml:11: plugins.far: cannot fetch {url}: "
+    refusal.says(said_of, said, hint=[hint, "" if "CAINFO" in hint else f"ls-remote {url}"])
+    assert "uv says" not in refusal.err
     assert "\n" not in refusal.summary

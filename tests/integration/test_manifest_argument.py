@@ -18,6 +18,8 @@ AFTER = {
     "add": ["y"],
     "remove": ["y"],
     "list": [],
+    "tree": [],
+    "why": ["y"],
     "lock": [],
     "check": [],
     "generate": [],
@@ -37,7 +39,9 @@ def test_manifest_that_is_missing_is_named_either_way(command: str, onebin: Oneb
         assert "elsewhere.toml" in ran.err
 
 
-@pytest.mark.parametrize("command", ["add", "remove", "list", "lock", "check", "generate", "bundle", "vendor"])
+@pytest.mark.parametrize(
+    "command", ["add", "remove", "list", "tree", "why", "lock", "check", "generate", "bundle", "vendor"]
+)
 def test_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebin, tmp_path: Path) -> None:
     """An argument and an option together are refused, since only one of them can be meant."""
     ran = onebin(command, "one.toml", "-m", "two.toml", *AFTER[command], cwd=tmp_path)
@@ -48,7 +52,7 @@ def test_manifest_that_is_given_twice_is_wrong_usage(command: str, onebin: Onebi
 def test_first_argument_of_add_and_remove_can_be_the_manifest(onebin: Onebin, tmp_path: Path) -> None:
     """A first argument that ends in .toml is the manifest, and everything after it is a plugin."""
     (tmp_path / "lite.toml").write_text(MANIFEST, "utf-8")
-    assert onebin("add", "lite.toml", "y>=1", "z", cwd=tmp_path).code == 0
+    assert onebin("add", "lite.toml", "--no-resolve", "y>=1", "z", cwd=tmp_path).code == 0
     assert onebin("remove", "lite.toml", "z", cwd=tmp_path).code == 0
     assert (tmp_path / "lite.toml").read_text("utf-8") == f'{MANIFEST}y = ">=1"\n'
 
@@ -70,7 +74,7 @@ def test_folder_alone_is_the_plugin_to_add(onebin: Onebin, tmp_path: Path) -> No
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin" / "bundle.toml").write_text(MANIFEST, "utf-8")
     (tmp_path / "plugin" / "pyproject.toml").write_text('[project]\nname = "y"\nversion = "1"\n', "utf-8")
-    assert onebin("add", "./plugin", cwd=tmp_path).code == 0
+    assert onebin("add", "--no-resolve", "./plugin", cwd=tmp_path).code == 0
     assert (tmp_path / "bundle.toml").read_text("utf-8") == f'{MANIFEST}y = {{ path = "plugin" }}\n'
 
 

@@ -83,9 +83,11 @@ def test_packages_without_a_wheel_are_refused_together(bench: Bench, index: Inde
     """All packages without a wheel are one error that names `allow-source`, and none of their code is run."""
     bench.manifest(row("orbit"), row("quasar"))
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
-    said = refusal.says("no wheel", hint='[lock] allow-source = ["meteor", "quasar"]')
-    assert "meteor" in said.text
-    assert "quasar" in said.text
+    refusal.says("2 packages have no wheel", hint='[lock] allow-source = ["meteor", "quasar"]')
+    assert [said.text for said in refusal.findings] == [
+        "bundle.toml: lock.allow-source: meteor has no wheel for this machine",
+        "bundle.toml:11: plugins.quasar: quasar has no wheel for this machine",
+    ]
     assert not (tmp_path / "ran").exists()
 
 
@@ -101,8 +103,10 @@ def test_package_that_is_not_allowed_is_refused(bench: Bench, index: Index) -> N
     """A package that `allow-source` does not name is still refused."""
     bench.manifest(row("orbit"), row("quasar"), end=allow("meteor"))
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
-    said = refusal.says("a package has no wheel", hint='allow-source = ["meteor", "quasar"]')
-    assert "\n  quasar" in said.text
+    refusal.says("a package has no wheel", hint='allow-source = ["meteor", "quasar"]')
+    assert [said.text for said in refusal.findings] == [
+        "bundle.toml:11: plugins.quasar: quasar has no wheel for this machine"
+    ]
 
 
 def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:
@@ -145,7 +149,9 @@ def test_repository_required_by_a_local_project_must_be_allowed(bench: Bench, tm
     for command in (["init"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=n@host", "commit", "-m", "all"]):
         subprocess.run(["git", "-C", repository, *command], check=True, capture_output=True)
     depend(bench, f"greet-servus @ git+{repository.as_uri()}")
-    bench.refuses("lock", error=LockError, may_write=()).says("greet-servus", hint='allow-source = ["greet-servus"]')
+    bench.refuses("lock", error=LockError, may_write=()).says(
+        "a package has no wheel", hint='allow-source = ["greet-servus"]'
+    )
     bench.manifest(LOCAL, end=allow("greet-servus"))
     bench.accepts("check")
     bench.manifest(LOCAL, f'greet-servus = {{ git = "{repository.as_uri()}" }}')
@@ -159,7 +165,7 @@ def test_login_in_an_address_is_not_locked(bench: Bench, index: Index) -> None:
     index.add(make_wheel(bench.directory.parent / "served", "orbit", files={"orbit.py": ""}))
     depend(bench, f"orbit @ {address}")
     refusal = bench.refuses("lock", error=LockError, may_write=())
-    refusal.says("credentials in its URL", "orbit", hint=".netrc")
+    refusal.says("credentials in its URL: orbit", hint=".netrc")
     assert "Hollyhock77" not in refusal.err
 
 

@@ -105,6 +105,15 @@ def test_paths_in_a_lock_are_relative(workspace: Workspace) -> None:
     assert str(workspace.directory) not in _locked(workspace).text
 
 
+def _stale(workspace: Workspace) -> str:
+    """Return why a lock that may not be written is out of date; the finding names its file."""
+    with pytest.raises(LockError, match="the lock is out of date") as caught:
+        _locked(workspace, locked=True)
+    (finding,) = caught.value.findings
+    assert str(finding.place.file).endswith(".toml")
+    return finding.message
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -117,8 +126,7 @@ def test_changed_manifest_makes_the_lock_stale(workspace: Workspace, old: str, n
     """A stale lock is reported with what changed in the manifest."""
     _locked(workspace)
     workspace.manifest_file.write_text(MANIFEST.replace(old, new), encoding="utf-8")
-    with pytest.raises(LockError, match=said):
-        _locked(workspace, locked=True)
+    assert said in _stale(workspace)
 
 
 def test_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: Workspace) -> None:
@@ -129,8 +137,7 @@ def test_changed_requirement_of_a_local_project_makes_the_lock_stale(workspace: 
     assert _locked(workspace).changes == ()
     project = plugin / "pyproject.toml"
     project.write_text(project.read_text("utf-8").replace('"1.0.0"', '"1.1.0"'), encoding="utf-8")
-    with pytest.raises(LockError, match="project projects/greet-hello changed"):
-        _locked(workspace, locked=True)
+    assert "project projects/greet-hello changed" in _stale(workspace)
 
 
 def test_folder_that_is_not_a_project_is_refused(workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.caches import lend
 from support.processes import run
 from support.waiting import wait_until
 
@@ -89,8 +90,7 @@ def digest_of(file: Path) -> str:
 def victim(bench: Bench, built: Path, tmp_path: Path) -> Victim:
     """Return a bundle that was built once, with a cache of its own that began as a copy of the shared one."""
     bench.manifest("greet-hello", end='[freeze]\ncollect = "lean"')
-    shutil.copytree(built.parents[2] / "cache", bench.cache, symlinks=True)
-    shutil.rmtree(bench.cache / "receipts")
+    lend(built.parents[2] / "cache", bench.cache, to_change=True)
     done = bench.accepts("bundle")
     seconds = {step: float(number) for step, number in _LINE.findall(done.err)} | {"freeze": FREEZE_SECONDS}
     return Victim(bench=bench, digest=digest_of(bench.artifact), seconds=seconds)

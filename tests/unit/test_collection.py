@@ -236,6 +236,12 @@ def test_start_is_only_prepared_if_plugins_need_it(collected: Bench, tables: str
     assert collected(tables=tables)["start_hook"] is expected
 
 
+def test_start_is_prepared_if_the_program_may_say_what_it_is(tmp_path: Path) -> None:
+    """With `about`, the start looks at the first argument."""
+    wanted = manifest(host='package = "demo"\nscript = "demo"\nabout = "--onebin"')
+    assert collect(plan(wanted, survey(HOST)), Toolchain(key="", directory=tmp_path))["start_hook"]
+
+
 @pytest.mark.parametrize("value", ["true", "false"])
 @pytest.mark.parametrize("key", ["python-variables", "quiet-exit", "compiled-patterns"])
 def test_manifest_decides_how_the_program_starts_and_ends(tmp_path: Path, key: str, value: str) -> None:

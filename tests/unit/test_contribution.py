@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.check.contribution import contribution
+from onebin.check.contribution import contribution_of, misspelled_groups, places, unseen
 from onebin.errors import Finding, PlanError
 from onebin.survey.syntax import Behaviour
-from support.builders import distribution, manifest, survey
+from support.builders import distribution, manifest, planned, survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from onebin.check import PlannedPlugin
     from onebin.survey import Distribution
@@ -29,7 +30,9 @@ def contributed(
 ) -> PlannedPlugin:
     """Return the contribution of the manifest's first row in a bundle of these distributions."""
     wanted = manifest(tables)
-    return contribution(wanted.plugins[0], wanted, survey(host, *others, answers=answers), "bundle.toml: plugins.plug")
+    return contribution_of(
+        wanted.plugins[0], wanted, survey(host, *others, answers=answers), "bundle.toml: plugins.plug"
+    )
 
 
 def refused(*others: Distribution, host: Distribution = HOST, tables: str = ROW) -> Finding:
@@ -47,6 +50,33 @@ def test_entry_points_of_a_group_that_the_host_mentions_count() -> None:
     assert (found.name, found.distribution, found.version) == ("plug", "plug", "2.0")
     assert found.modules == ("plug.part",)
     assert [point.name for point in found.entry_points] == ["name"]
+
+
+def test_group_that_resembles_one_of_the_host_is_suggested() -> None:
+    """If the host mentions a similar group, the hint names it, and where the user's own project can be changed."""
+    host = distribution("other", modules=["other"], source="x = 'grown.plugins'\n")
+    plug = distribution("plug", modules=["plug"], entry_points=[("grown.plugin", "name", "plug:Thing")])
+    finding = refused(plug, host=host)
+    assert str(finding.hint).startswith("did you mean grown.plugins? fix it in its metadata; ")
+
+
+@pytest.mark.parametrize(
+    ("groups", "tables", "is_noted"),
+    [
+        (["demo.plugin"], "", True),
+        (["demo.plugins"], "", False),
+        (["demo.plugin", "demo.plugins"], "", False),
+        (["demo.plugin"], '[extension-points."demo.plugin"]\n', False),
+        (["demo.entirely_different"], "", False),
+    ],
+)
+def test_group_that_only_resembles_one_is_noted(groups: list[str], tables: str, is_noted: bool) -> None:
+    """A group of which the host mentions only a part is noted if it looks like a misspelled one, unless it is meant."""
+    plug = distribution("plug", modules=["plug"], entry_points=[(group, "name", "plug:Thing") for group in groups])
+    wanted = manifest(ROW + tables)
+    found = list(misspelled_groups([planned(plug)], wanted, survey(HOST, plug)))
+    note = "plugin plug extends 'demo.plugin', which nothing else mentions; did you mean 'demo.plugins'?"
+    assert found == ([note] if is_noted else [])
 
 
 def test_entry_points_in_one_module_import_it_once() -> None:
@@ -111,7 +141,7 @@ def test_scripts_do_not_make_a_plugin() -> None:
     plug = distribution("plug", modules=["plug"], entry_points=[("console_scripts", "plug", "plug:main")])
     finding = refused(plug)
     assert finding.message == "plug 1.0 contributes nothing"
-    assert '{ modules = ["plug"] }' in (finding.hint or "")
+    assert 'in its row: modules = ["plug"]' in (finding.hint or "")
 
 
 def test_distribution_without_modules_contributes_nothing() -> None:
@@ -215,6 +245,59 @@ def test_plugins_own_computed_imports_do_not_count() -> None:
     """Computed imports in the plugin's own code do not make it contribute anything."""
     plug = distribution("plug", modules=["plug"], behaviour=Behaviour(imports_by_name=True), source="import plug\n")
     assert "contributes nothing" in refused(plug).message
+
+
+NAMING = Behaviour(imports_by_name=True)
+
+
+def test_plugin_that_only_a_computed_name_can_reach_is_not_looked_up() -> None:
+    """A plugin is looked up if others look for it or import it, its row names its modules, or it is for the host."""
+    by_name = distribution("demo", modules=["demo"], source="x = 'demo_'\n", behaviour=NAMING)
+    named = '[plugins]\nplug = { version = "*", modules = ["plug"] }\n'
+    plug = distribution("plug", modules=["plug"])
+    assert not contributed(plug, host=by_name).is_looked_up
+    assert contributed(plug, host=by_name, tables=named).is_looked_up
+    assert contributed(plug, distribution("other", source="import plug\n"), host=by_name).is_looked_up
+    assert contributed(distribution("plug", modules=["demo_plug"]), host=by_name).is_looked_up
+    assert contributed(distribution("plug", modules=["plug"], requires=["demo"]), host=by_name).is_looked_up
+    assert contributed(distribution("plug", modules=["plug"], source="import demo\n"), host=by_name).is_looked_up
+    for_tests = distribution("plug", modules=["plug"], requires=["demo; extra == 'test'"])
+    assert not contributed(for_tests, host=by_name).is_looked_up
+    assert contributed(PLUG).is_looked_up
+
+
+def test_note_says_where_plugins_are_looked_up_and_what_this_one_costs(tmp_path: Path) -> None:
+    """The note names the host's groups, what the plugin contributes, and its size with what nothing else needs."""
+    source = "entry_points(group='demo.plugins')\n"
+    (tmp_path / "demo.py").write_text(source, "utf-8")
+    host = distribution(
+        "demo", modules=["demo"], source=source, behaviour=NAMING, requires=["both"], site_packages=tmp_path
+    )
+    plug = distribution("plug", modules=["plug", "also"], requires=["both", "alone"], site_packages=tmp_path)
+    others = [distribution(name, modules=[name], site_packages=tmp_path) for name in ("both", "alone")]
+    for each, size in [(plug, 1_000_000), (others[0], 70_000_000), (others[1], 500_000)]:
+        (tmp_path / each.info).mkdir()
+        (tmp_path / each.info / "RECORD").write_text(f"{each.name}.py,sha256=x,{size}\n", "utf-8")
+    wanted, surveyed = manifest(ROW), survey(host, plug, *others, answers={"plug": "plug"})
+    planned = contribution_of(wanted.plugins[0], wanted, surveyed, "x")
+    assert unseen([planned], wanted, surveyed) == {
+        "plug": "plugin plug: demo looks plugins up in the group demo.plugins, and nothing in the bundle looks up or "
+        "imports plug 1.0; it contributes the modules plug, also, and takes 1.5 MB with alone, which nothing else "
+        'needs; if a setting or a user\'s code names it, say so in its row: modules = ["plug", "also"]'
+    }
+
+
+def test_places_are_those_of_the_host_the_manifest_or_its_requirements(tmp_path: Path) -> None:
+    """Groups that the manifest declares count; a host that looks nothing up may require something that does."""
+    (tmp_path / "core.py").write_text("entry_points(group='core.plugins')\n", "utf-8")
+    (tmp_path / "demo.py").write_text("", "utf-8")
+    host = distribution("demo", modules=["demo"], requires=["core"], site_packages=tmp_path)
+    core = distribution("core", modules=["core"], site_packages=tmp_path)
+    assert places(manifest(), survey(host, core, answers={})) == "core looks plugins up in the group core.plugins"
+    declared = manifest('[extension-points."own.group"]\n')
+    assert places(declared, survey(host, core, answers={})) == "demo looks plugins up in the group own.group"
+    alone = survey(distribution("demo", modules=["demo"], site_packages=tmp_path))
+    assert places(manifest(), alone) == "demo is not known to look plugins up anywhere"
 
 
 def test_host_may_be_a_row() -> None:

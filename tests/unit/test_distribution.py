@@ -190,6 +190,22 @@ def test_distribution_without_record_has_no_files(tmp_path: Path) -> None:
     assert (found.modules, found.files.recorded) == ({}, frozenset())
 
 
+@pytest.mark.parametrize("path", ["", "/", ".", "..", "../..", "a/..", "../../share"])
+def test_path_that_is_no_file_is_ignored(tmp_path: Path, path: str) -> None:
+    """A RECORD may name an empty path, or a folder: there is no file to collect."""
+    assert not installed(tmp_path, {"odd.py": ""}, missing=path or '""').files.data
+
+
+def test_malformed_record_is_an_error(tmp_path: Path) -> None:
+    """A RECORD that is not CSV is an error that names the wheel."""
+    info = tmp_path / "odd-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA)
+    (info / "RECORD").write_text("x" * 200_000 + ",,\n")
+    with pytest.raises(StageError, match=r"the RECORD of odd-1\.dist-info cannot be read"):
+        read(info, frozenset())
+
+
 def test_entry_points_are_read_with_extras(tmp_path: Path) -> None:
     """Entry points are read with group, name and value, including extras; scripts do not count as extensions."""
     text = "[console_scripts]\ndemo = demo.cli:main\n[grp]\nfirst = demo.part:Thing.make [fast]\nsecond = demo.part\n"

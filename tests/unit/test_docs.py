@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
+
+from onebin.cli import cli
 
 ROOT = Path(__file__).parents[2]
 NAMED = [
@@ -36,6 +40,24 @@ def test_links_between_documents_lead_somewhere(file: str) -> None:
     """A link that is not a URL leads to a file in the repository."""
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", (ROOT / file).read_text("utf-8"))
     assert not [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
+
+
+COMMANDS = sorted(
+    {
+        line.partition("   #")[0]
+        for file in (ROOT / "README.md", *ROOT.glob("docs/*.md"))
+        for line in re.findall(r"^(?: {4}|\$ )onebin ([a-z-][^\n]*)$", file.read_text("utf-8"), re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_lines_are_understood(command: str) -> None:
+    """The command line accepts each command that a document shows, with its options and arguments."""
+    with click.Context(cli, info_name="onebin") as context:
+        name, found, arguments = cli.resolve_command(context, shlex.split(command))
+        assert found is not None
+        found.make_context(name, arguments, parent=context).close()
 
 
 def test_design_lists_every_module() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from support.builders import answers, distribution, planned, survey
 
 if TYPE_CHECKING:
     from onebin.card import Outcome
+    from onebin.errors import Finding
 
 HOST = distribution("demo", modules=["demo"], source="x = 'demo.plugins'\n")
 PLUG = distribution("plug", modules=["plug", "plug.part"], entry_points=[("demo.plugins", "name", "plug.part:Thing")])
@@ -28,10 +30,23 @@ LOAD: Outcome = {
 }
 
 
+LACKING = "it needs gone, which no locked distribution has: add the distribution or the extra"
+
+
 def found(*loads: Outcome, host: tuple[Outcome, ...] = (), plugins: tuple[Outcome, ...] = ()) -> list[Failure]:
     """Return the failures among these answers about the host, entry points and plugins."""
     given = answers(host=host, loads=loads, plugins=plugins)
     return list(failures(given, [planned(PLUG, modules=["plug.part"])], SURVEY, "bundle.toml"))
+
+
+def said(failure: Failure) -> Finding:
+    """Return the finding about a failure in a package of an index, of which there are two other versions."""
+    return failure.finding(None, lambda: ["1.2", "1.1"])
+
+
+def never() -> list[str]:
+    """Fail, because nobody should ask for versions."""
+    raise AssertionError
 
 
 def changed(**others: str | None) -> Outcome:
@@ -48,11 +63,52 @@ def test_entry_point_of_a_plugin_must_load() -> None:
     """A plugin's entry point that fails to load is an error with its row, name, exception and source line."""
     (failure,) = found(LOAD)
     assert failure.is_needed
-    assert failure.finding.where == "bundle.toml: plugins.plug"
+    assert said(failure).where == "bundle.toml: plugins.plug"
     assert failure.message == (
         "entry point name = plug.part:Thing [demo.plugins] does not load: RuntimeError: no licence (plug/part.py:3)"
     )
-    assert failure.finding.hint == "fix the error there, or remove the plugin"
+    assert said(failure).hint == "ask the author of plug, lock another version of it (1.2, 1.1), or remove the plugin"
+
+
+def test_error_in_the_code_of_another_is_not_the_plugins() -> None:
+    """If the error comes from the code of another distribution, that one is to blame, and has other versions."""
+    (failure,) = found(changed(where=f"{OTHER.site_packages / 'other.py'}:7"))
+    assert failure.owner == "other"
+    assert failure.message.endswith("no licence (other.py:7)")
+    assert str(said(failure).hint).startswith("ask the author of other, lock another version of it (1.2, 1.1)")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hint"),
+    [
+        ({}, "fix the error there, or remove the plugin"),
+        (
+            {"error": "AttributeError"},
+            "the distribution declares something that it does not have: fix it in plugins/plug",
+        ),
+        (
+            {"error": "ModuleNotFoundError", "module": "gone"},
+            f"{LACKING} to the dependencies of plugins/plug",
+        ),
+    ],
+)
+def test_own_project_is_to_be_fixed_there(
+    outcome: dict[str, str], hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the code is in a project of the user's, no other version is suggested, but what to change in it."""
+    (failure,) = found(changed(**outcome))
+    project = tmp_path / "plugins" / "plug"
+    project.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert failure.owner == "plug"
+    assert failure.finding(project, never).hint == hint
+
+
+def test_own_wheel_is_to_be_built_again() -> None:
+    """If the code is in a wheel of the user's, the hint is to build it again."""
+    (failure,) = found(LOAD)
+    hint = "fix the error there, build wheels/plug-1.0.whl again, or remove the plugin"
+    assert failure.finding(Path.cwd() / "wheels" / "plug-1.0.whl", never).hint == hint
 
 
 def test_missing_module_is_named() -> None:
@@ -60,7 +116,7 @@ def test_missing_module_is_named() -> None:
     (failure,) = found(changed(error="ModuleNotFoundError", message="No module named 'gone'", module="gone.part"))
     assert failure.lacks == "gone.part"
     assert failure.is_needed
-    assert "it needs gone.part, which no locked distribution has" in str(failure.finding.hint)
+    assert "it needs gone.part, which no locked distribution has" in str(said(failure).hint)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +126,14 @@ def test_entry_point_without_its_module_or_attribute_is_a_mistake_of_its_author(
     """If an entry point's own module or attribute does not exist, the hint is to ask its author."""
     (failure,) = found(changed(error=error, module=module))
     assert failure.lacks is None
-    assert "declares something that it does not have" in str(failure.finding.hint)
+    assert "declares something that it does not have" in str(said(failure).hint)
 
 
 def test_entry_that_the_artifact_calls_must_load() -> None:
     """If the function that the artifact calls fails to load, that is an error at the host."""
     (failure,) = found(host=({"name": "demo.cli:main", "error": "AttributeError", "message": "no main"},))
     assert failure.is_needed
-    assert failure.finding.where == "bundle.toml: host"
+    assert said(failure).where == "bundle.toml: host"
     assert failure.message == "demo.cli:main cannot be called: AttributeError: no main"
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin import __version__
 from onebin.cache import Cache
 from onebin.errors import PackError
 from onebin.launcher import compile as launcher, compiler
 from onebin.python import INDEXES, PackageSource, uv
+from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +42,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that records the platform of each compilation; nothing is really compiled."""
     platforms: list[str] = []
 
-    def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: Path | None = None) -> None:
+    def compile_for(platform: str, directory: Path, *, source: PackageSource, kept: Path | None = None) -> None:
         platforms.append(platform)
         (directory / launcher.file_name(platform)).write_text("compiled")
 
@@ -77,6 +79,25 @@ def test_launcher_is_compiled_once(included: Path, cache: Cache, compiled: list[
     assert compiled == [PLATFORM]
 
 
+@pytest.mark.parametrize(("version", "expected"), [(__version__, "from the wheel"), ("0.0.1", "compiled")])
+def test_launcher_is_taken_from_a_wheel(
+    included: Path,
+    cache: Cache,
+    tmp_path: Path,
+    compiled: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    expected: str,
+) -> None:
+    """A checkout takes the launcher from a wheel of its own version in a folder that uv is told to look in."""
+    files = {f"onebin/_launchers/{launcher.file_name(PLATFORM)}": "from the wheel"}
+    make_wheel(tmp_path / "wheels", "onebin", files=files, version=version)
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    found = launcher.find(PLATFORM, cache, source=INDEXES)
+    assert found.read_text() == expected
+    assert {file.name for file in found.parent.iterdir()} == {found.name, ".complete"}  # and nothing else of the wheel
+
+
 def test_missing_compiler_is_an_error_with_a_remedy(
     included: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +126,13 @@ def test_compile_error_is_reported_with_a_remedy(
     with pytest.raises(PackError, match="no such thing") as caught:
         launcher.find(PLATFORM, cache, source=INDEXES)
     assert 'layout = "onefile"' in str(caught.value.hint)
+
+
+def test_unknown_platform_is_an_error() -> None:
+    """The script names the platforms that have a launcher, and the nearest one."""
+    with pytest.raises(PackError, match="no launcher for 'linux-x86-64'") as caught:
+        launcher.compile_into_package(["linux-x86-64"])
+    assert "linux-aarch64; did you mean 'linux-x86_64'?" in str(caught.value.hint)
 
 
 def test_compile_script_explains_its_failure(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import onebin
 from onebin.card.report import Inspected
 from onebin.check.order import Precedence
+from onebin.measure import PluginImport, Start, Unmeasured, share_sizes, summarise
 from onebin.rebuild.recovery import LocalPath
 from onebin.trust.vulnerabilities import Audit, Subject, Vulnerability
 from support.facts import FACTS
@@ -37,7 +38,20 @@ def _request(folder: Path) -> onebin.BuildRequest:
         release=True,
         verify=False,
         commands=("{artifact} --version",),
+        measure=True,
         moment=7,
+    )
+
+
+def _costs() -> onebin.Costs:
+    child = onebin.Import(module="y.z", self_us=3, cumulative_us=3)
+    times = summarise([(onebin.Import(module="y", self_us=2, cumulative_us=5, children=(child,)),)])
+    return onebin.Costs(
+        size=3,
+        owners=share_sizes(FACTS, 3),
+        plugins=(PluginImport(name="y", import_ms=0.005, times=times),),
+        start=Start(command=None, start_ms=2.5, runs_ms=(2.5,), times=None),
+        unmeasured=(Unmeasured(plugin="z", reason="it does not import", hint=None),),
     )
 
 
@@ -62,6 +76,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         is_new=False,
         size=3,
         size_before=None,
+        costs=_costs(),
         seconds=0.5,
         steps=(onebin.StepFinished(step="lock", outcome="3 packages", seconds=0.5),),
         notices=("odd",),
@@ -75,6 +90,20 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     "vendor": lambda folder: onebin.VendorResult(directory=folder, files=2, size=3),
     "plugin status": lambda _: onebin.PluginStatus(
         name="y", wanted="y>=1", distribution="y", locked=None, contributes={"a": ("b",)}, modules=()
+    ),
+    "tree line": lambda _: onebin.TreeLine(
+        depth=1, name="y", version="1", extras=("z",), versions=">=1", markers=('extra == "z"',), plugin="y"
+    ),
+    "why": lambda _: onebin.Why(
+        name="y",
+        kind="distribution",
+        distributions={"y": "1"},
+        chains=((onebin.TreeLine(depth=0, name="y", version="1"),),),
+        extends={"a": ("b",)},
+        imports=(onebin.ImportedBy(distribution="x", module="x.a", line=3, target="y"),),
+        reasons=("odd",),
+        size=3,
+        others={"z": 4},
     ),
     "examined": lambda _: onebin.Examined(name="uv", ok=False, found="nothing", remedy="install it"),
     "inspected": lambda folder: Inspected(file=folder / "x", size=3, facts=FACTS),
@@ -168,7 +197,7 @@ def test_paths_and_package_sources_are_not_part_of_the_identity(tmp_path: Path) 
 def test_every_field_is_tested_or_irrelevant_to_the_identity() -> None:
     """Each field of a request is either tested as part of its identity or listed as irrelevant to it."""
     tested = {"full_probe", "release", "verify", "commands", "moment"}
-    means = {"manifest", "workspace", "source", "locked", "python"}
+    means = {"manifest", "workspace", "source", "locked", "python", "measure"}
     assert {each.name for each in fields(onebin.BuildRequest)} == tested | means
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin.freeze.driver.analysis import analyses, hooks, scans, search, watch
+from onebin.freeze.driver.analysis import analyses, hooks, scans, search, unneeded, watch
 from onebin.freeze.driver.patches import PatchError, PyInstaller
 
 if TYPE_CHECKING:
@@ -87,8 +87,25 @@ class PyiModuleGraph(ModuleGraph):
         return self.code
 
 
+_cached_module_graph_ = None
+
+
+def deepcopy(graph):
+    raise NotImplementedError
+
+
+def initialize_modgraph(excludes=(), user_hook_dirs=()):
+    global _cached_module_graph_
+    graph = PyiModuleGraph()
+    _cached_module_graph_ = deepcopy(graph)
+    return graph
+
+
 class Analysis:
     _GUTS = ()
+
+    def _write_graph_debug(self):
+        raise NotImplementedError
 
     def assemble(self):
         self.graph.get_code_objects()
@@ -125,7 +142,12 @@ def remember_outcomes(graph: Any) -> None:
     analyses.Analyses(None, None, places, None).remember_for(graph.Analysis, graph.PyiModuleGraph, graph.Node, NEWER)
 
 
-@pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes])
+def leave_out(graph: Any) -> None:
+    """Apply the patches of unneeded.py."""
+    unneeded.leave_out(graph.Analysis, graph, NEWER)
+
+
+@pytest.mark.parametrize("apply", [hasten, remember_findings, remember_outcomes, leave_out])
 def test_patches_apply_to_supported_versions(apply: Callable[[Any], None]) -> None:
     """A module graph as in the supported versions of PyInstaller is accepted and patched."""
     apply(modulegraph())
@@ -179,6 +201,13 @@ CHANGES = [
         "def get_code_objects(self, kind)",
         "PyiModuleGraph.get_code_objects(self)",
     ),
+    (
+        leave_out,
+        "deepcopy(graph)\n    return",
+        "graph\n    return",
+        "deepcopy in modulegraph.initialize_modgraph(excludes, user_hook_dirs)",
+    ),
+    (leave_out, "def _write_graph_debug(self)", "def _write_graph(self)", "Analysis._write_graph_debug"),
 ]
 
 

@@ -38,6 +38,18 @@ while time.monotonic() < until:
 """
 
 
+# Makes as many scratch directories as it can in a while; an error of one ends it.
+MAKER = """
+import time
+from onebin.system import scratch
+until = time.monotonic() + 1.5
+while time.monotonic() < until:
+    with scratch() as directory:
+        (directory / "file").write_text("whole")
+        assert (directory / "file").read_text() == "whole"
+"""
+
+
 @pytest.fixture
 def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a private directory for temporary files."""
@@ -79,6 +91,17 @@ def test_next_process_removes_the_directory_of_a_killed_one(parent: Path) -> Non
     assert held.exists()
     with scratch():
         assert not held.exists()
+    assert list(parent.iterdir()) == []
+
+
+def test_processes_do_not_remove_what_another_is_making(parent: Path) -> None:
+    """Of several processes that make scratch directories at once, none removes one that another has just made."""
+    environment = {**os.environ, "TMPDIR": str(parent)}
+    makers = [
+        subprocess.Popen([sys.executable, "-c", MAKER], env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [maker.communicate()[1] for maker in makers] == ["", "", ""]
     assert list(parent.iterdir()) == []
 
 

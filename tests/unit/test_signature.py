@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.errors import SignatureError
-from onebin.trust import signature, sshsig
+from onebin.trust import ed25519, signature, sshsig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +127,63 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
     assert _keygen("-Y", "sign", "-f", file, "-n", "file", message).returncode == 0
     with pytest.raises(SignatureError, match=f"by a key of type [a-z]*-?.*{kind}"):
         signature.check_signature(message, [PUBLIC])
+
+
+PRIME = 2**255 - 19
+
+
+def _small_order() -> set[int]:
+    """Return the y of each point whose order divides 8: the multiples of a point of order 8, by the curve's addition.
+
+    Twice that point has y = 0, so x^2 = -y^2 and d*y^4 + 2*y^2 - 1 = 0.
+    """
+    d = -121665 * pow(121666, -1, PRIME) % PRIME
+    halves = [(sign * (_root(1 + d) or 0) - 1) * pow(d, -1, PRIME) % PRIME for sign in (1, -1)]
+    y = next(y for half in halves if (y := _root(half)) is not None)
+    x = _root(-y * y)
+    assert x is not None
+    point, found = (0, 1), set()
+    for _ in range(8):
+        crossed = d * point[0] * x * point[1] * y
+        point = (
+            (point[0] * y + x * point[1]) * pow(1 + crossed, -1, PRIME) % PRIME,
+            (point[1] * y + point[0] * x) * pow(1 - crossed, -1, PRIME) % PRIME,
+        )
+        found.add(point[1])
+    assert point == (0, 1)
+    return found
+
+
+def _root(number: int) -> int | None:
+    """Return a square root modulo the prime, or None (RFC 8032, 5.1.3)."""
+    root = pow(number, (PRIME + 3) // 8, PRIME)
+    roots = (root, root * pow(2, (PRIME - 1) // 4, PRIME) % PRIME)
+    return next((each for each in roots if (each * each - number) % PRIME == 0), None)
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+def test_key_of_small_order_is_refused(message: Path, tmp_path: Path, sign: int) -> None:
+    """A signature that was made without a private key is refused with its key, which is a point of small order."""
+    assert len(_small_order()) == 5
+    for y in (*_small_order(), PRIME, PRIME + 1):
+        weak = (y | sign << 255).to_bytes(32, "little")
+        blob = base64.b64encode(sshsig.packed(b"ssh-ed25519", weak)).decode()
+        file = tmp_path / "weak.pub"
+        file.write_text(f"ssh-ed25519 {blob} somebody\n")
+        with pytest.raises(SignatureError, match="a point of small order: anybody can sign with it"):
+            signature.read_public_keys(file)
+        forged = sshsig.Signature(key=weak, namespace="file", hash="sha512", value=(1).to_bytes(64, "little"))
+        signature.signature_file(message).write_text(forged.text())
+        with pytest.raises(SignatureError, match="a point of small order"):
+            signature.check_signature(message, [weak])
+
+
+@settings(max_examples=50)
+@given(st.binary(min_size=32, max_size=32))
+def test_keys_that_were_made_are_strong(seed: bytes) -> None:
+    """The public key of a private key is never taken for a weak one."""
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    assert not ed25519.is_weak(key)
 
 
 def test_changed_file_is_refused(message: Path, key: Ed25519PrivateKey) -> None:

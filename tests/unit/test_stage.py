@@ -248,9 +248,9 @@ def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> No
 )
 def test_failed_installation_says_what_failed(text: str, message: str) -> None:
     """A failed installation is explained by its cause, a hash mismatch first, with the message of uv."""
-    error = _explain(uv.Failure(text))
+    error = _explain(uv.Failure(text), lock("demo", []))
     assert isinstance(error, StageError)
-    assert error.message == f"{message}\nuv says: {text}"
+    assert (error.message, error.tail) == (message, f"uv says: {text}")
     assert error.hint
 
 

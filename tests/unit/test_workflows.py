@@ -12,9 +12,10 @@ import pytest
 from onebin.launcher.compile import TARGETS
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.y*ml"))
+ACTION = Path(__file__).parents[2] / "action.yml"
 ACTIONLINT = Path(sysconfig.get_path("scripts"), f"actionlint{sysconfig.get_config_var('EXE')}")
 USES = re.compile(r"""\buses["']?\s*:""")
-PINNED = re.compile(r"\s*(?:- )?uses: [\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+PINNED = re.compile(r"\s*(?:- )?uses: (?:\./|[\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
 
 
 def lint(*workflows: Path) -> subprocess.CompletedProcess[str]:
@@ -24,7 +25,7 @@ def lint(*workflows: Path) -> subprocess.CompletedProcess[str]:
 
 
 def unpinned(text: str) -> list[str]:
-    """Return the lines that use an action without the full digest of a commit and a comment with the version."""
+    """Return the lines that use another's action without the full digest of a commit and a comment with the version."""
     return [line for line in text.splitlines() if USES.search(line) and not PINNED.fullmatch(line)]
 
 
@@ -61,7 +62,7 @@ def test_release_has_a_starter_for_every_python() -> None:
     assert listed.split() == installed.split() == ["3.10", "3.11", "3.12", "3.13"]
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+@pytest.mark.parametrize("workflow", [*WORKFLOWS, ACTION], ids=lambda workflow: workflow.name)
 def test_every_action_is_pinned(workflow: Path) -> None:
     """A workflow pins each action by the full digest of a commit, with its version in a comment."""
     text = workflow.read_text("utf-8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.utils import canonicalize_name
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # The time to compare texts grows with the square of their lines. The lock of 1,000 plugins has about 6,000.
 _MOST_LINES = 20_000
+_MOST_PAIRS = 200_000
 
 
 class Change(TypedDict):
@@ -185,9 +187,16 @@ def _contents(report: ContentFacts) -> dict[tuple[Literal["file", "module"], str
 def _lines(old: str, new: str) -> list[str]:
     """Return the lines of a unified diff without its heading, with one line of context around each change."""
     sides = old.splitlines(), new.splitlines()
-    if old != new and max(map(len, sides)) > _MOST_LINES:
+    if old != new and (max(map(len, sides)) > _MOST_LINES or _pairs(*sides) > _MOST_PAIRS):
         return [f"@@ -1,{len(sides[0])} +1,{len(sides[1])} @@ too long to compare line by line"]
     return list(difflib.unified_diff(*sides, lineterm="", n=1))[2:]
+
+
+def _pairs(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many pairs of equal lines difflib looks at each time: it ignores lines that are everywhere."""
+    counts = Counter(old), Counter(new)
+    everywhere = max(200, len(new)) // 100 + 1
+    return sum(number * counts[1][line] for line, number in counts[0].items() if counts[1][line] <= everywhere)
 
 
 def schema() -> dict[str, Any]:

@@ -8,12 +8,14 @@ their own, from which these are built: `ProgramFacts`, `ContentFacts` and `Artif
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.card.answers import Answers, Questions  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.system import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,8 @@ _STRICT = ConfigDict(strict=True, extra="ignore")
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # A number of things or of bytes. A card that claims more than this is not to be believed.
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
+# In characters: what readers of manifests and locks accept.
+_LARGEST_MANIFEST = 1 << 20
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -83,7 +87,7 @@ class LockFacts(TypedDict):
     """The lock's text and its SHA-256."""
 
     sha256: str
-    text: str
+    text: Annotated[str, Field(max_length=MOST)]
 
 
 class ProgramFacts(TypedDict):
@@ -175,7 +179,7 @@ class LauncherFacts(TypedDict):
 class ManifestFacts(TypedDict):
     """The manifest's text."""
 
-    text: str
+    text: Annotated[str, Field(max_length=_LARGEST_MANIFEST)]
 
 
 class ContentFacts(TypedDict):
@@ -219,4 +223,6 @@ def part(kind: type[Part], facts: Mapping[str, Any]) -> Part:
 
 def read_facts(text: bytes) -> Facts:
     """Return the facts in a card's JSON; raises ValueError for anything else."""
-    return TypeAdapter(Facts).validate_json(text)
+    facts = TypeAdapter(Facts).validate_json(text)
+    json.dumps(facts["sbom"], allow_nan=False)  # pydantic accepts numbers that JSON does not have
+    return facts

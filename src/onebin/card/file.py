@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import zstandard
 
 from onebin.card.facts import Facts, Release, read_facts
 from onebin.errors import ArtifactError, PackError
-from onebin.system import display
+from onebin.system import display, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +34,10 @@ MAGIC = b"onebin\x00" + bytes([FORMAT])
 # SHA-256 of payload, executable, and card with this trailer; the identity of the tree; the payload's offset and size,
 # and the card's size, in bytes; the file names of the interpreter and of the program.
 TRAILER = struct.Struct("<32s32s32s32sQQQ32s256s8s")
-# A card may claim to unpack to any size. That of a host with 20,000 files has 4 MB.
-_LARGEST = 64 * 1024 * 1024
+# A card may claim to unpack to any size, and hold any number of values. That of a host with 20,000 files has 4 MB, and
+# fewer than 300,000 of the characters around which values are.
+_LARGEST = 12_000_000
+_MOST_MARKS = 800_000
 _LEVEL = 15
 # Other versions of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
 _TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")
@@ -71,8 +72,10 @@ def append(
     `interpreter` is the file name of the tree's interpreter.
     """
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-    if len(text) > _LARGEST:
-        what = f"the card would have {len(text):,} bytes, and no more than {_LARGEST:,} can be read"
+    marks = _marks(text)
+    if len(text) > _LARGEST or marks > _MOST_MARKS:
+        size = f"{len(text):,} bytes with {marks:,} values"
+        what = f"the card would have {size}, and no more than {_LARGEST:,} with {_MOST_MARKS:,} can be read"
         raise PackError(what, "put large data into an archive of its own, or leave files out")
     card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
     stream.write(card)
@@ -140,12 +143,8 @@ def _reading(file: Path) -> Iterator[None]:
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """Open a regular file; reading from anything else might never end."""
-    with _reading(file):
-        if not stat.S_ISREG(file.stat().st_mode):
-            kind = "a directory" if file.is_dir() else "not a regular file"
-            raise ArtifactError(f"cannot read {display(file)}: it is {kind}", "name the artifact's file")
-        with file.open("rb") as stream:
-            yield stream
+    with _reading(file), opened(file) as stream:
+        yield stream
 
 
 def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
@@ -179,7 +178,14 @@ def _unpacked(card: bytes) -> bytes:
     size = zstandard.frame_content_size(card)
     if not 0 <= size <= _LARGEST:
         raise ValueError(size)
-    return zstandard.ZstdDecompressor().decompress(card, max_output_size=_LARGEST, allow_extra_data=False)
+    text = zstandard.ZstdDecompressor().decompress(card, max_output_size=_LARGEST, allow_extra_data=False)
+    if _marks(text) > _MOST_MARKS:
+        raise ValueError(size)
+    return text
+
+
+def _marks(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _of_another_version(file: Path, number: int) -> ArtifactError:

@@ -19,6 +19,7 @@ from onebin.check.answers import read_conformance
 from onebin.check.contribution import unknown_module
 from onebin.errors import Finding
 from onebin.manifest import keyed
+from onebin.survey import shown_place
 from onebin.system import display
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def check_contracts(
     ]
     symbols = list(_symbols(plugins, contracts, answers))
     said = _ask(known, symbols, surveyed) if known else {"contracts": [], "symbols": []}
-    places = _Places(manifest, plugins, surveyed)
     values = {(each["plugin"], each["group"], each["name"]): each["value"] for each in symbols}
     return ContractReport(
         findings=(
@@ -77,7 +77,7 @@ def check_contracts(
             *(
                 finding
                 for each in said["symbols"]
-                for finding in _violations(each, values, contracts, places, keyed(where, "plugins", each["plugin"]))
+                for finding in _violations(each, values, contracts, surveyed, keyed(where, "plugins", each["plugin"]))
             ),
         ),
         notices=tuple(_undeclared(plugins, contracts, surveyed)),
@@ -134,7 +134,7 @@ def _violations(
     said: SymbolAnswer,
     values: Mapping[tuple[str, str, str], str],
     contracts: Mapping[str, str],
-    places: _Places,
+    surveyed: Survey,
     where: str,
 ) -> Iterator[Finding]:
     """Yield a finding for each violation of one symbol; the last one has the hint for all of them."""
@@ -145,37 +145,14 @@ def _violations(
         yield Finding(where, message, "fix the error there, or remove the plugin")
     hint = f"make it fit {contracts[said['group']]}, or lock a version of the plugin that does"
     for number, each in enumerate(said["violations"], 1):
-        message = f"{subject}: {_in_words(each)}{places.shown(said['plugin'], each['where'])}"
+        place = f" ({shown_place(each['where'], surveyed)})" if each["where"] else ""
+        message = f"{subject}: {_in_words(each)}{place}"
         yield Finding(where, message, hint if number == len(said["violations"]) else None)
 
 
 def _in_words(violation: ViolationAnswer) -> str:
     reasons = "; ".join(violation["reasons"])
     return f"expected {violation['expected']}, found {violation['found']}{f': {reasons}' if reasons else ''}"
-
-
-class _Places:
-    """Finds the places of findings in the source of plugins: in a plugin's own project if it is local, or the stage."""
-
-    def __init__(self, manifest: Manifest, plugins: Sequence[PlannedPlugin], surveyed: Survey) -> None:
-        rows = {row.name: row.path for row in manifest.plugins}
-        self._projects = {plugin.name: manifest.directory / (rows[plugin.name] or "") for plugin in plugins}
-        self._local = {name for name, path in rows.items() if path is not None}
-        self._site_packages = surveyed.stage.site_packages.resolve()
-
-    def shown(self, plugin: str, place: str | None) -> str:
-        """Return " (file:line)", or nothing if the place is not known."""
-        if place is None:
-            return ""
-        file, _, line = place.rpartition(":")
-        path = Path(file).resolve()
-        if not path.is_relative_to(self._site_packages):
-            return f" ({place})"
-        inside = path.relative_to(self._site_packages)
-        project = self._projects[plugin]
-        own = [project / "src" / inside, project / inside] if plugin in self._local else []
-        found = next((each for each in own if each.is_file()), None)
-        return f" ({display(found) if found else inside.as_posix()}:{line})"
 
 
 def _undeclared(plugins: Sequence[PlannedPlugin], contracts: Mapping[str, str], surveyed: Survey) -> Iterator[str]:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from onebin.check.contribution import is_mentioned
 from onebin.errors import Finding
 from onebin.manifest import keyed
-from onebin.survey import SCRIPT_GROUPS
+from onebin.survey import SCRIPT_GROUPS, owner_of, shown_place
+from onebin.system import display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from onebin.card import Answers, Outcome
     from onebin.check.contribution import PlannedPlugin
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 # errors it would raise in its host, too.
 _NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
 
+# What a distribution's own declaration of something that does not exist raises.
+_DECLARED = frozenset({"ModuleNotFoundError", "AttributeError"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -32,11 +37,14 @@ class Failure:
 
     It is needed if the artifact calls it or a row of the manifest asks for it. Anything else (a second script, an
     optional part of the host) fails in any installation as well, and is only worth a notice. `lacks` is the module that
-    was not found, if no locked distribution has it.
+    was not found, if no locked distribution has it. `owner` is the distribution to blame: the one whose code raises the
+    error, or the one that declares what does not exist.
     """
 
     key: str
     what: str
+    owner: str
+    place: str | None
     outcome: Outcome
     is_needed: bool
     lacks: str | None
@@ -44,18 +52,30 @@ class Failure:
     @property
     def message(self) -> str:
         """What failed and why, and where."""
-        place = f" ({self.outcome['where']})" if self.outcome.get("where") else ""
+        place = f" ({self.place})" if self.place else ""
         return f"{self.what}: {self.outcome['error']}: {self.outcome['message']}{place}"
 
-    @property
-    def finding(self) -> Finding:
-        """The finding with the remedy for its kind."""
+    def finding(self, source: Path | None, others: Callable[[], Sequence[str]]) -> Finding:
+        """Return the finding with the remedy for its kind.
+
+        `source` is the owner's folder or archive if it is the user's; `others` returns other versions to try.
+        """
+        declares = self.outcome["error"] in _DECLARED
+        removing = "" if self.key.endswith(": host") else ", or remove the plugin"
+        declared = "the distribution declares something that it does not have: " if declares else ""
         if self.lacks:
             hint = f"it needs {self.lacks}, which no locked distribution has: add the distribution or the extra"
-        elif self.outcome["error"] in {"ModuleNotFoundError", "AttributeError"}:
-            hint = "the distribution declares something that it does not have: ask its author, or lock another version"
+            if source and source.is_dir():
+                hint += f" to the dependencies of {display(source)}"
+        elif source and source.is_dir():
+            hint = f"{declared}fix it in {display(source)}" if declares else f"fix the error there{removing}"
+        elif source:
+            again = f"fix the error there, build {display(source)} again{removing}"
+            hint = f"{declared}ask its author, or lock another version" if declares else again
         else:
-            hint = "fix the error there, or remove the plugin"
+            found = others()
+            versions = f" ({', '.join(found)})" if found else ""
+            hint = f"{declared}ask the author of {self.owner}, lock another version of it{versions}{removing}"
         return Finding(self.key, self.message, hint)
 
 
@@ -67,7 +87,7 @@ def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Surve
         if "error" in called:
             seen.add((f"{where}: host", _module(called["name"]), called.get("message", "")))
             what = f"{called['name']} cannot be called"
-            yield _failure(f"{where}: host", what, called, surveyed, is_needed=True)
+            yield _failure(f"{where}: host", what, surveyed.host.name, called, surveyed, is_needed=True)
     for load in answers["loads"]:
         row = rows.get(load.get("distribution", ""))
         key = keyed(where, "plugins", row.name) if row else f"{where}: host"
@@ -75,20 +95,27 @@ def failures(answers: Answers, plugins: Sequence[PlannedPlugin], surveyed: Surve
         if "error" in load and fault not in seen:
             seen.add(fault)
             what = f"entry point {load['name']} = {load.get('value')} [{load.get('group')}] does not load"
-            yield _failure(key, what, load, surveyed, is_needed=row is not None and _is_needed(load, row, surveyed))
+            is_needed = row is not None and _is_needed(load, row, surveyed)
+            yield _failure(key, what, load.get("distribution", ""), load, surveyed, is_needed=is_needed)
     told = {key for key, _, _ in seen}
     plugs = {plugin.name for plugin in plugins if plugin.entry_points}
+    owners = {plugin.name: plugin.distribution for plugin in plugins}
     for plugin in answers["plugins"]:
         key = keyed(where, "plugins", plugin["name"])
         if "error" in plugin and key not in told:
             is_needed = plugin["name"] in plugs or plugin["error"] in _NEVER_IN_ITS_HOST
-            yield _failure(key, "it cannot be imported", plugin, surveyed, is_needed=is_needed)
+            owner = owners.get(plugin["name"], "")
+            yield _failure(key, "it cannot be imported", owner, plugin, surveyed, is_needed=is_needed)
 
 
-def _failure(key: str, what: str, outcome: Outcome, surveyed: Survey, *, is_needed: bool) -> Failure:
+def _failure(key: str, what: str, owner: str, outcome: Outcome, surveyed: Survey, *, is_needed: bool) -> Failure:
+    where = outcome.get("where")
+    place = shown_place(where, surveyed) if where else None
+    if where and outcome["error"] not in _DECLARED:
+        owner = owner_of(where, surveyed) or owner
     missing = outcome.get("module") if outcome["error"] == "ModuleNotFoundError" else None
     lacks = missing if missing and surveyed.of_module(missing) is None else None
-    return Failure(key=key, what=what, outcome=outcome, is_needed=is_needed, lacks=lacks)
+    return Failure(key=key, what=what, owner=owner, place=place, outcome=outcome, is_needed=is_needed, lacks=lacks)
 
 
 def _is_needed(load: Outcome, row: PlannedPlugin, surveyed: Survey) -> bool:

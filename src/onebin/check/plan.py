@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from onebin import __version__
 from onebin.check.contracts import ContractSpec, check_contracts
-from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution, unknown_module
+from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution_of, misspelled_groups, unknown_module, unseen
 from onebin.check.failures import failures
 from onebin.check.isolation import unfit
 from onebin.check.order import Order, order
 from onebin.check.questions import installation_question, questions_for
 from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
+from onebin.lock import cached_releases
 from onebin.manifest import keyed
 from onebin.probe import ask_stage, retry_skipping
 from onebin.stage import overwritten
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.card import Answers, Questions
+    from onebin.check.failures import Failure
     from onebin.errors import Findings
     from onebin.lock import Lock
     from onebin.manifest import Layout, Manifest
@@ -116,7 +118,7 @@ def check(
         entry, program = host_entry(manifest, surveyed.host, f"{where}: host")
     for row in manifest.plugins:
         with findings:
-            planned.append(contribution(row, manifest, surveyed, keyed(where, "plugins", row.name)))
+            planned.append(contribution_of(row, manifest, surveyed, keyed(where, "plugins", row.name)))
     findings.add(PlanError, SUMMARY, same_names(planned, where))
     ordered = Order(plugins=tuple(planned), precedences=())
     with findings:
@@ -128,7 +130,7 @@ def check(
     failed = list(failures(answers, ordered.plugins, surveyed, where))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
     findings.add(PlanError, SUMMARY, missing_data(manifest, where))
-    findings.add(PlanError, SUMMARY, (failure.finding for failure in failed if failure.is_needed))
+    findings.add(PlanError, SUMMARY, (_finding(failure, manifest, surveyed) for failure in failed if failure.is_needed))
     report = check_contracts(manifest, ordered.plugins, surveyed, answers)
     findings.add(ContractError, "plugins do not fit their contracts", report.findings)
     findings.add(PlanError, SUMMARY, unfit(manifest, ordered.plugins, surveyed, where))
@@ -148,12 +150,26 @@ def check(
         answers=answers,
         notices=(
             *(failure.message for failure in failed if not failure.is_needed),
+            *unseen(ordered.plugins, manifest, surveyed).values(),
             *unused_extension_points(manifest, ordered.plugins),
+            *misspelled_groups(ordered.plugins, manifest, surveyed),
             *report.notices,
             *other_runtime(surveyed),
             *overwritten(surveyed.overlaps),
         ),
     )
+
+
+def _finding(failure: Failure, manifest: Manifest, surveyed: Survey) -> Finding:
+    """Return the finding about a failure: what to do depends on whose code it is."""
+
+    def others() -> list[str]:
+        version = surveyed.distributions[failure.owner].version if failure.owner in surveyed.distributions else ""
+        known = cached_releases(failure.owner, surveyed.interpreter, manifest.directory)
+        return [each for each in known if each != version]
+
+    source = next((each.path for each in surveyed.lock.packages if each.name == failure.owner), None)
+    return failure.finding(source, others)
 
 
 def host_entry(manifest: Manifest, host: Distribution, where: str) -> tuple[tuple[str, str], None] | tuple[None, str]:

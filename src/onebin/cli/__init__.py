@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import io
+import itertools
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from onebin import __version__
+import onebin
 from onebin.cli import help, settings  # noqa: A004  # the module is not the built-in function
-from onebin.cli.report import annotate, report, show_folded
+from onebin.cli.report import annotate, plain, print_json, report, show_folded
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _COMMANDS = {
     "add": "manifest.add:add",
     "remove": "manifest.remove:remove",
     "list": "manifest.list:list_command",
+    "tree": "manifest.tree:tree",
+    "why": "manifest.why:why",
     "lock": "pipeline.lock:lock",
     "check": "pipeline.check:check",
     "generate": "pipeline.generate:generate",
@@ -78,9 +81,9 @@ class Commands(click.Group):
     cls=Commands,
     params=list(settings.OPTIONS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: onebin init --host NAME --script NAME --with PLUGIN",
+    epilog="Start with: onebin init --host NAME --with PLUGIN",
 )
-@click.version_option(__version__, prog_name="onebin")
+@click.version_option(onebin.__version__, prog_name="onebin")
 def cli() -> None:
     """Freeze a Python application with its plugins into one verified executable file.
 
@@ -92,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the error's class, or 0."""
     signal.signal(signal.SIGTERM, _interrupt)
     chosen = settings.Settings()
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = None if argv is None else list(argv)
         code = cli.main(
             args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen, terminal_width=help.width()
         )
@@ -103,16 +106,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         report(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        report(
-            InterruptedBuildError(
-                "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
-            )
+        interrupted = InterruptedBuildError(
+            "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
         )
+        if _wants_json(arguments):
+            print_json(onebin.failure_of(interrupted))
+        report(interrupted)
         code = InterruptedBuildError.exit_code
     except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        if _wants_json(arguments) and not (context and context.ignore_unknown_options):
+            print_json(_usage(error))
+        vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
         text = io.StringIO()
         error.show(text)
-        show_folded(text.getvalue())
+        show_folded(plain(text.getvalue()))
         code = error.exit_code
     except OSError as error:
         if error.filename is not None or error.errno is None:
@@ -120,6 +128,20 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         report(OnebinError(f"cannot write the output: {error.strerror}", "check where standard output goes"))
         code = OnebinError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether a command line asks for JSON, even if it cannot be read; what follows `--` is for the host."""
+    return "--json" in list(itertools.takewhile(lambda word: word != "--", arguments))
+
+
+def _usage(error: click.ClickException) -> onebin.Failure:
+    """Return the error about a wrong command line as data, in the form of all others."""
+    message, code = error.format_message(), error.exit_code
+    return {
+        "ok": False,
+        "error": {"class": "UsageError", "exit_code": code, "message": message, "hint": None, "findings": []},
+    }
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # a signal handler's signature

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -20,7 +21,7 @@ from onebin.system import absolute, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, Events
+    from onebin import BuildRequest, Events, HostScripts, PackageSource
 
 Function = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -77,14 +78,35 @@ def directories(_: click.Context, __: click.Parameter, word: str) -> list[Comple
 
 def plugin_names(context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
     """Complete the name of a plugin of the manifest; if none fits, a file, because the first word may be a manifest."""
-    words = [*context.params.get("words", ()), *context.args]
-    first = next((Path(each) for each in words if each.endswith(".toml")), None)
-    given = context.params.get("manifest") or first
+    return _completed(_plugins(context), context, parameter, word)
+
+
+def locked_names(context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a plugin of the manifest or of a locked distribution; if none fits, a file, as above."""
+    names = _plugins(context)
     with suppress(OnebinError):
-        rows = onebin.Manifest.load(workspace_of(given).manifest_file).plugins
-        if names := [CompletionItem(row.name) for row in rows if row.name.startswith(word)]:
-            return names
-    return files(context, parameter, word)
+        names += onebin.locked_names(request(_given(context)))
+    return _completed(names, context, parameter, word)
+
+
+def _completed(
+    names: Iterable[str], context: click.Context, parameter: click.Parameter, word: str
+) -> list[CompletionItem]:
+    found = [CompletionItem(name) for name in dict.fromkeys(names) if name.startswith(word)]
+    return found or (files(context, parameter, word) if isinstance(parameter, click.Argument) else [])
+
+
+def _plugins(context: click.Context) -> list[str]:
+    with suppress(OnebinError):
+        return [row.name for row in onebin.Manifest.load(workspace_of(_given(context)).manifest_file).plugins]
+    return []
+
+
+def _given(context: click.Context) -> Path | None:
+    """Return the manifest among the words of an incomplete command."""
+    words = [context.params.get("manifest_argument"), *context.params.get("words", ()), *context.args]
+    first = next((Path(each) for each in words if str(each).endswith(".toml")), None)
+    return context.params.get("manifest") or first
 
 
 def _is_manifest(word: str, *, alone: bool) -> bool:
@@ -195,22 +217,58 @@ class Wanted:
         """Whether any of the options was used."""
         return self != Wanted(host=None, script=None, entry=None, plugins=(), python=None, name=None)
 
-    def manifest_text(self, directory: Path) -> str:
-        """Return the manifest that these options mean, for a folder; raises UsageError or ManifestError."""
+    def manifest_text(
+        self, workspace: Workspace, events: Events, *, source: PackageSource | None = None, resolve: bool = True
+    ) -> str:
+        """Return the manifest that these options mean; raises UsageError or OnebinError.
+
+        If there is neither a script nor an entry, the host's scripts are looked up, unless `resolve` forbids that.
+        """
         if self.host is None:
             raise click.UsageError("--host is missing: the application to freeze.")
-        if (self.script is None) == (self.entry is None):
+        if self.script is not None and self.entry is not None:
             raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION.")
-        name = self.name or self.script or str(self.entry).partition(":")[0].rpartition(".")[2]
+        script = self.script
+        if script is None and self.entry is None:
+            found = onebin.find_scripts(
+                self.host,
+                workspace,
+                events,
+                python=self.python,
+                source=source or onebin.PackageSource(),
+                resolve=resolve,
+            )
+            script = _script_of(found, events)
+        name = self.name or script or str(self.entry).partition(":")[0].rpartition(".")[2]
         return onebin.create_manifest(
             name=name,
             host=self.host,
-            script=self.script,
+            script=script,
             entry=self.entry,
             plugins=self.plugins,
             python=self.python,
-            directory=directory,
+            directory=workspace.directory,
         )
+
+
+def is_terminal() -> bool:
+    """Return whether somebody can be asked: standard input and standard error are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _script_of(found: HostScripts | None, events: Events) -> str:
+    """Return the script that starts a host: the likely one, or what the user chooses; raises UsageError."""
+    if found is None:
+        raise click.UsageError("Give either --script NAME or --entry MODULE:FUNCTION: only a build knows the scripts.")
+    if found.likely is not None:
+        if others := [name for name in found.scripts if name != found.likely]:
+            events(onebin.Note(text=f"the script is {found.likely}; with --script, it can be {', '.join(others)}"))
+        return found.likely
+    if not found.scripts:
+        raise click.UsageError(f"{found.host} has no console scripts: give --entry MODULE:FUNCTION.")
+    if not is_terminal():
+        raise click.UsageError(f"Give --script NAME: {found.host} has {', '.join(found.scripts)}.")
+    return str(click.prompt("Which script starts it?", type=click.Choice(found.scripts), err=True))
 
 
 def with_host(function: Function) -> Function:
@@ -224,7 +282,11 @@ def with_host(function: Function) -> Function:
     decorated: Function = gathering
     options = [
         click.option("--host", metavar="REQ|PATH", help="The application: a requirement or a project's folder."),
-        click.option("--script", metavar="NAME", help="Which of the host's console scripts to run."),
+        click.option(
+            "--script",
+            metavar="NAME",
+            help="Which of its console scripts.  [default: the only one, or the host's name]",
+        ),
         click.option("--entry", metavar="MODULE:FUNCTION", help="Which function to run, instead of a script."),
         click.option("--with", "plugins", metavar="REQ|PATH", multiple=True, help="A plugin; may be repeated."),
         click.option("--python", metavar="VERSION|PATH", help="Which Python to freeze."),
@@ -236,11 +298,11 @@ def with_host(function: Function) -> Function:
 
 
 @contextmanager
-def described(wanted: Wanted, output: Path | None, **options: Any) -> Iterator[BuildRequest]:
+def described(wanted: Wanted, output: Path | None, events: Events, **options: Any) -> Iterator[BuildRequest]:
     """Provide the request for a bundle without files: its lock is made for this build only, then deleted."""
     with scratch() as directory:
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
-        text = wanted.manifest_text(workspace.directory)
+        text = wanted.manifest_text(workspace, events, source=options.get("source"))
         manifest = onebin.Manifest.parse(text, file=workspace.manifest_file)
         yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
 

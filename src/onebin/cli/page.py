@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import echo, plain
+from onebin.cli.report import emit, for_terminal, plain
+from onebin.system import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _WIDEST = 80
 _LABEL = 13
+_STYLE = re.compile(r"(\x1b\[\d+m)")
 
 
 def width() -> int:
@@ -37,8 +40,8 @@ def faint(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return text from a file so that it is safe to show: without control characters, on one line."""
-    return plain(text).replace("\n", "?").replace("\t", "?")
+    """Return text from a file so that `show` keeps it on one line."""
+    return visible(text)
 
 
 def field(label: str, text: str, *, indent: int = 2) -> str:
@@ -51,13 +54,15 @@ def wrapped(start: str, text: str) -> str:
     start = one_line(start)
     if len(start) > width() - 20:  # no room beside it
         return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
-    lines = textwrap.wrap(one_line(text), width() - len(start), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        plain(text, one_line=True), width() - len(start), break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join([start + lines[0], *(" " * len(start) + line for line in lines[1:])]) if lines else start.rstrip()
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     """Return rows as aligned columns; the last one is wrapped."""
-    kept = [tuple(map(one_line, row)) for row in rows]
+    kept = [tuple(one_line(cell) for cell in row) for row in rows]
     if not kept:
         return []
     widths = [max(len(row[column]) for row in kept) for column in range(len(kept[0]) - 1)]
@@ -65,6 +70,42 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     return [wrapped(" " * indent + start, row[-1]) for start, row in zip(starts, kept, strict=True)]
 
 
+def guided(rows: Sequence[tuple[int, str]]) -> list[str]:
+    """Return texts with guides that show what belongs together; they come with their depths, in the order of a tree."""
+    are_last: list[bool] = []
+    followed: set[int] = set()  # depths at which another row follows below the same parent
+    for depth, _ in reversed(rows):
+        are_last.append(depth not in followed)
+        followed = {each for each in followed if each < depth} | {depth}
+    branch, corner, line = ("├── ", "└── ", "│   ") if _can_print("├└─│") else ("|-- ", "`-- ", "|   ")
+    guides: list[str] = []  # of the rows around the current one
+    lines = []
+    for (depth, text), is_last in zip(rows, reversed(are_last), strict=True):
+        del guides[max(depth - 1, 0) :]
+        around = "".join(guides)
+        guides += [] if depth == 0 else ["    " if is_last else line]
+        start = "" if depth == 0 else corner if is_last else branch
+        room = max(width() - len(around + start), 20)
+        first, *rest = textwrap.wrap(
+            one_line(text), room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        lines += [around + start + first, *("".join(guides) + each for each in rest)]
+    return lines
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def show(lines: Iterable[str], *, as_it_is: bool = False) -> None:
-    """Print lines; on a terminal they are folded between words unless they are to be shown `as_it_is`."""
-    echo("\n".join(lines), as_it_is=as_it_is)
+    """Print lines, as `plain` returns them except for the styles of `heading` and `faint`.
+
+    On a terminal, they are folded between words unless they are to be shown `as_it_is`.
+    """
+    parts = _STYLE.split("\n".join(lines))
+    text = "".join(part if place % 2 else plain(part) for place, part in enumerate(parts))
+    emit(text if as_it_is else for_terminal(text))

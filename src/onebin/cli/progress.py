@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
-from onebin.cli.report import print_folded
-from onebin.system import megabytes, redact
+from onebin.cli.report import plain, print_folded
+from onebin.system import megabytes
 
 if TYPE_CHECKING:
     from onebin import Event, StepAdvanced, StepFinished
@@ -61,17 +61,17 @@ class Progress:
                 self._stop()
                 self._finished(event)
             case onebin.Note(text=text):
-                print_folded(self._console, Text.assemble(("note: ", "bold yellow"), redact(text)))
+                print_folded(self._console, Text.assemble(("note: ", "bold yellow"), plain(text)))
             case onebin.Detail(text=text):
-                print_folded(self._console, Text(f"  {redact(text)}"))
+                print_folded(self._console, Text(f"  {plain(text)}"))
             case onebin.Output(line=line) if self._verbose:
-                print_folded(self._console, Text(f"  | {redact(line)}", style="dim"))
+                print_folded(self._console, Text(f"  | {plain(line, one_line=True)}", style="dim"))
 
     def close(self, what: str, rest: str) -> None:
         """Show the last line: what was made, and what else there is to say of it."""
         if not self._quiet:
             self._stop()
-            print_folded(self._console, Text.assemble((redact(what), "bold"), redact(rest)))
+            print_folded(self._console, Text.assemble((plain(what), "bold"), plain(rest)))
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -79,12 +79,13 @@ class Progress:
             self._running = None
 
     def _finished(self, event: StepFinished) -> None:
+        outcome = plain(event.outcome, one_line=True)
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "
             seconds = (f"  {event.seconds:.1f} s", "dim")
-            print_folded(self._console, Text.assemble((mark, "green"), f"{event.step:<9} ", event.outcome, seconds))
+            print_folded(self._console, Text.assemble((mark, "green"), f"{event.step:<9} ", outcome, seconds))
         else:
-            print_folded(self._console, Text(f"{event.step}: {event.outcome} ({event.seconds:.1f} s)"))
+            print_folded(self._console, Text(f"{event.step}: {outcome} ({event.seconds:.1f} s)"))
 
 
 class _Running:
@@ -125,7 +126,7 @@ class _Live(_Running):
         now = self.now
         cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<8}")]
         if now is not None and now.doing:
-            cells.append(Text(redact(now.doing), overflow="ellipsis", no_wrap=True))
+            cells.append(Text(plain(now.doing, one_line=True), overflow="ellipsis", no_wrap=True))
         if now is not None and now.done is not None and now.total:
             if self._console.width >= _NARROW:
                 cells.append(ProgressBar(total=now.total, completed=now.done, width=_BAR))
@@ -150,7 +151,7 @@ class _Lines(_Running):
     def tell(self, event: StepAdvanced) -> None:
         super().tell(event)
         if event.is_waiting:
-            print_folded(self._console, Text(f"{self._step}: {redact(event.doing)}"))
+            print_folded(self._console, Text(f"{self._step}: {plain(event.doing, one_line=True)}"))
 
     def stop(self) -> None:
         self._ended.set()
@@ -161,7 +162,7 @@ class _Lines(_Running):
             now = self.now
             parts = [f"{self._step}: running for {self._seconds:.0f} s"]
             if now is not None and now.doing:
-                parts.append(redact(now.doing))
+                parts.append(plain(now.doing, one_line=True))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
             print_folded(self._console, Text(", ".join(parts)))

@@ -7,15 +7,13 @@ import os
 import re
 import shutil
 import sys
-import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import onebin
-from onebin.errors import FindingsError, OnebinError, ProcessError
-from onebin.system import redact
+from onebin.system import escaped_json, redact, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,15 +21,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from onebin.errors import OnebinError
+
 # What has a meaning in a workflow command of GitHub, in its text and in its properties.
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
-
+_PART = 100_000  # characters that are printed at once
 _HANGING = 2  # columns to the right, for what goes on from the line above
 _WORD = re.compile(r"(\s*)(\S+)")
-
-# The characters that override the direction of what follows: with them, a name could look like another one.
-_DIRECTION_OVERRIDES = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def report(error: OnebinError) -> None:
@@ -41,12 +38,12 @@ def report(error: OnebinError) -> None:
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     print_folded(console, Text.assemble(("error: ", "bold red"), plain(error.message)))
-    if isinstance(error, ProcessError) and error.tail:
+    for finding in error.findings:
+        where = (plain(finding.where, one_line=True), "bold")
+        print_folded(console, Text.assemble("  ", where, f": {plain(finding.message)}"))
+        _hint(console, finding.hint, indent="    ")
+    if error.tail:
         print_folded(console, Text(plain(error.tail)))
-    if isinstance(error, FindingsError):
-        for finding in error.findings:
-            print_folded(console, Text.assemble("  ", (plain(finding.where), "bold"), f": {plain(finding.message)}"))
-            _hint(console, finding.hint, indent="    ")
     _hint(console, error.hint)
 
 
@@ -122,30 +119,32 @@ def _hanging(line: str) -> str:
     return " " * (len(line) - len(line.lstrip(" ")) + _HANGING)
 
 
-def plain(text: str) -> str:
-    """Return text without credentials, and without characters that would control the terminal or reorder words."""
-    shown = redact(text)
-    return shown if shown.isascii() and shown.isprintable() else "".join(map(_shown, shown))
-
-
-def _shown(char: str) -> str:
-    is_control = unicodedata.category(char) == "Cc" and char not in "\n\t"
-    return "?" if is_control or unicodedata.bidirectional(char) in _DIRECTION_OVERRIDES else char
+def plain(text: str, *, one_line: bool = False) -> str:
+    """Return text without credentials, and without characters that a terminal obeys, reorders or does not show."""
+    return visible(redact(text), one_line=one_line)
 
 
 def json_text(value: Any) -> str:
     """Return a JSON document as it is written to a file: the same text for equal values."""
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return escaped_json(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)) + "\n"
 
 
-def echo(text: str, *, nl: bool = True, as_it_is: bool = False) -> None:
-    """Print text to standard output, without colours in a pipe, or if NO_COLOR is set.
+def echo(text: str) -> None:
+    """Print text to standard output, as `plain` returns it; on a terminal, it is folded between words."""
+    emit(for_terminal(plain(text)))
 
-    On a terminal, lines are folded between words unless they are to be shown `as_it_is`. It is not an error if the
-    reader stops reading.
+
+def for_terminal(text: str) -> str:
+    """Return text folded between words if standard output is a terminal."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return folded(text, shutil.get_terminal_size().columns) if is_terminal else text
+
+
+def emit(text: str, *, nl: bool = True) -> None:
+    """Print text that is safe to show to standard output, without colours in a pipe, or if NO_COLOR is set.
+
+    Lines are not folded. It is not an error if the reader stops reading.
     """
-    if not as_it_is and sys.stdout is not None and sys.stdout.isatty():
-        text = folded(text, shutil.get_terminal_size().columns)
     try:
         click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
     except BrokenPipeError:
@@ -160,5 +159,13 @@ def show_folded(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document to standard output, without credentials."""
-    echo(redact(json.dumps(value, indent=2, ensure_ascii=False)), as_it_is=True)
+    """Print one JSON document to standard output, without credentials; a large one in parts."""
+    part: list[str] = []
+    size = 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        part.append(piece)
+        size += len(piece)
+        if size > _PART:
+            emit(escaped_json(redact("".join(part))), nl=False)
+            part, size = [], 0
+    emit(escaped_json(redact("".join(part))))

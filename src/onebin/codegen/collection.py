@@ -32,7 +32,12 @@ def declared_modules(plan: Plan) -> list[str]:
 
 
 def has_start_hook(plan: Plan) -> bool:
-    """Return whether something must be prepared before the host: plugins to import or to isolate."""
+    """Return whether something happens before the host: plugins are prepared, or the program says what it is."""
+    return has_plugins_at_start(plan) or plan.manifest.host.about is not None
+
+
+def has_plugins_at_start(plan: Plan) -> bool:
+    """Return whether there are plugins to import or to isolate before the host."""
     return bool(plan.eager or any(isolated(plan)))
 
 

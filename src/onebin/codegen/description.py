@@ -43,5 +43,5 @@ def describe(plan: Plan) -> Description:
         },
         "toolchain": [{"name": pin.name, "version": pin.version} for pin in lock.toolchain],
         "lock_sha256": lock.digest,
-        "manifest": plan.manifest.text,
+        "manifest": plan.manifest.built_text,
     }

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from onebin import __version__
 from onebin.card import Description
 from onebin.check import PlannedPlugin, graph_lines
-from onebin.codegen.collection import START, collect, has_start_hook
+from onebin.codegen.collection import START, collect, has_plugins_at_start
 from onebin.codegen.description import describe
 from onebin.codegen.fits import fits_of
 from onebin.codegen.isolation import isolated
 from onebin.codegen.templates import render_python
-from onebin.errors import FreezeError, os_errors
+from onebin.errors import Finding, FreezeError, os_errors
+from onebin.manifest import keyed
 from onebin.survey import importable
-from onebin.system import runtime_dir, sha256_of, to_json
+from onebin.system import display, runtime_dir, sha256_of, to_json
 from onebin.tree import texts
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
     generated = {
         REGISTRY: render_registry(plan),
         "onebin_facts.py": render_python("facts.py.j2", facts=to_json(describe(plan), Description), **facts),
-        f"{START}.py": render_python("start.py.j2", plugins_at_start=has_start_hook(plan), **facts),
+        f"{START}.py": render_python("start.py.j2", **_start(plan), **facts),
         "entry.py": render_python("entry.py.j2", **_entry(plan), has_workers=_has_workers(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **{f"tree/{place}": text for place, text in texts(plan).items()},
@@ -146,13 +147,17 @@ def _has_workers(plan: Plan) -> bool:
     return plan.layout == "onefile" and (any(isolated(plan)) or any(importing))
 
 
+def _start(plan: Plan) -> dict[str, Any]:
+    return {"plugins_at_start": has_plugins_at_start(plan), "about": plan.manifest.host.about}
+
+
 def _entry(plan: Plan) -> dict[str, Any]:
     if plan.entry is None:
         if plan.layout == "onefile":
-            raise FreezeError(
-                f"the script {plan.manifest.host.script!r} is a file of the host's wheel, which one file cannot run",
-                'name a function instead, if the host has one: [host] entry = "module:function"',
-            )
+            where = keyed(display(plan.manifest.file), "host", "script")
+            hint = 'name a function instead, if the host has one: entry = "module:function"'
+            finding = Finding(where, f"{plan.manifest.host.script} is a file of the host's wheel", hint)
+            raise FreezeError("one file cannot run a script that is a file of a wheel", findings=[finding])
         return {"script": plan.manifest.host.script, "importable": False}
     module, attribute = plan.entry
     first, *rest = attribute.split(".")

@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from onebin.codegen import declared_modules
-from onebin.errors import NO_SPACE, FreezeError, ProcessError, os_errors
+from onebin.errors import NO_SPACE, Finding, FreezeError, ProcessError, os_errors
 from onebin.freeze import binaries
 from onebin.freeze.additions import add
 from onebin.freeze.driver.patches import EXIT_CODE
@@ -213,11 +213,16 @@ def check_modules(plan: Plan, contents: Contents) -> None:
     except ProbeError:
         lost = missing
     if lost:
-        owned = (plan.survey.of_module(name) for name in lost)
-        owners = sorted({"the standard library" if owner is None else owner.title for owner in owned})
+        owned = {name: plan.survey.of_module(name) for name in lost}
+        owners = sorted({"the standard library" if owner is None else owner.title for owner in owned.values()})
         raise FreezeError(
             f"PyInstaller left out {', '.join(lost)} of {', '.join(owners)}",
             "if the bundle works without them, list them in [freeze] exclude",
+            findings=[
+                Finding(plan.lock.where(owner.name), f"its module {name} was left out")
+                for name, owner in owned.items()
+                if owner is not None
+            ],
         )
 
 

@@ -20,15 +20,14 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler, starter
-from onebin.python import installed
-from onebin.system import sha256_of, sha256_of_file, tell
+from onebin.python import INDEXES, PackageSource, installed
+from onebin.system import did_you_mean, sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onebin.cache import Cache
     from onebin.launcher.compiler import Compiler
-    from onebin.python import PackageSource
 
 KIND = "launchers"
 
@@ -58,14 +57,15 @@ def exists_for(platform: str) -> bool:
 def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
     """Return the compiled launcher of a platform; raises PackError if it cannot be compiled.
 
-    A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
+    A released onebin includes it; otherwise a folder filled by `onebin vendor` or a wheel of onebin may have it.
     """
     name = file_name(platform)
     if given := compiler.given(name, source):
         return given
 
     def make(partial: Path) -> None:
-        compile_for(platform, partial, offline=source.is_offline, kept=compiler.kept_in(cache))
+        if not compiler.take_from_wheel(name, partial):
+            compile_for(platform, partial, source=source, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the launcher in", cache.directory):
         return cache.ensure(KIND, name, make) / name
@@ -77,12 +77,12 @@ def is_ready(platform: str, cache: Cache, *, source: PackageSource) -> bool:
     return compiler.given(name, source) is not None or cache.find(KIND, name) is not None
 
 
-def compile_for(platform: str, directory: Path, *, offline: bool = False, kept: Path | None = None) -> None:
+def compile_for(platform: str, directory: Path, *, source: PackageSource = INDEXES, kept: Path | None = None) -> None:
     """Compile the launcher of a platform into a directory, which also holds the compiler in the meantime.
 
     `kept` is a folder for what the compiler may use again. Raises PackError.
     """
-    tools = _install_tools(directory, offline=offline, kept=kept)
+    tools = _install_tools(directory, source=source, kept=kept)
     tell("compiling the launcher")
     _compile(platform, tools, directory / file_name(platform))
     for path in directory.iterdir():
@@ -104,8 +104,8 @@ class _Tools:
         self.compiler.run(*arguments, failure="the launcher does not compile")
 
 
-def _install_tools(directory: Path, *, offline: bool, kept: Path | None = None) -> _Tools:
-    installed = compiler.install(directory, offline=offline, kept=kept)
+def _install_tools(directory: Path, *, source: PackageSource, kept: Path | None = None) -> _Tools:
+    installed = compiler.install(directory, source=source, kept=kept)
     return _Tools(compiler=installed, library=_fetch_library(directory, installed.packages))
 
 
@@ -166,6 +166,10 @@ def compile_into_package(platforms: Sequence[str]) -> None:
 
     There is a starter for each version of Python of which this machine has the headers.
     """
+    for platform in platforms:
+        if not exists_for(platform):
+            known = f"there is one for {' and for '.join(TARGETS)}{did_you_mean(platform, TARGETS)}"
+            raise PackError(f"onebin has no launcher for {platform!r}", known)
     included = compiler.included_dir()
     included.mkdir(exist_ok=True)
     current = {file_name(platform) for platform in TARGETS}
@@ -185,7 +189,7 @@ def check() -> None:
     source = _source_dir()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        tools = _install_tools(directory, offline=False)
+        tools = _install_tools(directory, source=INDEXES)
         tests = Path(__file__).parents[3] / "tests" / "launcher" / "extract_test.zig"
         modules = (
             "--dep",

@@ -5,15 +5,18 @@ It is installed from its wheel into a folder that is removed afterwards.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onebin import __version__
 from onebin.errors import PackError, ProcessError
 from onebin.python import PackageSource, uv
-from onebin.system import environment, run, sha256_of
+from onebin.system import environment, run, sha256_of, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +38,7 @@ pip==26.3 \
 WAY_OUT = 'install a released onebin, which carries compiled programs, or set [freeze] layout = "onefile"'
 
 _SHOWN_LINES = 20
+_INCLUDED = "_launchers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +63,11 @@ def kept_in(cache: Cache) -> Path:
     return cache.folder("compiler", sha256_of(REQUIREMENTS)[:16])
 
 
-def install(directory: Path, *, offline: bool, kept: Path | None = None) -> Compiler:
+def install(directory: Path, *, source: PackageSource, kept: Path | None = None) -> Compiler:
     """Install the compiler into a directory; raises PackError. `kept` is a folder for what it may use again."""
     requirements, packages, scratch = directory / "requirements.txt", directory / "compiler", directory / "scratch"
     requirements.write_text(REQUIREMENTS, "utf-8")
-    source = PackageSource(offline=offline)
+    source = PackageSource(offline=source.is_offline, project=source.project)
     try:
         uv.install_flat(requirements, python=Path(sys.executable), target=packages, source=source)
     except uv.Failure as failure:
@@ -90,9 +94,27 @@ def given(name: str, source: PackageSource) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
+def take_from_wheel(name: str, directory: Path) -> bool:
+    """Put a compiled program from a wheel of this version of onebin into a directory; returns False if there is none.
+
+    Only folders that the user has named to uv are looked in (UV_FIND_LINKS, or `find-links` in uv.toml): the name of a
+    program has the digest of its sources, which does not prove that it was made from them, so no index is asked.
+    """
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        packages = Path(scratch)
+        if not uv.install_local_wheel(f"onebin=={__version__}", python=Path(sys.executable), target=packages):
+            return False
+        file = packages / "onebin" / _INCLUDED / name
+        if not file.is_file():
+            return False
+        tell("taking it from a wheel of onebin")
+        shutil.copy2(file, directory / name)
+    return True
+
+
 def included_dir() -> Path:
     """Return the folder of the compiled programs that a released onebin includes."""
-    return Path(str(files("onebin") / "_launchers"))
+    return Path(str(files("onebin") / _INCLUDED))
 
 
 def source_dir() -> Path:

@@ -20,7 +20,7 @@ from elftools.elf.segments import InterpSegment
 
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler
-from onebin.python import installed, is_new_enough
+from onebin.python import INDEXES, PackageSource, installed, is_new_enough
 from onebin.system import sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from onebin.cache import Cache
-    from onebin.python import Interpreter, PackageSource
+    from onebin.python import Interpreter
 
 KIND = "launchers"
 
@@ -70,14 +70,15 @@ def exists_for(platform: str) -> bool:
 def find(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> Path:
     """Return the compiled starter for an interpreter; raises PackError if it cannot be compiled.
 
-    A released onebin includes it; otherwise a folder filled by `onebin vendor` has it.
+    A released onebin includes it; otherwise a folder filled by `onebin vendor` or a wheel of onebin may have it.
     """
     name = file_name(interpreter)
     if given := compiler.given(name, source):
         return given
 
     def make(partial: Path) -> None:
-        compile_for(interpreter, partial / name, offline=source.is_offline, kept=compiler.kept_in(cache))
+        if not compiler.take_from_wheel(name, partial):
+            compile_for(interpreter, partial / name, source=source, kept=compiler.kept_in(cache))
 
     with os_errors(PackError, "store the starter in", cache.directory):
         return cache.ensure(KIND, name, make) / name
@@ -99,7 +100,9 @@ def file_name(interpreter: Interpreter) -> str:
     return _name(interpreter, interpreter.platform)
 
 
-def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False, kept: Path | None = None) -> None:
+def compile_for(
+    interpreter: Interpreter, output: Path, *, source: PackageSource = INDEXES, kept: Path | None = None
+) -> None:
     """Compile the starter of an interpreter into a file; raises PackError.
 
     Uses the headers of another interpreter with the same ABI if this one has none. `kept` is a folder for what the
@@ -107,7 +110,7 @@ def compile_for(interpreter: Interpreter, output: Path, *, offline: bool = False
     """
     headers = _with_headers(interpreter)
     with tempfile.TemporaryDirectory(dir=output.parent) as name:
-        tools = compiler.install(Path(name), offline=offline, kept=kept)
+        tools = compiler.install(Path(name), source=source, kept=kept)
         tell("compiling the starter")
         _compile(headers, interpreter.platform, tools, output)
 
@@ -131,7 +134,7 @@ def compile_into(directory: Path, platforms: Sequence[str], interpreters: Iterab
     if not missing:
         return
     with tempfile.TemporaryDirectory() as scratch:
-        tools = compiler.install(Path(scratch), offline=False)
+        tools = compiler.install(Path(scratch), source=INDEXES)
         for file in missing:
             interpreter, platform = wanted[file]
             _compile(interpreter, platform, tools, Path(scratch) / file.name)

@@ -1,4 +1,5 @@
-from .choices import newest_releases as newest_releases
+from .choices import cached_releases as cached_releases, newest_releases as newest_releases
+from .conflict import explain as explain
 from .file import (
     INVALID as INVALID,
     SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,
@@ -7,5 +8,16 @@ from .file import (
     parse as parse,
     staleness as staleness,
 )
-from .lock import Lock as Lock, LockedPackage as LockedPackage, Pin as Pin, read as read
-from .resolution import TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT, LockOptions as LockOptions, resolve as resolve
+from .lock import (
+    Lock as Lock,
+    LockedPackage as LockedPackage,
+    Pin as Pin,
+    interpreter_of as interpreter_of,
+    read as read,
+)
+from .resolution import (
+    TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT,
+    LockOptions as LockOptions,
+    host_requirement as host_requirement,
+    resolve as resolve,
+)

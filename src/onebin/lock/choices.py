@@ -10,23 +10,26 @@ from __future__ import annotations
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from onebin.lock.resolver import without_wheel
-from onebin.python import uv
+from onebin.lock.resolver import Resolver, without_wheel
+from onebin.python import PackageSource, uv
 from onebin.system import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from onebin.lock.resolver import Resolver
     from onebin.manifest import Manifest
-    from onebin.python import Interpreter, PackageSource
+    from onebin.python import Interpreter
+
+
+_SHOWN = 5  # versions in a hint: each costs a call of uv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,22 @@ def newest_releases(
                 found |= _versions(tomllib.loads(output.read_text("utf-8"))["packages"])
             output.unlink(missing_ok=True)
         return found
+
+
+def cached_releases(name: str, python: Interpreter, directory: Path) -> list[str]:
+    """Return the newest releases of a package as far as uv knows them without a network, the newest first."""
+    with scratch() as place:
+        resolver = Resolver(
+            requirements=(),
+            python=python.executable,
+            draft=place / "pylock.draft.toml",
+            scratch=place,
+            directory=directory,
+            upgrade=(),
+            source=PackageSource(offline=True),
+            moment=0,
+        )
+        return newest_of(name, resolver)
 
 
 def choice_notices(
@@ -125,6 +144,14 @@ def _releases(name: str, resolver: Resolver) -> Iterator[Mapping[str, Any]]:
         release = resolver.newest([f"{name}{limit}"])[name]
         yield release
         limit = f"<{release['version']}"
+
+
+def newest_of(name: str, resolver: Resolver) -> list[str]:
+    """Return the newest versions of a package that uv finds for the interpreter, the newest first."""
+    found: list[str] = []
+    with suppress(uv.Failure):
+        found.extend(str(each["version"]) for each in islice(_releases(name, resolver), _SHOWN))  # as far as it gets
+    return found
 
 
 def _lacks_wheel(name: str, versions: str, others: Sequence[str], resolver: Resolver, build: Collection[str]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-import tomllib
 import zipfile
 from collections import deque
 from dataclasses import dataclass
@@ -13,20 +13,35 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from onebin.errors import LockError, OnebinError
+from onebin.errors import Finding, LockError
+from onebin.lock.sources import rows_of
+from onebin.manifest import PluginRow, near_project
+from onebin.python import subject_of
+from onebin.system import absolute, display, is_there, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
-    from onebin.manifest import Host, Manifest, PluginRow
+    from onebin.errors import OnebinError
+    from onebin.manifest import Host, Manifest
     from onebin.python import Failure
 
+    Releases = Callable[[str], Sequence[str]]
+
+_SUMMARY = "cannot lock {}"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _EXTRAS = r"(?:\[[^\]]*\])?"
 _VERSIONS = r"(?:[<>=!~]=?[^\s,]+(?:,[<>=!~]=?[^\s,]+)*)?"
-_DEMAND = re.compile(rf"({_NAME}){_EXTRAS}{_VERSIONS} depends on ({_NAME}){_EXTRAS}({_VERSIONS})")
+_DEMAND = re.compile(
+    # What uv concludes from the requirements of others is no requirement.
+    rf"(?:(?<!conclude that )all versions of ({_NAME}){_EXTRAS} depend|({_NAME}){_EXTRAS}{_VERSIONS} depends)"
+    rf" on ({_NAME}){_EXTRAS}({_VERSIONS})"
+)
 _UNKNOWN = re.compile(rf"({_NAME}) was not found in the package registry")
-_NO_VERSION = re.compile(rf"(?:there (?:is|are) no versions? of|only) ({_NAME})")
+_NO_VERSION = re.compile(
+    rf"(?:there (?:is|are) no versions? of|only|all versions of(?= {_NAME} have no usable wheels)) ({_NAME})"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -41,31 +56,122 @@ class _Demand:
         return f"{self.target}{self.versions}"
 
 
-def explain(failure: Failure, manifest: Manifest) -> OnebinError:
-    """Return the LockError for a failed resolution; uv's own explanation follows the summary."""
+def explain(
+    failure: Failure, manifest: Manifest, releases: Releases = lambda _: (), known: Iterable[str] = ()
+) -> OnebinError:
+    """Return the LockError for a failed resolution, with the rows of the manifest that it is about.
+
+    `releases` says which releases of a package there are, and `known` has the names of packages that were locked
+    before: both are for hints. uv's own explanation is the tail of the error, unless it is a fault of the network.
+    """
     own = _own_demands(manifest)
-    labels = {demand.target: demand.source for demand in own}
-    found = [_demand(*each) for each in _DEMAND.findall(failure.text)]
+    said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
+    found = [*own, *(_demand(every or source, *rest) for every, source, *rest in said)]
     unknown = _UNKNOWN.search(failure.text)
     if failure.fault is not None:
-        package = failure.fault.package or (unknown and unknown[1])
-        label = _label(canonicalize_name(package), labels, [*own, *found]) if package else "cannot lock the manifest"
-        return failure.become(LockError, label)
+        package = failure.fault.package or (unknown[1] if unknown else subject_of(failure))
+        return _fault(failure.fault.what, package, failure, manifest, found)
     if unknown:
-        label = _label(canonicalize_name(unknown[1]), labels, [*own, *found])
-        hint = 'check the spelling; for a package of your own, give its folder: { path = "..." }'
-        return failure.become(LockError, f"{label}: no such package", hint)
-    chains = _chains(own, found)
+        return _unknown(canonicalize_name(unknown[1]), failure, manifest, found, known)
+    chains = _chains(own, found[len(own) :])
     if chains:
-        lines = "\n".join(map(_render, chains))
         hint = "loosen one of them in the manifest, or remove one of the plugins"
         subject = _with_contracts(chains[0][-1].target, manifest)
-        return failure.become(LockError, f"conflicting requirements for {subject}\n{lines}", hint)
+        findings = [_finding(chain, manifest) for chain in chains]
+        return failure.become(LockError, f"conflicting requirements for {subject}", hint, findings=findings)
+    labels = {demand.target: demand for demand in own}
     for each in _NO_VERSION.finditer(failure.text):
-        label = labels.get(canonicalize_name(each[1]), "")
-        if label:
-            return failure.become(LockError, f"{label}: no version matches", _version_hint(failure.text))
-    return failure.become(LockError, "cannot lock the manifest")
+        demand = labels.get(canonicalize_name(each[1]))
+        if demand:
+            message, hint = _no_version(demand, failure.text, releases)
+            finding = Finding(_place(demand.source, manifest), message)
+            return failure.become(LockError, _SUMMARY.format(display(manifest.file)), hint, findings=[finding])
+    return _other(failure, manifest, found)
+
+
+def _fault(
+    what: str, package: str | None, failure: Failure, manifest: Manifest, demands: Sequence[_Demand]
+) -> OnebinError:
+    """Return the error for a fault of the network, at the row that leads to the package, if it is about a known one."""
+    chain = _chain_of(canonicalize_name(package), demands) if package else []
+    row = _local_row(failure, manifest)
+    where = manifest.where(row) if row is not None else _place(chain[0].source, manifest) if chain else None
+    via = f"{package}{_via(chain)}: " if chain[1:] else ""
+    findings = [] if where is None else [Finding(where, f"{via}{what}")]
+    return failure.become(LockError, _SUMMARY.format(display(manifest.file)), findings=findings)
+
+
+def _unknown(
+    package: str, failure: Failure, manifest: Manifest, demands: Sequence[_Demand], known: Iterable[str]
+) -> OnebinError:
+    """Return the error for a package that the index does not have, or does not show."""
+    chain = _chain_of(package, demands)
+    where, via = _place(chain[0].source, manifest) if chain else display(manifest.file), _via(chain)
+    summary = _SUMMARY.format(display(manifest.file))
+    hint = _spelling_hint(package, None if via else manifest.directory, known)
+    row = next((row for row in rows_of(manifest) if manifest.where(row) == where and row.path), None)
+    if via and row is not None:
+        hint = f"check the dependencies of {row.path}"
+    return failure.become(LockError, summary, hint, findings=[Finding(where, f"no such package: {package}{via}")])
+
+
+def _spelling_hint(package: str, directory: Path | None, known: Iterable[str]) -> str:
+    """Return what a name that no index has may mean: a project near the manifest, or a package that was locked."""
+    near = directory and near_project(package, directory)
+    similar = difflib.get_close_matches(package, {*known} - {package}, 1)
+    if near:
+        return f'did you mean the project {{ path = "{near}" }}?'
+    if similar:
+        return f"did you mean {similar[0]}?"
+    if directory and is_there(directory / package):
+        return f"./{package} is here, but is not a Python project: it has no pyproject.toml"
+    return 'check the spelling; for a package of your own, give its folder: { path = "..." }'
+
+
+def _other(failure: Failure, manifest: Manifest, demands: Sequence[_Demand]) -> OnebinError:
+    """Return the error for a package that cannot be fetched or built, or for anything else."""
+    summary = _SUMMARY.format(display(manifest.file))
+    package = subject_of(failure)
+    if package is None:
+        return failure.become(LockError, summary)
+    row = _local_row(failure, manifest)
+    if row is not None:
+        is_built = "Failed to build" in failure.text
+        finding = Finding(manifest.where(row), f"{row.path} {'does not build' if is_built else 'cannot be read'}")
+        return failure.become(LockError, summary, "fix the project there" if is_built else None, findings=[finding])
+    chain = _chain_of(canonicalize_name(package), demands)
+    where = _place(chain[0].source, manifest) if chain else display(manifest.file)
+    what = "does not build" if "Failed to build" in failure.text else "cannot be fetched"
+    return failure.become(LockError, summary, findings=[Finding(where, f"{package} {what}")])
+
+
+def _local_row(failure: Failure, manifest: Manifest) -> Host | PluginRow | None:
+    """Return the row with the local path that the message is about, if it is about one."""
+    said = " ".join(failure.raw.split())
+    paths = ((row, row.path) for row in rows_of(manifest) if row.path)
+    return next((row for row, path in paths if f"@ {absolute(manifest.directory / path).as_uri()}`" in said), None)
+
+
+def _via(chain: Sequence[_Demand]) -> str:
+    """Return what requires the package at the end of a chain, unless it is the row itself."""
+    return f", which {' -> '.join([chain[0].target, *map(str, chain[1:-1])])} requires" if chain[1:] else ""
+
+
+def _finding(chain: Sequence[_Demand], manifest: Manifest) -> Finding:
+    """Return what a row requires, as one side of a conflict; a row's demand for its own package is left out."""
+    row = {_label(row): row for row in rows_of(manifest)}[chain[0].source]
+    steps = " -> ".join(map(str, chain[1:] or chain))
+    return Finding(manifest.where(row), f"{'it is' if row.path and not chain[1:] else 'requires'} {steps}")
+
+
+def _place(source: str, manifest: Manifest) -> str:
+    """Return where the row with a label is."""
+    rows = {_label(row): row for row in rows_of(manifest)}
+    return manifest.where(rows[source])
+
+
+def _label(row: Host | PluginRow) -> str:
+    return f"plugin {row.name}" if isinstance(row, PluginRow) else "host"
 
 
 def _with_contracts(package: str, manifest: Manifest) -> str:
@@ -95,32 +201,35 @@ def _host_provides(module: str, manifest: Manifest) -> bool:
         return False
 
 
-def _version_hint(text: str) -> str:
-    if re.search(r"depends on Python|current Python version", text):
-        return "it needs another Python: set one in [bundle] python, or ask for another version of the package"
+def _no_version(demand: _Demand, text: str, releases: Releases) -> tuple[str, str]:
+    """Return why no version of a package can be locked, and what to do."""
+    python = re.search(r"depends on (Python[<>=!~][^\s,]*)", text)
+    if python or "current Python version" in text:
+        return (
+            f"{demand} needs {python[1] if python else 'another Python'}",
+            "set one in [bundle] python, or ask for another version of the package",
+        )
     if "wheel" in text:
-        return "it has no wheel for this machine: ask for a version that has one, or allow building it from source"
-    return 'ask for a version that exists, or for any: "*"'
+        hint = "ask for a version with such a wheel, or allow building it from source"
+        return f"{demand} has no wheel for this machine", hint
+    found = releases(demand.target)
+    newest = f"the newest are {', '.join(found)}" if len(found) > 1 else f"there is only {''.join(found)}"
+    return f"no version of {demand.target} matches {demand}", newest if found else 'write "*" for any version'
 
 
-def _label(package: str, labels: Mapping[str, str], demands: Sequence[_Demand]) -> str:
-    """Return where a requirement for a package comes from: the row that names it, or the chain from a row to it."""
-    if package in labels:
-        return labels[package]
-    last = next((demand for demand in demands if demand.target == package), None)
-    chain = _chain_to(last, demands) if last else []
-    return _render(chain).strip() if chain else f"a dependency, {package}"
+def _chain_of(package: str, demands: Sequence[_Demand]) -> list[_Demand]:
+    """Return the shortest chain of demands from a row to a package; empty if none is known."""
+    chains = [_chain_to(demand, demands) for demand in demands if demand.target == package]
+    return min(filter(None, chains), key=len, default=[])
 
 
 def _own_demands(manifest: Manifest) -> list[_Demand]:
     """Return what the manifest itself requires."""
-    rows: list[tuple[str, Host | PluginRow, str]] = [("host", manifest.host, "")]
-    rows += [(f"plugin {row.name}", row, row.name) for row in manifest.plugins]
     demands = []
-    for label, row, default in rows:
+    for row in rows_of(manifest):
         if row.wanted is not None:
-            name, version = _project_of(row, manifest, default)
-            demands.append(_demand(label, name, f"{name}=={version}" if version else row.wanted))
+            name, version = _project_of(row, manifest, row.name or "")
+            demands.append(_demand(_label(row), name, f"{name}=={version}" if version else row.wanted))
     return demands
 
 
@@ -133,7 +242,7 @@ def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tupl
             read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
             name, version = read(PurePosixPath(row.path).name)[:2]
             return name, str(version)
-        project = tomllib.loads((manifest.directory / row.path / "pyproject.toml").read_text("utf-8"))["project"]
+        project = read_toml(manifest.directory / row.path / "pyproject.toml")["project"]
         return str(project["name"]), str(project["version"]) if "version" in project else None
     except (OSError, ValueError, KeyError, TypeError):
         return row.distribution or default, None
@@ -183,9 +292,3 @@ def _chain_to(last: _Demand, demands: Sequence[_Demand]) -> list[_Demand]:
                 seen.add(demand)
                 waiting.append([demand, *chain])
     return []
-
-
-def _render(chain: Sequence[_Demand]) -> str:
-    """Return "label -> package<2 -> ..."; a row's demand for its own package is left out, since the label names it."""
-    steps = chain[1:] or chain
-    return f"  {chain[0].source} -> {' -> '.join(map(str, steps))}"

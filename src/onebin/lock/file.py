@@ -6,7 +6,6 @@ compared with the digests written with it. The digests detect accidental edits; 
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from onebin import __version__
 from onebin.errors import LockError
 from onebin.lock.sources import disallowed
 from onebin.manifest import PROJECT_FILES
-from onebin.system import display, sha256_of, sha256_of_file, write_atomic
+from onebin.system import display, parse_toml, read_text, sha256_of, sha256_of_file, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +42,7 @@ def read_data(file: Path, cache: Cache | None = None) -> dict[str, Any]:
     With a cache, the form of a text that was valid before is not checked again.
     """
     try:
-        return parse(file.read_text("utf-8"), cache)
+        return parse(read_text(file), cache)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError:
@@ -56,12 +55,12 @@ def read_data(file: Path, cache: Cache | None = None) -> dict[str, Any]:
 def parse(text: str, cache: Cache | None = None) -> dict[str, Any]:
     """Return the data in a lock's text, or `INVALID` if it is not TOML or was not written by onebin."""
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
         if cache is None:
             _check_form(data)
         else:
             cache.once(_KIND, sha256_of([text, FORMAT, __version__]), lambda: _check_form(data))
-    except (ValueError, RecursionError):  # brackets can be nested too deeply for the parser
+    except ValueError:
         return INVALID
     return data
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
+
+# No index has longer ones, and no file system.
+_Name = Annotated[str, Field(max_length=255)]
 
 
 class _Pin(TypedDict):
-    name: str
-    version: str
+    name: _Name
+    version: _Name
     hashes: list[str]
 
 
@@ -35,8 +38,8 @@ class _Tool(TypedDict):
 
 
 class _Package(TypedDict):
-    name: str
-    version: NotRequired[str]
+    name: _Name
+    version: NotRequired[_Name]
     directory: NotRequired[dict[str, Any]]
     archive: NotRequired[dict[str, Any]]
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from onebin.errors import Finding, InterpreterError
 from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
+from onebin.manifest import keyed
 from onebin.python import find
-from onebin.system import sha256_of, sha256_of_file, sha256_of_tree
+from onebin.system import display, read_bytes, sha256_of, sha256_of_file, sha256_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onebin.cache import Cache
     from onebin.manifest import Manifest
     from onebin.python import Interpreter
     from onebin.workspace import Workspace
@@ -60,8 +63,9 @@ class Lock:
     """A lock that matches its manifest and interpreter.
 
     `digest` is the SHA-256 of the file. `answers` maps each plugin row to its package, or to None if the row only names
-    modules. `buildable` names the packages that may be built from source; None means all. If this run wrote the file,
-    `changes` has a line to print for each change, and `notices` for each version that may surprise.
+    modules. `buildable` names the packages that may be built from source; None means all. `rows` says for findings
+    where the manifest names a package. If this run wrote the file, `changes` has a line to print for each change, and
+    `notices` for each version that may surprise.
     """
 
     file: Path
@@ -73,6 +77,7 @@ class Lock:
     answers: Mapping[str, str | None]
     toolchain: tuple[Pin, ...]
     buildable: frozenset[str] | None
+    rows: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -81,13 +86,34 @@ class Lock:
         """The packages that are built from local sources."""
         return tuple(package for package in self.packages if package.is_project)
 
+    def where(self, package: str) -> str:
+        """Return where a package comes from, for a finding: its row of the manifest, or else its entry in the lock."""
+        name = canonicalize_name(package)
+        if name in self.rows:
+            return self.rows[name]
+        before, found, _ = self.text.partition(f'\nname = "{name}"\n')
+        line = f":{before.count(chr(10)) + 2}" if found else ""
+        return f"{display(self.file)}{line}: packages.{name}"
+
+
+def interpreter_of(manifest: Manifest, cache: Cache, chosen: Path | None = None) -> Interpreter:
+    """Return the interpreter that a manifest asks for, or a chosen one; raises InterpreterError, with the key."""
+    wanted = str(chosen) if chosen else manifest.bundle.python
+    try:
+        return find(wanted, manifest.directory, cache)
+    except InterpreterError as error:
+        if chosen or not wanted:
+            raise
+        finding = Finding(keyed(display(manifest.file), "bundle", "python"), error.message, error.hint)
+        raise InterpreterError("the Python to freeze cannot be used", findings=[finding]) from error
+
 
 def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
     """Return the existing lock, also if the manifest has changed since, or None if there is none for its Python.
 
     Its `answers` are those of the rows that are as they were when they were locked. Does not write anything.
     """
-    python = find(manifest.bundle.python, manifest.directory, workspace.cache)
+    python = interpreter_of(manifest, workspace.cache)
     file = workspace.lock_file(manifest.bundle.name)
     data = read_data(file, workspace.cache)
     own = data.get("tool", {}).get("onebin", {})
@@ -109,7 +135,7 @@ def lock_from(
 ) -> Lock:
     """Return a lock, given its file and its data, which must match the manifest; raises OSError."""
     own = data["tool"]["onebin"]
-    text = file.read_bytes().decode("utf-8")  # keeps line endings, because the digest is that of the file
+    text = read_bytes(file).decode("utf-8")  # keeps line endings, because the digest is that of the file
     return Lock(
         file=file,
         text=text,
@@ -122,9 +148,17 @@ def lock_from(
             Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"])) for pin in own["toolchain"]
         ),
         buildable=buildable(manifest, data["packages"]),
+        rows=_rows(own, manifest),
         changes=changes,
         notices=notices,
     )
+
+
+def _rows(own: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
+    """Return where the manifest names each package that it names itself."""
+    rows = {row.name: manifest.where(row) for row in manifest.plugins}
+    named = {package: rows[name] for name, package in own["plugins"].items() if name in rows}
+    return {**named, own["host"]: manifest.where(manifest.host)}
 
 
 def _package(package: Mapping[str, Any], directory: Path) -> LockedPackage:

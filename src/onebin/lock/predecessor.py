@@ -5,10 +5,10 @@ Its versions are taken over; otherwise, a new name would upgrade everything at o
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from onebin.lock.file import INVALID, read_data
+from onebin.system import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,8 +42,8 @@ def _bundles(directory: Path) -> Iterator[str]:
     """Yield the name of each bundle that has a manifest in a folder."""
     for file in directory.glob("*.toml"):
         try:
-            data = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            data = read_toml(file)
+        except (OSError, ValueError):
             continue
         bundle = data.get("bundle")
         name = bundle.get("name") if isinstance(bundle, dict) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ import tomli_w
 import tomlkit
 from packaging.utils import canonicalize_name
 
-from onebin.errors import LockError, os_errors
-from onebin.lock.choices import choice_notices
+from onebin.errors import Finding, LockError, os_errors
+from onebin.lock.choices import choice_notices, newest_of
 from onebin.lock.conflict import explain
 from onebin.lock.file import (
     FORMAT,
@@ -34,14 +35,14 @@ from onebin.lock.file import (
     wanted,
     write,
 )
-from onebin.lock.lock import Lock, lock_from
+from onebin.lock.lock import Lock, interpreter_of, lock_from
 from onebin.lock.predecessor import find_predecessor
 from onebin.lock.resolver import Resolver
 from onebin.lock.search import write_draft
 from onebin.lock.sources import check_packages
 from onebin.manifest import check_projects
-from onebin.python import INDEXES, find, uv
-from onebin.system import absolute, display, scratch, sha256_of
+from onebin.python import INDEXES, uv
+from onebin.system import absolute, did_you_mean, display, scratch, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,9 +85,7 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     Raises LockError, ManifestError for local paths, and InterpreterError.
     """
     check_projects(manifest)
-    python = find(
-        str(options.python) if options.python else manifest.bundle.python, manifest.directory, workspace.cache
-    )
+    python = interpreter_of(manifest, workspace.cache, options.python)
     file = workspace.lock_file(manifest.bundle.name)
     old = read_data(file, workspace.cache)
     _check_upgrades(options.upgrade, old, file)
@@ -95,10 +94,9 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
         return lock_from(file, old, manifest, python, changes=())
     before = find_predecessor(manifest, workspace) if not old else None
     if not options.may_write:
-        raise LockError(
-            f"{display(file)} does not match the manifest: {'; '.join(reasons)}",
-            "run `onebin lock` and commit the result",
-        )
+        message = f"it does not match the manifest: {'; '.join(reasons)}"
+        finding = Finding(display(file), message, "run `onebin lock` and commit the result")
+        raise LockError("the lock is out of date", findings=[finding])
     if before is not None:
         earlier, old = before
         reasons = (f"versions are taken over from {display(earlier)}, which no manifest here uses any more",)
@@ -116,9 +114,8 @@ def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file:
     known = {str(canonicalize_name(package.get("name", ""))) for package in old.get("packages", ())}
     unknown = sorted(name for name in names or () if canonicalize_name(name) not in known)
     if unknown:
-        raise LockError(
-            f"{display(file)} has no package {', '.join(unknown)}", "upgrade packages in the lock, or add the plugin"
-        )
+        hint = f"upgrade packages in the lock, or add the plugin{did_you_mean(unknown[0], known)}"
+        raise LockError(f"{display(file)} has no package {', '.join(unknown)}", hint)
 
 
 def _renew(
@@ -145,7 +142,8 @@ def _renew(
         try:
             held = write_draft(manifest, resolver)
         except uv.Failure as failure:
-            raise explain(failure, manifest) from failure
+            known = [str(package["name"]) for package in resolver.old.get("packages", ())]
+            raise explain(failure, manifest, partial(newest_of, resolver=resolver), known) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
         check_packages(manifest, document.unwrap()["packages"])
         notices = choice_notices(manifest, resolver, held, document.unwrap()["packages"])
@@ -155,6 +153,12 @@ def _renew(
         # uv's part stays as uv wrote it. Ours needs another library: for a table, tomlkit takes quadratic time.
         write(file, f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", workspace.cache)
         return notices
+
+
+def host_requirement(manifest: Manifest) -> str:
+    """Return the requirement of a manifest's host as uv reads it (PEP 508, or the URL of a local path)."""
+    host = manifest.host
+    return _local_requirement(manifest.directory, host) if host.path is not None else host.wanted
 
 
 def _requirements(manifest: Manifest) -> list[str]:

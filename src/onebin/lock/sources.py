@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from onebin.errors import LockError
+from onebin.errors import Finding, LockError
+from onebin.manifest import keyed
 from onebin.system import display, redact
 
 if TYPE_CHECKING:
@@ -57,21 +58,30 @@ def _check_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> 
     """Reject credentials in requirements of local projects; the manifest's own requirements are checked already."""
     found = [str(each["name"]) for each in packages if redact(repr(each), {}) != repr(each)]
     if found:
+        where = [_where(name, manifest) or display(manifest.file) for name in found]
         raise LockError(
-            f"{display(manifest.file)}: a requirement has credentials in its URL: {', '.join(found)}",
-            "remove them, and keep them in git's credential helper or a .netrc file: a lock must not contain secrets",
+            f"a requirement has credentials in its URL: {', '.join(found)}",
+            findings=[Finding(place, f"the URL of {name}") for place, name in zip(where, found, strict=True)],
+            hint="remove it, and keep it in git's credential helper or a .netrc file: a lock must not contain secrets",
         )
 
 
 def disallowed_error(manifest: Manifest, names: Sequence[str]) -> LockError:
     """Return the error that lists packages without a wheel, with how to allow them."""
-    lines = "\n".join(f"  {name}" for name in names)
+    allow = keyed(display(manifest.file), "lock", "allow-source")
     listed = ", ".join(f'"{name}"' for name in [*manifest.lock.allow_source, *names])
     subject = "a package has" if len(names) == 1 else f"{len(names)} packages have"
     return LockError(
-        f"{display(manifest.file)}: {subject} no wheel, and building from source runs their code\n{lines}",
+        f"{subject} no wheel, and building from source runs their code",
         f"ask for versions with wheels, or allow the packages: [lock] allow-source = [{listed}]",
+        findings=[Finding(_where(name, manifest) or allow, f"{name} has no wheel for this machine") for name in names],
     )
+
+
+def _where(package: str, manifest: Manifest) -> str | None:
+    """Return where the manifest names a package, if it does."""
+    name = str(canonicalize_name(package))
+    return next((manifest.where(row) for row in rows_of(manifest) if row.distribution == name), None)
 
 
 def rows_of(manifest: Manifest) -> list[Host | PluginRow]:

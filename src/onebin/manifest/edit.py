@@ -119,7 +119,7 @@ def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
 def remove_plugins(text: str, names: Sequence[str]) -> Edited:
     """Remove the rows with these names from `[plugins]`, and the comments on those lines only.
 
-    The names are removed from the `after` and `before` of other rows, too.
+    The names are removed from the `after` and `before` of other rows, and from `[budget.plugin]`, too.
 
     Raises ManifestError for all names without a row at once, and if the text is not TOML.
     """
@@ -138,7 +138,27 @@ def remove_plugins(text: str, names: Sequence[str]) -> Edited:
             text = _checked(text, _replace(text, name, row), {**rows, name: row})
             changes.append(f"changed {key_path([name])}: {_written_row(value)} -> {_written_row(row)}")
             rows[name] = row
+    for name in _budgets(text):
+        if canonicalize_name(name) in {canonicalize_name(one) for one in gone}:
+            text = _without_budget(text, name)
+            changes.append(f"removed {key_path(['budget', 'plugin', name])}")
     return Edited(text, tuple(changes))
+
+
+def _budgets(text: str) -> dict[str, Any]:
+    """Return the budgets of plugins, or nothing if they are not written as such."""
+    budget = parse_toml(text, file=_FILE).get("budget")
+    found = budget.get("plugin") if isinstance(budget, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _without_budget(text: str, name: str) -> str:
+    document: Any = _document(text)
+    del document["budget"]["plugin"][name]
+    after: str = document.as_string()
+    if _budgets(after) != {key: value for key, value in _budgets(text).items() if key != name}:
+        raise _not_editable()
+    return after
 
 
 def _without(row: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:

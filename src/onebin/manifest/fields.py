@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from onebin.manifest.tables import SCP
+from onebin.manifest.tables import SCP, UNITS
 from onebin.manifest.toml import shown
 
 
@@ -30,18 +30,19 @@ def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
 class _Text:
     """A kind of string: its name, its pattern, a hint, and a check for what a pattern cannot express.
 
-    No kind allows a leading "-", since these strings become arguments of other programs.
+    Only an option may start with "-", since the other strings become arguments of other programs.
     """
 
     expected: str
     pattern: str
     hint: str | None = None
     check: Callable[[str], None] = lambda _: None
+    is_option: bool = False
 
     def read(self, value: str) -> str:
         if len(value) > _MAX_LENGTH:
             raise wrong(f"{shown(value)} is longer than {_MAX_LENGTH} characters", self.hint)
-        if value.startswith("-"):
+        if value.startswith("-") and not self.is_option:
             raise wrong(f'{shown(value)} starts with "-": other tools would take it for an option', self.hint)
         if not re.fullmatch(self.pattern, value) or value != value.strip() or _CONTROL.search(value):
             raise wrong(f"expected {self.expected}, found {shown(value)}", self.hint)
@@ -52,7 +53,7 @@ class _Text:
         return core_schema.no_info_after_validator_function(self.read, handler(source))
 
     def __get_pydantic_json_schema__(self, inner: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(inner) | {"pattern": f"^(?!-)({self.pattern})$"}
+        return handler(inner) | {"pattern": f"^{'' if self.is_option else '(?!-)'}({self.pattern})$"}
 
 
 _MAX_LENGTH = 4096
@@ -83,6 +84,11 @@ def _check_words(value: str) -> None:
         shlex.split(value)
     except ValueError:
         raise wrong(f"{shown(value)} has an unclosed quote") from None
+
+
+def _check_size(value: str) -> None:
+    if not re.search("[1-9]", value):
+        raise wrong(f"{shown(value)} is nothing", "give a size that something fits in")
 
 
 def _check_version(value: str) -> None:
@@ -184,6 +190,10 @@ Script = Annotated[
     str,
     _Text("the name of a console script", r"[A-Za-z0-9_][A-Za-z0-9._+-]*", 'for a function, write entry = "mod:func"'),
 ]
+FirstArgument = Annotated[
+    str,
+    _Text("an option or a word", r"(--)?[A-Za-z0-9][A-Za-z0-9_-]*", 'for example "--onebin"', is_option=True),
+]
 Entry = Annotated[
     str,
     _Text("module:attribute", rf"{_DOTTED}:{_DOTTED}", 'for example "pkg.cli:main"', _check_importable),
@@ -196,6 +206,26 @@ Group = Annotated[
 ]
 
 Glibc = Annotated[str, _Text("a glibc version", r"2\.[0-9]{1,3}", 'for example "2.28"')]
+
+Size = Annotated[
+    str,
+    _Text(
+        f"a number and a unit ({', '.join(UNITS)})",
+        rf"[0-9]{{1,12}}(\.[0-9]{{1,6}})? ?({'|'.join(UNITS)})",
+        'for example "40 MB" or "38.5 MiB"',
+        _check_size,
+    ),
+]
+Milliseconds = Annotated[float, Field(gt=0, le=3_600_000)]
+StartCommand = Annotated[
+    str,
+    _Text(
+        'a command line that begins with "{artifact}"',
+        r"\{artifact\}( [^\n]*)?",
+        'for example "{artifact} --version"',
+        _check_words,
+    ),
+]
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists, not tuples; their items stay strict
 SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,15 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.problems import problems_of
-from onebin.manifest.projects import PROJECT_MARKS
+from onebin.manifest.projects import PROJECT_MARKS, near_project
 from onebin.manifest.toml import shown
-from onebin.system import absolute, is_there
+from onebin.system import absolute, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@")
+_NAMED_URL = re.compile(r"\s*+[\w.-]++\s*+(\[[^\]]*\]\s*+)?@")
 _BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
 _TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
@@ -107,7 +106,9 @@ def _read_path(item: str, directory: Path) -> Item:
     location, extras = split_extras(item)
     path = Path(location)
     if not is_there(path):
-        raise BadItemError("no such file or directory", "a requirement has no slash: NAME or NAME>=1.2")
+        near = near_project(location, Path.cwd())
+        hint = f"did you mean ./{near}?" if near else "a requirement has no slash: NAME or NAME>=1.2"
+        raise BadItemError("no such file or directory", hint)
     if path.is_file():
         read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
         try:
@@ -125,10 +126,10 @@ def _project_name(project: Path) -> str:
     if not any((project / file).is_file() for file in PROJECT_MARKS):
         raise BadItemError("it is not a Python project", f"it has no {PROJECT_MARKS[0]}: give the project's directory")
     try:
-        data = tomllib.loads((project / PROJECT_MARKS[0]).read_text(encoding="utf-8"))
+        data = read_toml(project / PROJECT_MARKS[0])
     except FileNotFoundError:
         data = {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BadItemError("its pyproject.toml is not valid TOML", str(error)) from None
     table = data.get("project")
     name = table.get("name") if isinstance(table, dict) else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from onebin.errors import ManifestError
 from onebin.manifest.tables import (
+    Budget,
     Bundle,
     ExtensionPoint,
     Freeze,
@@ -22,10 +23,11 @@ from onebin.manifest.tables import (
     PluginRow,
     Target,
     Verify,
+    budget,
     plugin_row,
     table,
 )
-from onebin.manifest.toml import line_of, parse_toml, read
+from onebin.manifest.toml import keyed, line_of, parse_toml, read, without_table
 from onebin.system import display, sha256_of, sha256_of_file
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 # A manifest that was valid for these sources need not be checked again.
 _KIND = "manifests"
-_CHECKED_BY = ("fields", "model", "problems")
+_CHECKED_BY = ("fields", "model", "problems", "tables")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ class Manifest:
     lock: Locking
     target: Target
     verify: Verify = field(hash=False)
+    budget: Budget = field(hash=False)
 
     @classmethod
     def load(cls, file: Path, *, cache: Cache | None = None) -> Manifest:
@@ -76,17 +79,19 @@ class Manifest:
         else:
             cache.once(_KIND, sha256_of([text, _checker()]), lambda: _check(tables, text, file))
         points = tables.get("extension-points", {})
+        plugins = tuple(plugin_row(name, row) for name, row in tables.get("plugins", {}).items())
         return cls(
             file=file,
             text=text,
             bundle=table(Bundle, tables["bundle"]),
             host=table(Host, tables["host"]),
-            plugins=tuple(plugin_row(name, row) for name, row in tables.get("plugins", {}).items()),
+            plugins=plugins,
             extension_points={name: table(ExtensionPoint, point) for name, point in points.items()},
             freeze=table(Freeze, tables.get("freeze", {})),
             lock=table(Locking, tables.get("lock", {})),
             target=table(Target, tables.get("target", {})),
             verify=table(Verify, tables.get("verify", {})),
+            budget=budget(tables.get("budget", {}), plugins),
         )
 
     @classmethod
@@ -114,6 +119,11 @@ class Manifest:
     def _from_form(cls, form: dict[str, str]) -> Manifest:
         return cls.parse(form["text"], file=Path(form["file"]))
 
+    @functools.cached_property
+    def built_text(self) -> str:
+        """The text without `[budget]`, which decides whether an artifact is published and nothing about what it is."""
+        return without_table(self.text, "budget")
+
     def with_line(self, finding: Finding) -> Finding:
         """Return a finding about a key of this manifest with the key's line; any other finding as it is."""
         place = finding.place
@@ -121,6 +131,10 @@ class Manifest:
             return finding
         line = line_of(place.key, self.text)
         return finding if line is None else replace(finding, where=f"{place.file}:{line}: {place.key}")
+
+    def where(self, row: Host | PluginRow) -> str:
+        """Return where the host or a plugin is, for a finding: the file and the key."""
+        return keyed(display(self.file), *(("plugins", row.name) if isinstance(row, PluginRow) else ("host",)))
 
     @property
     def directory(self) -> Path:

@@ -113,6 +113,10 @@ class Host(_Source):
         default=tables.Host.compiled_patterns,
         description="Whether the regular expressions in the sources of modules are compiled at build time.",
     )
+    about: kinds.FirstArgument | None = Field(
+        None,
+        description="First argument with which the program prints what it is made of, and ends.",
+    )
 
 
 class PluginTable(_Source):
@@ -224,6 +228,34 @@ class Verify(Table):
     )
 
 
+class PluginBudget(Table):
+    """`[budget.plugin.NAME]`: what a plugin may cost."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    size: kinds.Size | None = Field(None, description="The most that the plugin's share of the artifact may take.")
+    import_ms: kinds.Milliseconds | None = Field(
+        None, description="The most that importing the plugin may take after the host, in milliseconds; a median."
+    )
+
+
+class Budget(Table):
+    """`[budget]`: what the artifact may cost; a build that exceeds it fails. It does not change the artifact."""
+
+    needs = {"start-command": ("start-ms",)}
+
+    size: kinds.Size | None = Field(None, description="The most that the artifact may take.")
+    start_ms: kinds.Milliseconds | None = Field(
+        None, description="The most that a start of the artifact may take, in milliseconds; a median."
+    )
+    start_command: kinds.StartCommand | None = Field(
+        None, description="The start to measure. Default: until the module that the host's script calls is imported."
+    )
+    plugin: Mapping[kinds.RowName, PluginBudget] = Field(
+        default_factory=dict, description="What each plugin may cost, by the name of its row in [plugins]."
+    )
+
+
 def _row(value: object) -> object:
     if isinstance(value, str):
         return {"version": value}
@@ -250,6 +282,7 @@ class Document(Table):
     lock: Locking = Field(default_factory=Locking)
     target: Target = Field(default_factory=Target)
     verify: Verify = Field(default_factory=Verify)
+    budget: Budget = Field(default_factory=Budget)
 
 
 TABLES: Mapping[str, type[Table]] = {
@@ -261,4 +294,5 @@ TABLES: Mapping[str, type[Table]] = {
     "lock": Locking,
     "target": Target,
     "verify": Verify,
+    "budget": Budget,
 }

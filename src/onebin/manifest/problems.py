@@ -13,7 +13,17 @@ from pydantic_core import ErrorDetails
 
 from onebin.errors import Finding
 from onebin.manifest import fields as kinds
-from onebin.manifest.model import TABLES, Document, ExtensionPoint, Freeze, Host, PluginTable, Table
+from onebin.manifest.model import (
+    TABLES,
+    Budget,
+    Document,
+    ExtensionPoint,
+    Freeze,
+    Host,
+    PluginBudget,
+    PluginTable,
+    Table,
+)
 from onebin.manifest.toml import key_path, lines, shown
 from onebin.system import display, either, similar
 
@@ -48,6 +58,8 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _broken_in(host, Host, ("host",))
     freeze = document.get("freeze")
     yield from _broken_in(freeze if isinstance(freeze, dict) else {}, Freeze, ("freeze",))
+    budget = document.get("budget")
+    yield from _broken_in(budget if isinstance(budget, dict) else {}, Budget, ("budget",))
     points = document.get("extension-points")
     for name, point in points.items() if isinstance(points, dict) else ():
         yield from _broken_in(point if isinstance(point, dict) else {}, ExtensionPoint, ("extension-points", name))
@@ -65,6 +77,26 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
         if not elsewhere and re.fullmatch(kinds.ROW_NAME, name) and not re.fullmatch(kinds.NAME, name):
             yield Problem(path, f"{shown(name)} is not a package name (PEP 508)", 'add package = "NAME" to the row')
     yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
+    plugins = budget.get("plugin") if isinstance(budget, dict) else None
+    yield from _unknown_plugins(plugins if isinstance(plugins, dict) else {}, rows if isinstance(rows, dict) else {})
+
+
+def _unknown_plugins(budgets: Mapping[str, Any], rows: Mapping[str, Any]) -> Iterator[Problem]:
+    """Report budgets for plugins that the manifest does not have, and second ones for a plugin."""
+    known = {canonicalize_name(name): name for name in rows}
+    seen: dict[str, str] = {}
+    for name in budgets:
+        path = ("budget", "plugin", name)
+        first = seen.setdefault(canonicalize_name(name), name)
+        if canonicalize_name(name) not in known:
+            yield Problem(path, f"there is no plugin {shown(name)}", _other_names(name, rows))
+        elif first != name:
+            yield Problem(path, f"the same plugin as {key_path(('budget', 'plugin', first))}", "remove one of the two")
+
+
+def _other_names(name: str, rows: Mapping[str, Any]) -> str:
+    near = similar(name, rows)
+    return f"did you mean {near}?" if near else f"the plugins are {', '.join(rows)}" if rows else "there are no plugins"
 
 
 def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
@@ -77,9 +109,9 @@ def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
                     continue  # reported by the field's own check
                 meant = known.get(canonicalize_name(other))
                 if meant is None:
-                    near = similar(other, rows)
-                    hint = f"did you mean {near}?" if near else f"the plugins are {', '.join(rows)}"
-                    yield Problem(("plugins", name, key), f"there is no plugin {shown(other)}", hint)
+                    yield Problem(
+                        ("plugins", name, key), f"there is no plugin {shown(other)}", _other_names(other, rows)
+                    )
                 elif meant == name:
                     yield Problem(("plugins", name, key), f"{shown(other)} is the plugin itself", "name another one")
 
@@ -106,6 +138,7 @@ def _broken_in(table: Mapping[str, Any], model: type[Table], path: tuple[str, ..
             yield Problem((*path, meant[key]), message, f"remove `{other}`, or remove `{key}`")
 
 
+_QUOTED = re.compile(r"'([^']*)'")
 _EXPECTED = {
     "string_type": ("a string", 'write it in quotes: "..."'),
     "bool_type": ("true or false", "write it without quotes"),
@@ -137,18 +170,26 @@ def _problem(error: ErrorDetails) -> Problem:
                 "greater_than_equal": "at least {ge}",
                 "less_than_equal": "at most {le}",
             }.get(kind, "{expected}")
-            expected, hint = bound.format(**context).replace("'", '"'), None
+            expected, hint = bound.format(**context).replace("'", '"'), _meant(error)
         case kind:
             expected, hint = _EXPECTED.get(kind, (error["msg"], None))
     hint = hint and hint.format(key=key, path=key_path(path))
     return Problem(path, f"expected {expected}, found {shown(error['input'])}", hint)
 
 
+def _meant(error: ErrorDetails) -> str | None:
+    """Return which of the known values was probably meant, if the value must be one of some."""
+    known = _QUOTED.findall(str(error.get("ctx", {}).get("expected", "")))
+    meant = similar(error["input"], known) if isinstance(error["input"], str) else None
+    return None if meant is None else f'did you mean "{meant}"?'
+
+
 def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
     """Guess what an unknown key was meant to be: a typo, a key of another table, or a name that needs quotes."""
     *above, key = map(str, path)
     written = key_path((key,))
-    known = (TABLES[above[0]] if above else Document).known_keys()
+    table: type[Table] = TABLES[above[0]] if above else Document
+    known = (PluginBudget if above[:2] == ["budget", "plugin"] else table).known_keys()
     elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
     hint = f"known keys: {', '.join(known)}"
     if elsewhere and len(above) < 2:

@@ -1,13 +1,19 @@
-"""Local projects of a manifest: check that they exist, and that their metadata can be read."""
+"""Local projects of a manifest: check that they exist and can be read, and read the groups that they extend."""
 
 from __future__ import annotations
 
-import tomllib
-from typing import TYPE_CHECKING
+import configparser
+import difflib
+import zipfile
+from collections import deque
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.toml import key_path
-from onebin.system import display, is_there
+from onebin.system import display, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +27,14 @@ PROJECT_MARKS = ("pyproject.toml", "setup.py")
 
 # All files that may declare the requirements of a project.
 PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
+
+# Where to look for a project that a wrong path or name may mean.
+_ALIKE = 0.75
+_ARCHIVES = (".whl", ".tar.gz")
+_DEEPEST = 3
+_MOST_ENTRIES = 2000
+_NOT_SOURCES = frozenset({"build", "dist", "node_modules", "site-packages", "venv"})
+_ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 def check_projects(manifest: Manifest) -> None:
@@ -39,10 +53,9 @@ def check_projects(manifest: Manifest) -> None:
 def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
     target = directory / path
     if not is_there(target):
-        yield (
-            f"{path} does not exist",
-            f"onebin looked for {display(target)}; paths are relative to the manifest",
-        )
+        near = near_project(path, directory)
+        looked = f"onebin looked for {display(target)}; paths are relative to the manifest"
+        yield f"{path} does not exist", f"did you mean {near}? {looked}" if near else looked
     elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_MARKS):
         yield (
             f"{path} is not a Python project",
@@ -50,20 +63,112 @@ def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
         )
     elif target.is_dir() and (problem := _project_problem(target)):
         yield f"{path}: {problem}", "fix its pyproject.toml"
-    elif target.is_file() and not target.name.endswith((".whl", ".tar.gz")):
+    elif not target.is_dir() and not target.is_file():
+        yield f"{path} is not a regular file", "give a project's folder, a .whl or a .tar.gz"
+    elif target.is_file() and not target.name.endswith(_ARCHIVES):
         yield (
             f"{path} is not a wheel or a source archive",
             "give a project's folder, a .whl or a .tar.gz",
         )
 
 
+def declared_scripts(project: Path) -> tuple[str, tuple[str, ...]] | None:
+    """Return the name of a project and its scripts as its pyproject.toml declares them (PEP 621).
+
+    The answer is None if only a build knows them, or if the file cannot be read.
+    """
+    table = _project_table(project)
+    scripts = {**_table(table.get("scripts")), **_table(table.get("gui-scripts"))}
+    dynamic = table.get("dynamic")
+    is_built = isinstance(dynamic, list) and any(key in dynamic for key in ("scripts", "gui-scripts", "entry-points"))
+    if is_built or not isinstance(table.get("name"), str):
+        return None
+    return str(table["name"]), tuple(sorted(scripts))
+
+
+def _project_table(project: Path) -> dict[str, Any]:
+    """Return the [project] table of a project's pyproject.toml, empty without one that can be read."""
+    try:
+        return _table(read_toml(project / "pyproject.toml").get("project"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _table(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def near_project(wanted: str, directory: Path) -> str | None:
+    """Return the project, wheel or source archive below a directory that a wrong path or name probably means.
+
+    The answer is relative to the directory, as a path in a manifest. Few levels and entries are searched.
+    """
+    by_name: dict[str, str] = {}
+    for path in _projects_below(directory):
+        name = PurePosixPath(path).name
+        by_name.setdefault(canonicalize_name(name.split("-")[0] if name.endswith(_ARCHIVES) else name), path)
+        by_name.setdefault(canonicalize_name(str(_project_table(directory / path).get("name", path))), path)
+        by_name.setdefault(path, path)
+    parts = PurePosixPath(wanted.removeprefix("./"))
+    for name in (str(parts), canonicalize_name(parts.name)):
+        near = difflib.get_close_matches(name, by_name, 1, cutoff=_ALIKE)
+        if near:
+            return by_name[near[0]]
+    return None
+
+
+def _projects_below(directory: Path) -> Iterator[str]:
+    """Yield the paths of projects and archives, relative to a directory, those near to it first."""
+    folders, seen = deque([(directory, 0)]), 0
+    while folders:
+        folder, depth = folders.popleft()
+        for each in _entries(folder):
+            seen += 1
+            if seen > _MOST_ENTRIES:
+                return
+            path = each.relative_to(directory).as_posix()
+            if each.name.endswith(_ARCHIVES):
+                yield path
+            elif each.is_dir() and not each.is_symlink() and not each.name.startswith((".", "__")):
+                if any((each / mark).is_file() for mark in PROJECT_MARKS):
+                    yield path
+                if depth + 1 < _DEEPEST and each.name not in _NOT_SOURCES:
+                    folders.append((each, depth + 1))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _project_problem(project: Path) -> str | None:
     """Return why a project's metadata (PEP 621) cannot be read, as far as its pyproject.toml shows it."""
     file = project / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
+        table = read_toml(file).get("project", {}) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        return f"its pyproject.toml cannot be read: {error}"
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return f"its pyproject.toml cannot be read: {reason}"
     if table and not (isinstance(table, dict) and table.get("name")):
         return "its pyproject.toml has a [project] without a name"
     return None
+
+
+def declared_groups(path: Path) -> tuple[str, ...] | None:
+    """Return the groups of entry points, except scripts, of a local project (PEP 621) or wheel; None if not known.
+
+    They are not known if a project has no [project] table, or if its build decides.
+    """
+    try:
+        if path.is_dir():
+            table = read_toml(path / "pyproject.toml")["project"]
+            return None if "entry-points" in table.get("dynamic", ()) else tuple(table.get("entry-points", {}))
+        with zipfile.ZipFile(path) as wheel:
+            texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(_ENTRY_POINTS)]
+        parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+        parser.read_string("\n".join(texts))
+        return tuple(group for group in parser.sections() if group not in {"console_scripts", "gui_scripts"})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, configparser.Error):
+        return None

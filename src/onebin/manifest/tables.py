@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,18 @@ T = TypeVar("T")
 
 Layout = Literal["cached", "onefile", "onedir"]
 Collect = Literal["all", "lean"]
+
+# The units of a size, as people write them: those of the SI, and those of IEC 80000-13.
+UNITS: Mapping[str, int] = {
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
 
 # The short form of an SSH address, git@host:path (git-clone(1)).
 SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
@@ -68,6 +81,7 @@ class Host(_Source):
     python_variables: bool = False
     quiet_exit: bool = True
     compiled_patterns: bool = True
+    about: str | None = None
 
     @property
     def distribution(self) -> str | None:
@@ -168,6 +182,24 @@ class Verify:
     commands: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class PluginBudget:
+    """`[budget.plugin.NAME]`: what a plugin may cost: bytes, and milliseconds."""
+
+    size: int | None = None
+    import_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """`[budget]`: what the artifact may cost: bytes, and milliseconds; `plugin` is by the names of rows."""
+
+    size: int | None = None
+    start_ms: float | None = None
+    start_command: str | None = None
+    plugin: Mapping[str, PluginBudget] = field(default_factory=dict)
+
+
 def table(kind: type[T], keys: Mapping[str, Any], **more: Any) -> T:
     """Return a table of one of these kinds from its keys as `tomllib` reads them; they must be valid."""
     names = {each.name.replace("_", "-"): each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass
@@ -181,6 +213,28 @@ def plugin_row(name: str, row: str | Mapping[str, Any]) -> PluginRow:
     if "version" in keys:
         keys["version"] = "" if keys["version"] == "*" else "".join(keys["version"].split())
     return table(PluginRow, keys, name=name)
+
+
+def budget(keys: Mapping[str, Any], rows: Iterable[PluginRow]) -> Budget:
+    """Return `[budget]` as `tomllib` reads it; its plugins are those of the rows that their names mean (PEP 503)."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415  # not every manifest has one, and it is slow to load
+
+    names = {canonicalize_name(row.name): row.name for row in rows}
+    plugins = {
+        names[canonicalize_name(name)]: table(PluginBudget, _with_bytes(row))
+        for name, row in keys.get("plugin", {}).items()
+    }
+    return table(Budget, _with_bytes({key: value for key, value in keys.items() if key != "plugin"}), plugin=plugins)
+
+
+def _with_bytes(keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {**keys, "size": size_in_bytes(keys["size"])} if "size" in keys else dict(keys)
+
+
+def size_in_bytes(text: str) -> int:
+    """Return a size that was written with a unit, such as "40 MB"."""
+    number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", text).groups()  # type: ignore[union-attr]  # it was checked
+    return int(Decimal(number) * UNITS[unit])
 
 
 def is_excluded(module: str, excluded: Iterable[str]) -> bool:

@@ -4,9 +4,9 @@
 parser can disagree. Raises `ManifestError` if the input is not text or not TOML 1.0.
 """
 
+import errno
 import json
 import re
-import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from onebin.errors import Finding, ManifestError
-from onebin.system import display
+from onebin.system import DeepDataError, DeepKeyError, display, opened, parse_toml as load_toml
 
 MAX_BYTES = 1 << 20
 _MAX_PATH = 10
-_INIT = "create one with: onebin init --host PACKAGE --script NAME"
+_INIT = "create one with: onebin init --host PACKAGE"
 
-# tomllib's time and memory grow with the square of the number of parts in a dotted key. No manifest needs 100 parts.
-_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.){0,99}+"|'[^'\n]{0,99}+')"""
-_DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{99}}")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _CAN_END = re.compile(r"""[\]}]|\"{3}|'{3}""")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -50,15 +47,15 @@ def read(file: Path) -> str:
     try:
         if file.is_dir():
             raise _unreadable(file, "it is a directory", f"name the file in it: {file / 'bundle.toml'}")
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise _unreadable(file, "it is not a regular file", "save the manifest as a regular file")
-        with file.open("rb") as stream:
+        with opened(file) as stream:
             content = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise _unreadable(file, "no such file", _INIT) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise _unreadable(file, reason.lower(), "check the path, and its owner and mode") from error
+        is_odd = error.errno == errno.EINVAL
+        hint = "save the manifest as a regular file" if is_odd else "check the path, and its owner and mode"
+        raise _unreadable(file, reason.lower(), hint) from error
     except ValueError as error:  # a NUL in the name
         raise _unreadable(file, "not a valid file name", _INIT) from error
     return _decode(content, file)
@@ -66,7 +63,7 @@ def read(file: Path) -> str:
 
 def _decode(content: bytes, file: Path) -> str:
     if len(content) > MAX_BYTES:
-        raise _unreadable(file, f"it is larger than {MAX_BYTES} bytes", "is this a manifest? manifests are small")
+        raise _too_large(file)
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         message = "it starts with a byte order mark, which TOML does not allow"
         raise _unreadable(file, message, "save it as UTF-8 without a byte order mark (BOM)")
@@ -84,20 +81,24 @@ def parse_toml(text: str, *, file: Path) -> dict[str, Any]:
     Raises ManifestError, with line and column, if it is not TOML or is nested too deeply.
     """
     try:
+        if len(text) > MAX_BYTES:
+            raise _too_large(file)
         text.encode()
-        if deep := _DEEP_KEY.search(text):
-            line = text.count("\n", 0, deep.start()) + 1
-            message = "a key with a hundred parts or more"
-            raise _unreadable(f"{display(file)}:{line}", message, "is this a manifest? its keys are short")
-        return tomllib.loads(text)
+        return load_toml(text)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         raise _unreadable(f"{display(file)}:{line}", "an unpaired surrogate", "save it as UTF-8") from None
-    except RecursionError:
-        message = "it is nested too deeply"
-        raise _unreadable(file, message, "a manifest needs at most three levels") from None
+    except DeepKeyError as error:
+        where = f"{display(file)}:{error.line}"
+        raise _unreadable(where, error.message, "is this a manifest? its keys are short") from None
+    except DeepDataError as error:
+        raise _unreadable(file, str(error), "a manifest needs at most three levels") from None
     except ValueError as error:  # TOMLDecodeError, or a number too long for int()
         raise _not_toml(str(error), text, file) from None
+
+
+def _too_large(file: Path) -> ManifestError:
+    return _unreadable(file, f"it is larger than {MAX_BYTES} bytes", "is this a manifest? manifests are small")
 
 
 def _not_toml(reason: str, text: str, file: Path) -> ManifestError:
@@ -170,6 +171,30 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
             if isinstance(value, dict) and len(path) < _MAX_PATH:
                 pending.extend(((*path, key), nested) for key, nested in value.items())
     return found
+
+
+def without_table(text: str, table: str) -> str:
+    """Return a TOML text without a table, the comments in it and right above it, and the empty lines above those."""
+    written = text.split("\n")
+    gone: set[int] = set()
+    inside = False
+    last = 0
+    for statement in statements(text):
+        is_part = (*statement.table, *statement.data)[0] == table
+        if is_part:
+            first = last + 1 if inside else _top(written, statement.first, last)
+            gone.update(range(first, statement.last + 1))
+        inside, last = is_part, statement.last
+    left = "\n".join(line for number, line in enumerate(written, 1) if number not in gone)
+    return left.lstrip("\r\n") if 1 in gone else left
+
+
+def _top(written: Sequence[str], first: int, above: int) -> int:
+    """Return the line where the comment above a line begins, or the empty lines above that; all are below `above`."""
+    for is_part in (lambda line: line.startswith("#"), lambda line: not line):
+        while first - 1 > above and is_part(written[first - 2].strip()):
+            first -= 1
+    return first
 
 
 def line_of(key: str, text: str) -> int | None:

@@ -12,13 +12,12 @@ import tomllib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from onebin.survey import edges
+from onebin.survey import declared, edges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from onebin.card import DistributionFacts
     from onebin.check import Plan
@@ -33,11 +32,8 @@ def components(plan: Plan) -> list[DistributionFacts]:
     """Return what is known about each locked distribution."""
     lock = plan.lock
     locked = {str(canonicalize_name(entry["name"])): entry for entry in tomllib.loads(lock.text)["packages"]}
-    host = plan.manifest.host
-    rows: list[tuple[str, Iterable[str]]] = [(lock.host, host.extras)]
-    rows += [(lock.host, Requirement(host.package).extras)] if host.package else []
-    rows += [(name, row.extras) for row in plan.manifest.plugins if (name := lock.answers.get(row.name))]
-    required = edges(plan.survey, [(name, extra) for name, extras in rows for extra in extras])
+    wanted = [each.demand for each in declared(plan.manifest, plan.survey)]
+    required = edges(plan.survey, [(each.name, extra) for each in wanted for extra in each.extras])
     return [_component(each, locked[each.name], required[each.name]) for each in plan.survey.distributions.values()]
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
-from onebin.errors import FindingsError
-
 if TYPE_CHECKING:
     from onebin.errors import Finding, OnebinError
 
@@ -39,7 +37,7 @@ ErrorFacts = TypedDict(
 
 
 class Failure(TypedDict):
-    """The data of an error."""
+    """The data of an error. Wrong usage of the command line has the class UsageError and the exit code 2."""
 
     ok: Literal[False]
     error: ErrorFacts
@@ -47,15 +45,14 @@ class Failure(TypedDict):
 
 def failure_of(error: OnebinError) -> Failure:
     """Return an error as JSON data."""
-    findings = error.findings if isinstance(error, FindingsError) else ()
     return {
         "ok": False,
         "error": {
             "class": type(error).__name__,
             "exit_code": error.exit_code,
-            "message": error.message,
+            "message": "\n".join(filter(None, [error.message, error.tail])),
             "hint": error.hint,
-            "findings": [_facts(finding) for finding in findings],
+            "findings": [_facts(finding) for finding in error.findings],
         },
     }
 

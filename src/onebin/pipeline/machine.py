@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from onebin import launcher
 from onebin.cache import Cache
 from onebin.errors import OnebinError
-from onebin.python import INDEXES, installed, is_new_enough, missing_library_hint, uv
+from onebin.python import (
+    INDEXES,
+    ignored_settings,
+    installed,
+    is_new_enough,
+    missing_library_hint,
+    source_of_indexes,
+    uv,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +38,13 @@ class Examined:
     needed: bool = True
 
 
-def examine(cache_dir: Path) -> tuple[Examined, ...]:
-    """Examine interpreters, uv, binutils, launchers and the disk of a cache; changes nothing."""
-    return (*_interpreters(), _uv(), *_binutils(), *_launchers(cache_dir), _disk(cache_dir))
+def examine(cache_dir: Path, directory: Path | None = None) -> tuple[Examined, ...]:
+    """Examine interpreters, uv, binutils, launchers and the disk of a cache; changes nothing.
+
+    With the `directory` of a manifest, that includes what chooses the index for it.
+    """
+    index = () if directory is None else (_index(directory),)
+    return (*_interpreters(), _uv(), *index, *_binutils(), *_launchers(cache_dir), _disk(cache_dir))
 
 
 def _interpreters() -> Iterator[Examined]:
@@ -57,6 +69,16 @@ def _uv() -> Examined:
         return Examined(name="uv", ok=True, found=uv.version())
     except OnebinError as error:
         return Examined(name="uv", ok=False, found=error.message, remedy=error.hint)
+
+
+def _index(directory: Path) -> Examined:
+    try:
+        chosen, ignored = source_of_indexes(directory), ignored_settings(directory)
+    except OnebinError as error:
+        return Examined(name="index", ok=False, found=error.message, remedy=error.hint)
+    found = "PyPI, as nothing chooses another" if chosen is None else f"chosen by {chosen}"
+    unused = "" if ignored is None else f"; not by {ignored}, which is outside of the project"
+    return Examined(name="index", ok=True, found=f"{found}{unused}")
 
 
 def _binutils() -> Iterator[Examined]:

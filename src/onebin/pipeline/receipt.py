@@ -61,7 +61,7 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
     }
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
     own = [_own_digest(), card.tools(), launcher.file_name(lock.interpreter.platform)]
-    asked = [request.identity, request.all_commands, manifest.text, data]
+    asked = [request.identity, request.all_commands, manifest.built_text, data]
     return sha256_of([own, asked, lock.digest, stage_key(lock, request.moment), pins, libc and libc.identity])
 
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Findings, FindingsError, FreezeError, PackError, TargetError, os_errors
+from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
+from onebin.pipeline.costs import held_to_budget
 from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
 from onebin.pipeline.results import BuildResult, LockResult, PlanResult
+from onebin.python import ignored_settings, source_of_indexes
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from onebin.freeze import FrozenTree
     from onebin.lock import Lock
     from onebin.manifest import Manifest
+    from onebin.measure import Costs
     from onebin.pack import Artifact
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
     from onebin.stage import Stage, Toolchain
+    from onebin.survey import Survey
     from onebin.target import Libc
     from onebin.wheelhouse import VendorResult
 
@@ -69,12 +73,35 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
     )
 
 
+def surveyed(request: BuildRequest, events: Events = ignore) -> Survey:
+    """Lock, stage and survey a bundle without checking it; raises OnebinError."""
+    staged = _staged(request, _locked(request, events), events)
+    with step(events, "survey") as outcome:
+        found = survey(staged, request.workspace.cache)
+        outcome.text = count(len(found.distributions), "distribution")
+    return found
+
+
+def _say_indexes(request: BuildRequest, events: Events) -> None:
+    """Emit what chooses the indexes, if anything does; and the file that would, if it were one of the project."""
+    if request.source.is_offline:
+        return
+    directory = request.workspace.directory
+    chosen, ignored = source_of_indexes(directory), ignored_settings(directory)
+    if chosen is not None:
+        events(Detail(text=f"the index is chosen by {chosen}"))
+    if ignored is not None:
+        own = f"it is not in the folder of {display(request.manifest.file)}, nor in its project"
+        events(Note(text=f"{ignored} does not choose the index: {own} (to use it, set UV_CONFIG_FILE)"))
+
+
 def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:
     """Resolve the manifest, and write the lock if it does not match; raises OnebinError.
 
     `upgrade` names packages that may get newer versions; None means all.
     """
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request, upgrade=upgrade)
         packages = count(len(locked.packages), "package")
         outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
@@ -93,6 +120,7 @@ def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tupl
 def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> VendorResult:
     """Download everything that a build of this request needs into a folder; raises OnebinError."""
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request)
         outcome.text = f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
     for change in locked.changes:
@@ -141,9 +169,19 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     if before is not None:
         facts, notices = before.facts, before.notices
         _emit_notices(events, notices)
+        costs = held_to_budget(
+            file,
+            facts,
+            size_of(file),
+            request=request,
+            events=recorded,
+            python=lambda: _staged(request, locked, recorded).python,
+            then=f"; {display(file)} is unchanged",
+        )
     else:
         planned = _planned(request, locked, recorded, libc=libc, findings=findings)
-        facts, notices = _built(planned, request, file, recorded), planned.notices
+        facts, costs = _built(planned, request, file, recorded)
+        notices = planned.notices
         with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
             receipt.write(key, file, notices, request.workspace.cache)
     return BuildResult(
@@ -153,6 +191,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         is_new=before is None,
         size=size_of(file),
         size_before=size_before,
+        costs=costs,
         seconds=recorded.seconds,
         steps=tuple(recorded.steps),
         notices=notices,
@@ -161,6 +200,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
 
 def _locked(request: BuildRequest, events: Events) -> Lock:
     with step(events, "lock") as outcome:
+        _say_indexes(request, events)
         locked = _resolved(request)
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
@@ -185,10 +225,10 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) ->
 
 @contextmanager
 def _lines_of(manifest: Manifest) -> Iterator[None]:
-    """Add the lines of the manifest to the findings that the block raises."""
+    """Add the lines of the manifest to the findings of an error that the block raises."""
     try:
         yield
-    except FindingsError as error:
+    except OnebinError as error:
         error.findings = tuple(map(manifest.with_line, error.findings))
         raise
 
@@ -216,9 +256,7 @@ def _planned(
     if findings is None:
         findings = Findings()
         libc = _libc(request, locked, findings)
-    with step(events, "stage") as outcome:
-        staged = install(locked, cache, source=request.source, moment=request.moment)
-        outcome.text = f"{count(len(locked.packages), 'package')}{_cached(staged)}"
+    staged = _staged(request, locked, events)
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
@@ -229,6 +267,13 @@ def _planned(
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
     _emit_notices(events, planned.notices)
     return planned
+
+
+def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
+    with step(events, "stage") as outcome, _lines_of(request.manifest):
+        staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
+        outcome.text = f"{count(len(locked.packages), 'package')}{_cached(staged)}"
+    return staged
 
 
 def _cached(made: Stage | FrozenTree | Artifact) -> str:
@@ -242,7 +287,7 @@ def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
 
 
 def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Plan, Toolchain, Source]:
-    with step(events, "generate") as outcome:
+    with step(events, "generate") as outcome, _lines_of(planned.manifest):
         toolchain = install_toolchain(planned.lock, request.workspace.cache, source=request.source)
         source = render(planned, toolchain)
         outcome.text = f"{len(source.files)} files"
@@ -268,14 +313,14 @@ def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -
         )
 
 
-def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> Facts:
-    """Generate, freeze, pack, verify and publish; returns the facts on the artifact's card."""
+def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs]:
+    """Generate, freeze, pack, verify, measure and publish; returns the facts on the artifact's card, and its costs."""
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = starter = None
     if planned.layout != "onefile":
         head, starter = _compiled(planned.interpreter, request, events)
-    with step(events, "freeze") as outcome:
+    with step(events, "freeze") as outcome, _lines_of(planned.manifest):
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
         for line in frozen.contents.skipped_hooks:
@@ -295,7 +340,16 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
             with step(events, "smoke") as outcome:
                 passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(passed, 'command')} as in the stage"
+        costs = held_to_budget(
+            artifact.file,
+            artifact.facts,
+            size_of(artifact.draft),
+            request=request,
+            events=events,
+            python=lambda: planned.stage.python,
+            then=", and is not published",
+        )
         with step(events, "publish") as outcome:
             artifact.publish()
             outcome.text = display(artifact.output)
-        return artifact.facts
+        return artifact.facts, costs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from onebin.system import sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace
 
 # These options determine where and how to build, not what, so they are not part of a request's identity.
-_MEANS = frozenset({"manifest", "workspace", "source", "locked", "python"})
+_MEANS = frozenset({"manifest", "workspace", "source", "locked", "python", "measure"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,8 @@ class BuildRequest:
     `source` is where packages come from. With `locked`, the lock is never written. `python` is an interpreter to freeze
     instead of the manifest's. `full_probe` compares every module and data file of host and plugins, not only what is
     loaded. `release` makes the file as small as possible, which takes longer. `verify` runs the artifact before it is
-    published, together with `commands`, additional checks to those of the manifest. `moment` is the current time for
+    published, together with `commands`, additional checks to those of the manifest. `measure` measures the times of the
+    start and of each plugin's import even if no budget needs them. `moment` is the current time for
     the build, in seconds since 1970; the default is SOURCE_DATE_EPOCH, or else a fixed time.
     """
 
@@ -35,7 +36,13 @@ class BuildRequest:
     release: bool = False
     verify: bool = True
     commands: tuple[str, ...] = ()
+    measure: bool = False
     moment: int = field(default_factory=source_date_epoch)
+
+    def __post_init__(self) -> None:
+        """Let the settings of uv count that belong to the manifest's project."""
+        if self.source.project is None:
+            object.__setattr__(self, "source", replace(self.source, project=self.workspace.directory))
 
     @classmethod
     def load(cls, manifest: Path = Path(), *, output: Path | None = None, **options: Any) -> BuildRequest:

@@ -7,6 +7,7 @@ from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fie
 
 from onebin.card import Facts, HostFacts, PluginFacts  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.check import Precedence  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.measure import Costs  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.pipeline.events import StepFinished  # noqa: TC001  # pydantic reads the types of these fields
 
 
@@ -45,7 +46,8 @@ class BuildResult:
     """A published artifact and the facts on its card; `is_new` is False if it existed and was up to date.
 
     `size` is that of the file, or of all files of a folder, in bytes; `size_before` that of what was replaced, if
-    anything was. `seconds` is how long it took, `steps` has each step in order, with its own seconds.
+    anything was. `costs` are its bytes by owner, and the times that were measured. `seconds` is how long it took,
+    `steps` has each step in order, with its own seconds.
     """
 
     file: Path
@@ -54,6 +56,7 @@ class BuildResult:
     is_new: bool
     size: int
     size_before: int | None
+    costs: Costs
     seconds: float
     steps: tuple[StepFinished, ...]
     notices: tuple[str, ...] = ()

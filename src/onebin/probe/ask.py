@@ -44,9 +44,9 @@ def ask_stage(stage: Stage, questions: Questions) -> Answers:
     return ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions, read_answers)
 
 
-def ask_artifact(file: Path, questions: Questions) -> Answers:
-    """Ask an artifact through its self-test switch; raises ProbeError."""
-    return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1")
+def ask_artifact(file: Path, questions: Questions, **variables: str) -> Answers:
+    """Ask an artifact through its self-test switch, with more variables in its environment; raises ProbeError."""
+    return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1", **variables)
 
 
 def retry_skipping(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:

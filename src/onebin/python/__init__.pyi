@@ -7,4 +7,6 @@ from .interpreter import (
     is_new_enough as is_new_enough,
     missing_library_hint as missing_library_hint,
 )
+from .settings import ignored_settings as ignored_settings, source_of_indexes as source_of_indexes
+from .subject import subject_of as subject_of
 from .uv import INDEXES as INDEXES, PackageSource as PackageSource

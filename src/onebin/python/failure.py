@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from onebin.errors import NO_SPACE, OnebinError
+from onebin.errors import NO_SPACE
 from onebin.python.faults import Fault, fault_in
 from onebin.system import STILL_RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onebin.errors import Finding, OnebinError
 
 _BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
 _NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
@@ -68,15 +74,26 @@ class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns 
         is_local = any(pattern.search(self.text) for pattern in (NO_SPACE, _OFFLINE))
         return None if is_local else fault_in(self.raw)
 
-    def become(self, error: type[OnebinError], doing: str, hint: str | None = None) -> OnebinError:
-        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`."""
+    def become(
+        self, error: type[OnebinError], doing: str, hint: str | None = None, *, findings: Sequence[Finding] = ()
+    ) -> OnebinError:
+        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`.
+
+        A fault of the network is all that there is to say: it is in the message, unless findings have it, which get its
+        hint. Otherwise uv's message is the tail. If there is one finding, a `hint` is about it, and becomes its own.
+        """
+        if self.fault is not None and findings:
+            return error(doing, findings=[replace(finding, hint=self.fault.hint) for finding in findings])
         if self.fault is not None:
             return error(f"{doing}: {self.fault.what}", self.fault.hint)
         known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
-        hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
-        return error(f"{doing}\nuv says: {self.text}", hint)
+        elif hint is not None and len(findings) == 1:
+            findings, hint = [replace(findings[0], hint=hint)], None
+        else:
+            hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
+        return error(doing, hint=hint, findings=findings, tail=f"uv says: {self.text}")
 
 
 def _plain(stderr: str) -> str:

@@ -252,7 +252,7 @@ def _library_files(top: Path) -> Iterator[PurePath]:
 
 
 def _check_usable(found: Interpreter, wanted: str | None) -> None:
-    asked = f"[bundle] python = {wanted!r}" if wanted else "the Python that runs onebin"
+    asked = wanted or "the Python that runs onebin"
     if found.implementation != "CPython":
         raise InterpreterError(
             f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",
@@ -275,14 +275,12 @@ def _search(wanted: str, directory: Path) -> Path:
     if os.sep in wanted or "/" in wanted:
         path = directory / Path(wanted).expanduser()
         if not path.is_file():
-            raise InterpreterError(
-                f"[bundle] python: no such file: {wanted}", "run `onebin doctor` to list the interpreters found"
-            )
+            raise InterpreterError(f"no such file: {wanted}", "run `onebin doctor` to list the interpreters found")
         return path
     found = uv.find_python(wanted, _search_environment())
     if found is None:
         raise InterpreterError(
-            f"[bundle] python: Python {wanted} was not found on this machine",
+            f"Python {wanted} was not found on this machine",
             f"install it (uv python install {wanted}), or run `onebin doctor` to list the interpreters found",
         )
     return found

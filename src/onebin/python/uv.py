@@ -1,7 +1,7 @@
 """What onebin uses uv for: find interpreters, resolve, create environments and install.
 
 Every call goes through `_uv`, which finds uv and parses its errors. Indexes, credentials, proxies and timeouts are uv's
-own settings (uv.toml and the UV_ variables).
+own settings (the UV_ variables, and the files that count: see `settings`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uv import find_uv_bin
 
 from onebin.errors import OnebinError, ProcessError
+from onebin.python import settings
 from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
 from onebin.python.watching import tell_of
 from onebin.system import STILL_RUNNING, Completed, environment, run
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
+# Variables of uv that would choose another project, or the folder that paths are relative to.
+_PLACES = frozenset({"UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_WORKING_DIR"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,12 @@ class PackageSource:
     """Where packages come from: the indexes in uv's settings, only uv's cache, or a wheelhouse of `onebin vendor`.
 
     With `offline`, no index is used. With a `wheelhouse`, everything comes from that directory and nowhere else.
+    `project` is the manifest's folder: uv's settings in it, and above it in its project, count beside the user's.
     """
 
     offline: bool = False
     wheelhouse: Path | None = None
+    project: Path | None = None
 
     @property
     def is_offline(self) -> bool:
@@ -115,7 +120,8 @@ def compile_lock(
     """
     upgrades = ["--upgrade"] if upgrade is None else [f"--upgrade-package={name}" for name in upgrade]
     arguments = [*_compiling(python, output), *upgrades, *limits.options]
-    _uv(arguments, stdin="\n".join(requirements) + "\n", cwd=directory, extra=_dated(moment))
+    text, project = "\n".join(requirements) + "\n", limits.source.project
+    _uv(arguments, stdin=text, cwd=directory, project=project, extra=_dated(moment))
 
 
 def list_newest(
@@ -127,7 +133,8 @@ def list_newest(
     pre-releases.
     """
     options = ["--no-deps", *(["--prerelease=disallow"] if final else []), *source.options]
-    _uv([*_compiling(python, output), *options], stdin="\n".join(requirements) + "\n", cwd=directory)
+    text = "\n".join(requirements) + "\n"
+    _uv([*_compiling(python, output), *options], stdin=text, cwd=directory, project=source.project)
 
 
 def _compiling(python: Path, output: Path) -> list[str]:
@@ -188,8 +195,27 @@ def install_lock(
     _uv(
         [*arguments, *again, *_building(build), *source.options],
         cwd=lock.parent,
+        project=source.project,
         extra={**_dated(moment), **(git or {})},
     )
+
+
+def install_alone(
+    requirement: str,
+    *,
+    python: Path,
+    target: Path,
+    directory: Path,
+    build: Collection[str] | None,
+    source: PackageSource,
+) -> None:
+    """Install one requirement without its dependencies in a plain directory; raises Failure.
+
+    `build` is as in `Limits`. Settings of uv are those for `directory`.
+    """
+    where = ["--python", str(python), "--target", str(target), "--requirements", "-"]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", *where, *_building(build), *source.options]
+    _uv(arguments, stdin=f"{requirement}\n", cwd=directory)
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, source: PackageSource = INDEXES) -> None:
@@ -199,7 +225,17 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
     """
     arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--require-hashes"]
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
-    _uv([*arguments, *where, *_building(()), *source.options])
+    _uv([*arguments, *where, *_building(()), *source.options], project=source.project)
+
+
+def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool:
+    """Install a wheel of one of the folders in uv's `find-links` in a plain directory, without dependencies.
+
+    Returns False if none of them has it. No index is used.
+    """
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *_building(())]
+    where = ["--python", str(python), "--target", str(target)]
+    return _uv([*arguments, *where, requirement], check=False).code == 0
 
 
 def _building(names: Collection[str] | None) -> list[str]:
@@ -215,6 +251,7 @@ def _uv(
     env: Mapping[str, str] | None = None,
     stdin: str = "",
     cwd: Path | None = None,
+    project: Path | None = None,
     check: bool = True,
     extra: Mapping[str, str] | None = None,
 ) -> Completed:
@@ -222,25 +259,28 @@ def _uv(
         binary = find_uv_bin()
     except FileNotFoundError as error:
         raise OnebinError("uv is not installed in onebin's environment", "pip install uv") from error
-    settings = environment(UV_NO_PROGRESS="1") if env is None else env
-    settings = {**settings, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
-    try:
-        completed = run(
-            [binary, *arguments],
-            env=settings,
-            stdin=stdin,
-            cwd=cwd,
-            timeout=_timeout(),
-            bounded=True,
-            peek=tell_of,
-        )
-    except ProcessError as error:
-        if check and error.tail.startswith(STILL_RUNNING):
-            raise Failure(f"uv is {error.tail}") from error
-        raise
+    variables = environment(UV_NO_PROGRESS="1") if env is None else env
+    variables = {name: value for name, value in variables.items() if name not in _PLACES}
+    variables |= {**(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
+    with settings.project_for_uv(project) as (folder, file):
+        try:
+            completed = run(
+                [binary, "--project", folder, *arguments],
+                env=variables,
+                stdin=stdin,
+                cwd=cwd,
+                timeout=_timeout(),
+                bounded=True,
+                peek=tell_of,
+            )
+        except ProcessError as error:
+            if check and error.tail.startswith(STILL_RUNNING):
+                raise Failure(f"uv is {error.tail}") from error
+            raise
     if check and completed.code != 0:
         ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
-        raise Failure.of(f"{ended}{completed.stderr}")
+        said = completed.stderr if file is None else completed.stderr.replace(str(folder / file.name), str(file))
+        raise Failure.of(f"{ended}{said}")
     return completed
 
 

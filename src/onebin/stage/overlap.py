@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def overwritten(found: Sequence[Overlap]) -> Iterator[str]:
 
 def _entries(record: Path) -> Iterator[tuple[str, str]]:
     """Yield the path and digest of each file in a RECORD; the survey reports malformed lines."""
-    with record.open(encoding="utf-8", errors="replace", newline="") as stream:
+    with suppress(csv.Error), record.open(encoding="utf-8", errors="replace", newline="") as stream:
         for row in csv.reader(line.replace("\0", "") for line in stream):
             if len(row) > 1 and row[1]:
                 yield row[0], row[1]

@@ -14,11 +14,13 @@ import json
 from functools import partial as partially
 from typing import TYPE_CHECKING
 
-from onebin.errors import StageError, os_errors
-from onebin.python import uv
+from packaging.utils import canonicalize_name
+
+from onebin.errors import Finding, StageError, os_errors
+from onebin.python import subject_of, uv
 from onebin.stage.overlap import overlaps
 from onebin.stage.stage import KIND, Stage, stage_key
-from onebin.system import write_atomic
+from onebin.system import display, write_atomic
 from onebin.wheelhouse import git_redirects, installable_lock, repositories
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     sync(reinstall=[name])
             _forget_machine(stage.site_packages)
         except uv.Failure as failure:
-            raise _explain(failure) from failure
+            raise _explain(failure, lock) from failure
 
     with os_errors(StageError, "create the stage in", cache.directory):
         entry = cache.ensure(KIND, key, make, bundle=lock.file.name.removeprefix("pylock.").removesuffix(".toml"))
@@ -95,10 +97,18 @@ def _names_this_machine(direct_url: Path) -> bool:
         return True  # no tool can read it anyway
 
 
-def _explain(failure: uv.Failure) -> Exception:
+def _explain(failure: uv.Failure, lock: Lock) -> Exception:
+    """Return the error for a failed installation, with where the package comes from that it is about."""
+    name = canonicalize_name(subject_of(failure) or "")
+    package = next((each for each in lock.packages if each.name == name), None)
+    doing, what, hint = "cannot install the lock", "it cannot be installed", None
     if "Hash mismatch" in failure.text:
-        return failure.become(StageError, "hash mismatch between a download and the lock")
-    if "Failed to build" in failure.text:
-        hint = "fix the project, or ask for a version with a wheel"
-        return failure.become(StageError, "cannot build a package", hint)
-    return failure.become(StageError, "cannot install the lock")
+        doing, what = "hash mismatch between a download and the lock", "what was downloaded is not what was locked"
+    elif "Failed to build" in failure.text:
+        doing, what, hint = "cannot build a package", "it does not build", "ask for a version with a wheel"
+        if package is not None and package.path is not None:
+            hint = f"fix it there: {display(package.path)}"
+    if failure.fault is not None:
+        what = failure.fault.what
+    findings = [] if package is None else [Finding(lock.where(package.name), what)]
+    return failure.become(StageError, doing, hint, findings=findings)

@@ -135,9 +135,14 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
 
 def _recorded(record: Path) -> Iterator[str]:
     """Yield each path in a RECORD; importlib.metadata leaves out files that do not exist, since Python 3.12."""
-    if record.exists():
+    if not record.exists():
+        return
+    try:
         with record.open(encoding="utf-8", errors="replace", newline="") as stream:
             yield from (row[0] for row in csv.reader(stream) if row)
+    except csv.Error as error:
+        hint = "the wheel is malformed: lock another version"
+        raise StageError(f"the RECORD of {record.parent.name} cannot be read: {error}", hint) from error
 
 
 def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:

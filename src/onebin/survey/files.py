@@ -5,6 +5,7 @@ The files are those that RECORD names (packaging specification "Recording instal
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,8 @@ def files_of(recorded: Iterable[str], site_packages: Path, info: str, library: f
 
     `library` are the top-level names of the standard library, which no distribution can replace.
     """
-    files = [PurePosixPath(file) for file in recorded]
+    # A path may also be empty, or lead nowhere but up; there is no file at such a path.
+    files = [path for file in recorded if (path := PurePosixPath(file)).name not in {"", ".."}]
     inside = [
         file for file in files if ".." not in file.parts and not file.is_absolute() and "__pycache__" not in file.parts
     ]
@@ -91,6 +93,15 @@ def _test_folders(files: Iterable[PurePosixPath]) -> set[str]:
         for folder in file.parents
         if folder.name in {"test", "tests"} and len(folder.parts) > 1
     }
+
+
+def recorded_size(info: Path) -> int | None:
+    """Return the size of a distribution in bytes, by the RECORD in its .dist-info folder; None without one."""
+    try:
+        with (info / "RECORD").open(encoding="utf-8", newline="") as stream:
+            return sum(int(row[2]) for row in csv.reader(stream) if len(row) > 2 and row[2].isdecimal())
+    except (OSError, ValueError, csv.Error):
+        return None
 
 
 def module_name(file: PurePosixPath) -> str | None:

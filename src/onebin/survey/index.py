@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.errors import StageError
+from onebin.errors import Finding, StageError
 from onebin.stage import overlaps
 from onebin.survey import distribution
 from onebin.survey.cache import SurveyCache
@@ -144,7 +144,12 @@ def _distributions(stage: Stage, cache: Cache) -> Iterator[Distribution]:
     kept = SurveyCache.at(cache, library)
     for info in sorted(stage.site_packages.glob("*.dist-info")):
         package = packages.get(canonicalize_name(info.stem.rpartition("-")[0]))
-        yield kept.read(info, package) if package else distribution.read(info, library)
+        try:
+            yield kept.read(info, package) if package else distribution.read(info, library)
+        except StageError as error:
+            if package:
+                error.findings = (Finding(stage.lock.where(package.name), "it is malformed"),)
+            raise
 
 
 def inverted(words: Mapping[str, Iterable[str]]) -> Mapping[str, frozenset[str]]:

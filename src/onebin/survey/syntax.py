@@ -147,3 +147,44 @@ def _name(node: ast.AST) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Import:
+    """One import of a module: `target` is its dotted name, or that of something in it."""
+
+    line: int
+    target: str
+
+
+def imports_of(source: bytes, package: str) -> Iterator[Import]:
+    """Yield what a module imports, by statements and by functions that get a name, in no order.
+
+    Its relative imports begin in `package`. What only type checkers see is left out, and so is all of a source that is
+    not for this Python.
+    """
+    try:
+        waiting: list[ast.AST] = [ast.parse(source)]
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+            continue
+        yield from (Import(line=node.lineno, target=target) for target in _targets(node, package))  # type: ignore[attr-defined]  # statements and calls have a line
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _targets(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        parts = package.split(".")
+        around = parts[: len(parts) - node.level + 1] if node.level else []
+        base = ".".join([*around, *([node.module] if node.module else [])])
+        yield from (base if each.name == "*" else f"{base}.{each.name}" for each in node.names)
+    elif isinstance(node, ast.Call) and _name(node.func) in _IMPORTERS and node.args:
+        name = node.args[0]
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and not name.value.startswith("."):
+            yield name.value

@@ -35,11 +35,23 @@ from .process import (
     run as run,
     stream as stream,
 )
+from .reading import (
+    MOST as MOST,
+    DeepDataError as DeepDataError,
+    DeepKeyError as DeepKeyError,
+    opened as opened,
+    parse_toml as parse_toml,
+    read_bytes as read_bytes,
+    read_text as read_text,
+    read_toml as read_toml,
+)
 from .temporary import scratch as scratch
 from .wording import (
     count as count,
     did_you_mean as did_you_mean,
     either as either,
+    escaped_json as escaped_json,
     megabytes as megabytes,
     similar as similar,
+    visible as visible,
 )

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 MASK = "****"
 # The part of a URL before its host; in "ssh://git@host" it is not a secret.
-_LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<login>[^\s/?#\"'<>`]+)@")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,\"'<>]+")
+# A scheme is looked up backwards, or a long word would take time with the square of its length.
+_LOGIN = re.compile(r"(?<=[A-Za-z0-9+.-])://(?P<login>[^\s/?#\"'<>`]+)@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*$")
+_LONGEST_SCHEME = 40
+_ADDRESS = re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s,\"'<>]+")
 _SECRET_NAMES = re.compile(r"^(?:UV|PIP|TWINE)_.*(?:PASSWORD|TOKEN)$")
 _INDEX_NAMES = re.compile(r"^UV_(?:DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS)$")
 _SHORTEST = 6  # a shorter word also occurs in unrelated text
@@ -62,9 +65,10 @@ def without_credentials(url: str) -> str:
 
 def _mask(found: re.Match[str]) -> str:
     user, colon, _ = found["login"].partition(":")
-    if "ssh" not in found["scheme"]:
-        return f"{found['scheme']}://{MASK}@"
-    return f"{found['scheme']}://{user}:{MASK}@" if colon else found[0]
+    scheme = _SCHEME.search(found.string[max(0, found.start() - _LONGEST_SCHEME) : found.start()])
+    if scheme is None or "ssh" not in scheme[0]:
+        return f"://{MASK}@"
+    return f"://{user}:{MASK}@" if colon else found[0]
 
 
 @lru_cache(maxsize=4)
@@ -75,7 +79,7 @@ def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         if _SECRET_NAMES.match(name):
             found.add(value)
         for address in _ADDRESS.findall(value):
-            login = urlsplit(address).netloc.rpartition("@")[0]
+            login = urlsplit(f"scheme{address}").netloc.rpartition("@")[0]
             user, _, password = login.partition(":")
             if password:
                 plain = f"{unquote(user)}:{unquote(password)}"

@@ -7,6 +7,8 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
+from onebin.system.wording import visible
+
 
 def absolute(path: Path) -> Path:
     """Return an absolute path without `..`, with the user's symbolic links unchanged."""
@@ -23,11 +25,11 @@ def is_there(path: Path) -> bool:
 
 
 def display(path: Path) -> str:
-    """Return a path for messages: relative to the working directory if it is below it."""
+    """Return a path for messages: relative to the working directory if it is below it, on one line."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return visible(str(path.relative_to(Path.cwd())))
     except (ValueError, OSError):
-        return str(path)
+        return visible(str(path))
 
 
 def size_of(path: Path) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from onebin.errors import ProcessError
 from onebin.system.credentials import redact
+from onebin.system.wording import visible
 
 if sys.platform == "linux":
     import resource
@@ -124,7 +125,7 @@ def stream(
     cwd: Path | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> None:
-    """Run a program, and write everything it prints, without credentials, to `log` and line by line to `echo`.
+    """Run a program, and write what it prints, without credentials and controls, to `log` and line by line to `echo`.
 
     Raises ProcessError with the last lines if it fails, and OSError if the log cannot be written.
     """
@@ -135,7 +136,7 @@ def stream(
         _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
     ):
         for raw in child.stdout or ():
-            line = redact(_text(raw).rstrip("\r\n"))
+            line = visible(redact(_text(raw).rstrip("\r\n")))
             record.write(line + "\n")
             tail.append(line)
             if echo is not None:

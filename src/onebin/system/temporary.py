@@ -52,13 +52,14 @@ def _remove(directory: Path) -> None:
 
 
 def _create(parent: Path) -> tuple[Path, int | None]:
-    """Create a directory and lock it; try again if another process removed it in between."""
+    """Create a directory and lock it; try again if the sweep of another process removed it in between."""
     while True:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        handle = _lock(directory, wait=True)
-        if handle is None or directory.exists():
-            return directory, handle
-        os.close(handle)
+        with suppress(FileNotFoundError):  # removed before it could be opened
+            handle = _lock(directory, wait=True)
+            if handle is None or directory.exists():
+                return directory, handle
+            os.close(handle)
 
 
 def _sweep(parent: Path) -> None:

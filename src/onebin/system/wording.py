@@ -1,8 +1,15 @@
-"""Wording for messages: counts, choices, and suggestions for misspelled names."""
+"""Wording for messages: counts, choices, suggestions for misspelled names, and which characters a text may have.
+
+Names, paths and texts come from files and programs of strangers. A terminal obeys some characters (escape sequences),
+reorders others (bidirectional text) and shows some not at all, so that one name looks like another. None of these is
+printed, and in JSON they are escaped.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +17,45 @@ if TYPE_CHECKING:
 
 
 _MEGABYTES_FROM = 100_000
+
+# Letters and marks that take no space, though Unicode counts them as visible: fillers, joiners and selectors of forms.
+# The selectors of emoji (U+FE00 to U+FE0F) are not among them: they change no text.
+_INVISIBLE = re.compile(
+    "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u3164\\uffa0\\U0001d159\\U000e0000-\\U000e0fff]"
+)
+
+
+def visible(text: str, *, one_line: bool = True) -> str:
+    """Return a text in which "?" stands for each character that a terminal obeys, reorders or does not show.
+
+    That is everything that Unicode counts as control, format, separator, surrogate, private or unassigned, but for
+    spaces. Unless it is `one_line`, line feeds and tabs are kept, too.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept = "" if one_line else "\n\t"
+    whole = text if one_line else text.replace("\r\n", "\n")
+    return whole.translate({ord(char): _shown(char) for char in set(whole) - set(kept)})
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return "?" if _INVISIBLE.match(char) else char
+    return " " if unicodedata.category(char) == "Zs" else "?"
+
+
+def escaped_json(document: str) -> str:
+    """Return a JSON document in which each character that `visible` would replace is escaped; its value is the same.
+
+    Outside of strings, JSON has only printable ASCII, line feeds and spaces.
+    """
+    odd = {char for char in set(document) - {"\n"} if _shown(char) != char}
+    return document.translate({ord(char): _escape(char) for char in odd}) if odd else document
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -73,7 +73,7 @@ _SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "
 
 def left_out(survey: Survey, manifest: Manifest) -> tuple[Part, ...]:
     """Return the parts of the standard library that nothing in a bundle names."""
-    return tuple(part for part in PARTS if not _is_named(part, survey, manifest))
+    return tuple(part for part in PARTS if next(reasons_for(part, survey, manifest), None) is None)
 
 
 def selection(survey: Survey, manifest: Manifest) -> list[str]:
@@ -90,18 +90,34 @@ def selection(survey: Survey, manifest: Manifest) -> list[str]:
     return lines
 
 
-def _is_named(part: Part, survey: Survey, manifest: Manifest) -> bool:
-    distributions = survey.distributions.values()
-    named = [*manifest.freeze.include, *(point.module for each in distributions for point in each.entry_points)]
-    return (
-        any(name.partition(".")[0] in part.modules for name in named)
-        or any(map(survey.importing, part.imports))
-        or any(map(survey.mentioning, part.strings))
-        or any(not {*part.programs}.isdisjoint(each.behaviour.run_as_main) for each in distributions)
-        or any(
-            survey.distributions[name].contains(text) for module, text in part.uses for name in survey.importing(module)
-        )
-    )
+def part_of(module: str) -> Part | None:
+    """Return the part that a module of the standard library belongs to, if it may be left out."""
+    return next((part for part in PARTS if module.partition(".")[0] in part.modules), None)
+
+
+def reasons_for(part: Part, survey: Survey, manifest: Manifest) -> Iterator[str]:
+    """Yield a line for each thing in a bundle that names a part."""
+    named = [(f"[freeze] include names {name}", name) for name in manifest.freeze.include]
+    named += [
+        (f"the entry point {point.name} of {each.name} names {point.module}", point.module)
+        for each in survey.distributions.values()
+        for point in each.entry_points
+    ]
+    yield from (line for line, module in named if module.partition(".")[0] in part.modules)
+    yield from _in_sources(part, survey)
+
+
+def _in_sources(part: Part, survey: Survey) -> Iterator[str]:
+    for module in part.imports:
+        yield from (f"{name} imports {module}" for name in sorted(survey.importing(module)))
+    for word in part.strings:
+        yield from (f"{name} has the string {word!r}" for name in sorted(survey.mentioning(word)))
+    for each in survey.distributions.values():
+        yield from (f"{each.name} runs {name} with -m" for name in each.behaviour.run_as_main if name in part.programs)
+    for module, text in part.uses:
+        for name in sorted(survey.importing(module)):
+            if survey.distributions[name].contains(text):
+                yield f"{name} imports {module} and uses {text}"
 
 
 def library_files(interpreter: Interpreter, without: Iterable[Part]) -> Iterator[tuple[str, Path]]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NotRequired
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.errors import AdvisoryError, Finding
-from onebin.system import display
+from onebin.system import display, megabytes, opened, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ECOSYSTEM = "PyPI"
 _SHOWN = 50
-_LARGEST = 16 * 1024 * 1024  # bytes per advisory; real ones have a few kilobytes
+_LARGEST = 16_000_000  # bytes per advisory; real ones have a few kilobytes
+_MOST = 1_000_000_000  # bytes of all advisories together; those on PyPI's packages have a tenth of that
 _ZIP_PROBLEMS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)  # encrypted, unknown compression
 
 
@@ -101,8 +102,15 @@ def read_advisories(paths: Iterable[Path]) -> list[Advisory]:
     found: list[Advisory] = []
     findings: list[Finding] = []
     seen = 0
+    left = _MOST
     for where, content in _documents(paths, findings):
         seen += 1
+        left -= len(content)
+        if left < 0:
+            findings.append(
+                Finding(where, f"there are more than {megabytes(_MOST)} of advisories", "give fewer of them")
+            )
+            break
         try:
             record = _RECORD.validate_json(content)
         except ValidationError as error:
@@ -125,15 +133,15 @@ def _documents(paths: Iterable[Path], findings: list[Finding]) -> Iterator[tuple
         try:
             if path.is_dir():
                 for file in sorted(path.rglob("*.json")):
-                    yield display(file), _limited(file.read_bytes())
+                    yield display(file), read_bytes(file, most=_LARGEST)
             elif path.suffix == ".zip":
-                with zipfile.ZipFile(path) as archive:
+                with opened(path) as stored, zipfile.ZipFile(stored) as archive:
                     for entry in archive.infolist():
                         if entry.filename.endswith(".json"):
                             with archive.open(entry) as stream:
                                 yield f"{display(path)}: {entry.filename}", _limited(stream.read(_LARGEST + 1))
             else:
-                yield display(path), _limited(path.read_bytes())
+                yield display(path), read_bytes(path, most=_LARGEST)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             findings.append(Finding(display(path), f"it cannot be read: {reason}", "check the path given with --db"))
@@ -143,7 +151,7 @@ def _documents(paths: Iterable[Path], findings: list[Finding]) -> Iterator[tuple
 
 def _limited(content: bytes) -> bytes:
     if len(content) > _LARGEST:
-        raise ValueError(f"a file in it has more than {_LARGEST} bytes, too many for an advisory")
+        raise ValueError(f"a file in it is larger than {megabytes(_LARGEST)}, too large for an advisory")
     return content
 
 
@@ -209,6 +217,6 @@ def _equal(listed: str, version: Version) -> bool:
 def _is_version(value: str) -> bool:
     try:
         Version(value)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number too long for int()
         return False
     return True

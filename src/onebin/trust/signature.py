@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from onebin import card
 from onebin.errors import SignatureError, os_errors
-from onebin.system import display
+from onebin.system import display, read_bytes
 from onebin.trust import sshsig
+from onebin.trust.ed25519 import is_weak
 from onebin.trust.sshsig import ED25519, HASHES, Signature, packed, unpacked
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def check_signature(file: Path, trusted: Iterable[bytes], *, namespace: str = NA
             f"{display(beside)} was made for {made.namespace!r}, not for {namespace!r}",
             f"sign the file itself: onebin sign, or ssh-keygen -Y sign -n {namespace}",
         )
+    _check_strength(made.key, beside)
     if made.key not in set(trusted):
         raise SignatureError(
             f"{display(file)} is signed with another key: {fingerprint(made.key)}",
@@ -132,7 +134,18 @@ def read_public_keys(file: Path) -> tuple[bytes, ...]:
         kinds = ", ".join(sorted({row[1].decode() for row in rows} - {ED25519}))
         what = f"has no Ed25519 key, only {kinds}" if kinds else "is not a file of OpenSSH public keys"
         raise SignatureError(f"{display(file)} {what}", _MAKE_ONE)
+    for key in keys:
+        _check_strength(key, file)
     return tuple(keys)
+
+
+def _check_strength(key: bytes, file: Path) -> None:
+    """Raise SignatureError for a key in a file with which anybody could sign."""
+    if is_weak(key):
+        raise SignatureError(
+            f"{display(file)} has the key {fingerprint(key)}, a point of small order: anybody can sign with it",
+            "do not trust whoever gave you this key; ask for another one, made by ssh-keygen",
+        )
 
 
 def _public_key(text: bytes) -> bytes | None:
@@ -154,10 +167,9 @@ def _signature(file: Path) -> Signature:
 
 
 def _read(file: Path, what: str, hint: str) -> bytes:
-    """Return the content of a small file; it is cut if it is larger than any key, and then is not valid."""
+    """Return the content of a small file."""
     try:
-        with file.open("rb") as stream:
-            return stream.read(_LARGEST)
+        return read_bytes(file, most=_LARGEST)
     except FileNotFoundError as error:
         raise SignatureError(f"cannot read {what} {display(file)}: no such file", hint) from error
     except OSError as error:

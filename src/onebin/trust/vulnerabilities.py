@@ -6,17 +6,15 @@ be checked, such as the interpreter and its libraries, which these advisories do
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
 
 from onebin import card
 from onebin.errors import Finding, LockError
-from onebin.system import absolute, display
+from onebin.system import absolute, display, read_toml
 from onebin.trust.osv import read_advisories
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def of_artifact(file: Path) -> Subject:
 def of_lock(file: Path) -> Subject:
     """Return the contents of a lock (PEP 751), with the toolchain if it is onebin's; raises LockError."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        data = read_toml(file)
         rows = [(str(canonicalize_name(row["name"])), row.get("version")) for row in data["packages"]]
         own = data.get("tool", {}).get("onebin", {})
         tools = {str(canonicalize_name(pin["name"])): str(pin["version"]) for pin in own.get("toolchain", ())}
@@ -149,7 +147,7 @@ def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vuln
             if not advisory.affects(version):
                 continue
             fixed = advisory.fixed_after(version)
-        except InvalidVersion as error:
+        except ValueError as error:  # InvalidVersion, or a number too long for int()
             fixed, unclear = None, f"unclear whether this version is affected ({error})"
         yield Vulnerability(
             package=advisory.package,
@@ -166,14 +164,8 @@ def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vuln
 
 def _merged(found: Sequence[Vulnerability]) -> Iterator[Vulnerability]:
     """Merge a package's vulnerabilities whose names overlap, because databases copy from each other."""
-    waiting = list(found)
-    while waiting:
-        group = [waiting.pop(0)]
-        names = group[0].names
-        while same := [each for each in waiting if each.package == group[0].package and names & each.names]:
-            waiting = [each for each in waiting if each not in same]
-            group += same
-            names = names.union(*(each.names for each in same))
+    for group in _groups(found):
+        names = frozenset().union(*(each.names for each in group))
         first = next((each for each in group if each.severity), group[0])
         yield replace(
             first,
@@ -182,3 +174,19 @@ def _merged(found: Sequence[Vulnerability]) -> Iterator[Vulnerability]:
             fixed=next((each.fixed for each in group if each.fixed), None),
             unclear=first.unclear if all(each.unclear for each in group) else None,
         )
+
+
+def _groups(found: Iterable[Vulnerability]) -> Iterator[list[Vulnerability]]:
+    """Yield the vulnerabilities of a package that have names in common, directly or by others, in time linear in them.
+
+    Each time two groups become one, the smaller is added to the larger.
+    """
+    groups: dict[tuple[str, str], list[Vulnerability]] = {}
+    for each in found:
+        joined = {id(group): group for name in each.names if (group := groups.get((each.package, name)))}
+        largest = max(joined.values(), key=len, default=[])
+        added = [each, *(other for group in joined.values() if group is not largest for other in group)]
+        largest += added
+        groups.update({(each.package, name): largest for other in added for name in other.names})
+    for group in {id(group): group for group in groups.values()}.values():
+        yield sorted(group, key=lambda each: each.id)

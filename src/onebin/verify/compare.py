@@ -7,7 +7,6 @@ the name of the plugin: what is missing, extra, different or failing.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from onebin.card import comparable
 from onebin.errors import Finding, VerifyError
 from onebin.lock import changed_packages, package_digests
 from onebin.probe import ProbeError, ask_artifact
-from onebin.system import count, display
+from onebin.system import count, display, parse_toml, read_bytes
 from onebin.verify.installation import compare_installations
 
 if TYPE_CHECKING:
@@ -77,12 +76,12 @@ def compare_with_stage(file: Path, facts: Facts) -> Agreement:
 
 def compare_lock(facts: Facts, file: Path) -> None:
     """Compare the lock on an artifact's card with a lock file; raises VerifyError with the differences, and OSError."""
-    found = file.read_bytes()
+    found = read_bytes(file)
     if hashlib.sha256(found).hexdigest() == facts["lock"]["sha256"]:
         return
     name = facts["bundle"]["name"]
     try:
-        old, new = tomllib.loads(facts["lock"]["text"]), tomllib.loads(found.decode())
+        old, new = parse_toml(facts["lock"]["text"]), parse_toml(found.decode())
         before, after = package_digests(old), package_digests(new)
         moved = changed_packages(old, new)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

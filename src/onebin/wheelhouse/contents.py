@@ -22,7 +22,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import Version
 
 from onebin.errors import Finding, VendorError, os_errors
-from onebin.system import display, sha256_of_file, write_atomic
+from onebin.system import display, read_bytes, sha256_of_file, write_atomic
 from onebin.wheelhouse.git import repositories
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def read_sums(directory: Path) -> dict[str, str]:
     Raises OSError.
     """
     try:
-        lines = (directory / SUMS).read_text("utf-8", "replace").splitlines()
+        lines = read_bytes(directory / SUMS).decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return {}
     rows = [line.partition("  ") for line in lines]

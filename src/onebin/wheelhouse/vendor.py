@@ -25,7 +25,7 @@ from onebin import launcher
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
 from onebin.python import PackageSource, uv
-from onebin.system import display, environment, run, scratch, sha256_of, sha256_of_file
+from onebin.system import display, environment, read_toml, run, scratch, sha256_of, sha256_of_file
 from onebin.wheelhouse.contents import Archived, archives, read_sums, relocate, write_sums
 from onebin.wheelhouse.download import DownloadError, fetch
 from onebin.wheelhouse.git import pack, repositories, unpack
@@ -111,6 +111,11 @@ class _Wheelhouse:
     def python(self) -> Interpreter:
         return self.lock.interpreter
 
+    @property
+    def source(self) -> PackageSource:
+        """The indexes of the project: the lock is in the manifest's folder."""
+        return PackageSource(project=self.lock.file.parent)
+
     def take(self, wanted: Iterable[Archived]) -> dict[str, str]:
         """Download missing files and return the SHA-256 of all by name; raises VendorError with all failures."""
         each = list(wanted)
@@ -159,7 +164,7 @@ class _Wheelhouse:
                 output=draft,
                 directory=self.scratch,
                 moment=self.moment,
-                limits=uv.Limits(leave_out=leave_out),
+                limits=uv.Limits(leave_out=leave_out, source=self.source),
             )
         except uv.Failure as failure:
             raise failure.become(VendorError, f"cannot resolve what to download: {', '.join(wanted)}") from failure
@@ -208,7 +213,7 @@ class _Wheelhouse:
     def take_build_requirements(self, project: Path) -> dict[str, str]:
         """Download what a project's [build-system] requires, and what its backend asks for in addition."""
         file = project / "pyproject.toml"
-        table = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        table = read_toml(file) if file.is_file() else {}
         system: dict[str, Any] = {**_LEGACY, **table.get("build-system", {})}
         wanted: list[str] = list(system["requires"])
         sums: dict[str, str] = {}
@@ -260,9 +265,9 @@ class _Wheelhouse:
         """Copy the compiled launcher and starter into the directory, unless onebin ships them or there are none."""
         python, files = self.python, []
         if launcher.exists_for(python.platform) and not launcher.is_included(python.platform):
-            files.append(launcher.find(python.platform, cache, source=PackageSource()))
+            files.append(launcher.find(python.platform, cache, source=self.source))
         if launcher.starter.exists_for(python.platform) and not launcher.starter.is_included(python):
-            files.append(launcher.starter.find(python, cache, source=PackageSource()))
+            files.append(launcher.starter.find(python, cache, source=self.source))
         for file in files:
             copy2(file, self.directory / file.name)
         return {file.name: sha256_of_file(file) for file in files}

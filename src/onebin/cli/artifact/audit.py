@@ -44,13 +44,13 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
         return AuditError.exit_code if found else 0
     subject = audited.subject
     for line in subject.unchecked:
-        click.echo(f"not checked: {plain(line)}", err=True)
+        click.echo(plain(f"not checked: {line}", one_line=True), err=True)
     if found:
         affected = count(len({each.package for each in found}), "package")
         known = f"{len(found)} known {'vulnerability' if len(found) == 1 else 'vulnerabilities'}"
         raise AuditError(f"{subject.name}: {known} in {affected}", [each.finding for each in found])
     against = f"{count(len({**subject.tools, **subject.packages}), 'package')} against {audited.advisories} advisories"
-    echo(f"{plain(subject.name)}: no known vulnerability, {against}")
+    echo(f"{subject.name}: no known vulnerability, {against}")
     return 0
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SIDES = ("name", "host", "layout", "interpreter", "libc", "onebin")
 _LABELS = {"libc": "C library"}
 _SHOWN_LINES = 12
+_WIDEST_LINE = 400
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
 
 
@@ -129,7 +130,7 @@ def _text(label: str, lines: Sequence[str]) -> list[str]:
     changed = [line for line in lines if line[:1] in "+-"]
     if not changed:
         return [field(label, "not the same")] if lines else []
-    shown = [f"    {one_line(line)}" for line in changed[:_SHOWN_LINES]]
+    shown = [f"    {one_line(line[:_WIDEST_LINE])}" for line in changed[:_SHOWN_LINES]]
     if len(changed) > _SHOWN_LINES:
         shown.append(faint(f"    and {len(changed) - _SHOWN_LINES} more; --json has them all"))
     return [field(label, _counted(line[:1] for line in changed) + " lines"), *shown]

@@ -11,7 +11,7 @@ import onebin
 from onebin.cli import options
 from onebin.cli.artifact import views
 from onebin.cli.page import show
-from onebin.cli.report import echo, json_text, print_json
+from onebin.cli.report import emit, json_text, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
     """
     inspected = onebin.inspect(file.absolute())
     if sbom:
-        echo(json_text(inspected.facts["sbom"]), nl=False, as_it_is=True)
+        emit(json_text(inspected.facts["sbom"]), nl=False)
     elif as_json:
         print_json(inspected.as_json())
     else:

@@ -9,7 +9,8 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.report import echo, plain, print_json
+from onebin.cli.page import one_line
+from onebin.cli.report import echo, print_json
 from onebin.system import absolute, display
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def recover(file: Path, *, output: Path | None, as_json: bool) -> None:
     recovered = onebin.recover(file, output)
     if not as_json:
         for line in _next_steps(recovered):
-            echo(plain(line).replace("\n", "?"))
+            echo(one_line(line))
         return
     facts = recovered.facts
     print_json(

@@ -13,7 +13,7 @@ from onebin.cli import options
 from onebin.cli.page import one_line
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
-from onebin.system import megabytes
+from onebin.system import did_you_mean, megabytes
 from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
@@ -56,8 +56,12 @@ def list_cache(*, as_json: bool) -> None:
 
 def _complete(_: click.Context, __: click.Parameter, word: str) -> list[str]:
     """Complete the kind of an entry."""
-    kinds = sorted({entry.kind for entry in onebin.cache_entries(default_cache_dir())})
-    return [kind for kind in kinds if kind.startswith(word)]
+    return [kind for kind in _kinds() if kind.startswith(word)]
+
+
+def _kinds() -> list[str]:
+    """Return the kinds of the entries in the cache."""
+    return sorted({entry.kind for entry in onebin.cache_entries(default_cache_dir())})
 
 
 @cache.command("clean", epilog="Example: onebin cache clean artifacts")
@@ -74,7 +78,8 @@ def clean_cache(what: tuple[str, ...]) -> None:
         found = onebin.cache_entries(directory)
         for word in what:
             if not (directory / word).is_dir() and not any(entry.matches(word) for entry in found):
-                raise OnebinError(f"nothing in {directory} is called {word!r}", "see `onebin cache list`")
+                near = did_you_mean(word, {*_kinds(), *(entry.bundle for entry in found if entry.bundle)})
+                raise OnebinError(f"nothing in {directory} is called {word!r}", f"see `onebin cache list`{near}")
         for entry in found:
             if what and not any(map(entry.matches, what)):
                 continue
@@ -82,7 +87,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
             if entry.remove():
                 freed += size
             else:
-                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}"), err=True)
+                click.echo(plain(f"in use, kept: {entry.kind} {entry.name}", one_line=True), err=True)
         if not what:
             onebin.remove_logs(directory)
     echo(f"freed {megabytes(freed)} in {directory}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from onebin.cli.report import echo
+from onebin.cli.report import emit
 
 _PROGRAM = "onebin"
 _VARIABLE = "_ONEBIN_COMPLETE"
@@ -21,4 +21,4 @@ def completions(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None, "click has all three"  # noqa: S101  # for the type checker
     root = click.get_current_context().find_root().command
-    echo(made(root, {}, _PROGRAM, _VARIABLE).source(), as_it_is=True)
+    emit(made(root, {}, _PROGRAM, _VARIABLE).source())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.page import one_line, show
 from onebin.cli.report import echo, print_json
 from onebin.errors import OnebinError
 from onebin.workspace import default_cache_dir
@@ -20,13 +22,13 @@ def doctor(*, as_json: bool) -> int:
 
     Exits with 1 if a build would fail here.
     """
-    examined = onebin.examine(default_cache_dir())
+    examined = onebin.examine(default_cache_dir(), Path.cwd())
     if as_json:
         print_json([asdict(each) for each in examined])
     else:
         for each in examined:
             mark = ("ok", "green") if each.ok else ("wrong", "red") if each.needed else ("unfit", "yellow")
-            echo(f"{click.style(f'{mark[0]:<6}', fg=mark[1])} {each.name:<14} {each.found}")
+            show([f"{click.style(f'{mark[0]:<6}', fg=mark[1])} {one_line(f'{each.name:<14} {each.found}')}"])
             if each.remedy:
                 echo(f"       {each.remedy}")
     return 0 if all(each.ok for each in examined if each.needed) else OnebinError.exit_code

@@ -1,4 +1,4 @@
-"""`onebin add`: add plugins to the manifest."""
+"""`onebin add`: add plugins to the manifest and the lock."""
 
 from __future__ import annotations
 
@@ -8,17 +8,28 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.manifest.editing import edit
+from onebin.cli.manifest.editing import show_changes, with_resolving
+from onebin.cli.report import echo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onebin import Events
+
 
 @click.command(epilog="Example: onebin add 'datasette-cluster-map>=0.18' ./my-plugin")
 @options.with_manifest_and("items", metavar="REQ|PATH...", required=True, complete=options.files)
-def add(manifest: Path | None, *, items: tuple[str, ...]) -> None:
-    """Add plugins to the manifest.
+@with_resolving
+@options.with_offline
+@options.with_progress
+def add(manifest: Path | None, *, items: tuple[str, ...], resolve: bool, offline: bool, events: Events) -> None:
+    """Add plugins to the manifest and the lock.
 
-    A plugin that is already in the manifest gets the new version.
+    A plugin that is already in the manifest gets the new version. The other plugins stay locked as they are. If the
+    result cannot be resolved, neither file is changed.
     """
-    edit(manifest, lambda text, directory: onebin.add_plugins(text, items, directory=directory))
+    request = options.request(manifest, source=onebin.PackageSource(offline=offline))
+    notes = onebin.expect_plugins(request, items)  # before the lock changes
+    show_changes(onebin.add_to_manifest(request, items, events, resolve=resolve))
+    for note in notes:
+        echo(f"note: {note}")

@@ -1,31 +1,29 @@
-"""Edit a manifest's file: it is replaced in one move, and only if the result is valid."""
+"""Print what an edit of a manifest has changed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import onebin
-from onebin.cli import options
-from onebin.cli.report import echo
-from onebin.errors import OnebinError, os_errors
-from onebin.system import write_atomic
+import click
+
+from onebin.cli.report import echo, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from typing import Any
 
-    from onebin import Edited
+    from onebin import EditResult
 
 
-def edit(manifest: Path | None, change: Callable[[str, Path], Edited]) -> None:
-    """Apply a change to a manifest's text and print what changed; raises ManifestError.
+def with_resolving(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --no-resolve; the function gets whether to resolve, as `resolve`."""
+    option = click.option(
+        "--no-resolve", "resolve", flag_value=False, default=True, help="Edit the manifest only, and not the lock."
+    )
+    return option(function)
 
-    `change` gets the text and the directory of the manifest.
-    """
-    file = options.workspace_of(manifest).manifest_file
-    edited = change(onebin.Manifest.load(file).text, file.parent)
-    onebin.Manifest.parse(edited.text, file=file)
-    with os_errors(OnebinError, "write", file):
-        write_atomic(file, edited.text)
+
+def show_changes(edited: EditResult) -> None:
+    """Print a line for each change of a manifest."""
     for line in edited.changes:
-        echo(line)
+        echo(plain(line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,21 +17,53 @@ from onebin.system import display, is_there, write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onebin import Events, Workspace
 
-@click.command(epilog="Example: onebin init --host datasette --script datasette --with datasette-vega")
+
+@click.command(epilog="Example: onebin init --host datasette --with datasette-vega")
 @options.with_manifest
 @options.with_host
 @click.option("--force", is_flag=True, help="Replace an existing manifest.")
-def init(manifest: Path | None, *, wanted: options.Wanted, force: bool) -> None:
-    """Write a new manifest."""
-    file = options.workspace_of(manifest).manifest_file
+@click.option(
+    "--no-resolve",
+    "resolve",
+    flag_value=False,
+    default=True,
+    help="Do not fetch or build the host to find its scripts.",
+)
+@options.with_offline
+@options.with_progress
+def init(
+    manifest: Path | None, *, wanted: options.Wanted, force: bool, resolve: bool, offline: bool, events: Events
+) -> None:
+    """Write a new manifest.
+
+    The default of --host is the project in this folder, if it has console scripts. Without --script, it is the host's
+    only console script, or the one with the host's name; if that is not clear, you are asked on a terminal.
+    """
+    workspace = options.workspace_of(manifest)
+    file = workspace.manifest_file
     if is_there(file) and not force:
         hint = "change it with `onebin add`, or replace it with --force"
         finding = Finding(display(file), "it was not changed", hint)
         raise ManifestError(f"{display(file)} already exists", [finding])
-    text = wanted.manifest_text(file.parent)
+    if wanted.host is None:
+        wanted = replace(wanted, host=_default_host(workspace))
+    source = onebin.PackageSource(offline=offline)
+    text = wanted.manifest_text(workspace, events, source=source, resolve=resolve)
     onebin.Manifest.parse(text, file=file)
     with os_errors(OnebinError, "write", file):
         write_atomic(file, text)
     command = ["onebin", "bundle", *([] if file == options.workspace_of(None).manifest_file else [display(file)])]
     echo(f"wrote {display(file)}; next: {shlex.join(command)}")
+
+
+def _default_host(workspace: Workspace) -> str | None:
+    """Return the project in the manifest's folder if it has scripts, or what the user enters on a terminal."""
+    here = str(workspace.directory)
+    declared = onebin.find_scripts(here, workspace, resolve=False)
+    if declared is not None and declared.scripts:
+        return here
+    if options.is_terminal():
+        return str(click.prompt("Which application is to be frozen (a package, or a project's folder)?", err=True))
+    return None

@@ -9,7 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.page import show, table
+from onebin.cli.page import show, table, wrapped
 from onebin.cli.report import echo, print_json
 from onebin.system import display, megabytes
 
@@ -40,7 +40,8 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     if as_json:
         print_json([asdict(each) for each in plugins])
     elif plugins:
-        show(table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0))
+        lines = table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0)
+        show([*lines, *(wrapped("note: ", _note(each)) for each in plugins if each.notice)])
     elif outdated:
         echo("no plugin has a newer release")
     else:
@@ -52,10 +53,16 @@ def _columns(rows: Sequence[tuple[str, ...]], *, outdated: bool) -> Sequence[tup
 
 
 def _row(each: PluginStatus) -> tuple[str, ...]:
+    of_another = each.wanted == "modules only"
     points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
-    modules = [f"modules {', '.join(each.modules)}"] if each.modules else []
-    nothing = "nothing" if each.size is not None else "not staged"
+    owner = f" of {each.distribution} {each.locked}" if of_another and each.distribution else ""
+    modules = [f"modules {', '.join(each.modules)}{owner}"] if each.modules else []
+    nothing = "nothing" if each.notice else "not staged"
     size = "" if each.size is None else megabytes(each.size)
-    locked = each.locked or ("" if each.wanted == "modules only" else "not locked")
+    locked = "" if of_another else each.locked or "not locked"
     wanted = each.wanted.removeprefix(each.name).strip() or "*"
     return each.name, wanted, locked, each.newest or "", size, "; ".join([*points, *modules]) or nothing
+
+
+def _note(each: PluginStatus) -> str:
+    return each.notice if each.notice and each.notice.startswith("plugin ") else f"plugin {each.name}: {each.notice}"

@@ -1,4 +1,4 @@
-"""`onebin remove`: remove plugins from the manifest."""
+"""`onebin remove`: remove plugins from the manifest and the lock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.manifest.editing import edit
+from onebin.cli.manifest.editing import show_changes, with_resolving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onebin import Events
+
 
 @click.command(epilog="Example: onebin remove datasette-vega")
 @options.with_manifest_and("names", metavar="NAME...", required=True, complete=options.plugin_names)
-def remove(manifest: Path | None, *, names: tuple[str, ...]) -> None:
-    """Remove plugins from the manifest."""
-    edit(manifest, lambda text, _: onebin.remove_plugins(text, names))
+@with_resolving
+@options.with_offline
+@options.with_progress
+def remove(manifest: Path | None, *, names: tuple[str, ...], resolve: bool, offline: bool, events: Events) -> None:
+    """Remove plugins from the manifest and the lock.
+
+    The other plugins stay locked as they are. If the lock cannot be updated, a note says so.
+    """
+    request = options.request(manifest, source=onebin.PackageSource(offline=offline))
+    show_changes(onebin.remove_from_manifest(request, names, events, resolve=resolve))

@@ -13,7 +13,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.pipeline.plugins import plugin_row
-from onebin.cli.pipeline.timings import write_timings
+from onebin.cli.pipeline.timings import costs_row, write_timings
 from onebin.cli.report import json_text, print_json
 from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SHOWN_STEPS = 3
 _SHOWN_BYTES = 100_000  # below, a change is in kB
 _SHOWN_KILOBYTES = 1_000  # below, it is in bytes
+_TIMINGS_HELP = "Also measure the start and each plugin's import, and write all times: NAME.timings.html and .json."
 _TEST_HELP = "A command that contains {artifact}; it is run with the staged host and with the file. May be repeated."
 
 
@@ -49,7 +50,11 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
 )
 @click.option("--no-verify", is_flag=True, help="Publish the file without running it.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
-@click.option("--timings", is_flag=True, help="Also write how long each step took: NAME.timings.html and .json.")
+@click.option(
+    "--timings",
+    is_flag=True,
+    help=_TIMINGS_HELP,
+)
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
@@ -89,10 +94,11 @@ def bundle(
         "release": release,
         "commands": commands,
         "verify": not no_verify,
+        "measure": timings,
     }
     with ExitStack() as stack:
         if wanted.is_given:
-            request = stack.enter_context(options.described(wanted, output, **how))
+            request = stack.enter_context(options.described(wanted, output, events, **how))
         else:
             request = options.request(manifest, output=output, **how)
         built = onebin.bundle(request, events)
@@ -114,6 +120,7 @@ def bundle(
                 "size": built.size,
                 "size_before": built.size_before,
                 "seconds": round(built.seconds, 3),
+                "costs": costs_row(built.costs),
                 "is_new": built.is_new,
                 "verified": built.is_verified,
                 "sbom": None if bill is None else str(bill),

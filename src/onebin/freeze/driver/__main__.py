@@ -61,7 +61,8 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     """Make PyInstaller's analysis faster; raises PatchError."""
     modulegraph = pyinstaller.module("PyInstaller.lib.modulegraph.modulegraph")
     analysis = pyinstaller.module("PyInstaller.building.build_main").Analysis
-    graph = pyinstaller.module("PyInstaller.depend.analysis").PyiModuleGraph
+    graphs = pyinstaller.module("PyInstaller.depend.analysis")
+    _part("analysis/unneeded").leave_out(analysis, graphs, pyinstaller)
     _part("analysis/search").hasten(modulegraph, pyinstaller)
     known.remember_for(modulegraph, pyinstaller)
     analyses = _part("analysis/analyses")
@@ -71,12 +72,9 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     parent = pyinstaller.module("PyInstaller.isolated._parent")
     watch = _part("analysis/watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
     hooks = _part("analysis/hooks").Hooks()
-    hooks.tolerate(
-        pyinstaller.module("PyInstaller.depend.imphook"),
-        pyinstaller.module("PyInstaller.depend.analysis"),
-        pyinstaller,
-    )
-    analyses.Analyses(known, watch, places, hooks).remember_for(analysis, graph, modulegraph.Node, pyinstaller)
+    hooks.tolerate(pyinstaller.module("PyInstaller.depend.imphook"), graphs, pyinstaller)
+    made = analyses.Analyses(known, watch, places, hooks)
+    made.remember_for(analysis, graphs.PyiModuleGraph, modulegraph.Node, pyinstaller)
 
 
 def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any) -> None:

@@ -1,0 +1,112 @@
+"""Change the plugins of a manifest on disk together with its lock.
+
+`manifest` edits the text. Here a plugin is added only if the result can be resolved, and nothing is written otherwise.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from onebin.errors import OnebinError, os_errors
+from onebin.manifest import Manifest, add_plugins, keyed, remove_plugins
+from onebin.pipeline.events import Note, ignore
+from onebin.pipeline.recipe import update_lock
+from onebin.pipeline.results import LockResult  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.system import display, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onebin.errors import Finding
+    from onebin.pipeline.events import Events
+    from onebin.pipeline.request import BuildRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditResult:
+    """A manifest that was edited: a line to print for each change, and its lock, unless that was not updated."""
+
+    changes: tuple[str, ...]
+    lock: LockResult | None
+
+
+def add_to_manifest(
+    request: BuildRequest, items: Sequence[str], events: Events = ignore, *, resolve: bool = True
+) -> EditResult:
+    """Add plugins to a manifest's file, each a requirement or a path as in `add_plugins`; raises OnebinError.
+
+    The manifest is resolved with them first, and the lock written; if that fails, neither file is changed. Without
+    `resolve`, only the manifest is edited.
+    """
+    edited = add_plugins(request.manifest.text, items, directory=request.workspace.directory)
+    changed = _with_text(request, edited.text)
+    if not resolve:
+        _write(changed)
+        return EditResult(changes=edited.changes, lock=None)
+    lock_file = request.workspace.lock_file(request.manifest.bundle.name)
+    before = lock_file.read_bytes() if lock_file.is_file() else None
+    with _on_disk(request.manifest):
+        locked = update_lock(changed, events)
+    try:
+        _write(changed)
+    except OnebinError:
+        with os_errors(OnebinError, "write", lock_file):
+            lock_file.unlink() if before is None else write_atomic(lock_file, before.decode("utf-8"), mode=0o644)
+        raise
+    return EditResult(changes=edited.changes, lock=locked)
+
+
+def remove_from_manifest(
+    request: BuildRequest, names: Sequence[str], events: Events = ignore, *, resolve: bool = True
+) -> EditResult:
+    """Remove plugins from a manifest's file, and from the lock if there is one; raises OnebinError.
+
+    The manifest is edited even if it cannot be resolved afterwards, as a plugin may be removed because of that: then a
+    note says so, and the lock stays as it is. Without `resolve`, only the manifest is edited.
+    """
+    with _on_disk(request.manifest):
+        edited = remove_plugins(request.manifest.text, names)
+    changed = _with_text(request, edited.text)
+    _write(changed)
+    locked = None
+    if resolve and request.workspace.lock_file(request.manifest.bundle.name).is_file():
+        try:
+            locked = update_lock(changed, events)
+        except OnebinError as error:
+            reasons = [f"{finding.where}: {finding.message}" for finding in error.findings] or [error.message]
+            events(Note(text=f"the lock was not updated ({'; '.join(reasons)}): run `onebin lock`"))
+    return EditResult(changes=edited.changes, lock=locked)
+
+
+def _with_text(request: BuildRequest, text: str) -> BuildRequest:
+    return replace(request, manifest=Manifest.parse(text, file=request.manifest.file))
+
+
+def _write(request: BuildRequest) -> None:
+    file = request.workspace.manifest_file
+    with os_errors(OnebinError, "write", file):
+        write_atomic(file, request.manifest.text)
+
+
+@contextmanager
+def _on_disk(manifest: Manifest) -> Iterator[None]:
+    """Give the findings of an error the lines of the manifest as it is on disk, where the edit was not written."""
+    try:
+        yield
+    except OnebinError as error:
+        error.message += "; nothing was changed"
+        if error.hint is not None:
+            error.hint += "; with --no-resolve, only the manifest is edited"
+        error.findings = tuple(_placed(finding, manifest) for finding in error.findings)
+        raise
+
+
+def _placed(finding: Finding, manifest: Manifest) -> Finding:
+    place, file = finding.place, display(manifest.file)
+    if finding.where == "plugins":  # from an edit, which only knows the text
+        return manifest.with_line(replace(finding, where=keyed(file, "plugins")))
+    if place.key is None or place.file != file:
+        return finding
+    return manifest.with_line(replace(finding, where=f"{file}: {place.key}"))
