@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One more than there are processors: many tests wait for an index or a disk.
 JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
-.PHONY: demo test long lint types unit format docs schema launchers soak bench launcher-check clean
+.PHONY: demo test long lint types unit format docs schema launchers man soak bench launcher-check clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -49,6 +49,10 @@ schema: .venv/installed
 launchers: .venv/installed
 	$(BIN)/python -m onebin.cli.machine.launchers $(PLATFORM)
 
+# Write the manual pages, which the wheel installs; groff and mandoc accept them without a warning (a test).
+man: .venv/installed
+	$(BIN)/python -m onebin.cli.machine.man man
+
 # The long tests and their figures (docs/reliability.md), load, and the figures of examples/logscan/README.md: hours.
 # Without atheris, which has no wheel for every platform, its test is skipped.
 soak: .venv/installed
@@ -75,4 +79,4 @@ launcher-check: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist man .mypy_cache .pytest_cache .ruff_cache

@@ -101,6 +101,9 @@ def test_last_line_says_what_was_built_and_how_to_run_it(onebin: Onebin, tiny: B
     assert re.fullmatch(r"built other: [\d.]+ MB in [\d.]+ s \(\w+ [\d.]+, .*\); run it: \./other", last)
     copy.artifact.write_bytes(bytes(size + 50_000))
     ran = copy.build(onebin, "--timings")
+    assert [line for line in ran.err.splitlines() if "timings" in line] == [
+        "  the timings are in dist/tiny.timings.html and .json"
+    ]
     last = rf"built dist/tiny: {size / 1e6:.1f} MB \(-50.0 kB\) in .*; run it: dist/tiny"
     assert re.fullmatch(last, ran.err.splitlines()[-1])
     timings = json.loads((copy.artifact.parent / "tiny.timings.json").read_text("utf-8"))

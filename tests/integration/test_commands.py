@@ -178,7 +178,7 @@ def test_progress_in_a_pipe_is_plain_text(onebin: Onebin, folder: Path) -> None:
     assert "tkinter" in detail
     assert "\x1b" not in ran.err
     assert ran.out == ""
-    assert onebin("check", "-q", cwd=folder).err == ""
+    assert onebin("-q", "check", cwd=folder).err == ""
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script to make a terminal")
@@ -291,7 +291,7 @@ def test_completion_scripts_are_printed(onebin: Onebin, tmp_path: Path, shell: s
 
 
 def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
-    """Commands, options, plugins of the manifest and kinds of cache entries are completed."""
+    """Commands, options, plugins of the manifest and kinds of cache entries are completed; files by the shell."""
     assert onebin("lock", "-q", cwd=folder).code == 0
     expected = [
         (["onebin", "comp"], ["completions"]),
@@ -299,7 +299,11 @@ def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
         (["onebin", "remove", "greet-h"], ["greet-hello"]),
         (["onebin", "lock", "--upgrade", "greet-"], ["greet-hello"]),
         (["onebin", "cache", "clean", "inter"], ["interpreters"]),
-        (["onebin", "remove", "nobody"], []),
+        (["onebin", "remove", "nobody"], ["file,nobody"]),
+        (["onebin", "add", "./proj"], ["file,./proj"]),
+        (["onebin", "inspect", "di"], ["file,di"]),
+        (["onebin", "check", "-m", "bun"], ["file,bun"]),
+        (["onebin", "vendor", "whe"], ["dir,whe"]),
     ]
     for words, found in expected:
         asked = {

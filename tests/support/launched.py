@@ -164,7 +164,7 @@ def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) ->
     """Write the launcher, payload, card and trailer as a build does."""
     with file.open("w+b") as out, TemporaryDirectory() as cache:
         out.write(launcher_file.read_bytes())
-        where = payload.write(_frozen(tree), out, Cache(Path(cache)), level=3, moment=0)
+        where, _ = payload.write(_frozen(tree), out, Cache(Path(cache)), level=3, moment=0)
         _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
     file.chmod(0o755)
 

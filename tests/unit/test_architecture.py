@@ -126,6 +126,7 @@ def test_environment_is_read_where_programs_are_configured() -> None:
         _name(file) for file in _modules("onebin") if "environ" in _used(file, "os") and "driver" not in file.parts
     }
     assert {name for name in readers if name.split(".")[0] not in {"cli", "system", "workspace"}} == {
+        "python.faults",  # proxies and credentials, to name their variables
         "python.interpreter",  # PATH and pyenv's folder, in which it looks for interpreters
         "python.settings",  # whether they choose the index
         "python.uv",  # uv's own settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from onebin.cache.entries import Entry, cache_entries
 from onebin.cache.store import Cache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -32,6 +34,71 @@ def test_entry_is_made_once(tmp_path: Path) -> None:
     assert len(made) == 1
 
 
+def _tree(partial: Path) -> None:
+    (partial / "folder" / "deep").mkdir(parents=True)
+    for name in ("file", "folder/file", "folder/deep/file"):
+        (partial / name).write_text("content")
+    (partial / "link").symlink_to("file")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "file": lambda entry: (entry / "folder" / "file").unlink(),
+    "link": lambda entry: (entry / "link").unlink(),
+    "folder": lambda entry: shutil.rmtree(entry / "folder"),
+    "cut": lambda entry: (entry / "file").write_text(""),
+    "list": lambda entry: (entry / ".complete").unlink(),
+    "list-cut": lambda entry: (entry / ".complete").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_entry_that_lacks_files_is_made_again(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    """An entry from which anything was removed does not count, and is replaced by a new one with all its files."""
+    cache = Cache(tmp_path)
+    entry = cache.ensure("kind", "key", _tree)
+    whole = sorted(path.relative_to(entry) for path in entry.rglob("*"))
+    damage(entry)
+    assert cache.find("kind", "key") is None
+    assert cache.ensure("kind", "key", _tree) == entry == cache.find("kind", "key")
+    assert sorted(path.relative_to(entry) for path in entry.rglob("*")) == whole
+    assert [path.name for path in entry.parent.iterdir()] == ["key"]
+
+
+def test_entry_that_cannot_be_made_again_stays_as_it_is(tmp_path: Path) -> None:
+    """If the new entry cannot be made, what is left of the old one is not removed, and does not count either."""
+
+    def fail(_: Path) -> None:
+        raise RuntimeError("no")
+
+    cache = Cache(tmp_path)
+    entry = cache.ensure("kind", "key", _tree)
+    (entry / "file").unlink()
+    with pytest.raises(RuntimeError):
+        cache.ensure("kind", "key", fail)
+    assert (entry / "folder" / "file").exists()
+    assert cache.find("kind", "key") is None
+    assert [path.name for path in entry.parent.iterdir()] == ["key"]
+
+
+def test_entry_that_refers_to_removed_files_is_made_again(tmp_path: Path) -> None:
+    """An entry does not count if a file elsewhere that it refers to was removed, or replaced by another."""
+    cache, elsewhere = Cache(tmp_path / "cache"), tmp_path / "elsewhere"
+    elsewhere.write_text("content")
+    cache.ensure("kind", "key", lambda _: [elsewhere])
+    assert cache.find("kind", "key") is not None
+    elsewhere.write_text("other content")
+    assert cache.find("kind", "key") is None
+
+
+def test_what_is_added_to_an_entry_is_no_damage(tmp_path: Path) -> None:
+    """Files that came later, such as the bytecode that an interpreter writes, leave the entry complete."""
+    cache = Cache(tmp_path)
+    entry = cache.ensure("kind", "key", _tree)
+    (entry / "folder" / "__pycache__").mkdir()
+    (entry / "folder" / "__pycache__" / "x.pyc").touch()
+    assert cache.ensure("kind", "key", lambda _: pytest.fail("it was made again")) == entry
+
+
 def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
     """The partial files of a maker that failed are removed, and the next maker starts in an empty folder."""
 
@@ -43,7 +110,7 @@ def test_failing_maker_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         cache.ensure("kind", "key", fail)
     assert list((tmp_path / "kind").iterdir()) == []
-    assert list(cache.ensure("kind", "key", lambda partial: None).iterdir()) == []
+    assert list(cache.ensure("kind", "key").iterdir()) == []
 
 
 def test_leftovers_are_removed_unless_in_use(tmp_path: Path) -> None:
@@ -124,7 +191,8 @@ def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
     (tmp_path / "kind" / "other.abc.partial").mkdir()
     (tmp_path / "logs").mkdir()
     whole, leftover = cache_entries(tmp_path)
-    assert (whole.kind, whole.name, whole.size, whole.is_leftover) == ("kind", "key", 1000, False)
+    assert (whole.kind, whole.name, whole.is_leftover) == ("kind", "key", False)
+    assert 1000 < whole.size < 1100
     assert (leftover.size, leftover.is_leftover) == (0, True)
     assert whole.remove()
     assert leftover.remove()
@@ -210,3 +278,14 @@ def test_notice_does_not_replace_a_new_tree(tmp_path: Path) -> None:
     notice.leave(aside, entry.path, "my-app")
     assert (entry.path / "code.bin").exists()
     assert {path.name for path in entry.path.parent.iterdir()} == {entry.name, aside.name}
+
+
+def test_entry_has_the_name_of_its_bundle_and_is_selected_by_it(tmp_path: Path) -> None:
+    """An entry that was made for a bundle has its name; that, the whole key and its first twelve digits select it."""
+    key = "0123456789abcdef" * 4
+    Cache(tmp_path).ensure("stages", key, _tree, bundle="app")
+    Cache(tmp_path).ensure("frames", "0" * 64)
+    common, own = cache_entries(tmp_path)
+    assert (common.bundle, own.bundle) == (None, "app")
+    assert [own.matches(word) for word in ("app", key, key[:12], "stages")] == [True] * 4
+    assert [own.matches(word) for word in (key[:11], "ap", "frames")] == [False] * 3

@@ -36,9 +36,10 @@ TWO_PLUGINS = (
 
 
 def _explained(text: str) -> OnebinError:
-    error = explain(Failure(text), Manifest.parse(MANIFEST, file=Path("bundle.toml")), lambda _: ["1.17.0", "1.16.0"])
+    failure = Failure(text)
+    error = explain(failure, Manifest.parse(MANIFEST, file=Path("bundle.toml")), lambda _: ["1.17.0", "1.16.0"])
     assert error.hint or all(finding.hint for finding in error.findings)
-    assert error.tail == f"uv says: {text}"
+    assert error.tail == ("" if failure.fault else f"uv says: {text}")
     return error
 
 
@@ -102,7 +103,7 @@ def test_version_that_does_not_exist_names_its_row() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Failed to fetch: `https://host/simple/plug-a/`\ncause: Connection refused", "plug-a cannot be fetched"),
+        ("Failed to fetch: `https://host/simple/plug-a/`\ncause: something new", "plug-a cannot be fetched"),
         ("Failed to build `plug-a==1.0`\ncause: nope", "plug-a does not build"),
         ("Failed to download `flake8-bugbear==24.12.12`", "flake8-bugbear cannot be fetched"),
     ],
@@ -110,6 +111,46 @@ def test_version_that_does_not_exist_names_its_row() -> None:
 def test_package_that_fails_names_its_row(text: str, found: str) -> None:
     """A package that cannot be fetched or built is reported at its row."""
     assert _found(text) == [f"bundle.toml: plugins.{found.partition(' ')[0]}: {found}"]
+
+
+REFUSED = "Failed to fetch: `https://host/simple/plug-a/`\ncause: Connection refused"
+ANSWER = "HTTP status server error (503 Service Unavailable) for url (https://host/flake8/)"
+DENIED = (
+    "Because mid-c==1.0 depends on lost and lost was not found in the package registry, and plug-b==1.0 depends on "
+    "mid-c>=1, ...\nhint: An index URL (https://host/simple) could not be queried due to a lack of valid "
+    "authentication credentials (401 Unauthorized)."
+)
+LOST = "lost, which plug-b -> mid-c>=1 requires: the index https://host/simple needs credentials (HTTP 401)"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (REFUSED, "plugins.plug-a: https://host/simple/plug-a/: connection refused"),
+        (
+            f"Failed to fetch: `https://host/flake8/`\ncause: {ANSWER}",
+            "host: https://host/flake8/ answered HTTP 503 Service Unavailable",
+        ),
+        (DENIED, f"plugins.plug-b: {LOST}"),
+    ],
+    ids=["connection", "answer", "denied"],
+)
+def test_fault_of_the_network_is_all_that_is_said_of_its_row(
+    text: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the network is one line at the row that leads to the package, with a hint of its own."""
+    for variable in ("UV_INDEX", "UV_DEFAULT_INDEX", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    assert _explained(text).message == "cannot lock bundle.toml"
+    assert _found(text) == [f"bundle.toml: {found}"]
+    assert _explained(text).hint is None
+
+
+def test_fault_about_no_row_is_the_error_itself() -> None:
+    """A fault of the network that is about no package of the manifest is in the message."""
+    text = "Failed to fetch: `https://host/simple/other/`\ncause: Connection refused"
+    assert _explained(text).message.startswith("cannot lock bundle.toml: https://host/simple/other/")
+    assert _found(text) == []
 
 
 @pytest.mark.parametrize("text", ["", "something new that uv may say one day", "x depends on", "depends on y<1"])

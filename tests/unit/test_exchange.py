@@ -49,7 +49,7 @@ def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> 
         (draft / place).touch()
     (draft / "link").symlink_to("lib")
     facts: Any = {"files": [{"path": "lib/x.py"}, {"path": "link"}], "build": {"moment": 5}}
-    Artifact(draft=draft, output=output, file=draft / "new", facts=facts).publish()
+    Artifact(draft=draft, output=output, file=draft / "new", facts=facts, is_new=True).publish()
     published = sorted(output.rglob("*"))
     assert [file.relative_to(output).as_posix() for file in published] == ["lib", "lib/x.py", "link", "new"]
     assert {file.stat().st_mtime for file in (output, *published)} == {5}

@@ -46,7 +46,7 @@ def packed(of: FrozenTree, file: Path, *, level: int = LEVEL, cache: Cache | Non
     """Return the payload of a tree, with an empty cache unless one is given."""
     with file.open("w+b") as stream:
         stream.write(b"before")
-        where = payload.write(
+        where, _ = payload.write(
             of, stream, cache or Cache(file.with_name(f"{file.name}-cache")), level=level, moment=MOMENT
         )
         assert (where.offset, where.offset + where.size) == (6, stream.seek(0, 2))

@@ -276,7 +276,7 @@ def test_damaged_receipt_does_not_count(output: Path, cache: Cache, content: byt
 
 def test_receipt_that_was_never_finished_does_not_count(output: Path, cache: Cache) -> None:
     """A cache entry without a receipt, left by a killed build, is ignored."""
-    cache.ensure(receipt.KIND, "killed", lambda _: None)
+    cache.ensure(receipt.KIND, "killed")
     assert receipt.find("killed", output, cache) is None
 
 

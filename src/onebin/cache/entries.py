@@ -16,7 +16,7 @@ from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fie
 from typing import TYPE_CHECKING
 
 from onebin.cache import notice
-from onebin.cache.store import Cache
+from onebin.cache.store import BUNDLE, Cache
 from onebin.system import size_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ARTIFACTS = "artifacts"
 _NOT_ENTRIES = ("locks", "logs")
+SHOWN_DIGITS = 12  # of a key, which select its entry, too
+_LONGEST_NAME = 200
 _DIGITS = 32  # length of the payload's digest in the name of an unpacked artifact, <bundle>-<digest>
 
 
@@ -63,12 +65,18 @@ class Entry:
 
     def matches(self, word: str) -> bool:
         """Return whether a word selects this entry: it is its kind, its name, or the name of its bundle."""
-        return word in (self.kind, self.name, self.bundle)
+        is_short = len(word) == SHOWN_DIGITS and self.name.startswith(word)
+        return word in (self.kind, self.name, self.bundle) or is_short
 
     @property
     def bundle(self) -> str | None:
-        """The name of the bundle that an unpacked artifact is of; None for any other entry."""
-        return self.name[: -_DIGITS - 1] if self.kind == ARTIFACTS else None
+        """The name of the bundle that it is, or was created for; None if it is for any."""
+        if self.kind == ARTIFACTS:
+            return self.name[: -_DIGITS - 1]
+        try:
+            return (self.path / BUNDLE).read_text("utf-8")[:_LONGEST_NAME]
+        except (OSError, ValueError):
+            return None
 
     @contextmanager
     def unused(self) -> Iterator[bool]:
@@ -94,7 +102,7 @@ class Entry:
                 aside = self.path if self.is_leftover else self.path.with_name(f".{self.name}.old")
                 with suppress(OSError):
                     self.path.replace(aside)
-                    if self.bundle and not self.is_leftover:
+                    if self.kind == ARTIFACTS and self.bundle and not self.is_leftover:
                         notice.leave(aside, self.path, self.bundle)
                 shutil.rmtree(aside, ignore_errors=True)
         return free

@@ -3,10 +3,14 @@
 An entry is created in a directory next to its final path and renamed, under a lock of the operating system that ends
 with its process. So several builds can need the same entry at once: one creates it, and the others wait and use it. A
 build that is killed leaves at most a `.partial` directory; the next build that needs an entry of that kind removes it.
+
+Each entry has a list of its files. If one of them was removed or cut, by hand or by a program that removes old files,
+the entry is created again.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -18,13 +22,15 @@ from typing import TYPE_CHECKING
 from onebin.system import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from filelock import FileLock
 
 _PATIENCE = 1.0  # seconds of waiting before it is told
 _PARTIAL = ".partial"
+BUNDLE = ".bundle"  # in an entry: the name of the bundle that it was created for, if it depends on it
+_COMPLETE = ".complete"  # in an entry: the sizes of its files, and of others that it needs, by path
 
 
 @dataclass(frozen=True)
@@ -44,38 +50,52 @@ class Cache:
     def find(self, kind: str, key: str) -> Path | None:
         """Return a complete entry, or None."""
         entry = self.directory / kind / key
-        return entry if entry.is_dir() else None
+        return entry if _is_complete(entry) else None
 
-    def ensure(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
-        """Return the entry; if it does not exist, call `make(empty_directory)` to create it.
+    def ensure(
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], Iterable[Path] | None] | None = None,
+        *,
+        bundle: str | None = None,
+    ) -> Path:
+        """Return the entry; if it does not exist or lacks files, call `make(empty_directory)` to create it.
 
-        Raises whatever `make` raises, and OSError; then nothing of the entry remains.
+        `make` may return files elsewhere, without which the entry is of no use. Without `make`, it is a directory that
+        its users fill. `bundle` is the name of the bundle that it is created for, to be shown. Raises whatever `make`
+        raises, and OSError; then nothing of a new entry remains.
         """
         entry = self.directory / kind / key
-        if entry.is_dir():
+        is_there = _is_complete if make else Path.is_dir
+        if is_there(entry):
             with suppress(OSError):  # the cache is read-only
                 os.utime(entry)  # records the last use
                 self._sweep(kind)
             return entry
         with self.lock(kind, key):
             # The previous holder of the lock has finished the entry or died, so what is left is not needed.
-            if entry.is_dir():
+            if is_there(entry):
                 return entry
             self._sweep(kind, held=key)
             partial = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=_PARTIAL, dir=entry.parent))
             try:
-                make(partial)
-                partial.replace(entry)
+                if make:
+                    elsewhere = make(partial) or ()
+                    if bundle:
+                        (partial / BUNDLE).write_text(bundle, "utf-8")
+                    _list_files(partial, elsewhere)
+                _put(partial, entry)
             finally:
                 _remove(partial)
         return entry
 
     def once(self, kind: str, key: str, check: Callable[[], None]) -> None:
         """Call `check`, which raises if something is wrong, unless it has succeeded before under this key."""
-        if self.find(kind, key) is None:
+        if not self.folder(kind, key).is_dir():
             check()
             with suppress(OSError):  # if the cache is read-only, it is checked again the next time
-                self.ensure(kind, key, lambda _: None)
+                self.ensure(kind, key)
 
     def _sweep(self, kind: str, *, held: str | None = None) -> None:
         """Remove leftovers of this kind from dead processes, under the lock of their keys (`held` is locked already).
@@ -135,6 +155,35 @@ def _process(holder: Path) -> str:
         return f", process {int(holder.read_text('utf-8'))}"
     except (OSError, ValueError):
         return ""
+
+
+def _list_files(entry: Path, elsewhere: Iterable[Path]) -> None:
+    """Write the list of an entry's files, and of others that it needs, as they are now."""
+    own = [path for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
+    found = {str(path.relative_to(entry)): path.lstat().st_size for path in own}
+    found |= {str(path.absolute()): path.lstat().st_size for path in elsewhere}
+    (entry / _COMPLETE).write_text(json.dumps(found, sort_keys=True), "utf-8")
+
+
+def _is_complete(entry: Path) -> bool:
+    """Return whether an entry has its list, and every file on it in its size; it may have others, such as bytecode."""
+    try:
+        found = json.loads((entry / _COMPLETE).read_text("utf-8"))
+        join = os.path.join  # thousands of paths
+        return all(os.lstat(join(entry, name)).st_size == size for name, size in found.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _put(partial: Path, entry: Path) -> None:
+    """Move a new entry into its place; what is left of an old one goes aside first."""
+    if not entry.is_dir():
+        partial.replace(entry)
+        return
+    aside = partial.with_name(f"{entry.name}.old{_PARTIAL}")
+    entry.replace(aside)
+    partial.replace(entry)
+    _remove(aside)
 
 
 def _remove(directory: Path) -> None:

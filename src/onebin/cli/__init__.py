@@ -8,40 +8,19 @@ import io
 import itertools
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import onebin
-from onebin.cli.report import annotate, plain, print_json, report
+from onebin.cli import help, settings  # noqa: A004  # the module is not the built-in function
+from onebin.cli.report import annotate, plain, print_json, report, show_folded
 from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-
-@dataclass
-class _Settings:
-    """How errors are shown."""
-
-    error_format: str = "text"
-
-
-def _remember(context: click.Context, _: click.Parameter, value: str) -> None:
-    context.ensure_object(_Settings).error_format = value
-
-
-_ERROR_FORMAT = click.Option(
-    ["--error-format"],
-    type=click.Choice(["text", "github"]),
-    default="text",
-    show_default=True,
-    expose_value=False,
-    callback=_remember,
-    help="With github, errors are annotations of a workflow, too.",
-)
 
 # Each command in the order of their use, and its module; only the module of the one that is asked for is imported.
 _COMMANDS = {
@@ -76,6 +55,8 @@ _COMMANDS = {
 class Commands(click.Group):
     """A group that lists its commands in the order in which they are used, and suggests one after a typo."""
 
+    context_class = help.Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order in which they are used."""
         return list(_COMMANDS)
@@ -86,8 +67,7 @@ class Commands(click.Group):
             return None
         module, _, function = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"onebin.cli.{module}"), function)
-        if not any(option.name == _ERROR_FORMAT.name for option in command.params):
-            command.params.append(_ERROR_FORMAT)
+        settings.add_to(command)
         return command
 
     def resolve_command(
@@ -103,6 +83,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    params=list(settings.OPTIONS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: onebin init --host NAME --with PLUGIN",
 )
@@ -117,12 +98,14 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the error's class, or 0."""
     signal.signal(signal.SIGTERM, _interrupt)
-    settings = _Settings()
+    chosen = settings.Settings()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = cli.main(args=arguments, prog_name="onebin", standalone_mode=False, obj=settings)
+        code = cli.main(
+            args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen, terminal_width=help.width()
+        )
     except OnebinError as error:
-        if settings.error_format == "github":
+        if chosen.error_format == "github":
             annotate(error)
         report(error)
         code = error.exit_code
@@ -139,9 +122,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if _wants_json(arguments) and not (context and context.ignore_unknown_options):
             print_json(_usage(error))
         vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
-        shown = io.StringIO()
-        error.show(shown)
-        click.echo(plain(shown.getvalue()), err=True, nl=False)
+        text = io.StringIO()
+        error.show(text)
+        show_folded(plain(text.getvalue()))
         code = error.exit_code
     except OSError as error:
         if error.filename is not None or error.errno is None:

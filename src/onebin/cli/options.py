@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import onebin
+from onebin.cli import settings
 from onebin.cli.report import print_json
 from onebin.errors import OnebinError
 from onebin.system import absolute, scratch
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from onebin.cli.progress import Progress
 
 Function = Callable[..., Any]
-Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _PATH = click.Path(path_type=Path, readable=False)
 
 
@@ -39,7 +41,7 @@ def with_manifest(function: Function) -> Function:
 
 
 def with_manifest_and(
-    arguments: str, *, metavar: str, required: bool = False, complete: Complete | None = None
+    arguments: str, *, metavar: str, required: bool = False, complete: Complete
 ) -> Callable[[Function], Function]:
     """Add the manifest, as -m or as the first argument, and other arguments after it.
 
@@ -65,11 +67,39 @@ def with_manifest_and(
     return decorate
 
 
-def plugin_names(context: click.Context, _: click.Parameter, word: str) -> list[str]:
-    """Complete the name of a plugin of the manifest."""
+def files(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    """Have the shell complete a file."""
+    return [CompletionItem(word, type="file")]
+
+
+def directories(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    """Have the shell complete a directory."""
+    return [CompletionItem(word, type="dir")]
+
+
+def plugin_names(context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a plugin of the manifest; if none fits, a file, because the first word may be a manifest."""
+    return _completed(_plugins(context), context, parameter, word)
+
+
+def locked_names(context: click.Context, parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a plugin of the manifest or of a locked distribution; if none fits, a file, as above."""
+    names = _plugins(context)
     with suppress(OnebinError):
-        rows = onebin.Manifest.load(workspace_of(_given(context)).manifest_file).plugins
-        return [row.name for row in rows if row.name.startswith(word)]
+        names += onebin.locked_names(request(_given(context)))
+    return _completed(names, context, parameter, word)
+
+
+def _completed(
+    names: Iterable[str], context: click.Context, parameter: click.Parameter, word: str
+) -> list[CompletionItem]:
+    found = [CompletionItem(name) for name in dict.fromkeys(names) if name.startswith(word)]
+    return found or (files(context, parameter, word) if isinstance(parameter, click.Argument) else [])
+
+
+def _plugins(context: click.Context) -> list[str]:
+    with suppress(OnebinError):
+        return [row.name for row in onebin.Manifest.load(workspace_of(_given(context)).manifest_file).plugins]
     return []
 
 
@@ -78,14 +108,6 @@ def _given(context: click.Context) -> Path | None:
     words = [context.params.get("manifest_argument"), *context.params.get("words", ()), *context.args]
     first = next((Path(each) for each in words if str(each).endswith(".toml")), None)
     return context.params.get("manifest") or first
-
-
-def locked_names(context: click.Context, parameter: click.Parameter, word: str) -> list[str]:
-    """Complete the name of a locked distribution, or of a plugin of the manifest."""
-    names = plugin_names(context, parameter, word)
-    with suppress(OnebinError):
-        names += [name for name in onebin.locked_names(request(_given(context))) if name.startswith(word)]
-    return list(dict.fromkeys(names))
 
 
 def _is_manifest(word: str, *, alone: bool) -> bool:
@@ -142,22 +164,24 @@ def with_probe(function: Function) -> Function:
 
 
 def with_progress(function: Function) -> Function:
-    """Add -q and -v; the function gets where to send events, as `events`."""
+    """Show progress as -q and -v say; the function gets where to send events, as `events`."""
 
     @wraps(function)
-    def showing(*, quiet: bool, verbose: bool, **given: Any) -> Any:
-        return function(events=progress(quiet=quiet or given.get("as_json", False), verbose=verbose), **given)
+    def showing(**given: Any) -> Any:
+        return function(events=progress(quiet=given.get("as_json", False)), **given)
 
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
-    verbose = click.option("-v", "--verbose", is_flag=True, help="Show what the tools print.")
-    return quiet(verbose(showing))
+    showing.shows_progress = True  # type: ignore[attr-defined]  # for the help
+    return showing
 
 
-def progress(*, quiet: bool = False, verbose: bool = False) -> Progress:
-    """Return a receiver that shows events until the command ends."""
+def progress(*, quiet: bool = False) -> Progress:
+    """Return a receiver that shows events until the command ends: nothing if it is `quiet` or -q was given."""
     from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
 
-    shown: Progress = click.get_current_context().with_resource(Progress(quiet=quiet, verbose=verbose))
+    chosen = settings.current()
+    shown: Progress = click.get_current_context().with_resource(
+        Progress(quiet=quiet or chosen.quiet, verbose=chosen.verbose)
+    )
     return shown
 
 

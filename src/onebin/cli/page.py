@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import emit, plain
+from onebin.cli.report import emit, for_terminal, plain
 from onebin.system import visible
 
 if TYPE_CHECKING:
@@ -101,7 +101,11 @@ def _can_print(text: str) -> bool:
     return True
 
 
-def show(lines: Iterable[str]) -> None:
-    """Print lines, as `plain` returns them except for the styles of `heading` and `faint`."""
+def show(lines: Iterable[str], *, as_it_is: bool = False) -> None:
+    """Print lines, as `plain` returns them except for the styles of `heading` and `faint`.
+
+    On a terminal, they are folded between words unless they are to be shown `as_it_is`.
+    """
     parts = _STYLE.split("\n".join(lines))
-    emit("".join(part if place % 2 else plain(part) for place, part in enumerate(parts)))
+    text = "".join(part if place % 2 else plain(part) for place, part in enumerate(parts))
+    emit(text if as_it_is else for_terminal(text))

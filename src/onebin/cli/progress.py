@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
-from onebin.cli.report import plain
+from onebin.cli.report import plain, print_folded
 from onebin.system import megabytes
 
 if TYPE_CHECKING:
@@ -61,17 +61,17 @@ class Progress:
                 self._stop()
                 self._finished(event)
             case onebin.Note(text=text):
-                self._console.print(Text.assemble(("note: ", "bold yellow"), plain(text)))
+                print_folded(self._console, Text.assemble(("note: ", "bold yellow"), plain(text)))
             case onebin.Detail(text=text):
-                self._console.print(Text(f"  {plain(text)}"))
+                print_folded(self._console, Text(f"  {plain(text)}"))
             case onebin.Output(line=line) if self._verbose:
-                self._console.print(Text(f"  | {plain(line, one_line=True)}", style="dim"))
+                print_folded(self._console, Text(f"  | {plain(line, one_line=True)}", style="dim"))
 
     def close(self, what: str, rest: str) -> None:
         """Show the last line: what was made, and what else there is to say of it."""
         if not self._quiet:
             self._stop()
-            self._console.print(Text.assemble((plain(what), "bold"), plain(rest)))
+            print_folded(self._console, Text.assemble((plain(what), "bold"), plain(rest)))
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -83,9 +83,9 @@ class Progress:
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "
             seconds = (f"  {event.seconds:.1f} s", "dim")
-            self._console.print(Text.assemble((mark, "green"), f"{event.step:<9} ", outcome, seconds))
+            print_folded(self._console, Text.assemble((mark, "green"), f"{event.step:<9} ", outcome, seconds))
         else:
-            self._console.print(Text(f"{event.step}: {outcome} ({event.seconds:.1f} s)"))
+            print_folded(self._console, Text(f"{event.step}: {outcome} ({event.seconds:.1f} s)"))
 
 
 class _Running:
@@ -151,7 +151,7 @@ class _Lines(_Running):
     def tell(self, event: StepAdvanced) -> None:
         super().tell(event)
         if event.is_waiting:
-            self._console.print(Text(f"{self._step}: {plain(event.doing, one_line=True)}"))
+            print_folded(self._console, Text(f"{self._step}: {plain(event.doing, one_line=True)}"))
 
     def stop(self) -> None:
         self._ended.set()
@@ -165,7 +165,7 @@ class _Lines(_Running):
                 parts.append(plain(now.doing, one_line=True))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
-            self._console.print(Text(", ".join(parts)))
+            print_folded(self._console, Text(", ".join(parts)))
 
 
 def _share(done: int, total: int) -> str:

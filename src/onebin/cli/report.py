@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
+    from rich.text import Text
 
     from onebin.errors import OnebinError
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
 _PART = 100_000  # characters that are printed at once
+_HANGING = 2  # columns to the right, for what goes on from the line above
+_WORD = re.compile(r"(\s*)(\S+)")
 
 
 def report(error: OnebinError) -> None:
@@ -31,13 +37,13 @@ def report(error: OnebinError) -> None:
     from rich.text import Text  # noqa: PLC0415  # as above
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), plain(error.message)))
+    print_folded(console, Text.assemble(("error: ", "bold red"), plain(error.message)))
     for finding in error.findings:
         where = (plain(finding.where, one_line=True), "bold")
-        console.print(Text.assemble("  ", where, f": {plain(finding.message)}"))
+        print_folded(console, Text.assemble("  ", where, f": {plain(finding.message)}"))
         _hint(console, finding.hint, indent="    ")
     if error.tail:
-        console.print(Text(plain(error.tail)))
+        print_folded(console, Text(plain(error.tail)))
     _hint(console, error.hint)
 
 
@@ -70,7 +76,47 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
     from rich.text import Text  # noqa: PLC0415  # commands that succeed start faster without it
 
     if hint:
-        console.print(Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+        print_folded(console, Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
+
+
+def print_folded(console: Console, text: Text) -> None:
+    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right."""
+    if not console.is_terminal:
+        console.print(text)
+        return
+    for line in text.split("\n", allow_blank=True):
+        first, *rest = line.divide(_breaks(line.plain, console.width))
+        for each in (first, *rest):
+            each.rstrip()
+            console.print("" if each is first else _hanging(line.plain), each, sep="")
+
+
+def folded(text: str, columns: int) -> str:
+    """Return text for a terminal with so many columns: lines that are too long are folded between words, as above."""
+    lines = []
+    for line in text.split("\n"):
+        ends = [*_breaks(line, columns), len(line)]
+        lines.append(line[: ends[0]].rstrip())
+        lines += [f"{_hanging(line)}{line[begin:end].rstrip()}" for begin, end in pairwise(ends)]
+    return "\n".join(lines)
+
+
+def _breaks(line: str, columns: int) -> list[int]:
+    """Return where the words begin with which a line goes on below; a word that is too long is left as it is."""
+    found, used = [], 0
+    for word in _WORD.finditer(line):
+        gap, size = len(word[1]), len(click.unstyle(word[2]))
+        if used and used + gap + size > columns:
+            found.append(word.start(2))
+            used = len(_hanging(line)) + size
+        else:
+            used += gap + size
+    return found
+
+
+def _hanging(line: str) -> str:
+    """Return what is before the words that go on from a line."""
+    return " " * (len(line) - len(line.lstrip(" ")) + _HANGING)
 
 
 def plain(text: str, *, one_line: bool = False) -> str:
@@ -84,20 +130,32 @@ def json_text(value: Any) -> str:
 
 
 def echo(text: str) -> None:
-    """Print text to standard output, as `plain` returns it."""
-    emit(plain(text))
+    """Print text to standard output, as `plain` returns it; on a terminal, it is folded between words."""
+    emit(for_terminal(plain(text)))
+
+
+def for_terminal(text: str) -> str:
+    """Return text folded between words if standard output is a terminal."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return folded(text, shutil.get_terminal_size().columns) if is_terminal else text
 
 
 def emit(text: str, *, nl: bool = True) -> None:
     """Print text that is safe to show to standard output, without colours in a pipe, or if NO_COLOR is set.
 
-    It is not an error if the reader stops reading.
+    Lines are not folded. It is not an error if the reader stops reading.
     """
     try:
         click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
     except BrokenPipeError:
         # What is left in the buffer goes nowhere, or the interpreter would complain about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_folded(text: str) -> None:
+    """Print text to standard error, on a terminal folded between words."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    click.echo(folded(text, shutil.get_terminal_size().columns) if is_terminal else text, nl=False, err=True)
 
 
 def print_json(value: Any) -> None:

@@ -69,8 +69,11 @@ def freeze(
     """
     key = _key(source, plan, toolchain, starter, moment)
     name = f"{source.name}.exe" if sys.platform == "win32" else source.name
+    is_new = False
 
-    def make(partial: Path) -> None:
+    def make(partial: Path) -> list[Path]:
+        nonlocal is_new
+        is_new = True
         source.write(partial / "source")
         additions = {} if starter is None else add(starter, plan, partial / "source")
         (partial / _ADDITIONS).write_text(json.dumps({place: str(file) for place, file in additions.items()}), "utf-8")
@@ -94,9 +97,10 @@ def freeze(
         (partial / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
         for leftover in ("work", "config"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
+        return [file for file in files.values() if not file.is_relative_to(partial)]
 
     with os_errors(FreezeError, "freeze in", cache.directory):
-        entry = cache.ensure(KIND, key, make)
+        entry = cache.ensure(KIND, key, make, bundle=source.name)
         facts = json.loads((entry / "facts.json").read_text("utf-8"))
         contents = Contents.read(entry / _CONTENTS)
         return FrozenTree(
@@ -104,6 +108,7 @@ def freeze(
             files=_files(contents, entry),
             executable=entry / "dist" / name if starter is None else None,
             contents=contents,
+            is_new=is_new,
             **facts,
         )
 
@@ -161,7 +166,7 @@ def _failure(error: ProcessError, log: Path) -> FreezeError:
 def _scans(plan: Plan, toolchain: Toolchain, cache: Cache) -> Path:
     """Return the folder of findings in sources, for everything on which they depend except the sources themselves."""
     key = sha256_of([plan.interpreter.identity, toolchain.key, _driver_digest()])
-    return cache.ensure(SCANS, key, lambda _: None)
+    return cache.ensure(SCANS, key)
 
 
 def _surroundings(home: Path, moment: int) -> dict[str, str]:

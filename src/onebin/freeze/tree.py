@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _row(place: str, source: str | None, kind: str, made: str = "") -> Row:
 class FrozenTree:
     """The result of a freeze: its files by place, its contents, and the places of the contents by owner.
 
-    In the layout `onefile`, `executable` holds all files; otherwise there is none.
+    In the layout `onefile`, `executable` holds all files; otherwise there is none. `is_new` if it was frozen just now.
     """
 
     key: str
@@ -84,3 +84,4 @@ class FrozenTree:
     owners: Mapping[str, Sequence[str]]
     glibc: Sequence[GlibcNeed]
     sizes: Sequence[SizeRow]
+    is_new: bool = field(default=False, compare=False)

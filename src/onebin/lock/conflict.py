@@ -62,12 +62,15 @@ def explain(
     """Return the LockError for a failed resolution, with the rows of the manifest that it is about.
 
     `releases` says which releases of a package there are, and `known` has the names of packages that were locked
-    before: both are for hints. uv's own explanation is the tail of the error.
+    before: both are for hints. uv's own explanation is the tail of the error, unless it is a fault of the network.
     """
     own = _own_demands(manifest)
     said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
     found = [*own, *(_demand(every or source, *rest) for every, source, *rest in said)]
     unknown = _UNKNOWN.search(failure.text)
+    if failure.fault is not None:
+        package = failure.fault.package or (unknown[1] if unknown else subject_of(failure))
+        return _fault(failure.fault.what, package, failure, manifest, found)
     if unknown:
         return _unknown(canonicalize_name(unknown[1]), failure, manifest, found, known)
     chains = _chains(own, found[len(own) :])
@@ -86,17 +89,25 @@ def explain(
     return _other(failure, manifest, found)
 
 
+def _fault(
+    what: str, package: str | None, failure: Failure, manifest: Manifest, demands: Sequence[_Demand]
+) -> OnebinError:
+    """Return the error for a fault of the network, at the row that leads to the package, if it is about a known one."""
+    chain = _chain_of(canonicalize_name(package), demands) if package else []
+    row = _local_row(failure, manifest)
+    where = manifest.where(row) if row is not None else _place(chain[0].source, manifest) if chain else None
+    via = f"{package}{_via(chain)}: " if chain[1:] else ""
+    findings = [] if where is None else [Finding(where, f"{via}{what}")]
+    return failure.become(LockError, _SUMMARY.format(display(manifest.file)), findings=findings)
+
+
 def _unknown(
     package: str, failure: Failure, manifest: Manifest, demands: Sequence[_Demand], known: Iterable[str]
 ) -> OnebinError:
     """Return the error for a package that the index does not have, or does not show."""
     chain = _chain_of(package, demands)
-    where = _place(chain[0].source, manifest) if chain else display(manifest.file)
-    via = f", which {' -> '.join([chain[0].target, *map(str, chain[1:-1])])} requires" if chain[1:] else ""
+    where, via = _place(chain[0].source, manifest) if chain else display(manifest.file), _via(chain)
     summary = _SUMMARY.format(display(manifest.file))
-    if failure.needs_credentials:
-        finding = Finding(where, f"the index denied access to {package}{via} (HTTP 401 or 403)")
-        return failure.become(LockError, summary, findings=[finding])
     hint = _spelling_hint(package, None if via else manifest.directory, known)
     row = next((row for row in rows_of(manifest) if manifest.where(row) == where and row.path), None)
     if via and row is not None:
@@ -123,7 +134,7 @@ def _other(failure: Failure, manifest: Manifest, demands: Sequence[_Demand]) -> 
     package = subject_of(failure)
     if package is None:
         return failure.become(LockError, summary)
-    row = next((row for row in rows_of(manifest) if row.path and _is_at(row.path, manifest, failure)), None)
+    row = _local_row(failure, manifest)
     if row is not None:
         is_built = "Failed to build" in failure.text
         finding = Finding(manifest.where(row), f"{row.path} {'does not build' if is_built else 'cannot be read'}")
@@ -134,9 +145,16 @@ def _other(failure: Failure, manifest: Manifest, demands: Sequence[_Demand]) -> 
     return failure.become(LockError, summary, findings=[Finding(where, f"{package} {what}")])
 
 
-def _is_at(path: str, manifest: Manifest, failure: Failure) -> bool:
-    """Return whether the message is about a local path of the manifest."""
-    return f"@ {absolute(manifest.directory / path).as_uri()}`" in " ".join(failure.raw.split())
+def _local_row(failure: Failure, manifest: Manifest) -> Host | PluginRow | None:
+    """Return the row with the local path that the message is about, if it is about one."""
+    said = " ".join(failure.raw.split())
+    paths = ((row, row.path) for row in rows_of(manifest) if row.path)
+    return next((row for row, path in paths if f"@ {absolute(manifest.directory / path).as_uri()}`" in said), None)
+
+
+def _via(chain: Sequence[_Demand]) -> str:
+    """Return what requires the package at the end of a chain, unless it is the row itself."""
+    return f", which {' -> '.join([chain[0].target, *map(str, chain[1:-1])])} requires" if chain[1:] else ""
 
 
 def _finding(chain: Sequence[_Demand], manifest: Manifest) -> Finding:

@@ -45,12 +45,16 @@ _DRAFT = ".partial"
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An unpublished artifact: `draft` is complete, `publish` moves it to `output`, and `file` is what can be run."""
+    """An unpublished artifact: `draft` is complete, `publish` moves it to `output`, and `file` is what can be run.
+
+    `is_new` if anything in it was compressed just now.
+    """
 
     draft: Path
     output: Path
     file: Path
     facts: Facts
+    is_new: bool
 
     def publish(self) -> None:
         """Move the artifact to its output; raises PackError.
@@ -155,17 +159,17 @@ def pack(
             draft = _draft(output, folder=folder)
         try:
             with os_errors(PackError, "write the artifact", output):
-                file, facts = _fill(draft, frozen, plan, cache, launcher, level, moment)
-            yield Artifact(draft=draft, output=output, file=file, facts=facts)
+                file, facts, is_new = _fill(draft, frozen, plan, cache, launcher, level, moment)
+            yield Artifact(draft=draft, output=output, file=file, facts=facts, is_new=is_new)
         finally:
             _remove(draft)
 
 
 def _fill(
     draft: Path, frozen: FrozenTree, plan: Plan, cache: Cache, launcher: Path | None, level: int, moment: int
-) -> tuple[Path, Facts]:
-    """Write the artifact to its draft; returns the executable file and the facts on its card."""
-    file = draft
+) -> tuple[Path, Facts, bool]:
+    """Write the artifact to its draft; returns the executable file, the facts on its card, and what `is_new` says."""
+    file, is_new = draft, True
     if draft.is_dir():
         payload.copy(frozen, draft)
         file = draft / plan.manifest.bundle.name
@@ -175,7 +179,7 @@ def _fill(
         shutil.copyfileobj(source, out, _CHUNK)
         where = card.Payload()
         if plan.layout == "cached":
-            where = payload.write(frozen, out, cache, level=level, moment=moment)
+            where, is_new = payload.write(frozen, out, cache, level=level, moment=moment)
         where = replace(where, tree_sha256=bytes.fromhex(frozen.contents.identity) or bytes(32))
         shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
         build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}
@@ -184,7 +188,7 @@ def _fill(
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where, interpreter=f"python{plan.interpreter.minor}")
     file.chmod(_EXECUTABLE)
-    return file, facts
+    return file, facts, is_new
 
 
 def _finish(folder: Path, places: Container[str], facts: Facts) -> None:

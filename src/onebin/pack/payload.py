@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
 
@@ -52,7 +52,14 @@ _RELEASE_PART_BYTES = 1 << 25
 _FOLDER = 0o755
 
 
-def write(tree: FrozenTree, stream: BufferedRandom, cache: Cache, *, level: int, moment: int) -> Payload:
+class Written(NamedTuple):
+    """Where a payload is in its file, and whether anything of it was compressed just now."""
+
+    where: Payload
+    is_new: bool
+
+
+def write(tree: FrozenTree, stream: BufferedRandom, cache: Cache, *, level: int, moment: int) -> Written:
     """Append the files of a tree to a file that is open for writing and reading; returns where they are in it.
 
     `moment` is the time of each file, in seconds since 1970.
@@ -72,11 +79,11 @@ def write(tree: FrozenTree, stream: BufferedRandom, cache: Cache, *, level: int,
     parts = _parts(tree, _RELEASE_PART_BYTES if release else _PART_BYTES)
     tars = [_Tar(entries=part, moment=moment, is_last=part is parts[-1]) for part in parts]
     frames = _Frames(cache=cache, level=level, parameters=parameters, meter=_Meter(sum(tar.size for tar in tars)))
-    for tar in tars:
-        frames.append(tar, stream)
+    kept = [frames.append(tar, stream) for tar in tars]
     size = stream.tell() - offset
     stream.seek(offset)
-    return Payload(sha256=hashlib.file_digest(stream, "sha256").digest(), offset=offset, size=size)
+    where = Payload(sha256=hashlib.file_digest(stream, "sha256").digest(), offset=offset, size=size)
+    return Written(where, is_new=not all(kept))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +95,17 @@ class _Frames:
     parameters: zstandard.ZstdCompressionParameters
     meter: _Meter
 
-    def append(self, part: _Tar, stream: BufferedRandom) -> None:
-        """Append a part of an archive as a frame; it is compressed if the cache does not have it."""
+    def append(self, part: _Tar, stream: BufferedRandom) -> bool:
+        """Append a part of an archive as a frame; return whether the cache had it, or else compress it."""
         content = hashlib.sha256()
         part.write(_Hash(content))
         key = sha256_of([_FORMAT, self.level, list(zstandard.ZSTD_VERSION)])
-        file = self.cache.ensure(KIND, key, lambda _: None) / content.hexdigest()
+        file = self.cache.ensure(KIND, key) / content.hexdigest()
         start = stream.tell()
         with self.cache.lock(KIND, key):  # so that nobody removes the folder
             if _take(file, stream):
                 self.meter.count(part.size)
-                return
+                return True
             stream.seek(start)
             stream.truncate()
             compressor = zstandard.ZstdCompressor(compression_params=self.parameters)
@@ -106,6 +113,7 @@ class _Frames:
                 part.write(_Counted(frame, self.meter))
             stream.seek(start)
             _keep(stream, file)
+        return False
 
 
 def _take(file: Path, stream: IO[bytes]) -> bool:

@@ -69,10 +69,9 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
 
 def find(key: str, output: Path, cache: Cache) -> Receipt | None:
     """Return the receipt of a build if the file at its output is, byte for byte, what that build created."""
-    entry = cache.find(KIND, key)
     try:
-        noted = json.loads((entry / _FILE).read_text("utf-8")) if entry else None
-        if noted is None or not output.is_file() or sha256_of_file(output) != noted["sha256"]:
+        noted = json.loads((cache.folder(KIND, key) / _FILE).read_text("utf-8"))
+        if not output.is_file() or sha256_of_file(output) != noted["sha256"]:
             return None
         return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
     except (OSError, ValueError, KeyError, TypeError, ArtifactError):
@@ -103,7 +102,7 @@ def write(key: str, output: Path, notices: Sequence[str], cache: Cache) -> None:
     if not output.is_file():
         return
     text = json.dumps({"sha256": sha256_of_file(output), "notices": list(notices)})
-    entry = cache.ensure(KIND, key, lambda _: None)
+    entry = cache.ensure(KIND, key)
     with cache.lock(KIND, key):
         write_atomic(entry / _FILE, text)
 

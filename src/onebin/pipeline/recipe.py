@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from onebin.card import Facts
     from onebin.check import Plan
     from onebin.codegen import Source
+    from onebin.freeze import FrozenTree
     from onebin.lock import Lock
     from onebin.manifest import Manifest
     from onebin.measure import Costs
+    from onebin.pack import Artifact
     from onebin.pipeline.events import Events
     from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
@@ -272,8 +274,13 @@ def _planned(
 def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
     with step(events, "stage") as outcome, _lines_of(request.manifest):
         staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
-        outcome.text = f"{count(len(locked.packages), 'package')} in {staged.key[:12]}"
+        outcome.text = f"{count(len(locked.packages), 'package')}{_cached(staged)}"
     return staged
+
+
+def _cached(made: Stage | FrozenTree | Artifact) -> str:
+    """Return what to add to the outcome of a step that found its result, or all parts of it, in the cache."""
+    return "" if made.is_new else ", cached"
 
 
 def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
@@ -321,13 +328,13 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         for line in frozen.contents.skipped_hooks:
             events(Note(text=f"PyInstaller's {line}"))
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
-        outcome.text = f"{files}, {modules}"
+        outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
     with ExitStack() as kept:
         with step(events, "pack") as outcome:
             draft = pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment)
             artifact = kept.enter_context(draft)
-            outcome.text = megabytes(size_of(artifact.draft))
+            outcome.text = f"{megabytes(size_of(artifact.draft))}{_cached(artifact)}"
         if request.verify:
             with step(events, "verify") as outcome:
                 outcome.text = compare_with_stage(artifact.file, artifact.facts).summary

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from onebin.errors import OnebinError, os_errors
+from onebin.errors import Finding, OnebinError, os_errors
 from onebin.lock import explain, host_requirement, interpreter_of
 from onebin.manifest import Manifest, create_manifest, declared_scripts
 from onebin.pipeline.events import ignore, step
@@ -85,6 +85,8 @@ def _installed(manifest: Manifest, workspace: Workspace, source: PackageSource) 
             error = explain(failure, manifest)
             error.message = f"cannot look up the scripts of {manifest.host.wanted}"
             error.findings = tuple(replace(finding, where=_PLACE) for finding in error.findings)
+            if failure.fault is not None:  # whatever it is about, the row is that of the option
+                error.findings, error.hint = (Finding(_PLACE, failure.fault.what, failure.fault.hint),), None
             error.hint = f"{error.hint + '; ' if error.hint else ''}with --script or --entry, nothing is looked up"
             raise error from failure
         points = [point for info in place.glob("*.dist-info") for point in read_entry_points(info)]

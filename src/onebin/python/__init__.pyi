@@ -1,4 +1,5 @@
 from . import uv as uv
+from .failure import Failure as Failure
 from .interpreter import (
     Interpreter as Interpreter,
     find as find,
@@ -8,4 +9,4 @@ from .interpreter import (
 )
 from .settings import ignored_settings as ignored_settings, source_of_indexes as source_of_indexes
 from .subject import subject_of as subject_of
-from .uv import INDEXES as INDEXES, Failure as Failure, PackageSource as PackageSource
+from .uv import INDEXES as INDEXES, PackageSource as PackageSource

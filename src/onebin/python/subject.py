@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onebin.python.uv import Failure
+    from onebin.python.failure import Failure
 
 # A requirement, the page of a package on an index, or a file of it.
 _SUBJECT = re.compile(

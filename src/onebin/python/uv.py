@@ -8,117 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from onebin.errors import NO_SPACE, OnebinError, ProcessError
+from onebin.errors import OnebinError, ProcessError
 from onebin.python import settings
+from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
 from onebin.python.watching import tell_of
 from onebin.system import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from onebin.errors import Finding
-
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
 # Variables of uv that would choose another project, or the folder that paths are relative to.
 _PLACES = frozenset({"UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_WORKING_DIR"})
-
-_BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
-_LOGIN = re.compile(r"\b40[13] (?:Unauthorized|Forbidden)|lack of valid authentication", re.IGNORECASE)
-_CERTIFICATE = re.compile(r"invalid peer certificate|certificate verify failed|certificate problem", re.IGNORECASE)
-_GIT = re.compile(r"Git operation failed|git fetch --", re.IGNORECASE)
-_UNREACHABLE = re.compile(r"dns error|Connection refused|network is unreachable|No route to host", re.IGNORECASE)
-_NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
-_NOT_VENDORED = re.compile(r"not found in the provided package locations")
-_HUGE = re.compile(r"SIGXFSZ|File too large")
-_DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
-_BEGINNING = re.compile(r"^(?:error:| *\u00d7)", re.MULTILINE)
-_DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
-_OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
-_REMEDIES = (
-    (
-        NO_SPACE,
-        "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to directories on another",
-    ),
-    (_NOT_VENDORED, "not found in the --vendor directory: run `onebin vendor` again where there is a network"),
-    (_OFFLINE, "this build is offline and something is not in uv's cache: run it once without --offline"),
-    (
-        re.compile("Hash mismatch"),
-        "if the lock was edited, delete it and run `onebin lock`; otherwise, do not trust this index",
-    ),
-    (
-        _BUSY,
-        "is the index slow, or is a response endless? ONEBIN_UV_TIMEOUT sets the time limit for uv, in seconds",
-    ),
-    (
-        _CERTIFICATE,
-        "the certificate is not trusted: set SSL_CERT_FILE to that of your authority, or UV_SYSTEM_CERTS to true",
-    ),
-    (_GIT, "git cannot fetch it: does `git ls-remote` with this address work here, without asking for a password?"),
-    (
-        _UNREACHABLE,
-        "is there a network? If not, use --offline or --vendor DIR; if so, check UV_DEFAULT_INDEX or uv.toml",
-    ),
-    (_HUGE, "a package has a file that unpacks to more than 16 GiB: remove the package, or lock another version"),
-    (
-        _NETWORK,
-        "check the index and network in uv's settings (timeouts: UV_HTTP_TIMEOUT, UV_HTTP_RETRIES), and try again",
-    ),
-    (
-        _DAMAGED,
-        "the wheel is malformed or was damaged in transit: check the index and try again, or lock another version",
-    ),
-    (
-        re.compile(r"wheel|\.whl", re.IGNORECASE),
-        "the wheel is not compatible or malformed: lock another version, or ask its author",
-    ),
-)
-
-
-_LOGIN_REMEDY = (
-    "the index needs credentials, or rejects the ones it got: uv reads them from UV_INDEX, uv.toml or a .netrc file"
-)
-
-
-class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns it into an error of its own
-    """uv failed. `text` is its message, without its prefix and its hints about its own flags; `raw` is all of it."""
-
-    def __init__(self, text: str, *, raw: str | None = None) -> None:
-        super().__init__(text)
-        self.text = text
-        self.raw = text if raw is None else raw
-
-    @property
-    def needs_credentials(self) -> bool:
-        """Whether an index denied access because credentials were missing or wrong."""
-        return _LOGIN.search(self.raw) is not None
-
-    def become(
-        self, error: type[OnebinError], doing: str, hint: str | None = None, *, findings: Sequence[Finding] = ()
-    ) -> OnebinError:
-        """Return the stage's error for this failure, with the hint for a known cause, else with `hint`.
-
-        If there is one finding, a `hint` is about it, and becomes its own.
-        """
-        known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
-        if self.needs_credentials:
-            known = _LOGIN_REMEDY
-        if known is not None and (hint is None or not known.startswith("the wheel")):
-            hint = known
-        elif hint is not None and len(findings) == 1:
-            findings, hint = [replace(findings[0], hint=hint)], None
-        else:
-            hint = hint or "check the versions in the manifest, and the index and network in uv's settings"
-        return error(doing, hint=hint, findings=findings, tail=f"uv says: {self.text}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,7 +280,7 @@ def _uv(
     if check and completed.code != 0:
         ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         said = completed.stderr if file is None else completed.stderr.replace(str(folder / file.name), str(file))
-        raise Failure(_plain(f"{ended}{said}"), raw=said)
+        raise Failure.of(f"{ended}{said}")
     return completed
 
 
@@ -400,16 +310,3 @@ def _timeout() -> float:
         return float(os.environ.get(TIMEOUT_VARIABLE) or _SECONDS)
     except ValueError:
         return _SECONDS
-
-
-def _plain(stderr: str) -> str:
-    """Return uv's message without its label, its box drawing and its hints, which are about uv's own flags."""
-    kept: list[str] = []
-    beginning = _BEGINNING.search(stderr)  # after what uv has said of its work
-    for line in stderr[beginning.start() if beginning else 0 :].splitlines():
-        text = _DECORATION.sub("", line)
-        if text.startswith("hint:"):
-            break
-        if text and not text.startswith("warning:"):
-            kept.append(text)
-    return "\n".join(kept) or "uv failed without a message"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onebin.errors import StageError, os_errors
@@ -22,11 +22,12 @@ FORMAT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """An environment with exactly the locked packages; it is read-only."""
+    """An environment with exactly the locked packages; it is read-only. `is_new` if it was installed just now."""
 
     key: str
     directory: Path
     lock: Lock
+    is_new: bool = field(default=False, compare=False)
 
     @property
     def python(self) -> Path:

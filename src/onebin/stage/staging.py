@@ -38,9 +38,11 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
 
     `source` is where packages come from; `moment` is the current time for builds, in seconds since 1970.
     """
-    key = stage_key(lock, moment)
+    key, is_new = stage_key(lock, moment), False
 
     def make(partial: Path) -> None:
+        nonlocal is_new
+        is_new = True
         environment = partial / "env"
         stage = Stage(key=key, directory=environment, lock=lock)
         try:
@@ -64,8 +66,8 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
             raise _explain(failure, lock) from failure
 
     with os_errors(StageError, "create the stage in", cache.directory):
-        entry = cache.ensure(KIND, key, make)
-    return Stage(key=key, directory=entry / "env", lock=lock)
+        entry = cache.ensure(KIND, key, make, bundle=lock.file.name.removeprefix("pylock.").removesuffix(".toml"))
+    return Stage(key=key, directory=entry / "env", lock=lock, is_new=is_new)
 
 
 def _forget_machine(site_packages: Path) -> None:
@@ -106,5 +108,7 @@ def _explain(failure: uv.Failure, lock: Lock) -> Exception:
         doing, what, hint = "cannot build a package", "it does not build", "ask for a version with a wheel"
         if package is not None and package.path is not None:
             hint = f"fix it there: {display(package.path)}"
+    if failure.fault is not None:
+        what = failure.fault.what
     findings = [] if package is None else [Finding(lock.where(package.name), what)]
     return failure.become(StageError, doing, hint, findings=findings)

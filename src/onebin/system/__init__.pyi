@@ -2,6 +2,7 @@ from .activity import Activity as Activity, listening as listening, tell as tell
 from .atomic import exchange as exchange, write_atomic as write_atomic
 from .credentials import (
     credentials_for as credentials_for,
+    index_name as index_name,
     redact as redact,
     without_credentials as without_credentials,
 )

@@ -52,6 +52,12 @@ def credentials_for(url: str, env: Mapping[str, str]) -> str | None:
     return _from_netrc(wanted.hostname or "", env)
 
 
+def index_name(url: str, env: Mapping[str, str]) -> str | None:
+    """Return the name of the index in uv's variables that has a URL, as it is in the names of variables, or None."""
+    wanted = urlsplit(url).hostname
+    return next((_in_variables(label) for label, parts in _entries(env) if label and parts.hostname == wanted), None)
+
+
 def without_credentials(url: str) -> str:
     """Return a URL without its credentials."""
     return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
@@ -83,19 +89,28 @@ def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
 
 def _indexes(env: Mapping[str, str]) -> Iterator[SplitResult]:
     """Yield the URLs in uv's index variables, with the credentials that other variables have for named indexes."""
+    for label, parts in _entries(env):
+        prefix = f"UV_INDEX_{_in_variables(label)}"
+        password = env.get(f"{prefix}_PASSWORD")
+        if label and password is not None:
+            host = parts.netloc.rpartition("@")[2]
+            yield parts._replace(netloc=f"{env.get(f'{prefix}_USERNAME', '')}:{password}@{host}")
+        else:
+            yield parts
+
+
+def _entries(env: Mapping[str, str]) -> Iterator[tuple[str, SplitResult]]:
+    """Yield the name, or "", and the URL of each index in uv's variables."""
     for name, value in env.items():
         for word in re.split(r"[\s,]+", value) if _INDEX_NAMES.match(name) else ():
             label, named, address = word.partition("=")
             if not named or "/" in label:
                 label, address = "", word
-            parts = urlsplit(address)
-            prefix = f"UV_INDEX_{re.sub('[^A-Z0-9]', '_', label.upper())}"
-            password = env.get(f"{prefix}_PASSWORD")
-            if label and password is not None:
-                host = parts.netloc.rpartition("@")[2]
-                yield parts._replace(netloc=f"{env.get(f'{prefix}_USERNAME', '')}:{password}@{host}")
-            else:
-                yield parts
+            yield label, urlsplit(address)
+
+
+def _in_variables(name: str) -> str:
+    return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def _login(url: SplitResult) -> str | None:

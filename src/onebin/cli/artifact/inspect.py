@@ -48,4 +48,4 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
         print_json(inspected.as_json())
     else:
         view = _SECTIONS[section][0] if section else views.summary
-        show(view(inspected.as_json()))
+        show(view(inspected.as_json()), as_it_is=section in {"lock", "manifest"})

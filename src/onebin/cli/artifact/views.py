@@ -44,7 +44,7 @@ def summary(report: Report) -> list[str]:
         field("layout", _LAYOUTS[report["layout"]]),
         field("holds", ", ".join(parts)),
         field("licences", _licences_in_short(report)),
-        field("lock", f"sha256:{report['lock_sha256'][:32]}"),
+        field("lock", f"pylock.{report['name']}.toml, sha256:{report['lock_sha256'][:12]}"),
         field("built with", ", ".join(built)),
         field("plugins", str(len(plugins))),
         *table(plugins, indent=4),

@@ -1,1 +1,1 @@
-"""The commands about this machine: doctor, cache; and the script that compiles launchers."""
+"""The commands about this machine: doctor, cache; and the scripts that compile launchers and write manual pages."""

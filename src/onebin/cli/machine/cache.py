@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ from onebin.workspace import default_cache_dir
 
 if TYPE_CHECKING:
     from onebin import Entry
+
+
+_DIGEST = re.compile(r"[0-9a-f]{32,64}")
+_SHOWN_DIGITS = 12  # `clean` takes them, too
 
 
 @click.group(epilog="Example: onebin cache list")
@@ -43,7 +48,8 @@ def list_cache(*, as_json: bool) -> None:
     for row in rows:
         used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         state = "  in use" if row["in_use"] else ""
-        echo(one_line(f"{row['kind']:<10} {row['size'] / 1e6:8.1f} MB  {used}  {row['name']}{state}"))
+        name = _shown(row["name"], row["bundle"])
+        echo(one_line(f"{row['kind']:<12} {row['size'] / 1e6:8.1f} MB  {used}  {name}{state}"))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
 
@@ -87,11 +93,18 @@ def clean_cache(what: tuple[str, ...]) -> None:
     echo(f"freed {megabytes(freed)} in {directory}")
 
 
+def _shown(name: str, bundle: str | None) -> str:
+    """Return an entry's name with the bundle's before it, and of a digest only its beginning, which `clean` takes."""
+    short = _DIGEST.sub(lambda found: found[0][:_SHOWN_DIGITS], name)
+    return short if bundle is None or name.startswith(bundle) else f"{bundle} {short}"
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     with entry.unused() as free:
         return {
             "kind": entry.kind,
             "name": entry.name,
+            "bundle": entry.bundle,
             "path": str(entry.path),
             "size": entry.size,
             "used": entry.used,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin add 'datasette-cluster-map>=0.18' ./my-plugin")
-@options.with_manifest_and("items", metavar="REQ|PATH...", required=True)
+@options.with_manifest_and("items", metavar="REQ|PATH...", required=True, complete=options.files)
 @with_resolving
 @options.with_offline
 @options.with_progress

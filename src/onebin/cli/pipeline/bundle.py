@@ -126,8 +126,8 @@ def _build(request: BuildRequest, *, sbom: bool, timings: bool, as_json: bool, e
         events(onebin.Detail(text=f"the bill of materials is {display(bill)}"))
     if timings:
         with os_errors(PackError, "write the timings beside", built.file):
-            for each in write_timings(built):
-                events(onebin.Detail(text=f"the timings are in {display(each)}"))
+            page, data = write_timings(built)
+        events(onebin.Detail(text=f"the timings are in {display(page)} and {data.suffix}"))
     events.close(*_last_line(built))
     if as_json:
         print_json(

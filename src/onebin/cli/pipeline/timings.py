@@ -101,7 +101,8 @@ def _tables(built: BuildResult) -> Iterator[dict[str, Any]]:
     """Yield the tables of the page: steps, bytes by owner, imports of plugins, and the slowest modules of the start."""
     start, owners = built.costs.start, built.costs.owners
     modules = () if start is None or start.times is None else start.times.modules[:_SHOWN_MODULES]
-    yield _table("step", "seconds", [(each.step, each.outcome, each.seconds) for each in built.steps], "{:.1f}")
+    steps = [(each.step, each.outcome, each.seconds) for each in built.steps]
+    yield _table("step", "seconds", steps, "{:.1f}", whole=built.seconds)
     kinds = [("" if row.kind == "other" else row.kind) for row in owners]
     sizes = [(row.owner, kind, row.size / 1e6) for row, kind in zip(owners, kinds, strict=True)]
     yield _table("in the artifact", "MB", sizes, "{:.2f}")
@@ -112,11 +113,16 @@ def _tables(built: BuildResult) -> Iterator[dict[str, Any]]:
     yield _table("module at the start", "ms", slowest, "{:.1f}")
 
 
-def _table(name: str, unit: str, rows: Sequence[tuple[str, str, float]], form: str) -> dict[str, Any]:
-    """Return a table of the page: names with a note and a number, which is also shown as a bar."""
-    longest = max((number for _, _, number in rows), default=0.0) or 1.0
+def _table(
+    name: str, unit: str, rows: Sequence[tuple[str, str, float]], form: str, *, whole: float | None = None
+) -> dict[str, Any]:
+    """Return a table of the page: names with a note and a number, which is also shown as a bar.
+
+    A full bar is the `whole`, which is then the last row; or else the largest number.
+    """
+    full = (max((number for _, _, number in rows), default=0.0) if whole is None else whole) or 1.0
     shown = [
-        {"name": name, "note": note, "number": form.format(number), "share": f"{100 * number / longest:.1f}"}
+        {"name": name, "note": note, "number": form.format(number), "share": 100 * number / full}
         for name, note, number in rows
     ]
-    return {"name": name, "unit": unit, "rows": shown}
+    return {"name": name, "unit": unit, "rows": shown, "whole": None if whole is None else form.format(whole)}

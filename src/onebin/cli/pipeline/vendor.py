@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin vendor wheels && onebin bundle --vendor wheels")
-@options.with_manifest_and("directories", metavar="DIR", required=True)
+@options.with_manifest_and("directories", metavar="DIR", required=True, complete=options.directories)
 @click.option("--locked", is_flag=True, help="Fail if the lock does not fit; never write it.")
 @options.with_json
 @options.with_progress

@@ -1,0 +1,181 @@
+"""Read from uv's messages what went wrong on the network: what happened and where, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from onebin.system import credentials_for, index_name, without_credentials
+
+# uv before 0.10 draws a tree, and wraps lines in it.
+_FRAME = re.compile("[\\s\u00d7\u2570\u2500\u25b6\u251c\u2502]+")
+_URL = re.compile(r"(?:Failed to fetch: `?|for url \()([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+)")
+_PACKAGE = re.compile(r"Failed to (?:download|build|download and build) `([^`\s=]+)")
+_IN_URL = re.compile(r"/([A-Za-z0-9._-]+)/$|/([A-Za-z0-9._]+)-[^/]*\.(?:whl|tar\.gz|zip)$")
+_STATUS = re.compile(r"HTTP status \w+ error \((\d+) ([^)]*)\)")
+_INDEX = re.compile(r"An index(?: URL)? \(([^\s)]+)\) .*?\(?\b(401|403) (?:Unauthorized|Forbidden)")
+_GIT = re.compile(r"`([^`\s]+) @ (?:git\+)?([^`]+)`.*Git operation failed", re.DOTALL)
+_REPOSITORY = re.compile(r"(\w+://[^/]*/[^@#]*).*")
+_GIT_REASON = re.compile(r"--- stderr .*?(?:fatal|error|ssh): (.+?)(?= (?:fatal|error|hint|help): |$)")
+_ACCESS = re.compile(r"^unable to access '[^']*': ")
+_REFUSED, _PROXY_LOGIN, _TOO_MANY = (401, 403), 407, 429
+_GONE = (404, 410)
+
+_NETWORK = "is there a network? If not, use --offline or --vendor DIR; else check the index (UV_DEFAULT_INDEX, uv.toml)"
+_CERTIFICATE = (
+    "does a proxy inspect TLS here? Set SSL_CERT_FILE to a file with its authority's certificate, or UV_SYSTEM_CERTS"
+    " to true if the system trusts it"
+)
+_NO_TLS = "is its address http:// and not https://? Check the index (UV_DEFAULT_INDEX, UV_INDEX, uv.toml)"
+_SLOW = "run the command again, set UV_HTTP_TIMEOUT to more seconds, or check the index; without a network, --offline"
+_AGAIN = "run the command again; for more attempts set UV_HTTP_RETRIES, and check the index if it happens each time"
+_PROXY_ACCESS = "put its credentials in its address, in HTTPS_PROXY and HTTP_PROXY, or ask who runs it for access"
+# What uv says of a connection, what that is in plain words, and what to do.
+_CONNECTION = (
+    (
+        re.compile(r"invalid peer certificate: \w+|certificate verify failed|certificate problem"),
+        "the certificate is not trusted",
+        _CERTIFICATE,
+    ),
+    (re.compile(r"InvalidContentType|corrupt message|wrong version number"), "the server does not speak TLS", _NO_TLS),
+    (re.compile(r"proxy auth\w* required"), "the proxy needs credentials", _PROXY_ACCESS),
+    (re.compile(r"tunnel error: unsuccessful"), "the proxy refuses to connect", _PROXY_ACCESS),
+    (re.compile(r"dns error|failed to lookup address"), "there is no such host", _NETWORK),
+    (re.compile(r"Connection refused"), "connection refused", _NETWORK),
+    (re.compile(r"network is unreachable|No route to host", re.IGNORECASE), "there is no route to the host", _NETWORK),
+    (re.compile(r"timed out|timeout", re.IGNORECASE), "no answer in time", _SLOW),
+    (
+        re.compile(r"reset by peer|end of file|Broken pipe|closed before|response body", re.IGNORECASE),
+        "the connection was closed before the answer was complete",
+        _AGAIN,
+    ),
+)
+_PLACE = "check the repository's address; does `git ls-remote {url}` work here, without asking for a password?"
+_REVISION = "the repository has no such branch, tag or commit: correct rev; `git ls-remote {url}` lists what it has"
+_GIT_LOGIN = (
+    "git needs credentials: set up a credential helper or an SSH key; `git ls-remote {url}` must not ask for any"
+)
+_GIT_CERTIFICATE = "does a proxy inspect TLS here? Set GIT_SSL_CAINFO to a file with its authority's certificate"
+_GIT_NETWORK = "is there a network? If not, use --offline or --vendor DIR; else try `git ls-remote {url}`"
+_GIT_HINTS = (
+    (re.compile(r"couldn't find remote ref|not our ref|no such ref|unadvertised"), _REVISION),
+    (re.compile(r"could not read Username|Authentication failed|Permission denied"), _GIT_LOGIN),
+    (re.compile(r"certificate"), _GIT_CERTIFICATE),
+    (re.compile(r"resolve host|connect to|Connection refused|timed out|unreachable", re.IGNORECASE), _GIT_NETWORK),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What went wrong on the network and where, in one line; what to do; and the package, if it is about one."""
+
+    what: str
+    hint: str
+    package: str | None = None
+
+
+def fault_in(printed: str) -> Fault | None:
+    """Return the fault of the network that uv reports, or None."""
+    text = _FRAME.sub(" ", printed)
+    return _of_git(text) or _of_index(text) or _of_status(text) or _of_connection(text)
+
+
+def _of_git(text: str) -> Fault | None:
+    found = _GIT.search(text)
+    if found is None:
+        return None
+    url = _REPOSITORY.sub(r"\1", found[2])
+    said = _GIT_REASON.search(text)
+    reason = _ACCESS.sub("", said[1].strip()) if said else "git failed"
+    hint = next((hint for pattern, hint in _GIT_HINTS if pattern.search(text)), _PLACE)
+    return Fault(what=f"cannot fetch {url}: {reason}", hint=hint.format(url=url), package=found[1])
+
+
+def _of_index(text: str) -> Fault | None:
+    found = _INDEX.search(text)
+    return None if found is None else _denied(found[1], int(found[2]), "the index ", None)
+
+
+def _of_status(text: str) -> Fault | None:
+    found, url = _STATUS.search(text), _url(text)
+    if found is None or url is None:
+        return None
+    code, package = int(found[1]), _package(text)
+    if code in _REFUSED:
+        return _denied(url, code, "", package)
+    hint = "the index or its address is wrong: check UV_DEFAULT_INDEX, UV_INDEX and uv.toml"
+    if code in _GONE:
+        name = package or "NAME"
+        hint = f"the index no longer has this, or hides it: `onebin lock --upgrade {name}` takes what it has now"
+    elif code == _PROXY_LOGIN:
+        hint = _PROXY_ACCESS
+    elif code == _TOO_MANY:
+        hint = "the index limits requests: wait a minute and try again; UV_CONCURRENT_DOWNLOADS=4 makes fewer at once"
+    elif code >= 500:  # the class of server errors (RFC 9110)
+        hint = "this is a fault of the index: try again later, or use another one (UV_DEFAULT_INDEX)"
+    return Fault(what=f"{url} answered HTTP {code} {found[2]}", hint=hint, package=package)
+
+
+def _denied(url: str, code: int, kind: str, package: str | None) -> Fault:
+    """Return the fault of an index that denies access; the hint has every way to give uv credentials for it."""
+    plain, host = without_credentials(url), urlsplit(url).hostname
+    has_some = credentials_for(url, os.environ) is not None
+    what = f"{kind}{plain} " + (f"rejects the credentials it got (HTTP {code})" if has_some else _asks(code))
+    name = index_name(url, os.environ)
+    variables = f"UV_INDEX_{name}_USERNAME and UV_INDEX_{name}_PASSWORD" if name else "the index's address"
+    again = "correct" if has_some else "give"
+    hint = (
+        f"{again} its credentials: in {variables}, in a .netrc file (machine {host}), with `uv auth login {host}`,"
+        " or in a keyring (UV_KEYRING_PROVIDER=subprocess)"
+    )
+    return Fault(what=what, hint=hint, package=package)
+
+
+def _asks(code: int) -> str:
+    return f"needs credentials (HTTP {code})" if code == _REFUSED[0] else f"denies access (HTTP {code})"
+
+
+def _of_connection(text: str) -> Fault | None:
+    url, package = _url(text), _package(text)
+    known = next((each for each in _CONNECTION if each[0].search(text)), None)
+    if known is None or (url is None and "Failed to download" not in text):
+        return None
+    pattern, what, hint = known
+    found = pattern.search(text)
+    if hint is _CERTIFICATE and found is not None and ": " in found[0]:
+        what = f"{what} ({found[0].partition(': ')[2]})"
+    if url is None:
+        return Fault(what=f"{package}: {what}", hint=hint)
+    proxy, variable = _proxy_for(url)
+    through = "" if proxy is None else f", through the proxy {proxy} ({variable})"
+    if proxy is not None and hint is _NETWORK:
+        hint = f"correct {variable}, or add {urlsplit(url).hostname} to NO_PROXY if the index needs no proxy"
+    return Fault(what=f"{without_credentials(url)}{through}: {what}", hint=hint)
+
+
+def _url(text: str) -> str | None:
+    found = _URL.search(text)
+    return None if found is None else found[1]
+
+
+def _package(text: str) -> str | None:
+    """Return the package that a message is about, by its name or by the URL of its page or file."""
+    found = _PACKAGE.search(text)
+    if found:
+        return found[1]
+    named = _IN_URL.search(_url(text) or "")
+    return None if named is None else named[1] or named[2]
+
+
+def _proxy_for(url: str) -> tuple[str, str] | tuple[None, None]:
+    """Return the proxy of the environment that is asked for a URL, without credentials, and its variable."""
+    from urllib.request import getproxies_environment, proxy_bypass  # noqa: PLC0415  # slow to load, for this only
+
+    parts, found = urlsplit(url), getproxies_environment()
+    for kind in (parts.scheme, "all"):
+        if kind in found and not proxy_bypass(parts.netloc.rpartition("@")[2]):
+            name = f"{kind}_proxy"
+            return without_credentials(found[kind]), name.upper() if name.upper() in os.environ else name
+    return None, None
