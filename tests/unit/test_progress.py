@@ -135,3 +135,15 @@ def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: py
             time.sleep(0.2)
         shown.close("built x", ": 1 MB")
     assert capsys.readouterr().err == ""
+
+
+def test_only_slow_steps_are_shown_where_something_else_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before a program starts, a step of over a second leaves a line, and nothing else does."""
+    shown = Progress(only_slow=True)
+    with shown:
+        for name, seconds in (("lock", 0.2), ("stage", 1.2)):
+            shown(onebin.StepStarted(step=name))
+            shown(onebin.Detail(text="more"))
+            shown(onebin.Note(text="beware"))
+            shown(onebin.StepFinished(step=name, outcome="2 packages", seconds=seconds))
+    assert capsys.readouterr().err == "stage: 2 packages (1.2 s)\n"

@@ -174,13 +174,16 @@ def with_progress(function: Function) -> Function:
     return showing
 
 
-def progress(*, quiet: bool = False) -> Progress:
-    """Return a receiver that shows events until the command ends: nothing if it is `quiet` or -q was given."""
+def progress(*, quiet: bool = False, only_slow: bool = False) -> Progress:
+    """Return a receiver that shows events until the command ends: nothing if it is `quiet` or -q was given.
+
+    With `only_slow`, only steps that took over a second leave a line.
+    """
     from onebin.cli.progress import Progress  # noqa: PLC0415  # commands without progress start faster without rich
 
     chosen = settings.current()
     shown: Progress = click.get_current_context().with_resource(
-        Progress(quiet=quiet or chosen.quiet, verbose=chosen.verbose)
+        Progress(quiet=quiet or chosen.quiet, verbose=chosen.verbose, only_slow=only_slow)
     )
     return shown
 

@@ -25,15 +25,19 @@ if TYPE_CHECKING:
     from onebin import Event, StepAdvanced, StepFinished
 
 _PATIENCE = 10.0  # seconds between two lines about the same step in a pipe
+_SLOW = 1.0  # seconds
 _NARROW = 60  # columns below which there is no bar
 _BAR = 20
 
 
 class Progress:
-    """Shows events as they come; used as a context manager, it also clears what is live when a step fails."""
+    """Shows events as they come; used as a context manager, it also clears what is live when a step fails.
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self._quiet, self._verbose = quiet, verbose
+    With `only_slow`, nothing stays but the lines of steps that took over a second.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, only_slow: bool = False) -> None:
+        self._quiet, self._verbose, self._only_slow = quiet, verbose, only_slow
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._running: _Running | None = None
 
@@ -59,7 +63,10 @@ class Progress:
                     self._running.tell(event)
             case onebin.StepFinished():
                 self._stop()
-                self._finished(event)
+                if not self._only_slow or event.seconds > _SLOW:
+                    self._finished(event)
+            case onebin.Note() | onebin.Detail() if self._only_slow:
+                pass
             case onebin.Note(text=text):
                 print_folded(self._console, Text.assemble(("note: ", "bold yellow"), plain(text)))
             case onebin.Detail(text=text):

@@ -44,7 +44,7 @@ class _HostCommand(click.Command):
 def run(manifest: Path | None, *, watch: bool, locked: bool, source: PackageSource, args: tuple[str, ...]) -> int:
     """Run the host unfrozen, in its stage.
 
-    It has the same registry as the artifact. This is the quick way to try a change.
+    It has the same registry as the artifact. This is the quick way to try a change. What takes over a second is shown.
     """
 
     def load() -> BuildRequest:
@@ -56,7 +56,7 @@ def run(manifest: Path | None, *, watch: bool, locked: bool, source: PackageSour
             return repeat(manifest, load, restarted.start, restarted.events, look=restarted.look)
         finally:
             restarted.stop()
-    command = onebin.prepare_run(load())
+    command = onebin.prepare_run(load(), options.progress(only_slow=True))
     # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.
     return become([*command, *args], env=os.environ)
 
