@@ -10,13 +10,13 @@ import pytest
 
 from onebin.errors import OnebinError
 from onebin.lock.lock import Pin
-from onebin.pipeline.requirements import TreeLine, find_subject, importing, tree_of, why
 from onebin.survey.syntax import Behaviour
+from onebin.upkeep.requirements import TreeLine, find_subject, importing, tree_of, why
 from support.builders import distribution, manifest, survey
 
 if TYPE_CHECKING:
-    from onebin.pipeline.requirements import Subject, Why
     from onebin.survey import Distribution, Survey
+    from onebin.upkeep.requirements import Subject, Why
 
 ROWS = '[plugins]\nplug = ">=1"\n'
 HOST = distribution("demo", modules=["demo"], requires=["web>=2", "core", "old; python_version < '3'"])

@@ -63,13 +63,10 @@ class Progress:
                     self._running.tell(event)
             case onebin.StepFinished():
                 self._stop()
-                if not self._only_slow or event.seconds > _SLOW:
-                    self._finished(event)
-            case onebin.Note() | onebin.Detail() if self._only_slow:
-                pass
-            case onebin.Note(text=text):
+                self._finished(event)
+            case onebin.Note(text=text) if not self._only_slow:
                 print_folded(self._console, Text.assemble(("note: ", "bold yellow"), plain(text)))
-            case onebin.Detail(text=text):
+            case onebin.Detail(text=text) if not self._only_slow:
                 print_folded(self._console, Text(f"  {plain(text)}"))
             case onebin.Output(line=line) if self._verbose:
                 print_folded(self._console, Text(f"  | {plain(line, one_line=True)}", style="dim"))
@@ -86,6 +83,8 @@ class Progress:
             self._running = None
 
     def _finished(self, event: StepFinished) -> None:
+        if self._only_slow and event.seconds <= _SLOW:
+            return
         outcome = plain(event.outcome, one_line=True)
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "

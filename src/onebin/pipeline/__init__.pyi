@@ -1,8 +1,3 @@
-from .editing import (
-    EditResult as EditResult,
-    add_to_manifest as add_to_manifest,
-    remove_from_manifest as remove_from_manifest,
-)
 from .events import (
     Detail as Detail,
     Event as Event,
@@ -23,7 +18,6 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
-from .plugins import PluginStatus as PluginStatus, list_plugins as list_plugins
 from .receipt import was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,
@@ -35,13 +29,4 @@ from .recipe import (
     vendor as vendor,
 )
 from .request import BuildRequest as BuildRequest
-from .requirements import (
-    ImportedBy as ImportedBy,
-    TreeLine as TreeLine,
-    Why as Why,
-    explain as explain,
-    locked_names as locked_names,
-    show_tree as show_tree,
-)
 from .results import BuildResult as BuildResult, LockResult as LockResult, PlanResult as PlanResult
-from .scripts import HostScripts as HostScripts, find_scripts as find_scripts

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import OnebinError, os_errors
 from onebin.manifest import Manifest, add_plugins, keyed, read_items, remove_plugins
-from onebin.pipeline.events import Note, ignore
-from onebin.pipeline.plugins import unseen_rows
-from onebin.pipeline.recipe import update_lock
-from onebin.pipeline.results import LockResult  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.pipeline import (
+    LockResult,  # pydantic reads the types of these fields
+    Note,
+    ignore,
+    update_lock,
+)
 from onebin.system import display, write_atomic
+from onebin.upkeep.plugins import unseen_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from onebin.errors import Finding
-    from onebin.pipeline.events import Events
-    from onebin.pipeline.request import BuildRequest
+    from onebin.pipeline import BuildRequest, Events
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,7 @@ from onebin.check import contribution_of
 from onebin.errors import OnebinError, PlanError, StageError, os_errors
 from onebin.lock import read
 from onebin.manifest import is_excluded
-from onebin.pipeline.events import ignore, step
-from onebin.pipeline.recipe import survey_bundle
+from onebin.pipeline import ignore, step, survey_bundle
 from onebin.survey import RUNTIME, declared, demands_of, imports_of, reached, recorded_size, roots
 from onebin.system import count, did_you_mean
 from onebin.tree import part_of, reasons_for
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from onebin.manifest import Manifest
-    from onebin.pipeline.events import Events
-    from onebin.pipeline.request import BuildRequest
+    from onebin.pipeline import BuildRequest, Events
     from onebin.survey import Declared, Demand, Demands, Survey
 
 _RUNTIME_MODULE = "onebin_runtime"

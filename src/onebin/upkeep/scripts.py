@@ -10,13 +10,13 @@ from packaging.utils import canonicalize_name
 from onebin.errors import Finding, OnebinError, os_errors
 from onebin.lock import explain, host_requirement, interpreter_of
 from onebin.manifest import Manifest, create_manifest, declared_scripts
-from onebin.pipeline.events import ignore, step
+from onebin.pipeline import ignore, step
 from onebin.python import INDEXES, Failure, uv
 from onebin.survey import SCRIPT_GROUPS, read_entry_points
 from onebin.system import count, scratch
 
 if TYPE_CHECKING:
-    from onebin.pipeline.events import Events
+    from onebin.pipeline import Events
     from onebin.python import PackageSource
     from onebin.workspace import Workspace
 

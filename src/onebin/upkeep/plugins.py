@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onebin.check import contribution_of, unseen
 from onebin.errors import OnebinError, PlanError
 from onebin.lock import read
-from onebin.pipeline.events import ignore, step
+from onebin.pipeline import ignore, step
 from onebin.stage import find, install
 from onebin.survey import recorded_size, survey
 from onebin.system import count
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from onebin.check import PlannedPlugin
     from onebin.manifest import Manifest, PluginRow
-    from onebin.pipeline.events import Events
-    from onebin.pipeline.request import BuildRequest
+    from onebin.pipeline import BuildRequest, Events
     from onebin.survey import Survey
 
 
