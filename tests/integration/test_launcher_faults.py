@@ -442,3 +442,13 @@ def test_program_is_the_interpreter_of_a_script(make: Callable[..., Launched], t
     script.chmod(0o755)
     done = run([script, "a"], whole_env=tiny.environment())
     assert (done.code, done.out) == (0, f"{tiny.file}|{script}|a|"), done.err
+
+
+def test_message_about_a_file_with_a_hostile_name_does_not_control_the_terminal(tiny: Launched, tmp_path: Path) -> None:
+    """Control characters and marks of direction in the path of a damaged file are shown as question marks."""
+    file = tmp_path / "app\x1b[2J\x07\u009b31m\u202egpj.\u2066sh"
+    file.write_bytes(tiny.file.read_bytes()[:-1])
+    file.chmod(0o755)
+    done = run([file], whole_env=tiny.environment({}))
+    assert done.code != 0
+    assert f"{tmp_path}/app?[2J???31m???gpj.???sh: cannot start: " in done.err

@@ -165,7 +165,8 @@ def _name(interpreter: Interpreter, platform: str) -> str:
 
 def _digest() -> str:
     """Return the digest of everything that starters are made from, but for headers, which belong to a version."""
-    sources = [(file.name, sha256_of_file(file)) for file in [*_sources("*.[ch]"), compiler.source_dir() / "trailer.h"]]
+    shared = (compiler.source_dir() / name for name in ("printable.h", "trailer.h"))
+    sources = [(file.name, sha256_of_file(file)) for file in (*_sources("*.[ch]"), *shared)]
     inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, TARGETS, _LOADERS]
     return sha256_of(inputs)[:16]
 

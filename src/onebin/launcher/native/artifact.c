@@ -1,5 +1,6 @@
 /* Find the artifact's file and read its trailer. */
 #include "launcher.h"
+#include "printable.h"
 
 #include <stdarg.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #endif
 
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy) {
-    fprintf(stderr, "%s: cannot start: %s\n  %s\n", artifact->path, what, remedy);
+    fputs(make_printable(text("%s: cannot start: %s\n  %s\n", artifact->path, what, remedy)), stderr);
     exit(UNUSABLE);
 }
 
@@ -21,12 +22,13 @@ void trace(const char *format, ...) {
     if (wanted == NULL || *wanted == 0) return;
     va_list arguments;
     struct timespec now;
+    char *line;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    fprintf(stderr, "onebin: %lld.%06ld launcher: ", (long long)now.tv_sec, now.tv_nsec / 1000);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    if (vasprintf(&line, format, arguments) < 0) abort();
     va_end(arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "onebin: %lld.%06ld launcher: %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, make_printable(line));
+    free(line);
 }
 
 /* Format like printf, and return the text in new memory. */

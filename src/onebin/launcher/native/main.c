@@ -1,5 +1,6 @@
 /* Find a place for the payload and execute the program there. */
 #include "launcher.h"
+#include "printable.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -27,6 +28,7 @@ static void check_stack(char *name) {
     struct iovec line[] = {{name, strlen(name)}, {why, sizeof why - 1}};
     struct rlimit stack;
     if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur >= SMALLEST_STACK) return;
+    make_printable(name);
     (void)!writev(STDERR_FILENO, line, 2);
     _exit(UNUSABLE);
 }

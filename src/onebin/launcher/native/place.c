@@ -3,6 +3,7 @@
  * A cache entry is unpacked into a draft beside it and then renamed, so it is complete or does not exist. A program
  * that runs in an entry holds a shared lock on that directory; removing the entry needs the exclusive lock. */
 #include "launcher.h"
+#include "printable.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -145,7 +146,8 @@ static bool mend(const struct artifact *artifact, const struct place *cache, con
     is_sound_now = is_sound(artifact, tree->fd);
     if (!is_sound_now && make_draft(artifact, cache, tree->path, &draft)) {
         size_t count = restore(artifact, tree->fd, draft.fd);
-        if (count > 0) fprintf(stderr, "onebin: restored %zu missing or damaged files in %s\n", count, tree->path);
+        const char *shown = make_printable(text("%s", tree->path));
+        if (count > 0) fprintf(stderr, "onebin: restored %zu missing or damaged files in %s\n", count, shown);
         close(draft.fd);
         discard(cache->fd, draft.name);
         is_sound_now = is_sound(artifact, tree->fd);

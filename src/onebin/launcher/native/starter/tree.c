@@ -14,6 +14,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "../printable.h"
 #include "../trailer.h"
 
 #define LIBRARY_DIR "/python/lib"
@@ -23,7 +24,9 @@
 #define GENERATIONS 64
 
 _Noreturn void fail(const struct tree *tree, const char *what, const char *remedy) {
-    fprintf(stderr, "onebin: cannot start %s: %s\n  %s\n", tree->path, what, remedy);
+    char *line;
+    if (asprintf(&line, "onebin: cannot start %s: %s\n  %s\n", tree->path, what, remedy) < 0) abort();
+    fputs(make_printable(line), stderr);
     exit(UNUSABLE);
 }
 
