@@ -87,6 +87,7 @@ def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_
     assert (said.code, said.err) == (0, "")
 
 
+@pytest.mark.long
 def test_analysis_is_redone_when_a_source_it_used_changes(onebin: Onebin, tmp_path: Path) -> None:
     """The analysis is redone if a hook imports the changed source, or if a module's imports or libraries changed.
 

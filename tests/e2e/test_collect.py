@@ -294,6 +294,7 @@ def test_verify_counts_what_is_missing(onebin: Onebin, tmp_path: Path) -> None:
     assert onebin("verify", bundle.artifact, cwd=tmp_path).code == 0
 
 
+@pytest.mark.long
 def test_host_that_ships_odd_modules_verifies(onebin: Onebin, tmp_path: Path) -> None:
     """A module that changes sys.path, and excluded modules in and outside packages, are no differences."""
     bundle = Bundle.of(tmp_path / "bundle", "untidy", host="untidy")

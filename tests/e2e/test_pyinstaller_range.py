@@ -91,7 +91,7 @@ def test_patch_that_does_not_apply_fails_the_freeze(onebin: Onebin, tmp_path: Pa
     text = module.read_text("utf-8")
     assert HOOKS in text
     module.unlink()  # uv's cache may have the same file
-    module.write_text(text.replace(HOOKS, f"{HOOKS}tion"), "utf-8")
+    module.write_text(text.replace(HOOKS, HOOKS.upper()), "utf-8")  # of another size, it would be installed again
     ran = onebin("bundle", cwd=bundle.folder, env={**env, "COLUMNS": "400"})
     assert ran.code == FreezeError.exit_code
     missing = f"PyInstaller {locked(bundle)} has no ModuleHook.{HOOKS}"

@@ -37,6 +37,7 @@ def test_recovered_folder_can_be_built(onebin: Onebin, tiny: Bundle, tmp_path: P
     assert {each["path"]: each["missing"] for each in json.loads(ran.out)["local"]}["projects/inquiry"]
 
 
+@pytest.mark.long
 def test_differences_are_shown_file_by_file(onebin: Onebin, tiny: Bundle, tmp_path: Path) -> None:
     """With a changed line in a plugin's source, only files of that plugin differ, and code.bin, which has its code."""
     shutil.copytree(tiny.project(""), tmp_path / "projects")

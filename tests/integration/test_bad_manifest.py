@@ -269,7 +269,7 @@ def test_failed_edit_changes_nothing(bench: Bench, command: str) -> None:
     ("arguments", "message"),
     [
         (["bundel"], "Did you mean 'bundle'?"),
-        (["frobnicate"], "The commands are: init, "),
+        (["frobnicate"], "The commands are: new, lint, init, "),
         (["bundle", "--ofline"], "'--offline'"),
         (["bundle", "--host", "./projects/nothing"], "nothing has no console scripts: give --entry MODULE:FUNCTION"),
         (["bundle", "--host", "six", "--script", "a", "--entry", "b:c"], "--script NAME or --entry"),

@@ -116,6 +116,7 @@ def test_interrupt_says_the_best_so_far(kitchen: Bench) -> None:
     assert kitchen.leftovers() == []
 
 
+@pytest.mark.long
 def test_first_bad_version_is_found(warm_bench: Bench) -> None:
     """Released versions are tried from the locked one back; one that does not resolve is skipped."""
     with serving() as index:

@@ -105,8 +105,8 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     assert "greet-servus" in added.out
     before = onebin("list", cwd=folder).out.splitlines()
     assert "greet-hello" in before[1]
-    assert " local " in before[1]
-    assert " local " in before[2], "an added plugin is locked"
+    assert " 1.0.0 " in before[1]
+    assert " 2.0.0 " in before[2], "an added plugin is locked and staged"
     assert onebin("check", "-q", cwd=folder).code == 0
     rows = json.loads(onebin("list", "--json", cwd=folder).out)
     assert [(row["name"], row["locked"], row["contributes"]) for row in rows] == [

@@ -42,6 +42,7 @@ def assert_repaired(bench: Bench, before: bytes) -> None:
     assert "is up to date" in bench.accepts("bundle", "--locked").err
 
 
+@pytest.mark.long
 def test_cache_that_lacks_every_third_file_is_repaired(used: Bench) -> None:
     """If every third file of each kind is gone, the same command makes the same artifact and says nothing wrong."""
     before = used.artifact.read_bytes()

@@ -27,7 +27,10 @@ pytestmark = [
 
 SLOW_BUILD = 'slow-build = { path = "projects/slow-build" }'
 
-signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+# SIGTERM is treated like SIGINT; where it comes while freezing, both are sent.
+signals = pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=lambda number: number.name
+)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def _pytest(site: Path, *projects: Path) -> str:
     ]
     tests = [project / "tests" for project in projects]
     env = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": str(site),
         "XDG_CACHE_HOME": str(site.with_suffix(".cache")),

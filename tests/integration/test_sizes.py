@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from support.bench import Bench
 
 
+@pytest.mark.long
 def test_release_is_smaller_and_runs(warm_bench: Bench) -> None:
     """`--release` makes a smaller file of the same tree that passes verification, with a receipt of its own."""
     if not sys.platform.startswith("linux"):

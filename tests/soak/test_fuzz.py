@@ -168,7 +168,7 @@ def test_locks_are_read_or_refused(
     manifest = Manifest.load(folder / "bundle.toml")
     monkeypatch.chdir(tmp_path)
     # The answer is always the same: keep it, so that no process is started each time.
-    monkeypatch.setattr(import_module("onebin.lock.resolution"), "find", cache(find))
+    monkeypatch.setattr(import_module("onebin.lock.lock"), "find", cache(find))
     workspace = Workspace(manifest_file=manifest.file, cache_dir=tmp_path / "cache", lock_dir=folder / "fuzzed")
     workspace.lock_dir.mkdir(exist_ok=True)
     file = workspace.lock_file("tiny")

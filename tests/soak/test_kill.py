@@ -168,7 +168,7 @@ def test_killed_builds_leave_nothing_behind(
 ) -> None:
     """After each kill the previous artifact is whole and runs, the next build makes the same file, nothing piles up."""
     dice = effort.dice(part)
-    count = effort.times(4, 200 // PARTS)
+    count = effort.times(2, 200 // PARTS)
     most = 0
     log = victim.bench.directory.parent / "rounds"
     for number in range(count):
