@@ -210,20 +210,30 @@ def test_tampered_lock_is_noticed(
     refusal.says("pylock.tiny.toml", hint="onebin lock")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"lock-version = \n", b"\xff\xfe", b"<<<<<<< HEAD\n", b'lock-version = "1.0"\n[[packages]]\nname = "tiny'],
-    ids=["empty", "half", "binary", "merge", "cut"],
-)
-def test_invalid_lock_is_renewed_or_refused(bench: Bench, content: bytes) -> None:
-    """A file that is not a lock is refused by `--locked` and replaced by `lock`."""
+def test_empty_lock_is_renewed_or_refused(bench: Bench) -> None:
+    """A lock without anything in it is refused by `--locked` and replaced by `lock`."""
     bench.manifest("greet-hello")
-    bench.lock.write_bytes(content)
+    bench.lock.write_bytes(b"")
     refusal = bench.refuses("check", "--locked", error=LockError, may_write=())
     said = refusal.says("pylock.tiny.toml", hint="onebin lock")
     assert "there is no lock yet" not in said.text
     bench.accepts("lock")
     bench.accepts("check", "--locked")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"lock-version = \n", b"\xff\xfe", b"<<<<<<< HEAD\n", b'lock-version = "1.0"\n[[packages]]\nname = "tiny'],
+    ids=["half", "binary", "merge", "cut"],
+)
+def test_lock_that_is_not_toml_is_refused(bench: Bench, content: bytes) -> None:
+    """A lock with a merge conflict is not replaced, since that would lose every version in it."""
+    bench.manifest("greet-hello")
+    bench.lock.write_bytes(content)
+    for command in (["check", "--locked"], ["lock"], ["tree"], ["list"]):
+        refusal = bench.refuses(*command, error=LockError, may_write=())
+        refusal.says("the lock pylock.tiny.toml is not TOML", hint=["merge conflict", "delete the file"])
+    assert bench.lock.read_bytes() == content
 
 
 def test_lock_that_is_a_directory_is_an_error(bench: Bench) -> None:

@@ -16,6 +16,7 @@ import pytest
 from uv import find_uv_bin
 
 from onebin import __version__
+from onebin.errors import LockError
 from support.processes import run
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
 
 @pytest.mark.network
 def test_outdated_plugins_are_listed(onebin: Onebin, folder: Path) -> None:
-    """`list --outdated` has each plugin with a newer release, and `list` says which modules a row names."""
+    """`list --outdated` has each plugin with a newer release, unless no index answers or nothing is locked."""
     file = folder / "bundle.toml"
     rows = 'six = "==1.16.0"\npackaging = "*"\nodd = { modules = ["sched", "colorsys"] }\n'
     file.write_text(file.read_text("utf-8").replace("[plugins]\n", f"[plugins]\n{rows}"), "utf-8")
@@ -134,6 +135,12 @@ def test_outdated_plugins_are_listed(onebin: Onebin, folder: Path) -> None:
     assert [line.split()[:3] for line in ran if not line.startswith(" ")][1:] == [["six", "==1.16.0", "1.16.0"]]
     assert "modules sched, colorsys" in onebin("list", cwd=folder).out
     assert "not locked" not in onebin("list", cwd=folder).out
+    dead = {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_INDEX": "", "UV_HTTP_RETRIES": "0"}
+    failed = onebin("list", "--outdated", cwd=folder, env={**dead, "UV_CACHE_DIR": str(folder / "uv")})
+    assert failed.code == LockError.exit_code
+    assert "http://127.0.0.1:9/simple" in failed.err
+    next(folder.glob("pylock.*.toml")).unlink()
+    assert onebin("list", "--outdated", cwd=folder).out.startswith("not locked, so not compared: ")
 
 
 def test_standard_output_is_only_json(onebin: Onebin, folder: Path) -> None:

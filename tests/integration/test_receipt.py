@@ -125,6 +125,8 @@ def test_unchanged_bundle_is_not_built_again(warm_bench: Bench) -> None:
         stream.seek(1000)
         stream.write(b"damage")
     assert "publish" in steps_of(warm_bench.accepts("bundle"))
+    warm_bench.artifact.chmod(0o644)
+    assert "publish" in steps_of(warm_bench.accepts("bundle")), "it cannot be run"
     warm_bench.artifact.unlink()
     assert "publish" in steps_of(warm_bench.accepts("bundle"))
     warm_bench.accepts("verify", "dist/tiny")

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -13,6 +14,7 @@ import pytest
 
 from onebin.errors import LockError, ManifestError
 from onebin.pipeline.failure import schema
+from support.command import COMMAND
 from support.index import serving
 from support.processes import run
 from support.wheels import make_wheel
@@ -72,6 +74,17 @@ def test_plugins_are_added_and_removed_with_the_lock(bench: Bench, shelf: Shelf)
 
 
 @pytest.mark.network
+def test_edits_at_once_are_both_made(bench: Bench, shelf: Shelf) -> None:
+    """Of two plugins that are added at the same moment, manifest and lock have both."""
+    file = bench.manifest()
+    env = bench.environment(shelf.env)
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda name: run([*COMMAND, "add", name], cwd=file.parent, whole_env=env), LOCKED))
+    assert [each.code for each in done] == [0, 0], done
+    assert all(f'{name} = "*"' in file.read_text("utf-8") for name in LOCKED)
+    assert set(versions(bench)) == set(LOCKED)
+
+
 def test_plugin_that_cannot_be_resolved_is_not_added(bench: Bench, shelf: Shelf) -> None:
     """What does not exist, or conflicts, is explained with rows and remedies, and neither file is written."""
     bench.manifest("greet-hello", 'zeppelin = ">=2"')

@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from onebin.errors import LockError
 from onebin.lock.resolver import Resolver, without_wheel
 from onebin.python import PackageSource, uv
 from onebin.system import scratch, tell
@@ -59,17 +60,21 @@ def newest_releases(
 ) -> dict[str, str]:
     """Return the newest final release of each package that an index has, for an interpreter.
 
-    A package that no index has is left out. Settings of uv are those for a directory.
+    A package that no index has is left out. Settings of uv are those for a directory. Raises LockError if an index does
+    not answer.
     """
     with scratch() as place:
         output = place / "pylock.newest.toml"
         found: dict[str, str] = {}
         for name in names:  # one by one, as a single unknown one would fail all
-            with suppress(uv.Failure):
+            try:
                 uv.list_newest(
                     [name], python=python.executable, output=output, directory=directory, source=source, final=True
                 )
                 found |= _versions(tomllib.loads(output.read_text("utf-8"))["packages"])
+            except uv.Failure as failure:
+                if failure.fault is not None:
+                    raise failure.become(LockError, f"the newest release of {name} is not known") from failure
             output.unlink(missing_ok=True)
         return found
 

@@ -39,17 +39,24 @@ INVALID: dict[str, Any] = {"invalid": True}
 def read_data(file: Path, cache: Cache | None = None) -> dict[str, Any]:
     """Return the lock's data; empty if there is no lock, and `INVALID` if it must be created from scratch.
 
-    With a cache, the form of a text that was valid before is not checked again.
+    With a cache, the form of a text that was valid before is not checked again. Raises LockError for a text that is not
+    TOML: it may be a merge conflict, and hold versions that somebody wants to keep.
     """
     try:
-        return parse(read_text(file), cache)
+        text = read_text(file)
+        data = parse(text, cache)
+        if data is INVALID:
+            parse_toml(text)
     except FileNotFoundError:
         return {}
-    except UnicodeDecodeError:
-        return INVALID
+    except ValueError as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        hint = "if this is a merge conflict, resolve it; otherwise, delete the file and run `onebin lock`"
+        raise LockError(f"the lock {display(file)} is not TOML: {reason}", hint) from error
     except OSError as error:
         message = f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}"
         raise LockError(message, "move it away, or fix its owner and mode") from error
+    return data
 
 
 def parse(text: str, cache: Cache | None = None) -> dict[str, Any]:

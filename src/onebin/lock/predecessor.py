@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from onebin.errors import LockError
 from onebin.lock.file import INVALID, read_data
 from onebin.system import read_toml
 
@@ -30,7 +31,10 @@ def find_predecessors(manifest: Manifest, workspace: Workspace) -> dict[Path, di
 
 
 def _data(file: Path) -> dict[str, Any]:
-    data = read_data(file)
+    try:
+        data = read_data(file)
+    except LockError:
+        return {}
     return {} if data is INVALID else data
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -68,10 +69,10 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
 
 
 def find(key: str, output: Path, cache: Cache) -> Receipt | None:
-    """Return the receipt of a build if the file at its output is, byte for byte, what that build created."""
+    """Return the receipt of a build if the file at its output is, byte for byte, what that build created, and runs."""
     try:
         noted = json.loads((cache.folder(KIND, key) / _FILE).read_text("utf-8"))
-        if not output.is_file() or sha256_of_file(output) != noted["sha256"]:
+        if not output.is_file() or not os.access(output, os.X_OK) or sha256_of_file(output) != noted["sha256"]:
             return None
         return Receipt(file=output, facts=card.read(output), notices=tuple(noted["notices"]))
     except (OSError, ValueError, KeyError, TypeError, ArtifactError):

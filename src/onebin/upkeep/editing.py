@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from onebin.pipeline import (
     ignore,
     update_lock,
 )
-from onebin.system import display, write_atomic
+from onebin.system import absolute, display, sha256_of, write_atomic
 from onebin.upkeep.plugins import unseen_rows
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def add_to_manifest(
     The manifest is resolved with them first, and the lock written; if that fails, neither file is changed. Then they
     are staged, to say whether the host sees them. Without `resolve`, only the manifest is edited.
     """
+    with _alone(request) as current:
+        return _added(current, items, events, resolve=resolve)
+
+
+def _added(request: BuildRequest, items: Sequence[str], events: Events, *, resolve: bool) -> EditResult:
     edited = add_plugins(request.manifest.text, items, directory=request.workspace.directory)
     changed = _with_text(request, edited.text)
     if not resolve:
@@ -74,6 +79,11 @@ def remove_from_manifest(
     The manifest is edited even if it cannot be resolved afterwards, as a plugin may be removed because of that: then a
     note says so, and the lock stays as it is. Without `resolve`, only the manifest is edited.
     """
+    with _alone(request) as current:
+        return _removed(current, names, events, resolve=resolve)
+
+
+def _removed(request: BuildRequest, names: Sequence[str], events: Events, *, resolve: bool) -> EditResult:
     with _on_disk(request.manifest):
         edited = remove_plugins(request.manifest.text, names)
     changed = _with_text(request, edited.text)
@@ -86,6 +96,16 @@ def remove_from_manifest(
             reasons = [f"{finding.where}: {finding.message}" for finding in error.findings] or [error.message]
             events(Note(text=f"the lock was not updated ({'; '.join(reasons)}): run `onebin lock`"))
     return EditResult(changes=edited.changes, lock=locked)
+
+
+@contextmanager
+def _alone(request: BuildRequest) -> Iterator[BuildRequest]:
+    """Keep other edits of the manifest waiting; yield the request for what the manifest is now."""
+    file, cache = request.workspace.manifest_file, request.workspace.cache
+    with ExitStack() as held:
+        with os_errors(OnebinError, "write to", cache.directory):
+            held.enter_context(cache.guard(f"edit-{sha256_of(str(absolute(file)))[:16]}"))
+        yield replace(request, manifest=Manifest.load(file, cache=cache))
 
 
 def _with_text(request: BuildRequest, text: str) -> BuildRequest:

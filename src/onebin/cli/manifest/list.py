@@ -35,6 +35,7 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     """
     request = options.request(manifest)
     plugins = onebin.list_plugins(request, newest=outdated)
+    unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
     if outdated:
         plugins = tuple(each for each in plugins if each.newest not in (None, each.locked))
     if as_json:
@@ -42,6 +43,8 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     elif plugins:
         lines = table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0)
         show([*lines, *(wrapped("note: ", _note(each)) for each in plugins if each.notice)])
+    elif outdated and unlocked:
+        echo(f"not locked, so not compared: {', '.join(unlocked)}; run `onebin lock` first")
     elif outdated:
         echo("no plugin has a newer release")
     else:
