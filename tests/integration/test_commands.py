@@ -153,7 +153,7 @@ def test_standard_output_is_only_json(onebin: Onebin, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-@pytest.mark.parametrize("command", ["--version", "list --help", "list", "list --json", "doctor"])
+@pytest.mark.parametrize("command", ["--version", "list --help", "list", "list --json", "doctor -q"])
 def test_output_that_cannot_be_written_is_one_error(folder: Path, command: str) -> None:
     """A full disk behind standard output is an error without a traceback."""
     program = f"{shlex.quote(sys.executable)} -m onebin {command} > /dev/full"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from onebin import launcher
 from onebin.cache import Cache
 from onebin.errors import OnebinError
+from onebin.pipeline.events import ignore, step
 from onebin.python import (
     INDEXES,
     ignored_settings,
@@ -19,10 +20,13 @@ from onebin.python import (
     source_of_indexes,
     uv,
 )
+from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from onebin.pipeline.events import Events
 
 _ENOUGH_BYTES = 2_000_000_000
 
@@ -38,13 +42,16 @@ class Examined:
     needed: bool = True
 
 
-def examine(cache_dir: Path, directory: Path | None = None) -> tuple[Examined, ...]:
+def examine(cache_dir: Path, directory: Path | None = None, events: Events = ignore) -> tuple[Examined, ...]:
     """Examine interpreters, uv, binutils, launchers and the disk of a cache; changes nothing.
 
     With the `directory` of a manifest, that includes what chooses the index for it.
     """
-    index = () if directory is None else (_index(directory),)
-    return (*_interpreters(), _uv(), *index, *_binutils(), *_launchers(cache_dir), _disk(cache_dir))
+    with step(events, "examine") as outcome:
+        index = () if directory is None else (_index(directory),)
+        found = (*_interpreters(), _uv(), *index, *_binutils(), *_launchers(cache_dir), _disk(cache_dir))
+        outcome.text = count(len(found), "finding")
+    return found
 
 
 def _interpreters() -> Iterator[Examined]:

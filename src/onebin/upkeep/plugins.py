@@ -47,7 +47,7 @@ class PluginStatus:
     newest: str | None = None
 
 
-def list_plugins(request: BuildRequest, *, newest: bool = False) -> tuple[PluginStatus, ...]:
+def list_plugins(request: BuildRequest, events: Events = ignore, *, newest: bool = False) -> tuple[PluginStatus, ...]:
     """Return the status of each plugin, in the order of the manifest; resolves and installs nothing.
 
     With `newest`, an index is asked for the newest release of each. Raises StageError if the stage is damaged.
@@ -63,7 +63,9 @@ def list_plugins(request: BuildRequest, *, newest: bool = False) -> tuple[Plugin
         from onebin.lock import newest_releases  # noqa: PLC0415  # slow to load, and seldom asked for
 
         names = [row.distribution for row in manifest.plugins if row.path is None and row.distribution]
-        released = newest_releases(names, lock.interpreter, request.workspace.directory, request.source)
+        with step(events, "index") as outcome:
+            released = newest_releases(names, lock.interpreter, request.workspace.directory, request.source)
+            outcome.text = f"the newest releases of {count(len(released), 'plugin')}"
     statuses = [
         PluginStatus(
             name=row.name,
@@ -122,9 +124,13 @@ def unseen_rows(request: BuildRequest, names: Collection[str], events: Events = 
             return ()
         with step(events, "stage") as outcome:
             stage = install(lock, cache, source=request.source, moment=request.moment)
-            outcome.text = f"{count(len(lock.packages), 'package')} in {stage.key[:12]}"
-        surveyed = survey(stage, cache)
-        return tuple(line for row in manifest.plugins if row.name in names for line in _unseen(row, manifest, surveyed))
+            outcome.text = count(len(lock.packages), "package")
+        with step(events, "survey") as outcome:
+            surveyed = survey(stage, cache)
+            rows = [row for row in manifest.plugins if row.name in names]
+            lines = tuple(line for row in rows for line in _unseen(row, manifest, surveyed))
+            outcome.text = count(len(rows), "plugin")
+        return lines
     return ()
 
 

@@ -22,7 +22,8 @@ def doctor(*, as_json: bool) -> int:
 
     Exits with 1 if a build would fail here.
     """
-    examined = onebin.examine(default_cache_dir(), Path.cwd())
+    shown = options.progress(quiet=as_json, only_slow=True)
+    examined = onebin.examine(default_cache_dir(), Path.cwd(), shown)
     if as_json:
         print_json([asdict(each) for each in examined])
     else:

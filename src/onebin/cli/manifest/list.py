@@ -34,7 +34,8 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     first check or build.
     """
     request = options.request(manifest)
-    plugins = onebin.list_plugins(request, newest=outdated)
+    shown = options.progress(quiet=as_json, only_slow=True)
+    plugins = onebin.list_plugins(request, shown, newest=outdated)
     unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
     if outdated:
         plugins = tuple(each for each in plugins if each.newest not in (None, each.locked))
