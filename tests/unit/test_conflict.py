@@ -103,7 +103,7 @@ def test_version_that_does_not_exist_names_its_row() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Failed to fetch: `https://host/simple/plug-a/`\ncause: something new", "plug-a cannot be fetched"),
+        ("Failed to fetch: `https://host/index/plug-a/`\ncause: something new", "plug-a cannot be fetched"),
         ("Failed to build `plug-a==1.0`\ncause: nope", "plug-a does not build"),
         ("Failed to download `flake8-bugbear==24.12.12`", "flake8-bugbear cannot be fetched"),
     ],
@@ -113,7 +113,7 @@ def test_package_that_fails_names_its_row(text: str, found: str) -> None:
     assert _found(text) == [f"bundle.toml: plugins.{found.partition(' ')[0]}: {found}"]
 
 
-REFUSED = "Failed to fetch: `https://host/simple/plug-a/`\ncause: Connection refused"
+REFUSED = "Failed to fetch: `https://host/index/plug-a/`\ncause: Connection refused"
 ANSWER = "HTTP status server error (503 Service Unavailable) for url (https://host/flake8/)"
 DENIED = (
     "Because mid-c==1.0 depends on lost and lost was not found in the package registry, and plug-b==1.0 depends on "
@@ -126,7 +126,7 @@ LOST = "lost, which plug-b -> mid-c>=1 requires: the index https://host/simple n
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (REFUSED, "plugins.plug-a: https://host/simple/plug-a/: connection refused"),
+        (REFUSED, "plugins.plug-a: https://host/index/plug-a/: connection refused"),
         (
             f"Failed to fetch: `https://host/flake8/`\ncause: {ANSWER}",
             "host: https://host/flake8/ answered HTTP 503 Service Unavailable",
@@ -148,8 +148,8 @@ def test_fault_of_the_network_is_all_that_is_said_of_its_row(
 
 def test_fault_about_no_row_is_the_error_itself() -> None:
     """A fault of the network that is about no package of the manifest is in the message."""
-    text = "Failed to fetch: `https://host/simple/other/`\ncause: Connection refused"
-    assert _explained(text).message.startswith("cannot lock bundle.toml: https://host/simple/other/")
+    text = "Failed to fetch: `https://host/index/other/`\ncause: Connection refused"
+    assert _explained(text).message.startswith("cannot lock bundle.toml: https://host/index/other/")
     assert _found(text) == []
 
 

@@ -10,7 +10,7 @@ from onebin.python import Failure, subject_of
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
-        ("error: Failed to fetch: http://127.0.0.1:9/simple/six/\n  cause: error sending request", "six"),
+        ("error: Failed to fetch: http://127.0.0.1:9/index/six/\n  cause: error sending request", "six"),
         ("error: Failed to fetch: `https://host/root/pypi/+simple/foo-bar/`\n  cause: timed out", "foo-bar"),
         ("error: Failed to build `bad @ file:///tmp/six==1/bad`\n  cause: The build backend returned", "bad"),
         ("error: Failed to download and build `far[x] @ git+https://host/far.git@main`\n  cause: Git", "far"),
