@@ -186,10 +186,11 @@ def test_settings_that_do_not_affect_the_artifact_do_not_change_the_key(
 
 
 def artifact(file: Path, body: bytes = b"\x7fELF") -> Path:
-    """Write a file with a card."""
+    """Write an executable file with a card."""
     with file.open("wb") as stream:
         stream.write(body)
         card.append(stream, hashlib.sha256(body).digest(), FACTS, card.Payload())
+    file.chmod(0o755)
     return file
 
 
@@ -231,6 +232,7 @@ CHANGED: dict[str, Callable[[Path], object]] = {
     "other artifact": lambda file: artifact(file, b"\x7fELF of another build"),
     "longer": lambda file: file.write_bytes(file.read_bytes() + b"x"),
     "shorter": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "not executable": lambda file: file.chmod(0o644),
     "folder": lambda file: file.rename(file.with_name("away")).with_name("demo").mkdir(),
 }
 
