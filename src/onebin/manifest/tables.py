@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -233,8 +234,8 @@ def _with_bytes(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 def size_in_bytes(text: str) -> int:
     """Return a size that was written with a unit, such as "40 MB"."""
-    number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", text).groups()  # type: ignore[union-attr]  # it was checked
-    return int(Decimal(number) * UNITS[unit])
+    number = text.rstrip(string.ascii_letters)
+    return int(Decimal(number.strip()) * UNITS[text.removeprefix(number)])
 
 
 def is_excluded(module: str, excluded: Iterable[str]) -> bool:

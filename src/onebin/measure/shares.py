@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from onebin.card import Facts
 
+Kind = Literal["host", "plugin", "other"]
+
 CARD = "card"
 _ABOVE = ("site-packages", "dist-packages")
 
@@ -39,7 +41,7 @@ class OwnerSize:
     """
 
     owner: str
-    kind: Literal["host", "plugin", "other"]
+    kind: Kind
     size: int
     parts: tuple[Part, ...]
 
@@ -52,24 +54,25 @@ def share_sizes(facts: Facts, size: int) -> tuple[OwnerSize, ...]:
         plugin["name"]: _closure(str(canonicalize_name(plugin["distribution"])), needs) - of_host
         for plugin in facts["plugins"]
     }
-    parts: dict[tuple[str, str], list[Part]] = {("host", facts["host"]["name"]): []}
+    parts: dict[tuple[Kind, str], list[Part]] = {("host", facts["host"]["name"]): []}
     parts |= {("plugin", name): [] for name in of_plugins}
+    sharing: list[tuple[Kind, str]]
     for name, bytes_of in _sizes(facts, size).items():
         if name in of_host:
             sharing = [("host", facts["host"]["name"])]
         else:
-            needing = [("plugin", plugin) for plugin, needed in of_plugins.items() if name in needed]
-            sharing = needing or [("other", name)]
+            sharing = [("plugin", plugin) for plugin, needed in of_plugins.items() if name in needed]
+            sharing = sharing or [("other", name)]
         for owner, share in zip(sharing, _split(bytes_of, len(sharing)), strict=True):
             parts.setdefault(owner, []).append(Part(name=name, size=share, shared_by=len(sharing)))
     rows = [_owner(kind, owner, found) for (kind, owner), found in parts.items()]
     return tuple(sorted(rows, key=lambda row: (-row.size, row.owner)))
 
 
-def _owner(kind: str, owner: str, parts: Sequence[Part]) -> OwnerSize:
+def _owner(kind: Kind, owner: str, parts: Sequence[Part]) -> OwnerSize:
     return OwnerSize(
         owner=owner,
-        kind=kind,  # type: ignore[arg-type]  # one of the three above
+        kind=kind,
         size=sum(part.size for part in parts),
         parts=tuple(sorted(parts, key=lambda part: (-part.size, part.name))),
     )
