@@ -127,7 +127,7 @@ print(json.dumps([
     assert tree.ask(code) == ["data of a package\n", "data of a package\n", names, 1, "ran"]
 
 
-def test_loader_is_a_source_file_loader(tree: Tree) -> None:
+def test_loader_is_a_source_file_loader(changeable: Tree) -> None:
     """The loader reads sources and data, tells packages, and can be printed, copied and pickled with its spec."""
     code = """
 import copy, importlib.abc, importlib.machinery, json, pickle, parcel
@@ -149,7 +149,7 @@ print(json.dumps([
 ]))
 """
     expected = [True, True, True, "<_frozen_importlib_external.SourceFileLoader", '"""A package."""', '"""']
-    assert tree.ask(code) == [*expected, True, True, [True] * 5, True, [True] * 5]
+    assert changeable.ask(code) == [*expected, True, True, [True] * 5, True, [True] * 5]
 
 
 def test_loader_serves_other_files_as_usual(tree: Tree, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ except LookupError as error:
     assert tree.run("-c", code).stdout == "decimal\n"
 
 
-def test_host_with_its_own_path_hooks_is_obeyed(tree: Tree) -> None:
+def test_host_with_its_own_path_hooks_is_obeyed(changeable: Tree) -> None:
     """If a host replaces how folders are searched, its finder decides, as in any environment."""
     code = """
 import json, sys
@@ -317,9 +317,9 @@ import decimal, parcel.inner
 print(json.dumps([type(sys.modules[name].__loader__).__name__ for name in ("decimal", "parcel.inner")]))
 """
     hook = "sys.path_hooks.insert(0, FileFinder.path_hook(*details))\nsys.path_importer_cache.clear()"
-    assert tree.ask(code % hook) == ["Marking", "Marking"]
-    cache = f"sys.path_importer_cache[{str(tree.library)!r}] = type('F', (FileFinder,), {{}})(%r, *details)"
-    assert tree.ask(code % (cache % str(tree.library)))[0] == "Marking"
+    assert changeable.ask(code % hook) == ["Marking", "Marking"]
+    cache = f"sys.path_importer_cache[{str(changeable.library)!r}] = type('F', (FileFinder,), {{}})(%r, *details)"
+    assert changeable.ask(code % (cache % str(changeable.library)))[0] == "Marking"
 
 
 def test_reload_and_lazy_loader_work(tree: Tree) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from statistics import median, median_low
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from onebin.errors import ProcessError
@@ -180,8 +180,8 @@ def _medians(runs: Sequence[Sequence[tuple[Import, Import | None]]]) -> tuple[Mo
     rows = [
         ModuleTime(
             module=module,
-            self_us=round(median(each[module] for each in own)),
-            cumulative_us=round(median(each[module] for each in whole)),
+            self_us=median_low(each[module] for each in own),
+            cumulative_us=median_low(each[module] for each in whole),
             importer=by.most_common(1)[0][0],
             runs=sum(module in each for each in own),
         )
