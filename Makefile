@@ -1,8 +1,8 @@
 # The two commands of the README: `make demo` and `make test`. Both start from a fresh checkout.
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than there are processors: many tests wait for an index or a disk.
-JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+# Two more than there are processors: many tests wait for an index, a disk, or a build that another one makes.
+JOBS ?= $(shell expr 2 + $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: demo test long lint types unit format docs schema launchers man soak bench launcher-check clean
 
