@@ -41,7 +41,7 @@ def init(
     The default of --host is the project in this folder, if it has console scripts. Without --script, it is the host's
     only console script, or the one with the host's name; if that is not clear, you are asked on a terminal.
     """
-    workspace = options.workspace_of(manifest)
+    workspace = options.new_workspace(manifest)
     file = workspace.manifest_file
     if is_there(file) and not force:
         hint = "change it with `onebin add`, or replace it with --force"
@@ -54,7 +54,7 @@ def init(
     onebin.Manifest.parse(text, file=file)
     with os_errors(OnebinError, "write", file):
         write_atomic(file, text)
-    command = ["onebin", "bundle", *([] if file == options.workspace_of(None).manifest_file else [display(file)])]
+    command = ["onebin", "bundle", *([] if file == options.new_workspace(None).manifest_file else [display(file)])]
     echo(f"wrote {display(file)}; next: {shlex.join(command)}")
 
 
