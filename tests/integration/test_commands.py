@@ -116,6 +116,15 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     ]
     assert all(row["size"] > 100 and row["newest"] is None for row in rows)
     assert onebin("remove", "greet-hello", cwd=folder).code == 0
+    rows = json.loads(onebin("list", "--json", cwd=folder).out)
+    assert [(row["name"], row["locked"], row["stage"]) for row in rows] == [("greet-servus", "2.0.0", "earlier")]
+    assert rows[0]["contributes"], "what the previous stage had is still known"
+    assert onebin("add", "--no-resolve", "six", cwd=folder).code == 0
+    shown = onebin("list", cwd=folder).out
+    assert "tinyhost.greeters:" in shown, "an unlocked plugin makes nothing else unknown"
+    assert "not known yet" in shown
+    assert "note: six: not locked as wanted; run `onebin lock`" in shown
+    assert onebin("remove", "--no-resolve", "six", cwd=folder).code == 0
     text = file.read_text("utf-8")
     assert "greet-hello" not in text
     assert text.endswith("# the last word\n")

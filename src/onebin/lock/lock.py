@@ -32,8 +32,8 @@ class LockedPackage:
 
     name: str
     version: str | None
-    path: Path | None
-    digest: str
+    path: Path | None = None
+    digest: str = ""
 
     @property
     def is_project(self) -> bool:
