@@ -47,6 +47,7 @@ COMMANDS = (
     "recover",
     "doctor",
     "completions",
+    "help",
 )
 
 
@@ -82,6 +83,66 @@ def test_mistyped_command_gets_a_suggestion(onebin: Onebin, tmp_path: Path) -> N
     ran = onebin("bundel", cwd=tmp_path)
     assert ran.code == 2
     assert "Did you mean 'bundle'?" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["build"], "`onebin bundle`"),
+        (["update"], "`onebin lock --upgrade`"),
+        (["install", "x"], "`onebin add`"),
+        (["uninstall", "x"], "`onebin remove`"),
+        (["freeze"], "`onebin bundle`"),
+        (["version"], "`onebin --version`"),
+        (["cache", "rm"], "`onebin cache clean`"),
+        (["cache", "lst"], "'list'"),
+        (["new", "plugn"], "'plugin'"),
+        (["help", "chek"], "'check'"),
+    ],
+)
+def test_command_of_another_tool_gets_a_suggestion(
+    onebin: Onebin, tmp_path: Path, words: list[str], meant: str
+) -> None:
+    """What other tools call a command, and a typo below a group, too, is wrong usage with the right command."""
+    ran = onebin(*words, cwd=tmp_path)
+    assert ran.code == 2
+    assert f"Did you mean {meant}?" in ran.err
+
+
+def test_option_before_its_command_is_told_its_place(onebin: Onebin, tmp_path: Path) -> None:
+    """An option of a command that comes before it is wrong usage, with the words in their order; others are unknown."""
+    ran = onebin("--json", "list", cwd=tmp_path)
+    assert ran.code == 2
+    assert "it comes after the command: onebin list --json" in ran.err
+    assert "onebin bundle -m" in onebin("-m", "x.toml", "bundle", cwd=tmp_path).err
+    assert "comes after" not in onebin("--upgrade", "list", cwd=tmp_path).err
+
+
+def test_help_is_a_command_too(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin help COMMAND` prints what `onebin COMMAND --help` does, also for one below a group, and for none."""
+    for words in ([], ["lock"], ["cache", "clean"], ["run"]):
+        assert onebin("help", *words, cwd=tmp_path).out == onebin(*words, "--help", cwd=tmp_path).out
+
+
+def test_dry_run_writes_nothing(onebin: Onebin, folder: Path) -> None:
+    """`--dry-run` of lock, add and remove shows what would change, and leaves manifest and lock as they are."""
+    manifest, lock_file = folder / "bundle.toml", folder / "pylock.tinyhost.toml"
+    new = onebin("lock", "--dry-run", cwd=folder)
+    assert new.code == 0, new.err
+    assert "+ greet-hello" in new.err
+    assert not lock_file.exists()
+    assert onebin("lock", cwd=folder).code == 0
+    before = manifest.read_bytes(), lock_file.read_bytes()
+    added = onebin("add", "--dry-run", "./projects/greet-servus", cwd=folder)
+    assert added.code == 0, added.err
+    assert "+ greet-servus" in added.err
+    assert added.out.startswith("added greet-servus")
+    assert added.out.endswith("--dry-run: nothing was written\n")
+    removed = onebin("remove", "--dry-run", "greet-hello", cwd=folder)
+    assert removed.code == 0, removed.err
+    assert "- greet-hello" in removed.err
+    assert "lock" not in onebin("add", "--dry-run", "--no-resolve", "six", cwd=folder).err
+    assert (manifest.read_bytes(), lock_file.read_bytes()) == before
 
 
 def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:

@@ -149,6 +149,11 @@ def with_offline(function: Function) -> Function:
     return click.option("--offline", is_flag=True, help="Do not use the network; use only what is cached.")(function)
 
 
+def with_dry_run(function: Function) -> Function:
+    """Add --dry-run."""
+    return click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")(function)
+
+
 def with_probe(function: Function) -> Function:
     """Add --probe: how much of an artifact is compared; the function gets whether that is everything, as `full`."""
 

@@ -10,6 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.help import Group
 from onebin.cli.page import one_line
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
@@ -24,7 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32,64}")
 _SHOWN_DIGITS = 12  # `clean` takes them, too
 
 
-@click.group(epilog="Example: onebin cache list")
+@click.group(cls=Group, epilog="Example: onebin cache list")
 def cache() -> None:
     """List or clean the cache.
 
