@@ -375,6 +375,7 @@ def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
         (["onebin", "bundle", "--timi"], ["--timings"]),
         (["onebin", "remove", "greet-h"], ["greet-hello"]),
         (["onebin", "lock", "--upgrade", "greet-"], ["greet-hello"]),
+        (["onebin", "lock", "--upgrade", "tiny"], ["tinyhost"]),  # in the lock, and not a plugin
         (["onebin", "cache", "clean", "inter"], ["interpreters"]),
         (["onebin", "remove", "nobody"], ["file,nobody"]),
         (["onebin", "add", "./proj"], ["file,./proj"]),
