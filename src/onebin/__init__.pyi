@@ -74,6 +74,7 @@ from .upkeep import (
     find_scripts as find_scripts,
     list_plugins as list_plugins,
     locked_names as locked_names,
+    look_up as look_up,
     remove_from_manifest as remove_from_manifest,
     show_tree as show_tree,
 )

@@ -148,7 +148,7 @@ def test_dry_run_writes_nothing(onebin: Onebin, folder: Path) -> None:
 def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
     """An existing manifest is replaced only with --force."""
     before = (folder / "bundle.toml").read_text("utf-8")
-    again = ["init", "--host", "datasette", "--script", "datasette"]
+    again = ["init", "--no-resolve", "--host", "datasette", "--script", "datasette"]
     ran = onebin(*again, cwd=folder)
     assert ran.code == 3
     assert "--force" in ran.err
