@@ -7,7 +7,7 @@ from .bisect import (
     bisect_plugins as bisect_plugins,
     bisect_versions as bisect_versions,
 )
-from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
+from .cache import KINDS as KINDS, Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
 from .card import (
     Change as Change,
     Difference as Difference,

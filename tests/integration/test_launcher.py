@@ -891,6 +891,7 @@ def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], oneb
     assert all(map(_is_notice, one.unpacked()))
     assert run("list").startswith("0 entries, 0 B")
     assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
+    assert "there was nothing to remove" in run("clean", "types")
 
 
 def test_leftover_private_directories_are_removed(tiny: Launched) -> None:

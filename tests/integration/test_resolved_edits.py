@@ -205,7 +205,7 @@ def test_names_that_do_not_exist_are_said_together(bench: Bench, shelf: Shelf) -
     bench.refuses(
         "init", "--host", "projects/tinyhost", "--script", "tinyhots", error=ManifestError, may_write=()
     ).says("--script: tinyhost has no console script 'tinyhots'", hint="did you mean 'tinyhost'?")
-    bench.accepts("init", "--host", "several", "--script", "c", env={"UV_NO_INDEX": "1"})
+    bench.accepts("init", "--host", "several", "--script", "c", env=OFFLINE)
 
 
 def test_script_of_a_project_is_read(bench: Bench) -> None:

@@ -78,12 +78,11 @@ def clean_cache(what: tuple[str, ...]) -> None:
     with os_errors(OnebinError, "clean", directory):
         found = onebin.cache_entries(directory)
         for word in what:
-            if not (directory / word).is_dir() and not any(entry.matches(word) for entry in found):
-                near = did_you_mean(word, {*_kinds(), *(entry.bundle for entry in found if entry.bundle)})
+            if word not in onebin.KINDS and not any(entry.matches(word) for entry in found):
+                near = did_you_mean(word, {*onebin.KINDS, *(entry.bundle for entry in found if entry.bundle)})
                 raise OnebinError(f"nothing in {directory} is called {word!r}", f"see `onebin cache list`{near}")
-        for entry in found:
-            if what and not any(map(entry.matches, what)):
-                continue
+        chosen = [entry for entry in found if not what or any(map(entry.matches, what))]
+        for entry in chosen:
             size = entry.size
             if entry.remove():
                 freed += size
@@ -91,7 +90,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
                 click.echo(plain(f"in use, kept: {entry.kind} {entry.name}", one_line=True), err=True)
         if not what:
             onebin.remove_logs(directory)
-    echo(f"freed {megabytes(freed)} in {directory}")
+    echo(f"freed {megabytes(freed)} in {directory}" if chosen else f"there was nothing to remove in {directory}")
 
 
 def _shown(name: str, bundle: str | None) -> str:
