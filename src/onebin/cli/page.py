@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import emit, for_terminal, plain
+from onebin.cli.report import bound, emit, for_terminal, plain
 from onebin.system import visible
 
 if TYPE_CHECKING:
@@ -55,10 +55,16 @@ def wrapped(start: str, text: str) -> str:
     start = one_line(start)
     if len(start) > width() - _LEAST:  # no room beside it
         return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
-    lines = textwrap.wrap(
-        plain(text, one_line=True), width() - len(start), break_long_words=False, break_on_hyphens=False
-    )
+    lines = _wrap(plain(text, one_line=True), width() - len(start))
     return "\n".join([start + lines[0], *(" " * len(start) + line for line in lines[1:])]) if lines else start.rstrip()
+
+
+def _wrap(text: str, columns: int, *, indent: str = "") -> list[str]:
+    """Return the lines of a text; neither long words nor numbers with their units are broken."""
+    lines = textwrap.wrap(
+        bound(text), columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [plain(line, one_line=True) for line in lines]
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
@@ -79,7 +85,7 @@ def records(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = []
     for first, *cells in rows:
         lines.append(heading(first))
-        lines += [field(title, cell) for title, cell in zip(titles[1:], cells, strict=True) if cell]
+        lines += [field(title.strip(), cell.strip()) for title, cell in zip(titles[1:], cells, strict=True) if cell]
     return lines
 
 
@@ -99,9 +105,7 @@ def guided(rows: Sequence[tuple[int, str]]) -> list[str]:
         guides += [] if depth == 0 else ["    " if is_last else line]
         start = "" if depth == 0 else corner if is_last else branch
         room = max(width() - len(around + start), 20)
-        first, *rest = textwrap.wrap(
-            one_line(text), room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        ) or [""]
+        first, *rest = _wrap(one_line(text), room, indent="  ") or [""]
         lines += [around + start + first, *("".join(guides) + each for each in rest)]
     return lines
 

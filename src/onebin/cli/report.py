@@ -28,7 +28,10 @@ _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
 _PART = 100_000  # characters that are printed at once
 _HANGING = 2  # columns to the right, for what goes on from the line above
-_WORD = re.compile(r"(\s*)(\S+)")
+# A number and its unit are one word: between them, a space that does not break stands while lines are folded.
+_BOUND = "\xa0"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:B|[kMG]i?B|m?s)\b)")
+_WORD = re.compile(rf"([^\S{_BOUND}]*)([\S{_BOUND}]+)")
 
 
 def report(error: OnebinError) -> None:
@@ -104,7 +107,7 @@ def folded(text: str, columns: int) -> str:
 def _breaks(line: str, columns: int) -> list[int]:
     """Return where the words begin with which a line goes on below; a word that is too long is left as it is."""
     found, used = [], 0
-    for word in _WORD.finditer(line):
+    for word in _WORD.finditer(bound(line)):
         gap, size = len(word[1]), len(click.unstyle(word[2]))
         if used and used + gap + size > columns:
             found.append(word.start(2))
@@ -112,6 +115,11 @@ def _breaks(line: str, columns: int) -> list[int]:
         else:
             used += gap + size
     return found
+
+
+def bound(text: str) -> str:
+    """Return text in which no number is apart from its unit for `textwrap`; as long as before, and for measuring."""
+    return _BEFORE_UNIT.sub(_BOUND, text)
 
 
 def _hanging(line: str) -> str:

@@ -11,7 +11,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.help import Group
-from onebin.cli.page import one_line
+from onebin.cli.page import records, show
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.system import did_you_mean, megabytes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
+_SIZE = 8  # columns of a size
 _SHOWN_DIGITS = 12  # `clean` takes them, too
 
 
@@ -46,13 +47,16 @@ def list_cache(*, as_json: bool) -> None:
     if as_json:
         print_json({"directory": str(directory), "entries": rows})
         return
-    for row in rows:
-        used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-        state = "  in use" if row["in_use"] else ""
-        name = _shown(row["name"], row["bundle"])
-        echo(one_line(f"{row['kind']:<12} {row['size'] / 1e6:8.1f} MB  {used}  {name}{state}"))
+    if rows:
+        show(records(("kind", f"{'size':>{_SIZE}}", "last use", "entry"), [*map(_cells, rows)]))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    name = f"{_shown(row['name'], row['bundle'])}{', in use' if row['in_use'] else ''}"
+    return row["kind"], f"{megabytes(row['size']):>{_SIZE}}", used, name
 
 
 def _complete(_: click.Context, __: click.Parameter, word: str) -> list[str]:
