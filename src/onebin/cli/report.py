@@ -82,36 +82,40 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
         print_folded(console, Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
 
 
-def print_folded(console: Console, text: Text) -> None:
-    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right."""
+def print_folded(console: Console, text: Text, *, below: int | None = None) -> None:
+    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right.
+
+    They go on `below` a column if it is given.
+    """
     if not console.is_terminal:
         console.print(text)
         return
     for line in text.split("\n", allow_blank=True):
-        first, *rest = line.divide(_breaks(line.plain, console.width))
+        hanging = _hanging(line.plain) if below is None else " " * below
+        first, *rest = line.divide(_breaks(line.plain, console.width, len(hanging)))
         for each in (first, *rest):
             each.rstrip()
-            console.print("" if each is first else _hanging(line.plain), each, sep="")
+            console.print("" if each is first else hanging, each, sep="")
 
 
 def folded(text: str, columns: int) -> str:
     """Return text for a terminal with so many columns: lines that are too long are folded between words, as above."""
     lines = []
     for line in text.split("\n"):
-        ends = [*_breaks(line, columns), len(line)]
+        ends = [*_breaks(line, columns, len(_hanging(line))), len(line)]
         lines.append(line[: ends[0]].rstrip())
         lines += [f"{_hanging(line)}{line[begin:end].rstrip()}" for begin, end in pairwise(ends)]
     return "\n".join(lines)
 
 
-def _breaks(line: str, columns: int) -> list[int]:
+def _breaks(line: str, columns: int, hanging: int) -> list[int]:
     """Return where the words begin with which a line goes on below; a word that is too long is left as it is."""
     found, used = [], 0
     for word in _WORD.finditer(bound(line)):
         gap, size = len(word[1]), len(click.unstyle(word[2]))
         if used and used + gap + size > columns:
             found.append(word.start(2))
-            used = len(_hanging(line)) + size
+            used = hanging + size
         else:
             used += gap + size
     return found
