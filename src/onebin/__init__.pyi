@@ -7,7 +7,7 @@ from .bisect import (
     bisect_plugins as bisect_plugins,
     bisect_versions as bisect_versions,
 )
-from .cache import Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
+from .cache import KINDS as KINDS, Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
 from .card import (
     Change as Change,
     Difference as Difference,
@@ -74,6 +74,7 @@ from .upkeep import (
     find_scripts as find_scripts,
     list_plugins as list_plugins,
     locked_names as locked_names,
+    look_up as look_up,
     remove_from_manifest as remove_from_manifest,
     show_tree as show_tree,
 )

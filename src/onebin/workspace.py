@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from onebin.cache import Cache
-from onebin.system import absolute, is_there
+from onebin.system import VERSION_CONTROL, absolute, is_there, surrounding
 
 MANIFEST_NAME = "bundle.toml"
 CACHE_VARIABLE = "ONEBIN_CACHE_DIR"
@@ -60,6 +60,19 @@ class Workspace:
     def cache(self) -> Cache:
         """The cache that this workspace's builds share."""
         return Cache(self.cache_dir)
+
+
+def find_manifest(folder: Path) -> Path | None:
+    """Return the nearest `bundle.toml` in a folder or above it; None if there is none.
+
+    The search ends at the root of a repository, and before a folder that others than this user can change.
+    """
+    for place in surrounding(absolute(folder)):
+        if is_there(place / MANIFEST_NAME):
+            return place / MANIFEST_NAME
+        if any(is_there(place / mark) for mark in VERSION_CONTROL):
+            return None
+    return None
 
 
 def default_cache_dir() -> Path:

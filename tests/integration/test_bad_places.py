@@ -146,6 +146,18 @@ def test_output_that_is_a_directory_is_refused_at_once(bench: Bench) -> None:
     assert "freeze" not in steps_of(refusal)
 
 
+def test_failed_build_leaves_no_empty_folder(bench: Bench) -> None:
+    """A build that fails, here for want of a lock, does not leave the folders that it has made for its output."""
+    bench.manifest("greet-hello")
+    for output in ([], ["-o", "some/new/folder/tiny"]):
+        before = bench.snapshot()
+        done = bench.run("bundle", "--locked", *output)
+        assert done.code == LockError.exit_code, done.err
+        assert bench.snapshot() == before
+        assert not (bench.directory / "dist").exists()
+        assert not (bench.directory / "some").exists()
+
+
 @pytest.mark.parametrize("name", ["bundle.toml", "pylock.tiny.toml"])
 def test_output_that_is_an_input_is_refused(warm_bench: Bench, name: str) -> None:
     """An artifact replaces neither the manifest nor the lock that it would be built from."""

@@ -47,6 +47,7 @@ COMMANDS = (
     "recover",
     "doctor",
     "completions",
+    "help",
 )
 
 
@@ -84,10 +85,70 @@ def test_mistyped_command_gets_a_suggestion(onebin: Onebin, tmp_path: Path) -> N
     assert "Did you mean 'bundle'?" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["build"], "`onebin bundle`"),
+        (["update"], "`onebin lock --upgrade`"),
+        (["install", "x"], "`onebin add`"),
+        (["uninstall", "x"], "`onebin remove`"),
+        (["freeze"], "`onebin bundle`"),
+        (["version"], "`onebin --version`"),
+        (["cache", "rm"], "`onebin cache clean`"),
+        (["cache", "lst"], "'list'"),
+        (["new", "plugn"], "'plugin'"),
+        (["help", "chek"], "'check'"),
+    ],
+)
+def test_command_of_another_tool_gets_a_suggestion(
+    onebin: Onebin, tmp_path: Path, words: list[str], meant: str
+) -> None:
+    """What other tools call a command, and a typo below a group, too, is wrong usage with the right command."""
+    ran = onebin(*words, cwd=tmp_path)
+    assert ran.code == 2
+    assert f"Did you mean {meant}?" in ran.err
+
+
+def test_option_before_its_command_is_told_its_place(onebin: Onebin, tmp_path: Path) -> None:
+    """An option of a command that comes before it is wrong usage, with the words in their order; others are unknown."""
+    ran = onebin("--json", "list", cwd=tmp_path)
+    assert ran.code == 2
+    assert "it comes after the command: onebin list --json" in ran.err
+    assert "onebin bundle -m" in onebin("-m", "x.toml", "bundle", cwd=tmp_path).err
+    assert "comes after" not in onebin("--upgrade", "list", cwd=tmp_path).err
+
+
+def test_help_is_a_command_too(onebin: Onebin, tmp_path: Path) -> None:
+    """`onebin help COMMAND` prints what `onebin COMMAND --help` does, also for one below a group, and for none."""
+    for words in ([], ["lock"], ["cache", "clean"], ["run"]):
+        assert onebin("help", *words, cwd=tmp_path).out == onebin(*words, "--help", cwd=tmp_path).out
+
+
+def test_dry_run_writes_nothing(onebin: Onebin, folder: Path) -> None:
+    """`--dry-run` of lock, add and remove shows what would change, and leaves manifest and lock as they are."""
+    manifest, lock_file = folder / "bundle.toml", folder / "pylock.tinyhost.toml"
+    new = onebin("lock", "--dry-run", cwd=folder)
+    assert new.code == 0, new.err
+    assert "+ greet-hello" in new.err
+    assert not lock_file.exists()
+    assert onebin("lock", cwd=folder).code == 0
+    before = manifest.read_bytes(), lock_file.read_bytes()
+    added = onebin("add", "--dry-run", "./projects/greet-servus", cwd=folder)
+    assert added.code == 0, added.err
+    assert "+ greet-servus" in added.err
+    assert added.out.startswith("added greet-servus")
+    assert added.out.endswith("--dry-run: nothing was written\n")
+    removed = onebin("remove", "--dry-run", "greet-hello", cwd=folder)
+    assert removed.code == 0, removed.err
+    assert "- greet-hello" in removed.err
+    assert "lock" not in onebin("add", "--dry-run", "--no-resolve", "six", cwd=folder).err
+    assert (manifest.read_bytes(), lock_file.read_bytes()) == before
+
+
 def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
     """An existing manifest is replaced only with --force."""
     before = (folder / "bundle.toml").read_text("utf-8")
-    again = ["init", "--host", "datasette", "--script", "datasette"]
+    again = ["init", "--no-resolve", "--host", "datasette", "--script", "datasette"]
     ran = onebin(*again, cwd=folder)
     assert ran.code == 3
     assert "--force" in ran.err
@@ -116,6 +177,15 @@ def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> N
     ]
     assert all(row["size"] > 100 and row["newest"] is None for row in rows)
     assert onebin("remove", "greet-hello", cwd=folder).code == 0
+    rows = json.loads(onebin("list", "--json", cwd=folder).out)
+    assert [(row["name"], row["locked"], row["stage"]) for row in rows] == [("greet-servus", "2.0.0", "earlier")]
+    assert rows[0]["contributes"], "what the previous stage had is still known"
+    assert onebin("add", "--no-resolve", "six", cwd=folder).code == 0
+    shown = onebin("list", cwd=folder).out
+    assert "tinyhost.greeters:" in shown, "an unlocked plugin makes nothing else unknown"
+    assert "not known yet" in shown
+    assert "note: six: not locked as wanted; run `onebin lock`" in shown
+    assert onebin("remove", "--no-resolve", "six", cwd=folder).code == 0
     text = file.read_text("utf-8")
     assert "greet-hello" not in text
     assert text.endswith("# the last word\n")
@@ -305,6 +375,7 @@ def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
         (["onebin", "bundle", "--timi"], ["--timings"]),
         (["onebin", "remove", "greet-h"], ["greet-hello"]),
         (["onebin", "lock", "--upgrade", "greet-"], ["greet-hello"]),
+        (["onebin", "lock", "--upgrade", "tiny"], ["tinyhost"]),  # in the lock, and not a plugin
         (["onebin", "cache", "clean", "inter"], ["interpreters"]),
         (["onebin", "remove", "nobody"], ["file,nobody"]),
         (["onebin", "add", "./proj"], ["file,./proj"]),

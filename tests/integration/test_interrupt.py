@@ -51,10 +51,12 @@ def interrupt(
     *,
     steps: Sequence[str],
     env: dict[str, str] | None = None,
+    command: Sequence[str] = ("bundle", "-v"),
+    hint: str = "next build",
 ) -> None:
     """Start a build, send it the signal as soon as `when` holds, and assert that it leaves nothing but its message."""
     before = bench.snapshot()
-    with bench.started("bundle", "-v", env=env) as running:
+    with bench.started(*command, env=env) as running:
         wait_until(lambda: when(running), what="sign of the stage", running=running)
         refusal = read_refusal(running.interrupt(number))
         wait_until(running.is_alone, what="end of its children", seconds=5)
@@ -62,7 +64,7 @@ def interrupt(
     assert refusal.out == ""
     assert "Traceback" not in refusal.err, refusal.err
     assert refusal.summary == "interrupted"
-    assert "next build" in refusal.hint
+    assert hint in refusal.hint
     assert steps_of(refusal) == list(steps)
     assert bench.leftovers() == []
     after = bench.snapshot()
@@ -80,6 +82,20 @@ def test_interrupted_while_locking(bench: Bench, flags: Path, number: signal.Sig
     begun = flags / "started"
     interrupt(bench, number, lambda _: begun.exists(), steps=[], env={"SLOW_BUILD": f"metadata {flags}"})
     bench.accepts("check")
+
+
+def test_interrupted_edit_says_what_was_changed(bench: Bench, flags: Path) -> None:
+    """An interrupt while `add` resolves changes neither manifest nor lock, and says so."""
+    bench.manifest("greet-hello")
+    interrupt(
+        bench,
+        signal.SIGINT,
+        lambda _: (flags / "started").exists(),
+        steps=[],
+        env={"SLOW_BUILD": f"metadata {flags}"},
+        command=("add", "./projects/slow-build"),
+        hint="nothing was changed",
+    )
 
 
 @signals

@@ -887,10 +887,11 @@ def test_cache_command_keeps_what_is_running(make: Callable[..., Launched], oneb
     assert [_is_notice(home) for home in one.unpacked()] == [False, True]
     assert len(json.loads(run("list", "--json"))["entries"]) == 1
     running.communicate(b"\n", timeout=60)
-    assert "freed 0.0 kB" not in run("clean", "artifacts")
+    assert "freed 0 B" not in run("clean", "artifacts")
     assert all(map(_is_notice, one.unpacked()))
-    assert run("list").startswith("0 entries, 0.0 kB")
+    assert run("list").startswith("0 entries, 0 B")
     assert onebin("cache", "clean", "nothing", cwd=tmp_path).code == 1
+    assert "there was nothing to remove" in run("clean", "types")
 
 
 def test_leftover_private_directories_are_removed(tiny: Launched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,7 +90,7 @@ def test_manifest_after_a_plugin_is_wrong_usage(onebin: Onebin, tmp_path: Path) 
 
 def test_new_manifest_is_written_where_the_argument_says(onebin: Onebin, tmp_path: Path) -> None:
     """`onebin init FILE` and `onebin init -m FILE` write that file, or a bundle.toml in that folder."""
-    host = ["--host", "x", "--script", "x"]
+    host = ["--host", "x", "--script", "x", "--no-resolve"]
     (tmp_path / "folder").mkdir()
     assert onebin("init", "a.toml", *host, cwd=tmp_path).code == 0
     assert onebin("init", "-m", "b.toml", *host, cwd=tmp_path).code == 0
@@ -111,3 +112,53 @@ def test_arguments_of_the_host_are_not_taken_for_a_manifest(onebin: Onebin, tmp_
     ran = onebin("run", "x.toml", cwd=tmp_path)
     assert ran.code == 3
     assert "bundle.toml" in ran.err
+
+
+def test_manifest_above_is_found_and_named(onebin: Onebin, tmp_path: Path) -> None:
+    """In a folder below it, every command uses the nearest manifest, says which, and writes beside it.
+
+    Paths on the command line are relative to the working directory, as always. -q and --json say nothing.
+    """
+    (tmp_path / "bundle.toml").write_text(MANIFEST, "utf-8")
+    below = tmp_path / "plugins" / "y"
+    below.mkdir(parents=True)
+    (below / "pyproject.toml").write_text('[project]\nname = "y"\nversion = "1"\n', "utf-8")
+    ran = onebin("add", "--no-resolve", ".", cwd=below)
+    assert ran.code == 0, ran.err
+    assert "note: the manifest is ../../bundle.toml" in ran.err
+    assert (tmp_path / "bundle.toml").read_text("utf-8") == f'{MANIFEST}y = {{ path = "plugins/y" }}\n'
+    assert onebin("-q", "list", cwd=below).err == ""
+    assert onebin("list", "--json", cwd=below).err == ""
+    assert "note" not in onebin("list", cwd=tmp_path).err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, folders have no mode")
+@pytest.mark.parametrize("boundary", ["repository", "folder that others can change", "own manifest"])
+def test_manifest_beyond_a_boundary_is_not_found(boundary: str, onebin: Onebin, tmp_path: Path) -> None:
+    """The search ends at a repository's root, before a folder to which everybody may write, and at the nearest one."""
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "a" / "b"
+    inner.mkdir(parents=True)
+    (outer / "bundle.toml").write_text(MANIFEST, "utf-8")
+    if boundary == "repository":
+        (outer / "a" / ".git").mkdir()
+    elif boundary == "own manifest":
+        (inner.parent / "bundle.toml").write_text("?", "utf-8")
+    else:
+        outer.chmod(0o777)
+    ran = onebin("list", cwd=inner)
+    assert ran.code == 3
+    assert ("a/bundle.toml:1:1" if boundary == "own manifest" else "bundle.toml: no such file") in ran.err
+    (outer / "bundle.toml").unlink()
+    new = onebin("init", "--host", "x", "--script", "x", "--no-resolve", cwd=inner)
+    assert new.code == 0, new.err
+    assert (inner / "bundle.toml").is_file(), "a new manifest is written here, whatever is above"
+
+
+def test_mistyped_manifest_gets_a_suggestion(onebin: Onebin, tmp_path: Path) -> None:
+    """A file or a folder that does not exist gets the nearest manifest there as a suggestion."""
+    (tmp_path / "bundle.toml").write_text(MANIFEST, "utf-8")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "bundle.toml").write_text(MANIFEST, "utf-8")
+    assert "did you mean 'bundle.toml'?" in onebin("bundle", "bundel.toml", cwd=tmp_path).err
+    assert "did you mean 'bundle.toml'?" in onebin("add", "bundel.toml", "y", cwd=tmp_path).err
+    assert "did you mean 'project'?" in onebin("list", "projcet", cwd=tmp_path).err

@@ -191,6 +191,23 @@ def test_host_that_does_not_exist_is_said_at_once(bench: Bench, shelf: Shelf) ->
     refusal.says("--host: no such package: tinyhosst", hint='{ path = "projects/tinyhost" }')
 
 
+@pytest.mark.network
+def test_names_that_do_not_exist_are_said_together(bench: Bench, shelf: Shelf) -> None:
+    """`init` refuses packages, versions and a script that do not exist, with their options, and writes nothing."""
+    plugins = ["--with", "zepelin", "--with", "orbit>=9", "--with", "zeppelin"]
+    given = ["init", "--host", "several", "--script", "c", *plugins]
+    refusal = bench.refuses(*given, error=ManifestError, env=shelf.env, may_write=())
+    refusal.says("--with zepelin: no such package: zepelin", hint="check the spelling")
+    refusal.says("--with orbit: no version of orbit matches orbit>=9", hint="")
+    refusal.says("--script: several has no console script 'c'", hint="it has a, b")
+    refusal.says("does not exist", hint="--no-resolve")
+    assert len(refusal.findings) == 3
+    bench.refuses(
+        "init", "--host", "projects/tinyhost", "--script", "tinyhots", error=ManifestError, may_write=()
+    ).says("--script: tinyhost has no console script 'tinyhots'", hint="did you mean 'tinyhost'?")
+    bench.accepts("init", "--host", "several", "--script", "c", env=OFFLINE)
+
+
 def test_script_of_a_project_is_read(bench: Bench) -> None:
     """The scripts of a project are read from its pyproject.toml, without building anything or asking an index."""
     bench.accepts("init", "--host", "projects/tinyhost", env=OFFLINE)

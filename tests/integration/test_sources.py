@@ -134,6 +134,22 @@ def test_local_projects_are_built_without_being_allowed(bench: Bench, columns: s
     bench.accepts("check", env={"COLUMNS": columns})
 
 
+def test_local_projects_are_left_as_they_are(bench: Bench) -> None:
+    """setuptools, which builds inside of a project, leaves nothing there: neither for metadata nor for a wheel."""
+    project = bench.project("greet-hello")
+    file = project / "pyproject.toml"
+    lines = file.read_text("utf-8").partition("[tool.hatch")[0].replace('version = "1.0.0"', 'dynamic = ["version"]')
+    text = lines.replace("hatchling.build", "setuptools.build_meta").replace("hatchling", "setuptools")
+    file.write_text(f'{text}\n[tool.setuptools.dynamic]\nversion = {{ file = "version.txt" }}\n', "utf-8")
+    (project / "version.txt").write_text("7.0", "utf-8")
+    before = {*project.rglob("*")}
+    bench.manifest(LOCAL)
+    bench.accepts("lock")
+    assert {*project.rglob("*")} == before
+    bench.accepts("check")
+    assert {*project.rglob("*")} == before
+
+
 def depend(bench: Bench, requirement: str) -> None:
     """Add a requirement to the local plugin, and write a manifest with that plugin."""
     file = bench.project("greet-hello") / "pyproject.toml"

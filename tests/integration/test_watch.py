@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ManifestError
+from onebin.errors import ManifestError, PackError
+from onebin.system import nearby
 from support.processes import run
 from support.waiting import wait_until
 from support.wheels import make_wheel
@@ -74,6 +75,20 @@ def test_missing_manifest_is_not_waited_for(bench: Bench) -> None:
     """Without a manifest at the beginning, the command fails as ever."""
     refused = bench.refuses("bundle", "--watch", error=ManifestError)
     refused.says("bundle.toml", hint="onebin init")
+
+
+def test_output_that_cannot_be_written_is_not_waited_for(bench: Bench) -> None:
+    """An output whose place cannot be written to ends the command, because no change of what is watched mends that."""
+    bench.manifest("greet-hello")
+    bench.refuses("bundle", "--watch", "-o", "bundle.toml/tiny", error=PackError).says("bundle.toml/tiny", hint="")
+
+
+def test_paths_beside_the_folder_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is watched and near is shown by a relative path, what is far away by an absolute one."""
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b" / "c")
+    shown = {nearby(tmp_path / name) for name in ("a/b/c/x", "a/b/x", "a/y/x", "z/x")}
+    assert shown == {"x", "../x", "../../y/x", str(tmp_path / "z" / "x")}
 
 
 @pytest.mark.parametrize("options", [("--json",), ("--host", "flake8", "--script", "flake8")])

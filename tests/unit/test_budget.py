@@ -132,7 +132,7 @@ def test_each_exceeded_size_names_its_largest_parts(facts: Facts) -> None:
     whole, one = _findings(budget, costs, facts)
     assert whole.where == "bundle.toml:13: budget.size"
     assert whole.message.splitlines() == [
-        "the artifact takes 80.0 kB, 0.1 kB more than its budget of 79.9 kB; most of it:",
+        "the artifact takes 80.0 kB, 100 B more than its budget of 79.9 kB; most of it:",
         "        50.0 kB  interpreter (35.0 kB of it in json)",
         "        10.0 kB  h",
         "         7.7 kB  card",
@@ -140,8 +140,8 @@ def test_each_exceeded_size_names_its_largest_parts(facts: Facts) -> None:
     assert one.where == "bundle.toml:16: budget.plugin.one.size"
     assert one.message.splitlines()[1:] == [
         "         2.0 kB  both",
-        "         0.8 kB  one/static of one",
-        "         0.2 kB  one of one",
+        "          750 B  one/static of one",
+        "          250 B  one of one",
     ]
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from onebin.cache import notice
-from onebin.cache.entries import Entry, cache_entries
+from onebin.cache.entries import KINDS, Entry, cache_entries
 from onebin.cache.store import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def test_entry_is_made_once(tmp_path: Path) -> None:
@@ -231,6 +232,15 @@ def test_word_means_a_kind_a_name_or_a_bundle(tmp_path: Path) -> None:
     assert all(map(entry.matches, ["artifacts", label, "my-app"]))
     assert not any(map(entry.matches, ["my", "my-app-", "frozen", ""]))
     assert not Entry(path=tmp_path / "frozen" / label).matches("my-app")
+
+
+def test_all_kinds_are_known() -> None:
+    """What the sources call a kind is one that `onebin cache clean` knows, whether there are such entries or not."""
+    sources = [file.read_text("utf-8") for file in (Path(__file__).parents[2] / "src" / "onebin").rglob("*.py")]
+    used = re.compile(
+        r"""(?:^_?(?:KIND|SCANS|ARTIFACTS) = |cache\.(?:folder|ensure)\()["']([a-z-]+)["']""", re.MULTILINE
+    )
+    assert {kind for source in sources for kind in used.findall(source)} == {*KINDS}
 
 
 def _unpacked(cache: Path) -> Entry:

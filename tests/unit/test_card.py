@@ -131,6 +131,17 @@ def test_card_that_is_too_large_is_not_written(tmp_path: Path) -> None:
         card.append(stream, bytes(32), facts, card.Payload())
 
 
+def test_missing_file_is_looked_for_where_builds_go(tmp_path: Path) -> None:
+    """For a missing artifact, the one in `dist` beside it is suggested, or else a similar name."""
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "squ").touch()
+    (tmp_path / "program").touch()
+    for name, near in {"squ": str(tmp_path / "dist" / "squ"), "progam": "program"}.items():
+        with pytest.raises(ArtifactError) as caught:
+            card.read(tmp_path / name)
+        assert f"did you mean {near!r}?" in str(caught.value.hint)
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     """A missing file or a directory is an ArtifactError that states the reason."""
     for place in (tmp_path / "nowhere", tmp_path):

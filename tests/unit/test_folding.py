@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.cli import page
 from onebin.cli.report import folded
 from support.processes import run
 
@@ -35,6 +36,16 @@ def test_what_goes_on_is_indented_more_than_its_line() -> None:
     assert folded("  one two three four", 12).split("\n") == ["  one two", "    three", "    four"]
     assert folded("short\n\nlines", 12) == "short\n\nlines"
     assert folded("\x1b[1mbold words\x1b[0m go on", 12).split("\n") == ["\x1b[1mbold words\x1b[0m", "  go on"]
+
+
+@pytest.mark.parametrize("size", ["22.7 MB", "0.8 s", "120 ms", "7 B"])
+def test_number_stays_with_its_unit(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
+    """A line does not end between a number and its unit, neither where text is folded nor in a field."""
+    number = size.partition(" ")[0]
+    assert folded(f"one {size} more", len(f"one {number}")).split("\n")[1] == f"  {size}"
+    monkeypatch.setattr(page, "width", lambda: 40)
+    word = "w" * (25 - len(f" {number}"))  # the number would fit beside it
+    assert page.field("label", f"{word} {size}").split("\n")[1].strip() == size
 
 
 COMMANDS = [

@@ -6,6 +6,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from onebin.card import file as card, inspect, report
@@ -72,7 +73,23 @@ def test_columns_are_aligned() -> None:
     assert page.table([]) == []
 
 
-@pytest.mark.parametrize(("size", "text"), [(0, "0.0 kB"), (12_345, "12.3 kB"), (123_456, "0.1 MB"), (5e6, "5.0 MB")])
-def test_sizes_are_shown_in_kilobytes_or_megabytes(size: int, text: str) -> None:
-    """Sizes are shown with one decimal, in kB or MB."""
+def test_records_without_room_are_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table whose last column has no room becomes one field below the other; empty cells are left out."""
+    titles, rows = ("plugin", "wanted", "what"), [("a", ">=1", "one two three"), ("longer-name", "", "four")]
+    assert page.records(titles, rows)[1] == "a            >=1     one two three"
+    monkeypatch.setattr(page, "width", lambda: 40)
+    assert [click.unstyle(line) for line in page.records(titles, rows)] == [
+        "a",
+        "  wanted       >=1",
+        "  what         one two three",
+        "longer-name",
+        "  what         four",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (123_456, "0.1 MB"), (5e6, "5.0 MB")]
+)
+def test_sizes_are_shown_in_bytes_kilobytes_or_megabytes(size: int, text: str) -> None:
+    """Sizes are shown with one decimal, in kB or MB; below 1 kB, in bytes."""
     assert megabytes(size) == text

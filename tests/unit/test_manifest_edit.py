@@ -262,7 +262,7 @@ def test_paths_through_a_link_lead_where_they_should(projects: Path) -> None:
         ([""], ["expected a requirement, found an empty string"]),
         (["x; python_version > '3'"], ["has a marker"]),
         (["https://h/x"], ["a URL needs the name"]),
-        (["git@h:x/y"], ["is not a URL that onebin can fetch"]),
+        (["git@h:x/y", "http://[h/x"], ["a URL needs the name", "a URL needs the name"]),
         (["x @ https://h/x.whl"], ["a URL must be a git repository"]),
         (["x @ git+https://user:hunter2@h/x"], ["contains credentials"]),
         (["x @ git+https://h/x@--y"], ['starts with "-"']),
@@ -283,6 +283,30 @@ def test_all_bad_items_are_reported_together(projects: Path, items: list[str], m
         assert message in finding.message
     assert found[-1].where == '"y>>2"'
     assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("item", "hint"),
+    [
+        ("pytest-timeout@2", 'write "pytest-timeout==2"; "pytest-timeout>=2" takes newer ones, too'),
+        ("x[a]@v2.1", 'write "x[a]==2.1"'),
+        ("x@latest", 'write "x"'),
+        ("http://h/Some_X-1.0-py3-none-any.whl", "give its path: ./Some_X-1.0-py3-none-any.whl"),
+        ("x @ https://h/files/x-1.0.tar.gz", "give its path: ./x-1.0.tar.gz"),
+        ("https://github.com/owner/repo", 'write "repo @ git+https://github.com/owner/repo"'),
+        ("git+https://h/owner/repo.git@v1", 'write "repo @ git+https://h/owner/repo.git@v1"'),
+        ("git@h:owner/repo.git", 'write "repo @ git+ssh://git@h/owner/repo.git"'),
+        ("https://user:hunter2@h/owner/repo", 'write "repo @ git+https://h/owner/repo"'),
+    ],
+)
+def test_what_other_tools_take_gets_the_right_spelling(item: str, hint: str) -> None:
+    """A version after "@", an archive's URL and a repository's are refused with what to write, of a host, too."""
+    (plugin,) = findings(lambda: added(TEXT, item))
+    assert hint in str(plugin.hint)
+    if " @ " not in item:  # a host may be that
+        (host,) = findings(lambda: create_manifest(name="x", host=item, script="x"))
+        assert (host.where, host.hint) == ("host.package", plugin.hint)
+    assert "hunter2" not in str(plugin)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 import onebin
@@ -125,6 +126,21 @@ def test_pipe_gets_a_line_about_waiting_at_once(capsys: pytest.CaptureFixture[st
     with Progress() as shown, step(shown, "freeze"):
         tell("waiting for another onebin, process 7", is_waiting=True)
         assert capsys.readouterr().err == "freeze: waiting for another onebin, process 7\n"
+
+
+@pytest.mark.parametrize(("columns", "start"), [(60, " " * 12), (40, "  ")])
+def test_outcome_goes_on_below_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, start: str
+) -> None:
+    """On a terminal, a long outcome of a step goes on below its beginning, or below its line if there is no room."""
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(columns)}.items():
+        monkeypatch.setenv(name, value)
+    with Progress() as shown:
+        shown(onebin.StepFinished(step="verify", outcome=", ".join(["plugins"] * 12), seconds=1.5))
+    first, *rest = click.unstyle(capsys.readouterr().err).splitlines()
+    assert first.startswith("✓ verify    plugins")
+    assert rest
+    assert all(line.startswith(f"{start}plugins") for line in rest)
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

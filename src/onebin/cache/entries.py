@@ -23,6 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ARTIFACTS = "artifacts"
+# All kinds of entries, whether this cache has any of them or not.
+KINDS = (
+    ARTIFACTS,
+    "compiler",
+    "frames",
+    "frozen",
+    "interpreters",
+    "launchers",
+    "locks-read",
+    "manifests",
+    "receipts",
+    "scans",
+    "sources",
+    "stages",
+    "surveys",
+    "toolchains",
+    "types",
+)
 _NOT_ENTRIES = ("locks", "logs")
 SHOWN_DIGITS = 12  # of a key, which select its entry, too
 _LONGEST_NAME = 200

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import struct
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ import zstandard
 
 from onebin.card.facts import Facts, Release, read_facts
 from onebin.errors import ArtifactError, PackError
-from onebin.system import display, opened
+from onebin.system import did_you_mean, display, is_there, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,7 +137,18 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = "check its mode and owner" if isinstance(error, PermissionError) else "name the artifact's file"
-        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", hint) from error
+        near = _near(file) if isinstance(error, FileNotFoundError) else ""
+        raise ArtifactError(f"cannot read {display(file)}: {error.strerror}", f"{hint}{near}") from error
+
+
+def _near(file: Path) -> str:
+    """Return a suggestion for a file that is missing: what has its name, or a similar one, there or where builds go."""
+    built = file.parent / "dist"
+    if is_there(built / file.name):
+        return f"; did you mean {display(built / file.name)!r}?"
+    with suppress(OSError):
+        return did_you_mean(file.name, [each.name for each in file.parent.iterdir()])
+    return ""
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import io
 import itertools
@@ -49,13 +48,15 @@ _COMMANDS = {
     "doctor": "machine.doctor:doctor",
     "cache": "machine.cache:cache",
     "completions": "machine.completions:completions",
+    "help": "machine.help:help_command",
 }
 
 
-class Commands(click.Group):
-    """A group that lists its commands in the order in which they are used, and suggests one after a typo."""
+_UNCHANGED = "the previous artifact is unchanged; the next build reuses the steps that are complete"
 
-    context_class = help.Context
+
+class Commands(help.Group):
+    """A group that lists its commands in the order in which they are used, and imports the one that is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order in which they are used."""
@@ -69,16 +70,6 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"onebin.cli.{module}"), function)
         settings.add_to(command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command with this name; for a wrong name, the error suggests the nearest one."""
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], list(_COMMANDS), 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(_COMMANDS)}."
-            ctx.fail(f"No such command {args[0]!r}. {hint}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -109,10 +100,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             annotate(error)
         report(error)
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        interrupted = InterruptedBuildError(
-            "interrupted", "the previous artifact is unchanged; the next build reuses the steps that are complete"
-        )
+    except (KeyboardInterrupt, click.Abort) as error:
+        changed = str(error.__cause__ or error)  # click makes an Abort of an interrupt
+        interrupted = InterruptedBuildError("interrupted", changed or _UNCHANGED)
         if _wants_json(arguments):
             print_json(onebin.failure_of(interrupted))
         report(interrupted)

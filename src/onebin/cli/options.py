@@ -15,10 +15,10 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import settings
-from onebin.cli.report import print_json
+from onebin.cli.report import print_json, show_folded
 from onebin.errors import OnebinError
-from onebin.system import absolute, scratch
-from onebin.workspace import MANIFEST_NAME, Workspace
+from onebin.system import absolute, nearby, scratch
+from onebin.workspace import MANIFEST_NAME, Workspace, find_manifest
 
 if TYPE_CHECKING:
     from onebin import BuildRequest, Events, HostScripts, PackageSource
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+_SAID = "onebin.cli.options.manifest"  # a key of click's context: the manifest was named
+MANIFEST_HELP = f"The manifest.  [default: {MANIFEST_NAME}, here or above]"
 _PATH = click.Path(path_type=Path, readable=False)
 
 
 def with_manifest(function: Function) -> Function:
-    """Add the manifest, as an argument or as -m: a file, or a folder with a bundle.toml; the default is this folder."""
+    """Add the manifest, as an argument or as -m: a file, or a folder with a bundle.toml."""
 
     @wraps(function)
     def choosing(*, manifest_argument: Path | None, manifest: Path | None, **given: Any) -> Any:
@@ -86,7 +88,7 @@ def locked_names(context: click.Context, parameter: click.Parameter, word: str) 
     """Complete the name of a plugin of the manifest or of a locked distribution; if none fits, a file, as above."""
     names = _plugins(context)
     with suppress(OnebinError):
-        names += onebin.locked_names(request(_given(context)))
+        names += onebin.locked_names(onebin.BuildRequest.load(workspace_of(_given(context)).manifest_file))
     return _completed(names, context, parameter, word)
 
 
@@ -115,7 +117,7 @@ def _is_manifest(word: str, *, alone: bool) -> bool:
 
 
 def _manifest_option(function: Function) -> Function:
-    return click.option("-m", "--manifest", type=_PATH, help=f"The manifest.  [default: {MANIFEST_NAME}]")(function)
+    return click.option("-m", "--manifest", type=_PATH, help=MANIFEST_HELP)(function)
 
 
 def _one(argument: Path | None, option: Path | None) -> Path | None:
@@ -145,6 +147,11 @@ def with_build(function: Function) -> Function:
 def with_offline(function: Function) -> Function:
     """Add --offline."""
     return click.option("--offline", is_flag=True, help="Do not use the network; use only what is cached.")(function)
+
+
+def with_dry_run(function: Function) -> Function:
+    """Add --dry-run."""
+    return click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")(function)
 
 
 def with_probe(function: Function) -> Function:
@@ -311,11 +318,30 @@ def described(wanted: Wanted, output: Path | None, events: Events, **options: An
         yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
 
 
-def workspace_of(manifest: Path | None) -> Workspace:
-    """Return the workspace of a manifest file or of a folder's bundle.toml; the default is this folder's."""
+def new_workspace(manifest: Path | None) -> Workspace:
+    """Return the workspace of a manifest that is to be written: of a file, or in a folder; the default is this one."""
     return Workspace.at(manifest or Path())
 
 
+def workspace_of(manifest: Path | None) -> Workspace:
+    """Return the workspace of a manifest file or of a folder's bundle.toml; the default is this folder or one above."""
+    return Workspace.at(manifest or find_manifest(Path()) or Path())
+
+
 def request(manifest: Path | None, *, output: Path | None = None, **options: Any) -> BuildRequest:
-    """Return the request for a manifest file, with these fields of it; raises ManifestError."""
-    return onebin.BuildRequest.load(manifest or Path(), output=output, **options)
+    """Return the request for a manifest, as `workspace_of` finds it, with these fields of it; raises ManifestError.
+
+    If it is not in this folder, a note says once which file it is.
+    """
+    workspace = workspace_of(manifest)
+    if manifest is None:
+        _say_manifest(workspace)
+    return onebin.BuildRequest.load(workspace.manifest_file, output=output, **options)
+
+
+def _say_manifest(workspace: Workspace) -> None:
+    context = click.get_current_context()
+    is_quiet = settings.current().quiet or context.params.get("as_json")
+    if workspace.directory != absolute(Path()) and not is_quiet and not context.meta.get(_SAID):
+        show_folded(f"note: the manifest is {nearby(workspace.manifest_file)}\n")
+    context.meta[_SAID] = True

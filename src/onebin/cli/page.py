@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onebin.cli.report import emit, for_terminal, plain
+from onebin.cli.report import bound, emit, for_terminal, plain
 from onebin.system import visible
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 80
 _LABEL = 13
+_LEAST = 20  # columns for text that is wrapped
 _STYLE = re.compile(r"(\x1b\[\d+m)")
 
 
@@ -52,12 +53,18 @@ def field(label: str, text: str, *, indent: int = 2) -> str:
 def wrapped(start: str, text: str) -> str:
     """Return text after the start of its first line, wrapped below where it begins; long words are not broken."""
     start = one_line(start)
-    if len(start) > width() - 20:  # no room beside it
+    if len(start) > width() - _LEAST:  # no room beside it
         return f"{start.rstrip()}\n{wrapped(' ' * 6, text)}"
-    lines = textwrap.wrap(
-        plain(text, one_line=True), width() - len(start), break_long_words=False, break_on_hyphens=False
-    )
+    lines = _wrap(plain(text, one_line=True), width() - len(start))
     return "\n".join([start + lines[0], *(" " * len(start) + line for line in lines[1:])]) if lines else start.rstrip()
+
+
+def _wrap(text: str, columns: int, *, indent: str = "") -> list[str]:
+    """Return the lines of a text; neither long words nor numbers with their units are broken."""
+    lines = textwrap.wrap(
+        bound(text), columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [plain(line, one_line=True) for line in lines]
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
@@ -68,6 +75,18 @@ def table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> list[str]:
     widths = [max(len(row[column]) for row in kept) for column in range(len(kept[0]) - 1)]
     starts = ["".join(f"{cell:<{wide}}  " for cell, wide in zip(row, widths, strict=False)) for row in kept]
     return [wrapped(" " * indent + start, row[-1]) for start, row in zip(starts, kept, strict=True)]
+
+
+def records(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table with titles; where its last column has no room, each row as fields below its first cell."""
+    wide = sum(max(map(len, cells)) + 2 for cells in [*zip(titles, *rows, strict=True)][:-1])
+    if wide <= width() - _LEAST:
+        return table([titles, *rows], indent=0)
+    lines = []
+    for first, *cells in rows:
+        lines.append(heading(first))
+        lines += [field(title.strip(), cell.strip()) for title, cell in zip(titles[1:], cells, strict=True) if cell]
+    return lines
 
 
 def guided(rows: Sequence[tuple[int, str]]) -> list[str]:
@@ -86,9 +105,7 @@ def guided(rows: Sequence[tuple[int, str]]) -> list[str]:
         guides += [] if depth == 0 else ["    " if is_last else line]
         start = "" if depth == 0 else corner if is_last else branch
         room = max(width() - len(around + start), 20)
-        first, *rest = textwrap.wrap(
-            one_line(text), room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        ) or [""]
+        first, *rest = _wrap(one_line(text), room, indent="  ") or [""]
         lines += [around + start + first, *("".join(guides) + each for each in rest)]
     return lines
 

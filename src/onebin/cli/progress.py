@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0  # seconds between two lines about the same step in a pipe
 _SLOW = 1.0  # seconds
+_STEP = 9  # columns of the name of a step
 _NARROW = 60  # columns below which there is no bar
 _BAR = 20
 
@@ -89,7 +90,9 @@ class Progress:
         if self._console.is_terminal:
             mark = "✓ " if _is_unicode(self._console) else "+ "
             seconds = (f"  {event.seconds:.1f} s", "dim")
-            print_folded(self._console, Text.assemble((mark, "green"), f"{event.step:<9} ", outcome, seconds))
+            start = f"{event.step:<{_STEP}} "
+            below = len(mark + start) if self._console.width >= _NARROW else None
+            print_folded(self._console, Text.assemble((mark, "green"), start, outcome, seconds), below=below)
         else:
             print_folded(self._console, Text(f"{event.step}: {outcome} ({event.seconds:.1f} s)"))
 
@@ -130,7 +133,7 @@ class _Live(_Running):
     def __rich__(self) -> Table:
         row = Table.grid(padding=(0, 1))
         now = self.now
-        cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<8}")]
+        cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<{_STEP}}")]
         if now is not None and now.doing:
             cells.append(Text(plain(now.doing, one_line=True), overflow="ellipsis", no_wrap=True))
         if now is not None and now.done is not None and now.total:

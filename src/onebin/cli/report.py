@@ -28,7 +28,10 @@ _ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _ESCAPED_IN_PROPERTIES = {**_ESCAPED, ":": "%3A", ",": "%2C"}
 _PART = 100_000  # characters that are printed at once
 _HANGING = 2  # columns to the right, for what goes on from the line above
-_WORD = re.compile(r"(\s*)(\S+)")
+# A number and its unit are one word: between them, a space that does not break stands while lines are folded.
+_BOUND = "\xa0"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:B|[kMG]i?B|m?s)\b)")
+_WORD = re.compile(rf"([^\S{_BOUND}]*)([\S{_BOUND}]+)")
 
 
 def report(error: OnebinError) -> None:
@@ -79,39 +82,48 @@ def _hint(console: Console, hint: str | None, *, indent: str = "") -> None:
         print_folded(console, Text.assemble(indent, ("hint: ", "bold cyan"), plain(hint)))
 
 
-def print_folded(console: Console, text: Text) -> None:
-    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right."""
+def print_folded(console: Console, text: Text, *, below: int | None = None) -> None:
+    """Print text; on a terminal, lines that are too long are folded between words, and go on a little to the right.
+
+    They go on `below` a column if it is given.
+    """
     if not console.is_terminal:
         console.print(text)
         return
     for line in text.split("\n", allow_blank=True):
-        first, *rest = line.divide(_breaks(line.plain, console.width))
+        hanging = _hanging(line.plain) if below is None else " " * below
+        first, *rest = line.divide(_breaks(line.plain, console.width, len(hanging)))
         for each in (first, *rest):
             each.rstrip()
-            console.print("" if each is first else _hanging(line.plain), each, sep="")
+            console.print("" if each is first else hanging, each, sep="")
 
 
 def folded(text: str, columns: int) -> str:
     """Return text for a terminal with so many columns: lines that are too long are folded between words, as above."""
     lines = []
     for line in text.split("\n"):
-        ends = [*_breaks(line, columns), len(line)]
+        ends = [*_breaks(line, columns, len(_hanging(line))), len(line)]
         lines.append(line[: ends[0]].rstrip())
         lines += [f"{_hanging(line)}{line[begin:end].rstrip()}" for begin, end in pairwise(ends)]
     return "\n".join(lines)
 
 
-def _breaks(line: str, columns: int) -> list[int]:
+def _breaks(line: str, columns: int, hanging: int) -> list[int]:
     """Return where the words begin with which a line goes on below; a word that is too long is left as it is."""
     found, used = [], 0
-    for word in _WORD.finditer(line):
+    for word in _WORD.finditer(bound(line)):
         gap, size = len(word[1]), len(click.unstyle(word[2]))
         if used and used + gap + size > columns:
             found.append(word.start(2))
-            used = len(_hanging(line)) + size
+            used = hanging + size
         else:
             used += gap + size
     return found
+
+
+def bound(text: str) -> str:
+    """Return text in which no number is apart from its unit for `textwrap`; as long as before, and for measuring."""
+    return _BEFORE_UNIT.sub(_BOUND, text)
 
 
 def _hanging(line: str) -> str:

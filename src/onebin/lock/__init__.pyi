@@ -20,6 +20,7 @@ from .lock import (
     package_changes as package_changes,
     read as read,
 )
+from .names import unknown_names as unknown_names
 from .resolution import (
     TOOLCHAIN_LEFT_OUT as TOOLCHAIN_LEFT_OUT,
     LockOptions as LockOptions,

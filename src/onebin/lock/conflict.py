@@ -89,6 +89,11 @@ def explain(
     return _other(failure, manifest, found)
 
 
+def names_nothing(failure: Failure) -> bool:
+    """Return whether a resolution failed because an index has no such package, or none in such a version."""
+    return failure.fault is None and bool(_UNKNOWN.search(failure.text) or _NO_VERSION.search(failure.text))
+
+
 def _fault(
     what: str, package: str | None, failure: Failure, manifest: Manifest, demands: Sequence[_Demand]
 ) -> OnebinError:

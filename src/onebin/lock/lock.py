@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.manifest import keyed
 from onebin.python import find
-from onebin.system import display, read_bytes, sha256_of, sha256_of_file, sha256_of_tree
+from onebin.system import display, read_bytes, sha256_of, sha256_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,8 @@ class LockedPackage:
 
     name: str
     version: str | None
-    path: Path | None
-    digest: str
+    path: Path | None = None
+    digest: str = ""
 
     @property
     def is_project(self) -> bool:
@@ -141,16 +142,20 @@ def lock_from(
     manifest: Manifest,
     python: Interpreter,
     *,
+    text: str | None = None,
     changes: tuple[str, ...],
     notices: tuple[str, ...] = (),
 ) -> Lock:
-    """Return a lock, given its file and its data, which must match the manifest; raises OSError."""
+    """Return a lock, given its file and its data, which must match the manifest; raises OSError.
+
+    `text` is what the file has, or is to have.
+    """
     own = data["tool"]["onebin"]
-    text = read_bytes(file).decode("utf-8")  # keeps line endings, because the digest is that of the file
+    content = read_bytes(file) if text is None else text.encode()
     return Lock(
         file=file,
-        text=text,
-        digest=sha256_of_file(file),
+        text=content.decode("utf-8"),  # keeps line endings, because the digest is that of the file
+        digest=sha256(content).hexdigest(),
         interpreter=python,
         packages=tuple(_package(package, file.parent) for package in data["packages"]),
         host=own["host"],

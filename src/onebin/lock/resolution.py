@@ -29,6 +29,7 @@ from onebin.lock.file import (
     SUPPORTED_PYINSTALLER,
     changed_packages,
     package_digests,
+    parse,
     project_digests,
     read_data,
     staleness,
@@ -62,7 +63,8 @@ TOOLCHAIN_LEFT_OUT = ("setuptools",)
 class LockOptions:
     """How to resolve.
 
-    With `locked`, or with a wheelhouse as the `source` of packages, the file is never written. `upgrade` names the
+    With `locked`, or with a wheelhouse as the `source` of packages, the file is never written; with `dry_run`, neither,
+    but what would be written is the result. `upgrade` names the
     packages that may get newer versions; None means all. `python` is an interpreter to use instead of the manifest's.
     `moment` is the current time for projects that are built, in seconds since 1970. `like` is the file of a lock whose
     versions are taken over if there is no lock yet. `constraints` limits versions of a lock that is written, such as
@@ -71,6 +73,7 @@ class LockOptions:
 
     source: PackageSource = INDEXES
     locked: bool = False
+    dry_run: bool = False
     upgrade: tuple[str, ...] | None = ()
     python: Path | None = None
     moment: int
@@ -104,13 +107,16 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     if len(before) == 1:
         ((earlier, old),) = before.items()
         reasons = (f"versions are taken over from {display(earlier)}, which no manifest here uses any more",)
-    notices = _renew(manifest, workspace, old, python, options)
-    new = read_data(file, workspace.cache)
-    if old:
+    text, notices = _renew(manifest, workspace, old, python, options)
+    if not options.dry_run:
+        with os_errors(LockError, "write the lock", file):
+            write(file, text, workspace.cache)
+    new = parse(text, workspace.cache)
+    if old or options.dry_run:
         changes = (*reasons, *changed_packages(old, new))
     else:  # the list of additions would be the lock itself
         changes = tuple(_about_new(file, [*before])) if workspace.lock_dir == workspace.directory else ()
-    return lock_from(file, new, manifest, python, changes=changes, notices=notices)
+    return lock_from(file, new, manifest, python, text=text, changes=changes, notices=notices)
 
 
 def _about_new(file: Path, others: Sequence[Path]) -> Iterator[str]:
@@ -140,8 +146,8 @@ def _check_upgrades(names: tuple[str, ...] | None, old: Mapping[str, Any], file:
 
 def _renew(
     manifest: Manifest, workspace: Workspace, old: Mapping[str, Any], python: Interpreter, options: LockOptions
-) -> tuple[str, ...]:
-    """Resolve in a private directory, move the finished lock into place atomically, and return notices."""
+) -> tuple[str, tuple[str, ...]]:
+    """Resolve in a private directory, and return the text of the finished lock, and notices."""
     file = workspace.lock_file(manifest.bundle.name)
     with (
         os_errors(LockError, "write the lock", file),
@@ -172,8 +178,7 @@ def _renew(
         pins = _resolve_toolchain(directory, python, options)
         own = _own_table(manifest, document.unwrap(), python, pins, file.parent)
         # uv's part stays as uv wrote it. Ours needs another library: for a table, tomlkit takes quadratic time.
-        write(file, f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", workspace.cache)
-        return notices
+        return f"{tomlkit.dumps(document)}\n{tomli_w.dumps({'tool': {'onebin': own}})}", notices
 
 
 def host_requirement(manifest: Manifest) -> str:

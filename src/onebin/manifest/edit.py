@@ -20,7 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.items import is_path, read_items, split_extras, stored_path
+from onebin.manifest.items import is_path, misspelled, read_items, split_extras, stored_path
 from onebin.manifest.problems import ORDER_KEYS, problems_of
 from onebin.manifest.toml import Statement, key_path, parse_toml, shown, statements
 from onebin.system import similar
@@ -76,7 +76,10 @@ def create_manifest(
     }
     given = {table: {key: value for key, value in keys.items() if value} for table, keys in tables.items()}
     given["bundle"]["name"] = name
-    findings = [Finding(key_path(path), message, hint) for path, message, hint in problems_of(given)]
+    problems = [(key_path(path), message, hint) for path, message, hint in problems_of(given)]
+    if wrong := misspelled(host):
+        problems = [("host.package", *wrong), *(each for each in problems if each[0] != "host.package")]
+    findings = [Finding(*each) for each in problems]
     try:
         read_items(plugins, directory)
     except ManifestError as error:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 _NAMED_URL = re.compile(r"\s*+[\w.-]++\s*+(\[[^\]]*\]\s*+)?@")
 _BEFORE_VERSION = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?")
+# What cargo, npm and uvx take as a version, and git as a place.
+_AT_VERSION = re.compile(r"\s*(?P<name>[\w.-]++(\[[^\]]*\])?)\s*@\s*v?(?P<version>\d[\w.!+*]*|latest)\s*")
+_SSH_PLACE = re.compile(r"\s*(?P<place>[\w.-]++@[\w.-]++):(?P<path>[^\s:]+)\s*")
+_NAME = re.compile(r"[\w.-]+")
+_ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".zip")
 _TRAILING_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 
@@ -70,6 +75,42 @@ def is_path(item: str) -> bool:
     return looks or any(is_there(Path(item, file)) for file in PROJECT_MARKS)
 
 
+def misspelled(item: str) -> tuple[str, str] | None:
+    """Return what is wrong with an item that other tools take, and how it is written here; None for any other."""
+    if found := _AT_VERSION.fullmatch(item):
+        name, version = found["name"], found["version"]
+        if version == "latest":
+            return "the newest version is not written", f"write {shown(name)}"
+        newer = f"{shown(f'{name}>={version}')} takes newer ones, too"
+        return "a version comes after a comparison", f"write {shown(f'{name}=={version}')}; {newer}"
+    if found := _SSH_PLACE.fullmatch(item):
+        return "a URL needs the name of its package", _named(f"git+ssh://{found['place']}/{found['path']}")
+    if "://" not in item or _NAMED_URL.match(item):
+        return None
+    file = _last_part(item)
+    if file.endswith(_ARCHIVES):
+        return "a file is not taken from a URL", f"download it, and give its path: ./{file}"
+    return "a URL needs the name of its package", _named(item if item.startswith("git+") else f"git+{item}")
+
+
+def _named(url: str) -> str:
+    """Return a hint with the requirement that names a repository, without a password or token in it."""
+    name = _last_part(url).partition("@")[0].removesuffix(".git")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return 'write "NAME @ git+https://host/path"'
+    login, _, host = parts.netloc.rpartition("@")
+    user = f"{login.partition(':')[0]}@" if login and "ssh" in parts.scheme else ""
+    shown_url = parts._replace(netloc=f"{user}{host}", query="").geturl()
+    return f'write "{name if _NAME.fullmatch(name) else "NAME"} @ {shown_url}", with the package\'s own name'
+
+
+def _last_part(url: str) -> str:
+    """Return the last part of a URL's path."""
+    return re.split(r"[?#]", url, maxsplit=1)[0].rstrip("/").rpartition("/")[2]
+
+
 def _check(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
     """Raise BadItemError if the value at `path` would be invalid in a manifest with these tables."""
     for problem in problems_of(table):
@@ -78,8 +119,8 @@ def _check(path: tuple[str, ...], table: Mapping[str, Any]) -> None:
 
 
 def _read_requirement(item: str) -> Item:
-    if "://" in item and not _NAMED_URL.match(item):
-        raise BadItemError("a URL needs the name of its package", 'write "NAME @ git+https://host/path"')
+    if wrong := misspelled(item):
+        raise BadItemError(*wrong)
     _check(("host", "package"), {"host": {"package": item}})
     requirement = Requirement(item)
     row: dict[str, Any] = _read_url(requirement.url) if requirement.url else {}
@@ -94,7 +135,8 @@ def _read_requirement(item: str) -> Item:
 
 def _read_url(url: str) -> dict[str, Any]:
     if not url.startswith("git+"):
-        raise BadItemError("a URL must be a git repository", "download the file and give its path")
+        hint = f"download the file and give its path: ./{_last_part(url)}"
+        raise BadItemError("a URL must be a git repository", hint)
     location, _, fragment = url.removeprefix("git+").partition("#")
     row = {"git": location}
     if "@" in urlsplit(location).path:

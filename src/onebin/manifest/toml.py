@@ -9,12 +9,13 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from onebin.errors import Finding, ManifestError
-from onebin.system import DeepDataError, DeepKeyError, display, opened, parse_toml as load_toml
+from onebin.system import DeepDataError, DeepKeyError, did_you_mean, display, opened, parse_toml as load_toml
 
 MAX_BYTES = 1 << 20
 _MAX_PATH = 10
@@ -50,7 +51,8 @@ def read(file: Path) -> str:
         with opened(file) as stream:
             content = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        raise _unreadable(file, "no such file", _INIT) from None
+        near = did_you_mean(file.name, _manifests_in(file.parent))
+        raise _unreadable(file, "no such file", f"{_INIT}{near}") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         is_odd = error.errno == errno.EINVAL
@@ -59,6 +61,14 @@ def read(file: Path) -> str:
     except ValueError as error:  # a NUL in the name
         raise _unreadable(file, "not a valid file name", _INIT) from error
     return _decode(content, file)
+
+
+def _manifests_in(folder: Path) -> Iterator[str]:
+    """Yield the names in a folder that a manifest's file or folder may have."""
+    with suppress(OSError):
+        for each in folder.iterdir():
+            if each.suffix == ".toml" or (each / "bundle.toml").is_file():
+                yield each.name
 
 
 def _decode(content: bytes, file: Path) -> str:

@@ -35,7 +35,7 @@ _CAUSES = 3
 _INDENT = "\n      "
 _LEAST_IN_ONE, _MOST_IN_ONE = 0.2, 0.9  # of a part's bytes: less or more than that in one folder says nothing
 _IMPORTERS = 3
-_KILOBYTES_BELOW = 1_000_000
+_BYTES_BELOW, _KILOBYTES_BELOW = 1_000, 1_000_000
 _SMALLER = 'leave something out, with [freeze] collect = "lean" or without a plugin, or raise the budget'
 _RAISE = "use a smaller plugin, or raise the budget"
 
@@ -152,6 +152,8 @@ def _too_large(key: str, size: int, most: int, causes: Iterable[str], what: str,
 
 def _shown(size: int) -> str:
     """Return a size with as many digits as a budget needs."""
+    if size < _BYTES_BELOW:
+        return f"{size} B"
     return f"{size / 1e6:.1f} MB" if size >= _KILOBYTES_BELOW else f"{size / 1e3:.1f} kB"
 
 

@@ -83,7 +83,7 @@ class Artifact:
 
 
 def check_writable(output: Path, name: str, *, folder: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise PackError if an artifact cannot be written there, so that this is known before the freeze.
+    """Raise PackError if an artifact cannot be written there, so that this is known before the freeze; nothing stays.
 
     `folder` means that the artifact will be a folder with an executable called `name` in it. `inputs` are files that
     the artifact is made from and must not replace.
@@ -93,11 +93,22 @@ def check_writable(output: Path, name: str, *, folder: bool, inputs: Iterable[Pa
         kind = "what the bundle is made from" if is_input else _obstacle(output, name, folder=folder)
         if kind:
             raise PackError(f"cannot write the artifact {display(output)}: it is {kind}", "choose another name with -o")
-    with os_errors(PackError, "write the artifact", output):
-        output.parent.mkdir(parents=True, exist_ok=True)
+    with os_errors(PackError, "write the artifact", output), _without_empty_parents(output):
         with suppress(FileNotFoundError):
             output.lstat()  # raises if the system does not accept the name
         _remove(_draft(output, folder=folder))
+
+
+@contextmanager
+def _without_empty_parents(output: Path) -> Iterator[None]:
+    """Remove the folders around an output that the block has created and not filled."""
+    missing = [folder for folder in output.parents if not is_there(folder)]
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # something is in it
+            for folder in missing:
+                folder.rmdir()
 
 
 def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
@@ -117,6 +128,13 @@ def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
 
 def _draft(output: Path, *, folder: bool) -> Path:
     """Create a new file or folder next to the output, with the output's name in its own."""
+    while True:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # another build has just removed the empty folder
+            return _create(output, folder=folder)
+
+
+def _create(output: Path, *, folder: bool) -> Path:
     suffix = f"{_DRAFT}{output.suffix}" if output.suffix == ".exe" else _DRAFT
     if folder:
         return Path(tempfile.mkdtemp(dir=output.parent, prefix=_draft_prefix(output), suffix=suffix))
@@ -151,6 +169,7 @@ def pack(
     folder = plan.layout == "onedir"
     check_writable(output, plan.manifest.bundle.name, folder=folder)
     with ExitStack() as held:
+        held.enter_context(_without_empty_parents(output))
         with os_errors(PackError, "write the artifact", output):
             held.enter_context(cache.guard(f"output-{sha256_of(str(output))}"))
         with os_errors(PackError, "write the artifact", output):

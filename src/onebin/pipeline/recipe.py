@@ -97,16 +97,21 @@ def _say_indexes(request: BuildRequest, events: Events) -> None:
         events(Note(text=f"{ignored} does not choose the index: {own} (to use it, set UV_CONFIG_FILE)"))
 
 
-def update_lock(request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = ()) -> LockResult:
+def update_lock(
+    request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False
+) -> LockResult:
     """Resolve the manifest, and write the lock if it does not match; raises OnebinError.
 
-    `upgrade` names packages that may get newer versions; None means all.
+    `upgrade` names packages that may get newer versions; None means all. With `dry_run`, nothing is written, and the
+    result is what would be.
     """
     with step(events, "lock") as outcome:
         _say_indexes(request, events)
-        locked = _resolved(request, upgrade=upgrade)
+        locked = _resolved(request, upgrade=upgrade, dry_run=dry_run)
         packages = count(len(locked.packages), "package")
         outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
+        if dry_run:
+            outcome.text += ", not written"
     for change in locked.changes or ("no changes",):
         events(Detail(text=change))
     _emit_notices(events, locked.notices)
@@ -213,10 +218,11 @@ def _locked(request: BuildRequest, events: Events) -> Lock:
     return locked
 
 
-def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) -> Lock:
+def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False) -> Lock:
     options = LockOptions(
         source=request.source,
         locked=request.locked,
+        dry_run=dry_run,
         upgrade=upgrade,
         python=request.python,
         moment=request.moment,

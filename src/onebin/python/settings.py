@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from onebin.errors import OnebinError, os_errors
-from onebin.system import display, read_toml, scratch
+from onebin.system import VERSION_CONTROL, display, is_private, read_toml, scratch, surrounding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_VERSION_CONTROL = (".git", ".hg", ".svn")
 _OF_INDEXES = ("index", "index-url", "extra-index-url", "no-index", "find-links")
 _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
 # uv looks no further than a pyproject.toml with this, for a workspace or for configuration.
@@ -104,27 +103,12 @@ def _folders_of(directory: Path) -> tuple[Path, ...]:
     Without that, it is the nearest one with a pyproject.toml. A folder of another user, or to which everybody may
     write, is not the project's, nor is any above it.
     """
-    ours = [directory]
-    for folder in directory.parents:
-        if not _is_private(folder, directory):
-            break
-        ours.append(folder)
-    for marks in (_VERSION_CONTROL, ("pyproject.toml",)):
+    ours = [*surrounding(directory)]
+    for marks in (VERSION_CONTROL, ("pyproject.toml",)):
         for place, folder in enumerate(ours):
             if any((folder / mark).exists() for mark in marks):
                 return tuple(ours[: place + 1])
     return (directory,)
-
-
-def _is_private(path: Path, like: Path) -> bool:
-    """Return whether only this user, root, or the owner of another path can change what is at a path."""
-    if sys.platform == "win32":
-        return True
-    try:
-        status = path.stat()
-        return status.st_uid in {os.geteuid(), 0, like.stat().st_uid} and not status.st_mode & 0o002
-    except OSError:
-        return False
 
 
 def _configurations(folders: Iterable[Path], *, owner: Path | None) -> Iterator[Configuration]:
@@ -132,7 +116,7 @@ def _configurations(folders: Iterable[Path], *, owner: Path | None) -> Iterator[
     for folder in folders:
         for name in ("uv.toml", "pyproject.toml"):
             file = folder / name
-            if not file.is_file() or (owner is not None and not _is_private(file, owner)):
+            if not file.is_file() or (owner is not None and not is_private(file, owner)):
                 continue
             settings = _read(file) if name == "uv.toml" else _table(file)
             if settings is not None:

@@ -10,20 +10,23 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from uv import find_uv_bin
 
 from onebin.errors import OnebinError, ProcessError
 from onebin.python import settings
 from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
+from onebin.python.leftovers import left_as_found
 from onebin.python.watching import tell_of
-from onebin.system import STILL_RUNNING, Completed, environment, run
+from onebin.system import STILL_RUNNING, Completed, environment, read_toml, run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
@@ -121,7 +124,8 @@ def compile_lock(
     upgrades = ["--upgrade"] if upgrade is None else [f"--upgrade-package={name}" for name in upgrade]
     arguments = [*_compiling(python, output), *upgrades, *limits.options]
     text, project = "\n".join(requirements) + "\n", limits.source.project
-    _uv(arguments, stdin=text, cwd=directory, project=project, extra=_dated(moment))
+    with left_as_found([*_named_in(requirements), *_locked_in(output)]):
+        _uv(arguments, stdin=text, cwd=directory, project=project, extra=_dated(moment))
 
 
 def list_newest(
@@ -192,12 +196,13 @@ def install_lock(
         str(lock),
     ]
     again = [f"--reinstall-package={name}" for name in reinstall]
-    _uv(
-        [*arguments, *again, *_building(build), *source.options],
-        cwd=lock.parent,
-        project=source.project,
-        extra={**_dated(moment), **(git or {})},
-    )
+    with left_as_found(_locked_in(lock)):
+        _uv(
+            [*arguments, *again, *_building(build), *source.options],
+            cwd=lock.parent,
+            project=source.project,
+            extra={**_dated(moment), **(git or {})},
+        )
 
 
 def install_alone(
@@ -215,7 +220,8 @@ def install_alone(
     """
     where = ["--python", str(python), "--target", str(target), "--requirements", "-"]
     arguments = ["pip", "install", "--no-python-downloads", "--no-deps", *where, *_building(build), *source.options]
-    _uv(arguments, stdin=f"{requirement}\n", cwd=directory)
+    with left_as_found(_named_in([requirement])):
+        _uv(arguments, stdin=f"{requirement}\n", cwd=directory)
 
 
 def install_flat(requirements: Path, *, python: Path, target: Path, source: PackageSource = INDEXES) -> None:
@@ -236,6 +242,21 @@ def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool
     arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *_building(())]
     where = ["--python", str(python), "--target", str(target)]
     return _uv([*arguments, *where, requirement], check=False).code == 0
+
+
+def _named_in(requirements: Iterable[str]) -> Iterator[Path]:
+    """Yield the local projects among requirements: those that are a file's URL, perhaps with extras."""
+    for each in requirements:
+        if each.startswith("file:"):
+            yield Path(unquote(urlsplit(each.partition("[")[0]).path))
+
+
+def _locked_in(lock: Path) -> Iterator[Path]:
+    """Yield the local projects in a lock, if there is one that can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        for package in read_toml(lock).get("packages", ()):
+            if "directory" in package:
+                yield Path(os.path.normpath(lock.parent / package["directory"]["path"]))
 
 
 def _building(names: Collection[str] | None) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from onebin.errors import StageError, os_errors
+from onebin.lock import LockedPackage
 from onebin.python import uv
 from onebin.system import sha256_of
 
@@ -47,6 +50,37 @@ def find(lock: Lock, cache: Cache, *, moment: int) -> Stage | None:
     key = stage_key(lock, moment)
     entry = cache.find(KIND, key)
     return None if entry is None else Stage(key=key, directory=entry / "env", lock=lock)
+
+
+def find_nearest(lock: Lock, cache: Cache) -> Stage | None:
+    """Return the stage in the cache that has most of what is locked, in the same versions; None if none has the host.
+
+    Its lock has the packages that it holds, and the rows whose packages it holds as they are locked. Nothing is
+    installed. Raises OSError.
+    """
+    entries = [each for each in (cache.directory / KIND).glob("*") if not each.name.endswith(".partial")]
+    stages = [Stage(key=each.name, directory=each / "env", lock=lock) for each in entries]
+    held = {stage.key: _held(stage.site_packages) for stage in stages}
+    locked = {package.name: package for package in lock.packages}
+
+    def same(stage: Stage) -> set[str]:
+        found = held[stage.key]
+        return {name for name in found if name in locked and locked[name].version in {found[name], None}}
+
+    for stage in sorted(stages, key=lambda stage: (len(same(stage)), stage.key), reverse=True):
+        known = same(stage)
+        if lock.host in known and cache.find(KIND, stage.key) is not None:
+            others = {name: LockedPackage(name=name, version=held[stage.key][name]) for name in held[stage.key]}
+            packages = tuple({**others, **{name: locked[name] for name in known}}.values())
+            answers = {row: name for row, name in lock.answers.items() if name is None or name in known}
+            return replace(stage, lock=replace(lock, packages=packages, answers=answers))
+    return None
+
+
+def _held(site_packages: Path) -> dict[str, str]:
+    """Return the versions of the distributions in a stage, by canonical name."""
+    titles = (info.stem.rpartition("-") for info in sorted(site_packages.glob("*.dist-info")))
+    return {str(canonicalize_name(name)): version for name, _, version in titles}
 
 
 def stage_key(lock: Lock, moment: int) -> str:

@@ -17,12 +17,16 @@ from .digest import (
 )
 from .epoch import DEFAULT as DEFAULT, VARIABLE as VARIABLE, source_date_epoch as source_date_epoch
 from .paths import (
+    VERSION_CONTROL as VERSION_CONTROL,
     absolute as absolute,
     display as display,
     driver_dir as driver_dir,
+    is_private as is_private,
     is_there as is_there,
+    nearby as nearby,
     runtime_dir as runtime_dir,
     size_of as size_of,
+    surrounding as surrounding,
     templates_dir as templates_dir,
 )
 from .plain import from_json as from_json, to_json as to_json

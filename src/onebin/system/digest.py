@@ -8,12 +8,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onebin.system.paths import VERSION_CONTROL
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Files of version control, builds and tools in a project, which are not source.
-_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
-_NOT_SOURCE_ANYWHERE = _VERSION_CONTROL | frozenset(
+_NOT_SOURCE_ANYWHERE = frozenset(VERSION_CONTROL) | frozenset(
     {
         "__pycache__",
         ".venv",
@@ -75,7 +76,7 @@ def ignored_below(top: Path) -> Callable[[str, list[str]], set[str]]:
     """
 
     def ignored(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in _skipped(at_top=Path(folder) == top) - _VERSION_CONTROL}
+        return {name for name in names if name in _skipped(at_top=Path(folder) == top) - {*VERSION_CONTROL}}
 
     return ignored
 

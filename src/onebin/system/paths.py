@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onebin.system.wording import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION_CONTROL = (".git", ".hg", ".svn")
+_NEAR = 2
 
 
 def absolute(path: Path) -> Path:
@@ -30,6 +38,35 @@ def display(path: Path) -> str:
         return visible(str(path.relative_to(Path.cwd())))
     except (ValueError, OSError):
         return visible(str(path))
+
+
+def nearby(path: Path) -> str:
+    """Return a path for messages as `display` does, but with ".." if that leads to it within two levels."""
+    try:
+        relative = Path(os.path.relpath(path))
+    except (ValueError, OSError):  # on another Windows drive, or there is no working directory any more
+        return display(path)
+    return visible(str(relative)) if relative.parts.count("..") <= _NEAR else display(path)
+
+
+def surrounding(folder: Path) -> Iterator[Path]:
+    """Yield a folder and those above it, up to one that another user could change, or anybody: these are not ours."""
+    yield folder
+    for above in folder.parents:
+        if not is_private(above, folder):
+            return
+        yield above
+
+
+def is_private(path: Path, like: Path) -> bool:
+    """Return whether only this user, root, or the owner of another path can change what is at a path."""
+    if sys.platform == "win32":
+        return True
+    try:
+        status = path.stat()
+        return status.st_uid in {os.geteuid(), 0, like.stat().st_uid} and not status.st_mode & 0o002
+    except OSError:
+        return False
 
 
 def size_of(path: Path) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-_MEGABYTES_FROM = 100_000
+_KILOBYTES_FROM, _MEGABYTES_FROM = 1_000, 100_000
 
 # Letters and marks that take no space, though Unicode counts them as visible: fillers, joiners and selectors of forms.
 # The selectors of emoji (U+FE00 to U+FE0F) are not among them: they change no text.
@@ -70,7 +70,9 @@ def count(number: int, word: str) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Return a number of bytes as "13.0 MB", or as "13.0 kB" if it is much smaller."""
+    """Return a number of bytes as "13.0 MB", or as "13.0 kB" or "13 B" if it is much smaller."""
+    if size < _KILOBYTES_FROM:
+        return f"{size} B"
     return f"{size / 1e6:.1f} MB" if size >= _MEGABYTES_FROM else f"{size / 1e3:.1f} kB"
 
 

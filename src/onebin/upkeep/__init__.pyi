@@ -12,4 +12,4 @@ from .requirements import (
     locked_names as locked_names,
     show_tree as show_tree,
 )
-from .scripts import HostScripts as HostScripts, find_scripts as find_scripts
+from .scripts import HostScripts as HostScripts, find_scripts as find_scripts, look_up as look_up

@@ -22,6 +22,7 @@ from onebin.upkeep.plugins import unseen_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from onebin.errors import Finding
     from onebin.pipeline import BuildRequest, Events
@@ -40,62 +41,101 @@ class EditResult:
 
 
 def add_to_manifest(
-    request: BuildRequest, items: Sequence[str], events: Events = ignore, *, resolve: bool = True
+    request: BuildRequest,
+    items: Sequence[str],
+    events: Events = ignore,
+    *,
+    resolve: bool = True,
+    dry_run: bool = False,
 ) -> EditResult:
     """Add plugins to a manifest's file, each a requirement or a path as in `add_plugins`; raises OnebinError.
 
     The manifest is resolved with them first, and the lock written; if that fails, neither file is changed. Then they
-    are staged, to say whether the host sees them. Without `resolve`, only the manifest is edited.
+    are staged, to say whether the host sees them. Without `resolve`, only the manifest is edited; with `dry_run`,
+    nothing is written. An interrupt says what was changed.
     """
     with _alone(request) as current:
-        return _added(current, items, events, resolve=resolve)
+        edited = add_plugins(current.manifest.text, items, directory=current.workspace.directory)
+        changed = _with_text(current, edited.text)
+        with _interrupted("nothing was changed"):
+            locked = _added(current, changed, events, resolve=resolve, dry_run=dry_run)
+        if locked is None or dry_run:
+            return EditResult(changes=edited.changes, lock=locked)
+        names = {item.name for item in read_items(items, current.workspace.directory)}
+        with _interrupted("manifest and lock were changed; `onebin check` says whether the host sees the plugins"):
+            return EditResult(changes=edited.changes, lock=locked, notices=unseen_rows(changed, names, events))
 
 
-def _added(request: BuildRequest, items: Sequence[str], events: Events, *, resolve: bool) -> EditResult:
-    edited = add_plugins(request.manifest.text, items, directory=request.workspace.directory)
-    changed = _with_text(request, edited.text)
-    if not resolve:
-        _write(changed)
-        return EditResult(changes=edited.changes, lock=None)
+def _added(
+    request: BuildRequest, changed: BuildRequest, events: Events, *, resolve: bool, dry_run: bool
+) -> LockResult | None:
+    """Write the lock, if it is to be resolved, and the changed manifest: both or neither."""
     lock_file = request.workspace.lock_file(request.manifest.bundle.name)
     before = lock_file.read_bytes() if lock_file.is_file() else None
-    with _on_disk(request.manifest):
-        locked = update_lock(changed, events)
+    locked = None
     try:
-        _write(changed)
-    except OnebinError:
+        if resolve:
+            with _on_disk(request.manifest):
+                locked = update_lock(changed, events, dry_run=dry_run)
+        if not dry_run:
+            _write(changed)
+    except (OnebinError, KeyboardInterrupt) as error:
+        if locked is not None or isinstance(error, KeyboardInterrupt):  # the latter may come just after it was written
+            _restore(lock_file, before)
+        raise
+    return locked
+
+
+def _restore(lock_file: Path, before: bytes | None) -> None:
+    """Write the lock as it was before an edit, unless it is."""
+    if before != (lock_file.read_bytes() if lock_file.is_file() else None):
         with os_errors(OnebinError, "write", lock_file):
             lock_file.unlink() if before is None else write_atomic(lock_file, before.decode("utf-8"), mode=0o644)
-        raise
-    names = {item.name for item in read_items(items, request.workspace.directory)}
-    return EditResult(changes=edited.changes, lock=locked, notices=unseen_rows(changed, names, events))
 
 
 def remove_from_manifest(
-    request: BuildRequest, names: Sequence[str], events: Events = ignore, *, resolve: bool = True
+    request: BuildRequest,
+    names: Sequence[str],
+    events: Events = ignore,
+    *,
+    resolve: bool = True,
+    dry_run: bool = False,
 ) -> EditResult:
     """Remove plugins from a manifest's file, and from the lock if there is one; raises OnebinError.
 
     The manifest is edited even if it cannot be resolved afterwards, as a plugin may be removed because of that: then a
-    note says so, and the lock stays as it is. Without `resolve`, only the manifest is edited.
+    note says so, and the lock stays as it is. Without `resolve`, only the manifest is edited; with `dry_run`, nothing
+    is written. An interrupt says what was changed.
     """
     with _alone(request) as current:
-        return _removed(current, names, events, resolve=resolve)
+        with _on_disk(current.manifest):
+            edited = remove_plugins(current.manifest.text, names)
+        changed = _with_text(current, edited.text)
+        has_lock = current.workspace.lock_file(current.manifest.bundle.name).is_file()
+        if not dry_run:
+            _write(changed)
+        with _interrupted("nothing was changed" if dry_run else "the manifest was changed; to lock it: onebin lock"):
+            locked = _relocked(changed, events, dry_run=dry_run) if resolve and has_lock else None
+        return EditResult(changes=edited.changes, lock=locked)
 
 
-def _removed(request: BuildRequest, names: Sequence[str], events: Events, *, resolve: bool) -> EditResult:
-    with _on_disk(request.manifest):
-        edited = remove_plugins(request.manifest.text, names)
-    changed = _with_text(request, edited.text)
-    _write(changed)
-    locked = None
-    if resolve and request.workspace.lock_file(request.manifest.bundle.name).is_file():
-        try:
-            locked = update_lock(changed, events)
-        except OnebinError as error:
-            reasons = [f"{finding.where}: {finding.message}" for finding in error.findings] or [error.message]
-            events(Note(text=f"the lock was not updated ({'; '.join(reasons)}): run `onebin lock`"))
-    return EditResult(changes=edited.changes, lock=locked)
+def _relocked(changed: BuildRequest, events: Events, *, dry_run: bool) -> LockResult | None:
+    try:
+        return update_lock(changed, events, dry_run=dry_run)
+    except OnebinError as error:
+        reasons = [f"{finding.where}: {finding.message}" for finding in error.findings] or [error.message]
+        is_kept = "would not be" if dry_run else "was not"
+        events(Note(text=f"the lock {is_kept} updated ({'; '.join(reasons)}): run `onebin lock`"))
+        return None
+
+
+@contextmanager
+def _interrupted(changed: str) -> Iterator[None]:
+    """Say what was changed, in an interrupt during the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(changed) from None
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from onebin.check import contribution_of, unseen
-from onebin.errors import OnebinError, PlanError
+from onebin.errors import OnebinError, PlanError, StageError
 from onebin.lock import read
 from onebin.pipeline import ignore, step
-from onebin.stage import find, install
+from onebin.stage import find, find_nearest, install
 from onebin.survey import recorded_size, survey
 from onebin.system import count
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from onebin.check import PlannedPlugin
+    from onebin.lock import Lock
     from onebin.manifest import Manifest, PluginRow
     from onebin.pipeline import BuildRequest, Events
     from onebin.survey import Survey
@@ -32,8 +33,9 @@ class PluginStatus:
     are those of the distribution that has them, if it is staged. `contributes` has names of entry points by group,
     `modules` what else opening it imports: modules that the row names, or that are found by their names. `notice` is
     what `onebin check` says if the host does not see the plugin. `size` is that of the distribution's files in bytes.
-    All of these are empty or None if the row is not staged. `newest` is the newest release on the index, if that was
-    asked for.
+    All of these are empty or None if the row is not staged; `stage` says whether they are of the stage of the lock, or
+    of an earlier one that has the plugin in the locked version. `newest` is the newest release on the index, if that
+    was asked for.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PluginStatus:
     notice: str | None = None
     size: int | None = None
     newest: str | None = None
+    stage: Literal["current", "earlier"] | None = None
 
 
 def list_plugins(request: BuildRequest, events: Events = ignore, *, newest: bool = False) -> tuple[PluginStatus, ...]:
@@ -52,12 +55,11 @@ def list_plugins(request: BuildRequest, events: Events = ignore, *, newest: bool
 
     With `newest`, an index is asked for the newest release of each. Raises StageError if the stage is damaged.
     """
-    manifest, cache = request.manifest, request.workspace.cache
+    manifest = request.manifest
     lock = read(manifest, request.workspace)
     versions = {package.name: package.version or "local" for package in lock.packages} if lock else {}
     answers: Mapping[str, str | None] = lock.answers if lock else {}
-    stage = find(lock, cache, moment=request.moment) if lock else None
-    surveyed = survey(stage, cache) if stage else None
+    surveyed, age = _surveyed(lock, request) if lock else (None, None)
     released: Mapping[str, str] = {}
     if newest and lock:
         from onebin.lock import newest_releases  # noqa: PLC0415  # slow to load, and seldom asked for
@@ -82,10 +84,24 @@ def list_plugins(request: BuildRequest, events: Events = ignore, *, newest: bool
         return tuple(statuses)
     planned: list[PlannedPlugin] = []
     for number, row in enumerate(manifest.plugins):
-        if row.name in answers:
-            statuses[number] = _staged(statuses[number], row, manifest, surveyed, planned)
+        if row.name in surveyed.lock.answers:
+            found = _staged(statuses[number], row, manifest, surveyed, planned)
+            if age == "current" or found.notice is None:  # what an earlier stage lacks, this one may have
+                statuses[number] = replace(found, stage=age)
     notices = unseen(planned, manifest, surveyed)
     return tuple(replace(each, notice=each.notice or notices.get(each.name)) for each in statuses)
+
+
+def _surveyed(lock: Lock, request: BuildRequest) -> tuple[Survey | None, Literal["current", "earlier"]]:
+    """Return what the stage of a lock has; without one, what an earlier stage has of what is locked."""
+    cache = request.workspace.cache
+    stage = find(lock, cache, moment=request.moment)
+    if stage is not None:
+        return survey(stage, cache), "current"
+    with suppress(OSError, StageError):
+        earlier = find_nearest(lock, cache)
+        return (survey(earlier, cache) if earlier else None), "earlier"
+    return None, "earlier"
 
 
 def _staged(

@@ -137,9 +137,9 @@ def _c_library(libc: LibcFacts) -> str:
 def _licences_in_short(report: Report) -> str:
     """Return the licences that most distributions have, and how many others there are."""
     found = Counter(_in_short(each["licences"]) for each in report["distributions"]).most_common()
-    named = [f"{name} {number}" for name, number in found[:_SHOWN_LICENCES]]
+    named = [f"{number} {name}" for name, number in found[:_SHOWN_LICENCES]]
     others = sum(number for _, number in found[_SHOWN_LICENCES:])
-    return ", ".join([*named, *([f"other {others}"] if others else [])])
+    return ", ".join([*named, *([count(others, "other")] if others else [])])
 
 
 def _in_short(names: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.help import Group
 from onebin.cli.page import show, wrapped
 from onebin.cli.report import print_json
 from onebin.system import count, display
@@ -30,6 +31,7 @@ def _style(*, default: Style | None, text: str) -> options.Function:
 
 
 @click.group(
+    cls=Group,
     epilog="Examples: onebin new host my-app   |   onebin new plugin my-app-csv --for my-app",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -10,7 +10,8 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.page import one_line
+from onebin.cli.help import Group
+from onebin.cli.page import records, show
 from onebin.cli.report import echo, plain, print_json
 from onebin.errors import OnebinError, os_errors
 from onebin.system import did_you_mean, megabytes
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
 
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
+_SIZE = 8  # columns of a size
 _SHOWN_DIGITS = 12  # `clean` takes them, too
 
 
-@click.group(epilog="Example: onebin cache list")
+@click.group(cls=Group, epilog="Example: onebin cache list")
 def cache() -> None:
     """List or clean the cache.
 
@@ -45,13 +47,16 @@ def list_cache(*, as_json: bool) -> None:
     if as_json:
         print_json({"directory": str(directory), "entries": rows})
         return
-    for row in rows:
-        used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-        state = "  in use" if row["in_use"] else ""
-        name = _shown(row["name"], row["bundle"])
-        echo(one_line(f"{row['kind']:<12} {row['size'] / 1e6:8.1f} MB  {used}  {name}{state}"))
+    if rows:
+        show(records(("kind", f"{'size':>{_SIZE}}", "last use", "entry"), [*map(_cells, rows)]))
     entries = f"{len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
     echo(f"{entries}, {megabytes(sum(row['size'] for row in rows))} in {directory}")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    used = datetime.fromtimestamp(row["used"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    name = f"{_shown(row['name'], row['bundle'])}{', in use' if row['in_use'] else ''}"
+    return row["kind"], f"{megabytes(row['size']):>{_SIZE}}", used, name
 
 
 def _complete(_: click.Context, __: click.Parameter, word: str) -> list[str]:
@@ -77,12 +82,11 @@ def clean_cache(what: tuple[str, ...]) -> None:
     with os_errors(OnebinError, "clean", directory):
         found = onebin.cache_entries(directory)
         for word in what:
-            if not (directory / word).is_dir() and not any(entry.matches(word) for entry in found):
-                near = did_you_mean(word, {*_kinds(), *(entry.bundle for entry in found if entry.bundle)})
+            if word not in onebin.KINDS and not any(entry.matches(word) for entry in found):
+                near = did_you_mean(word, {*onebin.KINDS, *(entry.bundle for entry in found if entry.bundle)})
                 raise OnebinError(f"nothing in {directory} is called {word!r}", f"see `onebin cache list`{near}")
-        for entry in found:
-            if what and not any(map(entry.matches, what)):
-                continue
+        chosen = [entry for entry in found if not what or any(map(entry.matches, what))]
+        for entry in chosen:
             size = entry.size
             if entry.remove():
                 freed += size
@@ -90,7 +94,7 @@ def clean_cache(what: tuple[str, ...]) -> None:
                 click.echo(plain(f"in use, kept: {entry.kind} {entry.name}", one_line=True), err=True)
         if not what:
             onebin.remove_logs(directory)
-    echo(f"freed {megabytes(freed)} in {directory}")
+    echo(f"freed {megabytes(freed)} in {directory}" if chosen else f"there was nothing to remove in {directory}")
 
 
 def _shown(name: str, bundle: str | None) -> str:

@@ -23,7 +23,9 @@ def with_resolving(function: Callable[..., Any]) -> Callable[..., Any]:
     return option(function)
 
 
-def show_changes(edited: EditResult) -> None:
-    """Print a line for each change of a manifest."""
+def show_changes(edited: EditResult, *, dry_run: bool) -> None:
+    """Print a line for each change of a manifest, and that it was not made if that is so."""
     for line in edited.changes:
         echo(plain(line))
+    if dry_run:
+        echo("--dry-run: nothing was written")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "resolve",
     flag_value=False,
     default=True,
-    help="Do not fetch or build the host to find its scripts.",
+    help="Look nothing up: neither the packages nor the host's scripts.",
 )
 @options.with_offline
 @options.with_progress
@@ -39,9 +39,10 @@ def init(
     """Write a new manifest.
 
     The default of --host is the project in this folder, if it has console scripts. Without --script, it is the host's
-    only console script, or the one with the host's name; if that is not clear, you are asked on a terminal.
+    only console script, or the one with the host's name; if that is not clear, you are asked on a terminal. Packages
+    and scripts that do not exist are refused, unless an index does not answer.
     """
-    workspace = options.workspace_of(manifest)
+    workspace = options.new_workspace(manifest)
     file = workspace.manifest_file
     if is_there(file) and not force:
         hint = "change it with `onebin add`, or replace it with --force"
@@ -51,10 +52,12 @@ def init(
         wanted = replace(wanted, host=_default_host(workspace))
     source = onebin.PackageSource(offline=offline)
     text = wanted.manifest_text(workspace, events, source=source, resolve=resolve)
-    onebin.Manifest.parse(text, file=file)
+    made = onebin.Manifest.parse(text, file=file)
+    if resolve:
+        onebin.look_up(made, workspace, events, source=source)
     with os_errors(OnebinError, "write", file):
         write_atomic(file, text)
-    command = ["onebin", "bundle", *([] if file == options.workspace_of(None).manifest_file else [display(file)])]
+    command = ["onebin", "bundle", *([] if file == options.new_workspace(None).manifest_file else [display(file)])]
     echo(f"wrote {display(file)}; next: {shlex.join(command)}")
 
 

@@ -9,12 +9,12 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.page import show, table, wrapped
+from onebin.cli.page import records, show, wrapped
 from onebin.cli.report import echo, print_json
 from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from onebin import PluginStatus
@@ -30,8 +30,8 @@ _TITLES = ("plugin", "wanted", "locked", "newest", "size", "contributes")
 def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> None:
     """Show each plugin: wanted, locked, size, contributes.
 
-    Nothing is resolved or installed. Size, and what a plugin contributes to which extension point, are known after the
-    first check or build.
+    Nothing is resolved or installed. Size, and what a plugin contributes to which extension point, are known once a
+    check or a build has staged that version.
     """
     request = options.request(manifest)
     shown = options.progress(quiet=as_json, only_slow=True)
@@ -42,8 +42,9 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     if as_json:
         print_json([asdict(each) for each in plugins])
     elif plugins:
-        lines = table(_columns([_TITLES, *map(_row, plugins)], outdated=outdated), indent=0)
-        show([*lines, *(wrapped("note: ", _note(each)) for each in plugins if each.notice)])
+        titles, *rows = _columns([_TITLES, *map(_row, plugins)], outdated=outdated)
+        notes = [*(_note(each) for each in plugins if each.notice), *_missing(plugins)]
+        show([*records(titles, rows), *(wrapped("note: ", note) for note in notes)])
     elif outdated and unlocked:
         echo(f"not locked, so not compared: {', '.join(unlocked)}; run `onebin lock` first")
     elif outdated:
@@ -61,11 +62,24 @@ def _row(each: PluginStatus) -> tuple[str, ...]:
     points = [f"{group}: {', '.join(names)}" for group, names in each.contributes.items()]
     owner = f" of {each.distribution} {each.locked}" if of_another and each.distribution else ""
     modules = [f"modules {', '.join(each.modules)}{owner}"] if each.modules else []
-    nothing = "nothing" if each.notice else "not staged"
+    nothing = "nothing" if each.notice else "not known yet"
     size = "" if each.size is None else megabytes(each.size)
     locked = "" if of_another else each.locked or "not locked"
     wanted = each.wanted.removeprefix(each.name).strip() or "*"
     return each.name, wanted, locked, each.newest or "", size, "; ".join([*points, *modules]) or nothing
+
+
+def _missing(plugins: Sequence[PluginStatus]) -> Iterator[str]:
+    """Yield what is not known yet or may have changed, and which command makes it known."""
+    unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
+    unknown = [each.name for each in plugins if each.stage is None and each.name not in unlocked]
+    earlier = [each.name for each in plugins if each.stage == "earlier"]
+    if unlocked:
+        yield f"{', '.join(unlocked)}: not locked as wanted; run `onebin lock`"
+    if unknown:
+        yield f"{', '.join(unknown)}: not staged yet; `onebin check` shows what it contributes"
+    if earlier:
+        yield f"{', '.join(earlier)}: as staged for an earlier lock or earlier sources; `onebin check` renews it"
 
 
 def _note(each: PluginStatus) -> str:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: onebin remove datasette-vega")
 @options.with_manifest_and("names", metavar="NAME...", required=True, complete=options.plugin_names)
 @with_resolving
+@options.with_dry_run
 @options.with_offline
 @options.with_progress
-def remove(manifest: Path | None, *, names: tuple[str, ...], resolve: bool, offline: bool, events: Events) -> None:
+def remove(
+    manifest: Path | None, *, names: tuple[str, ...], resolve: bool, dry_run: bool, offline: bool, events: Events
+) -> None:
     """Remove plugins from the manifest and the lock.
 
     The other plugins stay locked as they are. If the lock cannot be updated, a note says so.
     """
     request = options.request(manifest, source=onebin.PackageSource(offline=offline))
-    show_changes(onebin.remove_from_manifest(request, names, events, resolve=resolve))
+    edited = onebin.remove_from_manifest(request, names, events, resolve=resolve, dry_run=dry_run)
+    show_changes(edited, dry_run=dry_run)

@@ -84,7 +84,7 @@ def bundle(
     """Build the executable.
 
     The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the default
-    is bundle.toml in this folder. With --host, no manifest is used, and versions are resolved again each time.
+    is bundle.toml, here or above. With --host, no manifest is used, and versions are resolved again each time.
     """
     if wanted.is_given and manifest is not None:
         raise click.UsageError("Give a manifest or --host, not both.")

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: onebin lock --upgrade datasette-vega")
-@options.with_manifest_and("names", metavar="[NAME]...", complete=options.plugin_names)
+@options.with_manifest_and("names", metavar="[NAME]...", complete=options.locked_names)
 @click.option("--upgrade", is_flag=True, help="Upgrade the named packages, or all of them.")
+@options.with_dry_run
 @options.with_offline
 @options.with_json
 @options.with_progress
 def lock(
-    manifest: Path | None, *, names: tuple[str, ...], upgrade: bool, offline: bool, as_json: bool, events: Events
+    manifest: Path | None,
+    *,
+    names: tuple[str, ...],
+    upgrade: bool,
+    dry_run: bool,
+    offline: bool,
+    as_json: bool,
+    events: Events,
 ) -> None:
     """Resolve the manifest and write the lock.
 
@@ -32,7 +40,7 @@ def lock(
     if names and not upgrade:
         raise click.UsageError("Names can only be used with --upgrade.")
     request = options.request(manifest, source=onebin.PackageSource(offline=offline))
-    locked = onebin.update_lock(request, events, upgrade=(names or None) if upgrade else ())
+    locked = onebin.update_lock(request, events, upgrade=(names or None) if upgrade else (), dry_run=dry_run)
     if as_json:
         print_json(
             {

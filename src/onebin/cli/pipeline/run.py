@@ -35,9 +35,7 @@ class _HostCommand(click.Command):
     options_metavar="[MANIFEST --] [OPTIONS]",
     epilog="Example: onebin run -- serve data.db",
 )
-@click.option(
-    "-m", "--manifest", type=click.Path(path_type=Path, readable=False), help="The manifest.  [default: bundle.toml]"
-)
+@click.option("-m", "--manifest", type=click.Path(path_type=Path, readable=False), help=options.MANIFEST_HELP)
 @click.option("--watch", is_flag=True, help="Start it again when the manifest, a local project or a data file changes.")
 @options.with_build
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
