@@ -461,3 +461,10 @@ def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: st
     except ManifestError:
         return
     assert "new" in rows(edited.text)
+
+
+def test_new_manifest_has_no_plugin_that_is_its_host() -> None:
+    """The host cannot be written as a plugin of itself."""
+    with pytest.raises(ManifestError) as caught:
+        create_manifest(name="x", host="Some.Tool>=1", script="x", plugins=["some-tool"])
+    assert [each.message for each in caught.value.findings] == ["it is the host itself"]

@@ -1,4 +1,4 @@
-"""Projects near a manifest: which one a wrong path or name means, and the scripts that one declares."""
+"""What a manifest's rows lead to: projects that a wrong path means, their scripts, and rows that are there twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.manifest import declared_scripts, near_project
+from onebin.errors import ManifestError
+from onebin.manifest import check_rows, declared_scripts, near_project
+from support import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +77,46 @@ def test_scripts_of_other_projects_are_not_declared(folder: Path) -> None:
     (folder / "plugins" / "xml" / "pyproject.toml").write_text("[tool.x]\n", "utf-8")
     assert declared_scripts(folder / "plugins" / "xml") is None
     assert declared_scripts(folder / "nowhere") is None
+
+
+HOSTS = {
+    "requirement": 'package = "acme.CSV[rich]>=1"',
+    "path": 'path = "plugins/csv"',
+    "repository": 'git = "https://host/csv"\nname = "acme_csv"',
+    "unnamed path": 'path = "plugins/plain"',
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "row"),
+    [
+        ("requirement", 'acme-csv = "*"'),
+        ("requirement", 'x = { package = "Acme_CSV", extras = ["rich"] }'),
+        ("requirement", 'x = { path = "plugins/csv" }'),
+        ("requirement", 'x = { path = "wheels/acme_csv-1.0-py3-none-any.whl" }'),
+        ("path", 'acme-csv = { git = "https://host/csv" }'),
+        ("path", 'x = { path = "plugins/../plugins/csv" }'),
+        ("repository", 'x = { path = "plugins/csv" }'),
+        ("unnamed path", 'x = { path = "./plugins/plain" }'),
+    ],
+)
+def test_plugin_that_is_the_host_is_refused(folder: Path, host: str, row: str) -> None:
+    """A row for the host's own distribution is an error, whatever way either is named; its modules are a plugin."""
+    (folder / "plugins" / "plain").mkdir()
+    (folder / "plugins" / "plain" / "setup.py").touch()
+    rows = f'[plugins]\nother = "*"\n{row}\nparts = {{ package = "acme-csv", modules = ["acme.parts"] }}'
+    with pytest.raises(ManifestError) as caught:
+        check_rows(builders.manifest(rows, host=f'{HOSTS[host]}\nscript = "x"', directory=folder))
+    (found,) = caught.value.findings
+    assert found.message == "it is the host itself"
+    assert "it needs no row" in str(found.hint)
+
+
+def test_plugin_with_two_rows_is_refused(folder: Path) -> None:
+    """Two rows for one distribution are an error at the second one, unless they name the modules of each."""
+    rows = '[plugins]\na = { path = "plugins/xml" }\nacme-xml = "*"\nb = { package = "c", modules = ["c.b"] }\nc = "*"'
+    with pytest.raises(ManifestError) as caught:
+        check_rows(builders.manifest(rows, directory=folder))
+    assert [(each.place.key, each.message) for each in caught.value.findings] == [
+        ("plugins.acme-xml", "it is the same package as the plugin a")
+    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from onebin.errors import ManifestError
-from onebin.manifest import create_manifest, is_path
+from onebin.manifest import add_plugins, create_manifest, is_path
 from onebin.python import INDEXES, PackageSource
 from onebin.scaffold import NO_ENTRY, HostChoice, choose_host
 from onebin.system import absolute
@@ -60,10 +60,12 @@ class Subject:
                 name="lint",
                 host=chosen.item,
                 entry=NO_ENTRY,
-                plugins=[self.request.plugin],
+                plugins=[self.request.plugin] if self.host else [],
                 python=self.request.python or chosen.python,
                 directory=Path.cwd(),
             )
+            if self.host is None:  # a manifest with a plugin that is its own host is not what anybody means
+                made = add_plugins(made, [self.request.plugin], directory=Path.cwd()).text
         except ManifestError as error:
             known = [each for each in error.findings if self.host or not each.where.startswith("host.")]
             raise ManifestError("the plugin cannot be checked", known) from error

@@ -7,17 +7,16 @@ import re
 import zipfile
 from collections import deque
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError
 from onebin.lock.sources import rows_of
-from onebin.manifest import PluginRow, near_project
+from onebin.manifest import PluginRow, distribution_at, near_project
 from onebin.python import subject_of
-from onebin.system import absolute, display, is_there, read_toml
+from onebin.system import absolute, display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -235,17 +234,8 @@ def _own_demands(manifest: Manifest) -> list[_Demand]:
 
 def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tuple[str, str | None]:
     """Return the name of a row's distribution, and the version of a local one, from its pyproject.toml (PEP 621)."""
-    if row.path is None:
-        return row.distribution or default, None
-    try:
-        if not (manifest.directory / row.path).is_dir():
-            read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
-            name, version = read(PurePosixPath(row.path).name)[:2]
-            return name, str(version)
-        project = read_toml(manifest.directory / row.path / "pyproject.toml")["project"]
-        return str(project["name"]), str(project["version"]) if "version" in project else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return row.distribution or default, None
+    name, version = (None, None) if row.path is None else distribution_at(manifest.directory / row.path)
+    return name or row.distribution or default, version
 
 
 def _demand(source: str, target: str, wanted: str) -> _Demand:

@@ -10,7 +10,9 @@ from .load import Manifest as Manifest
 from .projects import (
     PROJECT_FILES as PROJECT_FILES,
     check_projects as check_projects,
+    check_rows as check_rows,
     declared_scripts as declared_scripts,
+    distribution_at as distribution_at,
     near_project as near_project,
 )
 from .schema import manifest_schema as manifest_schema

@@ -21,7 +21,9 @@ from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.items import is_path, read_items, split_extras, stored_path
+from onebin.manifest.load import Manifest
 from onebin.manifest.problems import ORDER_KEYS, problems_of
+from onebin.manifest.projects import check_rows
 from onebin.manifest.toml import Statement, key_path, parse_toml, shown, statements
 from onebin.system import similar
 
@@ -84,7 +86,9 @@ def create_manifest(
     if findings:
         raise ManifestError("cannot write a manifest from this", findings)
     written = {table: "\n".join(_assignments(keys)) for table, keys in given.items()}
-    return add_plugins(_NEW.format(**written), plugins, directory=directory).text
+    text = add_plugins(_NEW.format(**written), plugins, directory=directory).text
+    check_rows(Manifest.parse(text, file=directory / _FILE))
+    return text
 
 
 def host_keys(item: str, directory: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Local projects of a manifest: check that they exist and can be read, and read the groups that they extend."""
+"""What the rows of a manifest lead to: check that local projects can be read, and that no row is there twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.toml import key_path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.manifest.load import Manifest
+    from onebin.manifest.tables import Host, PluginRow
 
 
 # uv takes a folder with one of these files as a project.
@@ -25,6 +26,12 @@ PROJECT_MARKS = ("pyproject.toml", "setup.py")
 
 # All files that may declare the requirements of a project.
 PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
+
+_NO_PLUGIN = (
+    "it needs no row, as it is in the bundle anyway; its extras belong in [host]; if a part of it is the plugin, name "
+    'that part: { modules = ["..."] }'
+)
+_TWICE = "remove one of the two; if they are two parts of it, name the modules of each: modules = [...]"
 
 # Where to look for a project that a wrong path or name may mean.
 _ALIKE = 0.75
@@ -45,6 +52,46 @@ def check_projects(manifest: Manifest) -> None:
     ]
     if findings:
         raise ManifestError("a local path of the manifest cannot be installed", findings)
+
+
+def check_rows(manifest: Manifest) -> None:
+    """Raise ManifestError for all plugins that are the host itself, or the plugin of an earlier row.
+
+    A row that names modules may be a part of either.
+    """
+    host = ("it is the host itself", _NO_PLUGIN)
+    owners = dict.fromkeys(_identities(manifest.host, manifest.directory), host)
+    findings = []
+    for row in manifest.plugins:
+        found = [] if row.modules else _identities(row, manifest.directory)
+        findings += [Finding(manifest.where(row), *owners[each]) for each in found if each in owners][:1]
+        for each in found:
+            owners.setdefault(each, (f"it is the same package as the plugin {row.name}", _TWICE))
+    if findings:
+        raise ManifestError("a plugin is in the bundle already", findings)
+
+
+def _identities(row: Host | PluginRow, directory: Path) -> list[str]:
+    """Return what shows that two rows are the same: the name of the distribution, and the path of a local one."""
+    path = None if row.path is None else directory / row.path
+    name = row.distribution or (path and distribution_at(path)[0])
+    return [*([f"name {canonicalize_name(name)}"] if name else []), *([f"path {path.resolve()}"] if path else [])]
+
+
+def distribution_at(path: Path) -> tuple[str | None, str | None]:
+    """Return name and version of a project, wheel or source archive; None for what only a build knows.
+
+    Those of a project are in its pyproject.toml (PEP 621), those of an archive in its file's name.
+    """
+    if path.name.endswith(_ARCHIVES):
+        read = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+        try:
+            return str(read(path.name)[0]), str(read(path.name)[1])
+        except ValueError:
+            return None, None
+    table = _project_table(path)
+    name, version = (value if isinstance(value := table.get(key), str) else None for key in ("name", "version"))
+    return name, version
 
 
 def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:

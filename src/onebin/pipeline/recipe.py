@@ -11,6 +11,7 @@ from onebin.codegen import check_types, describe, render
 from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
+from onebin.manifest import check_rows
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
@@ -76,8 +77,8 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
 
 def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
-    """Lock, stage and survey a bundle without checking it; raises OnebinError."""
-    staged = _staged(request, _locked(request, events), events)
+    """Lock, stage and survey a bundle without checking it, nor its rows; raises OnebinError."""
+    staged = _staged(request, _locked(request, events, checked=False), events)
     with step(events, "survey") as outcome:
         found = survey(staged, request.workspace.cache)
         outcome.text = count(len(found.distributions), "distribution")
@@ -200,10 +201,10 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     )
 
 
-def _locked(request: BuildRequest, events: Events) -> Lock:
+def _locked(request: BuildRequest, events: Events, *, checked: bool = True) -> Lock:
     with step(events, "lock") as outcome:
         _say_indexes(request, events)
-        locked = _resolved(request)
+        locked = _resolved(request, checked=checked)
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         events(Detail(text=change))
@@ -213,7 +214,7 @@ def _locked(request: BuildRequest, events: Events) -> Lock:
     return locked
 
 
-def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) -> Lock:
+def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), checked: bool = True) -> Lock:
     options = LockOptions(
         source=request.source,
         locked=request.locked,
@@ -222,6 +223,8 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = ()) ->
         moment=request.moment,
     )
     with _lines_of(request.manifest):
+        if checked:
+            check_rows(request.manifest)
         return resolve(request.manifest, request.workspace, options)
 
 

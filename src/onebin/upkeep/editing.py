@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onebin.errors import OnebinError, os_errors
-from onebin.manifest import Manifest, add_plugins, keyed, read_items, remove_plugins
+from onebin.manifest import Manifest, add_plugins, check_rows, keyed, read_items, remove_plugins
 from onebin.pipeline import (
     LockResult,  # pydantic reads the types of these fields
     Note,
@@ -55,6 +55,8 @@ def _added(request: BuildRequest, items: Sequence[str], events: Events, *, resol
     edited = add_plugins(request.manifest.text, items, directory=request.workspace.directory)
     changed = _with_text(request, edited.text)
     if not resolve:
+        with _on_disk(request.manifest):
+            check_rows(changed.manifest)
         _write(changed)
         return EditResult(changes=edited.changes, lock=None)
     lock_file = request.workspace.lock_file(request.manifest.bundle.name)
