@@ -183,8 +183,8 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         )
     else:
         planned = _planned(request, locked, recorded, libc=libc, findings=findings)
-        facts, costs = _built(planned, request, file, recorded)
-        notices = planned.notices
+        facts, costs, more = _built(planned, request, file, recorded)
+        notices = planned.notices + more
         with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
             receipt.write(key, file, notices, request.workspace.cache)
     return BuildResult(
@@ -318,11 +318,15 @@ def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -
         )
 
 
-def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs]:
-    """Generate, freeze, pack, verify, measure and publish; returns the facts on the artifact's card, and its costs."""
+def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs, tuple[str, ...]]:
+    """Generate, freeze, pack, verify, measure and publish.
+
+    Returns the facts on the artifact's card, its costs, and notices.
+    """
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = starter = None
+    notices: tuple[str, ...] = ()
     if planned.layout != "onefile":
         head, starter = _compiled(planned.interpreter, request, events)
     with step(events, "freeze") as outcome, _lines_of(planned.manifest):
@@ -343,8 +347,9 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 outcome.text = compare_with_stage(artifact.file, artifact.facts).summary
         if request.all_commands:
             with step(events, "smoke") as outcome:
-                passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)
-                outcome.text = f"{count(passed, 'command')} as in the stage"
+                notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
+                outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"
+            _emit_notices(events, notices)
         costs = held_to_budget(
             artifact.file,
             artifact.facts,
@@ -357,4 +362,4 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         with step(events, "publish") as outcome:
             artifact.publish()
             outcome.text = display(artifact.output)
-        return artifact.facts, costs
+        return artifact.facts, costs, notices
