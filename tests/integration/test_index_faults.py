@@ -145,6 +145,27 @@ def test_index_that_does_not_answer_is_a_lock_error(
     bench.accepts("lock", env=env)
 
 
+@pytest.mark.parametrize("fault", ["login", "text"])
+def test_answer_that_is_not_an_index_page_is_said(bench: Bench, index: Index, tmp_path: Path, fault: Fault) -> None:
+    """A login page with status 200, or a page in another format, is not a package without versions."""
+    bench.manifest("greet-hello", ROW)
+    index.page_fault = fault
+    env = {**settings(index, tmp_path, "uv"), "UV_INDEX": index.url.replace("//", "//me:password@")}
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("bundle.toml:11: plugins.orbit: ", f"{index.url}/", "not with ", hint=["login", "UV_DEFAULT_INDEX"])
+    assert "password" not in refusal.err
+
+
+def test_package_without_files_is_not_a_fault_of_the_index(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """If an index has an empty page for one package, and none for others, then the package has no versions."""
+    bench.manifest("greet-hello", 'emptied = "*"')
+    index.files["emptied-1.zap"], index.stated["emptied-1.zap"] = b"", "0" * 64
+    env = settings(index, tmp_path, "uv")
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    del index.files["emptied-1.zap"]
+    refusal.says("bundle.toml:11: plugins.emptied: the index has no version of emptied", hint="check the name")
+
+
 def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
     """Bytes that differ from the locked ones are refused, even if the index has a matching digest for them."""
     evil = make_wheel(tmp_path / "evil", "orbit", files={"orbit/__init__.py": "raise SystemExit('taken over')"})

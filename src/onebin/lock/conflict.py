@@ -212,6 +212,8 @@ def _no_version(demand: _Demand, text: str, releases: Releases) -> tuple[str, st
         hint = "ask for a version with such a wheel, or allow building it from source"
         return f"{demand} has no wheel for this machine", hint
     found = releases(demand.target)
+    if not found and not demand.versions:
+        return f"the index has no version of {demand.target}", "check the name, and the index in uv's settings"
     newest = f"the newest are {', '.join(found)}" if len(found) > 1 else f"there is only {''.join(found)}"
     return f"no version of {demand.target} matches {demand}", newest if found else 'write "*" for any version'
 

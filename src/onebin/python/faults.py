@@ -16,6 +16,15 @@ _PACKAGE = re.compile(r"Failed to (?:download|build|download and build) `([^`\s=
 _IN_URL = re.compile(r"/([A-Za-z0-9._-]+)/$|/([A-Za-z0-9._]+)-[^/]*\.(?:whl|tar\.gz|zip)$")
 _STATUS = re.compile(r"HTTP status \w+ error \((\d+) ([^)]*)\)")
 _INDEX = re.compile(r"An index(?: URL)? \(([^\s)]+)\) .*?\(?\b(401|403) (?:Unauthorized|Forbidden)")
+# What uv says of a page in another format, and of one without any file: there every version is missing.
+_OTHER_PAGE = re.compile(
+    r"Unsupported `Content-Type` \"(?P<kind>[^\"]*)\" for `(?P<url>[^`]+)`"
+    r"|Received some unexpected (?:JSON|HTML) from `(?P<odd>[^`]+)`"
+)
+_EMPTY_PAGE = re.compile(r"there are no versions of ([A-Za-z0-9][\w.-]*)(?: and\b|,)")
+# A name that no index has. One that has a page for it has one for every name, as a login page has.
+NOBODY = "onebin-asks-for-what-no-index-has"
+_NOBODYS_PAGE = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+/){NOBODY}/")
 _GIT = re.compile(r"`([^`\s]+) @ (?:git\+)?([^`]+)`.*Git operation failed", re.DOTALL)
 _REPOSITORY = re.compile(r"(\w+://[^/]*/[^@#]*).*")
 _GIT_REASON = re.compile(r"--- stderr .*?(?:fatal|error|ssh): (.+?)(?= (?:fatal|error|hint|help): |$)")
@@ -31,6 +40,10 @@ _CERTIFICATE = (
 _NO_TLS = "is its address http:// and not https://? Check the index (UV_DEFAULT_INDEX, UV_INDEX, uv.toml)"
 _SLOW = "run the command again, set UV_HTTP_TIMEOUT to more seconds, or check the index; without a network, --offline"
 _AGAIN = "run the command again; for more attempts set UV_HTTP_RETRIES, and check the index if it happens each time"
+_NO_INDEX = (
+    "is it a login or proxy page? Log in to the network, or correct the index's address (UV_DEFAULT_INDEX, UV_INDEX,"
+    " uv.toml): most end in /simple"
+)
 _PROXY_ACCESS = "put its credentials in its address, in HTTPS_PROXY and HTTP_PROXY, or ask who runs it for access"
 # What uv says of a connection, what that is in plain words, and what to do.
 _CONNECTION = (
@@ -79,7 +92,40 @@ class Fault:
 def fault_in(printed: str) -> Fault | None:
     """Return the fault of the network that uv reports, or None."""
     text = _FRAME.sub(" ", printed)
-    return _of_git(text) or _of_index(text) or _of_status(text) or _of_connection(text)
+    return _of_git(text) or _of_index(text) or _of_page(text) or _of_status(text) or _of_connection(text)
+
+
+def without_files(printed: str) -> str | None:
+    """Return the package of which an index has no version at all, if uv reports one: its page may not be a page."""
+    found = _EMPTY_PAGE.search(_FRAME.sub(" ", printed))
+    return None if found is None else found[1]
+
+
+def no_index(printed: str, package: str) -> Fault | None:
+    """Return the fault of an index that has a page for `NOBODY`, too, given what uv prints in detail about that."""
+    if without_files(printed) != NOBODY:
+        return None
+    found = _NOBODYS_PAGE.search(printed)
+    url = "the index" if found is None else without_credentials(found[1])
+    return Fault(
+        what=f"{url} answers, but not with index pages: any name has one, without files",
+        hint=_NO_INDEX,
+        package=package,
+    )
+
+
+def _of_page(text: str) -> Fault | None:
+    found = _OTHER_PAGE.search(text)
+    if found is None:
+        return None
+    url = found["url"] or found["odd"]
+    kind = f" ({found['kind']})" if found["kind"] else ""
+    package = _IN_URL.search(url)
+    return Fault(
+        what=f"{without_credentials(url)} answers, but not with an index page{kind}",
+        hint=_NO_INDEX,
+        package=None if package is None else package[1],
+    )
 
 
 def _of_git(text: str) -> Fault | None:

@@ -19,11 +19,14 @@ from uv import find_uv_bin
 from onebin.errors import OnebinError, ProcessError
 from onebin.python import settings
 from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
+from onebin.python.faults import NOBODY, no_index, without_files
 from onebin.python.watching import tell_of
 from onebin.system import STILL_RUNNING, Completed, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from onebin.python.faults import Fault
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
@@ -280,8 +283,22 @@ def _uv(
     if check and completed.code != 0:
         ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         said = completed.stderr if file is None else completed.stderr.replace(str(folder / file.name), str(file))
-        raise Failure.of(f"{ended}{said}")
+        is_online = not {"--offline", "--no-index"} & {*arguments}
+        raise Failure.of(f"{ended}{said}", _no_index(said, cwd, project) if is_online else None)
     return completed
+
+
+def _no_index(said: str, cwd: Path | None, project: Path | None) -> Fault | None:
+    """Return the fault of an index that is none, if uv says that there is no version of a package at all.
+
+    A login page counts as the page of a package without files. So uv is asked for a package that no index has.
+    """
+    package = without_files(said)
+    if package is None:
+        return None
+    command = ["pip", "compile", "-", "--verbose", "--no-deps", "--no-python-downloads", "--python", sys.executable]
+    answer = _uv(command, stdin=f"{NOBODY}\n", cwd=cwd, project=project, check=False)
+    return no_index(answer.stderr, package)
 
 
 def _dated(moment: int) -> dict[str, str]:
