@@ -127,7 +127,7 @@ def check(
     excluded = manifest.freeze.exclude
     questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded, installation=installation)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
-    failed = list(failures(answers, ordered.plugins, surveyed, where))
+    failed = list(failures(answers, ordered.plugins, surveyed, where, entry=manifest.host.entry))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
     findings.add(PlanError, SUMMARY, missing_data(manifest, where))
     findings.add(PlanError, SUMMARY, (_finding(failure, manifest, surveyed) for failure in failed if failure.is_needed))

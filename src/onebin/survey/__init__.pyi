@@ -25,4 +25,9 @@ from .requirements import (
     reached as reached,
     targets_of as targets_of,
 )
-from .syntax import Import as Import, imports_of as imports_of, read_code as read_code
+from .syntax import (
+    Import as Import,
+    imports_of as imports_of,
+    names_of as names_of,
+    read_code as read_code,
+)

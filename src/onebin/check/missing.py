@@ -1,0 +1,84 @@
+"""Explain why a module or attribute is not there: how a misspelled one is spelled, and where it is declared."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from onebin.manifest import PROJECT_FILES, key_path, line_of
+from onebin.survey import SCRIPT_GROUPS, names_of
+from onebin.system import display, nearest, parse_toml, read_bytes, read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.card import Outcome
+    from onebin.survey import Survey
+
+_SCRIPT_TABLES = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
+
+
+def is_missing(reference: str, outcome: Outcome) -> bool:
+    """Return whether the error is that "module:attribute" itself leads nowhere, and not one in the code behind it."""
+    module, attribute = _parts(reference)
+    if outcome["error"] == "ModuleNotFoundError":
+        return f"{module}.".startswith(f"{outcome.get('module')}.")
+    return outcome["error"] == "AttributeError" and any(
+        outcome["message"].endswith(f"has no attribute {part!r}") for part in attribute.split(".")
+    )
+
+
+def meant(reference: str, surveyed: Survey, owner: str) -> str | None:
+    """Return what a "module:attribute" that leads nowhere was probably meant to be, by the modules of its owner."""
+    module, attribute = _parts(reference)
+    modules = surveyed.distributions[owner].modules if owner in surveyed.distributions else {}
+    if module not in modules:
+        near = nearest(module, modules)
+        return near and (f"{near}:{attribute}" if attribute else near)
+    first, dot, rest = attribute.partition(".")
+    try:
+        known = names_of(read_bytes(modules[module]))
+    except OSError:
+        return None
+    near = None if first in known else nearest(first, sorted(known))
+    return near and f"{module}:{near}{dot}{rest}"
+
+
+def declared_at(project: Path, name: str, value: str, group: str = "") -> str | None:
+    """Return "file:line" where a project declares an entry point, whatever its build backend; None if it is not found.
+
+    Without a group, the first entry point with that name and value counts.
+    """
+    for file in (project / each for each in PROJECT_FILES):
+        try:
+            text = read_text(file)
+        except (OSError, ValueError):
+            continue
+        line = _line_in_tables(text, name, group) or _line_with(text, name, value)
+        if line is not None:
+            return f"{display(file)}:{line}"
+    return None
+
+
+def _line_in_tables(text: str, name: str, group: str) -> int | None:
+    """Return the line of an entry point in the [project] table of a pyproject.toml (PEP 621)."""
+    path = ("project", _SCRIPT_TABLES[group]) if group in SCRIPT_GROUPS else ("project", "entry-points", group)
+    try:
+        table: object = parse_toml(text)
+    except ValueError:
+        return None
+    for key in (*path, name):
+        table = table.get(key) if isinstance(table, dict) else None
+    return None if table is None else line_of(key_path((*path, name)), text)
+
+
+def _line_with(text: str, name: str, value: str) -> int | None:
+    """Return the first line that has a name and then a value, with nothing but spaces, quotes and "=" between them."""
+    parts = rf"(?<![\w.-]){re.escape(name)}[\"']?\s*=\s*[\"']?{re.escape(value)}(?![\w.])"
+    found = re.search(parts, text)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    module, _, attribute = reference.partition("[")[0].partition(":")
+    return module.strip(), attribute.strip()
