@@ -189,8 +189,8 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
         message = str(error)
     except Exception:  # noqa: BLE001  # str() of a plugin's own exception may fail
         message = "(its message cannot be read)"
-    if isinstance(error, SyntaxError) and isinstance(error.msg, str) and _is_in_file(error):
-        message = error.msg  # without the file's name and the line, which are the place
+    if isinstance(error, SyntaxError) and _is_in_file(error):
+        message = str(error.msg)  # without the file's name and the line, which are the place
     module = error.name if isinstance(error, ImportError) else None
     return {"error": type(error).__name__, "message": message, "module": module, "where": _where(error)}
 

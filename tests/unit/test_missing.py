@@ -80,7 +80,7 @@ def test_misspelled_reference_is_recognised(bundle: Survey, wrong: str, right: s
 
 DECLARATIONS = {
     "pyproject.toml": (
-        '[project.scripts]\ncsv = "pcsv:lod"\n[project.entry-points."demo.plugins"]\nx = "pcsv:lod"\ncsv = "pcsv:lod"\n',
+        '[project.scripts]\ncsv = "pcsv:lod"\n[project.entry-points."demo.plugins"]\nx = "x:y"\ncsv = "pcsv:lod"\n',
         5,
     ),
     "poetry": ('[tool.poetry.plugins."demo.plugins"]\nmy-csv = "pcsv:lod"\n"csv" = "pcsv:lod"\n', 3),
@@ -124,3 +124,46 @@ def test_finding_of_a_misspelled_entry_point_has_its_line_and_spelling(bundle: S
     assert finding.hint == (
         f"the distribution declares something that it does not have: did you mean pcsv:load? fix it in {file}:{line}"
     )
+
+
+LACKING = {
+    "module": {"error": "ModuleNotFoundError", "module": "pcsv.helpers", "message": "No module named 'pcsv.helpers'"},
+    "name": {"error": "ImportError", "module": "pcsv", "message": "cannot import name 'helpers' from 'pcsv' (/x.py)"},
+    "itself": {
+        "error": "ImportError",
+        "message": "cannot import name 'helpers' from partially initialized module 'pcsv' (most likely due to a "
+        "circular import) (/stage/lib/python3.12/site-packages/pcsv/__init__.py)",
+    },
+}
+
+
+@pytest.mark.parametrize("error", LACKING.values(), ids=LACKING)
+@pytest.mark.parametrize(
+    ("backend", "setting"),
+    [
+        ("hatchling.build", "[tool.hatch.build.targets.wheel] packages"),
+        ("poetry.core.masonry.api", "[tool.poetry] packages"),
+        ("special", "the settings of its build backend, special"),
+        (None, "[tool.setuptools] packages"),
+    ],
+)
+def test_module_that_only_the_wheel_lacks_is_no_missing_dependency(
+    bundle: Survey, tmp_path: Path, error: dict[str, str], backend: str | None, setting: str
+) -> None:
+    """If a module is in the project's source and not in its wheel, the hint says so, with the setting to check."""
+    project = tmp_path / "mine"
+    (project / "src" / "pcsv").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        f'[build-system]\nbuild-backend = "{backend}"\n' if backend else "", "utf-8"
+    )
+    outcome: Outcome = {"name": "p-csv", **error}  # type: ignore[typeddict-item]  # members of an outcome
+    plugin = planned(bundle.distributions["p-csv"], modules=["pcsv"])
+    (before,) = failures(answers(plugins=[outcome]), [plugin], bundle, "bundle.toml")
+    assert before.left_out is None
+    file = project / "src" / "pcsv" / "helpers.py"
+    file.touch()
+    (failure,) = failures(answers(plugins=[outcome]), [plugin], bundle, "bundle.toml")
+    assert "site-packages" not in failure.message
+    hint = str(failure.finding(project, lambda: ()).hint)
+    assert hint.startswith(f"the wheel of p-csv lacks {file}: check {setting}")
+    assert hint.endswith(f", in {project / 'pyproject.toml'}")

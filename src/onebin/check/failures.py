@@ -6,12 +6,13 @@ that would also fail in any installation, only gives a notice.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from onebin.check.contribution import is_mentioned
-from onebin.check.missing import declared_at, is_missing, meant
+from onebin.check.missing import declared_at, is_missing, left_out, meant, not_imported
 from onebin.errors import Finding
 from onebin.manifest import keyed
 from onebin.survey import SCRIPT_GROUPS, owner_of, project_of, shown_place
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # errors it would raise in its host, too.
 _NEVER_IN_ITS_HOST = frozenset({"ImportError", "ModuleNotFoundError", "SyntaxError", "SystemExit", "ProcessEnded"})
 
+# What Python adds to an ImportError: the file of the package that was asked.
+_STAGED = re.compile(r" \([^()]*[/\\]site-packages[/\\][^()]*\)$")
+
 # The end of a key: the manifest itself names what does not load.
 _ENTRY = ".entry"
 
@@ -41,7 +45,8 @@ class Failure:
     optional part of the host) fails in any installation as well, and is only worth a notice. `lacks` is the module that
     was not found, if no locked distribution has it. `owner` is the distribution to blame: the one whose code raises the
     error, or the one that declares what does not exist. Then it `is_declared`, at the `place` if that is known, and
-    `meant` is what is there under a similar name.
+    `meant` is what is there under a similar name. `left_out` is the hint about a module that only a local project's
+    wheel lacks.
     """
 
     key: str
@@ -53,12 +58,13 @@ class Failure:
     lacks: str | None
     is_declared: bool = False
     meant: str | None = None
+    left_out: str | None = None
 
     @property
     def message(self) -> str:
         """What failed and why, and where."""
         place = f" ({self.place})" if self.place else ""
-        return f"{self.what}: {self.outcome['error']}: {self.outcome['message']}{place}"
+        return f"{self.what}: {self.outcome['error']}: {_STAGED.sub('', self.outcome['message'])}{place}"
 
     def finding(self, source: Path | None, others: Callable[[], Sequence[str]]) -> Finding:
         """Return the finding with the remedy for its kind.
@@ -69,7 +75,9 @@ class Failure:
         removing = ", or remove the plugin" if ": plugins" in self.key else ""
         near = f"did you mean {self.meant}? " if self.meant else ""
         declared = f"the distribution declares something that it does not have: {near}" if declares else ""
-        if self.key.endswith(_ENTRY):
+        if self.left_out:
+            hint = self.left_out
+        elif self.key.endswith(_ENTRY):
             hint = f"{near}correct `entry`, or name a script of the host" if declares else "fix the error there"
         elif self.lacks:
             hint = f"it needs {self.lacks}, which no locked distribution has: add the distribution or the extra"
@@ -128,7 +136,9 @@ def _failure(key: str, what: str, owner: str, outcome: Outcome, surveyed: Survey
     where, error = outcome.get("where"), outcome["error"]
     place = shown_place(where, surveyed) if where else None
     reference = outcome.get("value") or outcome["name"]  # the host's is its name
-    found = partial(Failure, key=key, what=what, outcome=outcome, is_needed=is_needed)
+    absent = not_imported(outcome)
+    hint = left_out(absent, surveyed) if absent else None
+    found = partial(Failure, key=key, what=what, outcome=outcome, is_needed=is_needed, left_out=hint)
     if is_missing(reference, outcome):
         near = meant(reference, surveyed, owner)
         missing = near is None and _is_lacking(reference, surveyed)

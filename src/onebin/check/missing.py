@@ -1,12 +1,12 @@
-"""Explain why a module or attribute is not there: how a misspelled one is spelled, and where it is declared."""
+"""Explain why something is not there: how a misspelled name is spelled, where it is declared, what a wheel lacks."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from onebin.manifest import PROJECT_FILES, key_path, line_of
-from onebin.survey import SCRIPT_GROUPS, names_of
+from onebin.manifest import PROJECT_FILES, PROJECT_MARKS, key_path, line_of, setting_of_wheels
+from onebin.survey import SCRIPT_GROUPS, names_of, source_in
 from onebin.system import display, nearest, parse_toml, read_bytes, read_text
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onebin.card import Outcome
     from onebin.survey import Survey
 
+_NOT_IN_PACKAGE = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
 _SCRIPT_TABLES = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
 
 
@@ -58,6 +59,32 @@ def declared_at(project: Path, name: str, value: str, group: str = "") -> str | 
         if line is not None:
             return f"{display(file)}:{line}"
     return None
+
+
+def left_out(module: str, surveyed: Survey) -> str | None:
+    """Return a hint about a module that is in the source of a local project, but not in its wheel; None if it is not.
+
+    The usual cause is a setting of the build backend.
+    """
+    path = module.replace(".", "/")
+    for package in surveyed.lock.projects:
+        if package.path is None or module in surveyed.distributions[package.name].modules:
+            continue
+        found = (source_in(package.path, inside) for inside in (f"{path}.py", f"{path}/__init__.py"))
+        file = next(filter(None, found), None)
+        if file is not None:
+            where = display(package.path / PROJECT_MARKS[0])
+            setting = setting_of_wheels(package.path)
+            return f"the wheel of {package.name} lacks {display(file)}: check {setting}, in {where}"
+    return None
+
+
+def not_imported(outcome: Outcome) -> str | None:
+    """Return the module that an import did not find, also one that a package was asked for."""
+    if outcome["error"] == "ModuleNotFoundError":
+        return outcome.get("module")
+    found = _NOT_IN_PACKAGE.match(outcome["message"]) if outcome["error"] == "ImportError" else None
+    return None if found is None else f"{found[2]}.{found[1]}"
 
 
 def _line_in_tables(text: str, name: str, group: str) -> int | None:

@@ -27,6 +27,18 @@ PROJECT_MARKS = ("pyproject.toml", "setup.py")
 # All files that may declare the requirements of a project.
 PROJECT_FILES = (*PROJECT_MARKS, "setup.cfg")
 
+# By the first part of the module of a build backend: the settings that decide what is in a wheel.
+_OF_WHEELS = {
+    "hatchling": "[tool.hatch.build.targets.wheel] packages, include and exclude (what git ignores is left out, too)",
+    "setuptools": "[tool.setuptools] packages and packages.find (a package needs an __init__.py)",
+    "poetry": "[tool.poetry] packages, include and exclude",
+    "flit_core": "[tool.flit.module] name (it packs one module or package)",
+    "pdm": "[tool.pdm.build] includes and excludes",
+    "uv_build": "[tool.uv.build-backend] module-name and module-root",
+    "maturin": "[tool.maturin] python-source and include",
+    "scikit_build_core": "[tool.scikit-build] wheel.packages",
+}
+
 _NO_PLUGIN = (
     "it needs no row, as it is in the bundle anyway; its extras belong in [host]; if a part of it is the plugin, name "
     'that part: { modules = ["..."] }'
@@ -128,6 +140,15 @@ def declared_scripts(project: Path) -> tuple[str, tuple[str, ...]] | None:
     if is_built or not isinstance(table.get("name"), str):
         return None
     return str(table["name"]), tuple(sorted(scripts))
+
+
+def setting_of_wheels(project: Path) -> str:
+    """Return which settings of a project decide what is in its wheel, by its build backend (PEP 517)."""
+    try:
+        backend = _table(read_toml(project / "pyproject.toml").get("build-system")).get("build-backend", "setuptools")
+    except (OSError, ValueError):
+        backend = "setuptools"  # what builds a project that names none
+    return _OF_WHEELS.get(str(backend).partition(".")[0], f"the settings of its build backend, {backend}")
 
 
 def _project_table(project: Path) -> dict[str, Any]:
