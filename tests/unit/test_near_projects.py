@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ManifestError
-from onebin.manifest import check_rows, declared_scripts, near_project
+from onebin.manifest import check_projects, check_rows, declared_scripts, near_project
 from support import builders
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ def folder(tmp_path: Path) -> Path:
 def test_nearest_project_is_found_by_path_and_name(folder: Path, wanted: str, meant: str | None) -> None:
     """A project is found by a similar path, folder or name; hidden folders and those without projects are not."""
     assert near_project(wanted, folder) == meant
+
+
+def test_project_of_another_row_is_not_suggested(folder: Path) -> None:
+    """A path that does not exist does not mean the project of another row: what is left is suggested, or nothing."""
+    rows = '[plugins]\na = { path = "plugins/cvs" }\nb = { path = "./plugins/csv" }\n'
+    assert near_project("plugins/cvs", folder, taken=[folder / "plugins" / "csv"]) is None
+    with pytest.raises(ManifestError) as caught:
+        check_projects(builders.manifest(rows, directory=folder))
+    (found,) = caught.value.findings
+    assert (found.place.key, "did you mean" in str(found.hint)) == ("plugins.a.path", False)
+    assert near_project("acme-cml", folder, taken=[folder / "plugins" / "csv"]) == "plugins/xml"
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,12 @@ def _near_group(group: str, manifest: Manifest, surveyed: Survey) -> str | None:
     return next(iter(difflib.get_close_matches(group, sorted(alike), 1, cutoff=_ALIKE)), None)
 
 
-def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
-    """Return the finding for a module that the manifest names but no locked distribution has."""
-    hint = left_out(name, surveyed) or f"check the spelling{did_you_mean(name, surveyed.owners)}"
+def unknown_module(key: str, name: str, surveyed: Survey, *, also: Iterable[str] = ()) -> Finding:
+    """Return the finding for a module that the manifest names but no locked distribution has.
+
+    It may `also` be meant to be one of these.
+    """
+    hint = left_out(name, surveyed) or f"check the spelling{did_you_mean(name, {*surveyed.owners, *also})}"
     return Finding(key, f"no locked distribution has a module {name!r}", hint)
 
 

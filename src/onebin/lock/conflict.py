@@ -14,13 +14,12 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError
 from onebin.lock.sources import rows_of
-from onebin.manifest import PluginRow, distribution_at, near_project
+from onebin.manifest import PluginRow, distribution_at, local_paths, near_project
 from onebin.python import subject_of
 from onebin.system import absolute, display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from onebin.errors import OnebinError
     from onebin.manifest import Host, Manifest
@@ -64,8 +63,7 @@ def explain(
     before: both are for hints. uv's own explanation is the tail of the error, unless it is a fault of the network.
     """
     own = _own_demands(manifest)
-    said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
-    found = [*own, *(_demand(every or source, *rest) for every, source, *rest in said)]
+    found = [*own, *_said_demands(failure)]
     unknown = _UNKNOWN.search(failure.text)
     if failure.fault is not None:
         package = failure.fault.package or (unknown[1] if unknown else subject_of(failure))
@@ -88,6 +86,21 @@ def explain(
     return _other(failure, manifest, found)
 
 
+def requiring(package: str, failure: Failure, manifest: Manifest) -> tuple[str, str]:
+    """Return where the manifest names what requires a package, and ", which A -> B requires"; both "" if uv is silent.
+
+    The second is empty if the manifest requires the package itself.
+    """
+    chain = _chain_of(package, [*_own_demands(manifest), *_said_demands(failure)])
+    return (_place(chain[0].source, manifest), _via(chain)) if chain else ("", "")
+
+
+def _said_demands(failure: Failure) -> list[_Demand]:
+    """Return the requirements that uv's message has."""
+    said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
+    return [_demand(every or source, *rest) for every, source, *rest in said]
+
+
 def _fault(
     what: str, package: str | None, failure: Failure, manifest: Manifest, demands: Sequence[_Demand]
 ) -> OnebinError:
@@ -107,17 +120,23 @@ def _unknown(
     chain = _chain_of(package, demands)
     where, via = _place(chain[0].source, manifest) if chain else display(manifest.file), _via(chain)
     summary = _SUMMARY.format(display(manifest.file))
-    hint = _spelling_hint(package, None if via else manifest.directory, known)
+    hint = _spelling_hint(
+        package, None if via else manifest, {*known} - {each.target for each in _own_demands(manifest)}
+    )
     row = next((row for row in rows_of(manifest) if manifest.where(row) == where and row.path), None)
     if via and row is not None:
         hint = f"check the dependencies of {row.path}"
     return failure.become(LockError, summary, hint, findings=[Finding(where, f"no such package: {package}{via}")])
 
 
-def _spelling_hint(package: str, directory: Path | None, known: Iterable[str]) -> str:
-    """Return what a name that no index has may mean: a project near the manifest, or a package that was locked."""
-    near = directory and near_project(package, directory)
-    similar = difflib.get_close_matches(package, {*known} - {package}, 1)
+def _spelling_hint(package: str, manifest: Manifest | None, others: Iterable[str]) -> str:
+    """Return what a name that no index has may mean: a project near the manifest, or one of other packages.
+
+    What is in the manifest already is not meant. Without a manifest, a project is not meant either.
+    """
+    directory = manifest and manifest.directory
+    near = manifest and near_project(package, manifest.directory, taken=local_paths(manifest))
+    similar = difflib.get_close_matches(package, others, 1)
     if near:
         return f'did you mean the project {{ path = "{near}" }}?'
     if similar:

@@ -14,6 +14,7 @@ from .projects import (
     check_rows as check_rows,
     declared_scripts as declared_scripts,
     distribution_at as distribution_at,
+    local_paths as local_paths,
     near_project as near_project,
     setting_of_wheels as setting_of_wheels,
 )

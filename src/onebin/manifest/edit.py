@@ -106,7 +106,9 @@ def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
     directory. Raises ManifestError for all invalid items at once, and if the text is not TOML.
     """
     changes: list[str] = []
-    for item in read_items(items, directory):
+    paths = [_as_table(row).get("path") for row in _rows(text).values()]
+    taken = [directory / path for path in paths if isinstance(path, str)]
+    for item in read_items(items, directory, taken=taken):
         rows = _rows(text)
         name = _find(item.name, rows)
         row = _merged(rows.get(name or ""), item.row)

@@ -48,13 +48,16 @@ class BadItemError(Exception):
         self.hint = hint
 
 
-def read_items(items: Sequence[str], directory: Path) -> list[Item]:
-    """Return the items for command-line arguments; raises ManifestError with everything that is wrong with them."""
+def read_items(items: Sequence[str], directory: Path, *, taken: Sequence[Path] = ()) -> list[Item]:
+    """Return the items for command-line arguments; raises ManifestError with everything that is wrong with them.
+
+    `taken` are the paths of the rows that there are: a wrong path does not mean one of them.
+    """
     read: list[Item] = []
     findings: list[Finding] = []
     for item in items:
         try:
-            read.append(_read_path(item, directory) if is_path(item) else _read_requirement(item))
+            read.append(_read_path(item, directory, taken) if is_path(item) else _read_requirement(item))
         except BadItemError as error:
             findings.append(Finding(shown(item), error.message, error.hint))
     if findings:
@@ -102,11 +105,11 @@ def _read_url(url: str) -> dict[str, Any]:
     return row | {key: value for key, value in parse_qsl(fragment) if key == "subdirectory"}
 
 
-def _read_path(item: str, directory: Path) -> Item:
+def _read_path(item: str, directory: Path, taken: Sequence[Path]) -> Item:
     location, extras = split_extras(item)
     path = Path(location)
     if not is_there(path):
-        near = near_project(location, Path.cwd())
+        near = near_project(location, Path.cwd(), taken=taken)
         hint = f"did you mean ./{near}?" if near else "a requirement has no slash: NAME or NAME>=1.2"
         raise BadItemError("no such file or directory", hint)
     if path.is_file():

@@ -14,7 +14,7 @@ from onebin.manifest.toml import key_path
 from onebin.system import display, is_there, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from onebin.manifest.load import Manifest
@@ -60,7 +60,7 @@ def check_projects(manifest: Manifest) -> None:
         Finding(f"{display(manifest.file)}: {key}.path", message, hint)
         for key, row in rows
         if row.path is not None
-        for message, hint in _path_problem(manifest.directory, row.path)
+        for message, hint in _path_problem(manifest, row.path)
     ]
     if findings:
         raise ManifestError("a local path of the manifest cannot be installed", findings)
@@ -106,10 +106,16 @@ def distribution_at(path: Path) -> tuple[str | None, str | None]:
     return name, version
 
 
-def _path_problem(directory: Path, path: str) -> Iterator[tuple[str, str]]:
-    target = directory / path
+def local_paths(manifest: Manifest) -> list[Path]:
+    """Return the paths of the projects, wheels and source archives in the manifest's rows."""
+    rows = (manifest.host, *manifest.plugins)
+    return [manifest.directory / row.path for row in rows if row.path is not None]
+
+
+def _path_problem(manifest: Manifest, path: str) -> Iterator[tuple[str, str]]:
+    target = manifest.directory / path
     if not is_there(target):
-        near = near_project(path, directory)
+        near = near_project(path, manifest.directory, taken=local_paths(manifest))
         looked = f"onebin looked for {display(target)}; paths are relative to the manifest"
         yield f"{path} does not exist", f"did you mean {near}? {looked}" if near else looked
     elif target.is_dir() and not any((target / name).is_file() for name in PROJECT_MARKS):
@@ -163,13 +169,17 @@ def _table(value: object) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def near_project(wanted: str, directory: Path) -> str | None:
+def near_project(wanted: str, directory: Path, *, taken: Iterable[Path] = ()) -> str | None:
     """Return the project, wheel or source archive below a directory that a wrong path or name probably means.
 
-    The answer is relative to the directory, as a path in a manifest. Few levels and entries are searched.
+    It is none of those that are `taken` by other rows. The answer is relative to the directory, as a path in a
+    manifest. Few levels and entries are searched.
     """
     by_name: dict[str, str] = {}
+    others = {path.resolve() for path in taken}
     for path in _projects_below(directory):
+        if (directory / path).resolve() in others:
+            continue
         name = PurePosixPath(path).name
         by_name.setdefault(canonicalize_name(name.split("-")[0] if name.endswith(_ARCHIVES) else name), path)
         by_name.setdefault(canonicalize_name(str(_project_table(directory / path).get("name", path))), path)
