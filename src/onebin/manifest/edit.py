@@ -20,7 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.items import is_path, read_items, split_extras, stored_path
+from onebin.manifest.items import is_path, path_problem, read_items, split_extras, stored_path
 from onebin.manifest.load import Manifest
 from onebin.manifest.problems import ORDER_KEYS, problems_of
 from onebin.manifest.projects import check_rows
@@ -79,6 +79,8 @@ def create_manifest(
     given = {table: {key: value for key, value in keys.items() if value} for table, keys in tables.items()}
     given["bundle"]["name"] = name
     findings = [Finding(key_path(path), message, hint) for path, message, hint in problems_of(given)]
+    if is_path(host) and (problem := path_problem(host)):
+        findings.append(problem)
     try:
         read_items(plugins, directory)
     except ManifestError as error:
