@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from onebin.python.watching import GIT_TIMEOUT_VARIABLE
 from onebin.system import credentials_for, index_name, without_credentials
+
+if TYPE_CHECKING:
+    from onebin.python.watching import FetchTimeoutError
 
 # uv before 0.10 draws a tree, and wraps lines in it.
 _FRAME = re.compile("[\\s\u00d7\u2570\u2500\u25b6\u251c\u2502]+")
@@ -71,11 +76,16 @@ _GIT_LOGIN = (
     "git needs credentials: set up a credential helper or an SSH key; `git ls-remote {url}` must not ask for any"
 )
 _GIT_CERTIFICATE = "does a proxy inspect TLS here? Set GIT_SSL_CAINFO to a file with its authority's certificate"
+_GIT_SLOW = (
+    "the server does not answer: does `git ls-remote {url}` work here? GIT_HTTP_LOW_SPEED_TIME says how long git waits"
+    " for a byte, in seconds"
+)
 _GIT_NETWORK = "is there a network? If not, use --offline or --vendor DIR; else try `git ls-remote {url}`"
 _GIT_HINTS = (
     (re.compile(r"couldn't find remote ref|not our ref|no such ref|unadvertised"), _REVISION),
     (re.compile(r"could not read Username|Authentication failed|Permission denied"), _GIT_LOGIN),
     (re.compile(r"certificate"), _GIT_CERTIFICATE),
+    (re.compile(r"too slow"), _GIT_SLOW),
     (re.compile(r"resolve host|connect to|Connection refused|timed out|unreachable", re.IGNORECASE), _GIT_NETWORK),
 )
 
@@ -137,6 +147,16 @@ def _of_git(text: str) -> Fault | None:
     reason = _ACCESS.sub("", said[1].strip()) if said else "git failed"
     hint = next((hint for pattern, hint in _GIT_HINTS if pattern.search(text)), _PLACE)
     return Fault(what=f"cannot fetch {url}: {reason}", hint=hint.format(url=url), package=found[1])
+
+
+def late_fetch(error: FetchTimeoutError) -> Fault:
+    """Return the fault of a repository that was not fetched in time."""
+    url = without_credentials(error.url)
+    hint = (
+        f"does `git ls-remote {url}` answer here? For a repository that takes longer, set {GIT_TIMEOUT_VARIABLE} to"
+        " more seconds"
+    )
+    return Fault(what=f"cannot fetch {url}: not done after {error.seconds:g} s", hint=hint, package=error.package)
 
 
 def _of_index(text: str) -> Fault | None:
