@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -227,6 +227,33 @@ class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 
     exit_code = 130
+
+
+_PATH_IN_TOML = re.compile(r'(?:the project )?\{ path = "([^"]+)" \}')
+
+
+@contextmanager
+def without_manifest(file: str, host: str, plugin: str) -> Iterator[None]:
+    """Have the errors of a block name arguments of the command line, as the manifest is in no file.
+
+    `file` is what they call the manifest, `host` and `plugin` are the arguments that stand for their rows.
+    """
+    try:
+        yield
+    except OnebinError as error:
+        error.message = error.message.replace(file, "the bundle")
+        error.findings = tuple(_named(finding, file, host, plugin) for finding in error.findings)
+        raise
+
+
+def _named(finding: Finding, file: str, host: str, plugin: str) -> Finding:
+    place = finding.place
+    if place.file != file:
+        return finding
+    kind, _, rest = (place.key or "").partition(".")
+    where = {"host": host, "plugins": plugin.format(rest)}.get(kind, place.key or "the bundle")
+    hint = finding.hint and _PATH_IN_TOML.sub(r"./\1", finding.hint).replace("././", "./")
+    return replace(finding, where=where, hint=hint)
 
 
 # How other programs report a full disk or an exceeded quota.

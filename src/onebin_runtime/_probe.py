@@ -189,16 +189,25 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
         message = str(error)
     except Exception:  # noqa: BLE001  # str() of a plugin's own exception may fail
         message = "(its message cannot be read)"
+    if isinstance(error, SyntaxError) and _is_in_file(error):
+        message = str(error.msg)  # without the file's name and the line, which are the place
     module = error.name if isinstance(error, ImportError) else None
     return {"error": type(error).__name__, "message": message, "module": module, "where": _where(error)}
 
 
 def _where(error: BaseException) -> str | None:
-    """Return "file:line" of the innermost frame outside this file and the import system."""
+    """Return "file:line" of a file that is not Python, or of the innermost frame outside this and the import system."""
+    if isinstance(error, SyntaxError) and _is_in_file(error):
+        return f"{error.filename}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename != __file__ and not frame.filename.startswith("<") and "importlib" not in frame.filename:
             return f"{frame.filename}:{frame.lineno}"
     return None
+
+
+def _is_in_file(error: SyntaxError) -> bool:
+    """Return whether an error says in which file and line it is, and not in a text that was compiled."""
+    return bool(error.filename and error.lineno) and not str(error.filename).startswith("<")
 
 
 def _divert_output() -> Callable[[str], None]:

@@ -47,10 +47,23 @@ commands = ["{{artifact}} you", "{{artifact}} exit 3", "{{artifact}} crash"]
 
 
 def test_commands_with_the_same_output_pass(onebin: Onebin, folder: Path) -> None:
-    """Output, exit code and traceback are compared; the manifest's commands and those of --test are all run."""
-    ran = onebin("bundle", "--test", "{artifact} 'two words'", cwd=folder)
+    """Output, exit code and traceback are compared; the manifest's commands and those of --test are all run.
+
+    A note names those that fail, unless they say that they do.
+    """
+    expected = "sh -c '{artifact} exit 3; test $? = 3'"
+    ran = onebin("bundle", "--test", "{artifact} 'two words'", "--test", expected, cwd=folder)
     assert ran.code == 0, ran.err
-    assert "smoke: 4 commands as in the stage" in ran.err
+    assert "smoke: 5 commands as in the stage" in ran.err
+    notes = [line.partition(": staged host and artifact ") for line in ran.err.splitlines() if "both end" in line]
+    asked = "is that what you expect? if it is, write"
+    assert [(command, said) for command, _, said in notes] == [
+        ("note: {artifact} exit 3", f"both end with 3; {asked} {expected}"),
+        (
+            "note: {artifact} crash",
+            f"both end with 1: RuntimeError: asked to crash; {asked} sh -c '{{artifact}} crash; test $? = 1'",
+        ),
+    ]
 
 
 def test_command_with_different_output_fails_the_build(onebin: Onebin, folder: Path) -> None:

@@ -29,7 +29,7 @@ MISFITS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "bad-attribute": (
         ["plugins.bad-attribute", "attribute = bad_attribute:gret", "has no attribute 'gret'"],
-        ["declares something that it does not have", "another version"],
+        ["declares something that it does not have", "did you mean bad_attribute:greet?", "another version"],
     ),
     "bad-import": (
         ["plugins.bad-import", "RuntimeError: this plugin wants a licence", "bad_import/__init__.py:3"],
@@ -255,19 +255,39 @@ def test_script_may_be_a_file_of_the_hosts_wheel(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "words"),
+    ("entry", "words", "hint"),
     [
-        ("tinyhost.nowhere:main", "No module named 'tinyhost.nowhere'"),
-        ("tinyhost.cli:mian", "has no attribute 'mian'"),
-        ("tinyhst.cli:main", "No module named 'tinyhst'"),
+        ("tinyhost.nowhere:main", "No module named 'tinyhost.nowhere'", "correct `entry`"),
+        ("tinyhost.cli:mian", "has no attribute 'mian'", "did you mean tinyhost.cli:main?"),
+        ("tinyhst.cli:main", "No module named 'tinyhst'", "did you mean tinyhost.cli:main?"),
     ],
     ids=["module", "attribute", "package"],
 )
-def test_host_entry_must_resolve(bench: Bench, entry: str, words: str) -> None:
-    """The function that the artifact calls must exist."""
+def test_host_entry_must_resolve(bench: Bench, entry: str, words: str, hint: str) -> None:
+    """The function that the artifact calls must exist; the finding is at the key that names it."""
     bench.manifest("greet-hello", host=f'path = "projects/tinyhost"\nentry = "{entry}"')
     refusal = bench.refuses(error=PlanError)
-    refusal.says(": host", entry, words, hint="")
+    refusal.says("bundle.toml:7: host.entry", entry, words, hint=hint)
+
+
+def test_syntax_error_of_a_project_is_shown_there(bench: Bench) -> None:
+    """A file that is not Python is named with its line, in the user's own project: of a plugin, and of the host."""
+    bench.manifest(GREET_HELLO, host='path = "projects/tinyhost"\nscript = "tinyhost"')
+    for name in ("greet-hello/src/greet_hello/__init__.py", "tinyhost/src/tinyhost/cli.py"):
+        with bench.project(name).open("a", encoding="utf-8") as file:
+            file.write("\n\ndef broken(:\n")
+    lines = [
+        bench.project(name).read_text("utf-8").count("\n")
+        for name in ("greet-hello/src/greet_hello/__init__.py", "tinyhost/src/tinyhost/cli.py")
+    ]
+    refusal = bench.refuses("check", error=PlanError)
+    hint = "fix the error there"
+    refusal.says(
+        "plugins.greet-hello",
+        f"SyntaxError: invalid syntax (projects/greet-hello/src/greet_hello/__init__.py:{lines[0]})",
+        hint=hint,
+    )
+    refusal.says("host: ", f"SyntaxError: invalid syntax (projects/tinyhost/src/tinyhost/cli.py:{lines[1]})", hint=hint)
 
 
 def test_host_whose_script_cannot_be_imported_is_refused(bench: Bench) -> None:
@@ -398,14 +418,8 @@ def test_wheel_whose_metadata_has_another_version_is_refused(bench: Bench) -> No
 
 
 def test_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
-    """The host cannot be a plugin of itself."""
-    bench.manifest("greet-hello", "tinyhost")
-    refusal = bench.refuses(error=PlanError)
-    refusal.says("plugins.tinyhost", "tinyhost 1.2.3 contributes nothing", hint="")
-
-
-def test_one_project_in_two_rows_is_refused(bench: Bench) -> None:
-    """Two rows for one distribution are both named."""
-    bench.manifest(GREET_HELLO, 'again = { path = "projects/greet-hello" }')
-    refusal = bench.refuses(error=PlanError)
-    refusal.says("greet-hello", "again", hint="keep one of them")
+    """The host cannot be a plugin of itself, and a distribution cannot have two rows; both are said at once."""
+    bench.manifest("greet-hello", "tinyhost", 'again = { path = "projects/greet-hello" }')
+    refusal = bench.refuses(error=ManifestError, may_write=())
+    refusal.says("bundle.toml:11: plugins.tinyhost: it is the host itself", hint="it needs no row")
+    refusal.says("plugins.again: it is the same package as the plugin greet-hello", hint="remove one of the two")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
 from datetime import UTC, datetime, timedelta
@@ -143,6 +144,27 @@ def test_index_that_does_not_answer_is_a_lock_error(
     assert "uv says" not in refusal.err
     index.page_fault = None
     bench.accepts("lock", env=env)
+
+
+@pytest.mark.parametrize("fault", ["login", "text"])
+def test_answer_that_is_not_an_index_page_is_said(bench: Bench, index: Index, tmp_path: Path, fault: Fault) -> None:
+    """A login page with status 200, or a page in another format, is not a package without versions."""
+    bench.manifest("greet-hello", ROW)
+    index.page_fault = fault
+    env = {**settings(index, tmp_path, "uv"), "UV_INDEX": index.url.replace("//", "//me:password@")}
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    refusal.says("bundle.toml:11: plugins.orbit: ", f"{index.url}/", "not with ", hint=["login", "UV_DEFAULT_INDEX"])
+    assert "password" not in refusal.err
+
+
+def test_package_without_files_is_not_a_fault_of_the_index(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """If an index has an empty page for one package, and none for others, then the package has no versions."""
+    bench.manifest("greet-hello", 'emptied = "*"')
+    index.files["emptied-1.zap"], index.stated["emptied-1.zap"] = b"", "0" * 64
+    env = settings(index, tmp_path, "uv")
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=(), seconds=SECONDS)
+    del index.files["emptied-1.zap"]
+    refusal.says("bundle.toml:11: plugins.emptied: the index has no version of emptied", hint="check the name")
 
 
 def test_changed_bytes_under_the_same_name_are_refused(locked_bench: Bench, index: Index, tmp_path: Path) -> None:
@@ -300,3 +322,28 @@ def test_git_remote_that_does_not_answer_is_named(
     refusal.says(said_of, said, hint=[hint, "" if "CAINFO" in hint else f"ls-remote {url}"])
     assert "uv says" not in refusal.err
     assert "\n" not in refusal.summary
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Return the address of a server that takes connections, and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/far.git"
+
+
+@pytest.mark.parametrize(
+    ("env", "said", "hint"),
+    [
+        ({"GIT_HTTP_LOW_SPEED_TIME": "1"}, "Operation too slow", "GIT_HTTP_LOW_SPEED_TIME"),
+        ({"ONEBIN_GIT_TIMEOUT": "1"}, "not done after 1 s", "ONEBIN_GIT_TIMEOUT"),
+    ],
+    ids=["git", "onebin"],
+)
+def test_git_remote_that_never_answers_is_given_up(
+    bench: Bench, silent: str, tmp_path: Path, env: dict[str, str], said: str, hint: str
+) -> None:
+    """Waiting for a repository ends in bounded time: git's own for a byte, or onebin's for all of it, as over SSH."""
+    bench.manifest("greet-hello", f'far = {{ git = "{silent}", rev = "0123456789012345678901234567890123456789" }}')
+    own = {"UV_CACHE_DIR": str(tmp_path / "uv"), **env}
+    refusal = bench.refuses("lock", error=LockError, env=own, may_write=(), seconds=SECONDS)
+    refusal.says(f"bundle.toml:11: plugins.far: cannot fetch {silent}: ", said, hint=[hint, f"git ls-remote {silent}"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.errors import LockError
 from support.wheels import make_wheel
 
 from .test_contracts import CONTRACT, GOOD, GROUP, make_host
@@ -153,6 +154,19 @@ def test_name_that_the_host_has_is_a_note(bench: Bench) -> None:
     assert f"press has an entry point columns of {GROUP}, too" in done.err
 
 
+def test_plugin_for_another_host_is_a_note(bench: Bench) -> None:
+    """If only what the plugin itself requires looks a group up, the plugin is for that host: a note says so."""
+    _host(bench)
+    other = make_wheel(bench.directory / "wheels", "otherhost", files={"otherhost.py": "GROUP = 'other.plugins'\n"})
+    points = "[other.plugins]\nx = stray:X\n"
+    stray = make_wheel(
+        bench.directory, "stray", files={"stray.py": "class X: ...\n"}, entry_points=points, requires=["otherhost"]
+    )
+    env = {"UV_FIND_LINKS": str(other.parent)}
+    done = bench.accepts("lint", stray, "--host", "bundle.toml", env=env)
+    assert "nothing in press and its dependencies mentions the group other.plugins" in " ".join(done.err.split())
+
+
 def test_requirement_that_excludes_the_host_is_reported(bench: Bench) -> None:
     """A requirement that excludes the host is a finding, even where [tool.uv.sources] makes uv ignore it."""
     bench.accepts("new", "host", "app")
@@ -178,3 +192,42 @@ def test_versions_that_conflict_are_explained(bench: Bench) -> None:
     assert refused.code == 4
     assert "press<2" in refused.err
     assert "press==2.1.0" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "hint"),
+    [
+        (["lint", "./projects/greet-helo"], '"./projects/greet-helo": ', "did you mean ./projects/greet-hello?"),
+        (["lint", "bundle.toml"], "bundle.toml: it is not a plugin", "--host bundle.toml"),
+        (
+            ["lint", "./projects/greet-hello", "--host", "./projects/tinyhst"],
+            "./projects/tinyhst: ",
+            "projects/tinyhost?",
+        ),
+        (
+            ["lint", "./projects/greet-hello", "--host", "./wheels"],
+            '"./wheels": it is not a Python project',
+            "pyproject",
+        ),
+        (["new", "plugin", "x", "--for", "./wheels"], '"./wheels": it is not a Python project', "pyproject"),
+        (["init", "new.toml", "--host", "./projects/tinyhst", "--script", "x"], '"./projects/tinyhst": ', "tinyhost?"),
+        (["bundle", "--host", "./projects/tinyhst", "--script", "x"], '"./projects/tinyhst": ', "tinyhost?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_path_on_the_command_line_is_named(bench: Bench, arguments: list[str], where: str, hint: str) -> None:
+    """A folder that does not exist or is not a project is named as it was given, and not as a line of a manifest."""
+    bench.manifest("greet-hello")
+    code = 1 if where.startswith("./") or "bundle.toml" in where else 3
+    done = bench.run(*arguments)
+    assert (done.code, hint in done.err) == (code, True), done.err
+    assert f"  {where}" in done.err
+
+
+@pytest.mark.network
+def test_name_that_no_index_has_is_named_as_it_was_given(bench: Bench) -> None:
+    """Errors of the lock name the argument that stands for a row, and suggest a path as it is given there."""
+    bench.manifest("greet-hello")
+    refused = bench.refuses("lint", "projects/greet-hello", "--host", "tinyhst", error=LockError)
+    refused.says("--host: no such package: tinyhst", hint="did you mean ./projects/tinyhost?")
+    assert "bundle.toml" not in refused.err

@@ -78,4 +78,4 @@ def test_unknown_names_are_refused_with_their_line(bench: Bench) -> None:
     refusal = bench.refuses("check", error=ManifestError, may_write=())
     refusal.says("plugins.alpha.after", 'no plugin "bravoo"', hint="did you mean bravo?")
     refusal.says("plugins.alpha.after", '"alpha" is the plugin itself', hint="another")
-    refusal.says("bundle.toml:11: plugins.bravo.before", 'no plugin "zulu"', hint="the plugins are alpha, bravo")
+    refusal.says("bundle.toml:11: plugins.bravo.before", 'no plugin "zulu"', hint="the other plugins are alpha")

@@ -144,6 +144,18 @@ def test_edits_without_resolving_need_no_network(bench: Bench) -> None:
     assert not bench.lock.exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--no-resolve"]], ids=["", "no-resolve"])
+def test_host_is_not_added_as_a_plugin(bench: Bench, more: list[str]) -> None:
+    """Adding the host to itself is refused at once, before anything is asked or written."""
+    file = bench.manifest()
+    before = file.read_bytes()
+    refused = bench.refuses("add", *more, "./projects/tinyhost", error=ManifestError, may_write=())
+    refused.says("plugins.tinyhost: it is the host itself", hint="it needs no row")
+    assert "nothing was changed" in refused.summary
+    assert file.read_bytes() == before
+    assert not bench.lock.exists()
+
+
 def test_unknown_row_is_an_error_with_its_place(bench: Bench) -> None:
     """A row that does not exist cannot be removed: the error says where the rows are, and names the nearest."""
     bench.manifest("greet-hello")

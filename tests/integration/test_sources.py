@@ -85,7 +85,7 @@ def test_packages_without_a_wheel_are_refused_together(bench: Bench, index: Inde
     refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
     refusal.says("2 packages have no wheel", hint='[lock] allow-source = ["meteor", "quasar"]')
     assert [said.text for said in refusal.findings] == [
-        "bundle.toml: lock.allow-source: meteor has no wheel for this machine",
+        "bundle.toml:10: plugins.orbit: meteor, which orbit requires, has no wheel for this machine",
         "bundle.toml:11: plugins.quasar: quasar has no wheel for this machine",
     ]
     assert not (tmp_path / "ran").exists()
@@ -107,6 +107,14 @@ def test_package_that_is_not_allowed_is_refused(bench: Bench, index: Index) -> N
     assert [said.text for said in refusal.findings] == [
         "bundle.toml:11: plugins.quasar: quasar has no wheel for this machine"
     ]
+
+
+def test_typo_in_the_names_that_are_allowed_is_said(bench: Bench, index: Index) -> None:
+    """If an allowed name is not needed but resembles one that is, the hint says so, and lists the right one."""
+    bench.manifest(row("orbit"), end=allow("meteors", "other"))
+    refusal = bench.refuses("lock", error=LockError, env=settings(index), may_write=())
+    hint = ["meteors in allow-source is not needed: did you mean meteor?", 'allow-source = ["other", "meteor"]']
+    refusal.says("a package has no wheel", hint=hint)
 
 
 def test_lock_does_not_bypass_the_rule(bench: Bench, index: Index) -> None:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Faults of a download, in order: the connection ends halfway; half of the file, with the length of that half; other
-# bytes of the same length; bytes without an end; no answer at all; one byte per second. A number is an HTTP status.
-Fault = Literal["cut", "short", "other", "endless", "silent", "slow"]
+# bytes of the same length; bytes without an end; no answer at all; one byte per second; a page that asks for a login; a
+# text. A number is an HTTP status.
+Fault = Literal["cut", "short", "other", "endless", "silent", "slow", "login", "text"]
+
+_LOGIN_PAGE = b"""<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action="/login">
+<input name="user"><input name="password" type="password"><a href="/help">Help</a></form></body></html>"""
 
 
 @dataclass
@@ -100,6 +104,8 @@ def _answer(handler: BaseHTTPRequestHandler, index: Index, *, with_body: bool) -
     content, fault = (
         (index.page(name), index.page_fault) if folder == "simple" else (index.files.get(name), index.fault)
     )
+    if fault in {"login", "text"}:
+        content = _LOGIN_PAGE
     try:
         _send(handler, content, 404 if content is None else fault, index.over, with_body=with_body)
     except (BrokenPipeError, ConnectionResetError):
@@ -123,7 +129,8 @@ def _send(
     if fault == "short":
         body = body[: len(body) // 2]
     handler.send_response(fault if isinstance(fault, int) else 200)
-    handler.send_header("Content-Type", "text/html" if body.startswith(b"<!") else "application/octet-stream")
+    kind = "text/html" if body.startswith(b"<!") else "application/octet-stream"
+    handler.send_header("Content-Type", "text/plain" if fault == "text" else kind)
     if fault != "endless":
         handler.send_header("Content-Length", "0" if isinstance(fault, int) else str(len(body)))
     else:

@@ -219,11 +219,20 @@ def test_everything_wrong_with_a_budget_is_reported() -> None:
     assert "more than 0" in found["budget.start-ms"]
     assert 'begins with "{artifact}"' in found["budget.start-command"]
     assert "did you mean `size`?" in found["budget.sise"]
-    assert found["budget.plugin.on"] == 'there is no plugin "on"; did you mean one?'
+    assert found["budget.plugin.on"] == 'there is no plugin "on"; there are no other plugins'
     assert "did you mean `import-ms`?" in found["budget.plugin.one.import"]
     assert "is nothing" in found["budget.plugin.two-2.size"]
     assert "expected a number and a unit" in found["budget.plugin.Two_2.size"]
     assert "the same plugin as budget.plugin.two-2" in found["budget.plugin.Two_2"]
+
+
+@pytest.mark.parametrize(("more", "hint"), [("", "did you mean one?"), ("plugin.one.size = '1 MB'", "Two_2")])
+def test_budget_for_an_unknown_plugin_suggests_one_without_a_budget(more: str, hint: str) -> None:
+    """The name of a budget for a plugin that does not exist may mean one that has no budget yet."""
+    with pytest.raises(ManifestError) as caught:
+        _manifest(f"[budget]\nplugin.on.size = '1 MB'\n{more}")
+    (found,) = caught.value.findings
+    assert hint in str(found.hint)
 
 
 def test_start_command_needs_a_budget() -> None:

@@ -83,6 +83,19 @@ def test_unknown_package_names_its_row() -> None:
     assert _found(text) == ["bundle.toml: plugins.plug-a: no such package: plug-a"]
 
 
+def test_row_that_is_there_already_is_not_suggested() -> None:
+    """A name that no index has does not mean another row, but it may mean another package of the lock."""
+    text = "Because plug-a was not found in the package registry and you require plug-a, ..."
+    manifest = Manifest.parse(MANIFEST + 'plug-ab = "*"', file=Path("bundle.toml"))
+    hints = [
+        finding.hint
+        for known in (["plug-a", "plug-ab", "plug-ac"], ["plug-ab", "flake8-bugbear"])
+        for finding in explain(Failure(text), manifest, known=known).findings
+    ]
+    assert hints[0] == "did you mean plug-ac?"
+    assert "did you mean" not in str(hints[1])
+
+
 def test_unknown_package_of_a_dependency_names_the_way_to_it() -> None:
     """A package that something else requires is reported at the row that leads to it."""
     text = (

@@ -82,8 +82,9 @@ def test_error_in_the_code_of_another_is_not_the_plugins() -> None:
     ("outcome", "hint"),
     [
         ({}, "fix the error there, or remove the plugin"),
+        ({"error": "AttributeError"}, "fix the error there, or remove the plugin"),
         (
-            {"error": "AttributeError"},
+            {"error": "AttributeError", "message": "module 'plug.part' has no attribute 'Thing'", "where": None},
             "the distribution declares something that it does not have: fix it in plugins/plug",
         ),
         (
@@ -124,7 +125,7 @@ def test_missing_module_is_named() -> None:
 )
 def test_entry_point_without_its_module_or_attribute_is_a_mistake_of_its_author(error: str, module: str | None) -> None:
     """If an entry point's own module or attribute does not exist, the hint is to ask its author."""
-    (failure,) = found(changed(error=error, module=module))
+    (failure,) = found(changed(error=error, module=module, message="it has no attribute 'Thing'", where=None))
     assert failure.lacks is None
     assert "declares something that it does not have" in str(said(failure).hint)
 

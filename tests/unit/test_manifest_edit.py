@@ -485,3 +485,24 @@ def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: st
     except ManifestError:
         return
     assert "new" in rows(edited.text)
+
+
+def test_new_manifest_has_no_plugin_that_is_its_host() -> None:
+    """The host cannot be written as a plugin of itself."""
+    with pytest.raises(ManifestError) as caught:
+        create_manifest(name="x", host="Some.Tool>=1", script="x", plugins=["some-tool"])
+    assert [each.message for each in caught.value.findings] == ["it is the host itself"]
+
+
+def test_wrong_path_does_not_mean_a_row_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suggestion for a path that does not exist is not a project that is a plugin already."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("plug-csv", "plug-xml"):
+        Path(name).mkdir()
+        Path(name, "pyproject.toml").touch()
+    said = [
+        findings(lambda text=text: add_plugins(text, ["./plug-csw"], directory=tmp_path))[0].hint  # type: ignore[misc]  # mypy does not infer defaults of lambdas
+        for text in ("", '[plugins]\nplug-csv = { path = "plug-csv" }\n')
+    ]
+    assert said[0] == "did you mean ./plug-csv?"
+    assert said[1] != said[0]

@@ -1,4 +1,4 @@
-"""Projects near a manifest: which one a wrong path or name means, and the scripts that one declares."""
+"""What a manifest's rows lead to: projects that a wrong path means, their scripts, and rows that are there twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.manifest import declared_scripts, near_project
+from onebin.errors import ManifestError
+from onebin.manifest import check_projects, check_rows, declared_scripts, near_project
+from support import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +53,17 @@ def test_nearest_project_is_found_by_path_and_name(folder: Path, wanted: str, me
     assert near_project(wanted, folder) == meant
 
 
+def test_project_of_another_row_is_not_suggested(folder: Path) -> None:
+    """A path that does not exist does not mean the project of another row: what is left is suggested, or nothing."""
+    rows = '[plugins]\na = { path = "plugins/cvs" }\nb = { path = "./plugins/csv" }\n'
+    assert near_project("plugins/cvs", folder, taken=[folder / "plugins" / "csv"]) is None
+    with pytest.raises(ManifestError) as caught:
+        check_projects(builders.manifest(rows, directory=folder))
+    (found,) = caught.value.findings
+    assert (found.place.key, "did you mean" in str(found.hint)) == ("plugins.a.path", False)
+    assert near_project("acme-cml", folder, taken=[folder / "plugins" / "csv"]) == "plugins/xml"
+
+
 @pytest.mark.parametrize(
     ("more", "scripts"),
     [
@@ -75,3 +88,46 @@ def test_scripts_of_other_projects_are_not_declared(folder: Path) -> None:
     (folder / "plugins" / "xml" / "pyproject.toml").write_text("[tool.x]\n", "utf-8")
     assert declared_scripts(folder / "plugins" / "xml") is None
     assert declared_scripts(folder / "nowhere") is None
+
+
+HOSTS = {
+    "requirement": 'package = "acme.CSV[rich]>=1"',
+    "path": 'path = "plugins/csv"',
+    "repository": 'git = "https://host/csv"\nname = "acme_csv"',
+    "unnamed path": 'path = "plugins/plain"',
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "row"),
+    [
+        ("requirement", 'acme-csv = "*"'),
+        ("requirement", 'x = { package = "Acme_CSV", extras = ["rich"] }'),
+        ("requirement", 'x = { path = "plugins/csv" }'),
+        ("requirement", 'x = { path = "wheels/acme_csv-1.0-py3-none-any.whl" }'),
+        ("path", 'acme-csv = { git = "https://host/csv" }'),
+        ("path", 'x = { path = "plugins/../plugins/csv" }'),
+        ("repository", 'x = { path = "plugins/csv" }'),
+        ("unnamed path", 'x = { path = "./plugins/plain" }'),
+    ],
+)
+def test_plugin_that_is_the_host_is_refused(folder: Path, host: str, row: str) -> None:
+    """A row for the host's own distribution is an error, whatever way either is named; its modules are a plugin."""
+    (folder / "plugins" / "plain").mkdir()
+    (folder / "plugins" / "plain" / "setup.py").touch()
+    rows = f'[plugins]\nother = "*"\n{row}\nparts = {{ package = "acme-csv", modules = ["acme.parts"] }}'
+    with pytest.raises(ManifestError) as caught:
+        check_rows(builders.manifest(rows, host=f'{HOSTS[host]}\nscript = "x"', directory=folder))
+    (found,) = caught.value.findings
+    assert found.message == "it is the host itself"
+    assert "it needs no row" in str(found.hint)
+
+
+def test_plugin_with_two_rows_is_refused(folder: Path) -> None:
+    """Two rows for one distribution are an error at the second one, unless they name the modules of each."""
+    rows = '[plugins]\na = { path = "plugins/xml" }\nacme-xml = "*"\nb = { package = "c", modules = ["c.b"] }\nc = "*"'
+    with pytest.raises(ManifestError) as caught:
+        check_rows(builders.manifest(rows, directory=folder))
+    assert [(each.place.key, each.message) for each in caught.value.findings] == [
+        ("plugins.acme-xml", "it is the same package as the plugin a")
+    ]

@@ -14,6 +14,7 @@ from onebin.check.plan import (
     same_names,
     unknown_modules,
     unused_extension_points,
+    unused_names,
 )
 from onebin.errors import ContractError, Finding, Findings, PlanError, StageError, TargetError
 from support.builders import distribution, interpreter, manifest, plan, planned, survey
@@ -128,6 +129,22 @@ def test_modules_in_freeze_must_exist() -> None:
     assert found == [
         ("bundle.toml: freeze.include", "no locked distribution has a module 'demo.gone'"),
         ("bundle.toml: freeze.include", "no locked distribution has a module 'nothing'"),
+    ]
+
+
+def test_names_that_match_nothing_are_a_notice() -> None:
+    """Names in `allow-source` and `exclude` for which there is nothing are said, with what was probably meant."""
+    tables = (
+        '[lock]\nallow-source = ["Othr", "demo", "*"]\n'
+        '[freeze]\nexclude = ["space.prat", "jsn", "demo", "space", "winreg", "data.text", "unlike"]\n'
+    )
+    other = distribution("other", modules=["space.part"], data=["data/text/x.txt"])
+    surveyed = survey(HOST, other, python=interpreter(library=["json"]))
+    assert list(unused_names(manifest(tables), surveyed)) == [
+        "[lock] allow-source has 'Othr', and no such package is locked; did you mean 'other'?",
+        "[freeze] exclude has 'space.prat', and there is no such module; did you mean 'space.part'?",
+        "[freeze] exclude has 'jsn', and there is no such module; did you mean 'json'?",
+        "[freeze] exclude has 'unlike', and there is no such module",
     ]
 
 

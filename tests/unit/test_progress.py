@@ -17,7 +17,7 @@ from onebin.cache import Cache
 from onebin.cli import progress
 from onebin.cli.progress import Progress
 from onebin.pipeline.events import step
-from onebin.python.watching import tell_of
+from onebin.python.watching import required_from_git, tell_of
 from onebin.system import Activity, listening, run, tell
 
 if TYPE_CHECKING:
@@ -73,13 +73,14 @@ def test_step_does_not_flood_its_listener() -> None:
         ("   Building tiny @ file:///tiny\n", Activity(doing="building tiny")),
         ("   Building tiny @ file:///tiny\n      Built tiny @ file:///tiny\n", Activity(doing="")),
         ("    Updating ssh://host/x (HEAD)\n", Activity(doing="fetching ssh://host/x")),
+        ("    Updating ssh://git@host/far (v1)\n", Activity(doing="fetching far from ssh://git@host/far")),
     ],
 )
 def test_messages_of_uv_become_activities(printed: str, heard: Activity) -> None:
     """Uv's messages say what it downloads, fetches and builds; sizes are in bytes."""
     found: list[Activity] = []
     with listening(found.append):
-        tell_of(printed)
+        tell_of(printed, required_from_git("six\nfar[x] @ git+ssh://git@host/far@v1#subdirectory=y\n"))
     assert found == [heard]
 
 

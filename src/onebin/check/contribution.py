@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onebin.check.missing import left_out
 from onebin.errors import Finding, PlanError
+from onebin.manifest import setting_of_wheels
 from onebin.survey import Lookups, declared, demands_of, lookups_of, project_of, reached, recorded_size
 from onebin.system import count, did_you_mean, display, megabytes
 
@@ -110,10 +112,13 @@ def _near_group(group: str, manifest: Manifest, surveyed: Survey) -> str | None:
     return next(iter(difflib.get_close_matches(group, sorted(alike), 1, cutoff=_ALIKE)), None)
 
 
-def unknown_module(key: str, name: str, surveyed: Survey) -> Finding:
-    """Return the finding for a module that the manifest names but no locked distribution has."""
-    near = did_you_mean(name, surveyed.owners)
-    return Finding(key, f"no locked distribution has a module {name!r}", f"check the spelling{near}")
+def unknown_module(key: str, name: str, surveyed: Survey, *, also: Iterable[str] = ()) -> Finding:
+    """Return the finding for a module that the manifest names but no locked distribution has.
+
+    It may `also` be meant to be one of these.
+    """
+    hint = left_out(name, surveyed) or f"check the spelling{did_you_mean(name, {*surveyed.owners, *also})}"
+    return Finding(key, f"no locked distribution has a module {name!r}", hint)
 
 
 def _title(distribution: Distribution) -> str:
@@ -175,6 +180,9 @@ def _packages(module: str) -> Iterator[str]:
 
 
 def _nothing_hint(distribution: Distribution, manifest: Manifest, surveyed: Survey) -> str:
+    project = project_of(distribution.name, surveyed)
+    if not distribution.modules and project is not None:
+        return f"its wheel has no Python modules: check {setting_of_wheels(project)}, in {display(project)}"
     if not distribution.modules:
         return "it has no Python modules: remove the row, or name the distribution that has the code"
     return (

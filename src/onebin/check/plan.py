@@ -10,9 +10,12 @@ A process in the stage tries whether entry points resolve; its answers are later
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from onebin import __version__
 from onebin.check.contracts import ContractSpec, check_contracts
@@ -23,7 +26,7 @@ from onebin.check.order import Order, order
 from onebin.check.questions import installation_question, questions_for
 from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
-from onebin.lock import cached_releases
+from onebin.lock import ANY, cached_releases
 from onebin.manifest import keyed
 from onebin.probe import ask_stage, retry_skipping
 from onebin.stage import overwritten
@@ -127,7 +130,7 @@ def check(
     excluded = manifest.freeze.exclude
     questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded, installation=installation)
     skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
-    failed = list(failures(answers, ordered.plugins, surveyed, where))
+    failed = list(failures(answers, ordered.plugins, surveyed, where, entry=manifest.host.entry))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
     findings.add(PlanError, SUMMARY, missing_data(manifest, where))
     findings.add(PlanError, SUMMARY, (_finding(failure, manifest, surveyed) for failure in failed if failure.is_needed))
@@ -152,6 +155,7 @@ def check(
             *(failure.message for failure in failed if not failure.is_needed),
             *unseen(ordered.plugins, manifest, surveyed).values(),
             *unused_extension_points(manifest, ordered.plugins),
+            *unused_names(manifest, surveyed),
             *misspelled_groups(ordered.plugins, manifest, surveyed),
             *report.notices,
             *other_runtime(surveyed),
@@ -220,9 +224,26 @@ def same_names(plugins: Sequence[PlannedPlugin], where: str) -> Iterator[Finding
 def unused_extension_points(manifest: Manifest, plugins: Sequence[PlannedPlugin]) -> Iterator[str]:
     """Yield a notice for each extension point in the manifest that no plugin extends: its name may be misspelled."""
     groups = {point.group for plugin in plugins for point in plugin.entry_points}
+    others = groups - manifest.extension_points.keys()
     for name in manifest.extension_points:
         if name not in groups:
-            yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, groups)}"
+            yield f"no plugin extends the extension point {name!r} of the manifest{did_you_mean(name, others)}"
+
+
+def unused_names(manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    """Yield a notice for each name in `allow-source` and `exclude` for which the bundle has nothing: a typo, mostly."""
+    for name in manifest.lock.allow_source:
+        plain = str(canonicalize_name(name))
+        if name != ANY and plain not in surveyed.distributions:
+            near = did_you_mean(plain, surveyed.distributions.keys() - {*manifest.lock.allow_source})
+            yield f"[lock] allow-source has {name!r}, and no such package is locked{near}"
+    library = surveyed.interpreter.standard_library
+    for name in manifest.freeze.exclude:
+        path = name.replace(".", "/")
+        is_file = any(file == f"{path}.py" or file.startswith(f"{path}/") for file in surveyed.recorded)
+        if not (is_file or surveyed.has_module(name) or name in library or name in sys.stdlib_module_names):
+            near = did_you_mean(name, {*surveyed.owners, *library} - {*manifest.freeze.exclude})
+            yield f"[freeze] exclude has {name!r}, and there is no such module{near}"
 
 
 def other_runtime(surveyed: Survey) -> Iterator[str]:
@@ -236,7 +257,7 @@ def unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterato
     """Report modules in [freeze] that no locked distribution has."""
     for name in manifest.freeze.include:
         if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
-            yield unknown_module(f"{where}: freeze.include", name, surveyed)
+            yield unknown_module(f"{where}: freeze.include", name, surveyed, also=surveyed.interpreter.standard_library)
 
 
 def missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:

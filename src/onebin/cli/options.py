@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 import onebin
 from onebin.cli import settings
 from onebin.cli.report import print_json, show_folded
-from onebin.errors import OnebinError
+from onebin.errors import OnebinError, without_manifest
 from onebin.system import absolute, nearby, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace, find_manifest
 
@@ -311,7 +311,7 @@ def with_host(function: Function) -> Function:
 @contextmanager
 def described(wanted: Wanted, output: Path | None, events: Events, **options: Any) -> Iterator[BuildRequest]:
     """Provide the request for a bundle without files: its lock is made for this build only, then deleted."""
-    with scratch() as directory:
+    with scratch() as directory, without_manifest(MANIFEST_NAME, "--host", "--with {}"):
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
         text = wanted.manifest_text(workspace, events, source=options.get("source"))
         manifest = onebin.Manifest.parse(text, file=workspace.manifest_file)

@@ -6,22 +6,23 @@ import importlib.metadata
 from typing import TYPE_CHECKING
 
 from onebin.pack import licences_in
-from onebin.survey import read_code
+from onebin.survey import declared, demands_of, reached, read_code
 from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from onebin.lint.subject import Subject
+    from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
 
 
-def advice(subject: Subject, plugin: Distribution, surveyed: Survey) -> Iterator[str]:
-    """Yield lines to print."""
+def advice(subject: Subject, plugin: Distribution, manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    """Yield lines to print; the manifest is that of the plugin's bundle."""
     if subject.host is None:
         yield "no --host was given: whether a host would find the plugin, and whether it fits, is not known"
     yield from _metadata(plugin)
-    yield from _names(subject, plugin, surveyed)
+    yield from _names(subject, plugin, manifest, surveyed)
     yield from _code(plugin)
 
 
@@ -35,15 +36,19 @@ def _metadata(plugin: Distribution) -> Iterator[str]:
         yield "it has no py.typed, so type checkers ignore its annotations (PEP 561)"
 
 
-def _names(subject: Subject, plugin: Distribution, surveyed: Survey) -> Iterator[str]:
+def _names(subject: Subject, plugin: Distribution, manifest: Manifest, surveyed: Survey) -> Iterator[str]:
     """Yield names that others have, too, and groups that nobody looks up."""
     for point in plugin.plugs:
         for other in surveyed.distributions.values():
             if other.name != plugin.name and (point.group, point.name) in {(p.group, p.name) for p in other.plugs}:
                 yield f"{other.title} has an entry point {point.name} of {point.group}, too: a host may see one of them"
-    declared = subject.host.points if subject.host else {}
+    points = subject.host.points if subject.host else {}
+    # What only the plugin requires may be the host that it is really for.
+    hosts = {
+        each.name for each in reached(demands_of(surveyed), [declared(manifest, surveyed)[0].demand], [plugin.name])
+    }
     for group in dict.fromkeys(point.group for point in plugin.plugs):
-        is_known = group in declared or group == subject.request.group or surveyed.mentioning(group) - {plugin.name}
+        is_known = group in points or group == subject.request.group or surveyed.mentioning(group) & hosts
         if subject.host is not None and not is_known:
             yield f"nothing in {surveyed.host.title} and its dependencies mentions the group {group}"
 

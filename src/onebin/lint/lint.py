@@ -51,12 +51,13 @@ class LintResult:
 def lint(request: LintRequest, events: Events = ignore) -> LintResult:
     """Check a plugin against its host; raises the errors of `plan`, with places in the plugin's own project."""
     subject = subject_of(request)
-    with described(subject.text(), source=request.source) as build:
+    host = "--host" if request.host is not None else f"host {subject.host.item}" if subject.host else request.plugin
+    with described(subject.text(), host=host, plugin=request.plugin, source=request.source) as build:
         surveyed = survey_bundle(build, events)
         (answer,) = surveyed.lock.answers.values()
         examined = surveyed.distributions[answer or surveyed.host.name]
         author = Author(plugin=examined, folder=subject.folder, manifest=display(build.manifest.file))
-        notices = [*advice(subject, examined, surveyed)]
+        notices = [*advice(subject, examined, build.manifest, surveyed)]
         try:
             with step(events, "check") as outcome:
                 planned = _planned(subject, build, examined, surveyed)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from onebin.errors import ManifestError
-from onebin.manifest import create_manifest, is_path
+from onebin.errors import Finding, FindingsError, ManifestError
+from onebin.manifest import add_plugins, create_manifest, is_path
 from onebin.python import INDEXES, PackageSource
 from onebin.scaffold import NO_ENTRY, HostChoice, choose_host
 from onebin.system import absolute
@@ -60,10 +60,12 @@ class Subject:
                 name="lint",
                 host=chosen.item,
                 entry=NO_ENTRY,
-                plugins=[self.request.plugin],
+                plugins=[self.request.plugin] if self.host else [],
                 python=self.request.python or chosen.python,
                 directory=Path.cwd(),
             )
+            if self.host is None:  # a manifest with a plugin that is its own host is not what anybody means
+                made = add_plugins(made, [self.request.plugin], directory=Path.cwd()).text
         except ManifestError as error:
             known = [each for each in error.findings if self.host or not each.where.startswith("host.")]
             raise ManifestError("the plugin cannot be checked", known) from error
@@ -96,6 +98,9 @@ class Subject:
 def subject_of(request: LintRequest) -> Subject:
     """Return what is to be examined; the host is by default that of the manifest in the plugin's own project."""
     path = Path(request.plugin)
+    if path.suffix == ".toml":
+        hint = f"give the project's folder; to check it against this manifest's host, add --host {request.plugin}"
+        raise FindingsError("the plugin cannot be checked", [Finding(request.plugin, "it is not a plugin", hint)])
     folder = absolute(path) if is_path(request.plugin) and path.is_dir() else None
     chosen = choose_host(request.host) if request.host is not None else None
     if chosen is None and folder is not None and (folder / MANIFEST_NAME).is_file():

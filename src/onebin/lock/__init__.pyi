@@ -27,3 +27,4 @@ from .resolution import (
     host_requirement as host_requirement,
     resolve as resolve,
 )
+from .sources import ANY as ANY

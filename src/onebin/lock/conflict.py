@@ -7,21 +7,19 @@ import re
 import zipfile
 from collections import deque
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError
 from onebin.lock.sources import rows_of
-from onebin.manifest import PluginRow, near_project
+from onebin.manifest import PluginRow, distribution_at, local_paths, near_project
 from onebin.python import subject_of
-from onebin.system import absolute, display, is_there, read_toml
+from onebin.system import absolute, display, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from onebin.errors import OnebinError
     from onebin.manifest import Host, Manifest
@@ -65,8 +63,7 @@ def explain(
     before: both are for hints. uv's own explanation is the tail of the error, unless it is a fault of the network.
     """
     own = _own_demands(manifest)
-    said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
-    found = [*own, *(_demand(every or source, *rest) for every, source, *rest in said)]
+    found = [*own, *_said_demands(failure)]
     unknown = _UNKNOWN.search(failure.text)
     if failure.fault is not None:
         package = failure.fault.package or (unknown[1] if unknown else subject_of(failure))
@@ -94,6 +91,21 @@ def names_nothing(failure: Failure) -> bool:
     return failure.fault is None and bool(_UNKNOWN.search(failure.text) or _NO_VERSION.search(failure.text))
 
 
+def requiring(package: str, failure: Failure, manifest: Manifest) -> tuple[str, str]:
+    """Return where the manifest names what requires a package, and ", which A -> B requires"; both "" if uv is silent.
+
+    The second is empty if the manifest requires the package itself.
+    """
+    chain = _chain_of(package, [*_own_demands(manifest), *_said_demands(failure)])
+    return (_place(chain[0].source, manifest), _via(chain)) if chain else ("", "")
+
+
+def _said_demands(failure: Failure) -> list[_Demand]:
+    """Return the requirements that uv's message has."""
+    said = _DEMAND.findall(" ".join(failure.text.split()))  # uv wraps lines
+    return [_demand(every or source, *rest) for every, source, *rest in said]
+
+
 def _fault(
     what: str, package: str | None, failure: Failure, manifest: Manifest, demands: Sequence[_Demand]
 ) -> OnebinError:
@@ -113,17 +125,23 @@ def _unknown(
     chain = _chain_of(package, demands)
     where, via = _place(chain[0].source, manifest) if chain else display(manifest.file), _via(chain)
     summary = _SUMMARY.format(display(manifest.file))
-    hint = _spelling_hint(package, None if via else manifest.directory, known)
+    hint = _spelling_hint(
+        package, None if via else manifest, {*known} - {each.target for each in _own_demands(manifest)}
+    )
     row = next((row for row in rows_of(manifest) if manifest.where(row) == where and row.path), None)
     if via and row is not None:
         hint = f"check the dependencies of {row.path}"
     return failure.become(LockError, summary, hint, findings=[Finding(where, f"no such package: {package}{via}")])
 
 
-def _spelling_hint(package: str, directory: Path | None, known: Iterable[str]) -> str:
-    """Return what a name that no index has may mean: a project near the manifest, or a package that was locked."""
-    near = directory and near_project(package, directory)
-    similar = difflib.get_close_matches(package, {*known} - {package}, 1)
+def _spelling_hint(package: str, manifest: Manifest | None, others: Iterable[str]) -> str:
+    """Return what a name that no index has may mean: a project near the manifest, or one of other packages.
+
+    What is in the manifest already is not meant. Without a manifest, a project is not meant either.
+    """
+    directory = manifest and manifest.directory
+    near = manifest and near_project(package, manifest.directory, taken=local_paths(manifest))
+    similar = difflib.get_close_matches(package, others, 1)
     if near:
         return f'did you mean the project {{ path = "{near}" }}?'
     if similar:
@@ -218,6 +236,8 @@ def _no_version(demand: _Demand, text: str, releases: Releases) -> tuple[str, st
         hint = "ask for a version with such a wheel, or allow building it from source"
         return f"{demand} has no wheel for this machine", hint
     found = releases(demand.target)
+    if not found and not demand.versions:
+        return f"the index has no version of {demand.target}", "check the name, and the index in uv's settings"
     newest = f"the newest are {', '.join(found)}" if len(found) > 1 else f"there is only {''.join(found)}"
     return f"no version of {demand.target} matches {demand}", newest if found else 'write "*" for any version'
 
@@ -240,17 +260,8 @@ def _own_demands(manifest: Manifest) -> list[_Demand]:
 
 def _project_of(row: Host | PluginRow, manifest: Manifest, default: str) -> tuple[str, str | None]:
     """Return the name of a row's distribution, and the version of a local one, from its pyproject.toml (PEP 621)."""
-    if row.path is None:
-        return row.distribution or default, None
-    try:
-        if not (manifest.directory / row.path).is_dir():
-            read = parse_wheel_filename if row.path.endswith(".whl") else parse_sdist_filename
-            name, version = read(PurePosixPath(row.path).name)[:2]
-            return name, str(version)
-        project = read_toml(manifest.directory / row.path / "pyproject.toml")["project"]
-        return str(project["name"]), str(project["version"]) if "version" in project else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return row.distribution or default, None
+    name, version = (None, None) if row.path is None else distribution_at(manifest.directory / row.path)
+    return name or row.distribution or default, version
 
 
 def _demand(source: str, target: str, wanted: str) -> _Demand:

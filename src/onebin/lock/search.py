@@ -14,10 +14,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from onebin.lock.choices import held_back
+from onebin.lock.conflict import requiring
 from onebin.lock.resolver import without_wheel
 from onebin.lock.sources import ANY, allowed_in, disallowed_error, is_built, is_source, rows_of
 from onebin.python import uv
-from onebin.system import absolute
+from onebin.system import absolute, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,12 +57,28 @@ def write_draft(manifest: Manifest, resolver: Resolver) -> tuple[HeldBack, ...]:
             missing |= needed - own - allowed
             continue
         if missing:
-            raise disallowed_error(manifest, sorted(missing))
+            found = {str(canonicalize_name(each["name"])) for each in packages}
+            via = _requiring(missing, manifest, resolver, build)
+            unused = next((each for each in sorted(allowed - found) if nearest(each, missing)), "")
+            raise disallowed_error(manifest, sorted(missing), via=via, unused=unused)
         held = held_back(resolver, build, packages)
         newer = {each.name for each in held if each.name in allowed and not resolver.keeps(each.name)}
         if not newer:
             return held
         build |= newer
+
+
+def _requiring(
+    missing: Collection[str], manifest: Manifest, resolver: Resolver, build: Collection[str]
+) -> dict[str, tuple[str, str]]:
+    """Return where the manifest names what requires each of these packages, and what that is, by what uv says."""
+    found = {}
+    for name in missing:
+        try:
+            resolver.attempt(build, without={*missing} - {name})
+        except uv.Failure as failure:
+            found[name] = requiring(name, failure, manifest)
+    return found
 
 
 def _built_before(resolver: Resolver) -> set[str]:

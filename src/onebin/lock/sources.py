@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError
 from onebin.manifest import keyed
-from onebin.system import display, redact
+from onebin.system import display, nearest, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,15 +66,29 @@ def _check_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> 
         )
 
 
-def disallowed_error(manifest: Manifest, names: Sequence[str]) -> LockError:
-    """Return the error that lists packages without a wheel, with how to allow them."""
+def disallowed_error(
+    manifest: Manifest, names: Sequence[str], *, via: Mapping[str, tuple[str, str]] | None = None, unused: str = ""
+) -> LockError:
+    """Return the error that lists packages without a wheel, with how to allow them.
+
+    `via` says for packages where the manifest names what requires them, and what that is. `unused` is a name in
+    `allow-source` that is not needed: one of the packages is probably meant.
+    """
     allow = keyed(display(manifest.file), "lock", "allow-source")
-    listed = ", ".join(f'"{name}"' for name in [*manifest.lock.allow_source, *names])
+    kept = [name for name in manifest.lock.allow_source if canonicalize_name(name) != unused]
+    listed = ", ".join(f'"{name}"' for name in [*kept, *names])
     subject = "a package has" if len(names) == 1 else f"{len(names)} packages have"
+    near = nearest(unused, names)
+    typo = f"{unused} in allow-source is not needed: did you mean {near}? otherwise, " if near else ""
+    findings = []
+    for name in names:
+        place, required = (via or {}).get(name, ("", ""))
+        what = f"{name}{required}{',' if required else ''} has no wheel for this machine"
+        findings.append(Finding(_where(name, manifest) or place or allow, what))
     return LockError(
         f"{subject} no wheel, and building from source runs their code",
-        f"ask for versions with wheels, or allow the packages: [lock] allow-source = [{listed}]",
-        findings=[Finding(_where(name, manifest) or allow, f"{name} has no wheel for this machine") for name in names],
+        f"{typo}ask for versions with wheels, or allow the packages: [lock] allow-source = [{listed}]",
+        findings=findings,
     )
 
 

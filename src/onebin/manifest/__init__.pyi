@@ -9,9 +9,14 @@ from .items import Item as Item, is_path as is_path, read_items as read_items, s
 from .load import Manifest as Manifest
 from .projects import (
     PROJECT_FILES as PROJECT_FILES,
+    PROJECT_MARKS as PROJECT_MARKS,
     check_projects as check_projects,
+    check_rows as check_rows,
     declared_scripts as declared_scripts,
+    distribution_at as distribution_at,
+    local_paths as local_paths,
     near_project as near_project,
+    setting_of_wheels as setting_of_wheels,
 )
 from .schema import manifest_schema as manifest_schema
 from .tables import (

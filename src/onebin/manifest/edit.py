@@ -20,8 +20,10 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest.items import is_path, misspelled, read_items, split_extras, stored_path
+from onebin.manifest.items import is_path, misspelled, path_problem, read_items, split_extras, stored_path
+from onebin.manifest.load import Manifest
 from onebin.manifest.problems import ORDER_KEYS, problems_of
+from onebin.manifest.projects import check_rows
 from onebin.manifest.toml import Statement, key_path, parse_toml, shown, statements
 from onebin.system import similar
 
@@ -80,6 +82,8 @@ def create_manifest(
     if wrong := misspelled(host):
         problems = [("host.package", *wrong), *(each for each in problems if each[0] != "host.package")]
     findings = [Finding(*each) for each in problems]
+    if is_path(host) and not wrong and (problem := path_problem(host)):
+        findings.append(problem)
     try:
         read_items(plugins, directory)
     except ManifestError as error:
@@ -87,7 +91,9 @@ def create_manifest(
     if findings:
         raise ManifestError("cannot write a manifest from this", findings)
     written = {table: "\n".join(_assignments(keys)) for table, keys in given.items()}
-    return add_plugins(_NEW.format(**written), plugins, directory=directory).text
+    text = add_plugins(_NEW.format(**written), plugins, directory=directory).text
+    check_rows(Manifest.parse(text, file=directory / _FILE))
+    return text
 
 
 def host_keys(item: str, directory: Path) -> dict[str, Any]:
@@ -105,7 +111,9 @@ def add_plugins(text: str, items: Sequence[str], *, directory: Path) -> Edited:
     directory. Raises ManifestError for all invalid items at once, and if the text is not TOML.
     """
     changes: list[str] = []
-    for item in read_items(items, directory):
+    paths = [_as_table(row).get("path") for row in _rows(text).values()]
+    taken = [directory / path for path in paths if isinstance(path, str)]
+    for item in read_items(items, directory, taken=taken):
         rows = _rows(text)
         name = _find(item.name, rows)
         row = _merged(rows.get(name or ""), item.row)

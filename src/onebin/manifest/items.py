@@ -53,13 +53,16 @@ class BadItemError(Exception):
         self.hint = hint
 
 
-def read_items(items: Sequence[str], directory: Path) -> list[Item]:
-    """Return the items for command-line arguments; raises ManifestError with everything that is wrong with them."""
+def read_items(items: Sequence[str], directory: Path, *, taken: Sequence[Path] = ()) -> list[Item]:
+    """Return the items for command-line arguments; raises ManifestError with everything that is wrong with them.
+
+    `taken` are the paths of the rows that there are: a wrong path does not mean one of them.
+    """
     read: list[Item] = []
     findings: list[Finding] = []
     for item in items:
         try:
-            read.append(_read_path(item, directory) if is_path(item) else _read_requirement(item))
+            read.append(_read_path(item, directory, taken) if is_path(item) else _read_requirement(item))
         except BadItemError as error:
             findings.append(Finding(shown(item), error.message, error.hint))
     if findings:
@@ -144,23 +147,36 @@ def _read_url(url: str) -> dict[str, Any]:
     return row | {key: value for key, value in parse_qsl(fragment) if key == "subdirectory"}
 
 
-def _read_path(item: str, directory: Path) -> Item:
+def _read_path(item: str, directory: Path, taken: Sequence[Path]) -> Item:
     location, extras = split_extras(item)
+    name = _name_at(location, taken)
+    return _item(name, {"path": stored_path(location, directory), **({"extras": extras} if extras else {})})
+
+
+def path_problem(item: str) -> Finding | None:
+    """Return what is wrong with an item that is a path, or None."""
+    try:
+        _name_at(split_extras(item)[0], ())
+    except BadItemError as error:
+        return Finding(shown(item), error.message, error.hint)
+    return None
+
+
+def _name_at(location: str, taken: Sequence[Path]) -> str:
+    """Return the name of the project, wheel or source archive at a path; raises BadItemError."""
     path = Path(location)
     if not is_there(path):
-        near = near_project(location, Path.cwd())
+        near = near_project(location, Path.cwd(), taken=taken)
         hint = f"did you mean ./{near}?" if near else "a requirement has no slash: NAME or NAME>=1.2"
         raise BadItemError("no such file or directory", hint)
-    if path.is_file():
-        read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
-        try:
-            name = str(read_name(path.name)[0])
-        except ValueError:
-            hint = "give a project directory, or a .whl or .tar.gz file whose name has the package's name and version"
-            raise BadItemError("it is not a project, wheel or source archive", hint) from None
-    else:
-        name = _project_name(path)
-    return _item(name, {"path": stored_path(location, directory), **({"extras": extras} if extras else {})})
+    if not path.is_file():
+        return _project_name(path)
+    read_name = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+    try:
+        return str(read_name(path.name)[0])
+    except ValueError:
+        hint = "give a project directory, or a .whl or .tar.gz file whose name has the package's name and version"
+        raise BadItemError("it is not a project, wheel or source archive", hint) from None
 
 
 def _project_name(project: Path) -> str:

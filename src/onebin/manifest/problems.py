@@ -1,7 +1,7 @@
 """What is wrong with a manifest: pydantic's errors and broken rules, worded for its readers, with line numbers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,14 +89,16 @@ def _unknown_plugins(budgets: Mapping[str, Any], rows: Mapping[str, Any]) -> Ite
         path = ("budget", "plugin", name)
         first = seen.setdefault(canonicalize_name(name), name)
         if canonicalize_name(name) not in known:
-            yield Problem(path, f"there is no plugin {shown(name)}", _other_names(name, rows))
+            others = [row for row in rows if row not in budgets]
+            yield Problem(path, f"there is no plugin {shown(name)}", _other_names(name, others))
         elif first != name:
             yield Problem(path, f"the same plugin as {key_path(('budget', 'plugin', first))}", "remove one of the two")
 
 
-def _other_names(name: str, rows: Mapping[str, Any]) -> str:
+def _other_names(name: str, rows: Sequence[str]) -> str:
     near = similar(name, rows)
-    return f"did you mean {near}?" if near else f"the plugins are {', '.join(rows)}" if rows else "there are no plugins"
+    known = f"the other plugins are {', '.join(rows)}" if rows else "there are no other plugins"
+    return f"did you mean {near}?" if near else known
 
 
 def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
@@ -109,9 +111,8 @@ def _unknown_neighbours(rows: Mapping[str, Any]) -> Iterator[Problem]:
                     continue  # reported by the field's own check
                 meant = known.get(canonicalize_name(other))
                 if meant is None:
-                    yield Problem(
-                        ("plugins", name, key), f"there is no plugin {shown(other)}", _other_names(other, rows)
-                    )
+                    hint = _other_names(other, [each for each in rows if each != name and each not in row[key]])
+                    yield Problem(("plugins", name, key), f"there is no plugin {shown(other)}", hint)
                 elif meant == name:
                     yield Problem(("plugins", name, key), f"{shown(other)} is the plugin itself", "name another one")
 

@@ -11,6 +11,7 @@ from onebin.codegen import check_types, describe, render
 from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
+from onebin.manifest import check_rows
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
@@ -76,8 +77,8 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
 
 def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
-    """Lock, stage and survey a bundle without checking it; raises OnebinError."""
-    staged = _staged(request, _locked(request, events), events)
+    """Lock, stage and survey a bundle without checking it, nor its rows; raises OnebinError."""
+    staged = _staged(request, _locked(request, events, checked=False), events)
     with step(events, "survey") as outcome:
         found = survey(staged, request.workspace.cache)
         outcome.text = count(len(found.distributions), "distribution")
@@ -187,8 +188,8 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         )
     else:
         planned = _planned(request, locked, recorded, libc=libc, findings=findings)
-        facts, costs = _built(planned, request, file, recorded)
-        notices = planned.notices
+        facts, costs, more = _built(planned, request, file, recorded)
+        notices = planned.notices + more
         with os_errors(PackError, "write a receipt in", request.workspace.cache_dir):
             receipt.write(key, file, notices, request.workspace.cache)
     return BuildResult(
@@ -205,10 +206,10 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     )
 
 
-def _locked(request: BuildRequest, events: Events) -> Lock:
+def _locked(request: BuildRequest, events: Events, *, checked: bool = True) -> Lock:
     with step(events, "lock") as outcome:
         _say_indexes(request, events)
-        locked = _resolved(request)
+        locked = _resolved(request, checked=checked)
         outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
     for change in locked.changes:
         events(Detail(text=change))
@@ -218,7 +219,9 @@ def _locked(request: BuildRequest, events: Events) -> Lock:
     return locked
 
 
-def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False) -> Lock:
+def _resolved(
+    request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False, checked: bool = True
+) -> Lock:
     options = LockOptions(
         source=request.source,
         locked=request.locked,
@@ -228,6 +231,8 @@ def _resolved(request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), dr
         moment=request.moment,
     )
     with _lines_of(request.manifest):
+        if checked:
+            check_rows(request.manifest)
         return resolve(request.manifest, request.workspace, options)
 
 
@@ -321,11 +326,15 @@ def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -
         )
 
 
-def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs]:
-    """Generate, freeze, pack, verify, measure and publish; returns the facts on the artifact's card, and its costs."""
+def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs, tuple[str, ...]]:
+    """Generate, freeze, pack, verify, measure and publish.
+
+    Returns the facts on the artifact's card, its costs, and notices.
+    """
     cache, moment = request.workspace.cache, request.moment
     planned, toolchain, source = _generated(planned, request, events)
     head = starter = None
+    notices: tuple[str, ...] = ()
     if planned.layout != "onefile":
         head, starter = _compiled(planned.interpreter, request, events)
     with step(events, "freeze") as outcome, _lines_of(planned.manifest):
@@ -346,8 +355,9 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 outcome.text = compare_with_stage(artifact.file, artifact.facts).summary
         if request.all_commands:
             with step(events, "smoke") as outcome:
-                passed = compare_commands(request.all_commands, artifact.file, source, planned, cache)
-                outcome.text = f"{count(passed, 'command')} as in the stage"
+                notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
+                outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"
+            _emit_notices(events, notices)
         costs = held_to_budget(
             artifact.file,
             artifact.facts,
@@ -360,4 +370,4 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         with step(events, "publish") as outcome:
             artifact.publish()
             outcome.text = display(artifact.output)
-        return artifact.facts, costs
+        return artifact.facts, costs, notices

@@ -10,3 +10,4 @@ from .interpreter import (
 from .settings import ignored_settings as ignored_settings, source_of_indexes as source_of_indexes
 from .subject import subject_of as subject_of
 from .uv import INDEXES as INDEXES, PackageSource as PackageSource
+from .watching import GIT_PATIENCE as GIT_PATIENCE

@@ -56,23 +56,27 @@ _REMEDIES = (
 
 
 class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns it into an error of its own
-    """uv failed. `text` is its message, without its prefix and its hints about its own flags; `raw` is all of it."""
+    """uv failed. `text` is its message, without its prefix and its hints about its own flags; `raw` is all of it.
 
-    def __init__(self, text: str, *, raw: str | None = None) -> None:
+    `fault` is one of the network that the message does not show.
+    """
+
+    def __init__(self, text: str, *, raw: str | None = None, fault: Fault | None = None) -> None:
         super().__init__(text)
         self.text = text
         self.raw = text if raw is None else raw
+        self._fault = fault
 
     @classmethod
-    def of(cls, printed: str) -> Self:
+    def of(cls, printed: str, fault: Fault | None = None) -> Self:
         """Return the failure of a uv that printed this on standard error."""
-        return cls(_plain(printed), raw=printed)
+        return cls(_plain(printed), raw=printed, fault=fault)
 
     @cached_property
     def fault(self) -> Fault | None:
         """What went wrong on the network, if that is the cause."""
         is_local = any(pattern.search(self.text) for pattern in (NO_SPACE, _OFFLINE))
-        return None if is_local else fault_in(self.raw)
+        return None if is_local else self._fault or fault_in(self.raw)
 
     def become(
         self, error: type[OnebinError], doing: str, hint: str | None = None, *, findings: Sequence[Finding] = ()

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from onebin.python.watching import GIT_TIMEOUT_VARIABLE
 from onebin.system import credentials_for, index_name, without_credentials
+
+if TYPE_CHECKING:
+    from onebin.python.watching import FetchTimeoutError
 
 # uv before 0.10 draws a tree, and wraps lines in it.
 _FRAME = re.compile("[\\s\u00d7\u2570\u2500\u25b6\u251c\u2502]+")
@@ -16,6 +21,15 @@ _PACKAGE = re.compile(r"Failed to (?:download|build|download and build) `([^`\s=
 _IN_URL = re.compile(r"/([A-Za-z0-9._-]+)/$|/([A-Za-z0-9._]+)-[^/]*\.(?:whl|tar\.gz|zip)$")
 _STATUS = re.compile(r"HTTP status \w+ error \((\d+) ([^)]*)\)")
 _INDEX = re.compile(r"An index(?: URL)? \(([^\s)]+)\) .*?\(?\b(401|403) (?:Unauthorized|Forbidden)")
+# What uv says of a page in another format, and of one without any file: there every version is missing.
+_OTHER_PAGE = re.compile(
+    r"Unsupported `Content-Type` \"(?P<kind>[^\"]*)\" for `(?P<url>[^`]+)`"
+    r"|Received some unexpected (?:JSON|HTML) from `(?P<odd>[^`]+)`"
+)
+_EMPTY_PAGE = re.compile(r"there are no versions of ([A-Za-z0-9][\w.-]*)(?: and\b|,)")
+# A name that no index has. One that has a page for it has one for every name, as a login page has.
+NOBODY = "onebin-asks-for-what-no-index-has"
+_NOBODYS_PAGE = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+/){NOBODY}/")
 _GIT = re.compile(r"`([^`\s]+) @ (?:git\+)?([^`]+)`.*Git operation failed", re.DOTALL)
 _REPOSITORY = re.compile(r"(\w+://[^/]*/[^@#]*).*")
 _GIT_REASON = re.compile(r"--- stderr .*?(?:fatal|error|ssh): (.+?)(?= (?:fatal|error|hint|help): |$)")
@@ -31,6 +45,10 @@ _CERTIFICATE = (
 _NO_TLS = "is its address http:// and not https://? Check the index (UV_DEFAULT_INDEX, UV_INDEX, uv.toml)"
 _SLOW = "run the command again, set UV_HTTP_TIMEOUT to more seconds, or check the index; without a network, --offline"
 _AGAIN = "run the command again; for more attempts set UV_HTTP_RETRIES, and check the index if it happens each time"
+_NO_INDEX = (
+    "is it a login or proxy page? Log in to the network, or correct the index's address (UV_DEFAULT_INDEX, UV_INDEX,"
+    " uv.toml): most end in /simple"
+)
 _PROXY_ACCESS = "put its credentials in its address, in HTTPS_PROXY and HTTP_PROXY, or ask who runs it for access"
 # What uv says of a connection, what that is in plain words, and what to do.
 _CONNECTION = (
@@ -58,11 +76,16 @@ _GIT_LOGIN = (
     "git needs credentials: set up a credential helper or an SSH key; `git ls-remote {url}` must not ask for any"
 )
 _GIT_CERTIFICATE = "does a proxy inspect TLS here? Set GIT_SSL_CAINFO to a file with its authority's certificate"
+_GIT_SLOW = (
+    "the server does not answer: does `git ls-remote {url}` work here? GIT_HTTP_LOW_SPEED_TIME says how long git waits"
+    " for a byte, in seconds"
+)
 _GIT_NETWORK = "is there a network? If not, use --offline or --vendor DIR; else try `git ls-remote {url}`"
 _GIT_HINTS = (
     (re.compile(r"couldn't find remote ref|not our ref|no such ref|unadvertised"), _REVISION),
     (re.compile(r"could not read Username|Authentication failed|Permission denied"), _GIT_LOGIN),
     (re.compile(r"certificate"), _GIT_CERTIFICATE),
+    (re.compile(r"too slow"), _GIT_SLOW),
     (re.compile(r"resolve host|connect to|Connection refused|timed out|unreachable", re.IGNORECASE), _GIT_NETWORK),
 )
 
@@ -79,7 +102,40 @@ class Fault:
 def fault_in(printed: str) -> Fault | None:
     """Return the fault of the network that uv reports, or None."""
     text = _FRAME.sub(" ", printed)
-    return _of_git(text) or _of_index(text) or _of_status(text) or _of_connection(text)
+    return _of_git(text) or _of_index(text) or _of_page(text) or _of_status(text) or _of_connection(text)
+
+
+def without_files(printed: str) -> str | None:
+    """Return the package of which an index has no version at all, if uv reports one: its page may not be a page."""
+    found = _EMPTY_PAGE.search(_FRAME.sub(" ", printed))
+    return None if found is None else found[1]
+
+
+def no_index(printed: str, package: str) -> Fault | None:
+    """Return the fault of an index that has a page for `NOBODY`, too, given what uv prints in detail about that."""
+    if without_files(printed) != NOBODY:
+        return None
+    found = _NOBODYS_PAGE.search(printed)
+    url = "the index" if found is None else without_credentials(found[1])
+    return Fault(
+        what=f"{url} answers, but not with index pages: any name has one, without files",
+        hint=_NO_INDEX,
+        package=package,
+    )
+
+
+def _of_page(text: str) -> Fault | None:
+    found = _OTHER_PAGE.search(text)
+    if found is None:
+        return None
+    url = found["url"] or found["odd"]
+    kind = f" ({found['kind']})" if found["kind"] else ""
+    package = _IN_URL.search(url)
+    return Fault(
+        what=f"{without_credentials(url)} answers, but not with an index page{kind}",
+        hint=_NO_INDEX,
+        package=None if package is None else package[1],
+    )
 
 
 def _of_git(text: str) -> Fault | None:
@@ -91,6 +147,16 @@ def _of_git(text: str) -> Fault | None:
     reason = _ACCESS.sub("", said[1].strip()) if said else "git failed"
     hint = next((hint for pattern, hint in _GIT_HINTS if pattern.search(text)), _PLACE)
     return Fault(what=f"cannot fetch {url}: {reason}", hint=hint.format(url=url), package=found[1])
+
+
+def late_fetch(error: FetchTimeoutError) -> Fault:
+    """Return the fault of a repository that was not fetched in time."""
+    url = without_credentials(error.url)
+    hint = (
+        f"does `git ls-remote {url}` answer here? For a repository that takes longer, set {GIT_TIMEOUT_VARIABLE} to"
+        " more seconds"
+    )
+    return Fault(what=f"cannot fetch {url}: not done after {error.seconds:g} s", hint=hint, package=error.package)
 
 
 def _of_index(text: str) -> Fault | None:

@@ -21,12 +21,23 @@ from uv import find_uv_bin
 from onebin.errors import OnebinError, ProcessError
 from onebin.python import settings
 from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
+from onebin.python.faults import NOBODY, late_fetch, no_index, without_files
 from onebin.python.leftovers import left_as_found
-from onebin.python.watching import tell_of
+from onebin.python.watching import (
+    GIT_PATIENCE,
+    GIT_SECONDS,
+    GIT_TIMEOUT_VARIABLE,
+    FetchTimeoutError,
+    Watch,
+    locked_from_git,
+    required_from_git,
+)
 from onebin.system import STILL_RUNNING, Completed, environment, read_toml, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from onebin.python.faults import Fault
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
@@ -282,7 +293,7 @@ def _uv(
         raise OnebinError("uv is not installed in onebin's environment", "pip install uv") from error
     variables = environment(UV_NO_PROGRESS="1") if env is None else env
     variables = {name: value for name, value in variables.items() if name not in _PLACES}
-    variables |= {**(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
+    variables = {**GIT_PATIENCE, **variables, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
     with settings.project_for_uv(project) as (folder, file):
         try:
             completed = run(
@@ -290,10 +301,12 @@ def _uv(
                 env=variables,
                 stdin=stdin,
                 cwd=cwd,
-                timeout=_timeout(),
+                timeout=_seconds(TIMEOUT_VARIABLE, _SECONDS),
                 bounded=True,
-                peek=tell_of,
+                peek=Watch(_from_git(arguments, stdin), _seconds(GIT_TIMEOUT_VARIABLE, GIT_SECONDS)),
             )
+        except FetchTimeoutError as error:
+            raise Failure(f"{error.url} does not answer", fault=late_fetch(error)) from error
         except ProcessError as error:
             if check and error.tail.startswith(STILL_RUNNING):
                 raise Failure(f"uv is {error.tail}") from error
@@ -301,8 +314,22 @@ def _uv(
     if check and completed.code != 0:
         ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         said = completed.stderr if file is None else completed.stderr.replace(str(folder / file.name), str(file))
-        raise Failure.of(f"{ended}{said}")
+        is_online = not {"--offline", "--no-index"} & {*arguments}
+        raise Failure.of(f"{ended}{said}", _no_index(said, cwd, project) if is_online else None)
     return completed
+
+
+def _no_index(said: str, cwd: Path | None, project: Path | None) -> Fault | None:
+    """Return the fault of an index that is none, if uv says that there is no version of a package at all.
+
+    A login page counts as the page of a package without files. So uv is asked for a package that no index has.
+    """
+    package = without_files(said)
+    if package is None:
+        return None
+    command = ["pip", "compile", "-", "--verbose", "--no-deps", "--no-python-downloads", "--python", sys.executable]
+    answer = _uv(command, stdin=f"{NOBODY}\n", cwd=cwd, project=project, check=False)
+    return no_index(answer.stderr, package)
 
 
 def _dated(moment: int) -> dict[str, str]:
@@ -325,9 +352,15 @@ def _link_mode() -> str:
     return mode if mode in {"clone", "copy", "hardlink"} else "clone"
 
 
-def _timeout() -> float:
-    """Return the time limit for one call of uv in seconds, in case an index is slow or a response is endless."""
+def _from_git(arguments: Sequence[str], stdin: str) -> dict[str, str]:
+    """Return the packages that a call of uv takes from git, as in `Watch`: those of its input, or of its lock."""
+    locks = [Path(each) for each in arguments if each.endswith(".toml")] if arguments[:2] == ["pip", "sync"] else []
+    return locked_from_git(locks[0]) if locks else required_from_git(stdin)
+
+
+def _seconds(variable: str, default: float) -> float:
+    """Return a time limit in seconds, in case an index or repository is slow or an answer is endless."""
     try:
-        return float(os.environ.get(TIMEOUT_VARIABLE) or _SECONDS)
+        return float(os.environ.get(variable) or default)
     except ValueError:
-        return _SECONDS
+        return default

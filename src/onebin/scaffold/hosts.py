@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from onebin.card import inspect
-from onebin.errors import Finding, FindingsError, ManifestError
-from onebin.manifest import ExtensionPoint, Manifest, create_manifest, is_path
+from onebin.errors import Finding, FindingsError, ManifestError, without_manifest
+from onebin.manifest import ExtensionPoint, Manifest, create_manifest, is_path, near_project
 from onebin.pipeline import BuildRequest, survey_bundle
 from onebin.scaffold.sources import Sources
 from onebin.survey import SCRIPT_GROUPS, module_name
@@ -80,8 +80,9 @@ def choose_host(given: str) -> HostChoice:
     if is_there(path) and not is_folder and not given.endswith(_ARCHIVES):
         return _of_artifact(path)
     if is_path(given) and not is_there(path):
-        finding = Finding(given, "no such file or folder", "a requirement has no slash: NAME or NAME>=1.2")
-        raise FindingsError("the host cannot be read", [finding])
+        near = near_project(given, Path.cwd())
+        hint = f"did you mean ./{near}?" if near else "a requirement has no slash: NAME or NAME>=1.2"
+        raise FindingsError("the host cannot be read", [Finding(given, "no such file or folder", hint)])
     return HostChoice(item=given)
 
 
@@ -125,9 +126,12 @@ def _of_artifact(file: Path) -> HostChoice:
 
 
 @contextmanager
-def described(text: str, **options: Any) -> Iterator[BuildRequest]:
-    """Provide the request for a manifest that is not in a file: its lock is made for this use only, then deleted."""
-    with scratch() as directory:
+def described(text: str, *, host: str, plugin: str = "", **options: Any) -> Iterator[BuildRequest]:
+    """Provide the request for a manifest that is not in a file: its lock is made for this use only, then deleted.
+
+    Errors name the arguments `host` and `plugin` instead of the manifest's rows.
+    """
+    with scratch() as directory, without_manifest(MANIFEST_NAME, host, plugin):
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, lock_dir=directory)
         manifest = Manifest.parse(text, file=workspace.manifest_file)
         yield BuildRequest(manifest=manifest, workspace=workspace, **options)
@@ -141,7 +145,7 @@ def read_host(chosen: HostChoice, source: PackageSource, events: Events) -> Host
     if chosen.folder is not None:
         return _read_project(chosen, chosen.folder)
     text = create_manifest(name="host", host=chosen.item, entry=NO_ENTRY, directory=Path.cwd())
-    with described(text, source=source) as request:
+    with described(text, host="--for", source=source) as request:
         surveyed = survey_bundle(request, events)
     found = surveyed.host
     scripts = [point.name for point in found.entry_points if point.group in SCRIPT_GROUPS]

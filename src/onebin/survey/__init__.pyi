@@ -13,7 +13,12 @@ from .files import module_name as module_name, recorded_size as recorded_size
 from .index import Survey as Survey, survey as survey
 from .lookups import Lookups as Lookups, lookups_of as lookups_of
 from .native import named_in as named_in
-from .origins import owner_of as owner_of, project_of as project_of, shown_place as shown_place
+from .origins import (
+    owner_of as owner_of,
+    project_of as project_of,
+    shown_place as shown_place,
+    source_in as source_in,
+)
 from .requirements import (
     Declared as Declared,
     Demand as Demand,
@@ -25,4 +30,9 @@ from .requirements import (
     reached as reached,
     targets_of as targets_of,
 )
-from .syntax import Import as Import, imports_of as imports_of, read_code as read_code
+from .syntax import (
+    Import as Import,
+    imports_of as imports_of,
+    names_of as names_of,
+    read_code as read_code,
+)

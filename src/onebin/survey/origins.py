@@ -31,8 +31,13 @@ def shown_place(place: str, surveyed: Survey) -> str:
     if inside is None:
         return place
     project = project_of(owner_of(place, surveyed) or "", surveyed)
-    found = None if project is None else next((each for each in _sources(project, inside) if each.is_file()), None)
+    found = None if project is None else source_in(project, inside)
     return f"{display(found) if found else inside}:{line}"
+
+
+def source_in(project: Path, inside: str) -> Path | None:
+    """Return the file of a project that is installed at a path relative to site-packages, or would be; else None."""
+    return next((each for each in _sources(project, inside) if each.is_file()), None)
 
 
 def _inside(place: str, surveyed: Survey) -> str | None:

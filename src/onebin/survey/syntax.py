@@ -112,6 +112,26 @@ def read_code(file: Path) -> Code:
     )
 
 
+def names_of(source: bytes) -> frozenset[str]:
+    """Return the names that a module has after its import, as far as its statements show them."""
+    try:
+        waiting: list[ast.AST] = [*ast.parse(source).body]
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    names: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((each.asname or each.name).partition(".")[0] for each in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            waiting.extend(ast.iter_child_nodes(node))
+    return frozenset(names)
+
+
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield all nodes in any order, in half the time of `ast.walk`: the survey reads all source of a bundle."""
     waiting = [tree]

@@ -61,6 +61,7 @@ from .wording import (
     either as either,
     escaped_json as escaped_json,
     megabytes as megabytes,
+    nearest as nearest,
     similar as similar,
     visible as visible,
 )

@@ -60,8 +60,13 @@ def _escape(char: str) -> str:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the most similar known name, or an empty string."""
-    near = difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(wrong, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str | None:
+    """Return the most similar known name, or None if none is similar."""
+    return next(iter(difflib.get_close_matches(wrong, list(known), 1, cutoff=0.7)), None)
 
 
 def count(number: int, word: str) -> str:

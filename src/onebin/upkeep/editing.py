@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onebin.errors import OnebinError, os_errors
-from onebin.manifest import Manifest, add_plugins, keyed, read_items, remove_plugins
+from onebin.manifest import Manifest, add_plugins, check_rows, keyed, read_items, remove_plugins
 from onebin.pipeline import (
     LockResult,  # pydantic reads the types of these fields
     Note,
@@ -74,9 +74,11 @@ def _added(
     before = lock_file.read_bytes() if lock_file.is_file() else None
     locked = None
     try:
-        if resolve:
-            with _on_disk(request.manifest):
+        with _on_disk(request.manifest):
+            if resolve:
                 locked = update_lock(changed, events, dry_run=dry_run)
+            else:
+                check_rows(changed.manifest)
         if not dry_run:
             _write(changed)
     except (OnebinError, KeyboardInterrupt) as error:

@@ -1,8 +1,8 @@
 """Run the user's own checks with both the staged host and the artifact, and compare their output.
 
-Takes command lines with `{artifact}` in them and returns how many had the same result. Raises VerifyError with all
-commands whose exit code or output differs. What cannot be the same in two locations (their paths, addresses of objects)
-is normalised before the comparison.
+Takes command lines with `{artifact}` in them and returns lines about those that had the same result but failed. Raises
+VerifyError with all commands whose exit code or output differs. What cannot be the same in two locations (their paths,
+addresses of objects) is normalised before the comparison.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 KIND = "sources"
 TIMEOUT_SECONDS = 600.0
 _SHOWN_LINES = 12
+_SHOWN_CHARACTERS = 200
+_TRACEBACK = "Traceback (most recent call last):"
 # Where an unpacked tree is: in a cache, or in a private folder of the launcher; and where PyInstaller unpacks one file.
 _TREE = re.compile(r"[^\s'\"]*/(?:artifacts/[^/\s]+-[0-9a-f]{32}|onebin-\d+-[^/\s]+-[0-9a-f]{32}-\w{6})")
 _ONE_FILE = re.compile(r"[^\s'\"]*[/\\]_MEI\w+")
@@ -41,14 +43,39 @@ _CALLER = re.compile(
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
-def compare_commands(commands: Sequence[str], artifact: Path, source: Source, plan: Plan, cache: Cache) -> int:
-    """Return how many commands had the same result with the staged host and the artifact; raises VerifyError."""
+def compare_commands(
+    commands: Sequence[str], artifact: Path, source: Source, plan: Plan, cache: Cache
+) -> tuple[str, ...]:
+    """Run commands with the staged host and the artifact; raises VerifyError if the results of any are not the same.
+
+    Returns a line for each command that fails with both alike, as a broken plugin would.
+    """
+    findings: list[Finding] = []
+    notices: list[str] = []
     with scratch() as folder:
         staged = _staged_script(source, plan, cache, folder / plan.manifest.bundle.name)
-        findings = [finding for command in commands for finding in _compare(command, staged, artifact, plan)]
+        for command in commands:
+            found = _compare(command, staged, artifact, plan)
+            if isinstance(found, Completed):
+                notices += failed_alike(command, found)
+            else:
+                findings.append(found)
     if findings:
         raise VerifyError(f"{plan.manifest.bundle.name} fails its own checks", findings)
-    return len(commands)
+    return tuple(notices)
+
+
+def failed_alike(command: str, found: Completed) -> Iterator[str]:
+    """Yield a notice if a command, which had the same result twice, has an exit code or prints a traceback."""
+    is_traceback = found.code == 0 and _TRACEBACK in found.stderr
+    if found.code == 0 and not is_traceback:
+        return
+    last = next((line.strip() for line in reversed(found.stderr.splitlines()) if line.strip()), "")
+    said = f": {last[:_SHOWN_CHARACTERS]}" if last else ""
+    ended = "print a traceback" if is_traceback else f"end with {found.code}"
+    expected = shlex.quote(f"{command}; test $? = {found.code % 256}")
+    then = "" if is_traceback else f" if it is, write sh -c {expected}"
+    yield f"{command}: staged host and artifact both {ended}{said}; is that what you expect?{then}"
 
 
 def staged_command(source: Source, plan: Plan, cache: Cache) -> list[str]:
@@ -74,24 +101,23 @@ def write_script(words: Sequence[str], file: Path) -> Path:
     return file
 
 
-def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Iterator[Finding]:
-    """Yield the differences between a command with the staged host and with the artifact."""
+def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Finding | Completed:
+    """Return how a command ends with the artifact, or what is not the same with the staged host."""
     try:
         expected, found = (_run(command, file) for file in (staged, artifact))
     except ProcessError as error:
-        yield Finding(command, error.tail or error.message, error.hint)
-        return
+        return Finding(command, error.tail or error.message, error.hint)
     if expected.code != found.code:
         tail = "\n    ".join((found.stderr or found.stdout).strip().splitlines()[-_SHOWN_LINES:])
         message = f"exit code {found.code} with the artifact, {expected.code} with the staged host\n    {tail}"
-        yield Finding(command, message, "see docs/troubleshooting.md")
-        return
+        return Finding(command, message, "see docs/troubleshooting.md")
     for name in ("stdout", "stderr"):
         before = _normalise(getattr(expected, name), staged, plan)
         after = _normalise(getattr(found, name), artifact, plan)
         if before != after:
             lines = list(difflib.unified_diff(before, after, "staged", "artifact", lineterm="", n=0))[:_SHOWN_LINES]
-            yield Finding(command, f"its {name} differs\n    " + "\n    ".join(lines))
+            return Finding(command, f"its {name} differs\n    " + "\n    ".join(lines))
+    return found
 
 
 def _run(command: str, file: Path) -> Completed:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, ProcessError, VendorError
-from onebin.system import environment, redact, run
+from onebin.python import GIT_PATIENCE
+from onebin.system import environment, redact, run, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +71,7 @@ def pack(repository: Repository, file: Path, scratch: Path) -> None:
     if file.is_file():
         return
     mirror, draft = scratch / f"{repository.name}.git", file.with_name(f".{file.name}.partial")
+    tell(f"fetching {repository.package} from {redact(repository.url)}")
     _git("clone", "--quiet", "--mirror", "--", repository.url, mirror, of=repository)
     _git("-C", mirror, "update-ref", _REF, repository.commit, of=repository)
     _git("-C", mirror, "bundle", "create", "--quiet", draft, "--all", of=repository)
@@ -86,7 +88,7 @@ def unpack(repository: Repository, file: Path, scratch: Path) -> Path:
 
 def _git(*arguments: str | Path, of: Repository) -> None:
     try:
-        done = run(["git", *arguments], env=environment(GIT_TERMINAL_PROMPT="0"), timeout=_SECONDS)
+        done = run(["git", *arguments], env={**GIT_PATIENCE, **environment(GIT_TERMINAL_PROMPT="0")}, timeout=_SECONDS)
     except ProcessError as error:
         said, hint = error.tail, error.hint
     else:

@@ -63,10 +63,12 @@ def init(
 
 def _default_host(workspace: Workspace) -> str | None:
     """Return the project in the manifest's folder if it has scripts, or what the user enters on a terminal."""
-    here = str(workspace.directory)
-    declared = onebin.find_scripts(here, workspace, resolve=False)
+    here = workspace.directory
+    declared = None
+    if is_there(here / "pyproject.toml"):
+        declared = onebin.find_scripts(str(here), workspace, resolve=False)
     if declared is not None and declared.scripts:
-        return here
+        return str(here)
     if options.is_terminal():
         return str(click.prompt("Which application is to be frozen (a package, or a project's folder)?", err=True))
     return None
