@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.documents import follow
-from support.projects import ROOT
+from support.pages import PAGES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.command import Onebin
+    from support.pages import Followed
 
 pytestmark = pytest.mark.network
 
 
-@pytest.mark.parametrize("document", ["docs/tutorial.md", pytest.param("README.md", marks=pytest.mark.long)])
-def test_document_can_be_followed(onebin: Onebin, tmp_path: Path, document: str) -> None:
-    """Whoever writes the files and types the commands of the document sees what it shows."""
-    assert follow(ROOT / document, tmp_path, {"ONEBIN_CACHE_DIR": str(onebin.cache)}) >= 3
+@pytest.mark.parametrize(
+    "document", [pytest.param(each, marks=pytest.mark.long if page.is_long else ()) for each, page in PAGES.items()]
+)
+def test_page_can_be_followed(followed: Followed, document: str) -> None:
+    """Whoever writes the files and types the commands of a page sees what it shows."""
+    followed(document)
