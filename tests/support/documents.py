@@ -37,7 +37,7 @@ _SLOW = re.compile(r"^\w+: running for .*\n", re.MULTILINE)
 _HOME = "/home/me"
 _UNITS = "s|ms|kB|MB|GB|bytes|files|packages|distributions|modules|compiled modules|data files|owners|trials"
 _VARYING = (
-    (re.compile(rf" *\d[\d.,]*(?= (?:{_UNITS})\b)"), " N"),
+    (re.compile(rf" *[-+]?\d[\d.,]*(?= (?:{_UNITS})\b)"), " N"),
     (re.compile(r"\b(?:sha256:|SHA256:)[\w+/]+|\b[0-9a-f]{12,64}\b"), "DIGEST"),
     (re.compile(r"\b\d+(?:\.\d+)+\b"), "VERSION"),
 )
