@@ -66,13 +66,14 @@ class Page:
     """Where the commands of a page begin: in an empty folder, in one that is made, or where another page ends.
 
     `leaves` is the folder below the home in which other pages can begin. `is_long` keeps a page that takes more than
-    some seconds out of `make test`; `is_first` gives it an empty cache.
+    some seconds out of `make test`; `is_first` gives it an empty cache. `needs` are programs that a machine may lack.
     """
 
     begins: str | Callable[[Path], None] | None = None
     leaves: str = "project"
     is_long: bool = False
     is_first: bool = False
+    needs: tuple[str, ...] = ()
 
 
 PAGES = {
@@ -88,7 +89,7 @@ PAGES = {
     "docs/report.md": Page(begins="README.md", is_long=True),
     "docs/reproducible.md": Page(begins=TUTORIAL, is_long=True),
     "docs/runtime.md": Page(begins=beside_checkout),
-    "docs/signing.md": Page(begins=TUTORIAL),
+    "docs/signing.md": Page(begins=TUTORIAL, needs=("ssh-keygen", "ssh-agent")),
     "docs/target.md": Page(begins=TUTORIAL),
     "docs/watch.md": Page(begins=TUTORIAL),
     "examples/logscan/README.md": Page(begins=checkout, is_long=True),

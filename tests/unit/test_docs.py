@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 import tomli_w
+import yaml
 
 from onebin import Manifest
 from onebin.cli import cli
@@ -117,12 +118,14 @@ _LIKE_A_COMMAND = rf"(\$ |\.{{0,2}}[\w.-]*/|({_PROGRAMS}) )"
 
 @pytest.mark.parametrize("document", documents())
 def test_blocks_are_what_they_say(document: str) -> None:
-    """Blocks of Python and JSON can be read, and those of TOML too: a manifest, or a part of one, by its reader."""
+    """Blocks of code and data can be read; a manifest in TOML, or a part of one, by its reader."""
     for block in blocks(text_of(document)):
         if block.kind == "python":
             ast.parse(block.text)
         elif block.kind == "json":
             json.loads(block.text)
+        elif block.kind == "yaml":
+            yaml.safe_load(block.text)
         elif block.kind == "toml":
             _read(tomllib.loads(block.text), document)
 
