@@ -37,6 +37,7 @@ LONGEST = (
     "test_bundle.py",
     "test_reproducible.py",
     "test_isolation.py",
+    "test_documents.py",
     "test_target.py",
     "test_vendor.py",
     "test_inventory.py",

@@ -31,6 +31,8 @@ OUTSIDE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "LICENSE": "LICENSE.txt",
+    "docs/site/iframe-worker.js": "assets/iframe-worker.js",
+    "docs/site/LICENSE.iframe-worker": "assets/LICENSE.iframe-worker.txt",
     "action.yml": "action.yml",
     "examples/ci/Dockerfile": "Dockerfile.txt",
     "examples/ci/gitlab-ci.yml": "gitlab-ci.yml",

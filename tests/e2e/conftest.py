@@ -13,6 +13,7 @@ from uv import find_uv_bin
 from onebin.python.interpreter import installed
 from support.bundles import Alone, Bundle
 from support.installed import ENVIRONMENT, Both, Installed, Pair
+from support.pages import Followed
 from support.processes import EXE, succeed
 from support.projects import PROJECTS, ROOT, write_project
 from support.pythons import each_python
@@ -162,6 +163,14 @@ def hosts(onebin: Onebin, shared: Path) -> Hosts:
     folder = shared / "hosts"
     folder.mkdir(exist_ok=True)
     return Hosts(onebin=onebin, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def followed(onebin: Onebin, shared: Path) -> Followed:
+    """Return what follows the pages of the documentation."""
+    folder = shared / "pages"
+    folder.mkdir(exist_ok=True)
+    return Followed(onebin=onebin, folder=folder)
 
 
 @pytest.fixture

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.documents import follow
-from support.projects import ROOT
+from support.pages import PAGES
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from support.pages import Followed
 
-    from support.command import Onebin
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.skipif(sys.platform != "linux", reason="the documents show what happens on Linux"),
+]
 
-pytestmark = pytest.mark.network
 
-
-@pytest.mark.parametrize("document", ["docs/tutorial.md", pytest.param("README.md", marks=pytest.mark.long)])
-def test_document_can_be_followed(onebin: Onebin, tmp_path: Path, document: str) -> None:
-    """Whoever writes the files and types the commands of the document sees what it shows."""
-    assert follow(ROOT / document, tmp_path, {"ONEBIN_CACHE_DIR": str(onebin.cache)}) >= 3
+@pytest.mark.parametrize(
+    "document", [pytest.param(each, marks=pytest.mark.long if page.is_long else ()) for each, page in PAGES.items()]
+)
+def test_page_can_be_followed(followed: Followed, document: str) -> None:
+    """Whoever writes the files and types the commands of a page sees what it shows."""
+    missing = [program for program in PAGES[document].needs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)}")
+    followed(document)

@@ -114,6 +114,13 @@ def test_artifact_is_audited_without_being_run(bench: Bench, db: Path, built: Pa
     assert any("CPython" in line for line in said["unchecked"])
 
 
+@pytest.mark.network
+def test_local_project_cannot_be_upgraded(bench: Bench, db: Path, built: Path) -> None:
+    """The hint for a project that is not from an index does not ask for an upgrade, which would change nothing."""
+    refusal = bench.refuses("audit", built, "--db", db, error=AuditError, may_write=())
+    assert "--upgrade" not in refusal.says("tinyhost 1.2.3", hint="build with sources of that version").hint
+
+
 def test_unclear_range_counts_as_affected(bench: Bench, db: Path) -> None:
     """A version that may be affected is a finding that says so."""
     db.joinpath("odd.json").write_text(json.dumps(advisory("GHSA-oddd-oddd-oddd", "requests", "soon")), "utf-8")

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.cli import _COMMANDS
+from support.browsers import opened
 from support.processes import succeed
 from support.projects import ROOT
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from selenium.webdriver import Chrome
 
 ADDRESS = re.compile(r'(?:src|href)="(https?://[^"]+)"')
 
@@ -49,3 +53,24 @@ def test_site_can_be_searched_and_loads_nothing_from_elsewhere(site: Path) -> No
         if ADDRESS.search(tag)
     ]
     assert loaded == []
+
+
+def test_site_can_be_searched_from_disk(site: Path, chrome: Chrome) -> None:
+    """The search of a page that is opened without a server finds other pages, and the browser reports no error."""
+    with opened(chrome, site / "tutorial.html") as page:
+        page.ask("document.querySelector('[data-md-toggle=search]').click()")
+        page.ask("document.querySelector('.md-search__input').focus()")
+        page.press(*"bisect")
+        found = "return [...document.querySelectorAll('.md-search-result__link')].map(each => each.href)"
+        wait_until(lambda: any("/bisect.html" in each for each in page.ask(found)), what="a result", seconds=30)
+        assert page.complaints == []
+
+
+def test_no_page_is_wider_than_a_telephone(site: Path, chrome: Chrome) -> None:
+    """No page has to be moved sideways on a small screen: only tables and code scroll, in themselves."""
+    with opened(chrome, site / "index.html") as page:
+        page.show(400)
+        wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        for name in ("index", "tutorial", "keys", "manifest", "commands"):
+            page.driver.get((site / f"{name}.html").as_uri())
+            assert page.ask(wide) <= 0, name

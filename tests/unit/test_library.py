@@ -149,7 +149,9 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     ),
     "signed": lambda folder: onebin.Signed(file=folder / "x", signature=folder / "x.sig", signed_by="SHA256:abc"),
     "audit": lambda _: Audit(
-        subject=Subject(name="x", packages={"x": "1"}, tools={"pyinstaller": "6"}, unchecked=("CPython",)),
+        subject=Subject(
+            name="x", packages={"x": "1"}, local=frozenset({"x"}), tools={"pyinstaller": "6"}, unchecked=("CPython",)
+        ),
         advisories=1,
         vulnerabilities=(
             Vulnerability(
@@ -162,6 +164,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
                 fixed="2",
                 unclear=None,
                 is_tool=False,
+                is_local=True,
             ),
         ),
     ),

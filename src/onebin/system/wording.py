@@ -70,8 +70,9 @@ def nearest(wrong: str, known: Iterable[str]) -> str | None:
 
 
 def count(number: int, word: str) -> str:
-    """Return "1 plugin", "2 plugins"."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    """Return "1 plugin", "2 plugins", "2 advisories"."""
+    several = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{number} {word if number == 1 else several}"
 
 
 def megabytes(size: int) -> str:

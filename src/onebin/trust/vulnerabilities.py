@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is audited: packages and toolchain with their versions; `unchecked` says what advisories do not cover."""
+    """What is audited: packages and toolchain with their versions; `unchecked` says what advisories do not cover.
+
+    `local` are the packages that do not come from an index.
+    """
 
     name: str
     packages: Mapping[str, str]
+    local: frozenset[str]
     tools: Mapping[str, str]
     unchecked: tuple[str, ...]
 
@@ -38,7 +42,8 @@ class Subject:
 class Vulnerability:
     """An affected package. `aliases` are all other names of the advisory; `unclear` says why it may not be affected.
 
-    `is_tool` means that it belongs to the toolchain, of which an artifact only has the bootloader.
+    `is_tool` means that it belongs to the toolchain, of which an artifact only has the bootloader; `is_local`, that it
+    does not come from an index.
     """
 
     package: str
@@ -50,6 +55,7 @@ class Vulnerability:
     fixed: str | None
     unclear: str | None
     is_tool: bool
+    is_local: bool
 
     @property
     def names(self) -> frozenset[str]:
@@ -61,9 +67,15 @@ class Vulnerability:
         """The same as a finding, in words."""
         names = f"{self.id} ({', '.join(self.aliases)})" if self.aliases else self.id
         parts = [names, self.severity, self.summary, self.unclear]
-        command = "onebin lock --upgrade" + ("" if self.is_tool else f" {self.package}")
-        hint = f"fixed in {self.fixed}: {command}" if self.fixed else "read the advisory: it names no fixed version"
-        return Finding(f"{self.package} {self.version}", ": ".join(part for part in parts if part), hint)
+        return Finding(f"{self.package} {self.version}", ": ".join(part for part in parts if part), self._hint)
+
+    @property
+    def _hint(self) -> str:
+        if self.fixed is None:
+            return "read the advisory: it names no fixed version"
+        if self.is_local:
+            return f"fixed in {self.fixed}: it is not from an index; build with sources of that version"
+        return f"fixed in {self.fixed}: onebin lock --upgrade{'' if self.is_tool else f' {self.package}'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +92,12 @@ def of_artifact(file: Path) -> Subject:
     facts = card.read(file)
     python = facts["interpreter"]
     packages = {str(canonicalize_name(each["name"])): each["version"] for each in facts["distributions"]}
+    local = [str(canonicalize_name(each["name"])) for each in facts["distributions"] if each["source"] != "index"]
     tools = {str(canonicalize_name(each["name"])): each["version"] for each in facts["toolchain"]}
     return Subject(
         name=facts["bundle"]["name"],
         packages=packages,
+        local=frozenset(local),
         tools=tools,
         unchecked=(_interpreter(f"{python['implementation']} {python['version']}"),),
     )
@@ -106,6 +120,7 @@ def of_lock(file: Path) -> Subject:
     return Subject(
         name=display(file),
         packages={name: version for name, version in rows if isinstance(version, str)},
+        local=frozenset(),
         tools=tools,
         unchecked=(*local, _interpreter(f"CPython {own['python']}" if "python" in own else "the interpreter")),
     )
@@ -159,6 +174,7 @@ def _affected(subject: Subject, advisories: Iterable[Advisory]) -> Iterator[Vuln
             fixed=fixed,
             unclear=unclear,
             is_tool=own is None,
+            is_local=own is not None and advisory.package in subject.local,
         )
 
 

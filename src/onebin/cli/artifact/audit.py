@@ -47,10 +47,10 @@ def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], 
         click.echo(plain(f"not checked: {line}", one_line=True), err=True)
     if found:
         affected = count(len({each.package for each in found}), "package")
-        known = f"{len(found)} known {'vulnerability' if len(found) == 1 else 'vulnerabilities'}"
+        known = count(len(found), "known vulnerability")
         raise AuditError(f"{subject.name}: {known} in {affected}", [each.finding for each in found])
-    against = f"{count(len({**subject.tools, **subject.packages}), 'package')} against {audited.advisories} advisories"
-    echo(f"{subject.name}: no known vulnerability, {against}")
+    packages = count(len({**subject.tools, **subject.packages}), "package")
+    echo(f"{subject.name}: no known vulnerability, {packages} against {count(audited.advisories, 'advisory')}")
     return 0
 
 
