@@ -182,8 +182,17 @@ class SideCars:
             content = read_file(name, directory)
             found.digest = sha256(content).hexdigest()
             known = find(found.digest)
-            found.facts, found.key = known or self._checked(content, found.digest)
+            signed, signature = split(content)
+            if known is None:
+                found.key = signer(signed, signature, self.settings.keys, namespace=PLUGIN)
+                found.facts = Facts(facts_in(signed))
+            else:
+                found.facts, found.key = known
             self._check_trust(found.facts, found.digest, found.key, revoked)
+            if known is None:
+                check_made_for(found.facts, self.settings, self._program)
+                check_modules(found.facts, self._frozen_path)
+                unpack(signed, found.digest, found.facts, found.key)
             found.folder = folder_of(found.digest)
             found.state = WAITING
         except Refused as error:
@@ -191,22 +200,12 @@ class SideCars:
         return found
 
     def _check_trust(self, facts: Facts, digest: str, key: str, revoked: Revoked) -> None:
-        """Check what can change from one start to the next; raises Refused."""
+        """Check what may differ from one start to the next; raises Refused."""
         if key not in self.settings.keys:
             raise Refused("it is signed with a key that this program does not accept")
         revoked.check(digest, key)
         check_sequence(facts, self.settings.minimum, "this program")
         check_sequence(facts, revoked.minimum, "the revocation list")
-
-    def _checked(self, content: bytes, digest: str) -> tuple[Facts, str]:
-        """Check the bytes that have been read, and unpack these very bytes; raises Refused."""
-        signed, signature = split(content)
-        key = signer(signed, signature, self.settings.keys, namespace=PLUGIN)
-        facts = Facts(facts_in(signed))
-        check_made_for(facts, self.settings, self._program)
-        check_modules(facts, self._frozen_path)
-        unpack(signed, digest, facts, key)
-        return facts, key
 
     def _load_all(self, examined: list[SideCar]) -> list[SideCar]:
         """Load what was accepted, in order, and return it; say why the others are not loaded."""

@@ -31,7 +31,7 @@ def open_directory(path: str) -> int:
         while waiting:
             name = waiting.pop(0)
             found = os.stat(name, dir_fd=here, follow_symlinks=False)
-            walked = os.path.join(walked, name)
+            walked = os.path.normpath(os.path.join(walked, name))
             if stat.S_ISLNK(found.st_mode):
                 links += 1
                 _check_link(found, walked, links)
