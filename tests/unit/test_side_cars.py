@@ -295,7 +295,7 @@ def test_namespace_may_be_shared_but_not_what_is_in_it(press: Press) -> None:
     press.put(packed({"fruits/pear.py": "VALUE = 7\n"}, modules=["fruits.pear"]))
     press.started().look()
     assert import_module("fruits.pear").VALUE == 7
-    assert import_module("fruits.apple")
+    assert import_module("fruits.apple").__name__ == "fruits.apple"
 
 
 SIGNATURES: dict[str, tuple[bytes, str]] = {
