@@ -88,8 +88,31 @@ def _blocks(file: int, most: int) -> Iterator[bytes]:
 def _check(found: os.stat_result, what: str) -> None:
     _check_owner(found, what)
     is_sticky_folder = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky_folder:
+    if not is_sticky_folder and _is_writable_for_others(found):
         raise Refused(f"others can write to {what}")
+
+
+def _is_writable_for_others(found: os.stat_result) -> bool:
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and (found.st_uid != os.geteuid() or not _is_own_group(found.st_gid))
+
+
+def _is_own_group(group: int) -> bool:
+    """Return whether a group is only this user's, as on systems that give each user a group, and let it write.
+
+    The launcher has the same rule (walk.c).
+    """
+    import grp
+    import pwd
+
+    try:
+        user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group).gr_mem
+    except KeyError:
+        return False
+    if group == 0 or any(name != user.pw_name for name in members):
+        return False
+    return all(each.pw_gid != group or each.pw_uid == user.pw_uid for each in pwd.getpwall())
 
 
 def _check_link(found: os.stat_result, what: str, number: int) -> None:
