@@ -54,10 +54,6 @@ class Registry:
     def __getitem__(self, name: str) -> Plugin:
         """Return a plugin by the name of its row or its distribution; raises PluginNotFound, with near matches."""
         self.look()
-        return self.known(name)
-
-    def known(self, name: str) -> Plugin:
-        """Return a plugin by its name without looking for new ones; raises PluginNotFound, with near matches."""
         known = (*self._plugins, *self._built_in)
         if not self._by_name:
             self._by_name = {plugin.name: plugin for plugin in reversed(known)}
@@ -69,6 +65,10 @@ class Registry:
                 return plugin
         names = dict.fromkeys(name for plugin in known for name in (plugin.name, plugin.distribution))
         raise PluginNotFound(f"there is no plugin {name!r}{did_you_mean(name, names)}")
+
+    def frozen(self) -> tuple[Plugin, ...]:
+        """Return what is there, with host and dependencies, and without what has been added."""
+        return (*self._built_in, *(plugin for plugin in self._plugins if plugin.name not in self._added))
 
     def add(self, plugin: Plugin) -> None:
         """Add a plugin after all others, also to the extension points that are in use; it may fail without harm."""

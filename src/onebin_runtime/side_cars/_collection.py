@@ -21,7 +21,7 @@ from onebin_runtime.side_cars._directory import names_in, open_directory, read_f
 from onebin_runtime.side_cars._errors import Refused, Waiting
 from onebin_runtime.side_cars._facts import Facts
 from onebin_runtime.side_cars._fit import check_made_for, check_modules, check_sequence
-from onebin_runtime.side_cars._meeting import check_against_others, check_registry
+from onebin_runtime.side_cars._meeting import Meeting
 from onebin_runtime.side_cars._revocation import Revoked, read_revoked
 from onebin_runtime.side_cars._settings import VARIABLE
 from onebin_runtime.side_cars._side_car import LOADED, REFUSED, WAITING, SideCar
@@ -48,6 +48,7 @@ class SideCars:
     def __init__(self, settings: Settings, registry: Registry, program: dict[str, Any]) -> None:
         self.settings = settings
         self._registry = registry
+        self._meeting = Meeting(registry)
         self._program = program
         self._frozen_path = tuple(path for path in sys.path if path)
         self._found: dict[str, SideCar] = {}  # by file
@@ -236,10 +237,10 @@ class SideCars:
             return
         if any(each.facts and each.facts.name == facts.name for each in others):
             raise Waiting("another version of it is loaded; this one will be at the next start")
-        check_registry(facts, self._registry)
-        check_against_others(facts, [each.facts for each in others if each.facts])
+        self._meeting.check(facts)
         if facts.isolate or self.settings.isolate:
             _isolate(facts)
+        self._meeting.add(facts)
         sys.path.append(str(found.folder))
         found.plugin = Plugin(
             name=facts.name,
