@@ -5,7 +5,14 @@ Standard library only. Every start of every artifact imports this package, so an
 
 from __future__ import annotations
 
-from onebin_runtime._api import describe, extension_point, failures, open, plugins  # noqa: A004  # Go's name for it
+from onebin_runtime._api import (  # Go's name for it
+    describe,
+    extension_point,
+    failures,
+    open,  # noqa: A004  # Go's name for it
+    open_path,
+    plugins,
+)
 from onebin_runtime._errors import PluginLoadError, PluginNotFound, SymbolNotFound
 from onebin_runtime._plugin import Plugin
 
@@ -25,6 +32,7 @@ __all__ = [
     "extension_point",
     "failures",
     "open",
+    "open_path",
     "plugins",
 ]
 

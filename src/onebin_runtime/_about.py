@@ -38,6 +38,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for label, plugin in zip(_labels("plugins"), facts["plugins"]):  # noqa: B905  # the labels never end, and Python 3.10
         groups = sorted({group for group, _, _ in plugin["entry_points"]}) or plugin["modules"]
         yield label, f"{plugin['name']} {plugin['version']}  ({', '.join(groups)})"
+    for label, found in zip(_labels("side-cars"), (facts.get("side_cars") or {}).get("found", ())):  # noqa: B905  # as above
+        title = f"{found['name']} {found['version']}" if found["name"] else os.path.basename(found["file"])  # noqa: PTH119  # cheaper than pathlib
+        yield label, f"{title}  ({found['state']}{f': {reason}' if (reason := found['reason']) else ''})"
     yield "python", f"{python['implementation']} {python['version']} for {python['platform']}"
     yield "packages", str(len(facts["distributions"]))
     yield "onebin", facts["onebin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
 
     from onebin_runtime._errors import PluginLoadError
@@ -32,6 +33,26 @@ def open(name: str) -> Plugin:  # noqa: A001  # Go's name for it
     with near matches, and PluginLoadError; after a failure the next call tries again.
     """
     return _registry()[name].open()
+
+
+def open_path(file: str | os.PathLike[str]) -> Plugin:
+    """Import the plugin in a file that `onebin pack-plugin` has made, and return it: always the same object.
+
+    The same checks are made as for the files beside the program. Raises PluginLoadError if the file is refused, if the
+    plugin cannot be imported, and in a program that takes no such files.
+    """
+    from os import fspath
+
+    try:
+        from onebin_runtime.side_cars import open_path
+
+        return open_path(_registry(), fspath(file))
+    except ModuleNotFoundError as error:
+        if error.name not in ("onebin_runtime.side_cars", "onebin_facts", "onebin_side_cars"):
+            raise
+    from onebin_runtime._errors import PluginLoadError
+
+    raise PluginLoadError("this program opens no files of plugins: its manifest has no [side-cars]")
 
 
 def extension_point(group: str) -> ExtensionPoint:

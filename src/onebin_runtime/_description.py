@@ -22,7 +22,12 @@ def describe(registry: Registry) -> dict[str, Any]:
 
     in_tree = onebin_facts.__file__.startswith(os.path.join(sys.prefix, "onebin"))  # noqa: PTH118  # cheaper than pathlib
     is_artifact = in_tree or getattr(sys, "frozen", False)
-    return {"mode": "artifact" if is_artifact else "run", **deepcopy(onebin_facts.FACTS)}
+    facts = deepcopy(onebin_facts.FACTS)
+    if facts.get("side_cars") is not None:
+        from onebin_runtime.side_cars import describe as found
+
+        facts["side_cars"]["found"] = found()
+    return {"mode": "artifact" if is_artifact else "run", **facts}
 
 
 def _installed(registry: Registry) -> dict[str, Any]:

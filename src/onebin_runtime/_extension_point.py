@@ -24,24 +24,38 @@ class ExtensionPoint(Objects):
 
     A plugin that fails raises PluginLoadError, or is left out if the manifest says `on-error = "skip"`. In that case
     iterating and counting import all plugins of the group, to find out which are left out; otherwise they import
-    none. `skip` records the error of a plugin that is left out; with None, plugins are not left out.
+    none. `skip` records the error of a plugin that is left out; with None, plugins are not left out. `look` is called
+    before each answer: it may add plugins.
     """
 
     def __init__(
-        self, name: str, plugins: tuple[Plugin, ...], *, skip: Callable[[PluginLoadError], object] | None
+        self,
+        name: str,
+        plugins: tuple[Plugin, ...],
+        *,
+        skip: Callable[[PluginLoadError], object] | None,
+        look: Callable[[], object] = bool,
     ) -> None:
         self.name = name
-        self.plugins = plugins
+        self.plugins: tuple[Plugin, ...] = ()
         self._skip = skip
+        self._look = look
         self._entries: dict[str, tuple[Plugin, str]] = {}
-        for plugin in self.plugins:
-            for group, key, value in plugin.entry_points:
-                if group == name:
-                    self._entries.setdefault(key, (plugin, value))
         self._skipped: dict[str, PluginLoadError] = {}
+        for plugin in plugins:
+            self.add(plugin)
+
+    def add(self, plugin: Plugin) -> None:
+        """Add what a plugin provides, after all others; nothing if it does not extend the group."""
+        if plugin.extends(self.name) and plugin not in self.plugins:
+            self.plugins += (plugin,)
+            for group, key, value in plugin.entry_points:
+                if group == self.name:
+                    self._entries.setdefault(key, (plugin, value))
 
     def __getitem__(self, name: str) -> Any:
         """Return the object with this name; raises PluginNotFound (a KeyError) and PluginLoadError."""
+        self._look()
         if name not in self._entries:
             raise PluginNotFound(f"{self.name!r} has no entry point {name!r}{did_you_mean(name, self._entries)}")
         if name in self._skipped:
@@ -57,12 +71,14 @@ class ExtensionPoint(Objects):
             raise self._left_out(name) from error
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._entries if self._skip is None or self._loads(name))
+        self._look()
+        return (name for name in tuple(self._entries) if self._skip is None or self._loads(name))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
+        self._look()
         return name in self._entries and (self._skip is None or self._loads(str(name)))
 
     # Comparing contents would import all of them.

@@ -9,7 +9,7 @@ from onebin_runtime._errors import PluginLoadError, PluginNotFound, did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` would cost a start more than this module does
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from onebin_runtime._extension_point import ExtensionPoint
     from onebin_runtime._plugin import Plugin
@@ -20,10 +20,11 @@ class Registry:
 
     `built_in` lists the host and those of its dependencies that extend a group themselves. `extension_points` maps
     groups to (load, on_error): "lazy" or "eager", "fail" or "skip". `isolate` is called at start, so that isolated
-    plugins are imported in their own processes. `failures` has the error of each skipped plugin.
+    plugins are imported in their own processes. `failures` has the error of each skipped plugin. `look` is called
+    whenever plugins are asked for: it may add some.
     """
 
-    __slots__ = ("_built_in", "_by_name", "_plugins", "_points", "_policies", "failures", "isolate")
+    __slots__ = ("_added", "_built_in", "_by_name", "_plugins", "_points", "_policies", "failures", "isolate", "look")
 
     def __init__(
         self,
@@ -38,10 +39,13 @@ class Registry:
         self._by_name: dict[str, Plugin] = {}
         self._policies = dict(extension_points or {})
         self._points: dict[str, ExtensionPoint] = {}
+        self._added: set[str] = set()
         self.isolate = isolate
+        self.look: Callable[[], object] = bool
         self.failures: dict[str, PluginLoadError] = {}
 
     def __iter__(self) -> Iterator[Plugin]:
+        self.look()
         return iter(self._plugins)
 
     def __len__(self) -> int:
@@ -49,6 +53,7 @@ class Registry:
 
     def __getitem__(self, name: str) -> Plugin:
         """Return a plugin by the name of its row or its distribution; raises PluginNotFound, with near matches."""
+        self.look()
         known = (*self._plugins, *self._built_in)
         if not self._by_name:
             self._by_name = {plugin.name: plugin for plugin in reversed(known)}
@@ -61,8 +66,21 @@ class Registry:
         names = dict.fromkeys(name for plugin in known for name in (plugin.name, plugin.distribution))
         raise PluginNotFound(f"there is no plugin {name!r}{did_you_mean(name, names)}")
 
+    def frozen(self) -> tuple[Plugin, ...]:
+        """Return what is there, with host and dependencies, and without what has been added."""
+        return (*self._built_in, *(plugin for plugin in self._plugins if plugin.name not in self._added))
+
+    def add(self, plugin: Plugin) -> None:
+        """Add a plugin after all others, also to the extension points that are in use; it may fail without harm."""
+        self._added.add(plugin.name)
+        self._plugins += (plugin,)
+        self._by_name = {}
+        for point in list(self._points.values()):
+            point.add(plugin)
+
     def extending(self, group: str) -> tuple[Plugin, ...]:
         """Return what extends a group: host and dependencies first, then the plugins in order."""
+        self.look()
         return tuple(plugin for plugin in (*self._built_in, *self._plugins) if plugin.extends(group))
 
     def extension_point(self, group: str) -> ExtensionPoint:
@@ -70,7 +88,8 @@ class Registry:
         from onebin_runtime._extension_point import ExtensionPoint
 
         skip = self.skip if self.skips(group) else None
-        return self._points.setdefault(group, ExtensionPoint(group, self.extending(group), skip=skip))
+        made = ExtensionPoint(group, self.extending(group), skip=skip, look=self.look)
+        return self._points.setdefault(group, made)
 
     def skips(self, group: str) -> bool:
         """Return whether failing plugins of a group are skipped."""
@@ -83,17 +102,20 @@ class Registry:
 
             warnings.warn(f"{error} (skipped)", RuntimeWarning, stacklevel=_depth() + 1)
 
-    def open_eager(self) -> None:
-        """Open the plugins of eager extension points in order; raises PluginLoadError unless the policy is to skip."""
+    def open_eager(self, plugins: Iterable[Plugin] | None = None) -> None:
+        """Open the plugins of eager extension points, or those of some, in order.
+
+        Raises PluginLoadError unless the policy is to skip, or the plugin has been added.
+        """
         eager = [group for group, (load, _) in self._policies.items() if load == "eager"]
-        for plugin in self._plugins:
+        for plugin in self._plugins if plugins is None else plugins:
             groups = [group for group in eager if plugin.extends(group)]
             if not groups:
                 continue
             try:
                 plugin.load()
             except PluginLoadError as error:
-                if not all(self.skips(group) for group in groups):
+                if plugin.name not in self._added and not all(self.skips(group) for group in groups):
                     raise
                 self.skip(error)
 

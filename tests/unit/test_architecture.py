@@ -58,7 +58,7 @@ def test_one_module_starts_processes() -> None:
 
 def test_runtime_needs_the_standard_library_only() -> None:
     """The runtime imports only itself, the generated modules and the standard library."""
-    generated = {"onebin_facts", "onebin_registry"}
+    generated = {"onebin_facts", "onebin_registry", "onebin_side_cars"}
     for file in _modules("onebin_runtime"):
         tops = {name.partition(".")[0] for name in _imports(file)}
         assert tops <= {*sys.stdlib_module_names, "onebin_runtime", *generated}, file.name

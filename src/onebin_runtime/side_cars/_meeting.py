@@ -1,0 +1,67 @@
+"""Whether a side-car can be beside what is there already: two of them may share a dependency, and nothing else."""
+
+from __future__ import annotations
+
+from onebin_runtime.side_cars._errors import Refused
+from onebin_runtime.side_cars._fit import normalised
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from onebin_runtime._registry import Registry
+    from onebin_runtime.side_cars._facts import Facts
+
+
+class Meeting:
+    """What is there: the plugins of the program, and the side-cars that have been added."""
+
+    __slots__ = ("_modules", "_names", "_points", "_versions")
+
+    def __init__(self, registry: Registry) -> None:
+        frozen = registry.frozen()
+        self._names = {normalised(name): str(each) for each in frozen for name in (each.name, each.distribution)}
+        self._points = {point[:2]: str(each) for each in frozen for point in each.entry_points}
+        self._versions: dict[str, tuple[str, str]] = {}
+        self._modules: dict[str, tuple[dict[str, str], str]] = {}
+
+    def check(self, facts: Facts) -> None:
+        """Raise Refused if a plugin, an entry point, a distribution or a module is there already.
+
+        A dependency that two side-cars have brought along is the same if all of its files are.
+        """
+        if facts.name in self._names:
+            raise Refused(f"the plugin {self._names[facts.name]} is in this program already")
+        for group, name, _ in facts.entry_points:
+            if (group, name) in self._points:
+                raise Refused(f"{name} in {group} is there already, from {self._points[group, name]}")
+        for name, version in facts.brings.items():
+            found, owner = self._versions.get(name, (version, ""))
+            if found != version:
+                raise Refused(f"it brings {name} {version}, and {owner} has brought {found}")
+        for name, files in _modules(facts).items():
+            there, owner = self._modules.get(name, (files, ""))
+            if there != files:
+                raise Refused(f"its module {name} is in {owner} already")
+
+    def add(self, facts: Facts) -> None:
+        """Take note of a side-car that has passed the check."""
+        self._names[facts.name] = facts.title
+        self._points.update(((group, name), facts.title) for group, name, _ in facts.entry_points)
+        for name, version in facts.brings.items():
+            self._versions.setdefault(name, (version, facts.title))
+        for name, files in _modules(facts).items():
+            self._modules.setdefault(name, (files, facts.title))
+
+
+def _modules(facts: Facts) -> dict[str, dict[str, str]]:
+    """Return the digests of the files of each outermost module or package that is no namespace (PEP 420).
+
+    Of a namespace, each file stands for itself.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for parts in facts.code():
+        packages = (parts[:at] for at in range(1, len(parts)))
+        outermost = next((each for each in packages if "/".join((*each, "__init__.py")) in facts.files), None)
+        name = ".".join(outermost or (*parts[:-1], parts[-1].partition(".")[0]))
+        path = "/".join(parts)
+        found.setdefault(name, {})[path] = facts.files[path][0]
+    return found

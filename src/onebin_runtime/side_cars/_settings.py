@@ -1,0 +1,56 @@
+"""What the manifest says about side-cars (`[side-cars]`), frozen into the artifact."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from onebin_runtime.side_cars._errors import Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USER_DATA = "{user-data}"
+VARIABLE = "ONEBIN_SIDE_CARS"
+
+
+class Settings:
+    """The settings; keys are in hexadecimal, by their fingerprints."""
+
+    __slots__ = ("bundle", "development", "directory", "isolate", "keys", "load", "minimum", "revocation_keys")
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.bundle: str = settings["bundle"]
+        self.directory: str = settings["directory"]
+        self.keys: dict[str, str] = settings["keys"]
+        self.revocation_keys: dict[str, str] = settings["revocation_keys"]
+        self.load: str = settings["load"]
+        self.isolate: bool = settings["isolate"]
+        self.minimum: dict[str, int] = settings["minimum"]
+        self.development: str | None = settings["development"]
+
+    def place(self) -> str:
+        """Return the absolute path of the directory; raises Refused if it cannot be known."""
+        if self.directory.startswith(USER_DATA):
+            return f"{_user_data(self.bundle)}{self.directory.removeprefix(USER_DATA)}"
+        artifact = os.path.realpath(sys.argv[0])
+        return os.path.join(os.path.dirname(artifact), self.directory)
+
+
+def read_settings() -> Settings:
+    """Return the settings of this program; raises ModuleNotFoundError if it takes no side-cars."""
+    from onebin_side_cars import SETTINGS  # type: ignore[import-not-found]  # generated for each bundle
+
+    return Settings(SETTINGS)
+
+
+def _user_data(bundle: str) -> str:
+    """Return the user's folder for the data of a program: its home is the one that the system has, not a variable."""
+    import pwd
+
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    if not home.startswith("/"):
+        raise Refused("this user has no home directory")
+    below = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    return os.path.join(home, below, bundle)
