@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import hypothesis
 import pytest
 
 from onebin.python.interpreter import installed, is_new_enough
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from selenium.webdriver import Chrome
 
+
+# A machine that does other things, too, is no failure.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 # The files whose tests take the longest, in the order in which they start.
 LONGEST = (

@@ -1020,7 +1020,7 @@ READ = [*range(32), *range(128, 144), *range(152, 153 + len(INTERPRETER)), *rang
 NAME = range(184, 189)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.one_of(st.sampled_from(READ), st.integers(0, TRAILER.size - 1)), flip=st.integers(1, 255))
 def test_damaged_trailer_does_no_harm(tiny: Launched, place: int, flip: int) -> None:
     """A wrong byte that the launcher reads is an error; a wrong byte that it does not read has no effect."""

@@ -69,7 +69,6 @@ def test_manifests_are_read_or_refused(effort: Effort, figure: Callable[[str], N
 
     @settings(
         max_examples=effort.times(300, 100_000),
-        deadline=None,
         database=None,
         derandomize=not effort.is_long,
         phases=[Phase.explicit, Phase.generate, Phase.shrink],

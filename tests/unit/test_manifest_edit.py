@@ -459,7 +459,7 @@ NAMES = st.sampled_from(["a", "b", "c", "d.e", "F_g", "a-very-long-name" * 8])
 ITEMS = st.tuples(NAMES, st.sampled_from(["", ">=1", "==2.*", "[x]", "[x,y]>=3", " @ git+https://h/x@v1"])).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.sampled_from(list(LAYOUTS.values())), edits=st.lists(ITEMS | NAMES.map("-{}".format), max_size=6))
 def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> None:
     """Any sequence of additions and removals changes only the rows that it names."""
@@ -475,7 +475,7 @@ def test_any_edits_in_any_layout_keep_the_rest(text: str, edits: list[str]) -> N
     assert set(rows(text)) == names
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.sampled_from(list(LAYOUTS.values())), cut=st.integers(0, 200), junk=st.text(max_size=4))
 def test_no_text_makes_an_edit_raise_another_error(text: str, cut: int, junk: str) -> None:
     """Editing a damaged text either succeeds or raises a ManifestError."""

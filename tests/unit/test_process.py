@@ -146,6 +146,23 @@ def test_program_ends_if_its_start_is_interrupted(monkeypatch: pytest.MonkeyPatc
     assert not [line for line in running if str(tmp_path).encode() in line]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the program in /proc")
+def test_program_ends_if_its_number_is_not_known_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A signal that comes when the program has started, but before Python has its number, ends the program, too."""
+    fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]  # where the number comes from
+
+    def interrupted(*arguments: object) -> int:
+        number: int = fork_exec(*arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+        return number
+
+    monkeypatch.setattr(subprocess, "_fork_exec", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path)], env=environment())
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if _is_there(file)]
+    assert not [line for line in running if str(tmp_path).encode() in line]
+
+
 def _is_there(file: Path) -> bool:
     try:
         return bool(file.read_bytes())

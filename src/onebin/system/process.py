@@ -28,6 +28,7 @@ if sys.platform == "linux":
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import FrameType
 
 TAIL_LINES = 20
 STILL_RUNNING = "still running after"
@@ -238,8 +239,9 @@ def _started(
     }
     child: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
     try:
-        # By itself, because a signal can end this after the program has started.
-        child.__init__(command, start_new_session=True, **options)  # type: ignore[misc]  # see the line above
+        with _delayed_signals():
+            # By itself, because an error can end this after the program has started.
+            child.__init__(command, start_new_session=True, **options)  # type: ignore[misc]  # see the line above
     except OSError as error:
         raise ProcessError(command, -1, str(error), "is it installed and executable?") from error
     except BaseException:
@@ -255,6 +257,29 @@ def _started(
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+@contextmanager
+def _delayed_signals() -> Iterator[None]:
+    """Handle signals after the block, in which the number of a process that has been started could get lost.
+
+    Only the main thread handles signals (see `signal`), so other threads need nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    delayed = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in delayed:
+            signal.signal(number, lambda number, frame: came.append((number, frame)))
+        yield
+    finally:
+        for number, handler in delayed.items():
+            signal.signal(number, handler)
+        for came_as, frame in came:
+            delayed[signal.Signals(came_as)](came_as, frame)
 
 
 def _bound(pid: int) -> None:
