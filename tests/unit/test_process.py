@@ -149,7 +149,7 @@ def test_program_ends_if_its_start_is_interrupted(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the program in /proc")
 def test_program_ends_if_its_number_is_not_known_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A signal that comes when the program has started, but before Python has its number, ends the program, too."""
-    fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]  # where the number comes from
+    fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]  # noqa: SLF001  # where the number comes from
 
     def interrupted(*arguments: object) -> int:
         number: int = fork_exec(*arguments)

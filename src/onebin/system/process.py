@@ -247,6 +247,7 @@ def _started(
     except BaseException:
         if getattr(child, "pid", None):
             _stop(child)
+            _close(child)
         raise
     try:
         yield child
@@ -254,9 +255,13 @@ def _started(
         _stop(child)
         raise
     finally:
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            if pipe is not None:
-                pipe.close()
+        _close(child)
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 @contextmanager
