@@ -43,6 +43,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
         for host, scripts in {"lonely": ["start"], "several": ["a", "b"], "same-name": ["other", "same_name"]}.items():
             points = "[console_scripts]\n" + "".join(f"{name} = {host}:main\n" for name in scripts)
             index.add(make_wheel(tmp_path_factory.mktemp("hosts"), host, files={}, entry_points=points))
+        files = {"carrier-1.0.0.data/scripts/carry": "#!python\n"}
+        index.add(make_wheel(tmp_path_factory.mktemp("hosts"), "carrier", files=files))
         yield made
 
 
@@ -218,6 +220,12 @@ def test_names_that_do_not_exist_are_said_together(bench: Bench, shelf: Shelf) -
         "init", "--host", "projects/tinyhost", "--script", "tinyhots", error=ManifestError, may_write=()
     ).says("--script: tinyhost has no console script 'tinyhots'", hint="did you mean 'tinyhost'?")
     bench.accepts("init", "--host", "several", "--script", "c", env=OFFLINE)
+
+
+@pytest.mark.network
+def test_script_that_is_a_file_of_the_wheel_is_known(bench: Bench, shelf: Shelf) -> None:
+    """`init` accepts a script that the host's wheel installs as it is, too."""
+    bench.accepts("init", "--host", "carrier", "--script", "carry", env=shelf.env)
 
 
 def test_script_of_a_project_is_read(bench: Bench) -> None:

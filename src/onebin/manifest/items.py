@@ -83,9 +83,9 @@ def misspelled(item: str) -> tuple[str, str] | None:
     if found := _AT_VERSION.fullmatch(item):
         name, version = found["name"], found["version"]
         if version == "latest":
-            return "the newest version is not written", f"write {shown(name)}"
+            return '"latest" is not a version: without one, it is the newest', f"write {shown(name)}"
         newer = f"{shown(f'{name}>={version}')} takes newer ones, too"
-        return "a version comes after a comparison", f"write {shown(f'{name}=={version}')}; {newer}"
+        return 'a version comes after "==" or ">=", not after "@"', f"write {shown(f'{name}=={version}')}; {newer}"
     if found := _SSH_PLACE.fullmatch(item):
         return "a URL needs the name of its package", _named(f"git+ssh://{found['place']}/{found['path']}")
     if "://" not in item or _NAMED_URL.match(item):

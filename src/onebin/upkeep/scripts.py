@@ -28,10 +28,11 @@ _UNCHECKED = "with --no-resolve, nothing is looked up"
 
 @dataclass(frozen=True, kw_only=True)
 class HostScripts:
-    """The name of a host's distribution, and its console scripts, sorted."""
+    """The name of a host's distribution, its console scripts, and the scripts that its wheel installs as they are."""
 
     host: str
     scripts: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def likely(self) -> str | None:
@@ -101,12 +102,15 @@ def _unknown_script(manifest: Manifest, workspace: Workspace, source: PackageSou
     if script is None:
         return
     try:
-        found = _declared(manifest) or _installed(manifest, workspace, source)
+        found = _declared(manifest)
+        if found is None or script not in found.scripts:  # the project may have scripts that are files
+            found = _installed(manifest, workspace, source)
     except OnebinError:
         return
-    if script not in found.scripts:
-        others = f"it has {', '.join(found.scripts)}" if found.scripts else "it has none: give --entry MODULE:FUNCTION"
-        hint = f"{others}{did_you_mean(script, found.scripts)}"
+    known = [*found.scripts, *found.files]
+    if script not in known:
+        others = f"it has {', '.join(known)}" if known else "it has none: give --entry MODULE:FUNCTION"
+        hint = f"{others}{did_you_mean(script, known)}"
         yield Finding("--script", f"{found.host} has no console script {script!r}", hint)
 
 
@@ -140,5 +144,8 @@ def _installed(manifest: Manifest, workspace: Workspace, source: PackageSource) 
             raise error from failure
         points = [point for info in place.glob("*.dist-info") for point in read_entry_points(info)]
         names = [info.stem.rpartition("-")[0] for info in place.glob("*.dist-info")]
+        files = [file for name in ("bin", "Scripts") for file in place.glob(f"{name}/*") if file.is_file()]
     scripts = sorted({point.name for point in points if point.group in SCRIPT_GROUPS})
-    return HostScripts(host=names[0] if names else manifest.host.wanted, scripts=tuple(scripts))
+    placed = {file.stem if file.suffix == ".exe" else file.name for file in files} - {*scripts}
+    host = names[0] if names else manifest.host.wanted
+    return HostScripts(host=host, scripts=tuple(scripts), files=tuple(sorted(placed)))

@@ -43,7 +43,7 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
         print_json([asdict(each) for each in plugins])
     elif plugins:
         titles, *rows = _columns([_TITLES, *map(_row, plugins)], outdated=outdated)
-        notes = [*(_note(each) for each in plugins if each.notice), *_missing(plugins)]
+        notes = [*(_note(each) for each in plugins if each.notice), *(() if outdated else _missing(plugins))]
         show([*records(titles, rows), *(wrapped("note: ", note) for note in notes)])
     elif outdated and unlocked:
         echo(f"not locked, so not compared: {', '.join(unlocked)}; run `onebin lock` first")
