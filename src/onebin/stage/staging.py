@@ -109,6 +109,7 @@ def _explain(failure: uv.Failure, lock: Lock) -> Exception:
         if package is not None and package.path is not None:
             hint = f"fix it there: {display(package.path)}"
     if failure.fault is not None:
-        what = failure.fault.what
+        other = canonicalize_name(failure.fault.package or "")
+        what = f"its build needs {other}: {failure.fault.what}" if other not in {"", name} else failure.fault.what
     findings = [] if package is None else [Finding(lock.where(package.name), what)]
     return failure.become(StageError, doing, hint, findings=findings)
