@@ -9,11 +9,11 @@ import errno
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 
 class OnebinError(Exception):
@@ -295,6 +295,8 @@ def os_errors(become: type[OnebinError], doing: str, path: Path) -> Iterator[Non
         remedy = _REMEDIES.get(number, "{elsewhere}").format(elsewhere=become.elsewhere)
         if number == errno.ENOENT and path.parent.is_dir():
             cause, remedy = "no such file or directory", "check the path"
-            if error.filename not in (None, path, str(path)):
+            if Path(str(error.filename)).name.startswith(f".{path.name}."):  # a draft, which was to be made
+                cause, remedy = f"no file can be created in {path.parent}", become.elsewhere
+            elif error.filename not in (None, path, str(path)):
                 cause, remedy = f"{error.filename} is missing", "it was removed meanwhile: run the command again"
         raise become(f"cannot {doing} {path}: {cause}", hint=remedy) from error

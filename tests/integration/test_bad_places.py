@@ -209,6 +209,14 @@ def test_output_name_is_not_a_pattern(warm_bench: Bench, name: str) -> None:
     assert other.read_text() == "another build's"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_folder_in_which_nothing_can_be_made_is_refused(bench: Bench) -> None:
+    """A folder of the kernel, where no file can be created, is refused at once, and not called incomplete."""
+    bench.manifest("greet-hello")
+    refusal = bench.refuses("bundle", "-o", "/proc/x", error=PackError, may_write=())
+    refusal.says("cannot write the artifact /proc/x: no file can be created in /proc", hint="choose another location")
+
+
 @pytest.mark.parametrize("mount", ["read-only", "full"])
 def test_output_that_cannot_be_written_is_refused(warm_bench: Bench, mount: str) -> None:
     """A read-only or full file system is reported with the reason and the option for another place."""

@@ -417,6 +417,16 @@ def test_wheel_whose_metadata_has_another_version_is_refused(bench: Bench) -> No
     bench.refuses("check", error=StageError).says("twofold", "2.0.0", hint="wheel")
 
 
+def test_metadata_without_measure_is_refused(bench: Bench) -> None:
+    """A wheel whose metadata is far too large is an error at its row."""
+    points = f"{GROUP}vast = vast:greet\n# {'x' * 8_100_000}\n"
+    bench.manifest(wheel(bench, "vast", "def greet(name): ...", entry_points=points))
+    refusal = bench.refuses("check", error=StageError)
+    refusal.says(
+        "bundle.toml:10: plugins.vast: its entry_points.txt has 8.1 MB, and more than 8.0 MB", hint="malformed"
+    )
+
+
 def test_host_that_is_its_own_plugin_is_refused(bench: Bench) -> None:
     """The host cannot be a plugin of itself, and a distribution cannot have two rows; both are said at once."""
     bench.manifest("greet-hello", "tinyhost", 'again = { path = "projects/greet-hello" }')

@@ -16,7 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from onebin.errors import LockError, StageError
+from onebin.errors import LockError, PackError, StageError
+from onebin.launcher import compiler
+from onebin.python import INDEXES
 from support.bench import steps_of
 from support.index import Fault, Index, serving
 from support.wheels import make_wheel
@@ -347,3 +349,58 @@ def test_git_remote_that_never_answers_is_given_up(
     own = {"UV_CACHE_DIR": str(tmp_path / "uv"), **env}
     refusal = bench.refuses("lock", error=LockError, env=own, may_write=(), seconds=SECONDS)
     refusal.says(f"bundle.toml:11: plugins.far: cannot fetch {silent}: ", said, hint=[hint, f"git ls-remote {silent}"])
+
+
+def dead_index(tmp_path: Path) -> dict[str, str]:
+    """Return uv's settings for an index that nobody serves, with an empty cache."""
+    return {
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple",
+        "UV_INDEX": "",
+        "UV_HTTP_RETRIES": "0",
+        "UV_CACHE_DIR": str(tmp_path / "empty"),
+    }
+
+
+def test_fault_while_a_project_is_built_names_what_its_build_needs(bench: Bench, tmp_path: Path) -> None:
+    """If a project's build backend cannot be fetched, the row of the project says what its build needs."""
+    bench.manifest('greet-hello = { path = "projects/greet-hello" }')
+    bench.accepts("lock")
+    refusal = bench.refuses("check", error=StageError, env=dead_index(tmp_path), may_write=())
+    what = "its build needs hatchling: http://127.0.0.1:9/simple/hatchling/: connection refused"
+    refusal.says(f"bundle.toml:10: plugins.greet-hello: {what}", hint="is there a network?")
+
+
+def test_fault_while_the_compiler_is_fetched_names_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the launcher's compiler cannot be fetched, the error has the address and the reason, and both ways out."""
+    for name, value in dead_index(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PackError) as caught:
+        compiler.install(tmp_path, source=INDEXES)
+    assert "(ziglang) cannot be installed: http://127.0.0.1:9/simple/" in caught.value.message
+    assert "connection refused" in caught.value.message
+    assert "is there a network?" in str(caught.value.hint)
+    assert "install a released onebin" in str(caught.value.hint)
+
+
+def test_cache_of_uv_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path) -> None:
+    """If uv cannot write to its cache, the hint is about that, and no package is blamed for it."""
+    bench.manifest("greet-hello", ROW)
+    (tmp_path / "file").touch()
+    env = {"UV_CACHE_DIR": str(tmp_path / "file" / "six")}
+    refusal = bench.refuses("lock", error=LockError, env=env, may_write=())
+    assert "set UV_CACHE_DIR to another one" in refusal.hint
+    assert refusal.findings == ()
+
+
+def test_login_of_an_index_that_a_file_names_has_its_variables(bench: Bench, index: Index, tmp_path: Path) -> None:
+    """An index that is named in the project's uv.toml gets its login from the same variables as any other."""
+    bench.manifest("greet-hello", ROW)
+    index.login = "me:secret-word"
+    text = f'[[index]]\nname = "my-own"\nurl = "{index.url}"\n'
+    bench.directory.joinpath("uv.toml").write_text(text, "utf-8")
+    env = {"UV_CACHE_DIR": str(tmp_path / "uv"), "UV_HTTP_RETRIES": "0"}
+    said = bench.refuses("lock", error=LockError, env=env, may_write=())
+    said.says("needs credentials (HTTP 401)", hint="UV_INDEX_MY_OWN_USERNAME and UV_INDEX_MY_OWN_PASSWORD")
+    given = {"UV_INDEX_MY_OWN_USERNAME": "me", "UV_INDEX_MY_OWN_PASSWORD": "wrong-word"}
+    said = bench.refuses("lock", error=LockError, env={**env, **given}, may_write=())
+    said.says("rejects the credentials it got (HTTP 401)", hint="correct its credentials")

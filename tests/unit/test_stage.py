@@ -18,7 +18,7 @@ from onebin.python import PackageSource, uv
 from onebin.python.interpreter import ask
 from onebin.stage import Overlap, Stage, Toolchain, find, install_toolchain, overlaps, overwritten, stage_key
 from onebin.stage.stage import KIND
-from onebin.stage.staging import _explain, _forget_machine
+from onebin.stage.staging import _explain, _forget_machine, check_sizes
 from onebin.survey import survey as read_survey
 from onebin.system import sha256_of_file
 from support.builders import interpreter, lock
@@ -228,6 +228,20 @@ def test_cache_is_not_changed_through_a_linked_record(tmp_path: Path) -> None:
     before = (tmp_path / "cached").read_bytes()
     _forget_machine(tmp_path / "site")
     assert (tmp_path / "cached").read_bytes() == before != (info / "RECORD").read_bytes()
+
+
+def test_all_metadata_without_measure_is_reported(tmp_path: Path) -> None:
+    """Each file of a .dist-info folder that is larger than its limit is a finding; sizes within them are not."""
+    info = installed(tmp_path, {"METADATA": "", "WHEEL": "", "direct_url.json": "{}"})
+    for name, size in {"METADATA": 8_000_001, "WHEEL": 8_000_000, "RECORD": 32_000_001}.items():
+        os.truncate(info / name, size)
+    with pytest.raises(StageError) as caught:
+        check_sizes(tmp_path, lock("demo"))
+    assert [each.message.partition(" has ")[0] for each in caught.value.findings] == ["its RECORD", "its METADATA"]
+    assert all("packages.demo" in each.where for each in caught.value.findings)
+    for name in ("METADATA", "RECORD"):
+        os.truncate(info / name, 8_000_000)
+    check_sizes(tmp_path, lock("demo"))
 
 
 def test_distribution_without_record_loses_machine_details(tmp_path: Path) -> None:

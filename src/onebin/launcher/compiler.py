@@ -71,8 +71,9 @@ def install(directory: Path, *, source: PackageSource, kept: Path | None = None)
     try:
         uv.install_flat(requirements, python=Path(sys.executable), target=packages, source=source)
     except uv.Failure as failure:
-        message = f"the launcher's compiler (ziglang) cannot be installed\nuv says: {failure.text}"
-        raise PackError(message, WAY_OUT) from failure
+        error = failure.become(PackError, "the launcher's compiler (ziglang) cannot be installed")
+        error.hint = f"{error.hint}; or {WAY_OUT}"
+        raise error from failure
     scratch.mkdir()
     return Compiler(packages=packages, scratch=scratch, kept=kept or scratch)
 

@@ -114,6 +114,8 @@ def _fault(
     row = _local_row(failure, manifest)
     where = manifest.where(row) if row is not None else _place(chain[0].source, manifest) if chain else None
     via = f"{package}{_via(chain)}: " if chain[1:] else ""
+    if row is not None and failure.fault is not None and failure.fault.package not in (None, subject_of(failure)):
+        via = f"its build needs {package}: "
     findings = [] if where is None else [Finding(where, f"{via}{what}")]
     return failure.become(LockError, _SUMMARY.format(display(manifest.file)), findings=findings)
 

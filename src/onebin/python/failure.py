@@ -12,7 +12,7 @@ from onebin.python.faults import Fault, fault_in
 from onebin.system import STILL_RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from onebin.errors import Finding, OnebinError
 
@@ -24,10 +24,18 @@ _DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
 _BEGINNING = re.compile(r"^(?:error:| *\u00d7)", re.MULTILINE)
 _DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
 _OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
+# uv's own cache, and any other file that it may not write.
+_CACHE = re.compile(r"Failed to initialize cache|Could not acquire lock|Could not create temporary file")
+_NOT_WRITABLE = re.compile(r"os error (?:13|30)\b")
 _REMEDIES = (
     (
         NO_SPACE,
         "no space left on the device: free some, or set ONEBIN_CACHE_DIR and UV_CACHE_DIR to directories on another",
+    ),
+    (_CACHE, "uv cannot write to its cache: make its folder writable, or set UV_CACHE_DIR to another one"),
+    (
+        _NOT_WRITABLE,
+        "uv may not write there: fix owner and mode of that path, or set UV_CACHE_DIR, ONEBIN_CACHE_DIR or TMPDIR",
     ),
     (_NOT_VENDORED, "not found in the --vendor directory: run `onebin vendor` again where there is a network"),
     (_OFFLINE, "this build is offline and something is not in uv's cache: run it once without --offline"),
@@ -58,25 +66,33 @@ _REMEDIES = (
 class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns it into an error of its own
     """uv failed. `text` is its message, without its prefix and its hints about its own flags; `raw` is all of it.
 
-    `fault` is one of the network that the message does not show.
+    `fault` is one of the network that the message does not show, `env` has names and logins of indexes.
     """
 
-    def __init__(self, text: str, *, raw: str | None = None, fault: Fault | None = None) -> None:
+    def __init__(
+        self, text: str, *, raw: str | None = None, fault: Fault | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(text)
         self.text = text
         self.raw = text if raw is None else raw
         self._fault = fault
+        self._env = env
 
     @classmethod
-    def of(cls, printed: str, fault: Fault | None = None) -> Self:
+    def of(cls, printed: str, fault: Fault | None = None, env: Mapping[str, str] | None = None) -> Self:
         """Return the failure of a uv that printed this on standard error."""
-        return cls(_plain(printed), raw=printed, fault=fault)
+        return cls(_plain(printed), raw=printed, fault=fault, env=env)
+
+    @property
+    def is_of_disk(self) -> bool:
+        """Whether uv cannot write somewhere, which has nothing to do with any package."""
+        return any(pattern.search(self.text) for pattern in (NO_SPACE, _CACHE, _NOT_WRITABLE))
 
     @cached_property
     def fault(self) -> Fault | None:
         """What went wrong on the network, if that is the cause."""
-        is_local = any(pattern.search(self.text) for pattern in (NO_SPACE, _OFFLINE))
-        return None if is_local else self._fault or fault_in(self.raw)
+        is_local = self.is_of_disk or _OFFLINE.search(self.text)
+        return None if is_local else self._fault or fault_in(self.raw, self._env)
 
     def become(
         self, error: type[OnebinError], doing: str, hint: str | None = None, *, findings: Sequence[Finding] = ()

@@ -12,6 +12,8 @@ from onebin.python.watching import GIT_TIMEOUT_VARIABLE
 from onebin.system import credentials_for, index_name, without_credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from onebin.python.watching import FetchTimeoutError
 
 # uv before 0.10 draws a tree, and wraps lines in it.
@@ -99,10 +101,10 @@ class Fault:
     package: str | None = None
 
 
-def fault_in(printed: str) -> Fault | None:
-    """Return the fault of the network that uv reports, or None."""
-    text = _FRAME.sub(" ", printed)
-    return _of_git(text) or _of_index(text) or _of_page(text) or _of_status(text) or _of_connection(text)
+def fault_in(printed: str, env: Mapping[str, str] | None = None) -> Fault | None:
+    """Return the fault of the network that uv reports, or None; the environment has names and logins of indexes."""
+    text, env = _FRAME.sub(" ", printed), os.environ if env is None else env
+    return _of_git(text) or _of_index(text, env) or _of_page(text) or _of_status(text, env) or _of_connection(text)
 
 
 def without_files(printed: str) -> str | None:
@@ -159,18 +161,18 @@ def late_fetch(error: FetchTimeoutError) -> Fault:
     return Fault(what=f"cannot fetch {url}: not done after {error.seconds:g} s", hint=hint, package=error.package)
 
 
-def _of_index(text: str) -> Fault | None:
+def _of_index(text: str, env: Mapping[str, str]) -> Fault | None:
     found = _INDEX.search(text)
-    return None if found is None else _denied(found[1], int(found[2]), "the index ", None)
+    return None if found is None else _denied(found[1], int(found[2]), "the index ", None, env)
 
 
-def _of_status(text: str) -> Fault | None:
+def _of_status(text: str, env: Mapping[str, str]) -> Fault | None:
     found, url = _STATUS.search(text), _url(text)
     if found is None or url is None:
         return None
     code, package = int(found[1]), _package(text)
     if code in _REFUSED:
-        return _denied(url, code, "", package)
+        return _denied(url, code, "", package, env)
     hint = "the index or its address is wrong: check UV_DEFAULT_INDEX, UV_INDEX and uv.toml"
     if code in _GONE:
         name = package or "NAME"
@@ -184,12 +186,12 @@ def _of_status(text: str) -> Fault | None:
     return Fault(what=f"{url} answered HTTP {code} {found[2]}", hint=hint, package=package)
 
 
-def _denied(url: str, code: int, kind: str, package: str | None) -> Fault:
+def _denied(url: str, code: int, kind: str, package: str | None, env: Mapping[str, str]) -> Fault:
     """Return the fault of an index that denies access; the hint has every way to give uv credentials for it."""
     plain, host = without_credentials(url), urlsplit(url).hostname
-    has_some = credentials_for(url, os.environ) is not None
+    has_some = credentials_for(url, env) is not None
     what = f"{kind}{plain} " + (f"rejects the credentials it got (HTTP {code})" if has_some else _asks(code))
-    name = index_name(url, os.environ)
+    name = index_name(url, env)
     variables = f"UV_INDEX_{name}_USERNAME and UV_INDEX_{name}_PASSWORD" if name else "the index's address"
     again = "correct" if has_some else "give"
     hint = (
@@ -213,12 +215,12 @@ def _of_connection(text: str) -> Fault | None:
     if hint is _CERTIFICATE and found is not None and ": " in found[0]:
         what = f"{what} ({found[0].partition(': ')[2]})"
     if url is None:
-        return Fault(what=f"{package}: {what}", hint=hint)
+        return Fault(what=f"{package}: {what}", hint=hint, package=package)
     proxy, variable = _proxy_for(url)
     through = "" if proxy is None else f", through the proxy {proxy} ({variable})"
     if proxy is not None and hint is _NETWORK:
         hint = f"correct {variable}, or add {urlsplit(url).hostname} to NO_PROXY if the index needs no proxy"
-    return Fault(what=f"{without_credentials(url)}{through}: {what}", hint=hint)
+    return Fault(what=f"{without_credentials(url)}{through}: {what}", hint=hint, package=package)
 
 
 def _url(text: str) -> str | None:
@@ -227,12 +229,15 @@ def _url(text: str) -> str | None:
 
 
 def _package(text: str) -> str | None:
-    """Return the package that a message is about, by its name or by the URL of its page or file."""
-    found = _PACKAGE.search(text)
-    if found:
-        return found[1]
+    """Return the package that is being fetched, by the URL of its page or file, or else by its name in the message.
+
+    While a project is built, that is not the project, but what its build needs.
+    """
     named = _IN_URL.search(_url(text) or "")
-    return None if named is None else named[1] or named[2]
+    if named:
+        return named[1] or named[2]
+    found = _PACKAGE.search(text)
+    return None if found is None else found[1]
 
 
 def _proxy_for(url: str) -> tuple[str, str] | tuple[None, None]:

@@ -75,6 +75,28 @@ def source_of_indexes(directory: Path, env: Mapping[str, str] = os.environ) -> s
     return " and ".join(display(each.file) for each in chosen) or None
 
 
+def with_indexes(directory: Path | None, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return an environment in which `UV_INDEX` has the indexes of the configuration files that count, too."""
+    with suppress(OnebinError):
+        found = [] if directory is None or env.get("UV_NO_CONFIG") else _settings_of(directory, env)
+        tables = [table for each in found for table in (each, each.get("pip", {})) if isinstance(table, dict)]
+        rows = [row for table in tables for row in table.get("index", ()) if isinstance(row, dict)]
+        words = [
+            f"{row['name']}={row['url']}" if row.get("name") else str(row["url"]) for row in rows if row.get("url")
+        ]
+        return {**env, "UV_INDEX": " ".join(filter(None, [env.get("UV_INDEX"), *words]))}
+    return {**env}
+
+
+def _settings_of(directory: Path, env: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return the settings in the configuration files that count for a manifest's folder; raises OnebinError."""
+    if env.get("UV_CONFIG_FILE"):
+        return [_read(Path(env["UV_CONFIG_FILE"]))]
+    project = of_project(directory)
+    general = [_read(file) for file in _general_files(env) if file.is_file()]
+    return [*([project.settings] if project else []), *general]
+
+
 @contextmanager
 def project_for_uv(directory: Path | None) -> Iterator[tuple[Path, Path | None]]:
     """Yield a folder to give to uv as its project, and the file whose settings it has, which are the only ones there.

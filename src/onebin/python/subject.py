@@ -17,6 +17,11 @@ _SUBJECT = re.compile(
 
 
 def subject_of(failure: Failure) -> str | None:
-    """Return the name of the first package that a message is about, as it is written there, if there is one."""
+    """Return the name of the first package that a message is about, as it is written there, if there is one.
+
+    A message about the disk is about none: a path may look like the page of a package.
+    """
+    if failure.is_of_disk:
+        return None
     found = _SUBJECT.search(" ".join(failure.raw.split()))  # uv wraps lines, even in the middle of a phrase
     return None if found is None else next(filter(None, found.groups()))

@@ -315,7 +315,8 @@ def _uv(
         ended = f"uv was killed by {_signal_name(-completed.code)}\n" if completed.code < 0 else ""
         said = completed.stderr if file is None else completed.stderr.replace(str(folder / file.name), str(file))
         is_online = not {"--offline", "--no-index"} & {*arguments}
-        raise Failure.of(f"{ended}{said}", _no_index(said, cwd, project) if is_online else None)
+        fault = _no_index(said, cwd, project) if is_online else None
+        raise Failure.of(f"{ended}{said}", fault, settings.with_indexes(project))
     return completed
 
 

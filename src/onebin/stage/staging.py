@@ -20,7 +20,7 @@ from onebin.errors import Finding, StageError, os_errors
 from onebin.python import subject_of, uv
 from onebin.stage.overlap import overlaps
 from onebin.stage.stage import KIND, Stage, stage_key
-from onebin.system import display, write_atomic
+from onebin.system import MOST, display, megabytes, write_atomic
 from onebin.wheelhouse import git_redirects, installable_lock, repositories
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from onebin.python import PackageSource
 
 _NOTES = ("uv_cache.json", "uv_build.json")
+# In bytes. A card has at most 12 MB, and the files of a longer RECORD, with 100 bytes for each, would not be on it. The
+# other files of a .dist-info that are read whole have some kilobytes, and with the longest descriptions a megabyte.
+_MOST_OF_RECORD = 32_000_000
+_READ = ("METADATA", "WHEEL", "entry_points.txt", "direct_url.json")
 
 
 def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> Stage:
@@ -58,6 +62,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )
                 sync(reinstall=[package.name for package in lock.projects])
+                check_sizes(stage.site_packages, lock)
                 # uv installs in parallel, so the last one can be different each time.
                 for name in sorted({name for each in overlaps(stage.site_packages) for name in each.distributions[1:]}):
                     sync(reinstall=[name])
@@ -68,6 +73,23 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
     with os_errors(StageError, "create the stage in", cache.directory):
         entry = cache.ensure(KIND, key, make, bundle=lock.file.name.removeprefix("pylock.").removesuffix(".toml"))
     return Stage(key=key, directory=entry / "env", lock=lock, is_new=is_new)
+
+
+def check_sizes(site_packages: Path, lock: Lock) -> None:
+    """Raise StageError for all files of .dist-info folders that are too large, before anything reads them."""
+    limits = {"RECORD": _MOST_OF_RECORD, **dict.fromkeys(_READ, MOST)}
+    findings = [
+        Finding(
+            lock.where(info.name.removesuffix(".dist-info").rpartition("-")[0]),
+            f"its {name} has {megabytes(size)}, and more than {megabytes(most)} are not read",
+            "the wheel is malformed, or not what it seems to be: lock another version, or ask its author",
+        )
+        for info in sorted(site_packages.glob("*.dist-info"))
+        for name, most in limits.items()
+        if (info / name).is_file() and (size := (info / name).stat().st_size) > most
+    ]
+    if findings:
+        raise StageError("a wheel has metadata without measure", findings=findings)
 
 
 def _forget_machine(site_packages: Path) -> None:
@@ -109,6 +131,7 @@ def _explain(failure: uv.Failure, lock: Lock) -> Exception:
         if package is not None and package.path is not None:
             hint = f"fix it there: {display(package.path)}"
     if failure.fault is not None:
-        what = failure.fault.what
+        other = canonicalize_name(failure.fault.package or "")
+        what = f"its build needs {other}: {failure.fault.what}" if other not in {"", name} else failure.fault.what
     findings = [] if package is None else [Finding(lock.where(package.name), what)]
     return failure.become(StageError, doing, hint, findings=findings)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onebin.errors import StageError
+from onebin.system import MOST, megabytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,11 @@ class EntryPoint:
 
 def read_entry_points(info: Path) -> tuple[EntryPoint, ...]:
     """Return the entry points of a distribution, given its .dist-info directory; raises StageError and OSError."""
+    file = info / "entry_points.txt"
+    if file.is_file() and file.stat().st_size > MOST:
+        raise StageError(
+            f"the entry_points.txt of {info.name} is larger than {megabytes(MOST)}", "lock another version"
+        )
     try:
         found = importlib.metadata.PathDistribution(info).entry_points
         return tuple(EntryPoint(group=each.group, name=each.name, value=each.value) for each in found)
