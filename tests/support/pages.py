@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
     from .command import Onebin
 
-_NOT_IN_A_CHECKOUT = shutil.ignore_patterns(
-    ".git", ".venv", ".*_cache", "__pycache__", "_launchers", "build", "dist", "man", "pylock.*.toml", "site"
-)
+_MADE = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "_launchers", "pylock.*.toml")
+_MADE_AT_THE_TOP = {"build", "dist", "man", "site"}
 TUTORIAL = "docs/tutorial.md"
 
 
 def checkout(folder: Path) -> None:
     """Make a copy of this repository, without what is made in it."""
-    shutil.copytree(ROOT, folder, ignore=_NOT_IN_A_CHECKOUT)
+
+    def made(place: str, names: list[str]) -> set[str]:
+        return _MADE(place, names) | (_MADE_AT_THE_TOP if place == str(ROOT) else set())
+
+    shutil.copytree(ROOT, folder, ignore=made)
 
 
 def beside_checkout(folder: Path) -> None:
