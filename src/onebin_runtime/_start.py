@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 SELF_TEST_VARIABLE = "ONEBIN_SELF_TEST"
 
 
-def start(registry: Callable[[], Registry], *, plugins_at_start: bool) -> None:
+def start(registry: Callable[[], Registry], *, plugins_at_start: bool, side_cars: bool = False) -> None:
     """Answer a self-test, or prepare eager and isolated plugins.
 
-    `plugins_at_start` says that there are any; they need the registry before the host starts. Raises SystemExit after a
-    self-test, and what importing an eager plugin raises.
+    `plugins_at_start` says that there are any; they need the registry before the host starts. `side_cars` says that the
+    program takes plugins from files beside it. Raises SystemExit after a self-test, and what importing an eager plugin
+    raises.
     """
     begun = now()
     if os.environ.get(SELF_TEST_VARIABLE) and not is_privileged():
         from onebin_runtime._probe import main
 
         sys.exit(main(registry()))
-    if plugins_at_start:
+    if side_cars:
+        from onebin_runtime.side_cars import prepare
+
+        prepare(registry())
+    if plugins_at_start or side_cars:
         registry().isolate()  # before anything can import a plugin
         trace("prepared for the host", begun)
         registry().open_eager()

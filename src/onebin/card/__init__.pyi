@@ -31,6 +31,7 @@ from .facts import (
     PluginFacts as PluginFacts,
     ProgramFacts as ProgramFacts,
     Release as Release,
+    SideCarFacts as SideCarFacts,
     SizeRow as SizeRow,
     part as part,
 )

@@ -146,9 +146,15 @@ def _build(
         verify=False,
         full_probe=bool(facts["questions"]["modules"] or facts["questions"]["data"]),
         release=facts["build"]["compression"] > manifest.freeze.compression,
+        development=_development_key(facts),
     )
     output = bundle(request, events).file
     return output / manifest.bundle.name if output.is_dir() else output
+
+
+def _development_key(facts: Facts) -> str | None:
+    side_cars = facts["side_cars"]
+    return None if side_cars is None else side_cars["keys"].get(side_cars["development"] or "")
 
 
 def _copies(local: Iterable[LocalPath], sources: Path) -> dict[str, Path]:
