@@ -17,6 +17,7 @@ from .difference import (
     diff as diff,
 )
 from .facts import (
+    AcceptedSideCars as AcceptedSideCars,
     BuildFacts as BuildFacts,
     Description as Description,
     DistributionFacts as DistributionFacts,
@@ -31,7 +32,6 @@ from .facts import (
     PluginFacts as PluginFacts,
     ProgramFacts as ProgramFacts,
     Release as Release,
-    SideCarFacts as SideCarFacts,
     SizeRow as SizeRow,
     part as part,
 )

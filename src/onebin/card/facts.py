@@ -109,7 +109,7 @@ class Description(ProgramFacts):
     manifest: str
 
 
-class SideCarFacts(TypedDict):
+class AcceptedSideCars(TypedDict):
     """That the artifact takes side-cars: where they are, and whose.
 
     `directory` is relative to the artifact's folder, unless it begins with "{user-data}/". Keys are by their
@@ -213,7 +213,7 @@ class ArtifactFacts(ProgramFacts, ContentFacts):
     layout: Literal["cached", "onefile", "onedir"]
     distributions: list[DistributionFacts]
     libc: LibcFacts
-    side_cars: SideCarFacts | None
+    side_cars: AcceptedSideCars | None
     sizes: list[SizeRow]
 
 

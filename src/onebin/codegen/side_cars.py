@@ -9,7 +9,7 @@ from onebin.trust import fingerprint, read_public_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin.card import SideCarFacts
+    from onebin.card import AcceptedSideCars
     from onebin.check import Plan
 
 RUNTIME = "onebin_runtime"
@@ -17,7 +17,7 @@ SIDE_CARS = "onebin_side_cars"
 SIDE_CARS_PACKAGE = "side_cars"  # of the runtime
 
 
-def accepted_side_cars(plan: Plan) -> SideCarFacts | None:
+def accepted_side_cars(plan: Plan) -> AcceptedSideCars | None:
     """Return which side-cars the artifact takes; None if the manifest has no table for them."""
     asked = plan.manifest.side_cars
     if asked is None:

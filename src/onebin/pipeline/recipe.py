@@ -95,6 +95,11 @@ def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
     return found
 
 
+def check_locked(request: BuildRequest, locked: Lock, events: Events = ignore) -> Plan:
+    """Stage, survey and check a bundle with a given lock; raises OnebinError. PlanError has all findings."""
+    return _planned(request, locked, events)
+
+
 def _say_indexes(request: BuildRequest, events: Events) -> None:
     """Emit what chooses the indexes, if anything does; and the file that would, if it were one of the project."""
     if request.source.is_offline:

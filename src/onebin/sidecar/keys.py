@@ -36,6 +36,7 @@ class SigningKey:
 
     private: Ed25519PrivateKey
     fingerprint: str
+    is_development: bool = False
 
     @property
     def public(self) -> str:
@@ -61,11 +62,12 @@ def development_key(folder: Path | None = None) -> SigningKey:
             if not file.exists():
                 _make(file)
         _check_private(file)
-    return _named(read_private_key(file, lambda: _refuse_passphrase(file)))
+    return _named(read_private_key(file, lambda: _refuse_passphrase(file)), is_development=True)
 
 
-def _named(key: Ed25519PrivateKey) -> SigningKey:
-    return SigningKey(private=key, fingerprint=fingerprint(key.public_key().public_bytes_raw()))
+def _named(key: Ed25519PrivateKey, *, is_development: bool = False) -> SigningKey:
+    name = fingerprint(key.public_key().public_bytes_raw())
+    return SigningKey(private=key, fingerprint=name, is_development=is_development)
 
 
 def _make(file: Path) -> None:

@@ -37,6 +37,8 @@ def signer_of(message: bytes, text: str, *, namespace: str) -> bytes:
         made = sshsig.parse(text)
     except ValueError:
         raise SignatureError("it has no signature that can be read") from None
+    if made.text() != text and made.kind == ED25519:  # another form would be another file with the same signature
+        raise SignatureError("its signature is not in the form that onebin writes")
     if made.kind != ED25519:
         raise SignatureError(f"its signature is by a key of type {made.kind}, not {ED25519}")
     if made.namespace != namespace:

@@ -16,7 +16,7 @@ from onebin.system import count, megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin import LibcFacts, PluginFacts, Report, SideCarFacts
+    from onebin import AcceptedSideCars, LibcFacts, PluginFacts, Report
 
 _SHOWN_LICENCES = 4
 _LAYOUTS = {
@@ -135,7 +135,7 @@ def _c_library(libc: LibcFacts) -> str:
     return f"glibc {libc['glibc']} or newer, for {''.join(needs[:1])}{more}"
 
 
-def _side_cars(taken: SideCarFacts | None) -> list[str]:
+def _side_cars(taken: AcceptedSideCars | None) -> list[str]:
     """Return which side-cars the artifact takes, if any, each key in a line of its own."""
     if taken is None:
         return []
