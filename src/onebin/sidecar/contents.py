@@ -53,7 +53,7 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
         *(Finding(plugin.name, problem, "rename it") for problem in path_problems(paths) if ".pth" not in problem),
         *_start_files(brought),
         *_there_already(paths, artifact),
-        *hidden(paths, artifact, planned.interpreter.library_names),
+        *hidden(paths, artifact.installed | _installed(planned, target), planned.interpreter.library_names),
     ]
     lacking, optional = missing(brought, artifact, planned.survey)
     if findings or lacking:
@@ -100,6 +100,17 @@ def _brought(planned: Plan, plugin: PlannedPlugin, target: Target) -> dict[str, 
     """Return the distributions that the artifact does not have: the plugin's, then the others by name."""
     new = [each for each in planned.survey.distributions.values() if each.name not in target.versions]
     return {each.name: each for each in sorted(new, key=lambda each: (each.name != plugin.distribution, each.name))}
+
+
+def _installed(planned: Plan, target: Target) -> set[str]:
+    """Return the modules of the artifact's distributions, also of what a lean one left out: they keep their names."""
+    survey = planned.survey
+    return {
+        module
+        for name in target.versions
+        if name in survey.distributions
+        for module in survey.distributions[name].modules
+    }
 
 
 def _requires(

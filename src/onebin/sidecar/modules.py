@@ -55,21 +55,22 @@ class Modules:
         )
 
 
-def hidden(paths: Iterable[str], artifact: Modules, library: frozenset[str]) -> Iterator[Finding]:
+def hidden(paths: Iterable[str], installed: frozenset[str], library: frozenset[str]) -> Iterator[Finding]:
     """Yield the modules of a side-car that are there already, or that are inside a package which is.
 
-    A side-car comes after everything else on the search path. Only namespace packages (PEP 420) can be in both.
+    `installed` are those of the artifact's distributions, `library` the top-level names of the standard library. A
+    side-car comes after everything else on the search path. Only namespace packages (PEP 420) can be in both.
     """
     modules = {path: name for path in paths if (name := module_name(PurePosixPath(path)))}
     said: set[str] = set()
     for path, name in modules.items():
         around = [name[:at] for at, letter in enumerate(f"{name}.") if letter == "."]
-        taken = next((each for each in around if each in artifact.installed), None)
+        taken = next((each for each in around if each in installed), None)
         if around[0] in library:
             taken, what = around[0], "is a module of Python itself"
         elif taken is not None:
             what = "is in the artifact already" if taken == name else "is a package of the artifact, not a namespace"
-        elif any(each.startswith(f"{name}.") for each in artifact.installed):
+        elif any(each.startswith(f"{name}.") for each in installed):
             taken, what = name, "is a namespace in the artifact, and a package in the side-car"
         if taken is not None and taken not in said:
             said.add(taken)

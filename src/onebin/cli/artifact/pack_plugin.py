@@ -81,4 +81,5 @@ def pack_plugin(
     events.close(f"packed {display(packed.file)}", f": {megabytes(packed.size)}, signed by {packed.signed_by}")
     if as_json:
         facts = {key: value for key, value in packed.facts.items() if key != "files"}
-        print_json({"file": str(packed.file), "size": packed.size, "signed_by": packed.signed_by, **facts})
+        made = {"file": str(packed.file), "size": packed.size, "signed_by": packed.signed_by}
+        print_json({**made, "notices": list(packed.notices), **facts})
