@@ -9,6 +9,7 @@ from .bisect import (
 )
 from .cache import KINDS as KINDS, Entry as Entry, cache_entries as cache_entries, remove_logs as remove_logs
 from .card import (
+    AcceptedSideCars as AcceptedSideCars,
     Change as Change,
     Difference as Difference,
     Facts as Facts,
@@ -60,6 +61,15 @@ from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
 from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on
 from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
+from .sidecar import (
+    Packed as Packed,
+    PackRequest as PackRequest,
+    SideCarFacts as SideCarFacts,
+    SigningKey as SigningKey,
+    development_key as development_key,
+    pack_plugin as pack_plugin,
+    signing_key as signing_key,
+)
 from .system import from_json as from_json, to_json as to_json
 from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
 from .upkeep import (

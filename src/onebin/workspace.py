@@ -79,3 +79,8 @@ def default_cache_dir() -> Path:
     """Return `ONEBIN_CACHE_DIR`, or this user's cache directory on this platform."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("onebin", appauthor=False))
+
+
+def default_config_dir() -> Path:
+    """Return this user's directory for the configuration of onebin on this platform."""
+    return Path(platformdirs.user_config_dir("onebin", appauthor=False))

@@ -28,6 +28,7 @@ FACTS: Facts = {
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
+    "side_cars": None,
     "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
     "layout": "cached",
     "build": {"moment": 0, "compression": 3, "tools": [{"name": "zstandard", "version": "0.25.0"}]},

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from onebin.trust import sshsig
-from onebin.trust.signature import fingerprint
+from onebin.trust import fingerprint, sshsig
 from onebin_runtime._registry import Registry
 from onebin_runtime.side_cars._collection import SideCars
 from onebin_runtime.side_cars._settings import Settings

@@ -33,11 +33,23 @@ REPORT: dict[str, Any] = {
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [{"name": "pyinstaller", "version": "6"}],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
+    "side_cars": None,
     "launcher": {"bytes": 1, "sha256": "b" * 64},
     "files": [{"path": "lib/python3.12/site-packages/plug/x.py", "owner": "plug", "bytes": 1, "sha256": "c" * 64}],
     "modules": [{"name": "json", "owner": "interpreter", "bytes": 1, "sha256": "d" * 64}],
     "lock": "one\ntwo\n",
     "manifest": "[bundle]\nname = 1\n",
+}
+
+
+SIDE_CARS = {
+    "directory": "x.plugins",
+    "keys": {},
+    "revocation_keys": {},
+    "load": "start",
+    "isolate": False,
+    "minimum": {},
+    "development": None,
 }
 
 
@@ -78,6 +90,7 @@ def test_changed_bytes_are_a_difference() -> None:
         (lambda new: new.update(onebin="0.2.0"), "onebin", "onebin       0.1.0 -> 0.2.0"),
         (lambda new: new["host"].update(version="2"), "host", "host         host 1 (a:b) -> host 2 (a:b)"),
         (lambda new: new["libc"].update(glibc="2.35"), "libc", "C library    system 2.28 -> system 2.35"),
+        (lambda new: new.update(side_cars=SIDE_CARS), "side_cars", "side-cars    none -> from x.plugins, load start"),
         (lambda new: new.update(layout="onedir"), "layout", "layout       cached -> onedir"),
         (
             lambda new: new["interpreter"].update(version="3.13.0"),

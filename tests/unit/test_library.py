@@ -234,6 +234,7 @@ def test_json_that_is_not_a_request_is_refused(tmp_path: Path) -> None:
         {"verify": True},
         {"commands": ()},
         {"moment": 8},
+        {"development": "0" * 64},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -258,7 +259,7 @@ def test_paths_and_package_sources_are_not_part_of_the_identity(tmp_path: Path) 
 
 def test_every_field_is_tested_or_irrelevant_to_the_identity() -> None:
     """Each field of a request is either tested as part of its identity or listed as irrelevant to it."""
-    tested = {"full_probe", "release", "verify", "commands", "moment"}
+    tested = {"full_probe", "release", "verify", "commands", "moment", "development"}
     means = {"manifest", "workspace", "source", "locked", "python", "measure"}
     assert {each.name for each in fields(onebin.BuildRequest)} == tested | means
 

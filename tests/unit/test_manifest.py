@@ -550,6 +550,69 @@ def test_findings_name_the_file_as_it_was_given() -> None:
     assert caught.value.findings[-1].where == f"{Path('some') / 'where.toml'}:1: bundle.name"
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPrbfElL4ZFM49HNC1ctdxE+F22JOBPrxIKxRkhaeOjR"
+WEAK_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def test_side_cars_are_read() -> None:
+    """Every key of [side-cars] is read; without the table, the artifact takes none."""
+    assert Manifest.parse(HEAD, file=FILE).side_cars is None
+    text = f"""{HEAD}[side-cars]
+directory = "{{user-data}}/{{name}}/plugins"
+keys = ["{KEY} me"]
+revocation-keys = ["{OTHER_KEY}"]
+load = "watch"
+isolate = true
+minimum = {{ logscan-binary = 3 }}
+"""
+    assert accepted_by_schema(text)
+    assert Manifest.parse(text, file=FILE).side_cars == tables.SideCars(
+        directory="{user-data}/{name}/plugins",
+        keys=(f"{KEY} me",),
+        revocation_keys=(OTHER_KEY,),
+        load="watch",
+        isolate=True,
+        minimum={"logscan-binary": 3},
+    )
+    assert Manifest.parse(f"{HEAD}[side-cars]\n", file=FILE).side_cars == tables.SideCars()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('directory = "/opt/plugins"', "expected a relative path"),
+        ('directory = "C:\\\\plugins"', "expected a relative path"),
+        ('directory = "../plugins"', '"." or ".." as a component'),
+        ('directory = "{user-data}/../x"', '"." or ".." as a component'),
+        ('directory = "{user-data}"', "has braces that mean nothing"),
+        ('directory = "{home}/plugins"', "has braces that mean nothing"),
+        ('directory = ""', "expected a relative path"),
+        ('keys = ["AAAA"]', "it is not an OpenSSH public key"),
+        ('keys = ["ssh-rsa AAAA me"]', "it is a key of type ssh-rsa"),
+        (f'keys = ["{KEY[:-6]}"]', "it is a damaged key"),
+        (f'keys = ["{WEAK_KEY}"]', "anybody can sign with it"),
+        ('load = "later"', 'expected "start" or "watch"'),
+        ("minimum = { Log_Binary = 1 }", "a package name in its normal form"),
+        ("minimum = { log-binary = -1 }", "at least 0"),
+        (f'keys = ["{KEY}"]\nrevocation-keys = ["{KEY} other"]', "is in `keys`, too"),
+    ],
+)
+def test_side_cars_that_cannot_be(line: str, message: str) -> None:
+    """A directory that leaves, a key that is none, and a name in another form are each one finding, with its line."""
+    ((where, said, _),) = findings(f"{HEAD}[side-cars]\n{line}\n")
+    assert where.startswith("bundle.toml:")
+    assert message in said
+
+
+def test_side_cars_need_an_installation() -> None:
+    """A one-file program has no installation in which a side-car could be found."""
+    ((where, said, hint),) = findings(f'{HEAD}[freeze]\nlayout = "onefile"\n[side-cars]\nkeys = ["{KEY}"]\n')
+    assert where == "bundle.toml:10: side-cars"
+    assert "onefile" in said
+    assert "onedir" in str(hint)
+
+
 def test_shipped_schema_is_current() -> None:
     """The shipped schema matches the models, so `make schema` has been run."""
     shipped = files("onebin.manifest").joinpath("bundle.schema.json").read_text("utf-8")

@@ -15,14 +15,13 @@ from onebin.card import file as card
 from onebin.errors import ArtifactError, InterpreterError, OnebinError, VerifyError
 from onebin.python import find
 from onebin.python.interpreter import ask
+from onebin.rebuild.needs import check_lock, interpreter_for
 from onebin.rebuild.recovery import LocalPath
 from onebin.rebuild.reproduction import (
-    _check_lock,
     _compare,
     _copies,
     _copy,
     _copy_data,
-    _interpreter,
     _place,
     _reproduce,
     differences,
@@ -115,14 +114,14 @@ def test_lock_that_does_not_match_stops_a_rebuild(tmp_path: Path) -> None:
 
 def test_interpreter_on_the_card_is_used() -> None:
     """The interpreter that runs onebin is used if its version is the one on the card."""
-    assert _interpreter(manifest(), facts()).executable == HERE.executable
+    assert interpreter_for(manifest(), facts()).executable == HERE.executable
 
 
 def test_interpreter_of_the_manifest_is_not_used_if_the_card_has_another() -> None:
     """The version on the card is used even if the manifest's interpreter is another one or does not exist."""
     for wanted in ("2.7", "no/such/python"):
         of = replace(manifest(), bundle=replace(manifest().bundle, python=wanted))
-        assert _interpreter(of, facts()).version == HERE.version
+        assert interpreter_for(of, facts()).version == HERE.version
 
 
 def test_version_on_the_card_comes_before_that_of_the_manifest() -> None:
@@ -133,12 +132,12 @@ def test_version_on_the_card_comes_before_that_of_the_manifest() -> None:
     except InterpreterError:
         pytest.skip(f"needs Python {minor}")
     of = replace(manifest(), bundle=replace(manifest().bundle, python=minor))
-    assert _interpreter(of, facts()).version == HERE.version
+    assert interpreter_for(of, facts()).version == HERE.version
 
 
 def test_another_patch_version_is_used_if_there_is_no_better_one() -> None:
     """Another patch version is used if the exact one is not available, since the lock still matches."""
-    found = _interpreter(manifest(), facts(python=replace(HERE, version=f"{HERE.minor}.99")))
+    found = interpreter_for(manifest(), facts(python=replace(HERE, version=f"{HERE.minor}.99")))
     assert found.version == HERE.version
 
 
@@ -147,7 +146,9 @@ def test_all_reasons_why_a_lock_does_not_match_are_reported(tmp_path: Path) -> N
     old = facts(own={"host-wanted": "path demo", "python-minor": "3.9", "platform": "linux-x86_64"})
     (tmp_path / "demo").mkdir()
     with pytest.raises(VerifyError) as caught:
-        _check_lock(manifest(host='path = "demo"\nscript = "demo"', directory=tmp_path), old, interpreter(), tmp_path)
+        check_lock(
+            manifest(host='path = "demo"\nscript = "demo"', directory=tmp_path), old, interpreter(), "rebuild it"
+        )
     messages = [finding.message for finding in caught.value.findings]
     assert "python changed: 3.9 -> 3.12" in messages
     assert any(each.startswith("it was edited by hand") for each in messages)

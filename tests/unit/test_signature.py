@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from onebin.errors import SignatureError
-from onebin.trust import ed25519, signature, sshsig
+from onebin.trust import ed25519, keys, signature, sshsig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_signature_is_the_same_as_that_of_openssh(message: Path, key: Ed25519Pri
     """The same key and message give exactly the signature of ssh-keygen, which is accepted."""
     assert key.public_key().public_bytes_raw() == PUBLIC
     assert signature.sign(message, key).read_text("ascii") == SIGNED
-    assert signature.check_signature(message, [PUBLIC]) == signature.fingerprint(PUBLIC)
+    assert signature.check_signature(message, [PUBLIC]) == keys.fingerprint(PUBLIC)
 
 
 @needs_openssh
@@ -84,14 +84,14 @@ def test_signature_by_ssh_keygen_is_accepted(
     options = ("-n", "file", "-O", f"hashalg={hashed}")
     made = _keygen("-Y", "sign", "-f", _private(tmp_path, key), *options, message)
     assert made.returncode == 0, made.stderr
-    trusted = signature.read_public_keys(_public(tmp_path, key))
+    trusted = keys.read_public_keys(_public(tmp_path, key))
     assert signature.check_signature(message, trusted).encode() in _keygen("-l", "-f", _public(tmp_path, key)).stdout
 
 
 @needs_openssh
 def test_ssh_keygen_accepts_our_signature(message: Path, tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """ssh-keygen accepts a signature of an allowed signer, and refuses it for another file."""
-    made = signature.sign(message, signature.read_private_key(_private(tmp_path, key), _never))
+    made = signature.sign(message, keys.read_private_key(_private(tmp_path, key), _never))
     allowed = tmp_path / "allowed"
     allowed.write_text(f"me@example.org {_public(tmp_path, key).read_text()}")
     check = ("-Y", "verify", "-f", allowed, "-I", "me@example.org", "-n", "file", "-s", made)
@@ -106,12 +106,12 @@ def test_key_is_read_with_its_passphrase(tmp_path: Path, cipher: str) -> None:
     file = tmp_path / "key"
     made = _keygen("-q", "-t", "ed25519", "-Z", cipher, "-a", "4", "-N", "open sesame", "-f", file)
     assert made.returncode == 0, made.stderr
-    opened = signature.read_private_key(file, lambda: "open sesame")
-    trusted = signature.read_public_keys(file.with_suffix(".pub"))
+    opened = keys.read_private_key(file, lambda: "open sesame")
+    trusted = keys.read_public_keys(file.with_suffix(".pub"))
     assert trusted == (opened.public_key().public_bytes_raw(),)
     for wrong in ("open barley", ""):
         with pytest.raises(SignatureError, match="wrong passphrase for"):
-            signature.read_private_key(file, lambda given=wrong: given)  # type: ignore[misc]  # bound early
+            keys.read_private_key(file, lambda given=wrong: given)  # type: ignore[misc]  # bound early
 
 
 @needs_openssh
@@ -121,9 +121,9 @@ def test_keys_of_another_kind_are_refused(message: Path, tmp_path: Path, kind: s
     file = tmp_path / "key"
     assert _keygen("-q", "-t", kind, "-N", "", "-f", file).returncode == 0
     with pytest.raises(SignatureError, match="is not an Ed25519 key"):
-        signature.read_private_key(file, _never)
+        keys.read_private_key(file, _never)
     with pytest.raises(SignatureError, match=f"has no Ed25519 key, only [a-z]*-?.*{kind}"):
-        signature.read_public_keys(file.with_suffix(".pub"))
+        keys.read_public_keys(file.with_suffix(".pub"))
     assert _keygen("-Y", "sign", "-f", file, "-n", "file", message).returncode == 0
     with pytest.raises(SignatureError, match=f"by a key of type [a-z]*-?.*{kind}"):
         signature.check_signature(message, [PUBLIC])
@@ -171,7 +171,7 @@ def test_key_of_small_order_is_refused(message: Path, tmp_path: Path, sign: int)
         file = tmp_path / "weak.pub"
         file.write_text(f"ssh-ed25519 {blob} somebody\n")
         with pytest.raises(SignatureError, match="a point of small order: anybody can sign with it"):
-            signature.read_public_keys(file)
+            keys.read_public_keys(file)
         forged = sshsig.Signature(key=weak, namespace="file", hash="sha512", value=(1).to_bytes(64, "little"))
         signature.signature_file(message).write_text(forged.text())
         with pytest.raises(SignatureError, match="a point of small order"):
@@ -200,7 +200,7 @@ def test_untrusted_key_is_reported_with_its_fingerprint(message: Path, key: Ed25
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     with pytest.raises(SignatureError) as caught:
         signature.check_signature(message, [stranger])
-    assert signature.fingerprint(PUBLIC) in caught.value.message
+    assert keys.fingerprint(PUBLIC) in caught.value.message
     assert signature.check_signature(message, [stranger, PUBLIC])
 
 
@@ -221,16 +221,16 @@ def test_missing_signature_is_reported(message: Path) -> None:
 def test_private_and_public_keys_are_distinguished(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """A public key in place of a private one, or the reverse, is reported as such."""
     with pytest.raises(SignatureError, match="is a public key"):
-        signature.read_private_key(_public(tmp_path, key), _never)
+        keys.read_private_key(_public(tmp_path, key), _never)
     with pytest.raises(SignatureError, match="is a private key"):
-        signature.read_public_keys(_private(tmp_path, key))
+        keys.read_public_keys(_private(tmp_path, key))
 
 
 def test_one_of_several_keys_is_enough(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     """A signature by one of several keys is accepted; the list may have comments and keys of other types."""
     file = tmp_path / "keys"
     file.write_text(f"# of somebody\nssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB\n\n{_public(tmp_path, key).read_text()}")
-    assert signature.read_public_keys(file) == (PUBLIC,)
+    assert keys.read_public_keys(file) == (PUBLIC,)
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"\xff\x00" * 99, b"ssh-ed25519 AAAA\n", b"ssh-ed25519 !\n"])
@@ -239,16 +239,16 @@ def test_garbage_is_not_a_key(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(text)
     with pytest.raises(SignatureError) as caught:
-        signature.read_public_keys(file)
+        keys.read_public_keys(file)
     assert caught.value.hint
     with pytest.raises(SignatureError):
-        signature.read_private_key(file, _never)
+        keys.read_private_key(file, _never)
 
 
 @pytest.mark.parametrize("place", [".", "nowhere"])
 def test_unreadable_file_is_reported(tmp_path: Path, place: str) -> None:
     """A folder or a missing file in place of a key is an error of one line."""
-    for read in (lambda file: signature.read_private_key(file, _never), signature.read_public_keys):
+    for read in (lambda file: keys.read_private_key(file, _never), keys.read_public_keys):
         with pytest.raises(SignatureError, match="cannot read the key"):
             read(tmp_path / place)
 
@@ -288,7 +288,7 @@ def test_changed_key_is_refused_with_a_reason(tmp_path: Path, data: st.DataObjec
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(32, 126))
     file.write_bytes(text)
     try:
-        signature.read_private_key(file, lambda: "x")
+        keys.read_private_key(file, lambda: "x")
     except SignatureError:
         return
 

@@ -17,6 +17,7 @@ from .difference import (
     diff as diff,
 )
 from .facts import (
+    AcceptedSideCars as AcceptedSideCars,
     BuildFacts as BuildFacts,
     Description as Description,
     DistributionFacts as DistributionFacts,

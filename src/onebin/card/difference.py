@@ -75,6 +75,7 @@ class Difference(TypedDict):
     onebin: Sides | None
     interpreter: Sides | None
     libc: Sides | None
+    side_cars: Sides | None
     plugins: list[Change]
     distributions: list[Change]
     toolchain: list[Change]
@@ -103,6 +104,7 @@ def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
         "onebin": _sides(old["onebin"], new["onebin"]),
         "interpreter": _sides(" ".join(_python(old)), " ".join(_python(new))),
         "libc": _sides(_libc(old), _libc(new)),
+        "side_cars": _sides(_side_cars(old), _side_cars(new)),
         "plugins": _changes(_plugins(old), _plugins(new)),
         "distributions": _changes(_distributions(old), _distributions(new)),
         "toolchain": _changes(*({each["name"]: each["version"] for each in side["toolchain"]} for side in (old, new))),
@@ -138,6 +140,23 @@ def _python(report: Report) -> Sequence[str]:
 
 def _libc(report: Report) -> str:
     return f"{report['libc']['kind']} {report['libc']['glibc'] or ''}".strip()
+
+
+def _side_cars(report: Report) -> str:
+    """Return in one line which side-cars the artifact takes."""
+    found = report["side_cars"]
+    if found is None:
+        return "none"
+    return ", ".join(
+        (
+            f"from {found['directory']}",
+            f"load {found['load']}",
+            *(["isolated"] if found["isolate"] else []),
+            *(f"key {name}{' (development)' * (name == found['development'])}" for name in found["keys"]),
+            *(f"revocation key {name}" for name in found["revocation_keys"]),
+            *(f"{name} from {number}" for name, number in found["minimum"].items()),
+        )
+    )
 
 
 def _plugins(report: Report) -> dict[str, str]:

@@ -109,6 +109,23 @@ class Description(ProgramFacts):
     manifest: str
 
 
+class AcceptedSideCars(TypedDict):
+    """That the artifact takes side-cars: where they are, and whose.
+
+    `directory` is relative to the artifact's folder, unless it begins with "{user-data}/". Keys are by their
+    fingerprints, in hexadecimal digits. `minimum` has the lowest sequence number of plugins, by name. `development` is
+    the fingerprint of a development key, which is in `keys`, too: the artifact was built to try side-cars out.
+    """
+
+    directory: str
+    keys: dict[str, _Sha256]
+    revocation_keys: dict[str, _Sha256]
+    load: Literal["start", "watch"]
+    isolate: bool
+    minimum: dict[str, _Count]
+    development: str | None
+
+
 class GlibcNeed(TypedDict):
     """A file of a frozen tree, its owner, and the symbols it needs, by the first version of glibc that has them."""
 
@@ -196,6 +213,7 @@ class ArtifactFacts(ProgramFacts, ContentFacts):
     layout: Literal["cached", "onefile", "onedir"]
     distributions: list[DistributionFacts]
     libc: LibcFacts
+    side_cars: AcceptedSideCars | None
     sizes: list[SizeRow]
 
 

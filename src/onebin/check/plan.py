@@ -58,7 +58,7 @@ class Plan:
     or None if its script is a file of its wheel; `program` is that file's POSIX path relative to site-packages.
     `order` has the plugins in their order and the reasons for it. `questions` and `answers` are what the stage was
     asked and what it answered. `contracts` are those of the extension points. `notices` are lines about what
-    is unusual but works.
+    is unusual but works. `development` is a development key whose side-cars are accepted, too, in hexadecimal digits.
     """
 
     manifest: Manifest
@@ -72,6 +72,7 @@ class Plan:
     answers: Answers
     contracts: Mapping[str, ContractSpec]
     notices: tuple[str, ...]
+    development: str | None = None
 
     @property
     def stage(self) -> Stage:
@@ -105,13 +106,20 @@ class Plan:
 
 
 def check(
-    manifest: Manifest, surveyed: Survey, *, layout: Layout, libc: Libc | None, findings: Findings, full: bool = False
+    manifest: Manifest,
+    surveyed: Survey,
+    *,
+    layout: Layout,
+    libc: Libc | None,
+    findings: Findings,
+    full: bool = False,
+    development: str | None = None,
 ) -> Plan:
     """Return the plan of a bundle; raises PlanError, ContractError or TargetError with every finding.
 
     `layout` is one that can be made for this platform, `libc` the C library that the artifact will carry, `findings`
     what is already known to be wrong. `full` asks the stage about every module and data file of host and plugins, so
-    that the artifact can be asked, too. Raises StageError if the stage does not answer.
+    that the artifact can be asked, too. `development` is as in `Plan`. Raises StageError if the stage does not answer.
     """
     where = display(manifest.file)
     entry: tuple[str, str] | None = None
@@ -133,6 +141,7 @@ def check(
     failed = list(failures(answers, ordered.plugins, surveyed, where, entry=manifest.host.entry))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
     findings.add(PlanError, SUMMARY, missing_data(manifest, where))
+    findings.add(PlanError, SUMMARY, without_installation(manifest, surveyed, layout, where))
     findings.add(PlanError, SUMMARY, (_finding(failure, manifest, surveyed) for failure in failed if failure.is_needed))
     report = check_contracts(manifest, ordered.plugins, surveyed, answers)
     findings.add(ContractError, "plugins do not fit their contracts", report.findings)
@@ -161,6 +170,7 @@ def check(
             *other_runtime(surveyed),
             *overwritten(surveyed.overlaps),
         ),
+        development=development,
     )
 
 
@@ -266,3 +276,10 @@ def missing_data(manifest: Manifest, where: str) -> Iterator[Finding]:
         if not is_there(manifest.directory / source):
             hint = "paths are relative to the manifest"
             yield Finding(f"{where}: freeze.data.{place}", f"{source} does not exist", hint)
+
+
+def without_installation(manifest: Manifest, surveyed: Survey, layout: Layout, where: str) -> Iterator[Finding]:
+    """Report side-cars if what can be made for this platform is no installation, in which they could be found."""
+    if manifest.side_cars is not None and layout == "onefile":
+        message = f"there is no launcher for {surveyed.interpreter.platform} yet, and side-cars need one"
+        yield Finding(keyed(where, "side-cars"), message, "remove [side-cars], or build on another platform")

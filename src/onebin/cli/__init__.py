@@ -43,6 +43,7 @@ _COMMANDS = {
     "diff": "artifact.diff:diff",
     "report": "artifact.report:report",
     "sign": "artifact.sign:sign",
+    "pack-plugin": "artifact.pack_plugin:pack_plugin",
     "recover": "artifact.recover:recover",
     "audit": "artifact.audit:audit",
     "doctor": "machine.doctor:doctor",

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from onebin.codegen.isolation import isolated
+from onebin.codegen.side_cars import RUNTIME, SIDE_CARS, SIDE_CARS_PACKAGE
 from onebin.manifest import is_excluded
 from onebin.survey import named_in
 from onebin.tree import GENERATED, PROGRAMS, SHARED_LIBRARIES, Installation, installation
@@ -33,7 +34,8 @@ def declared_modules(plan: Plan) -> list[str]:
 
 def has_start_hook(plan: Plan) -> bool:
     """Return whether something happens before the host: plugins are prepared, or the program says what it is."""
-    return has_plugins_at_start(plan) or plan.manifest.host.about is not None
+    manifest = plan.manifest
+    return has_plugins_at_start(plan) or manifest.host.about is not None or manifest.side_cars is not None
 
 
 def has_plugins_at_start(plan: Plan) -> bool:
@@ -47,6 +49,8 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
     installed = installation(plan)
     places = installed.places
     modules = {*declared_modules(plan), *_found_at_run_time(plan), START}
+    if plan.manifest.side_cars is not None:
+        modules |= {SIDE_CARS, f"{RUNTIME}.{SIDE_CARS_PACKAGE}"}
     is_tree, is_lean = plan.layout != "onefile", plan.manifest.freeze.collect == "lean"
     if is_lean or not is_tree:
         modules |= set(_that_nobody_names(plan, installed))

@@ -40,9 +40,16 @@ def isolated(plan: Plan) -> Iterator[IsolatedPlugin]:
             yield IsolatedPlugin(
                 title=f"{plugin.name} ({distribution.title} {plugin.version})",
                 roots=roots(distribution),
-                symbols=tuple(dict.fromkeys(_symbols(plugin, plan.contracts))),
+                symbols=symbols_of(plugin, plan.contracts),
                 timeout=DEFAULT_SECONDS if timeout is None else float(timeout),
             )
+
+
+def symbols_of(plugin: PlannedPlugin, contracts: Mapping[str, ContractSpec]) -> tuple[tuple[str, str, str], ...]:
+    """Return the symbols of a plugin as in `IsolatedPlugin`; none if an extension point of it has no contract."""
+    if any(point.group not in contracts for point in plugin.entry_points):
+        return ()
+    return tuple(dict.fromkeys(_symbols(plugin, contracts)))
 
 
 def _symbols(plugin: PlannedPlugin, contracts: Mapping[str, ContractSpec]) -> Iterator[tuple[str, str, str]]:

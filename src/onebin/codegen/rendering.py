@@ -18,6 +18,7 @@ from onebin.codegen.collection import START, collect, has_plugins_at_start
 from onebin.codegen.description import describe
 from onebin.codegen.fits import fits_of
 from onebin.codegen.isolation import isolated
+from onebin.codegen.side_cars import SIDE_CARS, SIDE_CARS_PACKAGE, accepted_side_cars
 from onebin.codegen.templates import render_python
 from onebin.errors import Finding, FreezeError, os_errors
 from onebin.manifest import keyed
@@ -63,6 +64,7 @@ def render(plan: Plan, toolchain: Toolchain) -> Source:
         "entry.py": render_python("entry.py.j2", **_entry(plan), has_workers=_has_workers(plan), **facts),
         "build.json": json.dumps(_build(plan, toolchain), indent=1) + "\n",
         **{f"tree/{place}": text for place, text in texts(plan).items()},
+        **_side_cars(plan),
         **runtime_modules(),
     }
     return Source(name=plan.manifest.bundle.name, files=generated, digest=sha256_of(generated))
@@ -86,6 +88,16 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "lock_digest": plan.lock.digest,
         "name": plan.manifest.bundle.name,
     }
+
+
+def _side_cars(plan: Plan) -> dict[str, str]:
+    """Return the files with which a program takes side-cars; none if the manifest does not ask for that."""
+    asked = accepted_side_cars(plan)
+    if asked is None:
+        return {}
+    settings = {"bundle": plan.manifest.bundle.name, **asked}
+    own = {f"{SIDE_CARS}.py": render_python("side_cars.py.j2", settings=settings, **_facts(plan))}
+    return {**own, **runtime_modules(SIDE_CARS_PACKAGE)}
 
 
 def _build(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
@@ -148,7 +160,11 @@ def _has_workers(plan: Plan) -> bool:
 
 
 def _start(plan: Plan) -> dict[str, Any]:
-    return {"plugins_at_start": has_plugins_at_start(plan), "about": plan.manifest.host.about}
+    return {
+        "plugins_at_start": has_plugins_at_start(plan),
+        "about": plan.manifest.host.about,
+        "side_cars": plan.manifest.side_cars is not None,
+    }
 
 
 def _entry(plan: Plan) -> dict[str, Any]:
@@ -171,7 +187,10 @@ def _entry(plan: Plan) -> dict[str, Any]:
     }
 
 
-def runtime_modules() -> dict[str, str]:
-    """Return the runtime's modules; they are frozen from the generated source, not from onebin's installation."""
-    modules = sorted(runtime_dir().glob("*.py"))
-    return {f"onebin_runtime/{file.name}": file.read_text("utf-8") for file in modules}
+def runtime_modules(package: str = "") -> dict[str, str]:
+    """Return the runtime's modules, or those of a package in it; they are frozen from the generated source.
+
+    What is in onebin's own environment is not used.
+    """
+    modules = sorted((runtime_dir() / package).glob("*.py"))
+    return {f"onebin_runtime/{file.relative_to(runtime_dir()).as_posix()}": file.read_text("utf-8") for file in modules}

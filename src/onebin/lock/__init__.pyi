@@ -3,7 +3,7 @@ from .choices import (
     newest_releases as newest_releases,
     releases as releases,
 )
-from .conflict import explain as explain
+from .conflict import Held as Held, explain as explain
 from .file import (
     INVALID as INVALID,
     SUPPORTED_PYINSTALLER as SUPPORTED_PYINSTALLER,

@@ -42,28 +42,49 @@ _NO_VERSION = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A package of an artifact, by its canonical name, that another one in it requires, with its version there."""
+
+    source: str
+    target: str
+    version: str
+
+
 @dataclass(frozen=True, order=True)
 class _Demand:
-    """`source` requires `target` in certain versions ("" for any). If the manifest requires it, `source` is a label."""
+    """`source` requires `target` in certain versions ("" for any). If the manifest requires it, `source` is a label.
+
+    If it `is_held`, the version is that of a bundle which must not change.
+    """
 
     source: str
     target: str
     versions: str
+    is_held: bool = False
 
     def __str__(self) -> str:
+        if self.is_held:
+            return f"{self.target} ({self.versions.removeprefix('==')} in the artifact)"
         return f"{self.target}{self.versions}"
 
 
 def explain(
-    failure: Failure, manifest: Manifest, releases: Releases = lambda _: (), known: Iterable[str] = ()
+    failure: Failure,
+    manifest: Manifest,
+    releases: Releases = lambda _: (),
+    known: Iterable[str] = (),
+    held: Iterable[Held] = (),
 ) -> OnebinError:
     """Return the LockError for a failed resolution, with the rows of the manifest that it is about.
 
     `releases` says which releases of a package there are, and `known` has the names of packages that were locked
-    before: both are for hints. uv's own explanation is the tail of the error, unless it is a fault of the network.
+    before: both are for hints. `held` is what an artifact has that must not change. uv's own explanation is the tail of
+    the error, unless it is a fault of the network.
     """
     own = _own_demands(manifest)
     found = [*own, *_said_demands(failure)]
+    found += [_Demand(each.source, each.target, f"=={each.version}", is_held=True) for each in held]
     unknown = _UNKNOWN.search(failure.text)
     if failure.fault is not None:
         package = failure.fault.package or (unknown[1] if unknown else subject_of(failure))

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError, os_errors
 from onebin.lock.choices import choice_notices, newest_of
-from onebin.lock.conflict import explain
+from onebin.lock.conflict import Held, explain
 from onebin.lock.file import (
     FORMAT,
     INVALID,
@@ -68,7 +68,7 @@ class LockOptions:
     packages that may get newer versions; None means all. `python` is an interpreter to use instead of the manifest's.
     `moment` is the current time for projects that are built, in seconds since 1970. `like` is the file of a lock whose
     versions are taken over if there is no lock yet. `constraints` limits versions of a lock that is written, such as
-    "six<1.17".
+    "six<1.17"; `held` says who requires what has such a version because it must not change.
     """
 
     source: PackageSource = INDEXES
@@ -79,6 +79,7 @@ class LockOptions:
     moment: int
     like: Path | None = None
     constraints: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
 
     @property
     def may_write(self) -> bool:
@@ -170,7 +171,8 @@ def _renew(
             held = write_draft(manifest, resolver)
         except uv.Failure as failure:
             known = [str(package["name"]) for package in resolver.old.get("packages", ())]
-            raise explain(failure, manifest, partial(newest_of, resolver=resolver), known) from failure
+            newest = partial(newest_of, resolver=resolver)
+            raise explain(failure, manifest, newest, known, options.held) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
         check_packages(manifest, document.unwrap()["packages"])
         notices = choice_notices(manifest, resolver, held, document.unwrap()["packages"])

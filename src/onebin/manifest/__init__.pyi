@@ -25,6 +25,7 @@ from .tables import (
     Host as Host,
     Layout as Layout,
     PluginRow as PluginRow,
+    SideCars as SideCars,
     is_excluded as is_excluded,
 )
 from .toml import key_path as key_path, keyed as keyed, line_of as line_of

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from onebin.errors import SignatureError
 from onebin.manifest.tables import SCP, UNITS
 from onebin.manifest.toml import shown
 
@@ -79,6 +80,25 @@ def _check_inside(value: str) -> None:
         raise wrong(f'{shown(value)} has "." or ".." as a component', _PARTS)
 
 
+def _check_directory(value: str) -> None:
+    place = value.removeprefix(USER_DATA)
+    unknown = re.search(r"[{}]", place.replace("{name}", ""))
+    if unknown:
+        raise wrong(f"{shown(value)} has braces that mean nothing", _DIRECTORY_HINT)
+    if not re.fullmatch(_INSIDE, place):
+        raise wrong(f"expected a relative path, found {shown(value)}", _DIRECTORY_HINT)
+    _check_inside(place)
+
+
+def _check_key(value: str) -> None:
+    from onebin.trust import read_public_key  # noqa: PLC0415  # few manifests have keys, and it is slow to load
+
+    try:
+        read_public_key(value)
+    except SignatureError as error:
+        raise wrong(f"{shown(value)}: {error.message}", error.hint) from None
+
+
 def _check_words(value: str) -> None:
     try:
         shlex.split(value)
@@ -139,6 +159,7 @@ def _check_url(value: str, schemes: tuple[str, ...]) -> None:
         raise wrong(f"{shown(value)} has no host or no absolute path", _GIT_HINT)
 
 
+USER_DATA = "{user-data}/"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ROW_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _DOTTED = r"[^\s.:/-]+(\.[^\s.:/-]+)*"
@@ -148,6 +169,9 @@ _REQUIREMENT_HINT = 'for example "datasette>=0.65" (PEP 508); for a directory, w
 _GIT_HINT = 'for example "https://host/path" or "git@host:path"'
 _PLAIN = "letters, digits and . _ -; at most 64; starts with a letter or digit, does not end with a dot"
 _PARTS = 'use plain names with "/" between them, such as "assets/icons"'
+_DIRECTORY_HINT = (
+    'write a folder beside the artifact, such as "{name}.plugins", or one of the user, such as "{user-data}/plugins"'
+)
 _SLASHES = 'make it relative to the manifest, with "/" even on Windows, such as "./plugins/csv"'
 
 FileName = Annotated[
@@ -241,3 +265,20 @@ CommandLine = Annotated[
     ),
 ]
 CommandLines = Annotated[tuple[CommandLine, ...], Strict(strict=False)]
+
+SideCarDirectory = Annotated[
+    str, _Text("a relative path", rf"(\{{user-data\}}/)?{_INSIDE}", _DIRECTORY_HINT, _check_directory)
+]
+PublicKey = Annotated[
+    str, _Text("a public key", r"[^\n]+", 'for example "ssh-ed25519 AAAA... comment": the line of KEY.pub', _check_key)
+]
+PublicKeys = Annotated[tuple[PublicKey, ...], Strict(strict=False)]
+CanonicalName = Annotated[
+    str,
+    _Text(
+        "a package name in its normal form (PEP 503)",
+        r"[a-z0-9]+(-[a-z0-9]+)*",
+        'small letters, digits, and single dashes between them, such as "logscan-binary"',
+    ),
+]
+SequenceNumber = Annotated[int, Field(ge=0, lt=2**63)]

@@ -21,6 +21,7 @@ from onebin.manifest.tables import (
     Host,
     Locking,
     PluginRow,
+    SideCars,
     Target,
     Verify,
     budget,
@@ -58,6 +59,7 @@ class Manifest:
     target: Target
     verify: Verify = field(hash=False)
     budget: Budget = field(hash=False)
+    side_cars: SideCars | None = field(default=None, hash=False)
 
     @classmethod
     def load(cls, file: Path, *, cache: Cache | None = None) -> Manifest:
@@ -92,6 +94,7 @@ class Manifest:
             target=table(Target, tables.get("target", {})),
             verify=table(Verify, tables.get("verify", {})),
             budget=budget(tables.get("budget", {}), plugins),
+            side_cars=table(SideCars, tables["side-cars"]) if "side-cars" in tables else None,
         )
 
     @classmethod

@@ -256,6 +256,33 @@ class Budget(Table):
     )
 
 
+class SideCars(Table):
+    """`[side-cars]`: plugins that a running artifact recognises in a directory. Without this table, it takes none."""
+
+    directory: kinds.SideCarDirectory = Field(
+        tables.SideCars.directory,
+        description='Where they are: a path relative to the artifact\'s folder, or "{user-data}/...", below the folder '
+        "that the user has for data of this program. {name} is the bundle's name.",
+    )
+    keys: kinds.PublicKeys = Field(
+        (), description="Public keys (OpenSSH, Ed25519), of which one must have signed each of them."
+    )
+    revocation_keys: kinds.PublicKeys = Field(
+        (), description="Public keys, others than `keys`, of which one must have signed a list of what is revoked."
+    )
+    load: Literal["start", "watch"] = Field(
+        tables.SideCars.load,
+        description="start: recognised when the program starts; watch: also while it runs, when the host asks again.",
+    )
+    isolate: bool = Field(
+        tables.SideCars.isolate,
+        description="Whether each runs in its own process; the extension points need a contract.",
+    )
+    minimum: Mapping[kinds.CanonicalName, kinds.SequenceNumber] = Field(
+        default_factory=dict, description="The lowest sequence number of each plugin that is accepted, by its name."
+    )
+
+
 def _row(value: object) -> object:
     if isinstance(value, str):
         return {"version": value}
@@ -283,6 +310,7 @@ class Document(Table):
     target: Target = Field(default_factory=Target)
     verify: Verify = Field(default_factory=Verify)
     budget: Budget = Field(default_factory=Budget)
+    side_cars: SideCars | None = Field(None)
 
 
 TABLES: Mapping[str, type[Table]] = {
@@ -295,4 +323,5 @@ TABLES: Mapping[str, type[Table]] = {
     "target": Target,
     "verify": Verify,
     "budget": Budget,
+    "side-cars": SideCars,
 }

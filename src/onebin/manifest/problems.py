@@ -79,6 +79,28 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
     plugins = budget.get("plugin") if isinstance(budget, dict) else None
     yield from _unknown_plugins(plugins if isinstance(plugins, dict) else {}, rows if isinstance(rows, dict) else {})
+    side_cars = document.get("side-cars")
+    if isinstance(side_cars, dict):
+        yield from _broken_side_cars(side_cars, freeze if isinstance(freeze, dict) else {})
+
+
+def _broken_side_cars(side_cars: Mapping[str, Any], freeze: Mapping[str, Any]) -> Iterator[Problem]:
+    """Report a layout that cannot have side-cars, and keys that could take back their own revocation."""
+    if freeze.get("layout") == "onefile":
+        message = 'side-cars need an installation, and layout = "onefile" has none'
+        yield Problem(("side-cars",), message, 'use layout = "cached" or "onedir", or remove [side-cars]')
+    keys = {each: name for name, each in _blobs(side_cars.get("keys"))}
+    for name, each in _blobs(side_cars.get("revocation-keys")):
+        if each in keys:
+            message = f"{shown(name)} is in `keys`, too: whoever has it could also take back what was revoked"
+            yield Problem(("side-cars", "revocation-keys"), message, "make another key for revocations")
+
+
+def _blobs(lines: object) -> Iterator[tuple[str, str]]:
+    """Yield each line of a list of public keys, and the key in it: comments do not count."""
+    for line in lines if isinstance(lines, list) else ():
+        if isinstance(line, str) and len(line.split()) > 1:
+            yield line, line.split()[1]
 
 
 def _unknown_plugins(budgets: Mapping[str, Any], rows: Mapping[str, Any]) -> Iterator[Problem]:

@@ -201,6 +201,21 @@ class Budget:
     plugin: Mapping[str, PluginBudget] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SideCars:
+    """`[side-cars]`: plugins that a running artifact recognises in a directory.
+
+    `directory` is as it was written, `minimum` the lowest sequence number of each plugin by its canonical name.
+    """
+
+    directory: str = "{name}.plugins"
+    keys: tuple[str, ...] = ()
+    revocation_keys: tuple[str, ...] = ()
+    load: Literal["start", "watch"] = "start"
+    isolate: bool = False
+    minimum: Mapping[str, int] = field(default_factory=dict)
+
+
 def table(kind: type[T], keys: Mapping[str, Any], **more: Any) -> T:
     """Return a table of one of these kinds from its keys as `tomllib` reads them; they must be valid."""
     names = {each.name.replace("_", "-"): each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass

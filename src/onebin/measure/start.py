@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import ProcessError
 from onebin.measure.imports import host_module
 from onebin.measure.importtime import REPORT_ALL, TIMEOUT_SECONDS, ImportTimes, time_imports
-from onebin.probe import ProbeError, ask_artifact
+from onebin.probe import WITHOUT_SIDE_CARS, ProbeError, ask_artifact
 from onebin.system import environment, run, scratch
 from onebin.workspace import CACHE_VARIABLE
 
@@ -98,9 +98,9 @@ def _without_import(facts: Facts) -> tuple[str, str]:
 
 
 def _prepares(manifest: Manifest) -> bool:
-    """Return whether a bundle imports or isolates plugins before its host."""
+    """Return whether a bundle imports or isolates plugins, or looks for side-cars, before its host."""
     is_eager = any(point.load == "eager" for point in manifest.extension_points.values())
-    return is_eager or any(row.isolate for row in manifest.plugins)
+    return is_eager or any(row.isolate for row in manifest.plugins) or manifest.side_cars is not None
 
 
 def _seconds(argv: Sequence[str], env: Mapping[str, str], folder: Path) -> list[float]:
@@ -131,4 +131,4 @@ def unpacked(file: Path, *, layout: str) -> Iterator[tuple[Path | None, dict[str
         except ProbeError as error:
             raise ProcessError([str(file)], -1, str(error), error.hint) from error
         found = [file.parent / "bin" / "python"] if layout == "onedir" else cache.glob("artifacts/*/bin/python")
-        yield next(iter(found), None), environment(**variables), empty
+        yield next(iter(found), None), environment(**variables, **WITHOUT_SIDE_CARS), empty

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from onebin import card
 from onebin.card import portable
-from onebin.codegen import describe
+from onebin.codegen import accepted_side_cars, describe
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.freeze import in_artifact
 from onebin.pack import components, inventory, payload
@@ -237,6 +237,7 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "plugins": described["plugins"],
         "distributions": components.components(plan),
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
+        "side_cars": accepted_side_cars(plan),
         "sizes": shares,
         "launcher": None
         if launcher is None

@@ -21,6 +21,7 @@ from .machine import Examined as Examined, examine as examine
 from .receipt import was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,
+    check_locked as check_locked,
     generate as generate,
     plan as plan,
     prepare_run as prepare_run,

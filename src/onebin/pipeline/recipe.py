@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
+from onebin.errors import (
+    Finding,
+    Findings,
+    FreezeError,
+    ManifestError,
+    OnebinError,
+    PackError,
+    TargetError,
+    os_errors,
+)
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
-from onebin.manifest import check_rows
+from onebin.manifest import check_rows, keyed
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
@@ -51,6 +60,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
     With `types`, mypy also checks the plugins against their contracts. Raises OnebinError; PlanError has all findings.
     """
+    _check_keys(request)
     planned = _planned(request, _locked(request, events), events)
     for line in selection(planned.survey, planned.manifest):
         events(Detail(text=line))
@@ -83,6 +93,11 @@ def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
         found = survey(staged, request.workspace.cache)
         outcome.text = count(len(found.distributions), "distribution")
     return found
+
+
+def check_locked(request: BuildRequest, locked: Lock, events: Events = ignore) -> Plan:
+    """Stage, survey and check a bundle with a given lock; raises OnebinError. PlanError has all findings."""
+    return _planned(request, locked, events)
 
 
 def _say_indexes(request: BuildRequest, events: Events) -> None:
@@ -163,6 +178,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
 
     If the file at the output is the result of an earlier build of the same request, nothing is built.
     """
+    _check_keys(request)
     manifest, recorded = request.manifest, Recorder(events)
     file = request.workspace.output_file(manifest.bundle.name)
     size_before = size_of(file) if is_there(file) else None
@@ -204,6 +220,15 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         steps=tuple(recorded.steps),
         notices=notices,
     )
+
+
+def _check_keys(request: BuildRequest) -> None:
+    """Raise ManifestError if side-cars are asked for and no key could have signed one."""
+    asked, file = request.manifest.side_cars, display(request.manifest.file)
+    if asked is not None and not asked.keys and request.development is None:
+        hint = 'add keys = ["ssh-ed25519 AAAA... comment"]; to try side-cars out, build with `onebin bundle --dev`'
+        finding = Finding(keyed(file, "side-cars"), "there is no key that could have signed a side-car", hint)
+        raise ManifestError(f"the manifest {file} is not valid", [request.manifest.with_line(finding)])
 
 
 def _locked(request: BuildRequest, events: Events, *, checked: bool = True) -> Lock:
@@ -273,7 +298,13 @@ def _planned(
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
-            manifest, survey(staged, cache), layout=layout, libc=libc, findings=findings, full=request.full_probe
+            manifest,
+            survey(staged, cache),
+            layout=layout,
+            libc=libc,
+            findings=findings,
+            full=request.full_probe,
+            development=request.development,
         )
         points = sum(len(plugin.entry_points) for plugin in planned.plugins)
         plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"

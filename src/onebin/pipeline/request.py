@@ -23,8 +23,9 @@ class BuildRequest:
     instead of the manifest's. `full_probe` compares every module and data file of host and plugins, not only what is
     loaded. `release` makes the file as small as possible, which takes longer. `verify` runs the artifact before it is
     published, together with `commands`, additional checks to those of the manifest. `measure` measures the times of the
-    start and of each plugin's import even if no budget needs them. `moment` is the current time for
-    the build, in seconds since 1970; the default is SOURCE_DATE_EPOCH, or else a fixed time.
+    start and of each plugin's import even if no budget needs them. `development` is a public key in hexadecimal digits:
+    the artifact also accepts the side-cars that this one has signed, and is for trying them out. `moment` is the
+    current time for the build, in seconds since 1970; the default is SOURCE_DATE_EPOCH, or else a fixed time.
     """
 
     manifest: Manifest
@@ -37,6 +38,7 @@ class BuildRequest:
     verify: bool = True
     commands: tuple[str, ...] = ()
     measure: bool = False
+    development: str | None = None
     moment: int = field(default_factory=source_date_epoch)
 
     def __post_init__(self) -> None:

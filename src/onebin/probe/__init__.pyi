@@ -1,4 +1,5 @@
 from .ask import (
+    WITHOUT_SIDE_CARS as WITHOUT_SIDE_CARS,
     ProbeError as ProbeError,
     ask as ask,
     ask_artifact as ask_artifact,

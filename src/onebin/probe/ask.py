@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 300.0
+# With these variables, a program does not look for side-cars: what is around its file must not change an answer.
+WITHOUT_SIDE_CARS = {"ONEBIN_SIDE_CARS": "off"}
 _SHOWN_LINES = 5
 
 

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from onebin import card
-from onebin.errors import Finding, InterpreterError, OnebinError, VerifyError, os_errors
-from onebin.lock import staleness
+from onebin.errors import Finding, OnebinError, VerifyError, os_errors
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest, bundle, ignore, step
-from onebin.python import find
-from onebin.rebuild.recovery import local_paths, lock_data, recover_facts
-from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, is_there, scratch, sha256_of_file
+from onebin.rebuild.needs import check_lock, check_sources, interpreter_for
+from onebin.rebuild.recovery import local_paths, recover_facts
+from onebin.system import DEFAULT, VARIABLE, absolute, display, ignored_below, scratch, sha256_of_file
 from onebin.verify import Verified, check_origin
 from onebin.workspace import MANIFEST_NAME, Workspace
 
@@ -66,62 +65,15 @@ def _reproduce(file: Path, facts: Facts, sources: Path, events: Events) -> None:
     sources = absolute(sources)
     manifest = Manifest.parse(facts["manifest"]["text"], file=sources / MANIFEST_NAME)
     local = tuple(local_paths(manifest, facts))
-    _check_sources(local, sources)
-    python = _interpreter(manifest, facts)
-    _check_lock(manifest, facts, python, sources)
+    doing = "rebuild the file"
+    check_sources(local, sources, doing)
+    python = interpreter_for(manifest, facts)
+    check_lock(manifest, facts, python, doing)
     with scratch() as directory:
         made = _build(facts, local, sources, python, directory, events)
         with step(events, "compare") as outcome:
             _compare(file, facts, made)
             outcome.text = "the same bytes"
-
-
-def _check_sources(local: Iterable[LocalPath], sources: Path) -> None:
-    findings = [
-        Finding(each.what, f"{display(sources / each.path)} does not exist")
-        for each in local
-        if not is_there(sources / each.path)
-    ]
-    if findings:
-        hint = "give the folder of its manifest with --sources: local sources are not in the file"
-        findings[-1] = replace(findings[-1], hint=hint)
-        raise VerifyError("cannot rebuild the file: local sources are missing", findings)
-
-
-def _interpreter(manifest: Manifest, facts: Facts) -> Interpreter:
-    """Return the interpreter with the version on the card, else the one of the manifest; raises InterpreterError.
-
-    It must have the feature version and the platform of the card, or it would not match the lock.
-    """
-    wanted, version = manifest.bundle.python, facts["interpreter"]["version"]
-    found = None
-    for candidate in (wanted, version):
-        try:
-            found = find(candidate, manifest.directory)
-        except InterpreterError:
-            continue
-        if found.version == version:
-            break
-    minor = version.rpartition(".")[0]
-    if found is None or (found.minor, found.platform) != (minor, facts["interpreter"]["platform"]):
-        raise InterpreterError(
-            f"the file was built with CPython {version} for {facts['interpreter']['platform']}, which was not found",
-            f"install it (uv python install {version}), on a machine of that platform",
-        )
-    return found
-
-
-def _check_lock(manifest: Manifest, facts: Facts, python: Interpreter, sources: Path) -> None:
-    reasons = staleness(lock_data(facts), manifest, python)
-    if reasons:
-        where = display(sources)
-        raise VerifyError(
-            "cannot rebuild the file: its lock does not match the local sources",
-            [
-                *(Finding(where, reason) for reason in reasons[:-1]),
-                Finding(where, reasons[-1], "get the original sources, or give their folder with --sources"),
-            ],
-        )
 
 
 def _build(
@@ -146,9 +98,15 @@ def _build(
         verify=False,
         full_probe=bool(facts["questions"]["modules"] or facts["questions"]["data"]),
         release=facts["build"]["compression"] > manifest.freeze.compression,
+        development=_development_key(facts),
     )
     output = bundle(request, events).file
     return output / manifest.bundle.name if output.is_dir() else output
+
+
+def _development_key(facts: Facts) -> str | None:
+    side_cars = facts["side_cars"]
+    return None if side_cars is None else side_cars["keys"].get(side_cars["development"] or "")
 
 
 def _copies(local: Iterable[LocalPath], sources: Path) -> dict[str, Path]:

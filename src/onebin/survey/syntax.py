@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
 _CODE_RUNNERS = frozenset({"run_path", "run_module", "spec_from_file_location", "SourceFileLoader", "execfile"})
@@ -138,8 +139,8 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        for field in node._fields:
-            value = getattr(node, field, None)
+        for name in node._fields:
+            value = getattr(node, name, None)
             if isinstance(value, list):
                 waiting.extend(item for item in value if isinstance(item, ast.AST))
             elif isinstance(value, ast.AST):
@@ -171,10 +172,14 @@ def _name(node: ast.AST) -> str:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Import:
-    """One import of a module: `target` is its dotted name, or that of something in it."""
+    """One import of a module: `target` is its dotted name, or that of something in it.
+
+    `is_optional` if the program goes on without it: the import is inside a `try` that expects an ImportError.
+    """
 
     line: int
     target: str
+    is_optional: bool = field(default=False, compare=False)
 
 
 def imports_of(source: bytes, package: str) -> Iterator[Import]:
@@ -184,16 +189,24 @@ def imports_of(source: bytes, package: str) -> Iterator[Import]:
     not for this Python.
     """
     try:
-        waiting: list[ast.AST] = [ast.parse(source)]
+        waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
     except (SyntaxError, ValueError, RecursionError):
         return
     while waiting:
-        node = waiting.pop()
+        node, is_optional = waiting.pop()
         if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
-            waiting.extend(node.orelse)
+            waiting.extend((each, is_optional) for each in node.orelse)
             continue
-        yield from (Import(line=node.lineno, target=target) for target in _targets(node, package))  # type: ignore[attr-defined]  # statements and calls have a line
-        waiting.extend(ast.iter_child_nodes(node))
+        for target in _targets(node, package):
+            yield Import(line=node.lineno, target=target, is_optional=is_optional)  # type: ignore[attr-defined]  # statements and calls have a line
+        tried = node.body if isinstance(node, ast.Try) and any(map(_expects_no_module, node.handlers)) else []
+        waiting.extend((each, is_optional or each in tried) for each in ast.iter_child_nodes(node))
+
+
+def _expects_no_module(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler catches the error of an import."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or _name(kind) in _IMPORT_ERRORS for kind in kinds)
 
 
 def _targets(node: ast.AST, package: str) -> Iterator[str]:

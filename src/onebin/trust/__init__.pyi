@@ -1,7 +1,9 @@
-from .signature import (
-    Signed as Signed,
-    check_signature as check_signature,
+from .keys import (
+    fingerprint as fingerprint,
+    read_private_key as read_private_key,
+    read_public_key as read_public_key,
     read_public_keys as read_public_keys,
-    sign_artifact as sign_artifact,
 )
+from .message import sign_message as sign_message, signer_of as signer_of
+from .signature import Signed as Signed, check_signature as check_signature, sign_artifact as sign_artifact
 from .vulnerabilities import Audit as Audit, audit as audit

@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ProcessError, VerifyError
+from onebin.probe import WITHOUT_SIDE_CARS
 from onebin.system import Completed, run, scratch
 from onebin.tree import Places
 
@@ -121,10 +122,10 @@ def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Finding 
 
 
 def _run(command: str, file: Path) -> Completed:
-    """Run a command in an empty folder, with the caller's environment."""
+    """Run a command in an empty folder, with the caller's environment, and without side-cars: the stage has none."""
     words = [word.replace("{artifact}", str(file)) for word in shlex.split(command)]
     with scratch() as folder:
-        return run(words, env=os.environ, cwd=folder, timeout=TIMEOUT_SECONDS)
+        return run(words, env={**os.environ, **WITHOUT_SIDE_CARS}, cwd=folder, timeout=TIMEOUT_SECONDS)
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from onebin import Change, Difference
 
-_SIDES = ("name", "host", "layout", "interpreter", "libc", "onebin")
-_LABELS = {"libc": "C library"}
+_SIDES = ("name", "host", "layout", "interpreter", "libc", "side_cars", "onebin")
+_LABELS = {"libc": "C library", "side_cars": "side-cars"}
 _SHOWN_LINES = 12
 _WIDEST_LINE = 400
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.artifact.passphrase import ask_passphrase
 from onebin.cli.report import echo, print_json
-from onebin.errors import SignatureError
-from onebin.system import PASSPHRASE_VARIABLE, display
+from onebin.system import display
 
 
 @click.command(epilog="Example: onebin sign --key ~/.ssh/id_ed25519 dist/ds")
@@ -30,21 +28,8 @@ def sign(file: Path, *, key: Path, as_json: bool) -> None:
     The signature is FILE.sig; `onebin verify --key` and `ssh-keygen -Y verify -n file` check it. FILE itself stays as
     it is, and is not run. The key's passphrase is asked for, or taken from ONEBIN_KEY_PASSPHRASE.
     """
-    signed = onebin.sign_artifact(file, key, lambda: _passphrase(key))
+    signed = onebin.sign_artifact(file, key, lambda: ask_passphrase(key))
     if as_json:
         print_json({"file": str(signed.file), "signature": str(signed.signature), "signed_by": signed.signed_by})
     else:
         echo(f"{display(signed.signature)}: signed by {signed.signed_by}")
-
-
-def _passphrase(key: Path) -> str:
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        raise SignatureError(
-            f"{display(key)} has a passphrase, and there is no terminal to ask for it",
-            f"set {PASSPHRASE_VARIABLE} for this one command",
-        )
-    answer: str = click.prompt(f"Passphrase of {display(key)}", hide_input=True, err=True)
-    return answer

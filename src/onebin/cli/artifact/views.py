@@ -16,7 +16,7 @@ from onebin.system import count, megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from onebin import LibcFacts, PluginFacts, Report
+    from onebin import AcceptedSideCars, LibcFacts, PluginFacts, Report
 
 _SHOWN_LICENCES = 4
 _LAYOUTS = {
@@ -45,6 +45,7 @@ def summary(report: Report) -> list[str]:
         field("holds", ", ".join(parts)),
         field("licences", _licences_in_short(report)),
         field("lock", f"pylock.{report['name']}.toml, sha256:{report['lock_sha256'][:12]}"),
+        *_side_cars(report["side_cars"]),
         field("built with", ", ".join(built)),
         field("plugins", str(len(plugins))),
         *table(plugins, indent=4),
@@ -132,6 +133,23 @@ def _c_library(libc: LibcFacts) -> str:
     needs = [PurePosixPath(need["file"]).name for need in libc["because"]]
     more = f" and {len(needs) - 1} more" if len(needs) > 1 else ""
     return f"glibc {libc['glibc']} or newer, for {''.join(needs[:1])}{more}"
+
+
+def _side_cars(taken: AcceptedSideCars | None) -> list[str]:
+    """Return which side-cars the artifact takes, if any, each key in a line of its own."""
+    if taken is None:
+        return []
+    when = "at each start" if taken["load"] == "start" else "at each start and while it runs"
+    own = ", each in a process of its own" if taken["isolate"] else ""
+    development = taken["development"]
+    more = [
+        *(f"signed by {name}" for name in taken["keys"] if name != development),
+        *(f"revoked by {name}" for name in taken["revocation_keys"]),
+        *(f"{name} from sequence number {number}" for name, number in taken["minimum"].items()),
+    ]
+    if development is not None:
+        more.append(f"development build: accepts side-cars signed by the development key {development}")
+    return [field("side-cars", f"from {taken['directory']}, {when}{own}"), *(field("", line) for line in more)]
 
 
 def _licences_in_short(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,11 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
     help=_TIMINGS_HELP,
 )
 @click.option("--watch", is_flag=True, help="Build again when the manifest, a local project or a data file changes.")
+@click.option(
+    "--dev",
+    is_flag=True,
+    help="Also accept side-cars that your development key has signed, and say so at each start: for trying them out.",
+)
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
@@ -72,6 +78,7 @@ def bundle(
     release: bool,
     timings: bool,
     watch: bool,
+    dev: bool,
     sbom: bool,
     full: bool,
     commands: tuple[str, ...],
@@ -92,6 +99,8 @@ def bundle(
         raise click.UsageError("--vendor needs a manifest and its lock; it cannot be used with --host.")
     if watch and (wanted.is_given or as_json):
         raise click.UsageError(f"--watch cannot be used with {'--host' if wanted.is_given else '--json'}.")
+    if dev and wanted.is_given:
+        raise click.UsageError("--dev needs a manifest with [side-cars]; it cannot be used with --host.")
     how = {
         "locked": locked,
         "source": source,
@@ -103,7 +112,12 @@ def bundle(
     }
 
     def load() -> BuildRequest:
-        return options.request(manifest, output=output, **how)
+        request = options.request(manifest, output=output, **how)
+        if not dev:
+            return request
+        if request.manifest.side_cars is None:
+            raise click.UsageError(f"--dev is for side-cars, and {display(request.manifest.file)} has no [side-cars].")
+        return replace(request, development=onebin.development_key().public)
 
     def build(request: BuildRequest) -> None:
         _build(request, sbom=sbom, timings=timings, as_json=as_json, events=events)

@@ -1,0 +1,131 @@
+"""Which modules an artifact has, by its card; what of a side-car would be hidden behind them, and what it misses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from onebin.errors import Finding
+from onebin.survey import imports_of, module_name
+from onebin.tree import GENERATED, Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from onebin.card import Facts
+    from onebin.survey import Distribution, Import, Survey
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modules:
+    """The modules of an artifact: all of them, and those of its distributions; and the files in site-packages."""
+
+    every: frozenset[str]
+    installed: frozenset[str]
+    files: frozenset[str]
+
+    @classmethod
+    def on(cls, facts: Facts) -> Modules:
+        """Return the modules that a card lists, as files or as compiled code."""
+        places = Places(minor=facts["interpreter"]["version"].rpartition(".")[0])
+        # The library's extensions are in a folder of the library.
+        roots = [places.site_packages, places.extensions, places.library, GENERATED]
+        found: dict[str, set[str]] = {root: set() for root in roots}
+        files = set()
+        for row in facts["files"]:
+            root = next((each for each in roots if row["path"].startswith(f"{each}/")), None)
+            if root is not None:
+                inside = row["path"].removeprefix(f"{root}/")
+                if root == places.site_packages:
+                    files.add(inside)
+                if name := module_name(PurePosixPath(inside)):
+                    found[root].add(name)
+        distributions = {str(canonicalize_name(each["name"])) for each in facts["distributions"]}
+        coded = {each["name"] for each in facts["modules"]}
+        own = {each["name"] for each in facts["modules"] if each["owner"] in distributions}
+        return cls(
+            every=frozenset(coded.union(*found.values())),
+            installed=frozenset(found[places.site_packages] | own),
+            files=frozenset(files),
+        )
+
+
+def hidden(paths: Iterable[str], installed: frozenset[str], library: frozenset[str]) -> Iterator[Finding]:
+    """Yield the modules of a side-car that are there already, or that are inside a package which is.
+
+    `installed` are those of the artifact's distributions, `library` the top-level names of the standard library. A
+    side-car comes after everything else on the search path. Only namespace packages (PEP 420) can be in both.
+    """
+    modules = {path: name for path in paths if (name := module_name(PurePosixPath(path)))}
+    said: set[str] = set()
+    for path, name in modules.items():
+        around = [name[:at] for at, letter in enumerate(f"{name}.") if letter == "."]
+        taken = next((each for each in around if each in installed), None)
+        if around[0] in library:
+            taken, what = around[0], "is a module of Python itself"
+        elif taken is not None:
+            what = "is in the artifact already" if taken == name else "is a package of the artifact, not a namespace"
+        elif any(each.startswith(f"{name}.") for each in installed):
+            taken, what = name, "is a namespace in the artifact, and a package in the side-car"
+        if taken is not None and taken not in said:
+            said.add(taken)
+            yield Finding(path, f"{taken} {what}", "give the module another name, or build the artifact with it")
+
+
+def missing(
+    brought: Mapping[str, Distribution], artifact: Modules, surveyed: Survey
+) -> tuple[list[Finding], list[str]]:
+    """Return the imports that the artifact cannot satisfy: findings, and lines about those that are optional.
+
+    What is not in the stage either is nobody's: a module for another system, or one that a program does without.
+    """
+    own = {name for each in brought.values() for name in each.modules}
+    lacking: dict[str, tuple[str, Import]] = {}
+    for where, each in imports(brought):
+        name = _known(each.target, surveyed)
+        if name is not None and name not in own and name not in artifact.every:
+            before = lacking.get(name)
+            if before is None or (before[1].is_optional and not each.is_optional):
+                lacking[name] = where, each
+    findings = [
+        Finding(f"{where}:{each.line}", f"it imports {name}, which is not in the artifact", _remedy(name, surveyed))
+        for name, (where, each) in sorted(lacking.items())
+        if not each.is_optional
+    ]
+    notes = [
+        f"{where}:{each.line} would use {name}, which is not in the artifact; it can do without"
+        for name, (where, each) in sorted(lacking.items())
+        if each.is_optional
+    ]
+    return findings[:_SHOWN], notes[:_SHOWN]
+
+
+def imports(brought: Mapping[str, Distribution]) -> Iterator[tuple[str, Import]]:
+    """Yield each import in the sources of distributions, with the path of the source below site-packages."""
+    for distribution in brought.values():
+        for name, file in distribution.modules.items():
+            if file.suffix == ".py":
+                package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+                where = file.relative_to(distribution.site_packages).as_posix()
+                for each in imports_of(file.read_bytes(), package):
+                    yield where, each
+
+
+def _known(target: str, surveyed: Survey) -> str | None:
+    """Return the module that an import is about, as far as the stage has it."""
+    while target:
+        if target in surveyed.owners or target in surveyed.interpreter.standard_library:
+            return target
+        target = target.rpartition(".")[0]
+    return None
+
+
+def _remedy(name: str, surveyed: Survey) -> str:
+    if name in surveyed.owners:
+        return 'a lean artifact left it out: build it with collect = "all"'
+    return f'build the artifact with [freeze] include = ["{name}"]'
