@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -295,3 +296,29 @@ def test_progress_bar_is_not_written_to_a_pipe(logscan: Logscan, tmp_path: Path)
     file.write_bytes((SAMPLES / "app.jsonl").read_bytes() * 200)
     done = logscan("scan", "--json", file)
     assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.network
+def test_follow_reports_what_is_put_into_a_folder(logscan: Logscan, tmp_path: Path, interruptible: None) -> None:
+    """`follow` reports on new files only, says what it does not recognise, and ends with Ctrl-C."""
+    (tmp_path / "old.jsonl").write_bytes((SAMPLES / "app.jsonl").read_bytes())
+    errors = tmp_path / ".errors"
+    with errors.open("wb") as stderr, logscan.start("follow", str(tmp_path), stderr=stderr.fileno()) as process:
+        assert process.stdout is not None
+        time.sleep(1)
+        (tmp_path / "a-unknown").write_bytes(b"\x07\x08")
+        (tmp_path / "new.csv").write_bytes((SAMPLES / "orders.csv").read_bytes())
+        first = process.stdout.readline().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert first == f"{tmp_path / 'new.csv'}\n"
+    said = errors.read_text("utf-8")
+    assert "a-unknown: no format recognises it" in said
+    assert "old.jsonl" not in said
+
+
+@pytest.mark.network
+def test_folder_that_is_not_there_is_one_line(logscan: Logscan, tmp_path: Path) -> None:
+    """`follow` says in one line that there is no such folder."""
+    done = logscan("follow", tmp_path / "none")
+    assert (done.code, done.err) == (2, f"logscan: {tmp_path / 'none'}: no such folder\n")

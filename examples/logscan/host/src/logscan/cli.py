@@ -12,12 +12,14 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from logscan import formats, render
 from logscan.errors import FormatError, LogscanError
+from logscan.follow import arriving
 from logscan.progress import progress_bar
 from logscan.report import MAX_TOP, Report, summarise
 from logscan.source import STANDARD_INPUT, open_source, title
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from logscan.source import Source
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
+_TOP: Final = "How many of the most frequent messages to show."
 _NO_FORMATS: Final = f"no formats are installed; plugins bring them as entry points of {formats.GROUP}"
 
 
@@ -79,7 +82,7 @@ def main(context: click.Context) -> None:
     default=10,
     show_default=True,
     metavar="N",
-    help="How many of the most frequent messages to show.",
+    help=_TOP,
 )
 def scan(*, files: tuple[str, ...], format_name: str | None, as_json: bool, top: int) -> None:
     """Report on each FILE; "-" is the standard input, and gzip is read as it is.
@@ -109,6 +112,29 @@ def scan(*, files: tuple[str, ...], format_name: str | None, as_json: bool, top:
         _print_json([report.as_json() for report in reports])
     if len(reports) < len(files):
         sys.exit(_Failure.exit_code)
+
+
+@main.command(short_help="Report on each file that is put into a folder.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(0, MAX_TOP), default=3, show_default=True, metavar="N", help=_TOP)
+def follow(*, folder: Path, top: int) -> None:
+    """Report on each file that is put into FOLDER from now on, until Ctrl-C.
+
+    The formats are looked up for each file, so one that is installed in the
+    meantime is recognised in the next file.
+    """
+    try:
+        for file in arriving(folder):
+            try:
+                with open_source(str(file)) as source:
+                    candidates = _candidates(formats.installed(warn=_complain), None)
+                    report = _report(source, candidates, file=str(file), is_given=False, top=top)
+            except (LogscanError, _Failure) as error:
+                _complain(f"{file}: {error}")
+                continue
+            _print(render.report_text(report, blocks=_blocks()))
+    except LogscanError as error:
+        raise _Failure(f"{folder}: {error}") from error
 
 
 @main.command("formats")
