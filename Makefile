@@ -43,6 +43,7 @@ schema: .venv/installed
 	$(BIN)/python -m onebin.manifest.schema > src/onebin/manifest/bundle.schema.json
 	$(BIN)/python -m onebin.card.report > src/onebin/card/inspect.schema.json
 	$(BIN)/python -m onebin.card.difference > src/onebin/card/diff.schema.json
+	$(BIN)/python -m onebin.sidecar.report > src/onebin/sidecar/side-car.schema.json
 	$(BIN)/python -m onebin.pipeline.failure > src/onebin/pipeline/failure.schema.json
 
 # Compile launchers into the package, as a release carries them: make launchers PLATFORM="linux-x86_64 linux-aarch64"

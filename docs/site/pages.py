@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = ("card/inspect", "card/diff", "pipeline/failure", "manifest/bundle")
+SCHEMAS = ("card/inspect", "card/diff", "pipeline/failure", "manifest/bundle", "sidecar/side-car")
 
 # Files outside docs/ that are part of the site: where they are in the repository, and in the site.
 OUTSIDE = {

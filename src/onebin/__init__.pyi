@@ -64,14 +64,30 @@ from .scaffold import NewProject as NewProject, Style as Style, new_host as new_
 from .sidecar import (
     Packed as Packed,
     PackRequest as PackRequest,
+    RevocationRequest as RevocationRequest,
+    Revoked as Revoked,
+    SideCarDifference as SideCarDifference,
     SideCarFacts as SideCarFacts,
+    SideCarReport as SideCarReport,
     SigningKey as SigningKey,
+    VerifiedSideCar as VerifiedSideCar,
     development_key as development_key,
+    diff_side_cars as diff_side_cars,
+    inspect_side_car as inspect_side_car,
+    is_side_car as is_side_car,
     pack_plugin as pack_plugin,
+    revoke as revoke,
     signing_key as signing_key,
+    verify_side_car as verify_side_car,
 )
 from .system import from_json as from_json, to_json as to_json
-from .trust import Audit as Audit, Signed as Signed, audit as audit, sign_artifact as sign_artifact
+from .trust import (
+    Audit as Audit,
+    Signed as Signed,
+    audit as audit,
+    fingerprints_in as fingerprints_in,
+    sign_artifact as sign_artifact,
+)
 from .upkeep import (
     EditResult as EditResult,
     HostScripts as HostScripts,

@@ -74,6 +74,10 @@ def test_side_car_has_what_the_artifact_lacks(dock: Bench, tmp_path: Path) -> No
     inspected = json.loads(dock.accepts("inspect", "--json", "dist/tiny").out)["side_cars"]
     assert read.signed_by in inspected["keys"]
     assert read.signed_by != inspected["development"]
+    said = dock.accepts("verify", file, "--key", "key.pub", "--artifact", "dist/tiny").out
+    assert "greet-servus 2.0.0 for tiny, 9 files; it fits dist/tiny" in said
+    assert json.loads(dock.accepts("inspect", "--json", file).out)["sequence"] == 4
+    assert "the same, byte for byte" in dock.accepts("diff", file, file).out
     other = replace(dock, directory=tmp_path / "elsewhere" / "deep")
     shutil.copytree(dock.directory, other.directory, ignore=shutil.ignore_patterns("*.obplugin"))
     other.accepts(*arguments, env={"SOURCE_DATE_EPOCH": "1700000000"})

@@ -14,6 +14,7 @@ from onebin.card.difference import schema as diff_schema
 from onebin.cli import page
 from onebin.errors import ArtifactError
 from onebin.pipeline.failure import schema as failure_schema
+from onebin.sidecar.report import schema as side_car_schema
 from onebin.system import megabytes
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ LONG = "word " * 40
         ("card/inspect.schema.json", report.schema),
         ("card/diff.schema.json", diff_schema),
         ("pipeline/failure.schema.json", failure_schema),
+        ("sidecar/side-car.schema.json", side_car_schema),
     ],
-    ids=["inspect", "diff", "failure"],
+    ids=["inspect", "diff", "failure", "side-car"],
 )
 def test_shipped_schemas_are_current(file: str, schema: Callable[[], dict[str, Any]]) -> None:
     """The shipped schemas match the code, so `make schema` has been run."""

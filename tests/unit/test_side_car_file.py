@@ -10,46 +10,16 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from onebin.errors import ArtifactError, OnebinError, SignatureError
 from onebin.sidecar.container import NAMESPACE, read_container, signed_container
-from onebin.sidecar.facts import SideCarFacts, facts_text, path_problems
-from onebin.sidecar.keys import SigningKey, development_key
-from onebin.trust import fingerprint, sign_message
+from onebin.sidecar.facts import facts_text, path_problems
+from onebin.sidecar.keys import development_key
+from onebin.trust import sign_message
+from support.sidecars import FILES, KEY, PRIVATE, facts
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-KEY = SigningKey(private=PRIVATE, fingerprint=fingerprint(PRIVATE.public_key().public_bytes_raw()))
-FILES = {"plug/__init__.py": b"V = 7\n", "plug/grün.txt": b"", "plug/run": b"#!/bin/sh\n"}
-
-
-def facts(files: dict[str, bytes] = FILES, **changes: Any) -> SideCarFacts:
-    """Return the facts of a small side-car."""
-    made: SideCarFacts = {
-        "format": 1,
-        "bundle": "tiny",
-        "name": "plug",
-        "version": "1.0",
-        "sequence": 0,
-        "python": "any",
-        "platform": "any",
-        "requires": {"tinyhost": "1.2.3"},
-        "brings": [{"name": "plug", "version": "1.0"}],
-        "modules": ["plug"],
-        "top_level": ["plug"],
-        "entry_points": [("group", "name", "plug:V")],
-        "symbols": [],
-        "isolate": False,
-        "native": [],
-        "files": {
-            path: {"sha256": hashlib.sha256(each).hexdigest(), "size": len(each), "executable": path.endswith("run")}
-            for path, each in files.items()
-        },
-    }
-    return {**made, **changes}  # type: ignore[typeddict-item]  # values of the same types
 
 
 def written(folder: Path, content: bytes) -> Path:

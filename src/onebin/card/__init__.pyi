@@ -13,8 +13,12 @@ from .difference import (
     Change as Change,
     Difference as Difference,
     FileChange as FileChange,
+    Sides as Sides,
+    Sizes as Sizes,
     changed_files as changed_files,
+    changes as changes,
     diff as diff,
+    sides as sides,
 )
 from .facts import (
     AcceptedSideCars as AcceptedSideCars,

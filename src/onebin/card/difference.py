@@ -96,18 +96,18 @@ def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
     found: Difference = {
         "schema": 1,
         "same": sha256[0] == sha256[1],
-        "bytes": _sides(*sha256),
+        "bytes": sides(*sha256),
         "size": None if old["size"] == new["size"] else {"old": old["size"], "new": new["size"]},
-        "name": _sides(old["name"], new["name"]),
-        "layout": _sides(old["layout"], new["layout"]),
-        "host": _sides(_host(old), _host(new)),
-        "onebin": _sides(old["onebin"], new["onebin"]),
-        "interpreter": _sides(" ".join(_python(old)), " ".join(_python(new))),
-        "libc": _sides(_libc(old), _libc(new)),
-        "side_cars": _sides(_side_cars(old), _side_cars(new)),
-        "plugins": _changes(_plugins(old), _plugins(new)),
-        "distributions": _changes(_distributions(old), _distributions(new)),
-        "toolchain": _changes(*({each["name"]: each["version"] for each in side["toolchain"]} for side in (old, new))),
+        "name": sides(old["name"], new["name"]),
+        "layout": sides(old["layout"], new["layout"]),
+        "host": sides(_host(old), _host(new)),
+        "onebin": sides(old["onebin"], new["onebin"]),
+        "interpreter": sides(" ".join(_python(old)), " ".join(_python(new))),
+        "libc": sides(_libc(old), _libc(new)),
+        "side_cars": sides(_side_cars(old), _side_cars(new)),
+        "plugins": changes(_plugins(old), _plugins(new)),
+        "distributions": changes(_distributions(old), _distributions(new)),
+        "toolchain": changes(*({each["name"]: each["version"] for each in side["toolchain"]} for side in (old, new))),
         "files": changed_files(old, new),
         "manifest": _lines(old["manifest"], new["manifest"]),
         "lock": _lines(old["lock"], new["lock"]),
@@ -116,11 +116,12 @@ def compare(old: Report, new: Report, *, sha256: tuple[str, str]) -> Difference:
     return {**found, "same": not any(value for key, value in found.items() if key not in {"schema", "same"})}
 
 
-def _sides(old: str, new: str) -> Sides | None:
+def sides(old: str, new: str) -> Sides | None:
+    """Return both if they are not the same."""
     return None if old == new else {"old": old, "new": new}
 
 
-def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
     """Return what was added, removed or changed, by name."""
     names = sorted({*old, *new}, key=lambda name: (name.lower(), name))
     return [

@@ -44,6 +44,7 @@ _COMMANDS = {
     "report": "artifact.report:report",
     "sign": "artifact.sign:sign",
     "pack-plugin": "artifact.pack_plugin:pack_plugin",
+    "revoke": "artifact.revoke:revoke",
     "recover": "artifact.recover:recover",
     "audit": "artifact.audit:audit",
     "doctor": "machine.doctor:doctor",

@@ -63,6 +63,11 @@ class Container:
         return fingerprint(self.key)
 
 
+def is_side_car(file: Path) -> bool:
+    """Return whether a file is a side-car by its name, as programs recognise them."""
+    return file.suffix == SUFFIX
+
+
 def signed_container(facts: SideCarFacts, contents: Mapping[str, bytes], key: SigningKey) -> bytes:
     """Return the bytes of a side-car; `contents` are those of all files by path. Equal arguments give equal bytes."""
     message = _archive(facts, contents)

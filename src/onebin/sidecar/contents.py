@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.codegen import symbols_of
 from onebin.errors import Finding, PlanError, StageError, os_errors
-from onebin.sidecar.facts import ANY, path_problems
+from onebin.sidecar.facts import ANY, cache_tag, path_problems
 from onebin.sidecar.modules import Modules, hidden, imports, missing
 from onebin.survey import Demand, demands_of, module_name, reached
 from onebin.system import count, read_bytes
@@ -50,10 +50,14 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
     paths, notes = _paths(brought)
     findings = [
         *_other_sources(planned, target),
-        *(Finding(plugin.name, problem, "rename it") for problem in path_problems(paths) if ".pth" not in problem),
+        *(Finding(plugin.name, problem, "rename it") for problem in path_problems(filter(_is_ordinary, paths))),
         *_start_files(brought),
         *_there_already(paths, artifact),
-        *hidden(paths, artifact.installed | _installed(planned, target), planned.interpreter.library_names),
+        *hidden(
+            paths,
+            artifact.installed | _installed(planned, target),
+            artifact.library | planned.interpreter.library_names,
+        ),
     ]
     lacking, optional = missing(brought, artifact, planned.survey)
     if findings or lacking:
@@ -75,7 +79,7 @@ def _facts(  # each is one thing that the facts say
 ) -> SideCarFacts:
     native = sorted(path for path in entries if _NATIVE.search(path))
     isolate = next(each for each in planned.manifest.plugins if each.name == plugin.name).isolate
-    python = f"{planned.interpreter.implementation.lower()}-{planned.interpreter.minor.replace('.', '')}"
+    python = cache_tag(planned.interpreter.implementation, planned.interpreter.minor)
     return {
         "format": 1,
         "bundle": target.name,
@@ -146,9 +150,13 @@ def _start_files(brought: Mapping[str, Distribution]) -> Iterator[Finding]:
     """Report .pth files: the interpreter reads them when it starts, and side-cars are recognised after that."""
     for each in brought.values():
         for file in each.files.recorded:
-            if file.endswith(".pth"):
+            if not _is_ordinary(file):
                 what = f"{each.title} has it for the start of the interpreter, which is over when side-cars are found"
                 yield Finding(file, what, "build the artifact with the plugin instead")
+
+
+def _is_ordinary(path: str) -> bool:
+    return not path.lower().endswith(".pth")
 
 
 def _there_already(paths: Mapping[str, Path], artifact: Modules) -> Iterator[Finding]:

@@ -66,6 +66,11 @@ class SideCarFacts(TypedDict):
 _FACTS: TypeAdapter[SideCarFacts] = TypeAdapter(SideCarFacts)
 
 
+def cache_tag(implementation: str, minor: str) -> str:
+    """Return the name that an interpreter gives to its bytecode and extension modules, such as "cpython-312"."""
+    return f"{implementation.lower()}-{minor.replace('.', '')}"
+
+
 def read_facts(text: bytes) -> SideCarFacts:
     """Return the facts in their JSON; raises ValueError, whose text completes "it is refused: "."""
     if len(text) > LARGEST_FACTS:

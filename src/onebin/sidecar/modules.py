@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from onebin.card import INTERPRETER
 from onebin.errors import Finding
 from onebin.survey import imports_of, module_name
 from onebin.tree import GENERATED, Places
@@ -23,10 +24,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Modules:
-    """The modules of an artifact: all of them, and those of its distributions; and the files in site-packages."""
+    """The modules of an artifact: all of them, and those of its distributions; and the files in site-packages.
+
+    `library` are the top-level names of its standard library.
+    """
 
     every: frozenset[str]
     installed: frozenset[str]
+    library: frozenset[str]
     files: frozenset[str]
 
     @classmethod
@@ -48,9 +53,12 @@ class Modules:
         distributions = {str(canonicalize_name(each["name"])) for each in facts["distributions"]}
         coded = {each["name"] for each in facts["modules"]}
         own = {each["name"] for each in facts["modules"] if each["owner"] in distributions}
+        of_python = {each["name"] for each in facts["modules"] if each["owner"] == INTERPRETER}
+        of_python |= found[places.library] | found[places.extensions]
         return cls(
             every=frozenset(coded.union(*found.values())),
             installed=frozenset(found[places.site_packages] | own),
+            library=frozenset(name.partition(".")[0] for name in of_python),
             files=frozenset(files),
         )
 

@@ -1,5 +1,6 @@
 from .keys import (
     fingerprint as fingerprint,
+    fingerprints_in as fingerprints_in,
     read_private_key as read_private_key,
     read_public_key as read_public_key,
     read_public_keys as read_public_keys,

@@ -82,6 +82,11 @@ def read_public_keys(file: Path) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
+def fingerprints_in(file: Path) -> tuple[str, ...]:
+    """Return the fingerprints of the Ed25519 keys in a file, as `read_public_keys` reads it; raises SignatureError."""
+    return tuple(map(fingerprint, read_public_keys(file)))
+
+
 def read_public_key(line: str) -> bytes:
     """Return the 32 bytes of the key in a line such as "ssh-ed25519 AAAA... comment"; raises SignatureError."""
     found = _PUBLIC.match(line.encode())

@@ -10,6 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
+from onebin.cli.artifact import side_car_views
 from onebin.cli.page import faint, field, heading, one_line, show, table
 from onebin.cli.report import print_json
 from onebin.system import megabytes
@@ -17,7 +18,7 @@ from onebin.system import megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from onebin import Change, Difference
+    from onebin import Change, Difference, SideCarDifference
 
 _SIDES = ("name", "host", "layout", "interpreter", "libc", "side_cars", "onebin")
 _LABELS = {"libc": "C library", "side_cars": "side-cars"}
@@ -36,13 +37,20 @@ def diff(context: click.Context, old: Path, new: Path, *, with_files: bool, as_j
     """Show what differs between two artifacts.
 
     Plugins, distributions, files, sizes, interpreter, toolchain, manifest and lock are compared; neither file is run.
-    The exit code is 0 if they are the same, byte for byte, and 1 if not.
+    The exit code is 0 if they are the same, byte for byte, and 1 if not. Both may also be side-cars, NAME.obplugin.
     """
-    found = onebin.diff(old, new)
+    names = str(old), str(new)
+    found: Difference | SideCarDifference
+    if onebin.is_side_car(old) and onebin.is_side_car(new):
+        found = side_cars = onebin.diff_side_cars(old, new)
+        lines = list(side_car_views.difference(side_cars, names))
+    else:
+        found = artifacts = onebin.diff(old, new)
+        lines = _lines(artifacts, names, with_files=with_files)
     if as_json:
         print_json(found)
     else:
-        show(_lines(found, (str(old), str(new)), with_files=with_files))
+        show(lines)
     context.exit(0 if found["same"] else 1)
 
 

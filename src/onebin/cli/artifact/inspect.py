@@ -9,9 +9,10 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.artifact import views
+from onebin.cli.artifact import side_car_views, views
 from onebin.cli.page import show
 from onebin.cli.report import emit, json_text, print_json
+from onebin.system import display
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,18 @@ _SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
 def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> None:
     """Show what an artifact holds.
 
-    It is read from the file, or from the folder of the layout onedir, without running it.
+    It is read from the file, or from the folder of the layout onedir, without running it. FILE may also be a side-car,
+    NAME.obplugin.
     """
+    if onebin.is_side_car(file):
+        if sbom or section not in {None, "files"}:
+            raise click.UsageError(f"{display(file)} is a side-car: only --files and --json can be used with it.")
+        side_car = onebin.inspect_side_car(file)
+        if as_json:
+            print_json(side_car)
+        else:
+            show(side_car_views.files(side_car) if section else side_car_views.summary(side_car))
+        return
     inspected = onebin.inspect(file.absolute())
     if sbom:
         emit(json_text(inspected.facts["sbom"]), nl=False)

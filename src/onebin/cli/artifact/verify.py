@@ -30,6 +30,7 @@ _PATH = click.Path(path_type=Path, readable=False)
     type=_PATH,
     help="With --reproduce: the folder that the manifest's relative paths refer to.  [default: this one]",
 )
+@click.option("--artifact", type=_PATH, help="If FILE is a side-car: it must fit this artifact, which is not run.")
 @options.with_probe
 @options.with_json
 def verify(
@@ -39,13 +40,22 @@ def verify(
     lock: Path | None,
     reproduce: bool,
     sources: Path | None,
+    artifact: Path | None,
     full: bool,
     as_json: bool,
 ) -> None:
     """Verify an artifact.
 
     Checks that its bytes are intact and that it behaves like its stage. This runs the file; `onebin inspect` does not.
+    Side-cars around it are ignored. FILE may also be a side-car, NAME.obplugin: nothing of it is run.
     """
+    if onebin.is_side_car(file):
+        if lock or reproduce or sources or not (key or artifact):
+            raise click.UsageError("A side-car is verified with --key, with --artifact, or with both.")
+        _verify_side_car(file, key=key, artifact=artifact, as_json=as_json)
+        return
+    if artifact is not None:
+        raise click.UsageError("--artifact can only be used with a side-car, NAME.obplugin.")
     if sources is not None and not reproduce:
         raise click.UsageError("--sources can only be used with --reproduce.")
     if reproduce:
@@ -59,4 +69,13 @@ def verify(
         return
     if verified.signed_by is not None:
         echo(f"{display(verified.file)}: signed by {verified.signed_by}")
+    echo(f"{display(verified.file)}: {verified.summary}")
+
+
+def _verify_side_car(file: Path, *, key: Path | None, artifact: Path | None, as_json: bool) -> None:
+    verified = onebin.verify_side_car(file, key=key, artifact=artifact)
+    if as_json:
+        print_json({"file": str(verified.file), "ok": True, "signed_by": verified.signed_by, "sha256": verified.sha256})
+        return
+    echo(f"{display(verified.file)}: signed by {verified.signed_by}")
     echo(f"{display(verified.file)}: {verified.summary}")

@@ -1,0 +1,160 @@
+"""What is shown of a side-car, whether it fits an artifact, and the list of what is revoked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from onebin.cli.artifact import side_car_views
+from onebin.errors import SignatureError
+from onebin.sidecar import (
+    RevocationRequest,
+    diff_side_cars,
+    inspect_side_car,
+    read_container,
+    revoke,
+    verify_side_car,
+)
+from onebin.sidecar.checking import _unfit
+from onebin.sidecar.container import signed_container
+from onebin.sidecar.report import schema
+from onebin.sidecar.revocation import NAMESPACE
+from onebin.trust import signer_of
+from support.facts import FACTS
+from support.sidecars import FILES, KEY, facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.card import AcceptedSideCars, Facts
+
+TAKEN: AcceptedSideCars = {
+    "directory": "tiny.plugins",
+    "keys": {KEY.fingerprint: KEY.public},
+    "revocation_keys": {},
+    "load": "start",
+    "isolate": False,
+    "minimum": {},
+    "development": None,
+}
+HOST = {**FACTS["distributions"][0], "name": "tinyhost", "version": "1.2.3"}
+ARTIFACT: Facts = {**FACTS, "bundle": {"name": "tiny"}, "side_cars": TAKEN, "distributions": [HOST]}  # type: ignore[list-item]  # a copy
+
+
+def made(folder: Path, name: str = "plug.obplugin", **changes: Any) -> Path:
+    """Write a side-car with these facts and return its file."""
+    file = folder / name
+    file.write_bytes(signed_container(facts(**changes), FILES, KEY))
+    return file
+
+
+def test_report_has_the_facts_and_who_signed(tmp_path: Path) -> None:
+    """A report fits its schema, and the summary says in short what the side-car is."""
+    report = inspect_side_car(made(tmp_path))
+    jsonschema.validate(json.loads(json.dumps(report)), schema())
+    assert report["signed_by"] == KEY.fingerprint
+    shown = "\n".join(side_car_views.summary(report))
+    for text in ("plug 1.0: a side-car for tiny", KEY.fingerprint, "any Python on any platform", "tinyhost"):
+        assert text in shown
+    assert any(line.endswith("plug/run") for line in side_car_views.files(report))
+
+
+def test_native_side_car_says_where_it_runs(tmp_path: Path) -> None:
+    """A side-car with native files is for one Python on one platform."""
+    report = inspect_side_car(made(tmp_path, python="cpython-312", platform="linux-x86_64"))
+    assert "cpython-312 on linux-x86_64" in "\n".join(side_car_views.summary(report))
+
+
+def test_difference_names_what_changed(tmp_path: Path) -> None:
+    """Two side-cars are compared by their facts and files; equal ones are the same, byte for byte."""
+    old = made(tmp_path)
+    assert diff_side_cars(old, made(tmp_path, "same.obplugin"))["same"]
+    found = diff_side_cars(old, made(tmp_path, "new.obplugin", sequence=2, requires={"tinyhost": "2"}))
+    assert found["sequence"] == {"old": "0", "new": "2"}
+    assert found["requires"] == [{"name": "tinyhost", "old": "1.2.3", "new": "2"}]
+    assert not found["files"]
+    shown = [line.strip() for line in side_car_views.difference(found, ("old", "new"))]
+    assert any(line.split() == ["sequence", "0", "->", "2"] for line in shown)
+    assert any(line.split() == ["~", "tinyhost", "1.2.3", "->", "2"] for line in shown)
+
+
+def test_key_decides_whose_it_is(tmp_path: Path) -> None:
+    """A side-car that another key has signed is not verified."""
+    file, key = made(tmp_path), tmp_path / "other.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea\n")
+    with pytest.raises(SignatureError, match="signed with another key"):
+        verify_side_car(file, key=key)
+    assert verify_side_car(file).signed_by == KEY.fingerprint
+
+
+def test_side_car_that_fits_has_no_finding(tmp_path: Path) -> None:
+    """An artifact with the key, the name and the versions would accept the side-car."""
+    assert not list(_unfit(read_container(made(tmp_path)), ARTIFACT))
+
+
+@pytest.mark.parametrize(
+    ("changes", "artifact", "message"),
+    [
+        ({}, {"side_cars": None}, "takes no side-cars"),
+        ({}, {"side_cars": {**TAKEN, "keys": {}}}, "does not accept the key"),
+        ({}, {"side_cars": {**TAKEN, "minimum": {"plug": 1}}}, "wants 1 or more"),
+        ({"bundle": "other"}, {}, "it was made for other"),
+        ({"python": "cpython-399"}, {}, "it was made for cpython-399, and the artifact is cpython-312"),
+        ({"platform": "win-amd64"}, {}, "it was made for win-amd64, and the artifact is linux-x86_64"),
+        ({"requires": {"tinyhost": "9"}}, {}, "it was made for tinyhost 9, and the artifact has 1.2.3"),
+        ({"requires": {"click": "8"}}, {}, "it was made for click 8, and the artifact has none"),
+        ({"brings": [{"name": "tinyhost", "version": "1"}]}, {}, "it brings tinyhost"),
+        (
+            {},
+            {
+                "files": [
+                    {
+                        "path": "lib/python3.12/site-packages/plug/__init__.py",
+                        "owner": "x",
+                        "bytes": 1,
+                        "sha256": "1" * 64,
+                    }
+                ]
+            },
+            "plug is in the artifact already",
+        ),
+    ],
+)
+def test_every_reason_to_refuse_is_a_finding(
+    tmp_path: Path, changes: dict[str, Any], artifact: dict[str, Any], message: str
+) -> None:
+    """Whatever makes the artifact refuse a side-car is said before anybody gets it, with what to do."""
+    other: Facts = {**ARTIFACT, **artifact}  # type: ignore[typeddict-item]  # values of the same types
+    (finding,) = _unfit(read_container(made(tmp_path, **changes)), other)
+    assert message in finding.message
+    assert finding.hint
+
+
+def test_list_of_what_is_revoked_is_signed(tmp_path: Path) -> None:
+    """The list has everything in one order, and its signature is on the lines after it."""
+    file = made(tmp_path)
+    revoked = revoke(
+        RevocationRequest(
+            bundle="tiny",
+            key=KEY,
+            sequence=4,
+            keys=("SHA256:b", "SHA256:a", "SHA256:b"),
+            files=(file, file),
+            minimum={"z": 1, "plug": 4},
+            output=tmp_path / "revoked.obrevoked",
+        )
+    )
+    text = revoked.file.read_text()
+    at = text.index("-----BEGIN")
+    assert signer_of(text[:at].encode(), text[at:], namespace=NAMESPACE).hex() == KEY.public
+    assert json.loads(text[:at]) == {
+        "format": 1,
+        "bundle": "tiny",
+        "sequence": 4,
+        "keys": ["SHA256:a", "SHA256:b"],
+        "files": [read_container(file).sha256],
+        "minimum": {"plug": 4, "z": 1},
+    }
