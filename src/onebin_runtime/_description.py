@@ -23,11 +23,19 @@ def describe(registry: Registry) -> dict[str, Any]:
     in_tree = onebin_facts.__file__.startswith(os.path.join(sys.prefix, "onebin"))  # noqa: PTH118  # cheaper than pathlib
     is_artifact = in_tree or getattr(sys, "frozen", False)
     facts = deepcopy(onebin_facts.FACTS)
-    if facts.get("side_cars") is not None:
-        from onebin_runtime.side_cars import describe as found
+    return {"mode": "artifact" if is_artifact else "run", **facts, "side_cars": _side_cars()}
 
-        facts["side_cars"]["found"] = found()
-    return {"mode": "artifact" if is_artifact else "run", **facts}
+
+def _side_cars() -> dict[str, Any] | None:
+    """Return from where the program takes side-cars, and what it has found there; None if it takes none."""
+    try:
+        from onebin_side_cars import SETTINGS  # type: ignore[import-not-found]  # generated for such bundles
+    except ModuleNotFoundError:
+        return None
+    from onebin_runtime.side_cars import describe as found
+
+    chosen = {key: SETTINGS[key] for key in ("directory", "load", "isolate", "development")}
+    return {**chosen, "keys": list(SETTINGS["keys"]), "found": found()}
 
 
 def _installed(registry: Registry) -> dict[str, Any]:
@@ -60,4 +68,5 @@ def _installed(registry: Registry) -> dict[str, Any]:
         "toolchain": [],
         "lock_sha256": None,
         "manifest": None,
+        "side_cars": None,
     }
