@@ -150,6 +150,8 @@ LOOKUPS = {
     "[each for each in found if each.group == const.GROUP]": ("entry-points", "of.constant"),
     "[each for each in found if each.group in GROUPS]": ("entry-points", "one.of"),
     "pkg_resources.iter_entry_points('a.b')": ("entry-points", "a.b"),
+    "pkg_resources.get_entry_map('host', GROUP)": ("entry-points", "of.constant"),
+    "[each for each in found if 'a.b' == each.group]": ("entry-points", "a.b"),
     "manager.load_setuptools_entrypoints('a')": ("pluggy", "a"),
     "stevedore.DriverManager('a.b', name)": ("stevedore", "a.b"),
     "extension.ExtensionManager(namespace=GROUP, invoke_on_load=True)": ("stevedore", "of.constant"),

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from onebin.scaffold.sources import Sources, last_name
-from onebin.survey import SCRIPT_GROUPS, importable
+from onebin.survey import SCRIPT_GROUPS, groups_asked_for, importable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Style = Literal["entry-points", "pluggy", "stevedore", "namespace"]
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -19,21 +19,6 @@ STYLES: tuple[Style, ...] = get_args(Style)
 # What a group of entry points may be called (packaging specification on entry points).
 GROUP = re.compile(r"\w+(\.\w+)*")
 _PROJECT = re.compile(r"[\w. -]+")  # whatever else pluggy would take is not the name of a project
-
-# The functions and classes to which a host gives a group: by which keyword, and whether it may be the first argument.
-_CALLS: Mapping[str, tuple[Style, str, bool]] = {
-    "load_setuptools_entrypoints": ("pluggy", "group", True),
-    "iter_entry_points": ("entry-points", "group", True),
-    "entry_points": ("entry-points", "group", False),
-    "select": ("entry-points", "group", False),
-    "ExtensionManager": ("stevedore", "namespace", True),
-    "DriverManager": ("stevedore", "namespace", True),
-    "NamedExtensionManager": ("stevedore", "namespace", True),
-    "EnabledExtensionManager": ("stevedore", "namespace", True),
-    "HookManager": ("stevedore", "namespace", True),
-    "DispatchExtensionManager": ("stevedore", "namespace", True),
-    "NameDispatchExtensionManager": ("stevedore", "namespace", True),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,26 +53,13 @@ def pluggy_project(sources: Sources) -> str | None:
 
 
 def _lookups(node: ast.AST, module: str, sources: Sources) -> Iterator[Lookup]:
-    style: Style
-    groups: tuple[str, ...]
-    match node:
-        case ast.Compare(left=ast.Attribute(attr="group"), comparators=[wanted]):  # of all entry points, some groups
-            style, groups = "entry-points", sources.texts(module, wanted)
-        case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[wanted, *_]) if _lists(value):
-            style, groups = "entry-points", sources.texts(module, wanted)  # as before Python 3.10
-        case ast.Subscript(value=value, slice=wanted) if _lists(value):
-            style, groups = "entry-points", sources.texts(module, wanted)
-        case ast.Call(func=function) if last_name(function) in {"iter_modules", "walk_packages"}:
-            style, groups = "namespace", _namespaces(_argument(node, "path"), module, sources)
-        case ast.Call(func=function) if last_name(function) in _CALLS:
-            style, keyword, is_first = _CALLS[last_name(function)]
-            given = _argument(node, keyword) if is_first else _keyword(node, keyword)
-            groups = () if given is None else sources.texts(module, given)
-        case _:
-            return
-    for group in groups:
-        if GROUP.fullmatch(group):
-            yield Lookup(style=style, group=group)
+    if isinstance(node, ast.Call) and last_name(node.func) in {"iter_modules", "walk_packages"}:
+        for package in _namespaces(_argument(node, "path"), module, sources):
+            yield Lookup(style="namespace", group=package)
+    for style, wanted in groups_asked_for(node):
+        for group in sources.texts(module, wanted):
+            if GROUP.fullmatch(group):
+                yield Lookup(style=style, group=group)
 
 
 def _namespaces(path: ast.expr | None, module: str, sources: Sources) -> tuple[str, ...]:
@@ -113,11 +85,6 @@ def _package(node: ast.expr, module: str, sources: Sources) -> str | None:
             return sources.text(module, name)
         case _:
             return None
-
-
-def _lists(node: ast.expr) -> bool:
-    """Return whether an expression is `entry_points()`, without arguments."""
-    return isinstance(node, ast.Call) and last_name(node.func) == "entry_points" and not node.keywords
 
 
 def _argument(call: ast.Call, keyword: str) -> ast.expr | None:

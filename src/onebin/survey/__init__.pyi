@@ -11,7 +11,7 @@ from .entry_points import (
 )
 from .files import module_name as module_name, recorded_size as recorded_size
 from .index import Survey as Survey, survey as survey
-from .lookups import Lookups as Lookups, lookups_of as lookups_of
+from .lookups import Lookups as Lookups, groups_asked_for as groups_asked_for, lookups_of as lookups_of
 from .native import named_in as named_in
 from .origins import (
     owner_of as owner_of,

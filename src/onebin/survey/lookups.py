@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from onebin.survey.entry_points import SCRIPT_GROUPS
 from onebin.survey.syntax import imports_of
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from onebin.survey.distribution import Distribution
     from onebin.survey.index import Survey
 
-# Functions that get a group: as this keyword, and as their argument at this place.
-_BY_GROUP = {
-    "entry_points": ("group", None),
-    "select": ("group", None),
-    "iter_entry_points": ("group", 0),
-    "get_entry_map": ("group", 1),
-    "get_entry_info": ("group", 1),
-    "load_setuptools_entrypoints": ("group", 0),
+Library = Literal["entry-points", "pluggy", "stevedore"]
+
+# Functions that get a group: of which library, as this keyword, and as their argument at this place.
+_BY_GROUP: Mapping[str, tuple[Library, str, int | None]] = {
+    "entry_points": ("entry-points", "group", None),
+    "select": ("entry-points", "group", None),
+    "iter_entry_points": ("entry-points", "group", 0),
+    "get_entry_map": ("entry-points", "group", 1),
+    "get_entry_info": ("entry-points", "group", 1),
+    "load_setuptools_entrypoints": ("pluggy", "group", 0),
 }
 # The ends of the names of stevedore's classes.
 _MANAGERS = ("ExtensionManager", "DriverManager", "HookManager")
@@ -140,7 +142,7 @@ def _read(source: bytes, package: str, found: _Names) -> None:
     values = dict(pair for node in nodes for pair in _assigned(node))
     scans = any(word in source for word in _SCANNERS)
     for node in nodes:
-        for value in _groups(node, stevedore=b"stevedore" in source):
+        for _, value in groups_asked_for(node, stevedore=b"stevedore" in source):
             found.groups.update(_texts(value, values))
             found.unknown.update(name for name in [_name(value)] if name.isupper() and name not in values)
         if isinstance(node, ast.Call):
@@ -172,24 +174,34 @@ def _assigned(node: ast.AST) -> Iterator[tuple[str, str]]:
             yield name, value.value
 
 
-def _groups(node: ast.AST, *, stevedore: bool) -> Iterator[ast.AST]:
-    """Yield the expressions for groups: arguments, keys of `entry_points()`, and what a `.group` is compared to."""
+def groups_asked_for(node: ast.AST, *, stevedore: bool = True) -> Iterator[tuple[Library, ast.expr]]:
+    """Yield the expressions for groups in a node, each with the library that is asked for it.
+
+    They are arguments, keys of `entry_points()`, and what a `.group` is compared to. Without `stevedore`, a name like
+    that of one of its classes is not taken for it.
+    """
     if isinstance(node, ast.Call):
-        name = _name(node.func)
-        keyword, place = _BY_GROUP.get(name, (None, None))
-        if stevedore and name.endswith(_MANAGERS):
-            keyword, place = "namespace", 0
-        yield from (each.value for each in node.keywords if each.arg == keyword and keyword)
-        if place is not None:
-            yield from node.args[place : place + 1]
-        if name == "get" and isinstance(node.func, ast.Attribute) and _is_all(node.func.value):
-            yield from node.args[:1]
+        yield from _arguments(node, stevedore=stevedore)
+        if _name(node.func) == "get" and isinstance(node.func, ast.Attribute) and _is_all(node.func.value):
+            yield from (("entry-points", each) for each in node.args[:1])
     elif isinstance(node, ast.Subscript) and _is_all(node.value):
-        yield node.slice
+        yield "entry-points", node.slice
     elif isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
         if any(isinstance(side, ast.Attribute) and side.attr == "group" for side in sides):
-            yield from sides
+            yield from (("entry-points", side) for side in sides)
+
+
+def _arguments(call: ast.Call, *, stevedore: bool) -> Iterator[tuple[Library, ast.expr]]:
+    name = _name(call.func)
+    known = _BY_GROUP.get(name)
+    if known is None and stevedore and name.endswith(_MANAGERS):
+        known = ("stevedore", "namespace", 0)
+    if known is not None:
+        library, keyword, place = known
+        yield from ((library, each.value) for each in call.keywords if each.arg == keyword)
+        if place is not None:
+            yield from ((library, each) for each in call.args[place : place + 1])
 
 
 def _is_all(node: ast.AST) -> bool:
