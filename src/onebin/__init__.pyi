@@ -62,6 +62,7 @@ from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as 
 from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on
 from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
 from .sidecar import (
+    Beside as Beside,
     Packed as Packed,
     PackRequest as PackRequest,
     RevocationRequest as RevocationRequest,
@@ -77,6 +78,7 @@ from .sidecar import (
     is_side_car as is_side_car,
     pack_plugin as pack_plugin,
     revoke as revoke,
+    side_cars_of as side_cars_of,
     signing_key as signing_key,
     verify_side_car as verify_side_car,
 )

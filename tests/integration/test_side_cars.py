@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from onebin.errors import LockError, PackError, PlanError, SignatureError, VerifyError
-from onebin.sidecar import read_container
+from onebin.errors import AuditError, LockError, PackError, PlanError, SignatureError, VerifyError
+from onebin.sidecar import development_key, read_container
+from onebin.sidecar.container import signed_container
 from support.bench import Bench
 from support.projects import PROJECTS
+from support.sidecars import FILES, facts
 from support.wheels import make_wheel
 
 from .test_signing import Pair
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.network
 
@@ -194,3 +193,24 @@ def test_dev_needs_the_table(bench: Bench) -> None:
     done = bench.run("bundle", "--dev", env={"XDG_CONFIG_HOME": str(bench.temporary)})
     assert done.code == 2
     assert "has no [side-cars]" in done.err
+
+
+def test_audit_and_bill_of_materials_can_have_side_cars(dock: Bench) -> None:
+    """With an option, what is in the directory counts, too; what the artifact would refuse is named, and does not."""
+    files = {**FILES, "plug-1.0.dist-info/METADATA": b"Name: plug\nVersion: 1.0\nRequires-Dist: tinyhost\n"}
+    key = development_key(Path(dock.env["XDG_CONFIG_HOME"]) / "onebin")
+    folder = dock.directory / "dist" / "tiny.plugins"
+    folder.mkdir()
+    (folder / "plug.obplugin").write_bytes(signed_container(facts(files), files, key))
+    (folder / "bad.obplugin").write_bytes(signed_container(facts(files, bundle="other"), files, key))
+    listed = dock.accepts("inspect", "--sbom", "--with-side-cars", "dist/tiny")
+    (component,) = (each for each in json.loads(listed.out)["components"] if each["name"] == "plug")
+    assert {"name": "onebin:role", "value": "plugin"} in component["properties"]
+    assert "not listed: bad.obplugin, which the artifact would refuse: it was made for other" in listed.err
+    affected = [{"package": {"ecosystem": "PyPI", "name": "plug"}, "versions": ["1.0"]}]
+    (dock.directory / "db.json").write_text(
+        json.dumps({"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "affected": affected})
+    )
+    assert dock.run("audit", "dist/tiny", "--db", "db.json").code == 0
+    found = dock.run("audit", "dist/tiny", "--db", "db.json", "--with-side-cars")
+    assert (found.code, "plug 1.0: TEST-1" in found.err) == (AuditError.exit_code, True)

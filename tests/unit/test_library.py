@@ -296,6 +296,6 @@ def test_library_imports_little_until_it_is_used() -> None:
 
 def test_audit_needs_either_an_artifact_or_a_lock(tmp_path: Path) -> None:
     """An audit with neither an artifact nor a lock, or with both, is a TypeError."""
-    for given in ({}, {"artifact": tmp_path / "a", "lock": tmp_path / "b"}):
+    for artifact, lock in ((None, None), (tmp_path / "a", tmp_path / "b")):
         with pytest.raises(TypeError, match="either artifact or lock"):
-            onebin.audit(databases=[], **given)
+            onebin.audit(databases=[], artifact=artifact, lock=lock)

@@ -18,7 +18,7 @@ from onebin.sidecar import (
     revoke,
     verify_side_car,
 )
-from onebin.sidecar.checking import _unfit
+from onebin.sidecar.checking import unfit
 from onebin.sidecar.container import signed_container
 from onebin.sidecar.report import schema
 from onebin.sidecar.revocation import NAMESPACE
@@ -92,7 +92,7 @@ def test_key_decides_whose_it_is(tmp_path: Path) -> None:
 
 def test_side_car_that_fits_has_no_finding(tmp_path: Path) -> None:
     """An artifact with the key, the name and the versions would accept the side-car."""
-    assert not list(_unfit(read_container(made(tmp_path)), ARTIFACT))
+    assert not list(unfit(read_container(made(tmp_path)), ARTIFACT))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_every_reason_to_refuse_is_a_finding(
 ) -> None:
     """Whatever makes the artifact refuse a side-car is said before anybody gets it, with what to do."""
     other: Facts = {**ARTIFACT, **artifact}  # type: ignore[typeddict-item]  # values of the same types
-    (finding,) = _unfit(read_container(made(tmp_path, **changes)), other)
+    (finding,) = unfit(read_container(made(tmp_path, **changes)), other)
     assert message in finding.message
     assert finding.hint
 

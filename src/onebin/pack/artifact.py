@@ -226,7 +226,7 @@ def _finish(folder: Path, places: Container[str], facts: Facts) -> None:
 
 def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, build: BuildFacts) -> Facts:
     """Return the facts for the card; they are the same for every build of a lock."""
-    from onebin.pack.sbom import sbom  # noqa: PLC0415  # takes 0.2 s, which other commands should not pay
+    from onebin.pack.sbom import bill_of_materials  # noqa: PLC0415  # takes 0.2 s, which other commands should not pay
 
     described = describe(plan)
     facts: Facts = {
@@ -250,4 +250,4 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "answers": portable(plan.answers),
         "sbom": {},
     }
-    return {**facts, "sbom": sbom(facts)}
+    return {**facts, "sbom": bill_of_materials(facts)}

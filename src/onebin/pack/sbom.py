@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _MAKER = "pyinstaller"
 
 
-def sbom(facts: Facts) -> dict[str, Any]:
+def bill_of_materials(facts: Facts) -> dict[str, Any]:
     """Return the bill of materials of an artifact with these facts; their own `sbom` is ignored."""
     host, plugins = canonicalize_name(facts["host"]["name"]), [each["distribution"] for each in facts["plugins"]]
     roles = {**dict.fromkeys(map(canonicalize_name, plugins), "plugin"), host: "host"}

@@ -1,3 +1,4 @@
+from .beside import Beside as Beside, side_cars_of as side_cars_of
 from .checking import VerifiedSideCar as VerifiedSideCar, verify_side_car as verify_side_car
 from .container import Container as Container, is_side_car as is_side_car, read_container as read_container
 from .facts import SideCarFacts as SideCarFacts

@@ -51,14 +51,14 @@ def verify_side_car(file: Path, *, key: Path | None = None, artifact: Path | Non
     summary = f"{facts['name']} {facts['version']} for {facts['bundle']}, {count(len(facts['files']), 'file')}"
     if artifact is not None:
         place = card.located(absolute(artifact))
-        findings = list(_unfit(read, card.check(place)))
+        findings = list(unfit(read, card.check(place)))
         if findings:
             raise VerifyError(f"{display(place)} would refuse {display(read.file)}", findings)
         summary += f"; it fits {display(place)}"
     return VerifiedSideCar(file=read.file, sha256=read.sha256, signed_by=read.signed_by, summary=summary)
 
 
-def _unfit(read: Container, artifact: Facts) -> Iterator[Finding]:
+def unfit(read: Container, artifact: Facts) -> Iterator[Finding]:
     """Yield every reason why an artifact would refuse a side-car."""
     facts, name = read.facts, read.file.name
     taken = artifact["side_cars"]

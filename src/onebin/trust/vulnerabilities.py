@@ -130,11 +130,19 @@ def _interpreter(name: str) -> str:
     return f"{name}, its libraries (OpenSSL, SQLite, ...) and the C library: they are not PyPI packages"
 
 
-def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path | None = None) -> Audit:
+def audit(
+    *,
+    databases: Sequence[Path],
+    artifact: Path | None = None,
+    lock: Path | None = None,
+    added: Mapping[str, str] | None = None,
+    unchecked: Sequence[str] = (),
+) -> Audit:
     """Look for known vulnerabilities in an artifact, without running it, or in a lock (PEP 751).
 
-    `databases` are files, folders or archives of advisories in OSV format. Raises ArtifactError, LockError and
-    AdvisoryError, and TypeError unless either `artifact` or `lock` is given.
+    `databases` are files, folders or archives of advisories in OSV format. `added` are packages beside those in it,
+    such as those of side-cars, with their versions; `unchecked` says what else there is. Raises ArtifactError,
+    LockError and AdvisoryError, and TypeError unless either `artifact` or `lock` is given.
     """
     if lock is not None and artifact is None:
         subject = of_lock(absolute(lock))
@@ -142,6 +150,8 @@ def audit(*, databases: Sequence[Path], artifact: Path | None = None, lock: Path
         subject = of_artifact(absolute(artifact))
     else:
         raise TypeError("give either artifact or lock")
+    packages = {**(added or {}), **subject.packages}
+    subject = replace(subject, packages=packages, unchecked=(*subject.unchecked, *unchecked))
     return compare(subject, read_advisories([absolute(path) for path in databases]))
 
 

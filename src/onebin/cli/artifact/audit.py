@@ -29,15 +29,22 @@ if TYPE_CHECKING:
     required=True,
     help="Advisories in OSV format: a .json file, a folder of them, or a .zip; may be repeated.",
 )
+@click.option("--with-side-cars", is_flag=True, help="Also audit the side-cars in FILE's directory that it accepts.")
 @options.with_json
-def audit(file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], as_json: bool) -> int:
+def audit(
+    file: Path | None, *, lock: Path | None, databases: tuple[Path, ...], with_side_cars: bool, as_json: bool
+) -> int:
     """Look for known vulnerabilities.
 
     FILE is an artifact; it is not run. The advisories are files on this machine: nothing is sent anywhere.
     """
     if (file is None) == (lock is None):
         raise click.UsageError("Give either an artifact or --lock.")
-    audited = onebin.audit(databases=databases, artifact=file, lock=lock)
+    if with_side_cars and file is None:
+        raise click.UsageError("--with-side-cars needs an artifact.")
+    beside = onebin.side_cars_of(file) if with_side_cars and file is not None else None
+    added, refused = (beside.packages, beside.refused) if beside is not None else ({}, ())
+    audited = onebin.audit(databases=databases, artifact=file, lock=lock, added=added, unchecked=refused)
     found = audited.vulnerabilities
     if as_json:
         print_json(_as_json(audited))

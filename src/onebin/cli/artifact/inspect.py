@@ -11,7 +11,7 @@ import onebin
 from onebin.cli import options
 from onebin.cli.artifact import side_car_views, views
 from onebin.cli.page import show
-from onebin.cli.report import emit, json_text, print_json
+from onebin.cli.report import emit, json_text, plain, print_json
 from onebin.system import display
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ _SECTIONS: dict[str, tuple[Callable[[Report], list[str]], str]] = {
 @click.option("--lock", "section", flag_value="lock", help=_SECTIONS["lock"][1])
 @click.option("--manifest", "section", flag_value="manifest", help=_SECTIONS["manifest"][1])
 @click.option("--sbom", is_flag=True, help="Print the bill of materials: CycloneDX 1.6, JSON.")
+@click.option("--with-side-cars", is_flag=True, help="With --sbom: also list the side-cars that FILE accepts.")
 @options.with_json
-def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> None:
+def inspect(file: Path, *, section: str | None, sbom: bool, with_side_cars: bool, as_json: bool) -> None:
     """Show what an artifact holds.
 
     It is read from the file, or from the folder of the layout onedir, without running it. FILE may also be a side-car,
     NAME.obplugin.
     """
+    if with_side_cars and not sbom:
+        raise click.UsageError("--with-side-cars can only be used with --sbom.")
     if onebin.is_side_car(file):
         if sbom or section not in {None, "files"}:
             raise click.UsageError(f"{display(file)} is a side-car: only --files and --json can be used with it.")
@@ -53,7 +56,12 @@ def inspect(file: Path, *, section: str | None, sbom: bool, as_json: bool) -> No
             show(side_car_views.files(side_car) if section else side_car_views.summary(side_car))
         return
     inspected = onebin.inspect(file.absolute())
-    if sbom:
+    if sbom and with_side_cars:
+        beside = onebin.side_cars_of(file)
+        for line in beside.refused:
+            click.echo(plain(f"not listed: {line}", one_line=True), err=True)
+        emit(json_text(beside.sbom()), nl=False)
+    elif sbom:
         emit(json_text(inspected.facts["sbom"]), nl=False)
     elif as_json:
         print_json(inspected.as_json())

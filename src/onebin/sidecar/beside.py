@@ -1,0 +1,130 @@
+"""An artifact together with the side-cars in its directory: what an audit and a bill of materials are about.
+
+The artifact is not run. A side-car that it would refuse is not a part of it; who asks is told why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from onebin import card
+from onebin.errors import ArtifactError, OnebinError, os_errors
+from onebin.pack import bill_of_materials, licences_in
+from onebin.sidecar.checking import unfit
+from onebin.sidecar.container import SUFFIX, read_container
+from onebin.system import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+    from onebin.card import DistributionFacts, Facts, PluginFacts
+    from onebin.sidecar.container import Container
+
+_USER_DATA = "{user-data}/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """The side-cars of an artifact: those that it accepts, and a line for each that it refuses."""
+
+    facts: Facts
+    accepted: tuple[Container, ...]
+    refused: tuple[str, ...]
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """The version of each distribution that they bring, by canonical name."""
+        return {each["name"]: each["version"] for one in self.accepted for each in one.facts["brings"]}
+
+    def sbom(self) -> dict[str, Any]:
+        """Return the bill of materials (CycloneDX 1.6) of the artifact and these side-cars."""
+        facts = self.facts
+        added = [row for each in self.accepted for row in _distributions(each, facts)]
+        plugins = [_plugin(each) for each in self.accepted]
+        whole: Facts = {
+            **facts,
+            "distributions": [*facts["distributions"], *added],
+            "plugins": [*facts["plugins"], *plugins],
+        }
+        return bill_of_materials(whole)
+
+
+def side_cars_of(artifact: Path) -> Beside:
+    """Return what is in an artifact's directory for side-cars; nothing if it takes none. Raises ArtifactError."""
+    file = card.located(absolute(artifact))
+    facts = card.read(file)
+    accepted, refused = [], []
+    for each in _files(facts, file):
+        try:
+            read = read_container(each)
+            reasons = [finding.message for finding in unfit(read, facts)]
+        except OnebinError as error:
+            reasons = [error.message]
+        if reasons:
+            refused.append(f"{each.name}, which the artifact would refuse: {reasons[0]}")
+        else:
+            accepted.append(read)
+    return Beside(facts=facts, accepted=tuple(accepted), refused=tuple(refused))
+
+
+def _files(facts: Facts, file: Path) -> list[Path]:
+    taken = facts["side_cars"]
+    if taken is None:
+        return []
+    name = taken["directory"]
+    folder = file.parent / name
+    if name.startswith(_USER_DATA):
+        own = Path(platformdirs.user_data_dir(facts["bundle"]["name"], appauthor=False))
+        folder = own / name.removeprefix(_USER_DATA)
+    with os_errors(ArtifactError, "read the side-cars in", folder):
+        return sorted(each for each in folder.iterdir() if each.suffix == SUFFIX) if folder.is_dir() else []
+
+
+def _plugin(read: Container) -> PluginFacts:
+    facts = read.facts
+    return {
+        "name": facts["name"],
+        "distribution": facts["name"],
+        "version": facts["version"],
+        "modules": facts["modules"],
+        "entry_points": facts["entry_points"],
+    }
+
+
+def _distributions(read: Container, artifact: Facts) -> Iterator[DistributionFacts]:
+    """Yield what a side-car brings as a card would have it; its archive is the side-car itself."""
+    python = artifact["interpreter"]["version"]
+    markers = {"python_full_version": python, "python_version": python.rpartition(".")[0], "extra": ""}
+    for path, content in read.contents.items():
+        info, _, name = path.partition("/")
+        if info.endswith(".dist-info") and name == "METADATA":
+            metadata = BytesHeaderParser().parsebytes(content)
+            licences, field = licences_in(metadata)
+            yield {
+                "name": str(metadata["Name"]),
+                "version": str(metadata["Version"]),
+                "source": "archive",
+                "sha256": [read.sha256],
+                "requires": sorted(set(_requires(metadata, markers))),
+                "licences": licences,
+                "licences_from": field,
+                "licence_files": [],
+            }
+
+
+def _requires(metadata: Message, markers: dict[str, str]) -> Iterator[str]:
+    for line in metadata.get_all("Requires-Dist") or ():
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if wanted.marker is None or wanted.marker.evaluate(dict(markers)):
+            yield str(canonicalize_name(wanted.name))
