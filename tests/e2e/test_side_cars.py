@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from filelock import FileLock
+
+from support.side_cars import key_of, public_line
 
 if TYPE_CHECKING:
     from support.command import Onebin
@@ -95,10 +96,9 @@ class Carrier:
         """Build the artifact."""
         for part in ("host", "plugins"):
             shutil.copytree(EXAMPLE / part, self.folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+        key = key_of(1)
         self.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-        (self.folder / "bundle.toml").write_text(MANIFEST.format(public=public), "utf-8")
+        (self.folder / "bundle.toml").write_text(MANIFEST.format(public=public_line(key)), "utf-8")
         ran = self.onebin("bundle", cwd=self.folder)
         assert ran.code == 0, ran.err
 

@@ -36,7 +36,7 @@ sys.prefix = tree
 sys.argv = [artifact]
 from onebin_registry import REGISTRY
 from onebin_runtime._start import start
-import onebin_facts, onebin_runtime.side_cars, onebin_side_cars
+import onebin_facts, onebin_runtime.side_cars._collection, onebin_side_cars
 os.seteuid(int(os.environ.get("EFFECTIVE", os.geteuid())))
 start(lambda: REGISTRY, plugins_at_start=False, side_cars=True)
 os.seteuid(os.getuid())

@@ -117,6 +117,10 @@ UNTRIED = {
     ("docs/reliability.md", "pytest --soak tests/soak/test_fuzz.py tests/soak/test_wheels.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_damage.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_unpack.py"): _HOURS,
+    (
+        "docs/reliability.md",
+        "pytest --soak tests/unit/test_side_cars.py tests/integration/test_side_car_programs.py",
+    ): _SUITE,
     ("docs/reliability.md", "python benchmarks/load.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_load.py"): _HOURS,
 }

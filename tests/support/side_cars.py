@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from onebin.trust import fingerprint, sshsig
 from onebin_runtime._registry import Registry
@@ -38,6 +39,11 @@ def names_of(*keys: Ed25519PrivateKey) -> dict[str, str]:
     """Return public keys in hexadecimal by their fingerprints, as they are frozen in."""
     public = [each.public_key().public_bytes_raw() for each in keys]
     return {fingerprint(each): each.hex() for each in public}
+
+
+def public_line(key: Ed25519PrivateKey) -> str:
+    """Return a public key as a manifest has it."""
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def armoured(message: bytes, key: Ed25519PrivateKey, namespace: str = NAMESPACE) -> bytes:

@@ -18,7 +18,9 @@ import zipfile
 from importlib import import_module, resources
 from typing import TYPE_CHECKING, Any
 
+import pluggy
 import pytest
+import stevedore
 
 from onebin_runtime import Plugin, PluginLoadError
 from onebin_runtime.side_cars._collection import MOST
@@ -76,8 +78,8 @@ def test_signatures_are_those_of_a_library() -> None:
     assert not is_signed(b"", value, b"\xff" * 32)  # no point
 
 
-def test_accepted_plugin_is_found_by_everything_that_looks(press: Press) -> None:
-    """Entry points, distributions, imports, resources and the registry have it, after what is frozen in."""
+def test_accepted_plugin_is_found_by_everything_that_looks(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entry points, pluggy, stevedore, distributions, imports, resources and the registry have it."""
     files = {"pear/__init__.py": "def make():\n    return 'pear'\n", "pear/taste.txt": "sweet"}
     press.put(packed(files))
     assert [plugin.name for plugin in press.side_cars.look()] == ["pear"]
@@ -89,6 +91,10 @@ def test_accepted_plugin_is_found_by_everything_that_looks(press: Press) -> None
     assert sys.path[-1].startswith(str(press.folder / "tree" / "side-cars"))
     assert press.registry.extension_point("press.fruits")["pear"]() == "pear"
     assert press.states() == {"pear.obplugin": ("loaded", None)}
+    manager = pluggy.PluginManager("press")
+    assert manager.load_setuptools_entrypoints("press.fruits") == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", str(press.folder))  # where stevedore keeps what it has found
+    assert stevedore.ExtensionManager("press.fruits").names() == ["pear"]
 
 
 def test_opened_file_is_one_plugin_with_its_symbols(press: Press, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,11 +160,12 @@ def test_unpacked_folder_of_a_killed_start_is_not_used(press: Press) -> None:
     assert press.unpacked == [half.name]
 
 
-def test_damage_anywhere_is_refused_before_anything_is_unpacked(press: Press) -> None:
+@pytest.mark.parametrize("changes", [200, pytest.param(10_000, marks=pytest.mark.long)])
+def test_damage_anywhere_is_refused_before_anything_is_unpacked(press: Press, changes: int) -> None:
     """A changed byte or a cut at any place gives one reason and leaves nothing."""
     whole = packed({f"pear/part{number}.py": f"x = {number}\n" * 60 for number in range(8)})
     chance = random.Random(17)  # noqa: S311  # the same damage in each run
-    for _ in range(200):
+    for _ in range(changes):
         at = chance.randrange(len(whole))
         changed = whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :]
         assert "\n" not in _reason(press, changed)

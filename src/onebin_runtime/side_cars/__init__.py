@@ -1,15 +1,16 @@
 """Plugins in files beside the program, which it recognises without a rebuild (docs/side-cars.md).
 
-Frozen only into programs whose manifest has `[side-cars]`. Standard library only.
+Frozen only into programs whose manifest has `[side-cars]`. Standard library only. As long as there is no side-car, a
+start imports only this module and the settings.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
-from onebin_runtime._privileged import is_privileged
-from onebin_runtime.side_cars._collection import SideCars, write
-from onebin_runtime.side_cars._settings import VARIABLE, read_settings
+from onebin_runtime.side_cars._errors import Refused
+from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,29 +18,36 @@ if TYPE_CHECKING:
 
     from onebin_runtime._plugin import Plugin
     from onebin_runtime._registry import Registry
+    from onebin_runtime.side_cars._collection import SideCars
 
 __all__ = ["describe", "open_path", "prepare"]
 
-# At most one entry: the side-cars of this process.
+# At most one entry: the side-cars of this process. Several threads may create some at once; all get the same ones.
 _current: dict[str, SideCars] = {}
 
 
 def prepare(registry: Registry) -> None:
     """Load the side-cars of this program, before the host's first line."""
-    side_cars = _side_cars(registry)
-    settings = side_cars.settings
-    if settings.development:
-        write(f"this is a development build, which loads side-cars signed by the key {settings.development}")
-    if os.environ.get(VARIABLE) == "off" and not is_privileged():
-        return
-    side_cars.look()
-    if settings.load == "watch":
-        from onebin_runtime.side_cars._watching import watch
+    settings = read_settings()
+    if settings.development and sys.stderr is not None:
+        said = f"this is a development build, which loads side-cars signed by the key {settings.development}"
+        sys.stderr.write(f"onebin: {said}\n")
 
-        def look() -> bool:
-            new = side_cars.look()
-            registry.open_eager(new)
-            return bool(new)
+    def is_there() -> bool:
+        try:
+            return any(name.endswith(SUFFIX) for name in os.listdir(settings.place()))
+        except (OSError, Refused):
+            return False
+
+    def look() -> bool:
+        new = _side_cars(registry).look() if is_there() else []
+        registry.open_eager(new)
+        return bool(new)
+
+    if is_there():
+        _side_cars(registry).look()
+    if settings.load == "watch" and os.environ.get(VARIABLE) != "off":
+        from onebin_runtime.side_cars._watching import watch
 
         watch(look)
         registry.look = look
@@ -58,6 +66,8 @@ def describe() -> list[dict[str, Any]]:
 def _side_cars(registry: Registry) -> SideCars:
     if not _current:
         import onebin_facts  # type: ignore[import-not-found]  # generated for each bundle
+
+        from onebin_runtime.side_cars._collection import SideCars
 
         _current.setdefault("", SideCars(read_settings(), registry, onebin_facts.FACTS))
     return _current[""]

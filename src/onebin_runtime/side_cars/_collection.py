@@ -18,12 +18,12 @@ from onebin_runtime._privileged import is_privileged
 from onebin_runtime._trace import now, trace
 from onebin_runtime.side_cars._container import facts_in, split
 from onebin_runtime.side_cars._directory import names_in, open_directory, read_file
-from onebin_runtime.side_cars._errors import Refused, Waiting
+from onebin_runtime.side_cars._errors import Off, Refused, Waiting
 from onebin_runtime.side_cars._facts import Facts
 from onebin_runtime.side_cars._fit import check_made_for, check_modules, check_sequence
 from onebin_runtime.side_cars._meeting import Meeting
 from onebin_runtime.side_cars._revocation import Revoked, read_revoked
-from onebin_runtime.side_cars._settings import VARIABLE
+from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE
 from onebin_runtime.side_cars._side_car import LOADED, REFUSED, WAITING, SideCar
 from onebin_runtime.side_cars._signature import PLUGIN, signer
 from onebin_runtime.side_cars._unpacked import find, folder_of, unpack
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from onebin_runtime._registry import Registry
     from onebin_runtime.side_cars._settings import Settings
 
-SUFFIX = ".obplugin"
 MOST = 1000
 # The clock of a file system may be this coarse: a directory that has just changed may change again unnoticed.
 _COARSE_NS = 50_000_000
@@ -124,7 +123,7 @@ class SideCars:
         if is_privileged():
             raise Refused("this program runs with more rights than its user")
         if os.environ.get(VARIABLE) == "off":
-            raise Refused(f"{VARIABLE} is off")
+            raise Off(f"{VARIABLE} is off")
 
     def _revoked(self) -> Revoked:
         """Return what the list in the side-car directory revokes; raises Refused."""
@@ -174,7 +173,8 @@ class SideCars:
         found = SideCar(place)
         found.reason = str(error) if isinstance(error, Refused) else f"it cannot be read: {error.strerror}"
         self._found[place] = found
-        _say(found)
+        if not isinstance(error, Off):
+            _say(found)
 
     def _examined(self, path: str, name: str, directory: int, revoked: Revoked) -> SideCar:
         """Return a file with what it says of itself, unpacked, or with the reason why it is refused."""

@@ -7,5 +7,9 @@ class Refused(Exception):  # noqa: N818  # it is an answer, and reaches no user 
     """A file is not accepted; the text is the reason, in one line."""
 
 
+class Off(Refused):
+    """Side-cars are turned off, which needs no word."""
+
+
 class Waiting(Refused):
     """Another version of the plugin is loaded, so this one waits for the next start."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 USER_DATA = "{user-data}"
 VARIABLE = "ONEBIN_SIDE_CARS"
+SUFFIX = ".obplugin"
 
 
 class Settings:

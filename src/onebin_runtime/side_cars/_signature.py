@@ -16,6 +16,7 @@ PLUGIN = "plugin@onebin"
 REVOCATION = "revocation@onebin"
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
 _HEAD = b"SSHSIG\x00\x00\x00\x01"
+_WIDTH = 70  # line width of ssh-keygen
 _KIND, _HASH = b"ssh-ed25519", b"sha512"
 
 
@@ -41,11 +42,9 @@ def _fields(text: bytes) -> tuple[bytes, str, bytes]:
     if not text:
         raise Refused("it is not signed")
     try:
-        if not (text.startswith(_BEGIN) and text.endswith(_END)):
-            raise ValueError(text)  # noqa: TRY301  # every other form ends below, too
         blob = binascii.a2b_base64(text[len(_BEGIN) : -len(_END)])
-        if not blob.startswith(_HEAD):
-            raise ValueError(blob)  # noqa: TRY301  # as above
+        if _armoured(blob) != text or not blob.startswith(_HEAD):
+            raise ValueError(text)  # noqa: TRY301  # every other form ends below, too
         key, namespace, _, hashed, value = _unpacked(blob[len(_HEAD) :])
         kind, number = _unpacked(key)
         signed_as, numbers = _unpacked(value)
@@ -55,6 +54,13 @@ def _fields(text: bytes) -> tuple[bytes, str, bytes]:
     if (kind, signed_as, hashed) != (_KIND, _KIND, _HASH):
         raise Refused("its signature is not of Ed25519 with SHA-512")
     return number, named, numbers
+
+
+def _armoured(blob: bytes) -> bytes:
+    """Return the text of a signature: there is one for each, so that no byte of it can be changed."""
+    text = binascii.b2a_base64(blob, newline=False)
+    lines = (text[start : start + _WIDTH] + b"\n" for start in range(0, len(text), _WIDTH))
+    return _BEGIN + b"".join(lines) + _END
 
 
 def _packed(*fields: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from hashlib import sha256
@@ -48,6 +47,8 @@ def find(digest: str) -> tuple[Facts, str] | None:
 
 def unpack(signed: bytes, digest: str, facts: Facts, key: str) -> None:
     """Write the files of a side-car, comparing each with its digest; raises Refused, and then nothing is left."""
+    import shutil  # slow to import, and the next start does not unpack
+
     place = folder_of(digest)
     above = os.path.dirname(place)
     draft = f"{os.path.join(above, _DRAFT)}{os.getpid()}-{os.urandom(6).hex()}"
@@ -89,6 +90,8 @@ def _write(file: str, content: bytes | memoryview, mode: int = 0o600) -> None:
 
 def _publish(draft: str, place: str) -> None:
     """Rename a draft to its place; what is there by now is complete, or is moved away first."""
+    import shutil
+
     for _ in range(2):
         try:
             os.rename(draft, place)
@@ -104,6 +107,8 @@ def _publish(draft: str, place: str) -> None:
 
 def _sweep(above: str) -> None:
     """Remove what killed starts have left."""
+    import shutil
+
     old = time.time() - _OLD_SECONDS
     for name in os.listdir(above):
         path = os.path.join(above, name)
