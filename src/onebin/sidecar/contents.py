@@ -59,7 +59,8 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
             artifact.library | planned.interpreter.library_names,
         ),
     ]
-    lacking, optional = missing(brought, artifact, planned.survey)
+    opened = [*plugin.modules, *(point.module for point in plugin.entry_points)]
+    lacking, optional = missing(brought, opened, artifact, planned.survey)
     if findings or lacking:
         raise PlanError(f"{plugin.name} cannot be a side-car of {target.name}", [*findings, *lacking])
     with os_errors(StageError, "read the files of", planned.stage.directory):
@@ -127,7 +128,7 @@ def _requires(
     wanted = Demand(name=plugin.distribution, extras=frozenset(row.extras))
     needed = reached(demands, [wanted], without=has)
     names = {planned.host.name, *(each.name for one in needed for each in demands(one.name, one.extras))}
-    owners = (survey.of_module(each.target) for _, each in imports(brought))
+    owners = (survey.of_module(each.target) for each in imports(brought))
     names |= {each.name for each in owners if each is not None}
     return {name: has[name] for name in sorted(names & has.keys())}
 
