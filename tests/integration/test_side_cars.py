@@ -44,7 +44,8 @@ def carrier(shared: Path) -> Bench:
             key = Pair.make(made.directory).public.read_text().strip()
             table = f'[freeze]\ncollect = "lean"\n\n[side-cars]\nkeys = ["{key}"]\n'
             made.manifest("needs-old", end=table)
-            made.accepts("bundle", "--dev", "--no-verify")
+            said = made.accepts("bundle", "--dev", "--no-verify").err
+            assert "note: a development build" in said
     return made
 
 

@@ -24,7 +24,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Modules:
-    """The modules of an artifact: all of them, and those of its distributions; and the files in site-packages.
+    """The modules of an artifact: all of them, and those of its distributions.
 
     `library` are the top-level names of its standard library.
     """
@@ -32,7 +32,6 @@ class Modules:
     every: frozenset[str]
     installed: frozenset[str]
     library: frozenset[str]
-    files: frozenset[str]
 
     @classmethod
     def on(cls, facts: Facts) -> Modules:
@@ -41,15 +40,11 @@ class Modules:
         # The library's extensions are in a folder of the library.
         roots = [places.site_packages, places.extensions, places.library, GENERATED]
         found: dict[str, set[str]] = {root: set() for root in roots}
-        files = set()
         for row in facts["files"]:
             root = next((each for each in roots if row["path"].startswith(f"{each}/")), None)
-            if root is not None:
-                inside = row["path"].removeprefix(f"{root}/")
-                if root == places.site_packages:
-                    files.add(inside)
-                if name := module_name(PurePosixPath(inside)):
-                    found[root].add(name)
+            name = module_name(PurePosixPath(row["path"].removeprefix(f"{root}/"))) if root else None
+            if root and name:
+                found[root].add(name)
         distributions = {str(canonicalize_name(each["name"])) for each in facts["distributions"]}
         coded = {each["name"] for each in facts["modules"]}
         own = {each["name"] for each in facts["modules"] if each["owner"] in distributions}
@@ -59,27 +54,30 @@ class Modules:
             every=frozenset(coded.union(*found.values())),
             installed=frozenset(found[places.site_packages] | own),
             library=frozenset(name.partition(".")[0] for name in of_python),
-            files=frozenset(files),
         )
 
 
 def hidden(paths: Iterable[str], installed: frozenset[str], library: frozenset[str]) -> Iterator[Finding]:
-    """Yield the modules of a side-car that are there already, or that are inside a package which is.
+    """Yield the files of a side-car whose module is there already, or that are inside a package which is.
 
     `installed` are those of the artifact's distributions, `library` the top-level names of the standard library. A
     side-car comes after everything else on the search path. Only namespace packages (PEP 420) can be in both.
     """
-    modules = {path: name for path in paths if (name := module_name(PurePosixPath(path)))}
+    spaces = {name[:at] for name in installed for at, letter in enumerate(name) if letter == "."} - installed
     said: set[str] = set()
-    for path, name in modules.items():
-        around = [name[:at] for at, letter in enumerate(f"{name}.") if letter == "."]
+    for path in paths:
+        parts = path.split("/")
+        if parts[0].endswith((".dist-info", ".data")):
+            continue
+        around = [".".join((*parts[:at], part.partition(".")[0])) for at, part in enumerate(parts)]
+        own = module_name(PurePosixPath(path))
         taken = next((each for each in around if each in installed), None)
         if around[0] in library:
             taken, what = around[0], "is a module of Python itself"
         elif taken is not None:
-            what = "is in the artifact already" if taken == name else "is a package of the artifact, not a namespace"
-        elif any(each.startswith(f"{name}.") for each in installed):
-            taken, what = name, "is a namespace in the artifact, and a package in the side-car"
+            what = "is in the artifact already" if taken == own else "is a package of the artifact, not a namespace"
+        elif own in spaces:
+            taken, what = own, "is a namespace in the artifact, and a package in the side-car"
         if taken is not None and taken not in said:
             said.add(taken)
             yield Finding(path, f"{taken} {what}", "give the module another name, or build the artifact with it")
@@ -113,7 +111,7 @@ def missing(
         for name, where in sorted(perhaps.items())
         if name not in needed
     ]
-    return findings[:_SHOWN], notes[:_SHOWN]
+    return findings, notes[:_SHOWN]
 
 
 @dataclass(frozen=True, kw_only=True)
