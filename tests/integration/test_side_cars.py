@@ -44,7 +44,8 @@ def carrier(shared: Path) -> Bench:
             key = Pair.make(made.directory).public.read_text().strip()
             table = f'[freeze]\ncollect = "lean"\n\n[side-cars]\nkeys = ["{key}"]\n'
             made.manifest("needs-old", end=table)
-            made.accepts("bundle", "--dev", "--no-verify")
+            said = made.accepts("bundle", "--dev", "--no-verify").err
+            assert "note: a development build" in said
     return made
 
 
@@ -87,20 +88,27 @@ def test_dependencies_come_along(dock: Bench) -> None:
     """What the plugin needs and the artifact does not have is in the file; what it has is required as it is there."""
     helper = make_wheel(dock.directory / "wheels", "helper", files={"helper.py": "X = 1\n"})
     optional = "try:\n    import mailcap\nexcept ImportError:\n    pass\n"
+    aside = "import mailbox\n"
     wheel = make_wheel(
         dock.directory / "wheels",
         "carried",
-        files={"carried.py": f"import helper, needs_old\n{optional}{SOURCE}"},
-        entry_points=GREETER.format("carried", "carried") + "[console_scripts]\ncarried = carried:greet\n",
+        files={
+            "carried/__init__.py": "",
+            "carried/greets.py": f"import helper, needs_old\n{optional}{SOURCE}",
+            "carried/aside.py": aside,
+        },
+        entry_points=GREETER.format("carried", "carried.greets")
+        + "[console_scripts]\ncarried = carried.greets:greet\n",
         requires=[f"helper @ {helper.as_uri()}", "packaging"],
     )
     said = json.loads(dock.accepts("pack-plugin", "--dev", "dist/tiny", str(wheel), "--json").out)
     assert [each["name"] for each in said["brings"]] == ["carried", "helper"]
     assert said["requires"] == {"needs-old": "1.0.0", "packaging": "21.3", "tinyhost": "1.2.3"}
-    assert said["entry_points"] == [["tinyhost.greeters", "carried", "carried:greet"]]
+    assert said["entry_points"] == [["tinyhost.greeters", "carried", "carried.greets:greet"]]
     assert said["notices"] == [
         "left out of carried, because it is outside site-packages: bin/carried",
-        "carried.py:3 would use mailcap, which is not in the artifact; it can do without",
+        "carried/aside.py:1 would use mailbox, which is not in the artifact",
+        "carried/greets.py:3 would use mailcap, which is not in the artifact",
     ]
 
 
@@ -113,15 +121,15 @@ def test_conflict_is_explained_with_both_chains(dock: Bench) -> None:
 
 
 def test_imports_that_a_lean_artifact_lacks_are_named(dock: Bench) -> None:
-    """An import of what a lean artifact left out is refused, with its line."""
+    """An import of what a lean artifact left out is refused, with its line, also one module further."""
     wheel = make_wheel(
         dock.directory / "wheels",
         "wants",
-        files={"wants.py": f"import os, mailbox\nimport pyparsing\n{SOURCE}"},
+        files={"wants.py": f"import os, further\nimport pyparsing\n{SOURCE}", "further.py": "import mailbox\n"},
         entry_points=GREETER.format("wants", "wants"),
     )
     refusal = dock.refuses("pack-plugin", "--dev", "dist/tiny", str(wheel), error=PlanError)
-    refusal.says("wants.py:1: it imports mailbox", hint='include = ["mailbox"]')
+    refusal.says("further.py:1: it imports mailbox", hint='include = ["mailbox"]')
     refusal.says("wants.py:2: it imports pyparsing", hint='collect = "all"')
 
 

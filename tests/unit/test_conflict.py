@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.lock.conflict import explain
+from onebin.lock.conflict import Held, explain
 from onebin.manifest.load import Manifest
 from onebin.python.uv import Failure
 
@@ -54,6 +54,25 @@ def test_both_chains_are_shown() -> None:
         "bundle.toml: plugins.plug-a: requires click<8",
         "bundle.toml: plugins.plug-b: requires mid-c>=1 -> click>=8.1",
     }
+
+
+def test_what_an_artifact_has_is_one_side_of_a_conflict() -> None:
+    """If a version must not change because an artifact has it, the other chain is that of who requires it there."""
+    text = (
+        "No solution found when resolving dependencies\n"
+        "Because plug-a==1.0 depends on click>=8.2 and click==8.1, we can conclude that plug-a==1.0 cannot be used."
+    )
+    held = [
+        Held(source="flake8-bugbear", target="helper", version="1.0"),
+        Held(source="helper", target="click", version="8.1"),
+    ]
+    manifest = Manifest.parse(MANIFEST, file=Path("bundle.toml"))
+    error = explain(Failure(text), manifest, held=held)
+    assert error.message == "conflicting requirements for click"
+    assert [f"{finding.where}: {finding.message}" for finding in error.findings] == [
+        "bundle.toml: plugins.plug-a: requires click>=8.2",
+        "bundle.toml: plugins.flake8-bugbear: requires helper (1.0 in the artifact) -> click (8.1 in the artifact)",
+    ]
 
 
 def test_requirement_of_all_versions_is_one() -> None:

@@ -32,6 +32,7 @@ from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
 from onebin.target import libc_of
 from onebin.tree import selection
+from onebin.trust import fingerprint
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
@@ -179,6 +180,9 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     If the file at the output is the result of an earlier build of the same request, nothing is built.
     """
     _check_keys(request)
+    if request.development is not None:
+        signed = fingerprint(bytes.fromhex(request.development))
+        events(Note(text=f"a development build: it accepts side-cars that the development key has signed, {signed}"))
     manifest, recorded = request.manifest, Recorder(events)
     file = request.workspace.output_file(manifest.bundle.name)
     size_before = size_of(file) if is_there(file) else None

@@ -52,14 +52,14 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
         *_other_sources(planned, target),
         *(Finding(plugin.name, problem, "rename it") for problem in path_problems(filter(_is_ordinary, paths))),
         *_start_files(brought),
-        *_there_already(paths, artifact),
         *hidden(
             paths,
             artifact.installed | _installed(planned, target),
             artifact.library | planned.interpreter.library_names,
         ),
     ]
-    lacking, optional = missing(brought, artifact, planned.survey)
+    opened = [*plugin.modules, *(point.module for point in plugin.entry_points)]
+    lacking, optional = missing(brought, opened, artifact, planned.survey)
     if findings or lacking:
         raise PlanError(f"{plugin.name} cannot be a side-car of {target.name}", [*findings, *lacking])
     with os_errors(StageError, "read the files of", planned.stage.directory):
@@ -69,7 +69,7 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
     return Contents(facts=facts, files=files, notes=(*notes, *optional))
 
 
-def _facts(  # each is one thing that the facts say
+def _facts(
     planned: Plan,
     plugin: PlannedPlugin,
     target: Target,
@@ -108,13 +108,8 @@ def _brought(planned: Plan, plugin: PlannedPlugin, target: Target) -> dict[str, 
 
 def _installed(planned: Plan, target: Target) -> set[str]:
     """Return the modules of the artifact's distributions, also of what a lean one left out: they keep their names."""
-    survey = planned.survey
-    return {
-        module
-        for name in target.versions
-        if name in survey.distributions
-        for module in survey.distributions[name].modules
-    }
+    own = (each for each in planned.survey.distributions.values() if each.name in target.versions)
+    return {module for each in own for module in each.modules}
 
 
 def _requires(
@@ -127,7 +122,7 @@ def _requires(
     wanted = Demand(name=plugin.distribution, extras=frozenset(row.extras))
     needed = reached(demands, [wanted], without=has)
     names = {planned.host.name, *(each.name for one in needed for each in demands(one.name, one.extras))}
-    owners = (survey.of_module(each.target) for _, each in imports(brought))
+    owners = (survey.of_module(each.target) for each in imports(brought))
     names |= {each.name for each in owners if each is not None}
     return {name: has[name] for name in sorted(names & has.keys())}
 
@@ -140,7 +135,7 @@ def _paths(brought: Mapping[str, Distribution]) -> tuple[dict[str, Path], list[s
         outside = sorted(file for file in each.files.recorded if file.startswith("../"))
         paths |= {file: each.site_packages / file for file in each.files.recorded if file not in outside}
         if outside:
-            shown = ", ".join(file.lstrip("./") for file in outside[:_SHOWN])
+            shown = ", ".join(file.rpartition("../")[2] for file in outside[:_SHOWN])
             more = f" and {count(len(outside) - _SHOWN, 'other file')}" if len(outside) > _SHOWN else ""
             notes.append(f"left out of {each.title}, because it is outside site-packages: {shown}{more}")
     return dict(sorted(paths.items())), notes
@@ -157,12 +152,6 @@ def _start_files(brought: Mapping[str, Distribution]) -> Iterator[Finding]:
 
 def _is_ordinary(path: str) -> bool:
     return not path.lower().endswith(".pth")
-
-
-def _there_already(paths: Mapping[str, Path], artifact: Modules) -> Iterator[Finding]:
-    for path in paths:
-        if path in artifact.files and module_name(PurePosixPath(path)) is None:
-            yield Finding(path, "the artifact has a file of that name", "build the artifact with the plugin instead")
 
 
 def _other_sources(planned: Plan, target: Target) -> Iterator[Finding]:

@@ -14,17 +14,17 @@ from onebin.survey import imports_of, module_name
 from onebin.tree import GENERATED, Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from onebin.card import Facts
-    from onebin.survey import Distribution, Import, Survey
+    from onebin.survey import Distribution, Survey
 
 _SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Modules:
-    """The modules of an artifact: all of them, and those of its distributions; and the files in site-packages.
+    """The modules of an artifact: all of them, and those of its distributions.
 
     `library` are the top-level names of its standard library.
     """
@@ -32,7 +32,6 @@ class Modules:
     every: frozenset[str]
     installed: frozenset[str]
     library: frozenset[str]
-    files: frozenset[str]
 
     @classmethod
     def on(cls, facts: Facts) -> Modules:
@@ -41,15 +40,11 @@ class Modules:
         # The library's extensions are in a folder of the library.
         roots = [places.site_packages, places.extensions, places.library, GENERATED]
         found: dict[str, set[str]] = {root: set() for root in roots}
-        files = set()
         for row in facts["files"]:
             root = next((each for each in roots if row["path"].startswith(f"{each}/")), None)
-            if root is not None:
-                inside = row["path"].removeprefix(f"{root}/")
-                if root == places.site_packages:
-                    files.add(inside)
-                if name := module_name(PurePosixPath(inside)):
-                    found[root].add(name)
+            name = module_name(PurePosixPath(row["path"].removeprefix(f"{root}/"))) if root else None
+            if root and name:
+                found[root].add(name)
         distributions = {str(canonicalize_name(each["name"])) for each in facts["distributions"]}
         coded = {each["name"] for each in facts["modules"]}
         own = {each["name"] for each in facts["modules"] if each["owner"] in distributions}
@@ -59,69 +54,102 @@ class Modules:
             every=frozenset(coded.union(*found.values())),
             installed=frozenset(found[places.site_packages] | own),
             library=frozenset(name.partition(".")[0] for name in of_python),
-            files=frozenset(files),
         )
 
 
 def hidden(paths: Iterable[str], installed: frozenset[str], library: frozenset[str]) -> Iterator[Finding]:
-    """Yield the modules of a side-car that are there already, or that are inside a package which is.
+    """Yield the files of a side-car whose module is there already, or that are inside a package which is.
 
     `installed` are those of the artifact's distributions, `library` the top-level names of the standard library. A
     side-car comes after everything else on the search path. Only namespace packages (PEP 420) can be in both.
     """
-    modules = {path: name for path in paths if (name := module_name(PurePosixPath(path)))}
+    spaces = {name[:at] for name in installed for at, letter in enumerate(name) if letter == "."} - installed
     said: set[str] = set()
-    for path, name in modules.items():
-        around = [name[:at] for at, letter in enumerate(f"{name}.") if letter == "."]
+    for path in paths:
+        parts = path.split("/")
+        if parts[0].endswith((".dist-info", ".data")):
+            continue
+        around = [".".join((*parts[:at], part.partition(".")[0])) for at, part in enumerate(parts)]
+        own = module_name(PurePosixPath(path))
         taken = next((each for each in around if each in installed), None)
         if around[0] in library:
             taken, what = around[0], "is a module of Python itself"
         elif taken is not None:
-            what = "is in the artifact already" if taken == name else "is a package of the artifact, not a namespace"
-        elif any(each.startswith(f"{name}.") for each in installed):
-            taken, what = name, "is a namespace in the artifact, and a package in the side-car"
+            what = "is in the artifact already" if taken == own else "is a package of the artifact, not a namespace"
+        elif own in spaces:
+            taken, what = own, "is a namespace in the artifact, and a package in the side-car"
         if taken is not None and taken not in said:
             said.add(taken)
             yield Finding(path, f"{taken} {what}", "give the module another name, or build the artifact with it")
 
 
 def missing(
-    brought: Mapping[str, Distribution], artifact: Modules, surveyed: Survey
+    brought: Mapping[str, Distribution], opened: Iterable[str], artifact: Modules, surveyed: Survey
 ) -> tuple[list[Finding], list[str]]:
-    """Return the imports that the artifact cannot satisfy: findings, and lines about those that are optional.
+    """Return the imports that the artifact cannot satisfy: findings, and lines about those that may never happen.
 
-    What is not in the stage either is nobody's: a module for another system, or one that a program does without.
+    `opened` are the modules that opening the plugin imports. What they import in turn must be there; what is optional,
+    or in modules that they do not lead to, may never be imported. What is not in the stage either is nobody's: a module
+    for another system, or one that a program does without.
     """
+    made = list(imports(brought))
     own = {name for each in brought.values() for name in each.modules}
-    lacking: dict[str, tuple[str, Import]] = {}
-    for where, each in imports(brought):
+    reached = _reached(opened, made, own)
+    needed: dict[str, str] = {}
+    perhaps: dict[str, str] = {}
+    for each in made:
         name = _known(each.target, surveyed)
         if name is not None and name not in own and name not in artifact.every:
-            before = lacking.get(name)
-            if before is None or (before[1].is_optional and not each.is_optional):
-                lacking[name] = where, each
+            is_needed = each.module in reached and not each.is_optional
+            (needed if is_needed else perhaps).setdefault(name, each.where)
     findings = [
-        Finding(f"{where}:{each.line}", f"it imports {name}, which is not in the artifact", _remedy(name, surveyed))
-        for name, (where, each) in sorted(lacking.items())
-        if not each.is_optional
+        Finding(where, f"it imports {name}, which is not in the artifact", _remedy(name, surveyed))
+        for name, where in sorted(needed.items())
     ]
     notes = [
-        f"{where}:{each.line} would use {name}, which is not in the artifact; it can do without"
-        for name, (where, each) in sorted(lacking.items())
-        if each.is_optional
+        f"{where} would use {name}, which is not in the artifact"
+        for name, where in sorted(perhaps.items())
+        if name not in needed
     ]
-    return findings[:_SHOWN], notes[:_SHOWN]
+    return findings, notes[:_SHOWN]
 
 
-def imports(brought: Mapping[str, Distribution]) -> Iterator[tuple[str, Import]]:
-    """Yield each import in the sources of distributions, with the path of the source below site-packages."""
+@dataclass(frozen=True, kw_only=True)
+class MadeImport:
+    """An import in a module of a side-car: `where` is the path of its source below site-packages, and the line."""
+
+    module: str
+    where: str
+    target: str
+    is_optional: bool
+
+
+def imports(brought: Mapping[str, Distribution]) -> Iterator[MadeImport]:
+    """Yield each import in the sources of distributions."""
     for distribution in brought.values():
         for name, file in distribution.modules.items():
             if file.suffix == ".py":
                 package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-                where = file.relative_to(distribution.site_packages).as_posix()
+                path = file.relative_to(distribution.site_packages).as_posix()
                 for each in imports_of(file.read_bytes(), package):
-                    yield where, each
+                    where = f"{path}:{each.line}"
+                    yield MadeImport(module=name, where=where, target=each.target, is_optional=each.is_optional)
+
+
+def _reached(opened: Iterable[str], made: Iterable[MadeImport], own: Collection[str]) -> set[str]:
+    """Return the modules of a side-car that are imported if these are: with each module, the packages around it."""
+    targets: dict[str, list[str]] = {}
+    for each in made:
+        targets.setdefault(each.module, []).append(each.target)
+    found: set[str] = set()
+    waiting = list(opened)
+    while waiting:
+        target = waiting.pop()
+        for name in (target[:at] for at, letter in enumerate(f"{target}.") if letter == "."):
+            if name in own and name not in found:
+                found.add(name)
+                waiting += targets.get(name, [])
+    return found
 
 
 def _known(target: str, surveyed: Survey) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +13,7 @@ from onebin.python import INDEXES, PackageSource
 from onebin.sidecar.container import SUFFIX, check_size, signed_container
 from onebin.sidecar.contents import collect
 from onebin.sidecar.resolution import Target, planned_with
-from onebin.system import absolute, count, display, megabytes, scratch, source_date_epoch
+from onebin.system import absolute, count, display, megabytes, scratch, source_date_epoch, write_atomic
 
 if TYPE_CHECKING:
     from onebin.card import Facts
@@ -74,7 +72,8 @@ def pack_plugin(request: PackRequest, events: Events = ignore) -> Packed:
         made = signed_container(contents.facts, contents.files, request.key)
         check_size(len(made), contents.facts["name"])
         output = absolute(request.output or Path(f"{contents.facts['name']}{SUFFIX}"))
-        _publish(made, output)
+        with os_errors(PackError, "write", output):  # by a rename: a program that looks for side-cars sees it whole
+            write_atomic(output, made, mode=0o644)
         outcome.text = f"{display(output)}: {megabytes(len(made))}"
     return Packed(
         file=output,
@@ -103,16 +102,3 @@ def check_accepts(facts: Facts, key: SigningKey, file: Path) -> bool:
             f"sign with one that it accepts: {known}",
         )
     return taken["isolate"]
-
-
-def _publish(content: bytes, output: Path) -> None:
-    """Write the file by one rename, so that a program which looks for side-cars never sees a part of it."""
-    with os_errors(PackError, "write", output):
-        handle, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(output)
-        finally:
-            Path(draft).unlink(missing_ok=True)

@@ -14,8 +14,8 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
-    """Write text as UTF-8, with unchanged line endings, via a temporary file next to it; raises OSError.
+def write_atomic(file: Path, content: str | bytes, *, mode: int | None = None) -> None:
+    """Write bytes, or text as UTF-8 with unchanged line endings, via a temporary file next to it; raises OSError.
 
     After an error, the temporary file is removed. It always has the same name, so one left by a killed process is
     overwritten. Writers of the same file must wait for each other, unless it is acceptable that one of them fails.
@@ -23,7 +23,7 @@ def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
     draft = file.with_name(f".{file.name}.partial")
     try:
         draft.unlink(missing_ok=True)  # it could be a symbolic link
-        draft.write_bytes(text.encode())
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
         if mode is not None:
             draft.chmod(mode)
         draft.replace(file)
