@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +141,7 @@ def test_dropped_plugin_is_recognised_in_the_next_file(carrier: Carrier, copy: P
     with subprocess.Popen([copy, "follow", logs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        time.sleep(1)
+        assert process.stderr.readline() == f"logscan: following {logs}; Ctrl-C ends it\n"
         _put(sample, logs, "before")
         assert process.stderr.readline() == (
             f"logscan: {logs / 'before'}: no format recognises it; name one with --format (jsonl)\n"

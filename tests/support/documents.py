@@ -6,7 +6,8 @@ start where the commands before have gone (`cd`).
 In blocks of the kind `console`, lines that start with "$ " are commands. They share one shell's folder and variables,
 and must exit with 0, or with N if the line ends in "# exit code N". The lines below a command are what it prints: "..."
 stands for anything within a line, and alone on a line for any lines. In a block that shows only commands, nothing is
-compared. A block that begins without a command goes on with the last one, which is still running; "^C" ends it.
+compared. A block that begins without a command goes on with the last one, which is still running; "^C" ends it. In a
+block with the title "in another terminal", commands run beside it.
 What only a slow machine prints ("freeze: running for 10 s") is left out.
 
 These may differ from what a page shows: times, sizes and numbers of files and packages (a number with its unit),
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _BLOCK = re.compile(r'^```(?P<kind>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.DOTALL | re.MULTILINE)
 _AT_THE_END = " (at the end)"
+_BESIDE = "in another terminal"
 _CODE = re.compile(r"# exit code (\d+)$")
 _SLOW = re.compile(r"^\w+: running for .*\n", re.MULTILINE)
 _HOME = "/home/me"
@@ -59,6 +61,7 @@ class Command:
 
     line: str
     output: str | None
+    is_beside: bool = False
 
     @property
     def code(self) -> int:
@@ -94,10 +97,10 @@ def blocks(text: str) -> list[Block]:
 def steps(text: str) -> Iterator[Step]:
     """Yield what a reader of a document does, in its order; a block is a file to write."""
     for block in blocks(text):
-        if block.title:
+        if block.kind == "console":
+            yield from _typed(block.text, is_beside=block.title == _BESIDE)
+        elif block.title:
             yield block
-        elif block.kind == "console":
-            yield from _typed(block.text)
 
 
 def commands(text: str) -> list[Command]:
@@ -183,6 +186,9 @@ class Shell:
                 if isinstance(step, Block):
                     self.write(step)
                     continue
+                if isinstance(step, Command):
+                    self.run(step)
+                    continue
                 assert isinstance(step, More)
                 shown += step.output.removesuffix("^C\n")
                 _wait_for(shown, it)
@@ -202,7 +208,7 @@ class Shell:
         }
 
 
-def _typed(text: str) -> Iterator[Command | More]:
+def _typed(text: str, *, is_beside: bool) -> Iterator[Command | More]:
     """Yield the parts of a block of the kind `console`."""
     before, *parts = re.split(r"^\$ ", text, flags=re.MULTILINE)
     if before:
@@ -210,13 +216,13 @@ def _typed(text: str) -> Iterator[Command | More]:
     shows_output = any(part.partition("\n")[2] for part in parts)
     for part in parts:
         line, _, output = part.partition("\n")
-        yield Command(line=line, output=output if shows_output else None)
+        yield Command(line=line, output=output if shows_output else None, is_beside=is_beside)
 
 
 def _until_it_ends(todo: Sequence[Step]) -> Sequence[Step]:
     """Return the next steps during which the command before is still running; none if it is not."""
     for number, step in enumerate(todo):
-        if isinstance(step, Command):
+        if isinstance(step, Command) and not step.is_beside:
             return ()
         if isinstance(step, More) and step.output.endswith("^C\n"):
             return todo[: number + 1]

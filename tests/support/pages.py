@@ -92,6 +92,7 @@ PAGES = {
     "docs/report.md": Page(begins="README.md", is_long=True),
     "docs/reproducible.md": Page(begins=TUTORIAL, is_long=True),
     "docs/runtime.md": Page(begins=beside_checkout),
+    "docs/side-cars.md": Page(begins=checkout, is_long=True, needs=("ssh-keygen",)),
     "docs/signing.md": Page(begins=TUTORIAL, needs=("ssh-keygen", "ssh-agent")),
     "docs/target.md": Page(begins=TUTORIAL),
     "docs/watch.md": Page(begins=TUTORIAL),

@@ -298,6 +298,14 @@ def test_progress_bar_is_not_written_to_a_pipe(logscan: Logscan, tmp_path: Path)
     assert (done.code, done.err) == (0, "")
 
 
+def wait_for(text: str, file: Path) -> None:
+    """Wait until a file has this text."""
+    deadline = time.monotonic() + 60
+    while text not in file.read_text("utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.network
 def test_follow_reports_what_is_put_into_a_folder(logscan: Logscan, tmp_path: Path, interruptible: None) -> None:
     """`follow` reports on new files only, says what it does not recognise, and ends with Ctrl-C."""
@@ -305,7 +313,7 @@ def test_follow_reports_what_is_put_into_a_folder(logscan: Logscan, tmp_path: Pa
     errors = tmp_path / ".errors"
     with errors.open("wb") as stderr, logscan.start("follow", str(tmp_path), stderr=stderr.fileno()) as process:
         assert process.stdout is not None
-        time.sleep(1)
+        wait_for("following", errors)
         (tmp_path / "a-unknown").write_bytes(b"\x07\x08")
         (tmp_path / "new.csv").write_bytes((SAMPLES / "orders.csv").read_bytes())
         first = process.stdout.readline().decode()

@@ -124,7 +124,9 @@ def follow(*, folder: Path, top: int) -> None:
     meantime is recognised in the next file.
     """
     try:
-        for file in arriving(folder):
+        files = arriving(folder)
+        _complain(f"following {folder}; Ctrl-C ends it")
+        for file in files:
             try:
                 with open_source(str(file)) as source:
                     candidates = _candidates(formats.installed(warn=_complain), None)

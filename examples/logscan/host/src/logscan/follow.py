@@ -19,9 +19,13 @@ def arriving(folder: Path) -> Iterator[Path]:
     """Yield each file that is put into a folder from now on, once it has not grown for `INTERVAL_SECONDS`.
 
     Files whose names begin with a dot are skipped: they are drafts of those who copy them there. A file that is
-    removed and put there again is a new one. Raises UnreadableError if the folder cannot be read.
+    removed and put there again is a new one. Raises UnreadableError if the folder cannot be read, at once or later.
     """
     before = _sizes(folder)
+    return _arriving(folder, before)
+
+
+def _arriving(folder: Path, before: dict[str, int]) -> Iterator[Path]:
     done = set(before)
     while True:
         time.sleep(INTERVAL_SECONDS)
