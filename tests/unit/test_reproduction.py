@@ -299,5 +299,6 @@ def test_development_build_is_rebuilt_as_one() -> None:
     """The development key that an artifact accepts is on its card, so the same bytes can be made again anywhere."""
     taken: Any = {"keys": {"SHA256:a": "0" * 64, "SHA256:b": "1" * 64}, "development": "SHA256:b"}
     assert _development_key({**FACTS, "side_cars": taken}) == "1" * 64
-    assert _development_key({**FACTS, "side_cars": {**taken, "development": None}}) is None
+    without: Any = {**taken, "development": None}
+    assert _development_key({**FACTS, "side_cars": without}) is None
     assert _development_key(FACTS) is None
