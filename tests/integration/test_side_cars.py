@@ -179,6 +179,18 @@ def test_key_that_the_artifact_does_not_accept_is_refused_first(dock: Bench, bui
     assert "Give either --key KEY or --dev" in dock.run("pack-plugin", "dist/tiny", "nothing").err
 
 
+def test_file_that_cannot_be_is_refused_first(dock: Bench) -> None:
+    """A file that cannot be written, or that no program would recognise, is refused before anything is resolved."""
+    (dock.directory / "folder.obplugin").mkdir()
+    for output, message, hint in (
+        ("plugin.zip", "no program would recognise plugin.zip", ".obplugin"),
+        ("nowhere/x.obplugin", "a parent directory does not exist", "create that directory"),
+        ("folder.obplugin", "it is a directory", "-o"),
+    ):
+        refusal = dock.refuses("pack-plugin", "--dev", "dist/tiny", "nothing", "-o", output, error=PackError)
+        refusal.says(message, hint=hint)
+
+
 def test_sources_that_are_gone_or_changed_are_refused(dock: Bench, tmp_path: Path) -> None:
     """The local sources of the artifact are needed as they were: the plugin is checked with them."""
     wheel = dock.directory / dock.wheel("greet-servus")
