@@ -62,7 +62,7 @@ def pack_plugin(request: PackRequest, events: Events = ignore) -> Packed:
     isolate = check_accepts(facts, request.key, file) or request.isolate
     if request.output is not None:
         _check_output(absolute(request.output))
-    target = Target(facts=facts, sources=request.sources, source=request.source, moment=request.moment)
+    target = Target(file=file, facts=facts, sources=request.sources, source=request.source, moment=request.moment)
     with scratch() as folder:
         planned, row = planned_with(target, request.item, folder, events, isolate=isolate)
         with step(events, "collect") as outcome:
