@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from onebin_runtime._tree import is_in_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def describe(registry: Registry) -> dict[str, Any]:
         return {"mode": "installed", **_installed(registry)}
     from copy import deepcopy
 
-    in_tree = onebin_facts.__file__.startswith(os.path.join(sys.prefix, "onebin"))  # noqa: PTH118  # cheaper than pathlib
-    is_artifact = in_tree or getattr(sys, "frozen", False)
+    is_artifact = is_in_tree(onebin_facts) or getattr(sys, "frozen", False)
     facts = deepcopy(onebin_facts.FACTS)
     return {"mode": "artifact" if is_artifact else "run", **facts, "side_cars": _side_cars()}
 

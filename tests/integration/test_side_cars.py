@@ -59,7 +59,7 @@ def dock(carrier: Bench, tmp_path: Path) -> Bench:
 
 
 def test_side_car_has_what_the_artifact_lacks(dock: Bench, tmp_path: Path) -> None:
-    """A side-car brings the plugin as its wheel installs it; elsewhere and at another time, it has the same bytes."""
+    """A side-car brings the plugin as its wheel installs it; without the host's sources, it is the same."""
     arguments = ("pack-plugin", "--key", "key", "dist/tiny", dock.wheel("greet-servus"), "--sequence", "4")
     dock.accepts(*arguments)
     file = dock.directory / "greet-servus.obplugin"
@@ -79,8 +79,11 @@ def test_side_car_has_what_the_artifact_lacks(dock: Bench, tmp_path: Path) -> No
     assert json.loads(dock.accepts("inspect", "--json", file).out)["sequence"] == 4
     assert "the same, byte for byte" in dock.accepts("diff", file, file).out
     other = replace(dock, directory=tmp_path / "elsewhere" / "deep")
-    shutil.copytree(dock.directory, other.directory, ignore=shutil.ignore_patterns("*.obplugin"))
-    other.accepts(*arguments, env={"SOURCE_DATE_EPOCH": "1700000000"})
+    for name in ("dist/tiny", "key", dock.wheel("greet-servus")):
+        (other.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(dock.directory / name, other.directory / name)
+    said = other.accepts(*arguments, env={"SOURCE_DATE_EPOCH": "1700000000"}).err
+    assert "the sources of needs-old and tinyhost are not here: what the artifact has of them is used" in said
     assert (other.directory / file.name).read_bytes() == file.read_bytes()
 
 
@@ -179,13 +182,25 @@ def test_key_that_the_artifact_does_not_accept_is_refused_first(dock: Bench, bui
     assert "Give either --key KEY or --dev" in dock.run("pack-plugin", "dist/tiny", "nothing").err
 
 
-def test_sources_that_are_gone_or_changed_are_refused(dock: Bench, tmp_path: Path) -> None:
-    """The local sources of the artifact are needed as they were: the plugin is checked with them."""
-    wheel = dock.directory / dock.wheel("greet-servus")
-    (dock.directory / "wheels" / "tinyhost-1.2.3-py3-none-any.whl").unlink()
-    refusal = dock.refuses("pack-plugin", "--dev", "dist/tiny", str(wheel), error=VerifyError)
-    refusal.says("tinyhost-1.2.3-py3-none-any.whl does not exist", hint="")
-    assert "--sources" in refusal.err
+def test_file_that_cannot_be_is_refused_first(dock: Bench) -> None:
+    """A file that cannot be written, or that no program would recognise, is refused before anything is resolved."""
+    (dock.directory / "folder.obplugin").mkdir()
+    for output, message, hint in (
+        ("plugin.zip", "no program would recognise plugin.zip", ".obplugin"),
+        ("nowhere/x.obplugin", "a parent directory does not exist", "create that directory"),
+        ("folder.obplugin", "it is a directory", "-o"),
+    ):
+        refusal = dock.refuses("pack-plugin", "--dev", "dist/tiny", "nothing", "-o", output, error=PackError)
+        refusal.says(message, hint=hint)
+
+
+def test_sources_that_have_changed_are_refused(dock: Bench) -> None:
+    """The local sources of the artifact must be as they were: the plugin is checked with them."""
+    make_wheel(
+        dock.directory / "wheels", "tinyhost", version="1.2.3", files={"tinyhost/__init__.py": "changed = True\n"}
+    )
+    refusal = dock.refuses("pack-plugin", "--dev", "dist/tiny", dock.wheel("greet-servus"), error=VerifyError)
+    refusal.says("project wheels/tinyhost-1.2.3-py3-none-any.whl changed", hint="--sources")
 
 
 def test_inspect_says_that_it_is_a_development_build(dock: Bench) -> None:

@@ -22,6 +22,7 @@ from onebin.rebuild.reproduction import (
     _copies,
     _copy,
     _copy_data,
+    _development_key,
     _place,
     _reproduce,
     differences,
@@ -292,3 +293,12 @@ def test_twenty_differences_are_listed(number: int, last: str) -> None:
     found = [finding.where for finding in differences(old, new)]
     assert len(found) == number
     assert found[-1] == last
+
+
+def test_development_build_is_rebuilt_as_one() -> None:
+    """The development key that an artifact accepts is on its card, so the same bytes can be made again anywhere."""
+    taken: Any = {"keys": {"SHA256:a": "0" * 64, "SHA256:b": "1" * 64}, "development": "SHA256:b"}
+    assert _development_key({**FACTS, "side_cars": taken}) == "1" * 64
+    without: Any = {**taken, "development": None}
+    assert _development_key({**FACTS, "side_cars": without}) is None
+    assert _development_key(FACTS) is None

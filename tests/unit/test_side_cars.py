@@ -299,6 +299,9 @@ def test_namespace_may_be_shared_but_not_what_is_in_it(press: Press) -> None:
     inside.mkdir()
     (inside / "apple.py").write_text("", "utf-8")
     assert "fruits.apple is in this program" in _reason(press, packed({"fruits/apple.py": ""}))
+    hidden = "its module fruits would hide a namespace package of this program"
+    assert hidden in _reason(press, packed({"fruits/__init__.py": "", "fruits/pear.py": ""}))
+    assert hidden in _reason(press, packed({"fruits.py": ""}))
     press.put(packed({"fruits/pear.py": "VALUE = 7\n"}, modules=["fruits.pear"]))
     press.started().look()
     assert import_module("fruits.pear").VALUE == 7
@@ -391,6 +394,9 @@ def test_two_side_cars_share_a_dependency_and_nothing_else(press: Press) -> None
     press.put(fruit("cherry", squeeze, "2"), "3.obplugin")
     press.put(fruit("date", {"squeeze/__init__.py": "VALUE = 2\n"}), "4.obplugin")
     press.put(packed({"aapple.py": "make = None\n"}, name="elder"), "5.obplugin")
+    press.put(packed({"basket/fig.py": ""}, name="fig", modules=["basket.fig"], entry_points=[]), "6.obplugin")
+    press.put(packed({"basket/__init__.py": ""}, name="grape", entry_points=[]), "7.obplugin")
+    press.put(packed({"aapple/x.py": ""}, name="hazel", modules=["aapple.x"], entry_points=[]), "8.obplugin")
     press.side_cars.look()
     assert press.states() == {
         "1.obplugin": ("loaded", None),
@@ -398,6 +404,9 @@ def test_two_side_cars_share_a_dependency_and_nothing_else(press: Press) -> None
         "3.obplugin": ("refused", "it brings squeeze 2, and apple 1.0 has brought 1"),
         "4.obplugin": ("refused", "its module squeeze is in apple 1.0 already"),
         "5.obplugin": ("refused", "its module aapple is in apple 1.0 already"),
+        "6.obplugin": ("loaded", None),
+        "7.obplugin": ("refused", "its module basket would hide a namespace package of fig 1.0"),
+        "8.obplugin": ("refused", "its module aapple.x would be hidden by aapple of apple 1.0"),
     }
 
 

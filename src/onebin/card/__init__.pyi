@@ -39,7 +39,15 @@ from .facts import (
     SizeRow as SizeRow,
     part as part,
 )
-from .file import Payload as Payload, append as append, check as check, located as located, read as read, tools as tools
+from .file import (
+    Payload as Payload,
+    append as append,
+    check as check,
+    located as located,
+    payload_of as payload_of,
+    read as read,
+    tools as tools,
+)
 from .onedir import verify_onedir as verify_onedir
 from .owners import (
     BOOTLOADER as BOOTLOADER,

@@ -130,6 +130,14 @@ def check(file: Path) -> Facts:
     return facts
 
 
+def payload_of(file: Path) -> Payload:
+    """Return where the payload is in an artifact whose card could be read; raises ArtifactError."""
+    with _opened(file) as stream:
+        stream.seek(-TRAILER.size, 2)
+        payload_sha256, _, _, tree_sha256, offset, size, *_ = TRAILER.unpack(stream.read(TRAILER.size))
+    return Payload(sha256=payload_sha256, tree_sha256=tree_sha256, offset=offset, size=size)
+
+
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     """Turn an OSError from reading a file into an ArtifactError."""

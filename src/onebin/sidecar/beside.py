@@ -5,12 +5,13 @@ The artifact is not run. A side-car that it would refuse is not a part of it; wh
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -82,10 +83,17 @@ def _files(facts: Facts, file: Path) -> list[Path]:
     name = taken["directory"]
     folder = file.parent / name
     if name.startswith(_USER_DATA):
-        own = Path(platformdirs.user_data_dir(facts["bundle"]["name"], appauthor=False))
-        folder = own / name.removeprefix(_USER_DATA)
+        folder = _user_data(facts["bundle"]["name"]) / name.removeprefix(_USER_DATA)
     with os_errors(ArtifactError, "read the side-cars in", folder):
         return sorted(each for each in folder.iterdir() if each.suffix == SUFFIX) if folder.is_dir() else []
+
+
+def _user_data(bundle: str) -> Path:
+    """Return the user's folder for a program's data, where the program looks: no variable decides on it."""
+    import pwd  # noqa: PLC0415  # Windows has none, nor artifacts that take side-cars
+
+    home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/share") / bundle
 
 
 def _plugin(read: Container) -> PluginFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from onebin import card
 from onebin.errors import PackError, SignatureError, os_errors
 from onebin.pipeline import Note, ignore, step
 from onebin.python import INDEXES, PackageSource
-from onebin.sidecar.container import SUFFIX, check_size, signed_container
+from onebin.sidecar.container import SUFFIX, check_size, is_side_car, signed_container
 from onebin.sidecar.contents import collect
 from onebin.sidecar.resolution import Target, planned_with
 from onebin.system import absolute, count, display, megabytes, scratch, source_date_epoch, write_atomic
@@ -59,7 +60,9 @@ def pack_plugin(request: PackRequest, events: Events = ignore) -> Packed:
     file = card.located(absolute(request.artifact))
     facts = card.check(file)
     isolate = check_accepts(facts, request.key, file) or request.isolate
-    target = Target(facts=facts, sources=request.sources, source=request.source, moment=request.moment)
+    if request.output is not None:
+        _check_output(absolute(request.output))
+    target = Target(file=file, facts=facts, sources=request.sources, source=request.source, moment=request.moment)
     with scratch() as folder:
         planned, row = planned_with(target, request.item, folder, events, isolate=isolate)
         with step(events, "collect") as outcome:
@@ -102,3 +105,13 @@ def check_accepts(facts: Facts, key: SigningKey, file: Path) -> bool:
             f"sign with one that it accepts: {known}",
         )
     return taken["isolate"]
+
+
+def _check_output(output: Path) -> None:
+    """Raise PackError for a file that cannot be written, or that no program would recognise, before the work begins."""
+    if not is_side_car(output):
+        raise PackError(f"no program would recognise {display(output)}", f"choose a name that ends in {SUFFIX}")
+    with os_errors(PackError, "write", output):
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "", str(output))
+        output.parent.stat()

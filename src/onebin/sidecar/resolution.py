@@ -1,7 +1,7 @@
 """Resolve a plugin against what an artifact holds: manifest and lock are those on its card, and no version changes.
 
 The plugin becomes one more row of that manifest. Everything is written in a private directory. The sources of local
-projects are not on a card: they have to be where they were, relative to a folder.
+projects are not on a card: either they are where they were, relative to a folder, or the artifact's own files are used.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from packaging.utils import canonicalize_name
 from onebin.errors import Finding, LockError, OnebinError, PlanError, os_errors
 from onebin.lock import Held, LockOptions, changed_packages, parse, resolve
 from onebin.manifest import Manifest, add_plugins, read_items
-from onebin.pipeline import BuildRequest, check_locked, step
+from onebin.pipeline import BuildRequest, Note, check_locked, step
 from onebin.rebuild import check_lock, check_sources, interpreter_for, local_paths, lock_data, lock_text
-from onebin.system import absolute, count, display
+from onebin.sidecar.originals import wheels_in
+from onebin.system import absolute, count, display, is_there
 from onebin.workspace import MANIFEST_NAME, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from onebin.card import Facts
@@ -34,8 +35,9 @@ _DOING = "pack the plugin"
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An artifact as a plugin is resolved against it: the facts on its card, and where relative paths start."""
+    """An artifact as a plugin is resolved against it: its file, its card, and where relative paths start."""
 
+    file: Path
     facts: Facts
     sources: Path
     source: PackageSource
@@ -60,10 +62,13 @@ def planned_with(target: Target, item: str, folder: Path, events: Events, *, iso
     """
     file = absolute(target.sources) / MANIFEST_NAME
     own = Manifest.parse(target.facts["manifest"]["text"], file=file)
-    check_sources(local_paths(own, target.facts), file.parent, _DOING)
     python = interpreter_for(own, target.facts)
-    check_lock(own, target.facts, python, _DOING)
     manifest, row = _with_plugin(own, item, target, isolate=isolate)
+    wheels = _wheels(own, target, folder, events)
+    if wheels:
+        manifest = _with_wheels(manifest, target, wheels)
+    else:
+        check_lock(own, target.facts, python, _DOING)
     workspace = replace(Workspace.at(file), lock_dir=folder / "lock")
     request = BuildRequest(
         manifest=manifest,
@@ -79,6 +84,36 @@ def planned_with(target: Target, item: str, folder: Path, events: Events, *, iso
         error.message = error.message.replace(f"lock {display(file)}", f"resolve the plugin for {target.name}")
         error.findings = tuple(_readable(finding, manifest, target) for finding in error.findings)
         raise
+
+
+def _wheels(own: Manifest, target: Target, folder: Path, events: Events) -> dict[str, Path]:
+    """Return wheels of the local projects, out of the artifact, if their sources are not here; nothing if they are.
+
+    Raises VerifyError for what is not here and cannot be taken from the artifact. Data files that the manifest adds are
+    of no use to a plugin.
+    """
+    local = [each for each in local_paths(own, target.facts) if not each.is_data]
+    gone = [each for each in local if not is_there(own.directory / each.path)]
+    if not gone:
+        return {}
+    names = [each.package for each in local if each.package is not None]
+    wheels = wheels_in(target.file, target.facts, names, folder)
+    check_sources((each for each in local if each.package not in wheels), own.directory, _DOING)
+    titles = " and ".join(sorted(wheels))
+    events(Note(text=f"the sources of {titles} are not here: what the artifact has of them is used"))
+    return wheels
+
+
+def _with_wheels(manifest: Manifest, target: Target, wheels: Mapping[str, Path]) -> Manifest:
+    """Return the manifest with wheels in place of the local projects of the artifact."""
+    named = lock_data(target.facts)["tool"]["onebin"]
+    host, plugins = manifest.host, []
+    if named["host"] in wheels:
+        host = replace(host, path=str(wheels[named["host"]]))
+    for row in manifest.plugins:
+        wheel = wheels.get(named["plugins"].get(row.name, ""))
+        plugins.append(row if wheel is None or row.path is None else replace(row, path=str(wheel)))
+    return replace(manifest, host=host, plugins=tuple(plugins))
 
 
 def _with_plugin(own: Manifest, item: str, target: Target, *, isolate: bool) -> tuple[Manifest, str]:
@@ -140,8 +175,9 @@ def _check_same(locked: Lock, target: Target) -> None:
     """Raise LockError if the resolution changed anything that the artifact has."""
     old, new = lock_data(target.facts), parse(locked.text)
     commits = [{each["name"]: each.get("vcs", {}).get("commit-id") for each in lock["packages"]} for lock in (old, new)]
+    local = {each["name"] for each in old["packages"] if "directory" in each or "archive" in each}
     lines = [
-        *(line for line in changed_packages(old, new) if not line.startswith("+")),
+        *(line for line in changed_packages(old, new) if line[0] != "+" and line.split()[1] not in local),
         *(f"~ {name}" for name, commit in commits[0].items() if commits[1].get(name, commit) != commit),
     ]
     if lines:

@@ -59,10 +59,10 @@ def check_modules(facts: Facts, path: Sequence[str]) -> None:
         top = parts[0].partition(".")[0]
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             raise Refused(f"its module {top} is one of Python's own")
-        _check_file(parts, path, known)
+        _check_file(facts, parts, path, known)
 
 
-def _check_file(parts: tuple[str, ...], path: Sequence[str], known: dict[str, list[str] | None]) -> None:
+def _check_file(facts: Facts, parts: tuple[str, ...], path: Sequence[str], known: dict[str, list[str] | None]) -> None:
     """Look for the packages around a file, from the outermost in, and then for the file's module."""
     folders: Iterable[str] | None = path
     for at, part in enumerate(parts, 1):
@@ -75,6 +75,8 @@ def _check_file(parts: tuple[str, ...], path: Sequence[str], known: dict[str, li
         folders = known[name]
         if folders is None:
             return
+        if at == len(parts) or "/".join((*parts[:at], "__init__.py")) in facts.files:
+            raise Refused(f"its module {name} would hide a namespace package of this program: {_AGAIN}")
 
 
 def normalised(name: str) -> str:

@@ -7,6 +7,8 @@ from onebin_runtime.side_cars._fit import normalised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onebin_runtime._registry import Registry
     from onebin_runtime.side_cars._facts import Facts
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 class Meeting:
     """What is there: the plugins of the program, and the side-cars that have been added."""
 
-    __slots__ = ("_modules", "_names", "_points", "_versions")
+    __slots__ = ("_modules", "_names", "_namespaces", "_points", "_versions")
 
     def __init__(self, registry: Registry) -> None:
         frozen = registry.frozen()
@@ -22,6 +24,7 @@ class Meeting:
         self._points = {point[:2]: str(each) for each in frozen for point in each.entry_points}
         self._versions: dict[str, tuple[str, str]] = {}
         self._modules: dict[str, tuple[dict[str, str], str]] = {}
+        self._namespaces: dict[str, str] = {}
 
     def check(self, facts: Facts) -> None:
         """Raise Refused if a plugin, an entry point, a distribution or a module is there already.
@@ -37,10 +40,19 @@ class Meeting:
             found, owner = self._versions.get(name, (version, ""))
             if found != version:
                 raise Refused(f"it brings {name} {version}, and {owner} has brought {found}")
+        self._check_modules(facts)
+
+    def _check_modules(self, facts: Facts) -> None:
+        """Raise Refused if a module is there already, or if one would hide another."""
         for name, files in _modules(facts).items():
             there, owner = self._modules.get(name, (files, ""))
             if there != files:
                 raise Refused(f"its module {name} is in {owner} already")
+            if name in self._namespaces:
+                raise Refused(f"its module {name} would hide a namespace package of {self._namespaces[name]}")
+            for package in _around(name):
+                if package in self._modules:
+                    raise Refused(f"its module {name} would be hidden by {package} of {self._modules[package][1]}")
 
     def add(self, facts: Facts) -> None:
         """Take note of a side-car that has passed the check."""
@@ -50,6 +62,15 @@ class Meeting:
             self._versions.setdefault(name, (version, facts.title))
         for name, files in _modules(facts).items():
             self._modules.setdefault(name, (files, facts.title))
+            for package in _around(name):
+                self._namespaces.setdefault(package, facts.title)
+
+
+def _around(name: str) -> Iterator[str]:
+    """Yield the packages around a module."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
 
 
 def _modules(facts: Facts) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from onebin_runtime._tree import is_in_tree
 from onebin_runtime.side_cars._errors import Refused
 
 TYPE_CHECKING = False
@@ -19,9 +20,20 @@ SUFFIX = ".obplugin"
 class Settings:
     """The settings; keys are in hexadecimal, by their fingerprints."""
 
-    __slots__ = ("bundle", "development", "directory", "isolate", "keys", "load", "minimum", "revocation_keys")
+    __slots__ = (
+        "bundle",
+        "development",
+        "directory",
+        "is_artifact",
+        "isolate",
+        "keys",
+        "load",
+        "minimum",
+        "revocation_keys",
+    )
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], *, is_artifact: bool = True) -> None:
+        self.is_artifact = is_artifact
         self.bundle: str = settings["bundle"]
         self.directory: str = settings["directory"]
         self.keys: dict[str, str] = settings["keys"]
@@ -32,7 +44,9 @@ class Settings:
         self.development: str | None = settings["development"]
 
     def place(self) -> str:
-        """Return the absolute path of the directory; raises Refused if it cannot be known."""
+        """Return the absolute path of the directory; raises Refused if there is none."""
+        if not self.is_artifact:
+            raise Refused("only an artifact has a directory of side-cars")
         if self.directory.startswith(USER_DATA):
             return f"{_user_data(self.bundle)}{self.directory.removeprefix(USER_DATA)}"
         artifact = os.path.realpath(sys.argv[0])
@@ -43,7 +57,7 @@ def read_settings() -> Settings:
     """Return the settings of this program; raises ModuleNotFoundError if it takes no side-cars."""
     from onebin_side_cars import SETTINGS  # type: ignore[import-not-found]  # generated for each bundle
 
-    return Settings(SETTINGS)
+    return Settings(SETTINGS, is_artifact=is_in_tree(sys.modules["onebin_side_cars"]))
 
 
 def _user_data(bundle: str) -> str:

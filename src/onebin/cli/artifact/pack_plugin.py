@@ -40,7 +40,8 @@ _PATH = click.Path(path_type=Path, readable=False)
     "--sources",
     type=_PATH,
     default=Path(),
-    help="The folder that the relative paths in ARTIFACT's manifest refer to.  [default: this one]",
+    help="The folder that the relative paths in ARTIFACT's manifest refer to; what is not there is taken from "
+    "ARTIFACT.  [default: this one]",
 )
 @options.with_offline
 @options.with_json
