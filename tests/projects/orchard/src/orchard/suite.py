@@ -240,7 +240,7 @@ def check_describe_has_the_same_names_everywhere():
     assert sorted(described) == sorted(
         [
             *("mode", "name", "onebin", "host", "plugins", "distributions", "interpreter", "toolchain"),
-            *("lock_sha256", "manifest"),
+            *("lock_sha256", "manifest", "side_cars"),
         ]
     )
     assert {"name": "orchard", "version": "1.0.0"} in described["distributions"]
