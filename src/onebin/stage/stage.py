@@ -6,12 +6,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from onebin.errors import StageError, os_errors
 from onebin.lock import LockedPackage
 from onebin.python import uv
-from onebin.system import sha256_of
+from onebin.system import canonical_name, sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +78,7 @@ def find_nearest(lock: Lock, cache: Cache) -> Stage | None:
 def _held(site_packages: Path) -> dict[str, str]:
     """Return the versions of the distributions in a stage, by canonical name."""
     titles = (info.stem.rpartition("-") for info in sorted(site_packages.glob("*.dist-info")))
-    return {str(canonicalize_name(name)): version for name, _, version in titles}
+    return {canonical_name(name): version for name, _, version in titles}
 
 
 def stage_key(lock: Lock, moment: int) -> str:

@@ -56,6 +56,7 @@ from .reading import (
 )
 from .temporary import scratch as scratch
 from .wording import (
+    canonical_name as canonical_name,
     count as count,
     did_you_mean as did_you_mean,
     either as either,
