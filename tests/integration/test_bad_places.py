@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.network
 
 # What a build has in its cache before it makes a stage, each entry small and complete: the checked text of the
-# manifest and of the lock, and the answers of the interpreter.
-KEPT_BEFORE_THE_STAGE = {"manifests", "locks-read", "interpreters"}
+# manifest and of the lock, and the answers of the interpreter and of uv.
+KEPT_BEFORE_THE_STAGE = {"manifests", "locks-read", "interpreters", "uv-versions"}
 
 
 def pretender(bench: Bench, prelude: str) -> Path:

@@ -20,6 +20,7 @@ from onebin.errors import LockError
 from support.processes import run
 
 if TYPE_CHECKING:
+    from support.bench import Bench
     from support.command import Onebin
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,21 @@ COMMANDS = (
     "completions",
     "help",
 )
+# What is slow to load, and not needed by the commands that are used most.
+SLOW = {
+    *("asyncio", "cryptography", "ctypes", "email", "filelock", "importlib.metadata", "jinja2", "logging", "packaging"),
+    *("pydantic", "rich", "tomlkit", "typing_extensions", "urllib.request", "zipfile", "zstandard"),
+}
+# Runs the command, and prints the modules that it has loaded to standard error.
+LOADING = """\
+import sys
+before = set(sys.modules)
+from onebin.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sorted({*sys.modules} - before), file=sys.stderr)
+"""
 
 
 @pytest.fixture
@@ -391,3 +407,25 @@ def test_names_are_completed(onebin: Onebin, folder: Path) -> None:
         }
         lines = onebin(cwd=folder, env=asked).out.splitlines()
         assert [line.removeprefix("plain,") for line in lines if line] == found, words
+
+
+@pytest.mark.parametrize(
+    ("command", "printed", "slow"),
+    [
+        ("--version", "onebin, version", {*SLOW, "json", "pathlib", "onebin.errors", "onebin.cli.report"}),
+        ("--help", "completions", SLOW),
+        ("list", "tinyhost.greeters: hello", SLOW),
+        ("cache list", "stages", SLOW - {"filelock", "logging"}),  # it looks which entries are in use
+    ],
+)
+def test_quick_commands_load_nothing_slow(command: str, printed: str, slow: set[str], warm_bench: Bench) -> None:
+    """The commands that are to start fast load neither large dependencies nor slow parts of the standard library."""
+    ran = run(
+        [sys.executable, "-c", LOADING, *command.split()],
+        cwd=warm_bench.directory,
+        env={"ONEBIN_CACHE_DIR": str(warm_bench.cache)},
+    )
+    assert ran.code == 0, ran.err
+    assert printed in ran.out
+    loaded = slow & {*ran.err.split()}
+    assert loaded == set()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-KINDS = ("frames", "frozen", "interpreters", "scans", "sources", "stages", "surveys", "toolchains")
+KINDS = ("frames", "frozen", "interpreters", "scans", "sources", "stages", "surveys", "toolchains", "uv-versions")
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def distribution(  # noqa: PLR0913  # a test passes only the parts that it needs
         version=version,
         site_packages=site_packages,
         info=info,
-        requires=tuple(map(Requirement, requires)),
+        requirements=tuple(str(Requirement(each)) for each in requires),
         entry_points=tuple(EntryPoint(group=group, name=point, value=value) for group, point, value in entry_points),
         files=DistributionFiles(
             modules={each: site_packages / file for each, file in named.items()},

@@ -218,6 +218,12 @@ def test_event_in_json_has_a_kind(name: str, tmp_path: Path) -> None:
     assert onebin.from_json(onebin.Event, onebin.to_json(event)) == event
 
 
+def test_event_without_a_kind_is_refused() -> None:
+    """JSON that does not say which event it is is refused, also if its other members fit one."""
+    with pytest.raises(ValueError, match="event"):
+        onebin.from_json(onebin.Event, {"text": "odd"})
+
+
 def test_json_that_is_not_a_request_is_refused(tmp_path: Path) -> None:
     """JSON with a missing member or one of the wrong type is refused as a request."""
     data = onebin.to_json(_request(tmp_path))

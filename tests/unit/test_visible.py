@@ -1,4 +1,4 @@
-"""Which characters a message may have, and that JSON with the others escaped is the same JSON."""
+"""Which characters a message may have, that JSON with the others escaped is the same, and how names are spelled."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import unicodedata
 
 import pytest
 from hypothesis import given, strategies as st
+from packaging.utils import canonicalize_name
 
-from onebin.system import escaped_json, redact, visible
+from onebin.system import canonical_name, escaped_json, redact, visible
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 texts = st.text(st.characters())  # with lone surrogates
@@ -63,3 +64,9 @@ def test_long_words_are_searched_for_credentials_in_a_moment() -> None:
     for text in ("a" * 2_000_000, "a://" * 500_000, "a://b:" * 300_000):
         assert redact(text, {}) == text
     assert redact("x" * 1_000_000 + "://user:secret@host", {}).endswith("x://****@host")
+
+
+@given(name=st.text(alphabet="aB1-_.", max_size=12))
+def test_canonical_name_is_that_of_packaging(name: str) -> None:
+    """The canonical spelling of a distribution's name is the one that `packaging` gives it."""
+    assert canonical_name(name) == canonicalize_name(name)

@@ -40,6 +40,7 @@ KINDS = (
     "surveys",
     "toolchains",
     "types",
+    "uv-versions",
 )
 _NOT_ENTRIES = ("locks", "logs")
 SHOWN_DIGITS = 12  # of a key, which select its entry, too

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0  # seconds of waiting before it is told
 _PARTIAL = ".partial"
 BUNDLE = ".bundle"  # in an entry: the name of the bundle that it was created for, if it depends on it
+_TEXT = "text"  # in an entry that is a text: the text
 _COMPLETE = ".complete"  # in an entry: the sizes of its files, and of others that it needs, by path
 
 
@@ -96,6 +97,14 @@ class Cache:
             check()
             with suppress(OSError):  # if the cache is read-only, it is checked again the next time
                 self.ensure(kind, key)
+
+    def text(self, kind: str, key: str, make: Callable[[], str]) -> str:
+        """Return the text that `make` returned under this key; raises whatever `make` raises, and OSError."""
+
+        def write(entry: Path) -> None:
+            (entry / _TEXT).write_text(make(), "utf-8")
+
+        return (self.ensure(kind, key, write) / _TEXT).read_text("utf-8")
 
     def _sweep(self, kind: str, *, held: str | None = None) -> None:
         """Remove leftovers of this kind from dead processes, under the lock of their keys (`held` is locked already).

@@ -1,10 +1,8 @@
-"""The command line: `onebin` and its commands, and the one place where an error becomes text and an exit code."""
+"""The command line: `onebin` and its commands, and the one place that exits."""
 
 from __future__ import annotations
 
 import importlib
-import io
-import itertools
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -13,8 +11,6 @@ import click
 
 import onebin
 from onebin.cli import help, settings  # noqa: A004  # the module is not the built-in function
-from onebin.cli.report import annotate, plain, print_json, report, show_folded
-from onebin.errors import InterruptedBuildError, OnebinError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +48,6 @@ _COMMANDS = {
     "completions": "machine.completions:completions",
     "help": "machine.help:help_command",
 }
-
-
-_UNCHANGED = "the previous artifact is unchanged; the next build reuses the steps that are complete"
 
 
 class Commands(help.Group):
@@ -97,47 +90,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = cli.main(
             args=arguments, prog_name="onebin", standalone_mode=False, obj=chosen, terminal_width=help.width()
         )
-    except OnebinError as error:
-        if chosen.error_format == "github":
-            annotate(error)
-        report(error)
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort) as error:
-        changed = str(error.__cause__ or error)  # click makes an Abort of an interrupt
-        interrupted = InterruptedBuildError("interrupted", changed or _UNCHANGED)
-        if _wants_json(arguments):
-            print_json(onebin.failure_of(interrupted))
-        report(interrupted)
-        code = InterruptedBuildError.exit_code
-    except click.ClickException as error:
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        if _wants_json(arguments) and not (context and context.ignore_unknown_options):
-            print_json(_usage(error))
-        vars(error)["message"] = plain(error.message, one_line=True)  # it is final for type checkers only
-        text = io.StringIO()
-        error.show(text)
-        show_folded(plain(text.getvalue()))
-        code = error.exit_code
-    except OSError as error:
-        if error.filename is not None or error.errno is None:
-            raise  # not a failed write, but a bug: errors of files become an OnebinError where they happen
-        report(OnebinError(f"cannot write the output: {error.strerror}", "check where standard output goes"))
-        code = OnebinError.exit_code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # `show` raises again what is a bug
+        from onebin.cli.failures import show  # noqa: PLC0415  # commands that succeed start faster without it
+
+        code = show(error, arguments, error_format=chosen.error_format)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Return whether a command line asks for JSON, even if it cannot be read; what follows `--` is for the host."""
-    return "--json" in list(itertools.takewhile(lambda word: word != "--", arguments))
-
-
-def _usage(error: click.ClickException) -> onebin.Failure:
-    """Return the error about a wrong command line as data, in the form of all others."""
-    message, code = error.format_message(), error.exit_code
-    return {
-        "ok": False,
-        "error": {"class": "UsageError", "exit_code": code, "message": message, "hint": None, "findings": []},
-    }
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # a signal handler's signature

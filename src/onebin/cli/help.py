@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 from typing import TYPE_CHECKING
 
@@ -99,6 +98,8 @@ class Group(click.Group):
 
 def _suggestion(wrong: str, known: Sequence[str], path: str) -> str:
     """Return which command is probably meant, or which there are."""
+    import difflib  # noqa: PLC0415  # only after a typo
+
     for meant in _SYNONYMS.get(wrong, "").split(" | "):
         if meant.partition(" ")[0] in known or meant.startswith("--"):
             return f"Did you mean `{path} {meant}`?"

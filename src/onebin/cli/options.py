@@ -21,7 +21,7 @@ from onebin.system import absolute, nearby, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace, find_manifest
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, Events, HostScripts, PackageSource
+    from onebin import BuildRequest, Event, Events, HostScripts, PackageSource
     from onebin.cli.progress import Progress
 
 Function = Callable[..., Any]
@@ -193,6 +193,18 @@ def progress(*, quiet: bool = False, only_slow: bool = False) -> Progress:
         Progress(quiet=quiet or chosen.quiet, verbose=chosen.verbose, only_slow=only_slow)
     )
     return shown
+
+
+def slow_steps(*, quiet: bool = False) -> Events:
+    """Return a receiver that shows only steps that take over a second; it is not loaded before there is an event."""
+    shown: Progress | None = None
+
+    def receive(event: Event) -> None:
+        nonlocal shown
+        shown = shown or progress(quiet=quiet, only_slow=True)
+        shown(event)
+
+    return receive
 
 
 def with_json(function: Function) -> Function:

@@ -9,13 +9,11 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from onebin import __version__
 from onebin.errors import LockError
 from onebin.lock.sources import disallowed
 from onebin.manifest import PROJECT_FILES
-from onebin.system import display, parse_toml, read_text, sha256_of, sha256_of_file, write_atomic
+from onebin.system import canonical_name, display, parse_toml, read_text, sha256_of, sha256_of_file, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -121,7 +119,7 @@ def _edits(data: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
         yield "its toolchain was edited by hand"
     named = {own["host"], *own["plugins"].values()}
     answers = sha256_of([own["host"], own["plugins"]])
-    if not named <= {canonicalize_name(name) for name in found} or own["answers-digest"] != answers:
+    if not named <= {canonical_name(name) for name in found} or own["answers-digest"] != answers:
         yield "its mapping of rows to packages was edited by hand"
 
 

@@ -9,14 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from onebin.errors import Finding, InterpreterError
 from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.manifest import keyed
 from onebin.python import find
-from onebin.system import display, read_bytes, sha256_of, sha256_of_tree
+from onebin.system import canonical_name, display, read_bytes, sha256_of, sha256_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +87,7 @@ class Lock:
 
     def where(self, package: str) -> str:
         """Return where a package comes from, for a finding: its row of the manifest, or else its entry in the lock."""
-        name = canonicalize_name(package)
+        name = canonical_name(package)
         if name in self.rows:
             return self.rows[name]
         before, found, _ = self.text.partition(f'\nname = "{name}"\n')
@@ -181,7 +179,7 @@ def _package(package: Mapping[str, Any], directory: Path) -> LockedPackage:
     source = package.get("directory") or package.get("archive") or {}
     path = source.get("path")
     return LockedPackage(
-        name=str(canonicalize_name(package["name"])),
+        name=canonical_name(package["name"]),
         version=package.get("version"),
         path=None if path is None else Path(os.path.normpath(directory / path)),
         digest=sha256_of(plain(package)),

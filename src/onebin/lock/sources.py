@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from onebin.errors import Finding, LockError
 from onebin.manifest import keyed
-from onebin.system import display, nearest, redact
+from onebin.system import canonical_name, display, nearest, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +27,7 @@ def buildable(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> froz
     """
     if ANY in manifest.lock.allow_source:
         return None
-    built = {str(canonicalize_name(each["name"])) for each in packages if _is_local_source(each) or is_source(each)}
+    built = {canonical_name(each["name"]) for each in packages if _is_local_source(each) or is_source(each)}
     return frozenset(built - set(disallowed(manifest, packages)))
 
 
@@ -42,7 +40,7 @@ def disallowed(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> lis
     if ANY in manifest.lock.allow_source:
         return []
     own = {row.distribution for row in rows_of(manifest) if " @ " in (row.wanted or "")}
-    sources = {str(canonicalize_name(each["name"])) for each in packages if is_source(each)}
+    sources = {canonical_name(each["name"]) for each in packages if is_source(each)}
     return sorted(sources - own - allowed_in(manifest))
 
 
@@ -75,7 +73,7 @@ def disallowed_error(
     `allow-source` that is not needed: one of the packages is probably meant.
     """
     allow = keyed(display(manifest.file), "lock", "allow-source")
-    kept = [name for name in manifest.lock.allow_source if canonicalize_name(name) != unused]
+    kept = [name for name in manifest.lock.allow_source if canonical_name(name) != unused]
     listed = ", ".join(f'"{name}"' for name in [*kept, *names])
     subject = "a package has" if len(names) == 1 else f"{len(names)} packages have"
     near = nearest(unused, names)
@@ -94,7 +92,7 @@ def disallowed_error(
 
 def _where(package: str, manifest: Manifest) -> str | None:
     """Return where the manifest names a package, if it does."""
-    name = str(canonicalize_name(package))
+    name = canonical_name(package)
     return next((manifest.where(row) for row in rows_of(manifest) if row.distribution == name), None)
 
 
@@ -105,7 +103,7 @@ def rows_of(manifest: Manifest) -> list[Host | PluginRow]:
 
 def allowed_in(manifest: Manifest) -> set[str]:
     """Return the names in `[lock] allow-source`."""
-    return {str(canonicalize_name(name)) for name in manifest.lock.allow_source}
+    return {canonical_name(name) for name in manifest.lock.allow_source}
 
 
 def _is_local_source(package: Mapping[str, Any]) -> bool:

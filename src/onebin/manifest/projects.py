@@ -7,11 +7,9 @@ from collections import deque
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
-
 from onebin.errors import Finding, ManifestError
 from onebin.manifest.toml import key_path
-from onebin.system import display, is_there, read_toml
+from onebin.system import canonical_name, display, is_there, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -87,7 +85,7 @@ def _identities(row: Host | PluginRow, directory: Path) -> list[str]:
     """Return what shows that two rows are the same: the name of the distribution, and the path of a local one."""
     path = None if row.path is None else directory / row.path
     name = row.distribution or (path and distribution_at(path)[0])
-    return [*([f"name {canonicalize_name(name)}"] if name else []), *([f"path {path.resolve()}"] if path else [])]
+    return [*([f"name {canonical_name(name)}"] if name else []), *([f"path {path.resolve()}"] if path else [])]
 
 
 def distribution_at(path: Path) -> tuple[str | None, str | None]:
@@ -96,6 +94,8 @@ def distribution_at(path: Path) -> tuple[str | None, str | None]:
     Those of a project are in its pyproject.toml (PEP 621), those of an archive in its file's name.
     """
     if path.name.endswith(_ARCHIVES):
+        from packaging.utils import parse_sdist_filename, parse_wheel_filename  # noqa: PLC0415  # slow to load
+
         read = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
         try:
             return str(read(path.name)[0]), str(read(path.name)[1])
@@ -181,11 +181,11 @@ def near_project(wanted: str, directory: Path, *, taken: Iterable[Path] = ()) ->
         if (directory / path).resolve() in others:
             continue
         name = PurePosixPath(path).name
-        by_name.setdefault(canonicalize_name(name.split("-")[0] if name.endswith(_ARCHIVES) else name), path)
-        by_name.setdefault(canonicalize_name(str(_project_table(directory / path).get("name", path))), path)
+        by_name.setdefault(canonical_name(name.split("-")[0] if name.endswith(_ARCHIVES) else name), path)
+        by_name.setdefault(canonical_name(str(_project_table(directory / path).get("name", path))), path)
         by_name.setdefault(path, path)
     parts = PurePosixPath(wanted.removeprefix("./"))
-    for name in (str(parts), canonicalize_name(parts.name)):
+    for name in (str(parts), canonical_name(parts.name)):
         near = difflib.get_close_matches(name, by_name, 1, cutoff=_ALIKE)
         if near:
             return by_name[near[0]]

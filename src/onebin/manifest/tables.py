@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from onebin.system import canonical_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -88,10 +90,9 @@ class Host(_Source):
     def distribution(self) -> str | None:
         """The distribution's name, normalised (PEP 503), or None if it is only known after a build."""
         from packaging.requirements import Requirement  # noqa: PLC0415  # not every command asks, and it is slow to load
-        from packaging.utils import canonicalize_name  # noqa: PLC0415  # as above
 
         name = Requirement(self.package).name if self.package else self.name
-        return canonicalize_name(name) if name else None
+        return canonical_name(name) if name else None
 
     @property
     def wanted(self) -> str:
@@ -122,11 +123,9 @@ class PluginRow(_Source):
     @property
     def distribution(self) -> str | None:
         """The distribution's name, normalised (PEP 503), or None if it has none or it is only known after a build."""
-        from packaging.utils import canonicalize_name  # noqa: PLC0415  # not every command asks, and it is slow to load
-
         if self.modules_only or (self.path and not self.package):
             return None
-        return canonicalize_name(self.package or self.name)
+        return canonical_name(self.package or self.name)
 
     @property
     def wanted(self) -> str | None:
@@ -233,11 +232,9 @@ def plugin_row(name: str, row: str | Mapping[str, Any]) -> PluginRow:
 
 def budget(keys: Mapping[str, Any], rows: Iterable[PluginRow]) -> Budget:
     """Return `[budget]` as `tomllib` reads it; its plugins are those of the rows that their names mean (PEP 503)."""
-    from packaging.utils import canonicalize_name  # noqa: PLC0415  # not every manifest has one, and it is slow to load
-
-    names = {canonicalize_name(row.name): row.name for row in rows}
+    names = {canonical_name(row.name): row.name for row in rows}
     plugins = {
-        names[canonicalize_name(name)]: table(PluginBudget, _with_bytes(row))
+        names[canonical_name(name)]: table(PluginBudget, _with_bytes(row))
         for name, row in keys.get("plugin", {}).items()
     }
     return table(Budget, _with_bytes({key: value for key, value in keys.items() if key != "plugin"}), plugin=plugins)

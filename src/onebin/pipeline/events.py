@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
-from pydantic import Field
-
 from onebin.system import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core.core_schema import CoreSchema
 
     from onebin.system import Activity
 
@@ -76,7 +77,17 @@ class Output:
     event: Literal["output"] = "output"
 
 
-Event = Annotated[StepStarted | StepAdvanced | StepFinished | Note | Detail | Output, Field(discriminator="event")]
+class _ByKind:
+    """Has pydantic choose the class of an event by its kind."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(events: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic import Field  # noqa: PLC0415  # only for JSON, and slow to load
+
+        return handler.generate_schema(Annotated[events, Field(discriminator="event")])
+
+
+Event = Annotated[StepStarted | StepAdvanced | StepFinished | Note | Detail | Output, _ByKind]
 
 
 class Events(Protocol):

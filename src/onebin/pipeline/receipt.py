@@ -65,7 +65,8 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
     own = [_own_digest(), card.tools(), launcher.file_name(lock.interpreter.platform)]
     asked = [request.identity, request.all_commands, manifest.built_text, data]
-    return sha256_of([own, asked, lock.digest, stage_key(lock, request.moment), pins, libc and libc.identity])
+    stage = stage_key(lock, request.moment, request.workspace.cache)
+    return sha256_of([own, asked, lock.digest, stage, pins, libc and libc.identity])
 
 
 def find(key: str, output: Path, cache: Cache) -> Receipt | None:

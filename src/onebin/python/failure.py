@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
     from onebin.errors import Finding, OnebinError
 
-_BUSY = re.compile(rf"{STILL_RUNNING}|memory allocation of")
-_NETWORK = re.compile(r"Failed to fetch|error sending request|timed out|response body|Request failed", re.IGNORECASE)
-_NOT_VENDORED = re.compile(r"not found in the provided package locations")
-_HUGE = re.compile(r"SIGXFSZ|File too large")
-_DAMAGED = re.compile(r"Failed to extract", re.IGNORECASE)
-_BEGINNING = re.compile(r"^(?:error:| *\u00d7)", re.MULTILINE)
-_DECORATION = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?")
-_OFFLINE = re.compile(r"network was disabled|--offline|offline mode|not found in the cache", re.IGNORECASE)
+# Patterns are compiled when uv has failed: most commands load this module, and few need them.
+_BUSY = rf"{STILL_RUNNING}|memory allocation of"
+_NETWORK = r"(?i)Failed to fetch|error sending request|timed out|response body|Request failed"
+_NOT_VENDORED = r"not found in the provided package locations"
+_HUGE = r"SIGXFSZ|File too large"
+_DAMAGED = r"(?i)Failed to extract"
+_BEGINNING = r"(?m)^(?:error:| *\u00d7)"
+_DECORATION = r"^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(?:(?:error|cause):\s*)?"
+_OFFLINE = r"(?i)network was disabled|--offline|offline mode|not found in the cache"
 # uv's own cache, and any other file that it may not write.
-_CACHE = re.compile(r"Failed to initialize cache|Could not acquire lock|Could not create temporary file")
-_NOT_WRITABLE = re.compile(r"os error (?:13|30)\b")
+_CACHE = r"Failed to initialize cache|Could not acquire lock|Could not create temporary file"
+_NOT_WRITABLE = r"os error (?:13|30)\b"
 _REMEDIES = (
     (
         NO_SPACE,
@@ -40,7 +41,7 @@ _REMEDIES = (
     (_NOT_VENDORED, "not found in the --vendor directory: run `onebin vendor` again where there is a network"),
     (_OFFLINE, "this build is offline and something is not in uv's cache: run it once without --offline"),
     (
-        re.compile("Hash mismatch"),
+        "Hash mismatch",
         "if the lock was edited, delete it and run `onebin lock`; otherwise, do not trust this index",
     ),
     (
@@ -57,7 +58,7 @@ _REMEDIES = (
         "the wheel is malformed or was damaged in transit: check the index and try again, or lock another version",
     ),
     (
-        re.compile(r"wheel|\.whl", re.IGNORECASE),
+        r"(?i)wheel|\.whl",
         "the wheel is not compatible or malformed: lock another version, or ask its author",
     ),
 )
@@ -86,12 +87,12 @@ class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns 
     @property
     def is_of_disk(self) -> bool:
         """Whether uv cannot write somewhere, which has nothing to do with any package."""
-        return any(pattern.search(self.text) for pattern in (NO_SPACE, _CACHE, _NOT_WRITABLE))
+        return any(re.search(pattern, self.text) for pattern in (NO_SPACE, _CACHE, _NOT_WRITABLE))
 
     @cached_property
     def fault(self) -> Fault | None:
         """What went wrong on the network, if that is the cause."""
-        is_local = self.is_of_disk or _OFFLINE.search(self.text)
+        is_local = self.is_of_disk or re.search(_OFFLINE, self.text)
         return None if is_local else self._fault or fault_in(self.raw, self._env)
 
     def become(
@@ -106,7 +107,7 @@ class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns 
             return error(doing, findings=[replace(finding, hint=self.fault.hint) for finding in findings])
         if self.fault is not None:
             return error(f"{doing}: {self.fault.what}", self.fault.hint)
-        known = next((remedy for pattern, remedy in _REMEDIES if pattern.search(self.text)), None)
+        known = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, self.text)), None)
         if known is not None and (hint is None or not known.startswith("the wheel")):
             hint = known
         elif hint is not None and len(findings) == 1:
@@ -119,9 +120,9 @@ class Failure(Exception):  # noqa: N818  # not shown to users: each stage turns 
 def _plain(stderr: str) -> str:
     """Return uv's message without its label, its box drawing and its hints, which are about uv's own flags."""
     kept: list[str] = []
-    beginning = _BEGINNING.search(stderr)  # after what uv has said of its work
+    beginning = re.search(_BEGINNING, stderr)  # after what uv has said of its work
     for line in stderr[beginning.start() if beginning else 0 :].splitlines():
-        text = _DECORATION.sub("", line)
+        text = re.sub(_DECORATION, "", line)
         if text.startswith("hint:"):
             break
         if text and not text.startswith("warning:"):

@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
     from onebin.python.watching import FetchTimeoutError
 
+# Patterns are compiled when uv has failed: most commands load this module, and few need them.
 # uv before 0.10 draws a tree, and wraps lines in it.
-_FRAME = re.compile("[\\s\u00d7\u2570\u2500\u25b6\u251c\u2502]+")
-_URL = re.compile(r"(?:Failed to fetch: `?|for url \()([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+)")
-_PACKAGE = re.compile(r"Failed to (?:download|build|download and build) `([^`\s=]+)")
-_IN_URL = re.compile(r"/([A-Za-z0-9._-]+)/$|/([A-Za-z0-9._]+)-[^/]*\.(?:whl|tar\.gz|zip)$")
-_STATUS = re.compile(r"HTTP status \w+ error \((\d+) ([^)]*)\)")
-_INDEX = re.compile(r"An index(?: URL)? \(([^\s)]+)\) .*?\(?\b(401|403) (?:Unauthorized|Forbidden)")
+_FRAME = "[\\s\u00d7\u2570\u2500\u25b6\u251c\u2502]+"
+_URL = r"(?:Failed to fetch: `?|for url \()([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+)"
+_PACKAGE = r"Failed to (?:download|build|download and build) `([^`\s=]+)"
+_IN_URL = r"/([A-Za-z0-9._-]+)/$|/([A-Za-z0-9._]+)-[^/]*\.(?:whl|tar\.gz|zip)$"
+_STATUS = r"HTTP status \w+ error \((\d+) ([^)]*)\)"
+_INDEX = r"An index(?: URL)? \(([^\s)]+)\) .*?\(?\b(401|403) (?:Unauthorized|Forbidden)"
 # What uv says of a page in another format, and of one without any file: there every version is missing.
-_OTHER_PAGE = re.compile(
+_OTHER_PAGE = (
     r"Unsupported `Content-Type` \"(?P<kind>[^\"]*)\" for `(?P<url>[^`]+)`"
     r"|Received some unexpected (?:JSON|HTML) from `(?P<odd>[^`]+)`"
 )
-_EMPTY_PAGE = re.compile(r"there are no versions of ([A-Za-z0-9][\w.-]*)(?: and\b|,)")
+_EMPTY_PAGE = r"there are no versions of ([A-Za-z0-9][\w.-]*)(?: and\b|,)"
 # A name that no index has. One that has a page for it has one for every name, as a login page has.
 NOBODY = "onebin-asks-for-what-no-index-has"
-_NOBODYS_PAGE = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+/){NOBODY}/")
-_GIT = re.compile(r"`([^`\s]+) @ (?:git\+)?([^`]+)`.*Git operation failed", re.DOTALL)
-_REPOSITORY = re.compile(r"(\w+://[^/]*/[^@#]*).*")
-_GIT_REASON = re.compile(r"--- stderr .*?(?:fatal|error|ssh): (.+?)(?= (?:fatal|error|hint|help): |$)")
-_ACCESS = re.compile(r"^unable to access '[^']*': ")
+_NOBODYS_PAGE = rf"([A-Za-z][A-Za-z0-9+.-]*://[^\s`)]+/){NOBODY}/"
+_GIT = r"(?s)`([^`\s]+) @ (?:git\+)?([^`]+)`.*Git operation failed"
+_REPOSITORY = r"(\w+://[^/]*/[^@#]*).*"
+_GIT_REASON = r"--- stderr .*?(?:fatal|error|ssh): (.+?)(?= (?:fatal|error|hint|help): |$)"
+_ACCESS = r"^unable to access '[^']*': "
 _REFUSED, _PROXY_LOGIN, _TOO_MANY = (401, 403), 407, 429
 _GONE = (404, 410)
 
@@ -55,19 +56,19 @@ _PROXY_ACCESS = "put its credentials in its address, in HTTPS_PROXY and HTTP_PRO
 # What uv says of a connection, what that is in plain words, and what to do.
 _CONNECTION = (
     (
-        re.compile(r"invalid peer certificate: \w+|certificate verify failed|certificate problem"),
+        r"invalid peer certificate: \w+|certificate verify failed|certificate problem",
         "the certificate is not trusted",
         _CERTIFICATE,
     ),
-    (re.compile(r"InvalidContentType|corrupt message|wrong version number"), "the server does not speak TLS", _NO_TLS),
-    (re.compile(r"proxy auth\w* required"), "the proxy needs credentials", _PROXY_ACCESS),
-    (re.compile(r"tunnel error: unsuccessful"), "the proxy refuses to connect", _PROXY_ACCESS),
-    (re.compile(r"dns error|failed to lookup address"), "there is no such host", _NETWORK),
-    (re.compile(r"Connection refused"), "connection refused", _NETWORK),
-    (re.compile(r"network is unreachable|No route to host", re.IGNORECASE), "there is no route to the host", _NETWORK),
-    (re.compile(r"timed out|timeout", re.IGNORECASE), "no answer in time", _SLOW),
+    (r"InvalidContentType|corrupt message|wrong version number", "the server does not speak TLS", _NO_TLS),
+    (r"proxy auth\w* required", "the proxy needs credentials", _PROXY_ACCESS),
+    (r"tunnel error: unsuccessful", "the proxy refuses to connect", _PROXY_ACCESS),
+    (r"dns error|failed to lookup address", "there is no such host", _NETWORK),
+    (r"Connection refused", "connection refused", _NETWORK),
+    (r"(?i)network is unreachable|No route to host", "there is no route to the host", _NETWORK),
+    (r"(?i)timed out|timeout", "no answer in time", _SLOW),
     (
-        re.compile(r"reset by peer|end of file|Broken pipe|closed before|response body", re.IGNORECASE),
+        r"(?i)reset by peer|end of file|Broken pipe|closed before|response body",
         "the connection was closed before the answer was complete",
         _AGAIN,
     ),
@@ -84,11 +85,11 @@ _GIT_SLOW = (
 )
 _GIT_NETWORK = "is there a network? If not, use --offline or --vendor DIR; else try `git ls-remote {url}`"
 _GIT_HINTS = (
-    (re.compile(r"couldn't find remote ref|not our ref|no such ref|unadvertised"), _REVISION),
-    (re.compile(r"could not read Username|Authentication failed|Permission denied"), _GIT_LOGIN),
-    (re.compile(r"certificate"), _GIT_CERTIFICATE),
-    (re.compile(r"too slow"), _GIT_SLOW),
-    (re.compile(r"resolve host|connect to|Connection refused|timed out|unreachable", re.IGNORECASE), _GIT_NETWORK),
+    (r"couldn't find remote ref|not our ref|no such ref|unadvertised", _REVISION),
+    (r"could not read Username|Authentication failed|Permission denied", _GIT_LOGIN),
+    (r"certificate", _GIT_CERTIFICATE),
+    (r"too slow", _GIT_SLOW),
+    (r"(?i)resolve host|connect to|Connection refused|timed out|unreachable", _GIT_NETWORK),
 )
 
 
@@ -103,13 +104,13 @@ class Fault:
 
 def fault_in(printed: str, env: Mapping[str, str] | None = None) -> Fault | None:
     """Return the fault of the network that uv reports, or None; the environment has names and logins of indexes."""
-    text, env = _FRAME.sub(" ", printed), os.environ if env is None else env
+    text, env = re.sub(_FRAME, " ", printed), os.environ if env is None else env
     return _of_git(text) or _of_index(text, env) or _of_page(text) or _of_status(text, env) or _of_connection(text)
 
 
 def without_files(printed: str) -> str | None:
     """Return the package of which an index has no version at all, if uv reports one: its page may not be a page."""
-    found = _EMPTY_PAGE.search(_FRAME.sub(" ", printed))
+    found = re.search(_EMPTY_PAGE, re.sub(_FRAME, " ", printed))
     return None if found is None else found[1]
 
 
@@ -117,7 +118,7 @@ def no_index(printed: str, package: str) -> Fault | None:
     """Return the fault of an index that has a page for `NOBODY`, too, given what uv prints in detail about that."""
     if without_files(printed) != NOBODY:
         return None
-    found = _NOBODYS_PAGE.search(printed)
+    found = re.search(_NOBODYS_PAGE, printed)
     url = "the index" if found is None else without_credentials(found[1])
     return Fault(
         what=f"{url} answers, but not with index pages: any name has one, without files",
@@ -127,12 +128,12 @@ def no_index(printed: str, package: str) -> Fault | None:
 
 
 def _of_page(text: str) -> Fault | None:
-    found = _OTHER_PAGE.search(text)
+    found = re.search(_OTHER_PAGE, text)
     if found is None:
         return None
     url = found["url"] or found["odd"]
     kind = f" ({found['kind']})" if found["kind"] else ""
-    package = _IN_URL.search(url)
+    package = re.search(_IN_URL, url)
     return Fault(
         what=f"{without_credentials(url)} answers, but not with an index page{kind}",
         hint=_NO_INDEX,
@@ -141,13 +142,13 @@ def _of_page(text: str) -> Fault | None:
 
 
 def _of_git(text: str) -> Fault | None:
-    found = _GIT.search(text)
+    found = re.search(_GIT, text)
     if found is None:
         return None
-    url = _REPOSITORY.sub(r"\1", found[2])
-    said = _GIT_REASON.search(text)
-    reason = _ACCESS.sub("", said[1].strip()) if said else "git failed"
-    hint = next((hint for pattern, hint in _GIT_HINTS if pattern.search(text)), _PLACE)
+    url = re.sub(_REPOSITORY, r"\1", found[2])
+    said = re.search(_GIT_REASON, text)
+    reason = re.sub(_ACCESS, "", said[1].strip()) if said else "git failed"
+    hint = next((hint for pattern, hint in _GIT_HINTS if re.search(pattern, text)), _PLACE)
     return Fault(what=f"cannot fetch {url}: {reason}", hint=hint.format(url=url), package=found[1])
 
 
@@ -162,12 +163,12 @@ def late_fetch(error: FetchTimeoutError) -> Fault:
 
 
 def _of_index(text: str, env: Mapping[str, str]) -> Fault | None:
-    found = _INDEX.search(text)
+    found = re.search(_INDEX, text)
     return None if found is None else _denied(found[1], int(found[2]), "the index ", None, env)
 
 
 def _of_status(text: str, env: Mapping[str, str]) -> Fault | None:
-    found, url = _STATUS.search(text), _url(text)
+    found, url = re.search(_STATUS, text), _url(text)
     if found is None or url is None:
         return None
     code, package = int(found[1]), _package(text)
@@ -207,11 +208,11 @@ def _asks(code: int) -> str:
 
 def _of_connection(text: str) -> Fault | None:
     url, package = _url(text), _package(text)
-    known = next((each for each in _CONNECTION if each[0].search(text)), None)
+    known = next((each for each in _CONNECTION if re.search(each[0], text)), None)
     if known is None or (url is None and "Failed to download" not in text):
         return None
     pattern, what, hint = known
-    found = pattern.search(text)
+    found = re.search(pattern, text)
     if hint is _CERTIFICATE and found is not None and ": " in found[0]:
         what = f"{what} ({found[0].partition(': ')[2]})"
     if url is None:
@@ -224,7 +225,7 @@ def _of_connection(text: str) -> Fault | None:
 
 
 def _url(text: str) -> str | None:
-    found = _URL.search(text)
+    found = re.search(_URL, text)
     return None if found is None else found[1]
 
 
@@ -233,10 +234,10 @@ def _package(text: str) -> str | None:
 
     While a project is built, that is not the project, but what its build needs.
     """
-    named = _IN_URL.search(_url(text) or "")
+    named = re.search(_IN_URL, _url(text) or "")
     if named:
         return named[1] or named[2]
-    found = _PACKAGE.search(text)
+    found = re.search(_PACKAGE, text)
     return None if found is None else found[1]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import InterpreterError, ProcessError
 from onebin.python import uv
-from onebin.system import environment, run, sha256_of
+from onebin.system import environment, run, sha256_of, state_of_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OLDEST = (3, 10)
 
 _KIND = "interpreters"
-_ANSWER = "answer.json"
+_FORMAT = 2  # of its entries
 
 # The interpreter runs this itself, so it must work on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
@@ -149,31 +149,21 @@ def ask(executable: Path, cache: Cache | None = None) -> Interpreter:
     if cache is None or key is None:
         return _read(_answer(executable), executable)
 
-    def make(entry: Path) -> None:
+    def make() -> str:
         answer = _answer(executable)
         _read(answer, executable)  # only a valid answer is cached
-        (entry / _ANSWER).write_text(answer, "utf-8")
+        return answer
 
     try:
-        answer = (cache.ensure(_KIND, key, make) / _ANSWER).read_text("utf-8")
-        return _read(answer, executable)
+        return _read(cache.text(_KIND, key, make), executable)
     except (OSError, ValueError, InterpreterError):  # the cache is read-only or damaged
         return _read(_answer(executable), executable)
 
 
 def _state(executable: Path) -> str | None:
-    """Return the digest of everything that an interpreter's answer depends on, or None if that is not known.
-
-    A script, such as one of pyenv's shims, may start a different interpreter each time.
-    """
-    try:
-        with executable.open("rb") as stream:
-            is_script = stream.read(2) == b"#!"
-        status = executable.stat()
-    except OSError:
-        return None
-    file = [str(executable), os.path.realpath(executable), status.st_size, status.st_mtime_ns, status.st_ino]
-    return None if is_script else sha256_of([_QUESTION, file, list(platform.uname())])
+    """Return the digest of everything that an interpreter's answer depends on, or None if that is not known."""
+    program = state_of_program(executable)
+    return None if program is None else sha256_of([_FORMAT, _QUESTION, program, list(platform.uname())])
 
 
 def _answer(executable: Path) -> str:

@@ -32,15 +32,17 @@ from onebin.python.watching import (
     locked_from_git,
     required_from_git,
 )
-from onebin.system import STILL_RUNNING, Completed, environment, read_toml, run
+from onebin.system import STILL_RUNNING, Completed, environment, read_toml, run, sha256_of, state_of_program
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from onebin.cache import Cache
     from onebin.python.faults import Fault
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
+_KIND = "uv-versions"
 # Variables of uv that would choose another project, or the folder that paths are relative to.
 _PLACES = frozenset({"UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_WORKING_DIR"})
 
@@ -99,9 +101,22 @@ class Limits:
         ]
 
 
-def version() -> str:
-    """Return uv's version, such as "0.9.1"; raises OnebinError if uv is not installed."""
-    return _uv(["--version"]).stdout.split()[1]
+def version(cache: Cache | None = None) -> str:
+    """Return uv's version, such as "0.9.1"; raises OnebinError if uv is not installed.
+
+    With a cache, a uv that has not changed is not asked again.
+    """
+
+    def ask() -> str:
+        return _uv(["--version"]).stdout.split()[1]
+
+    state = None if cache is None else state_of_program(Path(_binary()))
+    if cache is None or state is None:
+        return ask()
+    try:
+        return cache.text(_KIND, sha256_of(state), ask)
+    except (OSError, ValueError):  # the cache is read-only or damaged
+        return ask()
 
 
 def find_python(wanted: str, env: Mapping[str, str]) -> Path | None:
@@ -287,10 +302,7 @@ def _uv(
     check: bool = True,
     extra: Mapping[str, str] | None = None,
 ) -> Completed:
-    try:
-        binary = find_uv_bin()
-    except FileNotFoundError as error:
-        raise OnebinError("uv is not installed in onebin's environment", "pip install uv") from error
+    binary = _binary()
     variables = environment(UV_NO_PROGRESS="1") if env is None else env
     variables = {name: value for name, value in variables.items() if name not in _PLACES}
     variables = {**GIT_PATIENCE, **variables, **(extra or {}), "NO_COLOR": "1", "UV_LINK_MODE": _link_mode()}
@@ -318,6 +330,13 @@ def _uv(
         fault = _no_index(said, cwd, project) if is_online else None
         raise Failure.of(f"{ended}{said}", fault, settings.with_indexes(project))
     return completed
+
+
+def _binary() -> str:
+    try:
+        return find_uv_bin()
+    except FileNotFoundError as error:
+        raise OnebinError("uv is not installed in onebin's environment", "pip install uv") from error
 
 
 def _no_index(said: str, cwd: Path | None, project: Path | None) -> Fault | None:

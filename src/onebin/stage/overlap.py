@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
-from onebin.system import count
+from onebin.system import canonical_name, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +32,7 @@ def overlaps(site_packages: Path) -> list[Overlap]:
     """Return every file that two distributions have with different content, sorted by path; raises OSError."""
     claims: dict[str, dict[str, str]] = defaultdict(dict)
     for record in site_packages.glob("*.dist-info/RECORD"):
-        name = canonicalize_name(record.parent.name.removesuffix(".dist-info").rpartition("-")[0])
+        name = canonical_name(record.parent.name.removesuffix(".dist-info").rpartition("-")[0])
         for file, digest in _entries(record):
             claims[file][name] = digest
     return [

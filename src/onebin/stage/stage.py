@@ -6,12 +6,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from onebin.errors import StageError, os_errors
 from onebin.lock import LockedPackage
 from onebin.python import uv
-from onebin.system import sha256_of
+from onebin.system import canonical_name, sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +45,7 @@ class Stage:
 
 def find(lock: Lock, cache: Cache, *, moment: int) -> Stage | None:
     """Return the stage of a lock if the cache has it; installs nothing."""
-    key = stage_key(lock, moment)
+    key = stage_key(lock, moment, cache)
     entry = cache.find(KIND, key)
     return None if entry is None else Stage(key=key, directory=entry / "env", lock=lock)
 
@@ -80,15 +78,18 @@ def find_nearest(lock: Lock, cache: Cache) -> Stage | None:
 def _held(site_packages: Path) -> dict[str, str]:
     """Return the versions of the distributions in a stage, by canonical name."""
     titles = (info.stem.rpartition("-") for info in sorted(site_packages.glob("*.dist-info")))
-    return {str(canonicalize_name(name)): version for name, _, version in titles}
+    return {canonical_name(name): version for name, _, version in titles}
 
 
-def stage_key(lock: Lock, moment: int) -> str:
-    """Return the digest of everything that determines the content of a stage."""
+def stage_key(lock: Lock, moment: int, cache: Cache | None = None) -> str:
+    """Return the digest of everything that determines the content of a stage.
+
+    With a cache, uv is not asked again for its version.
+    """
     with os_errors(StageError, "read the local projects of", lock.file):
         projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
     packages = {package.name: package.digest for package in lock.packages}
     # The build of a project may use the moment.
     return sha256_of(
-        [FORMAT, packages, projects, moment if projects else None, lock.interpreter.identity, uv.version()]
+        [FORMAT, packages, projects, moment if projects else None, lock.interpreter.identity, uv.version(cache)]
     )

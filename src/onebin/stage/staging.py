@@ -42,7 +42,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
 
     `source` is where packages come from; `moment` is the current time for builds, in seconds since 1970.
     """
-    key, is_new = stage_key(lock, moment), False
+    key, is_new = stage_key(lock, moment, cache), False
 
     def make(partial: Path) -> None:
         nonlocal is_new

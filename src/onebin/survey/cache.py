@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
-
 from onebin.survey import distribution
 from onebin.survey.distribution import Distribution
 from onebin.survey.entry_points import EntryPoint
@@ -75,7 +73,7 @@ def _to_json(found: Distribution) -> dict[str, Any]:
     modules = {name: file.relative_to(found.site_packages).as_posix() for name, file in found.modules.items()}
     return {
         **{name: getattr(found, name) for name in _AS_THEY_ARE},
-        "requires": [str(each) for each in found.requires],
+        "requirements": found.requirements,
         "entry_points": [[each.group, each.name, each.value] for each in found.entry_points],
         "files": {**vars(found.files), "modules": modules},
         "behaviour": vars(found.behaviour),
@@ -91,7 +89,7 @@ def _from_json(values: dict[str, Any], site_packages: Path) -> Distribution:
     return Distribution(
         **{name: values[name] for name in _AS_THEY_ARE},
         site_packages=site_packages,
-        requires=tuple(map(Requirement, values["requires"])),
+        requirements=tuple(values["requirements"]),
         entry_points=tuple(points),
         files=DistributionFiles(**{**files, "modules": modules, "recorded": frozenset(files["recorded"])}),
         behaviour=Behaviour(**_with_lists_as(tuple, values["behaviour"])),

@@ -11,20 +11,21 @@ import keyword
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from onebin.errors import StageError
 from onebin.survey.entry_points import SCRIPT_GROUPS, EntryPoint, read_entry_points
 from onebin.survey.files import DistributionFiles, files_of
 from onebin.survey.syntax import Behaviour, behaviour_of, read_code
 from onebin.survey.words import Words, is_odd, words_of
+from onebin.system import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from packaging.requirements import Requirement
 
 
 # The distribution of `onebin_runtime`, of which onebin brings its own copy.
@@ -36,8 +37,9 @@ class Distribution:
     """What one distribution contributes.
 
     `name` is its canonical name, `title` the one in METADATA, `info` its .dist-info folder in `site_packages`.
-    `behaviour` and `words` are what its Python source may do and which words it contains. `start_lines` are the lines
-    of its .pth files that the interpreter runs at start (those that begin with "import": a rule of the `site` module).
+    `requirements` are those in METADATA, `behaviour` and `words` are what its Python source may do and which words it
+    contains. `start_lines` are the lines of its .pth files that the interpreter runs at start (those that begin with
+    "import": a rule of the `site` module).
     """
 
     name: str
@@ -45,12 +47,19 @@ class Distribution:
     version: str
     site_packages: Path
     info: str
-    requires: tuple[Requirement, ...]
+    requirements: tuple[str, ...]
     entry_points: tuple[EntryPoint, ...]
     files: DistributionFiles
     behaviour: Behaviour
     words: Words
     start_lines: tuple[str, ...]
+
+    @cached_property
+    def requires(self) -> tuple[Requirement, ...]:
+        """What it requires."""
+        from packaging.requirements import Requirement  # noqa: PLC0415  # not every command asks, and it is slow to load
+
+        return tuple(map(Requirement, self.requirements))
 
     @property
     def modules(self) -> Mapping[str, Path]:
@@ -119,12 +128,12 @@ def read(directory: Path, library: frozenset[str]) -> Distribution:
         raise StageError(f"{info} has no name in its METADATA", "the wheel is malformed: ask its author")
     files = files_of(_recorded(directory / "RECORD"), site_packages, info, library)
     return Distribution(
-        name=str(canonicalize_name(title)),
+        name=canonical_name(title),
         title=title,
         version=distribution.version,
         site_packages=site_packages,
         info=info,
-        requires=tuple(_requirements(distribution.requires or ())),
+        requirements=tuple(_requirements(distribution.requires or ())),
         entry_points=read_entry_points(directory),
         files=files,
         behaviour=behaviour_of(map(read_code, files.python)),
@@ -145,10 +154,12 @@ def _recorded(record: Path) -> Iterator[str]:
         raise StageError(f"the RECORD of {record.parent.name} cannot be read: {error}", hint) from error
 
 
-def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
+def _requirements(lines: Iterable[str]) -> Iterator[str]:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415  # as for importlib.metadata
+
     for line in lines:
         with suppress(InvalidRequirement):  # an old form, which uv has read in its own way
-            yield Requirement(line)
+            yield str(Requirement(line))
 
 
 def _text(files: DistributionFiles) -> str:

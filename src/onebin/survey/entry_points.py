@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,8 @@ class EntryPoint:
 
 def read_entry_points(info: Path) -> tuple[EntryPoint, ...]:
     """Return the entry points of a distribution, given its .dist-info directory; raises StageError and OSError."""
+    import importlib.metadata  # noqa: PLC0415  # surveys that are kept are read without it
+
     file = info / "entry_points.txt"
     if file.is_file() and file.stat().st_size > MOST:
         raise StageError(

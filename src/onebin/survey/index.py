@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from onebin.errors import Finding, StageError
 from onebin.stage import overlaps
 from onebin.survey import distribution
 from onebin.survey.cache import SurveyCache
 from onebin.survey.words import is_odd
+from onebin.system import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -143,7 +142,7 @@ def _distributions(stage: Stage, cache: Cache) -> Iterator[Distribution]:
     library = stage.lock.interpreter.library_names
     kept = SurveyCache.at(cache, library)
     for info in sorted(stage.site_packages.glob("*.dist-info")):
-        package = packages.get(canonicalize_name(info.stem.rpartition("-")[0]))
+        package = packages.get(canonical_name(info.stem.rpartition("-")[0]))
         try:
             yield kept.read(info, package) if package else distribution.read(info, library)
         except StageError as error:

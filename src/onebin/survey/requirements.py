@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from onebin.system import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+    from packaging.requirements import Requirement
 
     from onebin.manifest import Manifest
     from onebin.survey.index import Survey
@@ -51,6 +52,8 @@ def declared(manifest: Manifest, survey: Survey) -> tuple[Declared, ...]:
 
     A row that only names modules requires none.
     """
+    from packaging.requirements import Requirement  # noqa: PLC0415  # not every command asks, and it is slow to load
+
     host = Requirement(manifest.host.package) if manifest.host.package else None
     extras = frozenset([*manifest.host.extras, *(host.extras if host else ())])
     versions = str(host.specifier) if host else ""
@@ -74,7 +77,7 @@ def targets_of(survey: Survey) -> Targets:
     def targets(name: str, extra: str) -> tuple[tuple[str, str], ...]:
         found = survey.distributions.get(name)
         return tuple(
-            (str(canonicalize_name(requirement.name)), wanted)
+            (canonical_name(requirement.name), wanted)
             for requirement in (found.requires if found else ())
             if requirement.marker is None or requirement.marker.evaluate({**markers, "extra": extra})
             for wanted in ("", *requirement.extras)
@@ -98,12 +101,12 @@ def demands_of(survey: Survey) -> Demands:
     @cache
     def demands(name: str, extras: frozenset[str]) -> tuple[Demand, ...]:
         applied = [each for each in survey.distributions[name].requires if applies(each, extras)]
-        own = {extra for each in applied if canonicalize_name(each.name) == name for extra in each.extras}
+        own = {extra for each in applied if canonical_name(each.name) == name for extra in each.extras}
         if not own <= extras:
             return demands(name, extras | own)
         merged: dict[str, list[Requirement]] = {}
         for each in applied:
-            target = str(canonicalize_name(each.name))
+            target = canonical_name(each.name)
             if target != name and target in survey.distributions:
                 merged.setdefault(target, []).append(each)
         return tuple(_merged(target, merged[target]) for target in sorted(merged))

@@ -14,6 +14,7 @@ from .digest import (
     sha256_of_file as sha256_of_file,
     sha256_of_tree as sha256_of_tree,
     source_files as source_files,
+    state_of_program as state_of_program,
 )
 from .epoch import DEFAULT as DEFAULT, VARIABLE as VARIABLE, source_date_epoch as source_date_epoch
 from .paths import (
@@ -56,6 +57,7 @@ from .reading import (
 )
 from .temporary import scratch as scratch
 from .wording import (
+    canonical_name as canonical_name,
     count as count,
     did_you_mean as did_you_mean,
     either as either,

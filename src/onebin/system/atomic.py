@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -35,6 +34,8 @@ def exchange(first: Path, second: Path) -> bool:
     """Exchange two paths of one file system atomically (Linux's renameat2); returns False if that is not supported."""
     if sys.platform != "linux":
         return False
+    import ctypes  # noqa: PLC0415  # not every command asks, and it is slow to load
+
     try:
         rename = ctypes.CDLL(None).renameat2
     except (OSError, AttributeError):  # the C library does not have it

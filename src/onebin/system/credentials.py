@@ -6,7 +6,6 @@ or writes and that may contain the output of another program passes through `red
 
 from __future__ import annotations
 
-import netrc
 import os
 import re
 from base64 import b64encode
@@ -120,6 +119,8 @@ def _login(url: SplitResult) -> str | None:
 
 
 def _from_netrc(host: str, env: Mapping[str, str]) -> str | None:
+    import netrc  # noqa: PLC0415  # only for messages about an index
+
     try:
         found = netrc.netrc(env.get("NETRC")).authenticators(host)
     except (OSError, netrc.NetrcParseError):

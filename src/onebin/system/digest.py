@@ -40,6 +40,21 @@ def sha256_of_file(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def state_of_program(file: Path) -> list[str | int] | None:
+    """Return what is different after a program was replaced, or None if that is not known.
+
+    A script, such as one of pyenv's shims, may start a different program each time.
+    """
+    try:
+        with file.open("rb") as stream:
+            is_script = stream.read(2) == b"#!"
+        status = file.stat()
+    except OSError:
+        return None
+    state: list[str | int] = [str(file), os.path.realpath(file), status.st_size, status.st_mtime_ns, status.st_ino]
+    return None if is_script else state
+
+
 def sha256_of_entry(path: Path) -> str:
     """Return the digest of a file's bytes, or of a symbolic link's target; raises OSError."""
     if path.is_symlink():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,9 +93,15 @@ def runtime_dir() -> Path:
 
 def driver_dir() -> Path:
     """Return the directory of the code that runs under the stage's interpreter during the freeze."""
-    return Path(str(files("onebin"))) / "freeze" / "driver"
+    return _package() / "freeze" / "driver"
 
 
 def _shipped(inside: str, in_checkout: str) -> Path:
-    shipped = Path(str(files("onebin"))) / inside
+    shipped = _package() / inside
     return shipped if shipped.is_dir() else Path(__file__).resolve().parents[3] / in_checkout
+
+
+def _package() -> Path:
+    from importlib.resources import files  # noqa: PLC0415  # not every command asks, and it is slow to load
+
+    return Path(str(files("onebin")))

@@ -1,4 +1,4 @@
-"""Wording for messages: counts, choices, suggestions for misspelled names, and which characters a text may have.
+"""Wording for messages: counts, choices, how names are spelled, and which characters a text may have.
 
 Names, paths and texts come from files and programs of strangers. A terminal obeys some characters (escape sequences),
 reorders others (bidirectional text) and shows some not at all, so that one name looks like another. None of these is
@@ -23,6 +23,14 @@ _KILOBYTES_FROM, _MEGABYTES_FROM = 1_000, 100_000
 _INVISIBLE = re.compile(
     "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u3164\\uffa0\\U0001d159\\U000e0000-\\U000e0fff]"
 )
+
+
+def canonical_name(name: str) -> str:
+    """Return the canonical spelling of a distribution's name (PEP 503).
+
+    `packaging.utils` has the same function, but is slow to load.
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def visible(text: str, *, one_line: bool = True) -> str:

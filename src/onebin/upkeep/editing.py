@@ -5,27 +5,33 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from onebin.errors import OnebinError, os_errors
+from onebin.check import contribution_of, unseen
+from onebin.errors import OnebinError, PlanError, os_errors
+from onebin.lock import read
 from onebin.manifest import Manifest, add_plugins, check_rows, keyed, read_items, remove_plugins
 from onebin.pipeline import (
     LockResult,  # pydantic reads the types of these fields
     Note,
     ignore,
+    step,
     update_lock,
 )
-from onebin.system import absolute, display, sha256_of, write_atomic
-from onebin.upkeep.plugins import unseen_rows
+from onebin.stage import install
+from onebin.survey import survey
+from onebin.system import absolute, count, display, sha256_of, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from onebin.errors import Finding
+    from onebin.manifest import PluginRow
     from onebin.pipeline import BuildRequest, Events
+    from onebin.survey import Survey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,7 @@ def add_to_manifest(
             return EditResult(changes=edited.changes, lock=locked)
         names = {item.name for item in read_items(items, current.workspace.directory)}
         with _interrupted("manifest and lock were changed; `onebin check` says whether the host sees the plugins"):
-            return EditResult(changes=edited.changes, lock=locked, notices=unseen_rows(changed, names, events))
+            return EditResult(changes=edited.changes, lock=locked, notices=_unseen_rows(changed, names, events))
 
 
 def _added(
@@ -180,3 +186,34 @@ def _placed(finding: Finding, manifest: Manifest) -> Finding:
     if place.key is None or place.file != file:
         return finding
     return manifest.with_line(replace(finding, where=f"{file}: {place.key}"))
+
+
+def _unseen_rows(request: BuildRequest, names: Collection[str], events: Events) -> tuple[str, ...]:
+    """Return a line for each of some rows of a locked manifest that nothing in the bundle looks up.
+
+    The lock is staged if it is not yet. Without a lock that fits, or if it cannot be staged, there are no lines: the
+    next build says why.
+    """
+    manifest, cache = request.manifest, request.workspace.cache
+    with suppress(OnebinError):
+        lock = read(manifest, request.workspace)
+        if lock is None:
+            return ()
+        with step(events, "stage") as outcome:
+            stage = install(lock, cache, source=request.source, moment=request.moment)
+            outcome.text = count(len(lock.packages), "package")
+        with step(events, "survey") as outcome:
+            surveyed = survey(stage, cache)
+            rows = [row for row in manifest.plugins if row.name in names]
+            lines = tuple(line for row in rows for line in _unseen(row, manifest, surveyed))
+            outcome.text = count(len(rows), "plugin")
+        return lines
+    return ()
+
+
+def _unseen(row: PluginRow, manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    try:
+        yield from unseen([contribution_of(row, manifest, surveyed, "")], manifest, surveyed).values()
+    except PlanError as error:
+        for finding in error.findings:
+            yield f"plugin {row.name}: {finding.message}; {finding.hint}"

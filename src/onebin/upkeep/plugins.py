@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from onebin.check import contribution_of, unseen
-from onebin.errors import OnebinError, PlanError, StageError
+from onebin.errors import PlanError, StageError
 from onebin.lock import read
 from onebin.pipeline import ignore, step
-from onebin.stage import find, find_nearest, install
+from onebin.stage import find, find_nearest
 from onebin.survey import recorded_size, survey
 from onebin.system import count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
     from onebin.check import PlannedPlugin
     from onebin.lock import Lock
     from onebin.manifest import Manifest, PluginRow
@@ -125,34 +123,3 @@ def _staged(
     modules = row.modules or tuple(name for name in plugin.modules if name not in reached)
     owner = surveyed.distributions[plugin.distribution]
     return replace(status, distribution=owner.name, locked=owner.version, contributes=groups, modules=modules)
-
-
-def unseen_rows(request: BuildRequest, names: Collection[str], events: Events = ignore) -> tuple[str, ...]:
-    """Return a line for each of some rows of a locked manifest that nothing in the bundle looks up.
-
-    The lock is staged if it is not yet. Without a lock that fits, or if it cannot be staged, there are no lines: the
-    next build says why.
-    """
-    manifest, cache = request.manifest, request.workspace.cache
-    with suppress(OnebinError):
-        lock = read(manifest, request.workspace)
-        if lock is None:
-            return ()
-        with step(events, "stage") as outcome:
-            stage = install(lock, cache, source=request.source, moment=request.moment)
-            outcome.text = count(len(lock.packages), "package")
-        with step(events, "survey") as outcome:
-            surveyed = survey(stage, cache)
-            rows = [row for row in manifest.plugins if row.name in names]
-            lines = tuple(line for row in rows for line in _unseen(row, manifest, surveyed))
-            outcome.text = count(len(rows), "plugin")
-        return lines
-    return ()
-
-
-def _unseen(row: PluginRow, manifest: Manifest, surveyed: Survey) -> Iterator[str]:
-    try:
-        yield from unseen([contribution_of(row, manifest, surveyed, "")], manifest, surveyed).values()
-    except PlanError as error:
-        for finding in error.findings:
-            yield f"plugin {row.name}: {finding.message}; {finding.hint}"

@@ -6,12 +6,10 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 import onebin
 from onebin.cli.page import faint, field, heading, one_line, table, width
 from onebin.cli.report import plain
-from onebin.system import count, megabytes
+from onebin.system import canonical_name, count, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,9 +109,7 @@ def manifest(report: Report) -> list[str]:
 
 def titles(report: Report) -> dict[str, str]:
     """Return what an owner is called: a distribution by its own name and version."""
-    return {
-        str(canonicalize_name(each["name"])): f"{each['name']} {each['version']}" for each in report["distributions"]
-    }
+    return {canonical_name(each["name"]): f"{each['name']} {each['version']}" for each in report["distributions"]}
 
 
 def groups(plugin: PluginFacts) -> str:

@@ -22,8 +22,7 @@ def doctor(*, as_json: bool) -> int:
 
     Exits with 1 if a build would fail here.
     """
-    shown = options.progress(quiet=as_json, only_slow=True)
-    examined = onebin.examine(default_cache_dir(), Path.cwd(), shown)
+    examined = onebin.examine(default_cache_dir(), Path.cwd(), options.slow_steps(quiet=as_json))
     if as_json:
         print_json([asdict(each) for each in examined])
     else:

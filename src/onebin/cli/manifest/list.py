@@ -34,8 +34,7 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
     check or a build has staged that version.
     """
     request = options.request(manifest)
-    shown = options.progress(quiet=as_json, only_slow=True)
-    plugins = onebin.list_plugins(request, shown, newest=outdated)
+    plugins = onebin.list_plugins(request, options.slow_steps(quiet=as_json), newest=outdated)
     unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
     if outdated:
         plugins = tuple(each for each in plugins if each.newest not in (None, each.locked))

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
-from packaging.utils import canonicalize_name
 
 import onebin
 from onebin.cli import options
 from onebin.cli.page import guided, show
 from onebin.cli.report import print_json
+from onebin.system import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,4 +79,4 @@ def role(line: TreeLine) -> str:
     """Return what a line is in the manifest: host, plugin, or an empty text."""
     if line.plugin is None:
         return "host" if line.host else ""
-    return "plugin" if canonicalize_name(line.plugin) == line.name else f"plugin {line.plugin}"
+    return "plugin" if canonical_name(line.plugin) == line.name else f"plugin {line.plugin}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
+from onebin.system import canonical_name
 
 if TYPE_CHECKING:
     from onebin import PluginFacts
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 def plugin_row(facts: PluginFacts) -> dict[str, object]:
     """Return a plugin with its distribution's canonical name (PEP 503) and its entry points as objects."""
     points = [{"group": group, "name": name, "value": value} for group, name, value in facts["entry_points"]]
-    return {**facts, "distribution": canonicalize_name(facts["distribution"]), "entry_points": points}
+    return {**facts, "distribution": canonical_name(facts["distribution"]), "entry_points": points}

@@ -54,7 +54,7 @@ def run(manifest: Path | None, *, watch: bool, locked: bool, source: PackageSour
             return repeat(manifest, load, restarted.start, restarted.events, look=restarted.look)
         finally:
             restarted.stop()
-    command = onebin.prepare_run(load(), options.progress(only_slow=True))
+    command = onebin.prepare_run(load(), options.slow_steps())
     # The host gets the user's environment as in the artifact; the interpreter itself ignores it in both.
     return become([*command, *args], env=os.environ)
 
