@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _EXECUTABLE = 0o755
 _CHUNK = 1024 * 1024
 _LONGEST_NAME = 200
+_TRIES = 5  # of making a draft in a folder that other builds remove while it is empty
 _DRAFT = ".partial"
 
 
@@ -128,10 +129,11 @@ def _obstacle(output: Path, name: str, *, folder: bool) -> str | None:
 
 def _draft(output: Path, *, folder: bool) -> Path:
     """Create a new file or folder next to the output, with the output's name in its own."""
-    while True:
+    for _ in range(_TRIES - 1):
         output.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # another build has just removed the empty folder
+        with suppress(FileNotFoundError):  # another build has just removed the empty folder, or nothing can be made
             return _create(output, folder=folder)
+    return _create(output, folder=folder)
 
 
 def _create(output: Path, *, folder: bool) -> Path:
