@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import threading
+import time
 import warnings
 import zipfile
 from importlib import import_module, resources
@@ -543,3 +544,72 @@ def test_refused_file_cannot_be_opened_by_hand(press: Press) -> None:
         press.side_cars.open_path(str(file))
     with pytest.raises(PluginLoadError, match="No such file"):
         press.side_cars.open_path(str(press.folder / "none" / "x.obplugin"))
+
+
+def test_directory_without_a_date_is_read(press: Press) -> None:
+    """Some systems give every file the date 0: what is in such a directory is found nevertheless."""
+    press.put(packed())
+    os.utime(press.directory, (0, 0))
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_what_was_not_examined_is_found_by_the_next_look(press: Press) -> None:
+    """When a bad revocation list is gone, while the program runs, what it held back is loaded."""
+    press.put(packed())
+    (press.directory / "revoked.obrevoked").write_bytes(b"{}")
+    press.side_cars.look()
+    assert press.states()["press.plugins"][0] == "refused"
+    (press.directory / "revoked.obrevoked").unlink()
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_repaired_mode_is_noticed(press: Press) -> None:
+    """When others can no longer write to the directory, or to a file in it, the next look loads what is there."""
+    file = press.put(packed())
+    press.directory.chmod(0o777)
+    press.side_cars.look()
+    time.sleep(0.1)
+    press.directory.chmod(0o700)
+    file.chmod(0o666)
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("refused", "others can write to it")}
+    time.sleep(0.1)
+    file.chmod(0o600)
+    press.put(packed(name="apple"), "apple.obplugin")
+    press.side_cars.look()
+    assert press.states()["pear.obplugin"] == ("loaded", None)
+
+
+def test_file_that_goes_meanwhile_holds_nothing_up(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is removed after the directory was listed is no reason to refuse the others."""
+    press.put(packed())
+    monkeypatch.setattr("onebin_runtime.side_cars._collection.names_in", lambda *_: ["gone.obplugin", "pear.obplugin"])
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_fork_while_another_thread_looks_can_look(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that was forked while a thread of its parent was looking loads what is there."""
+    press.put(packed())
+    inside, go_on = threading.Event(), threading.Event()
+
+    def names(*_: object) -> list[str]:
+        if threading.current_thread() is looking:
+            inside.set()
+            go_on.wait(30)
+        return ["pear.obplugin"]
+
+    monkeypatch.setattr("onebin_runtime.side_cars._collection.names_in", names)
+    looking = threading.Thread(target=press.side_cars.look)
+    looking.start()
+    inside.wait(30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's about forks with threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if press.side_cars.look() else 1)
+    go_on.set()
+    looking.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -51,15 +51,17 @@ class SideCars:
         self._program = program
         self._frozen_path = tuple(path for path in sys.path if path)
         self._found: dict[str, SideCar] = {}  # by file
-        self._stamps: dict[str, tuple[int, int, int]] = {}  # of files, to know which have changed
-        self._stamp = 0  # of the directory; 0 means that it has to be read
+        self._stamps: dict[str, tuple[int, int, int]] = {}  # of files that were examined, to know which have changed
+        self._stamp: int | None = None  # of the directory; None means that it has to be read
         self._lock = RLock()
         self._is_looking = False
         os.register_at_fork(after_in_child=self._unlock)
 
     def _unlock(self) -> None:
-        """Forget a lock that another thread holds, which a fork does not have."""
+        """Forget a lock that another thread holds, which a fork does not have, and what it was doing."""
         self._lock = RLock()
+        if self._is_looking:
+            self._is_looking, self._stamp = False, None
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what became of each file that was found, in the order in which they were."""
@@ -69,7 +71,7 @@ class SideCars:
         """Load what is new in the directory, if it has changed, and return the new plugins; none is imported."""
         try:
             place = self.settings.place()
-            changed = os.stat(place).st_mtime_ns
+            changed = os.stat(place).st_ctime_ns  # also of a mode that was changed; nobody can set it
         except (OSError, Refused):
             return []
         if changed == self._stamp:
@@ -79,7 +81,7 @@ class SideCars:
                 return []
             self._is_looking = True
             try:
-                self._stamp = changed if changed < time.time_ns() - _COARSE_NS else 0
+                self._stamp = changed if changed < time.time_ns() - _COARSE_NS else None
                 begun = now()
                 loaded = self._load_directory(place)
             finally:
@@ -145,9 +147,12 @@ class SideCars:
             self._refuse_all(place, error)
             return []
         try:
-            names = self._changed(names_in(directory, SUFFIX), place, directory)
-            revoked = read_revoked(directory, self.settings) if names else Revoked()
-            examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in names[:MOST]]
+            names = names_in(directory, SUFFIX)
+            new = self._changed(names[:MOST], place, directory)
+            revoked = read_revoked(directory, self.settings) if new else Revoked()
+            examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in new]
+            self._stamps.update((os.path.join(place, name), stamp) for name, stamp in new.items())
+            self._found.pop(place, None)
             if len(names) > MOST:
                 self._refuse_all(place, Refused(f"it has more than {MOST:,} side-cars, and the others are left out"))
         except (OSError, Refused) as error:
@@ -157,16 +162,17 @@ class SideCars:
             os.close(directory)
         return self._load_all(examined)
 
-    def _changed(self, names: Iterable[str], place: str, directory: int) -> list[str]:
-        """Return the names of files that are new, or not the ones that they were."""
-        new = []
+    def _changed(self, names: Iterable[str], place: str, directory: int) -> dict[str, tuple[int, int, int]]:
+        """Return the stamps of files that are new, or not the ones that they were; some may have gone since."""
+        new = {}
         for name in names:
-            found = os.stat(name, dir_fd=directory, follow_symlinks=False)  # relative to a directory
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-            file = os.path.join(place, name)
-            if self._stamps.get(file) != stamp:
-                self._stamps[file] = stamp
-                new.append(name)
+            try:
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)  # relative to a directory
+            except FileNotFoundError:
+                continue
+            stamp = (found.st_ino, found.st_ctime_ns, found.st_size)
+            if self._stamps.get(os.path.join(place, name)) != stamp:
+                new[name] = stamp
         return new
 
     def _refuse_all(self, place: str, error: OSError | Refused) -> None:
