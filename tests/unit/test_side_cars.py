@@ -613,3 +613,12 @@ def test_fork_while_another_thread_looks_can_look(press: Press, monkeypatch: pyt
     go_on.set()
     looking.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_size_that_a_zip_cannot_have_is_a_reason(press: Press) -> None:
+    """A signed file with a size beyond what a zip can say is refused, and the one after it is loaded."""
+    files = with_metadata({"pear.py": "VALUE = 7\n"})
+    for size in (-1, 256 * 2**20 + 1, 2**32 - 1, 2**32, 10**300):
+        facts = facts_of(files)
+        facts["files"]["pear.py"]["size"] = size
+        assert _reason(press, signed(archive_of(facts, files), key_of(1))) == "its facts are damaged"
