@@ -622,3 +622,13 @@ def test_size_that_a_zip_cannot_have_is_a_reason(press: Press) -> None:
         facts = facts_of(files)
         facts["files"]["pear.py"]["size"] = size
         assert _reason(press, signed(archive_of(facts, files), key_of(1))) == "its facts are damaged"
+
+
+def test_draft_that_another_start_finishes_is_no_reason(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that finds the draft of another one, which is renamed in the next moment, unpacks its own."""
+    listed = os.listdir
+    gone = ".draft-1-renamed"
+    monkeypatch.setattr(os, "listdir", lambda path: [*listed(path), *([gone] if str(path).endswith("cars") else [])])
+    press.put(packed())
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}

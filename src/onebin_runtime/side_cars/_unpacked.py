@@ -112,5 +112,9 @@ def _sweep(above: str) -> None:
     old = time.time() - _OLD_SECONDS
     for name in os.listdir(above):
         path = os.path.join(above, name)
-        if name.startswith(_DRAFT) and os.lstat(path).st_mtime < old:
+        try:
+            is_old = name.startswith(_DRAFT) and os.lstat(path).st_mtime < old
+        except FileNotFoundError:  # another start has finished with it
+            continue
+        if is_old:
             shutil.rmtree(path, ignore_errors=True)
