@@ -339,3 +339,21 @@ open({str(file)!r}, 'wb').write(bytes.fromhex({later!r}))
         check=False,
     )
     assert (done.stdout, done.stderr) == ('["apple", "cherry"]\n', "")
+
+
+@pytest.mark.parametrize("kind", ["full", "closed"])
+def test_reason_that_cannot_be_written_stops_nothing(program: Program, kind: str) -> None:
+    """Where standard error takes nothing any more, a refused file is no error of the program, and others are loaded."""
+    program.write_settings(load="watch")
+    program.put("apple")
+    program.put("berry", key=key_of(2))
+    command = program.command()
+    if kind == "closed":
+        later = packed(name="cherry", key=key_of(2)).hex()
+        file = program.directory / "cherry.obplugin"
+        change = f"sys.stderr.close(); open({str(file)!r}, 'wb').write(bytes.fromhex({later!r}))"
+        command = program.command(f"{change}\n{NAMES}")
+    with Path("/dev/full" if kind == "full" else os.devnull).open("wb") as stream:
+        done = subprocess.run(command, env=program.env, stdout=subprocess.PIPE, stderr=stream, text=True, check=False)
+    assert done.stdout == '["apple"]\n'
+    assert done.returncode == (120 if kind == "full" else 0)  # Python's own code: what it wrote could not be flushed

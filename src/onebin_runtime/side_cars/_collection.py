@@ -23,7 +23,7 @@ from onebin_runtime.side_cars._facts import Facts
 from onebin_runtime.side_cars._fit import check_made_for, check_modules, check_sequence
 from onebin_runtime.side_cars._meeting import Meeting
 from onebin_runtime.side_cars._revocation import Revoked, read_revoked
-from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE
+from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, say
 from onebin_runtime.side_cars._side_car import LOADED, REFUSED, WAITING, SideCar
 from onebin_runtime.side_cars._signature import PLUGIN, signer
 from onebin_runtime.side_cars._unpacked import find, folder_of, unpack
@@ -287,5 +287,4 @@ def _say(found: SideCar) -> None:
 
 def write(text: str) -> None:
     """Write a line to standard error, without anything that a terminal would obey."""
-    if sys.stderr is not None:
-        sys.stderr.write("onebin: " + "".join(char if char.isprintable() else "?" for char in text) + "\n")
+    say("".join(char if char.isprintable() else "?" for char in text))

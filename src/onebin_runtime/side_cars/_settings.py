@@ -70,6 +70,16 @@ def read_settings() -> Settings:
     return _read[""]
 
 
+def say(text: str) -> None:
+    """Write a line to standard error, if anybody can read it there: the program goes on in any case."""
+    if sys.stderr is None:
+        return
+    try:  # noqa: SIM105  # contextlib is slow to import
+        sys.stderr.write(f"onebin: {text}\n")
+    except (OSError, ValueError):  # a full disk, a pipe without a reader, a stream that the host has closed
+        pass
+
+
 def _user_data(bundle: str) -> str:
     """Return the user's folder for the data of a program: its home is the one that the system has, not a variable."""
     import pwd
