@@ -476,7 +476,9 @@ def test_directory_may_be_a_link_of_its_owner(press: Press) -> None:
     assert press.states()["press.plugins"][1] == f"others can write to {press.folder / 'store'}"
 
 
-def test_too_many_files_are_left_out(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_left_out(
+    press: Press, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of more side-cars than the limit, the first are loaded, and one line says so."""
     assert MOST == 1000
     monkeypatch.setattr("onebin_runtime.side_cars._collection.MOST", 2)
@@ -485,6 +487,8 @@ def test_too_many_files_are_left_out(press: Press, monkeypatch: pytest.MonkeyPat
     press.side_cars.look()
     assert [plugin.name for plugin in press.registry] == ["apple", "berry"]
     assert "more than 2 side-cars" in str(press.states()["press.plugins"][1])
+    press.side_cars.look()
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_place_without_room_is_a_reason(press: Press) -> None:

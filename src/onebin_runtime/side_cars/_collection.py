@@ -152,9 +152,10 @@ class SideCars:
             revoked = read_revoked(directory, self.settings) if new else Revoked()
             examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in new]
             self._stamps.update((os.path.join(place, name), stamp) for name, stamp in new.items())
-            self._found.pop(place, None)
             if len(names) > MOST:
                 self._refuse_all(place, Refused(f"it has more than {MOST:,} side-cars, and the others are left out"))
+            else:
+                self._found.pop(place, None)
         except (OSError, Refused) as error:
             self._refuse_all(place, error)
             return []
@@ -178,8 +179,9 @@ class SideCars:
     def _refuse_all(self, place: str, error: OSError | Refused) -> None:
         found = SideCar(place)
         found.reason = str(error) if isinstance(error, Refused) else f"it cannot be read: {error.strerror}"
+        is_known = place in self._found and self._found[place].reason == found.reason
         self._found[place] = found
-        if not isinstance(error, Off):
+        if not isinstance(error, Off) and not is_known:
             _say(found)
 
     def _examined(self, path: str, name: str, directory: int, revoked: Revoked) -> SideCar:
