@@ -24,10 +24,12 @@ import pytest
 import stevedore
 
 from onebin_runtime import Plugin, PluginLoadError
-from onebin_runtime.side_cars._collection import MOST
+from onebin_runtime._registry import Registry
+from onebin_runtime.side_cars._collection import MOST, SideCars
 from onebin_runtime.side_cars._ed25519 import is_signed
 from onebin_runtime.side_cars._watching import watch
 from support.side_cars import (
+    PLATFORM,
     Press,
     archive_of,
     armoured,
@@ -636,3 +638,29 @@ def test_draft_that_another_start_finishes_is_no_reason(press: Press, monkeypatc
     press.put(packed())
     press.side_cars.look()
     assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_damaged_mark_of_completeness_is_repaired(press: Press) -> None:
+    """A folder whose mark is not what was written is unpacked anew."""
+    content = packed()
+    press.put(content)
+    press.side_cars.look()
+    mark = press.folder / "tree" / "side-cars" / hashlib.sha256(content).hexdigest() / ".complete"
+    whole = mark.read_bytes()
+    for text in (b"", b"[]", b"null", b'{"key": []}', b"[" * 100_000):
+        mark.write_bytes(text)
+        press.started().look()
+        assert press.states() == {"pear.obplugin": ("loaded", None)}
+        assert mark.read_bytes() == whole
+
+
+def test_unpacked_side_car_is_compared_with_the_program_again(press: Press) -> None:
+    """A tree into which the files of a newer version were copied refuses what the older one had unpacked."""
+    press.put(packed())
+    press.side_cars.look()
+    newer = {"interpreter": {"platform": PLATFORM}, "distributions": [{"name": "press", "version": "1.1"}]}
+    press.side_cars = SideCars(press.side_cars.settings, Registry(()), newer)
+    press.side_cars.look()
+    state, reason = press.states()["pear.obplugin"]
+    assert state == "refused"
+    assert "it was made for press 1.0, and this program has 1.1" in str(reason)

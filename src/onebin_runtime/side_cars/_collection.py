@@ -198,8 +198,8 @@ class SideCars:
             else:
                 found.facts, found.key = known
             self._check_trust(found.facts, found.digest, found.key, revoked)
+            check_made_for(found.facts, self.settings, self._program)  # a tree may get the files of another version
             if known is None:
-                check_made_for(found.facts, self.settings, self._program)
                 check_modules(found.facts, self._frozen_path)
                 unpack(signed, found.digest, found.facts, found.key)
             found.folder = folder_of(found.digest)
