@@ -550,6 +550,9 @@ def test_refused_file_cannot_be_opened_by_hand(press: Press) -> None:
         press.side_cars.open_path(str(file))
     with pytest.raises(PluginLoadError, match="No such file"):
         press.side_cars.open_path(str(press.folder / "none" / "x.obplugin"))
+    for path in ("\0", str(press.folder / "pear\0.obplugin"), "/", ""):
+        with pytest.raises(PluginLoadError, match="is not loaded: "):
+            press.side_cars.open_path(path)
 
 
 def test_directory_without_a_date_is_read(press: Press) -> None:

@@ -106,9 +106,9 @@ class SideCars:
                 finally:
                     os.close(directory)
                 self._load_all([found])
-            except (OSError, Refused) as error:
+            except (OSError, ValueError, Refused) as error:  # a path with a null character is a ValueError
                 found = SideCar(path)
-                found.reason = str(error) if isinstance(error, Refused) else f"{error.strerror}"
+                found.reason = str(error.strerror if isinstance(error, OSError) else error)
             self._found.setdefault(path, found)
         if found.plugin is None:
             raise self._error(found)
