@@ -365,6 +365,24 @@ def test_revocation_list_answers_a_leaked_key(press: Press) -> None:
         assert "revoked.obrevoked is not valid" in str(press.states()["press.plugins"][1])
 
 
+@pytest.mark.parametrize(
+    "changed", [{"keys": "SHA256:x"}, {"files": "x"}, {"minimum": {"pear": 1e999}}, {"minimum": {"pear": "1"}}]
+)
+def test_revocation_list_of_another_form_stops_everything(press: Press, changed: dict[str, Any]) -> None:
+    """A list that revokes something in a form that is not known does not count as one that revokes nothing."""
+    press.put(packed())
+    (press.directory / "revoked.obrevoked").write_bytes(_revocation(key_of(9), **changed))
+    press.side_cars.look()
+    reason = "revoked.obrevoked is not valid: its content is damaged"
+    assert press.states() == {"press.plugins": ("refused", reason)}
+
+
+def test_reason_is_short_whatever_a_signature_is_for(press: Press) -> None:
+    """Somebody without a key cannot fill a terminal."""
+    files = with_metadata({"pear.py": ""})
+    assert len(_reason(press, signed(archive_of(facts_of(files), files), key_of(2), "x" * 40_000))) < 150
+
+
 def test_sequence_below_the_frozen_minimum_is_refused(press: Press) -> None:
     """An old side-car with a known hole cannot be put back."""
     press.settings = {"minimum": {"pear": 2}}
@@ -652,6 +670,7 @@ def test_damaged_mark_of_completeness_is_repaired(press: Press) -> None:
     whole = mark.read_bytes()
     for text in (b"", b"[]", b"null", b'{"key": []}', b"[" * 100_000):
         mark.write_bytes(text)
+        sys.path.pop()  # what the last start has added
         press.started().look()
         assert press.states() == {"pear.obplugin": ("loaded", None)}
         assert mark.read_bytes() == whole
