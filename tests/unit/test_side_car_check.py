@@ -18,6 +18,7 @@ from onebin.sidecar import (
     revoke,
     verify_side_car,
 )
+from onebin.sidecar.beside import side_cars_in
 from onebin.sidecar.checking import unfit
 from onebin.sidecar.container import signed_container
 from onebin.sidecar.report import schema
@@ -158,3 +159,32 @@ def test_list_of_what_is_revoked_is_signed(tmp_path: Path) -> None:
         "files": [read_container(file).sha256],
         "minimum": {"plug": 4, "z": 1},
     }
+
+
+def test_what_the_artifact_would_refuse_is_not_beside_it(tmp_path: Path) -> None:
+    """A revoked file, a link, and an older version are left out with the reason; drafts are not looked at."""
+    taken: AcceptedSideCars = {**TAKEN, "revocation_keys": {KEY.fingerprint: KEY.public}}
+    artifact: Facts = {**ARTIFACT, "side_cars": taken}
+    file = made(tmp_path, "new.obplugin", sequence=3)
+    made(tmp_path, "a-copy.obplugin", sequence=3)
+    made(tmp_path, "old.obplugin", sequence=2)
+    made(tmp_path, ".draft.obplugin", sequence=9)
+    (tmp_path / "link.obplugin").symlink_to(file)
+    refusing = "which the artifact would refuse:"
+    old = f"old.obplugin, {refusing} a-copy.obplugin is as new as this, or newer"
+    link = f"link.obplugin, {refusing} it is a link"
+    found = side_cars_in(tmp_path, artifact, taken)
+    assert ([each.file.name for each in found.accepted], found.refused) == (["a-copy.obplugin"], (link, old))
+    for more, reason in (
+        ({"minimum": {"plug": 4}}, "its sequence number is 3, and the revocation list wants 4 or more"),
+        ({"files": (file,)}, "it has been revoked"),
+        ({"keys": (KEY.fingerprint,)}, f"the key that it is signed with has been revoked: {KEY.fingerprint}"),
+        ({"bundle": "other"}, "revoked.obrevoked is for other, and this is tiny"),
+    ):
+        wanted: dict[str, Any] = {"bundle": "tiny", "sequence": 1, **more}
+        revoke(RevocationRequest(key=KEY, output=tmp_path / "revoked.obrevoked", **wanted))
+        assert f"new.obplugin, {refusing} {reason}" in side_cars_in(tmp_path, artifact, taken).refused
+    nobody = "revoked.obrevoked is signed with a key that the artifact does not accept for it"
+    assert f"new.obplugin, {refusing} {nobody}" in side_cars_in(tmp_path, ARTIFACT, TAKEN).refused
+    (tmp_path / "revoked.obrevoked").write_bytes(b"{}")
+    assert side_cars_in(tmp_path, artifact, taken).accepted == ()
