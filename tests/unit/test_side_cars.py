@@ -475,11 +475,14 @@ def test_what_is_not_a_file_of_ours_is_refused(press: Press) -> None:
     (press.directory / "3.obplugin").mkdir()
     (press.directory / ".4.obplugin").write_bytes(b"draft")
     (press.directory / "README").write_bytes(b"text")
+    with (press.directory / "5.obplugin").open("wb") as sparse:
+        sparse.truncate(10 * 2**30)
     press.side_cars.look()
     assert press.states() == {
         "1.obplugin": ("refused", "it is a link"),
         "2.obplugin": ("refused", "it is not a file"),
         "3.obplugin": ("refused", "it is not a file"),
+        "5.obplugin": ("refused", "it is larger than 256 MiB"),
     }
 
 
