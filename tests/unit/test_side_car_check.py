@@ -65,8 +65,12 @@ def test_report_has_the_facts_and_who_signed(tmp_path: Path) -> None:
 
 def test_native_side_car_says_where_it_runs(tmp_path: Path) -> None:
     """A side-car with native files is for one Python on one platform."""
-    report = inspect_side_car(made(tmp_path, python="cpython-312", platform="linux-x86_64"))
-    assert "cpython-312 on linux-x86_64" in "\n".join(side_car_views.summary(report))
+    machine = {"python": "cpython-312", "platform": "linux-x86_64"}
+    report = inspect_side_car(made(tmp_path, native=["plug/run"], **machine))
+    shown = "\n".join(side_car_views.summary(report))
+    assert "cpython-312 on linux-x86_64" in shown
+    assert ", 1 of them native" in shown
+    assert ", none of them native" in "\n".join(side_car_views.summary(inspect_side_car(made(tmp_path))))
 
 
 def test_difference_names_what_changed(tmp_path: Path) -> None:
