@@ -448,6 +448,40 @@ def test_entry_point_that_is_there_already_is_refused(press: Press) -> None:
     assert press.states()["pear.obplugin"] == ("refused", reason)
 
 
+def test_entry_point_of_a_dependency_replaces_none_either(press: Press) -> None:
+    """What a dependency in the file registers counts, too; two side-cars may bring the same one."""
+    table = {"squeeze.py": "", "squeeze-1.dist-info/entry_points.txt": "[press.fruits]\n\n# mine\n{} = squeeze:make\n"}
+
+    def fruit(name: str, point: str) -> bytes:
+        own = {path: text.format(point) for path, text in table.items()}
+        brings = [{"name": name, "version": "1.0"}, {"name": "squeeze", "version": "1"}]
+        return packed({f"a{name}.py": "", **own}, name=name, brings=brings, modules=[f"a{name}"])
+
+    press.put(packed(name="apple"), "1.obplugin")
+    press.put(fruit("berry", "apple"), "2.obplugin")
+    press.put(fruit("cherry", "juice"), "3.obplugin")
+    press.put(fruit("date", "juice"), "4.obplugin")
+    press.side_cars.look()
+    assert press.states() == {
+        "1.obplugin": ("loaded", None),
+        "2.obplugin": ("refused", "apple in press.fruits is there already, from apple 1.0"),
+        "3.obplugin": ("loaded", None),
+        "4.obplugin": ("loaded", None),
+    }
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"pear = pear:make", b"[press.fruits]\npear\n"])
+def test_entry_points_that_nobody_can_read_are_refused(press: Press, text: bytes) -> None:
+    """One file that `importlib.metadata` cannot read would hide the entry points of all others."""
+    files = with_metadata({"pear.py": "VALUE = 7\n"}) | {"pear-1.0.dist-info/entry_points.txt": text}
+    press.put(packed(name="apple"), "apple.obplugin")
+    press.put(signed(archive_of(facts_of(files), files), key_of(1)))
+    press.side_cars.look()
+    reason = "its pear-1.0.dist-info/entry_points.txt is damaged"
+    assert press.states() == {"apple.obplugin": ("loaded", None), "pear.obplugin": ("refused", reason)}
+    assert [point.name for point in importlib.metadata.entry_points(group="press.fruits")] == ["apple"]
+
+
 def test_directory_that_others_can_change_is_refused(press: Press, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the directory, nor one above it, nor a file may be writable for others; the reason is one line."""
     file = press.put(packed())

@@ -21,7 +21,7 @@ from onebin_runtime.side_cars._directory import names_in, open_directory, read_f
 from onebin_runtime.side_cars._errors import Off, Refused, Waiting
 from onebin_runtime.side_cars._facts import Facts
 from onebin_runtime.side_cars._fit import check_made_for, check_modules, check_sequence
-from onebin_runtime.side_cars._meeting import Meeting
+from onebin_runtime.side_cars._meeting import Meeting, points_in
 from onebin_runtime.side_cars._revocation import Revoked, read_revoked
 from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, say
 from onebin_runtime.side_cars._side_car import LOADED, REFUSED, WAITING, SideCar
@@ -245,10 +245,11 @@ class SideCars:
             return
         if any(each.facts and each.facts.name == facts.name for each in others):
             raise Waiting("another version of it is loaded; this one will be at the next start")
-        self._meeting.check(facts)
+        points = points_in(str(found.folder), facts)
+        self._meeting.check(facts, points)
         if facts.isolate or self.settings.isolate:
             _isolate(facts)
-        self._meeting.add(facts)
+        self._meeting.add(facts, points)
         sys.path.append(str(found.folder))
         found.plugin = Plugin(
             name=facts.name,
