@@ -30,7 +30,7 @@ from support.sidecars import FILES, KEY, facts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onebin.card import AcceptedSideCars, Facts
+    from onebin.card import AcceptedSideCars, Facts, PluginFacts
 
 TAKEN: AcceptedSideCars = {
     "directory": "tiny.plugins",
@@ -192,3 +192,23 @@ def test_what_the_artifact_would_refuse_is_not_beside_it(tmp_path: Path) -> None
     assert f"new.obplugin, {refusing} {nobody}" in side_cars_in(tmp_path, ARTIFACT, TAKEN).refused
     (tmp_path / "revoked.obrevoked").write_bytes(b"{}")
     assert side_cars_in(tmp_path, artifact, taken).accepted == ()
+
+
+def test_entry_point_of_the_artifact_is_not_replaced(tmp_path: Path) -> None:
+    """What a dependency in the file registers is compared, too; scripts and other names are no matter."""
+    path = "dep_one-1.dist-info/entry_points.txt"
+    files = {**FILES, path: b"[console_scripts]\nx = y:z\n\n[greeters]\n# hello = no\nhello = dep:make\nhi=dep:make\n"}
+    file = tmp_path / "plug.obplugin"
+    file.write_bytes(signed_container(facts(files), files, KEY))
+    plugin: PluginFacts = {
+        "name": "first",
+        "distribution": "first",
+        "version": "2",
+        "modules": [],
+        "entry_points": [("greeters", "hello", "first:make"), ("greeters", "x", "first:x")],
+    }
+    (found,) = unfit(read_container(file), {**ARTIFACT, "plugins": [plugin]})
+    assert (found.where, found.message) == (
+        "dep-one",
+        "its hello in greeters is in the artifact already, from first 2",
+    )
