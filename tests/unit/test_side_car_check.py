@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from onebin.cli import cli
 from onebin.cli.artifact import side_car_views
 from onebin.errors import SignatureError
 from onebin.sidecar import (
@@ -25,7 +28,7 @@ from onebin.sidecar.report import schema
 from onebin.sidecar.revocation import NAMESPACE
 from onebin.trust import signer_of
 from support.facts import FACTS
-from support.sidecars import FILES, KEY, facts
+from support.sidecars import FILES, KEY, PRIVATE, facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,3 +215,13 @@ def test_entry_point_of_the_artifact_is_not_replaced(tmp_path: Path) -> None:
         "dep-one",
         "its hello in greeters is in the artifact already, from first 2",
     )
+
+
+def test_plugin_may_be_named_as_its_project_names_it(tmp_path: Path) -> None:
+    """A name in --minimum is written in its normal form, in which side-cars have it."""
+    key, output = tmp_path / "key", tmp_path / "revoked.obrevoked"
+    key.write_bytes(PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    arguments = ["revoke", "--bundle", "tiny", "--key", str(key), "--sequence", "1", "-o", str(output)]
+    done = CliRunner().invoke(cli, [*arguments, "--minimum", "Plug_One.x=4", "--json"])
+    assert json.loads(done.stdout)["minimum"] == {"plug-one-x": 4}
+    assert '"plug-one-x": 4' in output.read_text()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from packaging.utils import canonicalize_name
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
@@ -97,7 +98,9 @@ def read_revoked(folder: Path, bundle: str, keys: Container[str]) -> RevocationL
 def revoke(request: RevocationRequest) -> Revoked:
     """Write the list; it replaces an earlier one. Raises PackError, and ArtifactError for files that are none."""
     files = tuple(sorted({read_container(absolute(file)).sha256 for file in request.files}))
-    keys, minimum = tuple(sorted(set(request.keys))), dict(sorted(request.minimum.items()))
+    keys = tuple(sorted(set(request.keys)))
+    numbers = ((str(canonicalize_name(name)), least) for name, least in request.minimum.items())
+    minimum = dict(sorted(numbers))
     listed = {
         "format": 1,
         "bundle": request.bundle,
