@@ -723,3 +723,17 @@ def test_unpacked_side_car_is_compared_with_the_program_again(press: Press) -> N
     state, reason = press.states()["pear.obplugin"]
     assert state == "refused"
     assert "it was made for press 1.0, and this program has 1.1" in str(reason)
+
+
+def test_file_that_is_still_copied_is_found_when_it_is_whole(press: Press) -> None:
+    """Without a rename, a look may see half of a file, and the directory does not change when the rest comes."""
+    content = packed()
+    file = press.directory / "pear.obplugin"
+    file.write_bytes(content[:1000])
+    time.sleep(0.1)
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("refused", "it is not a side-car, or it was cut off")}
+    with file.open("ab") as stream:
+        stream.write(content[1000:])
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST = 1000
 # The clock of a file system may be this coarse: a directory that has just changed may change again unnoticed.
 _COARSE_NS = 50_000_000
+# A file that has changed so lately may still be written, by somebody who does not rename it into the directory.
+_COPIED_NS = 2_000_000_000
 
 
 class SideCars:
@@ -152,6 +154,8 @@ class SideCars:
             revoked = read_revoked(directory, self.settings) if new else Revoked()
             examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in new]
             self._stamps.update((os.path.join(place, name), stamp) for name, stamp in new.items())
+            if any(stamp[1] > time.time_ns() - _COPIED_NS for stamp in new.values()):
+                self._stamp = None
             if len(names) > MOST:
                 self._refuse_all(place, Refused(f"it has more than {MOST:,} side-cars, and the others are left out"))
             else:
