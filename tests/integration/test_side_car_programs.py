@@ -68,6 +68,21 @@ class Program:
         """Write what is generated for a bundle."""
         self.tree.mkdir()
         self.directory.mkdir()
+        facts = {
+            "interpreter": {"platform": PLATFORM},
+            "distributions": [{"name": "press", "version": "1.0"}],
+            "side_cars": {},
+        }
+        generated = self.tree / "onebin"
+        generated.mkdir()
+        (generated / "onebin_facts.py").write_text(f"FACTS = {facts!r}\n", "utf-8")
+        registry = "from onebin_runtime._registry import Registry\nREGISTRY = Registry(())\n"
+        (generated / "onebin_registry.py").write_text(registry, "utf-8")
+        (generated / "onebin_runtime").symlink_to(SOURCE / "onebin_runtime")
+        self.write_settings(**changed)
+
+    def write_settings(self, **changed: Any) -> None:
+        """Write what the manifest says about side-cars."""
         settings = {
             "bundle": "press",
             "directory": "press.plugins",
@@ -79,18 +94,8 @@ class Program:
             "development": None,
             **changed,
         }
-        facts = {
-            "interpreter": {"platform": PLATFORM},
-            "distributions": [{"name": "press", "version": "1.0"}],
-            "side_cars": {},
-        }
-        generated = self.tree / "onebin"
-        generated.mkdir()
-        (generated / "onebin_side_cars.py").write_text(f"SETTINGS = {settings!r}\n", "utf-8")
-        (generated / "onebin_facts.py").write_text(f"FACTS = {facts!r}\n", "utf-8")
-        registry = "from onebin_runtime._registry import Registry\nREGISTRY = Registry(())\n"
-        (generated / "onebin_registry.py").write_text(registry, "utf-8")
-        (generated / "onebin_runtime").symlink_to(SOURCE / "onebin_runtime")
+        text = f"SETTINGS = {settings!r}\n"
+        (self.tree / "onebin" / "onebin_side_cars.py").write_text(text, "utf-8")
 
     def put(self, name: str, **changed: Any) -> None:
         """Put a side-car into the directory."""
@@ -308,3 +313,47 @@ def test_file_is_opened_by_hand_only_where_the_manifest_allows(program: Program)
         check=False,
     )
     assert "this program opens no files of plugins: its manifest has no [side-cars]" in done.stderr
+
+
+def test_directory_stays_where_it_was_at_the_start(program: Program) -> None:
+    """A program that was started by a relative path may change its folder and its arguments."""
+    program.write_settings(load="watch")
+    program.put("apple")
+    elsewhere = program.folder / "elsewhere"
+    (elsewhere / "press.plugins").mkdir(parents=True)
+    (elsewhere / "press.plugins" / "berry.obplugin").write_bytes(packed(name="berry"))
+    later = packed(name="cherry").hex()
+    file = program.directory / "cherry.obplugin"
+    code = f"""
+os.chdir('elsewhere')
+del sys.argv[:]
+open({str(file)!r}, 'wb').write(bytes.fromhex({later!r}))
+{NAMES}
+"""
+    done = subprocess.run(
+        [program.python, "-B", "-c", PROGRAM, program.tree, "./press", code],
+        env=program.env,
+        cwd=program.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ('["apple", "cherry"]\n', "")
+
+
+@pytest.mark.parametrize("kind", ["full", "closed"])
+def test_reason_that_cannot_be_written_stops_nothing(program: Program, kind: str) -> None:
+    """Where standard error takes nothing any more, a refused file is no error of the program, and others are loaded."""
+    program.write_settings(load="watch")
+    program.put("apple")
+    program.put("berry", key=key_of(2))
+    command = program.command()
+    if kind == "closed":
+        later = packed(name="cherry", key=key_of(2)).hex()
+        file = program.directory / "cherry.obplugin"
+        change = f"sys.stderr.close(); open({str(file)!r}, 'wb').write(bytes.fromhex({later!r}))"
+        command = program.command(f"{change}\n{NAMES}")
+    with Path("/dev/full" if kind == "full" else os.devnull).open("wb") as stream:
+        done = subprocess.run(command, env=program.env, stdout=subprocess.PIPE, stderr=stream, text=True, check=False)
+    assert done.stdout == '["apple"]\n'
+    assert done.returncode == (120 if kind == "full" else 0)  # Python's own code: what it wrote could not be flushed

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from onebin.card import verify_onedir
+from onebin.errors import ArtifactError
 from onebin.pack.artifact import Artifact
 from onebin.system.atomic import exchange
+from support.facts import FACTS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from onebin.card import AcceptedSideCars, Facts
 
 
 def test_folders_exchange_their_places(tmp_path: Path) -> None:
@@ -48,9 +53,41 @@ def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> 
         (draft / place).parent.mkdir(parents=True, exist_ok=True)
         (draft / place).touch()
     (draft / "link").symlink_to("lib")
-    facts: Any = {"files": [{"path": "lib/x.py"}, {"path": "link"}], "build": {"moment": 5}}
+    facts: Any = {"files": [{"path": "lib/x.py"}, {"path": "link"}], "build": {"moment": 5}, "side_cars": None}
     Artifact(draft=draft, output=output, file=draft / "new", facts=facts, is_new=True).publish()
     published = sorted(output.rglob("*"))
     assert [file.relative_to(output).as_posix() for file in published] == ["lib", "lib/x.py", "link", "new"]
     assert {file.stat().st_mtime for file in (output, *published)} == {5}
     assert not draft.exists() or [file.name for file in draft.iterdir()] == ["old"]
+
+
+def test_side_cars_in_a_folder_are_kept_and_are_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new folder gets the directory of the old one; it is not damaged by that, nor by what was unpacked."""
+    taken: AcceptedSideCars = {
+        "directory": "x.plugins",
+        "keys": {},
+        "revocation_keys": {},
+        "load": "start",
+        "isolate": False,
+        "minimum": {},
+        "development": None,
+    }
+    output = tmp_path / "output"
+    facts: Facts = {**FACTS, "side_cars": taken, "files": []}
+    for number in range(4):
+        if number == 2:
+            monkeypatch.setattr("onebin.pack.artifact.exchange", lambda *_: False)
+        draft = tmp_path / f"draft-{number}"
+        draft.mkdir()
+        (draft / "x").write_text(str(number))
+        Artifact(draft=draft, output=output, file=draft / "x", facts=facts, is_new=True).publish()
+        assert (output / "x").read_text() == str(number)
+        if number == 0:
+            (output / "x.plugins").mkdir()
+            (output / "x.plugins" / "pear.obplugin").write_text("pear")
+        assert (output / "x.plugins" / "pear.obplugin").read_text() == "pear"
+    (output / "side-cars" / "digest").mkdir(parents=True)
+    (output / "side-cars" / "digest" / "pear.py").write_text("")
+    assert verify_onedir(output / "x", facts) == {}
+    with pytest.raises(ArtifactError, match="does not belong to it"):
+        verify_onedir(output / "x", {**facts, "side_cars": None})

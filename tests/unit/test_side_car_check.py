@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from onebin.cli import cli
 from onebin.cli.artifact import side_car_views
 from onebin.errors import SignatureError
 from onebin.sidecar import (
@@ -18,18 +21,19 @@ from onebin.sidecar import (
     revoke,
     verify_side_car,
 )
+from onebin.sidecar.beside import side_cars_in
 from onebin.sidecar.checking import unfit
 from onebin.sidecar.container import signed_container
 from onebin.sidecar.report import schema
 from onebin.sidecar.revocation import NAMESPACE
 from onebin.trust import signer_of
 from support.facts import FACTS
-from support.sidecars import FILES, KEY, facts
+from support.sidecars import FILES, KEY, PRIVATE, facts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onebin.card import AcceptedSideCars, Facts
+    from onebin.card import AcceptedSideCars, Facts, PluginFacts
 
 TAKEN: AcceptedSideCars = {
     "directory": "tiny.plugins",
@@ -64,8 +68,12 @@ def test_report_has_the_facts_and_who_signed(tmp_path: Path) -> None:
 
 def test_native_side_car_says_where_it_runs(tmp_path: Path) -> None:
     """A side-car with native files is for one Python on one platform."""
-    report = inspect_side_car(made(tmp_path, python="cpython-312", platform="linux-x86_64"))
-    assert "cpython-312 on linux-x86_64" in "\n".join(side_car_views.summary(report))
+    machine = {"python": "cpython-312", "platform": "linux-x86_64"}
+    report = inspect_side_car(made(tmp_path, native=["plug/run"], **machine))
+    shown = "\n".join(side_car_views.summary(report))
+    assert "cpython-312 on linux-x86_64" in shown
+    assert ", 1 of them native" in shown
+    assert ", none of them native" in "\n".join(side_car_views.summary(inspect_side_car(made(tmp_path))))
 
 
 def test_difference_names_what_changed(tmp_path: Path) -> None:
@@ -158,3 +166,62 @@ def test_list_of_what_is_revoked_is_signed(tmp_path: Path) -> None:
         "files": [read_container(file).sha256],
         "minimum": {"plug": 4, "z": 1},
     }
+
+
+def test_what_the_artifact_would_refuse_is_not_beside_it(tmp_path: Path) -> None:
+    """A revoked file, a link, and an older version are left out with the reason; drafts are not looked at."""
+    taken: AcceptedSideCars = {**TAKEN, "revocation_keys": {KEY.fingerprint: KEY.public}}
+    artifact: Facts = {**ARTIFACT, "side_cars": taken}
+    file = made(tmp_path, "new.obplugin", sequence=3)
+    made(tmp_path, "a-copy.obplugin", sequence=3)
+    made(tmp_path, "old.obplugin", sequence=2)
+    made(tmp_path, ".draft.obplugin", sequence=9)
+    (tmp_path / "link.obplugin").symlink_to(file)
+    refusing = "which the artifact would refuse:"
+    old = f"old.obplugin, {refusing} a-copy.obplugin is as new as this, or newer"
+    link = f"link.obplugin, {refusing} it is a link"
+    found = side_cars_in(tmp_path, artifact, taken)
+    assert ([each.file.name for each in found.accepted], found.refused) == (["a-copy.obplugin"], (link, old))
+    for more, reason in (
+        ({"minimum": {"plug": 4}}, "its sequence number is 3, and the revocation list wants 4 or more"),
+        ({"files": (file,)}, "it has been revoked"),
+        ({"keys": (KEY.fingerprint,)}, f"the key that it is signed with has been revoked: {KEY.fingerprint}"),
+        ({"bundle": "other"}, "revoked.obrevoked is for other, and this is tiny"),
+    ):
+        wanted: dict[str, Any] = {"bundle": "tiny", "sequence": 1, **more}
+        revoke(RevocationRequest(key=KEY, output=tmp_path / "revoked.obrevoked", **wanted))
+        assert f"new.obplugin, {refusing} {reason}" in side_cars_in(tmp_path, artifact, taken).refused
+    nobody = "revoked.obrevoked is signed with a key that the artifact does not accept for it"
+    assert f"new.obplugin, {refusing} {nobody}" in side_cars_in(tmp_path, ARTIFACT, TAKEN).refused
+    (tmp_path / "revoked.obrevoked").write_bytes(b"{}")
+    assert side_cars_in(tmp_path, artifact, taken).accepted == ()
+
+
+def test_entry_point_of_the_artifact_is_not_replaced(tmp_path: Path) -> None:
+    """What a dependency in the file registers is compared, too; scripts and other names are no matter."""
+    path = "dep_one-1.dist-info/entry_points.txt"
+    files = {**FILES, path: b"[console_scripts]\nx = y:z\n\n[greeters]\n# hello = no\nhello = dep:make\nhi=dep:make\n"}
+    file = tmp_path / "plug.obplugin"
+    file.write_bytes(signed_container(facts(files), files, KEY))
+    plugin: PluginFacts = {
+        "name": "first",
+        "distribution": "first",
+        "version": "2",
+        "modules": [],
+        "entry_points": [("greeters", "hello", "first:make"), ("greeters", "x", "first:x")],
+    }
+    (found,) = unfit(read_container(file), {**ARTIFACT, "plugins": [plugin]})
+    assert (found.where, found.message) == (
+        "dep-one",
+        "its hello in greeters is in the artifact already, from first 2",
+    )
+
+
+def test_plugin_may_be_named_as_its_project_names_it(tmp_path: Path) -> None:
+    """A name in --minimum is written in its normal form, in which side-cars have it."""
+    key, output = tmp_path / "key", tmp_path / "revoked.obrevoked"
+    key.write_bytes(PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    arguments = ["revoke", "--bundle", "tiny", "--key", str(key), "--sequence", "1", "-o", str(output)]
+    done = CliRunner().invoke(cli, [*arguments, "--minimum", "Plug_One.x=4", "--json"])
+    assert json.loads(done.stdout)["minimum"] == {"plug-one-x": 4}
+    assert '"plug-one-x": 4' in output.read_text()

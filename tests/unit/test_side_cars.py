@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import threading
+import time
 import warnings
 import zipfile
 from importlib import import_module, resources
@@ -23,10 +24,12 @@ import pytest
 import stevedore
 
 from onebin_runtime import Plugin, PluginLoadError
-from onebin_runtime.side_cars._collection import MOST
+from onebin_runtime._registry import Registry
+from onebin_runtime.side_cars._collection import MOST, SideCars
 from onebin_runtime.side_cars._ed25519 import is_signed
 from onebin_runtime.side_cars._watching import watch
 from support.side_cars import (
+    PLATFORM,
     Press,
     archive_of,
     armoured,
@@ -362,6 +365,24 @@ def test_revocation_list_answers_a_leaked_key(press: Press) -> None:
         assert "revoked.obrevoked is not valid" in str(press.states()["press.plugins"][1])
 
 
+@pytest.mark.parametrize(
+    "changed", [{"keys": "SHA256:x"}, {"files": "x"}, {"minimum": {"pear": 1e999}}, {"minimum": {"pear": "1"}}]
+)
+def test_revocation_list_of_another_form_stops_everything(press: Press, changed: dict[str, Any]) -> None:
+    """A list that revokes something in a form that is not known does not count as one that revokes nothing."""
+    press.put(packed())
+    (press.directory / "revoked.obrevoked").write_bytes(_revocation(key_of(9), **changed))
+    press.side_cars.look()
+    reason = "revoked.obrevoked is not valid: its content is damaged"
+    assert press.states() == {"press.plugins": ("refused", reason)}
+
+
+def test_reason_is_short_whatever_a_signature_is_for(press: Press) -> None:
+    """Somebody without a key cannot fill a terminal."""
+    files = with_metadata({"pear.py": ""})
+    assert len(_reason(press, signed(archive_of(facts_of(files), files), key_of(2), "x" * 40_000))) < 150
+
+
 def test_sequence_below_the_frozen_minimum_is_refused(press: Press) -> None:
     """An old side-car with a known hole cannot be put back."""
     press.settings = {"minimum": {"pear": 2}}
@@ -427,6 +448,40 @@ def test_entry_point_that_is_there_already_is_refused(press: Press) -> None:
     assert press.states()["pear.obplugin"] == ("refused", reason)
 
 
+def test_entry_point_of_a_dependency_replaces_none_either(press: Press) -> None:
+    """What a dependency in the file registers counts, too; two side-cars may bring the same one."""
+    table = {"squeeze.py": "", "squeeze-1.dist-info/entry_points.txt": "[press.fruits]\n\n# mine\n{} = squeeze:make\n"}
+
+    def fruit(name: str, point: str) -> bytes:
+        own = {path: text.format(point) for path, text in table.items()}
+        brings = [{"name": name, "version": "1.0"}, {"name": "squeeze", "version": "1"}]
+        return packed({f"a{name}.py": "", **own}, name=name, brings=brings, modules=[f"a{name}"])
+
+    press.put(packed(name="apple"), "1.obplugin")
+    press.put(fruit("berry", "apple"), "2.obplugin")
+    press.put(fruit("cherry", "juice"), "3.obplugin")
+    press.put(fruit("date", "juice"), "4.obplugin")
+    press.side_cars.look()
+    assert press.states() == {
+        "1.obplugin": ("loaded", None),
+        "2.obplugin": ("refused", "apple in press.fruits is there already, from apple 1.0"),
+        "3.obplugin": ("loaded", None),
+        "4.obplugin": ("loaded", None),
+    }
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"pear = pear:make", b"[press.fruits]\npear\n"])
+def test_entry_points_that_nobody_can_read_are_refused(press: Press, text: bytes) -> None:
+    """One file that `importlib.metadata` cannot read would hide the entry points of all others."""
+    files = with_metadata({"pear.py": "VALUE = 7\n"}) | {"pear-1.0.dist-info/entry_points.txt": text}
+    press.put(packed(name="apple"), "apple.obplugin")
+    press.put(signed(archive_of(facts_of(files), files), key_of(1)))
+    press.side_cars.look()
+    reason = "its pear-1.0.dist-info/entry_points.txt is damaged"
+    assert press.states() == {"apple.obplugin": ("loaded", None), "pear.obplugin": ("refused", reason)}
+    assert [point.name for point in importlib.metadata.entry_points(group="press.fruits")] == ["apple"]
+
+
 def test_directory_that_others_can_change_is_refused(press: Press, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the directory, nor one above it, nor a file may be writable for others; the reason is one line."""
     file = press.put(packed())
@@ -454,11 +509,14 @@ def test_what_is_not_a_file_of_ours_is_refused(press: Press) -> None:
     (press.directory / "3.obplugin").mkdir()
     (press.directory / ".4.obplugin").write_bytes(b"draft")
     (press.directory / "README").write_bytes(b"text")
+    with (press.directory / "5.obplugin").open("wb") as sparse:
+        sparse.truncate(10 * 2**30)
     press.side_cars.look()
     assert press.states() == {
         "1.obplugin": ("refused", "it is a link"),
         "2.obplugin": ("refused", "it is not a file"),
         "3.obplugin": ("refused", "it is not a file"),
+        "5.obplugin": ("refused", "it is larger than 256 MiB"),
     }
 
 
@@ -475,7 +533,9 @@ def test_directory_may_be_a_link_of_its_owner(press: Press) -> None:
     assert press.states()["press.plugins"][1] == f"others can write to {press.folder / 'store'}"
 
 
-def test_too_many_files_are_left_out(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_left_out(
+    press: Press, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of more side-cars than the limit, the first are loaded, and one line says so."""
     assert MOST == 1000
     monkeypatch.setattr("onebin_runtime.side_cars._collection.MOST", 2)
@@ -484,6 +544,8 @@ def test_too_many_files_are_left_out(press: Press, monkeypatch: pytest.MonkeyPat
     press.side_cars.look()
     assert [plugin.name for plugin in press.registry] == ["apple", "berry"]
     assert "more than 2 side-cars" in str(press.states()["press.plugins"][1])
+    press.side_cars.look()
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_place_without_room_is_a_reason(press: Press) -> None:
@@ -543,3 +605,135 @@ def test_refused_file_cannot_be_opened_by_hand(press: Press) -> None:
         press.side_cars.open_path(str(file))
     with pytest.raises(PluginLoadError, match="No such file"):
         press.side_cars.open_path(str(press.folder / "none" / "x.obplugin"))
+    for path in ("\0", str(press.folder / "pear\0.obplugin"), "/", ""):
+        with pytest.raises(PluginLoadError, match="is not loaded: "):
+            press.side_cars.open_path(path)
+
+
+def test_directory_without_a_date_is_read(press: Press) -> None:
+    """Some systems give every file the date 0: what is in such a directory is found nevertheless."""
+    press.put(packed())
+    os.utime(press.directory, (0, 0))
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_what_was_not_examined_is_found_by_the_next_look(press: Press) -> None:
+    """When a bad revocation list is gone, while the program runs, what it held back is loaded."""
+    press.put(packed())
+    (press.directory / "revoked.obrevoked").write_bytes(b"{}")
+    press.side_cars.look()
+    assert press.states()["press.plugins"][0] == "refused"
+    (press.directory / "revoked.obrevoked").unlink()
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_repaired_mode_is_noticed(press: Press) -> None:
+    """When others can no longer write to the directory, or to a file in it, the next look loads what is there."""
+    file = press.put(packed())
+    press.directory.chmod(0o777)
+    press.side_cars.look()
+    time.sleep(0.1)
+    press.directory.chmod(0o700)
+    file.chmod(0o666)
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("refused", "others can write to it")}
+    time.sleep(0.1)
+    file.chmod(0o600)
+    press.put(packed(name="apple"), "apple.obplugin")
+    press.side_cars.look()
+    assert press.states()["pear.obplugin"] == ("loaded", None)
+
+
+def test_file_that_goes_meanwhile_holds_nothing_up(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is removed after the directory was listed is no reason to refuse the others."""
+    press.put(packed())
+    monkeypatch.setattr("onebin_runtime.side_cars._collection.names_in", lambda *_: ["gone.obplugin", "pear.obplugin"])
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_fork_while_another_thread_looks_can_look(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that was forked while a thread of its parent was looking loads what is there."""
+    press.put(packed())
+    inside, go_on = threading.Event(), threading.Event()
+
+    def names(*_: object) -> list[str]:
+        if threading.current_thread() is looking:
+            inside.set()
+            go_on.wait(30)
+        return ["pear.obplugin"]
+
+    monkeypatch.setattr("onebin_runtime.side_cars._collection.names_in", names)
+    looking = threading.Thread(target=press.side_cars.look)
+    looking.start()
+    inside.wait(30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's about forks with threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if press.side_cars.look() else 1)
+    go_on.set()
+    looking.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_size_that_a_zip_cannot_have_is_a_reason(press: Press) -> None:
+    """A signed file with a size beyond what a zip can say is refused, and the one after it is loaded."""
+    files = with_metadata({"pear.py": "VALUE = 7\n"})
+    for size in (-1, 256 * 2**20 + 1, 2**32 - 1, 2**32, 10**300):
+        facts = facts_of(files)
+        facts["files"]["pear.py"]["size"] = size
+        assert _reason(press, signed(archive_of(facts, files), key_of(1))) == "its facts are damaged"
+
+
+def test_draft_that_another_start_finishes_is_no_reason(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that finds the draft of another one, which is renamed in the next moment, unpacks its own."""
+    listed = os.listdir
+    gone = ".draft-1-renamed"
+    monkeypatch.setattr(os, "listdir", lambda path: [*listed(path), *([gone] if str(path).endswith("cars") else [])])
+    press.put(packed())
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}
+
+
+def test_damaged_mark_of_completeness_is_repaired(press: Press) -> None:
+    """A folder whose mark is not what was written is unpacked anew."""
+    content = packed()
+    press.put(content)
+    press.side_cars.look()
+    mark = press.folder / "tree" / "side-cars" / hashlib.sha256(content).hexdigest() / ".complete"
+    whole = mark.read_bytes()
+    for text in (b"", b"[]", b"null", b'{"key": []}', b"[" * 100_000):
+        mark.write_bytes(text)
+        sys.path.pop()  # what the last start has added
+        press.started().look()
+        assert press.states() == {"pear.obplugin": ("loaded", None)}
+        assert mark.read_bytes() == whole
+
+
+def test_unpacked_side_car_is_compared_with_the_program_again(press: Press) -> None:
+    """A tree into which the files of a newer version were copied refuses what the older one had unpacked."""
+    press.put(packed())
+    press.side_cars.look()
+    newer = {"interpreter": {"platform": PLATFORM}, "distributions": [{"name": "press", "version": "1.1"}]}
+    press.side_cars = SideCars(press.side_cars.settings, Registry(()), newer)
+    press.side_cars.look()
+    state, reason = press.states()["pear.obplugin"]
+    assert state == "refused"
+    assert "it was made for press 1.0, and this program has 1.1" in str(reason)
+
+
+def test_file_that_is_still_copied_is_found_when_it_is_whole(press: Press) -> None:
+    """Without a rename, a look may see half of a file, and the directory does not change when the rest comes."""
+    content = packed()
+    file = press.directory / "pear.obplugin"
+    file.write_bytes(content[:1000])
+    time.sleep(0.1)
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("refused", "it is not a side-car, or it was cut off")}
+    with file.open("ab") as stream:
+        stream.write(content[1000:])
+    press.side_cars.look()
+    assert press.states() == {"pear.obplugin": ("loaded", None)}

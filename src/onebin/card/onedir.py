@@ -2,6 +2,7 @@
 
 Takes an executable of the layout onedir and its facts. Rejects files that are missing, changed, or not on the card; the
 executable itself is checked with its card. No path from a card is ever opened: only files that were found there are.
+Side-cars, and what the program has unpacked of them, are no part of an artifact, and not looked at.
 Bytecode that Python has written beside the sources is returned, to be checked by other means.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from onebin.card.facts import Facts
 
 _SHOWN = 5
+_UNPACKED = "side-cars/"
 
 
 def verify_onedir(file: Path, facts: Facts) -> dict[Path, Path]:
@@ -26,9 +28,12 @@ def verify_onedir(file: Path, facts: Facts) -> dict[Path, Path]:
     Returns the bytecode files (PEP 3147) that are not on the card, with their sources, which are.
     """
     listed = {row["path"]: row["sha256"] for row in facts["files"]}
+    ignored = _ignored(facts)
     try:
         found = {
-            path.relative_to(file.parent).as_posix(): _digest(path) for path in _below(file.parent) if path != file
+            name: _digest(path)
+            for path in _below(file.parent)
+            if path != file and not (name := path.relative_to(file.parent).as_posix()).startswith(ignored)
         }
     except OSError as error:
         raise ArtifactError(
@@ -51,6 +56,15 @@ def verify_onedir(file: Path, facts: Facts) -> dict[Path, Path]:
             "do not run it; fetch it or build it again",
         )
     return {file.parent / path: file.parent / source for path, source in bytecode.items()}
+
+
+def _ignored(facts: Facts) -> tuple[str, ...]:
+    """Return how the paths of side-cars begin: nothing that is on the card does."""
+    taken = facts["side_cars"]
+    if taken is None:
+        return ()
+    places = (f"{taken['directory']}/", _UNPACKED)
+    return tuple(each for each in places if not any(row["path"].startswith(each) for row in facts["files"]))
 
 
 def _source_of(path: str) -> str | None:

@@ -60,7 +60,7 @@ class Artifact:
     def publish(self) -> None:
         """Move the artifact to its output; raises PackError.
 
-        What a folder got when it was verified, such as bytecode, is removed.
+        What a folder got when it was verified, such as bytecode, is removed. The side-cars in an earlier one are kept.
         A file replaces its predecessor atomically, and so does a folder if the system can exchange two paths. If not,
         the old folder is moved aside first, and moved back if the new one cannot be moved into place.
         """
@@ -71,6 +71,7 @@ class Artifact:
                 self.draft.replace(self.output)
                 return
             if exchange(self.draft, self.output):
+                self._keep_side_cars(self.draft)
                 return  # the draft's path now has the old folder, which is removed like any draft
             aside = Path(tempfile.mkdtemp(dir=self.output.parent, prefix=_draft_prefix(self.output), suffix=_DRAFT))
             previous = self.output.rename(aside / self.output.name)
@@ -79,8 +80,20 @@ class Artifact:
             except OSError:
                 previous.rename(self.output)
                 raise
+            else:
+                self._keep_side_cars(previous)
             finally:
                 _remove(aside)
+
+    def _keep_side_cars(self, previous: Path) -> None:
+        """Move the side-cars that lie in an earlier folder into the new one: they are no part of either."""
+        taken = self.facts["side_cars"]
+        if taken is None or not is_there(previous / taken["directory"]):
+            return
+        place = self.output / taken["directory"]
+        if not is_there(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (previous / taken["directory"]).rename(place)
 
 
 def check_writable(output: Path, name: str, *, folder: bool, inputs: Iterable[Path] = ()) -> None:

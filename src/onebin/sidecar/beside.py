@@ -20,14 +20,16 @@ from onebin.errors import ArtifactError, OnebinError, os_errors
 from onebin.pack import bill_of_materials, licences_in
 from onebin.sidecar.checking import unfit
 from onebin.sidecar.container import SUFFIX, read_container
+from onebin.sidecar.revocation import read_revoked
 from onebin.system import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
 
-    from onebin.card import DistributionFacts, Facts, PluginFacts
+    from onebin.card import AcceptedSideCars, DistributionFacts, Facts, PluginFacts
     from onebin.sidecar.container import Container
+    from onebin.sidecar.revocation import RevocationList
 
 _USER_DATA = "{user-data}/"
 
@@ -62,30 +64,63 @@ def side_cars_of(artifact: Path) -> Beside:
     """Return what is in an artifact's directory for side-cars; nothing if it takes none. Raises ArtifactError."""
     file = card.located(absolute(artifact))
     facts = card.read(file)
-    accepted, refused = [], []
-    for each in _files(facts, file):
-        try:
-            read = read_container(each)
-            reasons = [finding.message for finding in unfit(read, facts)]
-        except OnebinError as error:
-            reasons = [error.message]
-        if reasons:
-            refused.append(f"{each.name}, which the artifact would refuse: {reasons[0]}")
-        else:
-            accepted.append(read)
-    return Beside(facts=facts, accepted=tuple(accepted), refused=tuple(refused))
-
-
-def _files(facts: Facts, file: Path) -> list[Path]:
     taken = facts["side_cars"]
     if taken is None:
-        return []
+        return Beside(facts=facts, accepted=(), refused=())
     name = taken["directory"]
     folder = file.parent / name
     if name.startswith(_USER_DATA):
         folder = _user_data(facts["bundle"]["name"]) / name.removeprefix(_USER_DATA)
+    return side_cars_in(folder, facts, taken)
+
+
+def side_cars_in(folder: Path, facts: Facts, taken: AcceptedSideCars) -> Beside:
+    """Return what an artifact with these facts accepts of a folder; raises ArtifactError if it cannot be read."""
     with os_errors(ArtifactError, "read the side-cars in", folder):
-        return sorted(each for each in folder.iterdir() if each.suffix == SUFFIX) if folder.is_dir() else []
+        files = sorted(filter(_is_looked_at, folder.iterdir())) if folder.is_dir() else []
+    refused: dict[str, str] = {}
+    accepted: list[Container] = []
+    try:
+        revoked = read_revoked(folder, facts["bundle"]["name"], frozenset(taken["revocation_keys"].values()))
+    except ValueError as error:
+        refused = dict.fromkeys((each.name for each in files), str(error))
+        files = []
+    for each in files:
+        try:
+            read = read_container(each)
+            reason = _reason(read, facts, revoked)
+        except OnebinError as error:
+            reason = error.message
+        if reason is None:
+            accepted.append(read)
+        else:
+            refused[each.name] = reason
+    newest: dict[str, Container] = {}
+    for one in sorted(accepted, key=lambda one: -one.facts["sequence"]):
+        first = newest.setdefault(one.facts["name"], one)
+        if first.sha256 != one.sha256:
+            refused[one.file.name] = f"{first.file.name} is as new as this, or newer"
+    lines = (f"{name}, which the artifact would refuse: {refused[name]}" for name in sorted(refused))
+    used = (one for one in accepted if newest[one.facts["name"]] is one)
+    return Beside(facts=facts, accepted=tuple(used), refused=tuple(lines))
+
+
+def _is_looked_at(file: Path) -> bool:
+    return file.suffix == SUFFIX and not file.name.startswith(".")
+
+
+def _reason(read: Container, artifact: Facts, revoked: RevocationList) -> str | None:
+    """Return why an artifact would refuse a side-car that is beside it; None if it would not."""
+    if read.file.is_symlink():
+        return "it is a link"
+    if read.sha256 in revoked["files"]:
+        return "it has been revoked"
+    if read.signed_by in revoked["keys"]:
+        return f"the key that it is signed with has been revoked: {read.signed_by}"
+    sequence, least = read.facts["sequence"], revoked["minimum"].get(read.facts["name"], 0)
+    if sequence < least:
+        return f"its sequence number is {sequence}, and the revocation list wants {least} or more"
+    return next((finding.message for finding in unfit(read, artifact)), None)
 
 
 def _user_data(bundle: str) -> Path:

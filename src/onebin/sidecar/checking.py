@@ -17,7 +17,7 @@ from onebin.system import absolute, count, display
 from onebin.trust import read_public_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from onebin.card import Facts
     from onebin.sidecar.container import Container
@@ -83,8 +83,35 @@ def unfit(read: Container, artifact: Facts) -> Iterator[Finding]:
     for each in facts["brings"]:
         if each["name"] in has:
             yield Finding(name, f"it brings {each['name']}, which is in the artifact already", _AGAIN)
+    yield from replaced(_points(read), artifact)
     modules = Modules.on(artifact)
     yield from hidden(facts["files"], modules.installed, modules.library)
+
+
+def replaced(points: Iterable[tuple[str, str, str]], artifact: Facts) -> Iterator[Finding]:
+    """Yield a finding for each of these entry points (distribution, group, name) that a plugin of an artifact has."""
+    there = {
+        (group, name): f"{each['name']} {each['version']}"
+        for each in artifact["plugins"]
+        for group, name, _ in each["entry_points"]
+    }
+    for distribution, group, name in points:
+        if (group, name) in there:
+            what = f"its {name} in {group} is in the artifact already, from {there[group, name]}"
+            yield Finding(distribution, what, "give it another name: a side-car cannot replace what is there")
+
+
+def _points(read: Container) -> Iterator[tuple[str, str, str]]:
+    """Yield what the distributions in a side-car register: a program looks at these files, and not at the facts."""
+    for path, content in read.contents.items():
+        info, _, name = path.partition("/")
+        if name == "entry_points.txt" and info.endswith(".dist-info"):
+            group = ""
+            for line in map(str.strip, content.decode("utf-8", "replace").splitlines()):
+                if line.startswith("[") and line.endswith("]"):
+                    group = line[1:-1]
+                elif "=" in line and not line.startswith(("#", ";")):
+                    yield info.partition("-")[0].replace("_", "-").lower(), group, line.partition("=")[0].strip()
 
 
 def _other_machine(facts: SideCarFacts, artifact: Facts, name: str) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from onebin.codegen import symbols_of
 from onebin.errors import Finding, PlanError, StageError, os_errors
+from onebin.sidecar.checking import replaced
 from onebin.sidecar.facts import ANY, cache_tag, path_problems
 from onebin.sidecar.modules import Modules, hidden, imports, missing
 from onebin.survey import Demand, demands_of, module_name, reached
@@ -56,6 +57,9 @@ def collect(planned: Plan, row: str, target: Target, *, sequence: int) -> Conten
             paths,
             artifact.installed | _installed(planned, target),
             artifact.library | planned.interpreter.library_names,
+        ),
+        *replaced(
+            ((each.name, point.group, point.name) for each in brought.values() for point in each.plugs), target.facts
         ),
     ]
     opened = [*plugin.modules, *(point.module for point in plugin.entry_points)]

@@ -74,7 +74,7 @@ def cache_tag(implementation: str, minor: str) -> str:
 def read_facts(text: bytes) -> SideCarFacts:
     """Return the facts in their JSON; raises ValueError, whose text completes "it is refused: "."""
     if len(text) > LARGEST_FACTS:
-        raise ValueError(f"its facts are larger than {LARGEST_FACTS >> 20} MB")
+        raise ValueError(f"its facts are larger than {LARGEST_FACTS >> 20} MiB")
     try:
         facts = _FACTS.validate_json(text)
     except ValidationError:

@@ -7,10 +7,9 @@ start imports only this module and the settings.
 from __future__ import annotations
 
 import os
-import sys
 
 from onebin_runtime.side_cars._errors import Refused
-from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, read_settings
+from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, read_settings, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +28,8 @@ _current: dict[str, SideCars] = {}
 def prepare(registry: Registry) -> None:
     """Load the side-cars of this program, before the host's first line."""
     settings = read_settings()
-    if settings.development and sys.stderr is not None:
-        said = f"this is a development build, which loads side-cars signed by the key {settings.development}"
-        sys.stderr.write(f"onebin: {said}\n")
+    if settings.development:
+        say(f"this is a development build, which loads side-cars signed by the key {settings.development}")
 
     def is_there() -> bool:
         try:

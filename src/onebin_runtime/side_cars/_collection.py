@@ -21,9 +21,9 @@ from onebin_runtime.side_cars._directory import names_in, open_directory, read_f
 from onebin_runtime.side_cars._errors import Off, Refused, Waiting
 from onebin_runtime.side_cars._facts import Facts
 from onebin_runtime.side_cars._fit import check_made_for, check_modules, check_sequence
-from onebin_runtime.side_cars._meeting import Meeting
+from onebin_runtime.side_cars._meeting import Meeting, points_in
 from onebin_runtime.side_cars._revocation import Revoked, read_revoked
-from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE
+from onebin_runtime.side_cars._settings import SUFFIX, VARIABLE, say
 from onebin_runtime.side_cars._side_car import LOADED, REFUSED, WAITING, SideCar
 from onebin_runtime.side_cars._signature import PLUGIN, signer
 from onebin_runtime.side_cars._unpacked import find, folder_of, unpack
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST = 1000
 # The clock of a file system may be this coarse: a directory that has just changed may change again unnoticed.
 _COARSE_NS = 50_000_000
+# A file that has changed so lately may still be written, by somebody who does not rename it into the directory.
+_COPIED_NS = 2_000_000_000
 
 
 class SideCars:
@@ -51,15 +53,17 @@ class SideCars:
         self._program = program
         self._frozen_path = tuple(path for path in sys.path if path)
         self._found: dict[str, SideCar] = {}  # by file
-        self._stamps: dict[str, tuple[int, int, int]] = {}  # of files, to know which have changed
-        self._stamp = 0  # of the directory; 0 means that it has to be read
+        self._stamps: dict[str, tuple[int, int, int]] = {}  # of files that were examined, to know which have changed
+        self._stamp: int | None = None  # of the directory; None means that it has to be read
         self._lock = RLock()
         self._is_looking = False
         os.register_at_fork(after_in_child=self._unlock)
 
     def _unlock(self) -> None:
-        """Forget a lock that another thread holds, which a fork does not have."""
+        """Forget a lock that another thread holds, which a fork does not have, and what it was doing."""
         self._lock = RLock()
+        if self._is_looking:
+            self._is_looking, self._stamp = False, None
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what became of each file that was found, in the order in which they were."""
@@ -69,7 +73,7 @@ class SideCars:
         """Load what is new in the directory, if it has changed, and return the new plugins; none is imported."""
         try:
             place = self.settings.place()
-            changed = os.stat(place).st_mtime_ns
+            changed = os.stat(place).st_ctime_ns  # also of a mode that was changed; nobody can set it
         except (OSError, Refused):
             return []
         if changed == self._stamp:
@@ -79,7 +83,7 @@ class SideCars:
                 return []
             self._is_looking = True
             try:
-                self._stamp = changed if changed < time.time_ns() - _COARSE_NS else 0
+                self._stamp = changed if changed < time.time_ns() - _COARSE_NS else None
                 begun = now()
                 loaded = self._load_directory(place)
             finally:
@@ -104,9 +108,9 @@ class SideCars:
                 finally:
                     os.close(directory)
                 self._load_all([found])
-            except (OSError, Refused) as error:
+            except (OSError, ValueError, Refused) as error:  # a path with a null character is a ValueError
                 found = SideCar(path)
-                found.reason = str(error) if isinstance(error, Refused) else f"{error.strerror}"
+                found.reason = str(error.strerror if isinstance(error, OSError) else error)
             self._found.setdefault(path, found)
         if found.plugin is None:
             raise self._error(found)
@@ -145,11 +149,17 @@ class SideCars:
             self._refuse_all(place, error)
             return []
         try:
-            names = self._changed(names_in(directory, SUFFIX), place, directory)
-            revoked = read_revoked(directory, self.settings) if names else Revoked()
-            examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in names[:MOST]]
+            names = names_in(directory, SUFFIX)
+            new = self._changed(names[:MOST], place, directory)
+            revoked = read_revoked(directory, self.settings) if new else Revoked()
+            examined = [self._examined(os.path.join(place, name), name, directory, revoked) for name in new]
+            self._stamps.update((os.path.join(place, name), stamp) for name, stamp in new.items())
+            if any(stamp[1] > time.time_ns() - _COPIED_NS for stamp in new.values()):
+                self._stamp = None
             if len(names) > MOST:
                 self._refuse_all(place, Refused(f"it has more than {MOST:,} side-cars, and the others are left out"))
+            else:
+                self._found.pop(place, None)
         except (OSError, Refused) as error:
             self._refuse_all(place, error)
             return []
@@ -157,23 +167,25 @@ class SideCars:
             os.close(directory)
         return self._load_all(examined)
 
-    def _changed(self, names: Iterable[str], place: str, directory: int) -> list[str]:
-        """Return the names of files that are new, or not the ones that they were."""
-        new = []
+    def _changed(self, names: Iterable[str], place: str, directory: int) -> dict[str, tuple[int, int, int]]:
+        """Return the stamps of files that are new, or not the ones that they were; some may have gone since."""
+        new = {}
         for name in names:
-            found = os.stat(name, dir_fd=directory, follow_symlinks=False)  # relative to a directory
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-            file = os.path.join(place, name)
-            if self._stamps.get(file) != stamp:
-                self._stamps[file] = stamp
-                new.append(name)
+            try:
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)  # relative to a directory
+            except FileNotFoundError:
+                continue
+            stamp = (found.st_ino, found.st_ctime_ns, found.st_size)
+            if self._stamps.get(os.path.join(place, name)) != stamp:
+                new[name] = stamp
         return new
 
     def _refuse_all(self, place: str, error: OSError | Refused) -> None:
         found = SideCar(place)
         found.reason = str(error) if isinstance(error, Refused) else f"it cannot be read: {error.strerror}"
+        is_known = place in self._found and self._found[place].reason == found.reason
         self._found[place] = found
-        if not isinstance(error, Off):
+        if not isinstance(error, Off) and not is_known:
             _say(found)
 
     def _examined(self, path: str, name: str, directory: int, revoked: Revoked) -> SideCar:
@@ -190,8 +202,8 @@ class SideCars:
             else:
                 found.facts, found.key = known
             self._check_trust(found.facts, found.digest, found.key, revoked)
+            check_made_for(found.facts, self.settings, self._program)  # a tree may get the files of another version
             if known is None:
-                check_made_for(found.facts, self.settings, self._program)
                 check_modules(found.facts, self._frozen_path)
                 unpack(signed, found.digest, found.facts, found.key)
             found.folder = folder_of(found.digest)
@@ -237,10 +249,11 @@ class SideCars:
             return
         if any(each.facts and each.facts.name == facts.name for each in others):
             raise Waiting("another version of it is loaded; this one will be at the next start")
-        self._meeting.check(facts)
+        points = points_in(str(found.folder), facts)
+        self._meeting.check(facts, points)
         if facts.isolate or self.settings.isolate:
             _isolate(facts)
-        self._meeting.add(facts)
+        self._meeting.add(facts, points)
         sys.path.append(str(found.folder))
         found.plugin = Plugin(
             name=facts.name,
@@ -281,5 +294,4 @@ def _say(found: SideCar) -> None:
 
 def write(text: str) -> None:
     """Write a line to standard error, without anything that a terminal would obey."""
-    if sys.stderr is not None:
-        sys.stderr.write("onebin: " + "".join(char if char.isprintable() else "?" for char in text) + "\n")
+    say("".join(char if char.isprintable() else "?" for char in text))

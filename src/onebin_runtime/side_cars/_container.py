@@ -52,7 +52,7 @@ def facts_in(signed: bytes) -> bytes:
         raise Refused(_NOT_CANONICAL)
     size = _LOCAL.unpack_from(signed)[8]
     if size > LARGEST_FACTS:
-        raise Refused(f"its {FACTS} is larger than {LARGEST_FACTS >> 20} MB")
+        raise Refused(f"its {FACTS} is larger than {LARGEST_FACTS >> 20} MiB")
     return signed[begin : begin + size]
 
 

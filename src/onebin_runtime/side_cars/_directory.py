@@ -68,7 +68,7 @@ def read_file(name: str, directory: int, *, most: int = LARGEST) -> bytes:
             raise Refused("it is not a file")
         _check(found, "it")
         if found.st_size > most:
-            raise Refused(f"it is larger than {most >> 20} MB")
+            raise Refused(f"it is larger than {most >> 20} MiB")
         return b"".join(_blocks(file, most))
     except OSError as error:
         raise Refused(f"it cannot be read: {error.strerror}") from None
@@ -82,7 +82,7 @@ def _blocks(file: int, most: int) -> Iterator[bytes]:
         left -= len(block)
         yield block
     if left <= 0:
-        raise Refused(f"it is larger than {most >> 20} MB")
+        raise Refused(f"it is larger than {most >> 20} MiB")
 
 
 def _check(found: os.stat_result, what: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from onebin_runtime.side_cars._container import LARGEST
 from onebin_runtime.side_cars._errors import Refused
 
 TYPE_CHECKING = False
@@ -123,8 +124,10 @@ def _triple(value: Any) -> tuple[str, str, str]:
 
 def _file(value: Any) -> tuple[str, int, bool]:
     digest, size, is_executable = value["sha256"], value["size"], value["executable"]
-    if type(digest) is not str or type(size) is not int or type(is_executable) is not bool or size < 0:
+    if type(digest) is not str or type(size) is not int or type(is_executable) is not bool:
         raise TypeError(value)
+    if not 0 <= size <= LARGEST:  # a zip has no room for the size of a file that is much larger
+        raise ValueError(value)
     return digest, size, is_executable
 
 

@@ -64,7 +64,11 @@ def _parsed(text: bytes, bundle: str) -> Revoked:
         found = json.loads(text)
         if found["format"] != FORMAT or found["bundle"] != bundle:
             raise Refused("it is for another program, or of another format")
-        minimum = {str(name): int(least) for name, least in found["minimum"].items()}
-        return Revoked(keys=frozenset(found["keys"]), files=frozenset(found["files"]), minimum=minimum)
+        keys, files, minimum = found["keys"], found["files"], found["minimum"]
+        if not all(isinstance(each, list) for each in (keys, files)) or any(
+            type(least) is not int for least in minimum.values()
+        ):
+            raise TypeError(found)  # noqa: TRY301  # every other form ends below, too
+        return Revoked(keys=frozenset(keys), files=frozenset(files), minimum=minimum)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Refused("its content is damaged") from None

@@ -18,9 +18,13 @@ SUFFIX = ".obplugin"
 
 
 class Settings:
-    """The settings; keys are in hexadecimal, by their fingerprints."""
+    """The settings; keys are in hexadecimal, by their fingerprints.
+
+    They are read before the host's first line, which may change the working directory and `sys.argv`.
+    """
 
     __slots__ = (
+        "_artifact",
         "bundle",
         "development",
         "directory",
@@ -34,6 +38,7 @@ class Settings:
 
     def __init__(self, settings: dict[str, Any], *, is_artifact: bool = True) -> None:
         self.is_artifact = is_artifact
+        self._artifact = os.path.realpath(sys.argv[0]) if is_artifact else ""
         self.bundle: str = settings["bundle"]
         self.directory: str = settings["directory"]
         self.keys: dict[str, str] = settings["keys"]
@@ -49,15 +54,30 @@ class Settings:
             raise Refused("only an artifact has a directory of side-cars")
         if self.directory.startswith(USER_DATA):
             return f"{_user_data(self.bundle)}{self.directory.removeprefix(USER_DATA)}"
-        artifact = os.path.realpath(sys.argv[0])
-        return os.path.join(os.path.dirname(artifact), self.directory)
+        return os.path.join(os.path.dirname(self._artifact), self.directory)
+
+
+# At most one entry: the settings of this process.
+_read: dict[str, Settings] = {}
 
 
 def read_settings() -> Settings:
-    """Return the settings of this program; raises ModuleNotFoundError if it takes no side-cars."""
-    from onebin_side_cars import SETTINGS  # type: ignore[import-not-found]  # generated for each bundle
+    """Return the settings of this program, always the same; raises ModuleNotFoundError if it takes no side-cars."""
+    if not _read:
+        from onebin_side_cars import SETTINGS  # type: ignore[import-not-found]  # generated for each bundle
 
-    return Settings(SETTINGS, is_artifact=is_in_tree(sys.modules["onebin_side_cars"]))
+        _read.setdefault("", Settings(SETTINGS, is_artifact=is_in_tree(sys.modules["onebin_side_cars"])))
+    return _read[""]
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, if anybody can read it there: the program goes on in any case."""
+    if sys.stderr is None:
+        return
+    try:  # noqa: SIM105  # contextlib is slow to import
+        sys.stderr.write(f"onebin: {text}\n")
+    except (OSError, ValueError):  # a full disk, a pipe without a reader, a stream that the host has closed
+        pass
 
 
 def _user_data(bundle: str) -> str:

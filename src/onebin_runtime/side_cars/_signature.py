@@ -27,7 +27,7 @@ def signer(message: bytes, text: bytes, keys: Mapping[str, str], *, namespace: s
     """
     key, named, value = _fields(text)
     if named != namespace:
-        raise Refused(f"its signature is for {named!r}, not for {namespace!r}")
+        raise Refused(f"its signature is for {named[:_WIDTH]!r}, not for {namespace!r}")
     fingerprint = next((each for each, known in keys.items() if bytes.fromhex(known) == key), None)
     if fingerprint is None:
         raise Refused("it is signed with a key that this program does not accept")

@@ -35,12 +35,14 @@ def find(digest: str) -> tuple[Facts, str] | None:
     folder = folder_of(digest)
     try:
         with open(os.path.join(folder, _COMPLETE), "rb") as file:
-            key: str = json.load(file)["key"]
+            key = json.load(file)["key"]
+            if not isinstance(key, str):
+                return None
         with open(os.path.join(folder, FACTS), "rb") as file:
             facts = Facts(file.read(), has_checked_paths=True)
         sizes = (os.stat(os.path.join(folder, *path.split("/"))).st_size for path in facts.files)
         is_whole = all(size == wanted for size, (_, wanted, _) in zip(sizes, facts.files.values()))  # noqa: B905  # Python 3.10 has `strict`, and both are of one table
-    except (OSError, ValueError, KeyError, Refused):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, Refused):
         return None
     return (facts, key) if is_whole else None
 
@@ -112,5 +114,9 @@ def _sweep(above: str) -> None:
     old = time.time() - _OLD_SECONDS
     for name in os.listdir(above):
         path = os.path.join(above, name)
-        if name.startswith(_DRAFT) and os.lstat(path).st_mtime < old:
+        try:
+            is_old = name.startswith(_DRAFT) and os.lstat(path).st_mtime < old
+        except FileNotFoundError:  # another start has finished with it
+            continue
+        if is_old:
             shutil.rmtree(path, ignore_errors=True)

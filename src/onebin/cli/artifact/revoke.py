@@ -15,11 +15,11 @@ from onebin.system import count, display
 
 _PATH = click.Path(path_type=Path, readable=False)
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-_LEAST = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*)=([0-9]{1,18})")
+_LEAST = re.compile(r"([A-Za-z0-9]+(?:[-_.]+[A-Za-z0-9]+)*)=([0-9]{1,18})")
 
 
 def _least(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
-    """Read NAME=N."""
+    """Read NAME=N; the name may be written as its distribution writes it."""
     found = {}
     for value in values:
         row = _LEAST.fullmatch(value)

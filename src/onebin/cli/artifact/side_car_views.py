@@ -24,7 +24,7 @@ def summary(report: SideCarReport) -> list[str]:
         field("signed by", f"{report['signed_by']} (whose key that is, `onebin verify --key` checks)"),
         field("sequence", str(report["sequence"])),
         field("made for", _machine(report)),
-        field("holds", f"{count(len(report['files']), 'file')}, of which {len(report['native'])} are native"),
+        field("holds", f"{count(len(report['files']), 'file')}, {len(report['native']) or 'none'} of them native"),
     ]
     if report["isolate"]:
         lines.append(field("isolated", "in a process of its own"))
