@@ -562,7 +562,7 @@ def test_new_file_is_recognised_when_the_host_asks_again(press: Press, monkeypat
     """With `watch`, entry points, imports and the registry have a new file at once, and a list in use has it, too."""
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     press.side_cars.look()
-    watch(lambda: bool(press.side_cars.look()))
+    watch(lambda *, waits=True: bool(press.side_cars.look(waits=waits)))
     press.registry.look = press.side_cars.look
     fruits = press.registry.extension_point("press.fruits")
     assert list(fruits) == []
@@ -574,6 +574,26 @@ def test_new_file_is_recognised_when_the_host_asks_again(press: Press, monkeypat
     assert list(fruits) == ["apple", "berry", "cherry"]
     press.put(packed(name="date"), "date.obplugin")
     assert [plugin.name for plugin in press.registry] == ["apple", "berry", "cherry", "date"]
+
+
+def test_import_does_not_wait_for_a_look_of_another_thread(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failing import ends although another thread is looking, which may wait for a module of that import."""
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    watch(lambda *, waits=True: bool(press.side_cars.look(waits=waits)))
+    press.put(packed())
+    failed: list[ModuleNotFoundError] = []
+
+    def import_nothing() -> None:
+        try:
+            import_module("nothing_of_this_name")
+        except ModuleNotFoundError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=import_nothing, daemon=True)
+    with press.side_cars._lock:  # noqa: SLF001  # as a look that takes long does
+        thread.start()
+        thread.join(30)
+    assert len(failed) == 1
 
 
 def test_newer_version_of_a_loaded_plugin_waits(press: Press, capsys: pytest.CaptureFixture[str]) -> None:

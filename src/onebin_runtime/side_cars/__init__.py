@@ -37,8 +37,8 @@ def prepare(registry: Registry) -> None:
         except (OSError, Refused):
             return False
 
-    def look() -> bool:
-        new = _side_cars(registry).look() if is_there() else []
+    def look(*, waits: bool = True) -> bool:
+        new = _side_cars(registry).look(waits=waits) if _current or is_there() else []
         registry.open_eager(new)
         return bool(new)
 

@@ -69,8 +69,12 @@ class SideCars:
         """Return what became of each file that was found, in the order in which they were."""
         return [each.describe() for each in list(self._found.values())]
 
-    def look(self) -> list[Plugin]:
-        """Load what is new in the directory, if it has changed, and return the new plugins; none is imported."""
+    def look(self, *, waits: bool = True) -> list[Plugin]:
+        """Load what is new in the directory, if it has changed, and return the new plugins; none is imported.
+
+        If another thread is looking, wait for it, or return nothing. An import must not wait: it may hold the lock of a
+        module that the other thread imports.
+        """
         try:
             place = self.settings.place()
             changed = os.stat(place).st_ctime_ns  # also of a mode that was changed; nobody can set it
@@ -78,16 +82,24 @@ class SideCars:
             return []
         if changed == self._stamp:
             return []
-        with self._lock:
-            if changed == self._stamp or self._is_looking:
-                return []
-            self._is_looking = True
-            try:
-                self._stamp = changed if changed < time.time_ns() - _COARSE_NS else None
-                begun = now()
-                loaded = self._load_directory(place)
-            finally:
-                self._is_looking = False
+        lock = self._lock
+        if not lock.acquire(blocking=waits):
+            return []
+        try:
+            return self._looked(place, changed)
+        finally:
+            lock.release()
+
+    def _looked(self, place: str, changed: int) -> list[Plugin]:
+        if changed == self._stamp or self._is_looking:
+            return []
+        self._is_looking = True
+        try:
+            self._stamp = changed if changed < time.time_ns() - _COARSE_NS else None
+            begun = now()
+            loaded = self._load_directory(place)
+        finally:
+            self._is_looking = False
         if loaded:
             trace(f"loaded {len(loaded)} of the side-cars in {place}", begun)
         return [each.plugin for each in loaded if each.plugin is not None]

@@ -11,15 +11,21 @@ from importlib.machinery import PathFinder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Protocol
+
+    class Look(Protocol):
+        """Load new side-cars and say whether there were any; unless it `waits`, not while another thread does that."""
+
+        def __call__(self, *, waits: bool = True) -> bool: ...
 
 
 class _BeforeDistributions:
     """Finds nothing, but looks before the finder of installed distributions does."""
 
-    def __init__(self, look: Callable[[], bool]) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
 
     def find_spec(
@@ -36,7 +42,7 @@ class _BeforeDistributions:
 class _AfterModules:
     """Finds a module that nothing else has found, if it is in a new side-car."""
 
-    def __init__(self, look: Callable[[], bool]) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
 
     def find_spec(
@@ -46,10 +52,10 @@ class _AfterModules:
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Find a module in what has been loaded just now."""
-        return PathFinder.find_spec(fullname, path, target) if self._look() else None
+        return PathFinder.find_spec(fullname, path, target) if self._look(waits=False) else None
 
 
-def watch(look: Callable[[], bool]) -> None:
+def watch(look: Look) -> None:
     """Look for new side-cars whenever modules or distributions are looked for."""
     at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
     sys.meta_path.insert(at, _BeforeDistributions(look))
