@@ -147,3 +147,12 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     for place in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(ArtifactError, match="cannot read"):
             card.read(place)
+
+
+def test_side_car_is_called_one(tmp_path: Path) -> None:
+    """A command that takes artifacts only says of a side-car what it is."""
+    file = tmp_path / "pear.obplugin"
+    file.write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(ArtifactError, match="is a side-car, and not an artifact") as caught:
+        card.read(file)
+    assert "for side-cars, too" in str(caught.value.hint)

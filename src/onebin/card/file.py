@@ -217,6 +217,9 @@ def _of_another_version(file: Path, number: int) -> ArtifactError:
 
 
 def _foreign(file: Path) -> ArtifactError:
+    if file.suffix == ".obplugin":
+        message = f"{display(file)} is a side-car, and not an artifact"
+        return ArtifactError(message, "`onebin inspect`, `diff` with another one, and `verify` are for side-cars, too")
     return ArtifactError(
         f"{display(file)} is not an artifact of onebin, or its end is missing", "fetch it or build it again"
     )
