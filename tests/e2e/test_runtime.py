@@ -79,7 +79,9 @@ class Orchard:
     def install(self, python: Path) -> None:
         """Install host and plugins into an environment."""
         projects = sorted((self.folder / "projects").glob("orchard*"))
-        self._done([find_uv_bin(), "pip", "install", "--quiet", "--python", python, *projects])
+        # uv would reuse a wheel of this name and version that an earlier run has built at this path.
+        fresh = ["--refresh-package", "onebin-runtime"]
+        self._done([find_uv_bin(), "pip", "install", "--quiet", *fresh, "--python", python, *projects])
 
     def __call__(self, mode: str, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run the host in one of its modes, in the folder."""

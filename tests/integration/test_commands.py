@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +176,7 @@ def test_init_does_not_replace_a_manifest(onebin: Onebin, folder: Path) -> None:
 
 def test_plugins_are_added_listed_and_removed(onebin: Onebin, folder: Path) -> None:
     """The manifest is edited in place and keeps its comments; `list` shows what is locked and what it contributes."""
+    onebin = replace(onebin, cache=folder / "cache")  # no other test's stage
     file = folder / "bundle.toml"
     file.write_text(file.read_text("utf-8") + "# the last word\n", encoding="utf-8")
     assert onebin("lock", cwd=folder).code == 0
