@@ -62,9 +62,10 @@ class Page:
 
     @property
     def requests(self) -> list[str]:
-        """The addresses that were asked for since the last time."""
+        """The addresses that were asked for since the last time, but for those of the browser's own pages."""
         events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        return [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
+        asked = [each["params"] for each in events if each["method"] == "Network.requestWillBeSent"]
+        return [each["request"]["url"] for each in asked if not each["documentURL"].startswith("chrome://")]
 
 
 @contextmanager
