@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from selenium.webdriver import Chrome
 
+# The addresses of the pages that a new window of Chromium begins with.
+_OWN = ("chrome://", "chrome-untrusted://")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     "--headless=new",
@@ -65,7 +67,7 @@ class Page:
         """The addresses that were asked for since the last time, but for those of the browser's own pages."""
         events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         asked = [each["params"] for each in events if each["method"] == "Network.requestWillBeSent"]
-        return [each["request"]["url"] for each in asked if not each["documentURL"].startswith("chrome://")]
+        return [each["request"]["url"] for each in asked if not each["documentURL"].startswith(_OWN)]
 
 
 @contextmanager
