@@ -61,7 +61,7 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("python", [None, pytest.param("3.10", marks=pytest.mark.long)])
+@pytest.mark.parametrize("python", [None, "3.10"])
 def test_build_after_a_changed_line_equals_one_from_scratch(onebin: Onebin, tmp_path: Path, python: str | None) -> None:
     """The artifact of a changed plugin has the same bytes with the caches of earlier builds as without.
 

@@ -316,7 +316,7 @@ def test_interpreters_first_modules_come_with_bytecode(tmp_path: Path, optimize:
     library = Path(os.__file__).parent
     names = ["encodings/__init__.py", "encodings/utf_8.py", "encodings/aliases.py", "this.py"]
     files = files_of(tmp_path, {f"lib/{name}": str(library / name) for name in names})
-    tree.add_early_bytecode(files, tree.Coder(None, optimize, renamed))
+    tree.add_early_bytecode(files, tree.Coder(None, optimize, renamed), tree.imported_before())
     made = {place for place, source in files.sources.items() if not source}
     expected = [name for name in names if name != "this.py"]  # nobody imports it at start
     assert made == {importlib.util.cache_from_source(f"lib/{name}", optimization=optimize or "") for name in expected}

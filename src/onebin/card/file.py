@@ -37,7 +37,7 @@ TRAILER = struct.Struct("<32s32s32s32sQQQ32s256s8s")
 # A card may claim to unpack to any size, and hold any number of values. That of a host with 20,000 files has 4 MB, and
 # fewer than 300,000 of the characters around which values are.
 _LARGEST = 12_000_000
-_MOST_MARKS = 800_000
+_MOST_MARKS = 700_000
 _LEVEL = 15
 # Other versions of these may write other bytes: payload and card, the bill of materials, wheels of local projects.
 _TOOLS = ("cyclonedx-python-lib", "uv", "zstandard")

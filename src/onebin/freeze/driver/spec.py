@@ -94,6 +94,8 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename)
     reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
     early = tools.tree.early_modules(analysis.datas)
+    before = tools.tree.imported_before()
+    reached |= {os.path.realpath(source) for source in before}
     if wanted.optional:
         wanted = replace(wanted, files=tools.tree.without_unreached(wanted, reached, early))
     files = tools.tree.Files(wanted, source.with_name("made"))
@@ -106,7 +108,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
         forget_runpath=tools.forget_runpath,
         is_binary=lambda file: _may_be_binary(file, file) and tools.tree.is_elf(file),
     )
-    compiled = tools.tree.add_early_bytecode(files, coder)
+    compiled = tools.tree.add_early_bytecode(files, coder, before)
     entries = list(_entries(wanted, reached, early, compiled, files, coder, tools))
     modules = [
         (entry["name"], _within(source.parent, files.sources[_place(wanted, entry)]), "PYMODULE")

@@ -307,15 +307,20 @@ def entries(
             }
 
 
-def add_early_bytecode(files: Files, coder: Coder) -> set[str]:
+def imported_before() -> list[str]:
+    """Return the sources of what the interpreter imports before code.bin is in use; no tree can lack them."""
+    command = [sys.executable, "-I", "-c", _IMPORTED_BEFORE]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # no shell
+    return sorted(said.splitlines())
+
+
+def add_early_bytecode(files: Files, coder: Coder, sources: Iterable[str]) -> set[str]:
     """Add the bytecode of what the interpreter imports before code.bin is in use (PEP 552: by hash, unchecked).
 
     Returns the places of the sources.
     """
     found = set()
-    command = [sys.executable, "-I", "-c", _IMPORTED_BEFORE]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # no shell
-    for source in sorted(said.splitlines()):
+    for source in sources:
         place = files.place_of(source)
         code = None if place is None else coder.code("", source, place)
         if place is not None and code is not None:
