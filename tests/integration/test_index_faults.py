@@ -351,10 +351,13 @@ def test_git_remote_that_never_answers_is_given_up(
     refusal.says(f"bundle.toml:11: plugins.far: cannot fetch {silent}: ", said, hint=[hint, f"git ls-remote {silent}"])
 
 
+DEAD = "http://127.0.0.1:9/index"  # nothing listens there
+
+
 def dead_index(tmp_path: Path) -> dict[str, str]:
     """Return uv's settings for an index that nobody serves, with an empty cache."""
     return {
-        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple",
+        "UV_DEFAULT_INDEX": DEAD,
         "UV_INDEX": "",
         "UV_HTTP_RETRIES": "0",
         "UV_CACHE_DIR": str(tmp_path / "empty"),
@@ -366,7 +369,7 @@ def test_fault_while_a_project_is_built_names_what_its_build_needs(bench: Bench,
     bench.manifest('greet-hello = { path = "projects/greet-hello" }')
     bench.accepts("lock")
     refusal = bench.refuses("check", error=StageError, env=dead_index(tmp_path), may_write=())
-    what = "its build needs hatchling: http://127.0.0.1:9/simple/hatchling/: connection refused"
+    what = f"its build needs hatchling: {DEAD}/hatchling/: connection refused"
     refusal.says(f"bundle.toml:10: plugins.greet-hello: {what}", hint="is there a network?")
 
 
@@ -376,7 +379,7 @@ def test_fault_while_the_compiler_is_fetched_names_the_index(tmp_path: Path, mon
         monkeypatch.setenv(name, value)
     with pytest.raises(PackError) as caught:
         compiler.install(tmp_path, source=INDEXES)
-    assert "(ziglang) cannot be installed: http://127.0.0.1:9/simple/" in caught.value.message
+    assert f"(ziglang) cannot be installed: {DEAD}/" in caught.value.message
     assert "connection refused" in caught.value.message
     assert "is there a network?" in str(caught.value.hint)
     assert "install a released onebin" in str(caught.value.hint)

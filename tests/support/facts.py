@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onebin.card import Facts
+    from onebin.card import AcceptedSideCars, Facts
+
+SIDE_CARS: AcceptedSideCars = {
+    "directory": "x.plugins",
+    "keys": {},
+    "revocation_keys": {},
+    "load": "start",
+    "isolate": False,
+    "minimum": {},
+    "development": None,
+}
 
 FACTS: Facts = {
     "bundle": {"name": "x"},

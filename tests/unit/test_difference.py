@@ -10,6 +10,7 @@ import pytest
 
 from onebin.card.difference import compare, schema
 from onebin.cli.artifact.diff import _lines
+from support.facts import SIDE_CARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,17 +40,6 @@ REPORT: dict[str, Any] = {
     "modules": [{"name": "json", "owner": "interpreter", "bytes": 1, "sha256": "d" * 64}],
     "lock": "one\ntwo\n",
     "manifest": "[bundle]\nname = 1\n",
-}
-
-
-SIDE_CARS = {
-    "directory": "x.plugins",
-    "keys": {},
-    "revocation_keys": {},
-    "load": "start",
-    "isolate": False,
-    "minimum": {},
-    "development": None,
 }
 
 

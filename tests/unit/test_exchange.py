@@ -11,12 +11,12 @@ from onebin.card import verify_onedir
 from onebin.errors import ArtifactError
 from onebin.pack.artifact import Artifact
 from onebin.system.atomic import exchange
-from support.facts import FACTS
+from support.facts import FACTS, SIDE_CARS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onebin.card import AcceptedSideCars, Facts
+    from onebin.card import Facts
 
 
 def test_folders_exchange_their_places(tmp_path: Path) -> None:
@@ -63,17 +63,8 @@ def test_published_folder_takes_the_place_of_its_predecessor(tmp_path: Path) -> 
 
 def test_side_cars_in_a_folder_are_kept_and_are_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new folder gets the directory of the old one; it is not damaged by that, nor by what was unpacked."""
-    taken: AcceptedSideCars = {
-        "directory": "x.plugins",
-        "keys": {},
-        "revocation_keys": {},
-        "load": "start",
-        "isolate": False,
-        "minimum": {},
-        "development": None,
-    }
     output = tmp_path / "output"
-    facts: Facts = {**FACTS, "side_cars": taken, "files": []}
+    facts: Facts = {**FACTS, "side_cars": SIDE_CARS, "files": []}
     for number in range(4):
         if number == 2:
             monkeypatch.setattr("onebin.pack.artifact.exchange", lambda *_: False)

@@ -2,7 +2,7 @@
 
 Takes an executable of the layout onedir and its facts. Rejects files that are missing, changed, or not on the card; the
 executable itself is checked with its card. No path from a card is ever opened: only files that were found there are.
-Side-cars, and what the program has unpacked of them, are no part of an artifact, and not looked at.
+Side-cars and the files unpacked from them do not belong to the artifact, so they are not compared.
 Bytecode that Python has written beside the sources is returned, to be checked by other means.
 """
 

@@ -86,7 +86,7 @@ class Artifact:
                 _remove(aside)
 
     def _keep_side_cars(self, previous: Path) -> None:
-        """Move the side-cars that lie in an earlier folder into the new one: they are no part of either."""
+        """Move the side-cars from an earlier folder into the new one: a new build does not replace them."""
         taken = self.facts["side_cars"]
         if taken is None or not is_there(previous / taken["directory"]):
             return

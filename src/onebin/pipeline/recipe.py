@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import (
-    Finding,
-    Findings,
-    FreezeError,
-    ManifestError,
-    OnebinError,
-    PackError,
-    TargetError,
-    os_errors,
-)
+from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
-from onebin.manifest import check_rows, keyed
+from onebin.manifest import check_rows
 from onebin.pack import RELEASE_LEVEL, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
@@ -61,7 +52,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
     With `types`, mypy also checks the plugins against their contracts. Raises OnebinError; PlanError has all findings.
     """
-    _check_keys(request)
+    request.check_keys()
     planned = _planned(request, _locked(request, events), events)
     for line in selection(planned.survey, planned.manifest):
         events(Detail(text=line))
@@ -179,7 +170,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
 
     If the file at the output is the result of an earlier build of the same request, nothing is built.
     """
-    _check_keys(request)
+    request.check_keys()
     if request.development is not None:
         signed = fingerprint(bytes.fromhex(request.development))
         events(Note(text=f"a development build: it accepts side-cars that the development key has signed, {signed}"))
@@ -224,15 +215,6 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
         steps=tuple(recorded.steps),
         notices=notices,
     )
-
-
-def _check_keys(request: BuildRequest) -> None:
-    """Raise ManifestError if side-cars are asked for and no key could have signed one."""
-    asked, file = request.manifest.side_cars, display(request.manifest.file)
-    if asked is not None and not asked.keys and request.development is None:
-        hint = 'add keys = ["ssh-ed25519 AAAA... comment"]; to try side-cars out, build with `onebin bundle --dev`'
-        finding = Finding(keyed(file, "side-cars"), "there is no key that could have signed a side-car", hint)
-        raise ManifestError(f"the manifest {file} is not valid", [request.manifest.with_line(finding)])
 
 
 def _locked(request: BuildRequest, events: Events, *, checked: bool = True) -> Lock:

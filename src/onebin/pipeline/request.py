@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from onebin.manifest import Manifest
+from onebin.errors import Finding, ManifestError
+from onebin.manifest import Manifest, keyed
 from onebin.python import INDEXES, PackageSource
-from onebin.system import sha256_of, source_date_epoch, to_json
+from onebin.system import display, sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace
 
 # These options determine where and how to build, not what, so they are not part of a request's identity.
@@ -66,3 +67,11 @@ class BuildRequest:
         """The digest of every option that determines what is built, without the manifest and the files it names."""
         chosen = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _MEANS}
         return sha256_of({name: to_json(value) for name, value in chosen.items()})
+
+    def check_keys(self) -> None:
+        """Raise ManifestError if side-cars are asked for and no key could have signed one."""
+        asked, file = self.manifest.side_cars, display(self.manifest.file)
+        if asked is not None and not asked.keys and self.development is None:
+            hint = 'add keys = ["ssh-ed25519 AAAA... comment"]; to try side-cars out, build with `onebin bundle --dev`'
+            finding = Finding(keyed(file, "side-cars"), "no key is given, so no side-car would be accepted", hint)
+            raise ManifestError(f"the manifest {file} is not valid", [self.manifest.with_line(finding)])

@@ -340,7 +340,7 @@ def _binary() -> str:
 
 
 def _no_index(said: str, cwd: Path | None, project: Path | None) -> Fault | None:
-    """Return the fault of an index that is none, if uv says that there is no version of a package at all.
+    """Return the fault if what answers is not an index. Asked only if uv finds no version of a package at all.
 
     A login page counts as the page of a package without files. So uv is asked for a package that no index has.
     """
