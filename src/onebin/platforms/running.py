@@ -1,0 +1,81 @@
+"""How programs of a platform are run on this machine: as they are, or by an emulator that is installed here.
+
+Programs for another processor are started by the kernel itself, where qemu-user is registered with binfmt_misc
+(docs.kernel.org, "Kernel Support for miscellaneous Binary Formats"). Programs for Windows are started by wine.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onebin.errors import ProcessError
+from onebin.platforms.platform import Platform, this_platform
+from onebin.system import environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BINFMT = Path("/proc/sys/fs/binfmt_misc")
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """A way to run the programs of a platform.
+
+    `title` completes "verified": "natively", "under qemu-user 7.2". `command` is put before the path of a program.
+    `variables` are added to its environment.
+    """
+
+    title: str
+    command: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether nothing is emulated."""
+        return self.title == NATIVELY
+
+
+NATIVELY = "natively"
+
+
+def runner_of(platform: Platform, root: Path | None = None) -> Runner | None:
+    """Return how programs of a platform are run here; None if they cannot be.
+
+    `root` is the folder that stands for "/" with the dynamic loader and the C library of the platform, if this machine
+    has them elsewhere than its own.
+    """
+    here = this_platform()
+    if here is None:
+        return None
+    if platform == here:
+        return Runner(title=NATIVELY)
+    if platform.system == "linux" == here.system and platform.machine == here.machine:
+        return Runner(title=NATIVELY) if _has_loader(platform) else None
+    if platform.system == "linux" == here.system and (_BINFMT / f"qemu-{platform.machine}").exists():
+        variables = {} if root is None else {"QEMU_LD_PREFIX": str(root)}
+        return Runner(title=f"under qemu-user{_version_of(f'qemu-{platform.machine}-static')}", variables=variables)
+    if platform.system == "windows" and sys.platform == "linux" and (wine := shutil.which("wine")):
+        variables = {"WINEDEBUG": "-all", "WINEPREFIX": str(Path.home() / ".wine")}
+        return Runner(title=f"under wine{_version_of(wine)}", command=(wine,), variables=variables)
+    return None
+
+
+def _has_loader(platform: Platform) -> bool:
+    """Return whether this machine has the dynamic loader of the platform's C library."""
+    return platform.libc == "gnu" or Path(f"/lib/ld-musl-{platform.machine}.so.1").exists()
+
+
+def _version_of(program: str) -> str:
+    """Return the version of an emulator, after a space; empty if it does not say one."""
+    try:
+        found = _VERSION.search(run([program, "--version"], env=environment(), timeout=60).stdout)
+    except ProcessError:
+        return ""
+    return "" if found is None else f" {'.'.join(found[0].split('.')[:2])}"
