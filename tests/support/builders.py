@@ -54,6 +54,9 @@ def interpreter(
         abiflags="",
         include=prefix / "include" / f"python{minor}",
         stdlib=(prefix / "lib" / f"python{minor}", prefix / "lib" / f"python{minor}" / "lib-dynload"),
+        suffixes=(f".cpython-{minor.replace('.', '')}-x86_64-linux-gnu.so", ".abi3.so", ".so"),
+        built_in=("sys", "_io"),
+        builder=Path("/usr/bin/python3"),
         markers={**markers, "python_version": minor, "python_full_version": version},
     )
     if library is not None:

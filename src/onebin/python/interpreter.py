@@ -16,22 +16,23 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from onebin.errors import InterpreterError, ProcessError
+from onebin.platforms import PLATFORMS, Platform
 from onebin.python import uv
 from onebin.system import environment, run, sha256_of, state_of_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.cache import Cache
 
 OLDEST = (3, 10)
 
 _KIND = "interpreters"
-_FORMAT = 2  # of its entries
+_FORMAT = 3  # of its entries
 
 # The interpreter runs this itself, so it must work on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
-import json, os, platform, sys, sysconfig
+import importlib.machinery, json, os, platform, sys, sysconfig
 version = platform.python_version().rstrip("+")
 own = sys.implementation
 kind = own.version.releaselevel
@@ -57,6 +58,8 @@ print(json.dumps({
     "abiflags": getattr(sys, "abiflags", ""),
     "include": sysconfig.get_path("include"),
     "stdlib": [sysconfig.get_path("stdlib"), own_library + "/lib-dynload"],
+    "suffixes": importlib.machinery.EXTENSION_SUFFIXES,
+    "built_in": sys.builtin_module_names,
     "markers": {
         "os_name": os.name,
         "sys_platform": sys.platform,
@@ -80,7 +83,12 @@ class Interpreter:
     """A Python installation: its resolved executable, version ("3.12.1"), platform tag and shared library.
 
     `abiflags` are "t" for a free-threaded build and "d" for a debug build; `include` is where its headers would be.
-    `markers` are its values for environment markers (the specification on dependency specifiers, PEP 508).
+    `suffixes` are those of its extension modules, `built_in` names the modules inside it. `markers` are its values for
+    environment markers (the specification on dependency specifiers, PEP 508).
+
+    `builder` is an interpreter that runs on this machine and has the same feature version: it is the one that compiles
+    and analyses. It is `executable` itself, unless that is for another platform. `root` is the folder that stands for
+    "/" around an interpreter that is not installed on this machine, but lies in a folder.
     """
 
     executable: Path
@@ -93,7 +101,12 @@ class Interpreter:
     abiflags: str
     include: Path
     stdlib: tuple[Path, ...]
+    suffixes: tuple[str, ...]
+    built_in: tuple[str, ...] = field(repr=False)
     markers: Mapping[str, str] = field(repr=False)
+    target: Platform | None = None
+    builder: Path
+    root: Path | None = None
 
     @cached_property
     def standard_library(self) -> Mapping[str, Path]:
@@ -188,11 +201,23 @@ def _read(answer: str, executable: Path) -> Interpreter:
             abiflags=facts["abiflags"],
             include=Path(facts["include"]),
             stdlib=tuple(Path(place) for place in facts["stdlib"]),
+            suffixes=tuple(facts["suffixes"]),
+            built_in=tuple(facts["built_in"]),
+            target=_platform(facts["platform"], facts["suffixes"]),
+            builder=Path(facts["executable"]),
             markers={name: str(value) for name, value in facts["markers"].items()},
         )
     except (ValueError, KeyError, TypeError) as error:
         hint = "set another Python in [bundle] python; `onebin doctor` lists those found"
         raise InterpreterError(f"{executable} is not a working Python", hint) from error
+
+
+def _platform(tag: str, suffixes: Sequence[str]) -> Platform | None:
+    """Return the platform of an interpreter by its tag and its suffixes, which name the C library; None if unnamed."""
+    libc = None if not tag.startswith("linux-") else "musl" if "-musl" in suffixes[0] else "gnu"
+    if tag.startswith("macosx-"):
+        tag = f"macosx-{tag.rpartition('-')[2]}"
+    return next((each for each in PLATFORMS.values() if (each.tag, each.libc) == (tag, libc)), None)
 
 
 def installed() -> list[Interpreter]:
