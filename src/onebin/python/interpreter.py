@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from onebin.errors import InterpreterError, ProcessError
-from onebin.platforms import PLATFORMS, Platform
+from onebin.platforms import Platform, Runner, platform_of, runner_of
 from onebin.python import uv
 from onebin.system import environment, run, sha256_of, state_of_program
 
@@ -120,6 +120,18 @@ class Interpreter:
         return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether another interpreter compiles and analyses for it."""
+        return self.builder != self.executable
+
+    @property
+    def runner(self) -> Runner | None:
+        """How its programs are run here; None if they cannot be."""
+        if not self.is_foreign:
+            return Runner.native()
+        return None if self.target is None else runner_of(self.target, self.root)
+
+    @property
     def minor(self) -> str:
         """The feature version, such as "3.12", which wheels and bytecode depend on."""
         return ".".join(self.version.split(".")[:2])
@@ -214,10 +226,7 @@ def _read(answer: str, executable: Path) -> Interpreter:
 
 def _platform(tag: str, suffixes: Sequence[str]) -> Platform | None:
     """Return the platform of an interpreter by its tag and its suffixes, which name the C library; None if unnamed."""
-    libc = None if not tag.startswith("linux-") else "musl" if "-musl" in suffixes[0] else "gnu"
-    if tag.startswith("macosx-"):
-        tag = f"macosx-{tag.rpartition('-')[2]}"
-    return next((each for each in PLATFORMS.values() if (each.tag, each.libc) == (tag, libc)), None)
+    return platform_of(tag, "musl" if "-musl" in suffixes[0] else "gnu")
 
 
 def installed() -> list[Interpreter]:
