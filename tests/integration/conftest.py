@@ -68,7 +68,7 @@ def _bench(folder: Path) -> Bench:
 def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """Return an unpacked installation for a version of Python, with the starter; tests must not change it."""
     interpreter = next((each for each in installed() if each.minor == request.param and each.library), None)
-    if interpreter is None or not starter.exists_for(interpreter.platform):
+    if interpreter is None or not starter.exists_for(interpreter.target):
         pytest.skip(f"needs a Python {request.param} with a shared library, on Linux")
     compiled = starter.find(interpreter, Cache(shared / "cache"), source=INDEXES)
     first = shared / f"tree-{interpreter.minor}"

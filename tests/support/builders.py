@@ -19,6 +19,7 @@ from onebin.freeze import Contents, FrozenTree
 from onebin.freeze.tree import Packed, Row
 from onebin.lock import Lock, LockedPackage
 from onebin.manifest import Manifest
+from onebin.platforms import PLATFORMS
 from onebin.python import Interpreter
 from onebin.stage import Stage
 from onebin.survey import Distribution, EntryPoint, Survey
@@ -56,6 +57,7 @@ def interpreter(
         stdlib=(prefix / "lib" / f"python{minor}", prefix / "lib" / f"python{minor}" / "lib-dynload"),
         suffixes=(f".cpython-{minor.replace('.', '')}-x86_64-linux-gnu.so", ".abi3.so", ".so"),
         built_in=("sys", "_io"),
+        target=PLATFORMS["linux-x86_64"],
         builder=Path("/usr/bin/python3"),
         markers={**markers, "python_version": minor, "python_full_version": version},
     )

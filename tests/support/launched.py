@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sysconfig
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +18,7 @@ from onebin.cache import Cache
 from onebin.card import Payload, file as card
 from onebin.launcher import compile as launcher
 from onebin.pack import payload
+from onebin.platforms import PLATFORMS, this_platform
 from onebin.python import INDEXES
 
 from .builders import frozen
@@ -144,10 +144,10 @@ def nothing_was_written(artifact: Launched) -> None:
 
 def find_launcher(cache: Path, platform: str | None = None) -> Path:
     """Return the launcher for a platform, by default this one; skip the test if there is none."""
-    platform = platform or sysconfig.get_platform()
-    if not launcher.exists_for(platform):
-        pytest.skip(f"there is no launcher for {platform}")
-    return launcher.find(platform, Cache(cache), source=INDEXES)
+    wanted = PLATFORMS[platform] if platform else this_platform()
+    if not launcher.exists_for(wanted):
+        pytest.skip(f"there is no launcher for {wanted or 'this platform'}")
+    return launcher.find(wanted, Cache(cache), source=INDEXES)
 
 
 def make_tree(tree: Path, files: Mapping[str, bytes]) -> Path:

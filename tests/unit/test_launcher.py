@@ -13,13 +13,14 @@ from onebin import __version__
 from onebin.cache import Cache
 from onebin.errors import PackError
 from onebin.launcher import compile as launcher, compiler
+from onebin.platforms import PLATFORMS, Platform
 from onebin.python import INDEXES, PackageSource, uv
 from support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLATFORM = "linux-x86_64"
+PLATFORM = PLATFORMS["linux-x86_64"]
 
 
 @pytest.fixture
@@ -38,11 +39,11 @@ def included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Platform]:
     """Return a list that records the platform of each compilation; nothing is really compiled."""
-    platforms: list[str] = []
+    platforms: list[Platform] = []
 
-    def compile_for(platform: str, directory: Path, *, source: PackageSource, kept: Path | None = None) -> None:
+    def compile_for(platform: Platform, directory: Path, *, source: PackageSource, kept: Path | None = None) -> None:
         platforms.append(platform)
         (directory / launcher.file_name(platform)).write_text("compiled")
 
@@ -50,15 +51,28 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return platforms
 
 
-def test_included_launcher_is_used(included: Path, cache: Cache, compiled: list[str]) -> None:
+def test_included_launcher_is_used(included: Path, cache: Cache, compiled: list[Platform]) -> None:
     """A released onebin uses the launcher it includes and compiles nothing."""
     (included / launcher.file_name(PLATFORM)).write_text("included")
     assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "included"
     assert compiled == []
 
 
+def test_platforms_share_a_static_launcher() -> None:
+    """The launcher of a processor is the same for each C library, so that nobody compiles it twice."""
+    assert launcher.file_name(PLATFORMS["linux-x86_64-musl"]) == launcher.file_name(PLATFORM)
+    assert launcher.file_name(PLATFORMS["linux-aarch64"]) != launcher.file_name(PLATFORM)
+
+
+def test_platform_without_a_launcher_is_an_error(cache: Cache) -> None:
+    """Who asks for a launcher that does not exist is told for which platforms there is one."""
+    with pytest.raises(PackError, match="no launcher for this platform") as caught:
+        launcher.find(None, cache, source=INDEXES)
+    assert "linux-x86_64" in str(caught.value.hint)
+
+
 def test_included_launcher_of_other_sources_is_ignored(
-    included: Path, cache: Cache, tmp_path: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+    included: Path, cache: Cache, tmp_path: Path, compiled: list[Platform], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a change to the launcher's source, builds use the changed source and not the old binary."""
     name = launcher.file_name(PLATFORM)
@@ -71,7 +85,7 @@ def test_included_launcher_of_other_sources_is_ignored(
     assert launcher.find(PLATFORM, cache, source=INDEXES).read_text() == "compiled"
 
 
-def test_launcher_is_compiled_once(included: Path, cache: Cache, compiled: list[str]) -> None:
+def test_launcher_is_compiled_once(included: Path, cache: Cache, compiled: list[Platform]) -> None:
     """If onebin includes no launcher, the first build compiles it into the cache and later builds find it there."""
     first = launcher.find(PLATFORM, cache, source=INDEXES)
     assert launcher.find(PLATFORM, cache, source=INDEXES) == first
@@ -84,7 +98,7 @@ def test_launcher_is_taken_from_a_wheel(
     included: Path,
     cache: Cache,
     tmp_path: Path,
-    compiled: list[str],
+    compiled: list[Platform],
     monkeypatch: pytest.MonkeyPatch,
     version: str,
     expected: str,
@@ -132,7 +146,7 @@ def test_unknown_platform_is_an_error() -> None:
     """The script names the platforms that have a launcher, and the nearest one."""
     with pytest.raises(PackError, match="no launcher for 'linux-x86-64'") as caught:
         launcher.compile_into_package(["linux-x86-64"])
-    assert "linux-aarch64; did you mean 'linux-x86_64'?" in str(caught.value.hint)
+    assert "linux-aarch64-musl; did you mean 'linux-x86_64'?" in str(caught.value.hint)
 
 
 def test_compile_script_explains_its_failure(tmp_path: Path) -> None:

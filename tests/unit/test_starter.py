@@ -12,11 +12,14 @@ import pytest
 from onebin.cache import Cache
 from onebin.errors import PackError
 from onebin.launcher import compiler, starter
+from onebin.platforms import PLATFORMS
 from onebin.python import INDEXES, PackageSource, installed
 from support.builders import interpreter
 
 if TYPE_CHECKING:
     from onebin.python import Interpreter
+
+TARGETS = [PLATFORMS[name] for name in starter.TARGETS]
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_each_abi_has_a_starter_of_its_own() -> None:
     """Patch versions share a starter; minor versions, free-threaded builds and platforms have their own."""
     python = interpreter("3.13.1")
     assert starter.file_name(python) == starter.file_name(interpreter("3.13.7"))
-    others = [interpreter("3.12.1"), replace(python, abiflags="t"), replace(python, platform="linux-aarch64")]
+    others = [interpreter("3.12.1"), replace(python, abiflags="t"), replace(python, target=PLATFORMS["linux-aarch64"])]
     assert len({starter.file_name(each) for each in [python, *others]}) == 4
 
 
@@ -99,12 +102,12 @@ def installed_starters() -> list[Path]:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Interpreter, Path]:
     """Return an interpreter and a directory with starters for it, for each platform, and a stale one."""
     python = next((each for each in installed() if (each.include / "Python.h").is_file()), None)
-    if python is None or not starter.exists_for(python.platform):
+    if python is None or not starter.exists_for(python.target):
         pytest.skip("needs an interpreter with headers, on Linux")
     directory = tmp_path_factory.mktemp("starters")
-    (directory / f"python{python.minor}-{python.platform}-0000000000000000").write_text("stale")
+    (directory / f"python{python.minor}-{python.target.name}-0000000000000000").write_text("stale")
     without = replace(interpreter("3.9.1"), include=python.include)
-    starter.compile_into(directory, [*starter.TARGETS], [python, without, replace(python, include=directory)])
+    starter.compile_into(directory, TARGETS, [python, without, replace(python, include=directory)])
     return python, directory
 
 
@@ -112,7 +115,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Interpreter, Pat
 def test_release_has_a_starter_for_each_platform(compiled: tuple[Interpreter, Path]) -> None:
     """A release compiles starters for each platform, with the headers of the interpreters that have them."""
     python, directory = compiled
-    expected = {starter.file_name(replace(python, platform=platform)) for platform in starter.TARGETS}
+    expected = {starter.file_name(replace(python, target=platform)) for platform in TARGETS}
     assert {file.name for file in directory.iterdir()} == expected
 
 

@@ -140,7 +140,7 @@ def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
 
 def test_program_without_a_loader_has_no_c_library_to_bundle() -> None:
     """Bundling the C library for a Python of another system is refused with a hint before the freeze."""
-    interpreter = SimpleNamespace(platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
+    interpreter = SimpleNamespace(target=None, platform="macosx-14.0-arm64", executable=Path("/usr/bin/python3"))
     with pytest.raises(TargetError) as caught:
         libc_of(interpreter)  # type: ignore[arg-type]  # only the attributes that are read
     assert "macosx-14.0-arm64" in caught.value.findings[0].message

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onebin.launcher.compile import TARGETS
+from onebin.launcher.starter import TARGETS
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.y*ml"))
 ACTION = Path(__file__).parents[2] / "action.yml"

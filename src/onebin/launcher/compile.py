@@ -15,11 +15,11 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from sysconfig import get_platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from onebin.errors import PackError, os_errors
 from onebin.launcher import compiler, starter
+from onebin.platforms import PLATFORMS, Platform, this_platform
 from onebin.python import INDEXES, PackageSource, installed
 from onebin.system import did_you_mean, sha256_of, sha256_of_file, tell
 
@@ -31,11 +31,17 @@ if TYPE_CHECKING:
 
 KIND = "launchers"
 
-# The platforms that have a launcher, with Zig's names for them; others use PyInstaller's one-file mode.
-TARGETS = {"linux-x86_64": "x86_64-linux-musl", "linux-aarch64": "aarch64-linux-musl"}
+# The platforms that have a launcher, with Zig's names for what it is compiled for; others use PyInstaller's one-file
+# mode. It is static, so the same launcher serves for any C library.
+TARGETS = {
+    "linux-x86_64": "x86_64-linux-musl",
+    "linux-aarch64": "aarch64-linux-musl",
+    "linux-x86_64-musl": "x86_64-linux-musl",
+    "linux-aarch64-musl": "aarch64-linux-musl",
+}
 
 # Processors with instructions for SHA-256, for which one file is compiled in addition.
-_WITH_SHA256 = {"linux-x86_64": "x86_64+sha+avx2", "linux-aarch64": "generic+sha2"}
+_WITH_SHA256 = {"x86_64": "x86_64+sha+avx2", "aarch64": "generic+sha2"}
 
 # This package contains the source of libzstd. pip downloads it, because uv cannot download a source distribution.
 _LIBRARY = """\
@@ -49,13 +55,13 @@ _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", *_SMALL, "
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
-def exists_for(platform: str) -> bool:
-    """Return whether a platform, named as by `sysconfig.get_platform`, has a launcher."""
-    return platform in TARGETS
+def exists_for(platform: Platform | None) -> TypeGuard[Platform]:
+    """Return whether a platform has a launcher; None is one without a name."""
+    return platform is not None and platform.name in TARGETS
 
 
-def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
-    """Return the compiled launcher of a platform; raises PackError if it cannot be compiled.
+def find(platform: Platform | None, cache: Cache, *, source: PackageSource) -> Path:
+    """Return the compiled launcher of a platform; raises PackError if there is none or it cannot be compiled.
 
     A released onebin includes it; otherwise a folder filled by `onebin vendor` or a wheel of onebin may have it.
     """
@@ -71,20 +77,22 @@ def find(platform: str, cache: Cache, *, source: PackageSource) -> Path:
         return cache.ensure(KIND, name, make) / name
 
 
-def is_ready(platform: str, cache: Cache, *, source: PackageSource) -> bool:
+def is_ready(platform: Platform | None, cache: Cache, *, source: PackageSource) -> bool:
     """Return whether the launcher of a platform need not be compiled."""
     name = file_name(platform)
     return compiler.given(name, source) is not None or cache.find(KIND, name) is not None
 
 
-def compile_for(platform: str, directory: Path, *, source: PackageSource = INDEXES, kept: Path | None = None) -> None:
+def compile_for(
+    platform: Platform | None, directory: Path, *, source: PackageSource = INDEXES, kept: Path | None = None
+) -> None:
     """Compile the launcher of a platform into a directory, which also holds the compiler in the meantime.
 
     `kept` is a folder for what the compiler may use again. Raises PackError.
     """
     tools = _install_tools(directory, source=source, kept=kept)
     tell("compiling the launcher")
-    _compile(platform, tools, directory / file_name(platform))
+    _compile(_triple(platform), tools, directory / file_name(platform))
     for path in directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -109,19 +117,27 @@ def _install_tools(directory: Path, *, source: PackageSource, kept: Path | None 
     return _Tools(compiler=installed, library=_fetch_library(directory, installed.packages))
 
 
-def _compile(platform: str, tools: _Tools, output: Path) -> None:
-    source, target = _source_dir(), ("-target", TARGETS[platform])
+def _triple(platform: Platform | None) -> str:
+    if not exists_for(platform):
+        raise PackError(
+            f"onebin has no launcher for {platform or 'this platform'}", f"there is one for {', '.join(TARGETS)}"
+        )
+    return TARGETS[platform.name]
+
+
+def _compile(triple: str, tools: _Tools, output: Path) -> None:
+    source, target = _source_dir(), ("-target", triple)
     part = output.with_suffix(".o")
     tools.run("build-obj", *target, *_ZIG_FLAGS, f"-femit-bin={part}", source / "extract.zig")
     sources = [*sorted(source.glob("*.c")), tools.library / "zstd.c"]
-    parts = part, _compile_sha256(platform, tools, output, target)
+    parts = part, _compile_sha256(triple.partition("-")[0], tools, output, target)
     tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, *parts, "-o", output)
 
 
-def _compile_sha256(platform: str, tools: _Tools, output: Path, target: Sequence[str] = ()) -> Path:
+def _compile_sha256(machine: str, tools: _Tools, output: Path, target: Sequence[str] = ()) -> Path:
     """Return the object file with the function that needs a processor with instructions for SHA-256."""
     part = output.with_name(f"{output.name}-sha256.o")
-    processor = f"-mcpu={_WITH_SHA256[platform]}"
+    processor = f"-mcpu={_WITH_SHA256[machine]}"
     flags = (*target, processor, "-O", "ReleaseFast", "-fstrip", "-lc", "-fno-compiler-rt")
     tools.run("build-obj", *flags, f"-femit-bin={part}", _source_dir() / "sha256.zig")
     return part
@@ -145,14 +161,19 @@ def _fetch_library(directory: Path, tools: Path) -> Path:
     return library
 
 
-def file_name(platform: str) -> str:
-    """Return the file name of a platform's launcher; it contains a digest of everything the launcher is made from."""
+def file_name(platform: Platform | None) -> str:
+    """Return the file name of a platform's launcher; raises PackError if there is none.
+
+    It contains a digest of everything that the launcher is made from. Platforms with the same launcher share the name.
+    """
+    triple = _triple(platform)
+    own = next(name for name, other in TARGETS.items() if other == triple)
     sources = [(file.name, sha256_of_file(file)) for file in sorted(_source_dir().iterdir()) if file.is_file()]
     inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WITH_SHA256]
-    return f"{platform}-{sha256_of(inputs)[:16]}"
+    return f"{own}-{sha256_of(inputs)[:16]}"
 
 
-def is_included(platform: str) -> bool:
+def is_included(platform: Platform | None) -> bool:
     """Return whether onebin itself includes the compiled launcher of a platform, as a release does."""
     return (compiler.included_dir() / file_name(platform)).is_file()
 
@@ -161,20 +182,22 @@ def _source_dir() -> Path:
     return compiler.source_dir()
 
 
-def compile_into_package(platforms: Sequence[str]) -> None:
+def compile_into_package(names: Sequence[str]) -> None:
     """Compile launchers and starters into the package, and remove those of older sources; raises PackError.
 
-    There is a starter for each version of Python of which this machine has the headers.
+    Platforms are given by name; without names, they are compiled for this machine. There is a starter for each version
+    of Python of which this machine has the headers.
     """
-    for platform in platforms:
-        if not exists_for(platform):
-            known = f"there is one for {' and for '.join(TARGETS)}{did_you_mean(platform, TARGETS)}"
-            raise PackError(f"onebin has no launcher for {platform!r}", known)
+    for name in names:
+        if name not in TARGETS:
+            known = f"there is one for {', '.join(TARGETS)}{did_you_mean(name, TARGETS)}"
+            raise PackError(f"onebin has no launcher for {name!r}", known)
+    platforms = [PLATFORMS[name] for name in names] or [each for each in [this_platform()] if exists_for(each)]
     included = compiler.included_dir()
     included.mkdir(exist_ok=True)
-    current = {file_name(platform) for platform in TARGETS}
-    for stale in included.glob("linux-*"):
-        if stale.name not in current:
+    current = {file_name(PLATFORMS[name]) for name in TARGETS}
+    for stale in included.iterdir():
+        if stale.name not in current and not stale.name.startswith("python"):
             stale.unlink()
     for platform in platforms:
         if not (included / file_name(platform)).exists():
@@ -199,11 +222,18 @@ def check() -> None:
             tools.library / "zstd.c",
             f"-Mextract={source}/extract.zig",
         )
-        tools.run("test", *modules, _compile_sha256(get_platform(), tools, directory / "native"))
-        for platform in TARGETS:
-            _compile(platform, tools, directory / platform)
+        tools.run("test", *modules, _compile_sha256(_native_machine(), tools, directory / "native"))
+        for triple in dict.fromkeys(TARGETS.values()):
+            _compile(triple, tools, directory / triple)
         for file in source.glob("*.c"):
             tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
         starters = directory / "starters"
         starters.mkdir()
-        starter.compile_into(starters, list(TARGETS), installed())
+        starter.compile_into(starters, [PLATFORMS[name] for name in starter.TARGETS], installed())
+
+
+def _native_machine() -> str:
+    here = this_platform()
+    if here is None:
+        raise PackError("the launcher's Zig code cannot be tested on this machine", "use Linux on x86-64 or aarch64")
+    return here.machine

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copy2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from onebin.cache import Cache
+    from onebin.platforms import Platform
     from onebin.python import Interpreter
 
 KIND = "launchers"
@@ -62,13 +63,13 @@ class Region:
     text: str
 
 
-def exists_for(platform: str) -> bool:
-    """Return whether a platform, named as by `sysconfig.get_platform`, has a starter."""
-    return platform in TARGETS
+def exists_for(platform: Platform | None) -> TypeGuard[Platform]:
+    """Return whether a platform has a starter; None is one without a name."""
+    return platform is not None and platform.name in TARGETS
 
 
 def find(interpreter: Interpreter, cache: Cache, *, source: PackageSource) -> Path:
-    """Return the compiled starter for an interpreter; raises PackError if it cannot be compiled.
+    """Return the compiled starter for an interpreter; raises PackError if its platform has none or it does not compile.
 
     A released onebin includes it; otherwise a folder filled by `onebin vendor` or a wheel of onebin may have it.
     """
@@ -96,8 +97,11 @@ def is_included(interpreter: Interpreter) -> bool:
 
 
 def file_name(interpreter: Interpreter) -> str:
-    """Return the file name of an interpreter's starter; it contains a digest of everything the starter is made from."""
-    return _name(interpreter, interpreter.platform)
+    """Return the file name of an interpreter's starter; raises PackError if its platform has none.
+
+    It contains a digest of everything that the starter is made from.
+    """
+    return _name(interpreter, _target(interpreter))
 
 
 def compile_for(
@@ -112,10 +116,10 @@ def compile_for(
     with tempfile.TemporaryDirectory(dir=output.parent) as name:
         tools = compiler.install(Path(name), source=source, kept=kept)
         tell("compiling the starter")
-        _compile(headers, interpreter.platform, tools, output)
+        _compile(headers, _target(interpreter), tools, output)
 
 
-def compile_into(directory: Path, platforms: Sequence[str], interpreters: Iterable[Interpreter]) -> None:
+def compile_into(directory: Path, platforms: Sequence[Platform], interpreters: Iterable[Interpreter]) -> None:
     """Compile starters into a directory, for some platforms and each ABI of some interpreters; raises PackError.
 
     Interpreters without headers are skipped, and so are starters that the directory has. Starters of older sources are
@@ -125,10 +129,10 @@ def compile_into(directory: Path, platforms: Sequence[str], interpreters: Iterab
     for file in directory.glob("python*"):
         if not file.name.endswith(current):
             file.unlink()
-    wanted: dict[Path, tuple[Interpreter, str]] = {}
+    wanted: dict[Path, tuple[Interpreter, Platform]] = {}
     for each in filter(is_new_enough, interpreters):
         for platform in platforms:
-            if platform in TARGETS and _has_headers(each, platform):
+            if exists_for(platform) and _has_headers(each, platform):
                 wanted.setdefault(directory / _name(each, platform), (each, platform))
     missing = [file for file in wanted if not file.exists()]
     if not missing:
@@ -159,8 +163,15 @@ def relocatable(file: Path) -> list[Region]:
     return regions
 
 
-def _name(interpreter: Interpreter, platform: str) -> str:
-    return f"python{interpreter.minor}{interpreter.abiflags}-{platform}-{_digest()}"
+def _target(interpreter: Interpreter) -> Platform:
+    if not exists_for(interpreter.target):
+        there = f"there is one for {', '.join(TARGETS)}"
+        raise PackError(f"onebin has no starter for {interpreter.target or interpreter.platform}", there)
+    return interpreter.target
+
+
+def _name(interpreter: Interpreter, platform: Platform) -> str:
+    return f"python{interpreter.minor}{interpreter.abiflags}-{platform.name}-{_digest()}"
 
 
 def _digest() -> str:
@@ -171,10 +182,10 @@ def _digest() -> str:
     return sha256_of(inputs)[:16]
 
 
-def _compile(headers: Interpreter, platform: str, tools: compiler.Compiler, output: Path) -> None:
+def _compile(headers: Interpreter, platform: Platform, tools: compiler.Compiler, output: Path) -> None:
     """Compile the starter for a platform, which need not be that of the interpreter whose headers are used."""
-    target = ("-target", TARGETS[platform])
-    loader = "/" * (RESERVED - 1 - len(_LOADERS[platform])) + _LOADERS[platform]
+    target = ("-target", TARGETS[platform.name])
+    loader = "/" * (RESERVED - 1 - len(_LOADERS[platform.name])) + _LOADERS[platform.name]
     # Debian's pyconfig.h includes the one of a platform by a path that begins in the folder above.
     folders = ("-isystem", headers.include, "-idirafter", headers.include.parent)
     flags = (*target, *_C_FLAGS, f'-DDYNAMIC_LOADER="{loader}"', *folders)
@@ -250,10 +261,10 @@ def _loaders(elf: ELFFile) -> Iterable[tuple[int, int, str]]:
 
 
 def _with_headers(interpreter: Interpreter) -> Interpreter:
-    """Return the interpreter, or another one on this machine with the same ABI, that has its headers."""
-    abi = (interpreter.platform, interpreter.minor, interpreter.abiflags)
+    """Return the interpreter, or another one on this machine with the same ABI, that has headers for its platform."""
+    abi = (interpreter.minor, interpreter.abiflags)
     for each in (interpreter, *installed()):
-        if (each.platform, each.minor, each.abiflags) == abi and _has_headers(each, each.platform):
+        if (each.minor, each.abiflags) == abi and _has_headers(each, _target(interpreter)):
             return each
     raise PackError(
         f"the starter for Python {interpreter.minor} cannot be compiled: no interpreter of that version has headers",
@@ -262,12 +273,12 @@ def _with_headers(interpreter: Interpreter) -> Interpreter:
     )
 
 
-def _has_headers(interpreter: Interpreter, platform: str) -> bool:
+def _has_headers(interpreter: Interpreter, platform: Platform) -> bool:
     """Return whether an interpreter has headers that serve for a platform; Debian's serve only for their own."""
     if not (interpreter.include / "Python.h").is_file():
         return False
     config = interpreter.include / "pyconfig.h"
-    return platform == interpreter.platform or "-linux-gnu/" not in config.read_text("utf-8", errors="replace")
+    return platform == interpreter.target or "-linux-gnu/" not in config.read_text("utf-8", errors="replace")
 
 
 def _sources(pattern: str) -> list[Path]:

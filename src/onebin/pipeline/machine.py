@@ -99,10 +99,10 @@ def _binutils() -> Iterator[Examined]:
 def _launchers(cache_dir: Path) -> Iterator[Examined]:
     """Examine for which interpreters launcher and starter are compiled; for any other, the first build does that."""
     cache = Cache(cache_dir)
-    usable = [each for each in installed() if is_new_enough(each) and launcher.exists_for(each.platform)]
+    usable = [each for each in installed() if is_new_enough(each) and launcher.exists_for(each.target)]
     if not usable:
         return
-    has_launcher = launcher.is_ready(usable[0].platform, cache, source=INDEXES)
+    has_launcher = launcher.is_ready(usable[0].target, cache, source=INDEXES)
     ready = {each.minor for each in usable if launcher.starter.is_ready(each, cache, source=INDEXES)}
     missing = sorted({each.minor for each in usable} - ready)
     later = "the first build compiles it, once, in about a minute"

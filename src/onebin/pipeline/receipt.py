@@ -63,7 +63,8 @@ def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
         if is_there(manifest.directory / path)  # the check reports the others
     }
     pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
-    own = [_own_digest(), card.tools(), launcher.file_name(lock.interpreter.platform)]
+    target = lock.interpreter.target
+    own = [_own_digest(), card.tools(), launcher.file_name(target) if launcher.exists_for(target) else None]
     asked = [request.identity, request.all_commands, manifest.built_text, data]
     stage = stage_key(lock, request.moment, request.workspace.cache)
     return sha256_of([own, asked, lock.digest, stage, pins, libc and libc.identity])

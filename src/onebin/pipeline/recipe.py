@@ -281,7 +281,7 @@ def _planned(
         findings = Findings()
         libc = _libc(request, locked, findings)
     staged = _staged(request, locked, events)
-    layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.platform) else "onefile"
+    layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.target) else "onefile"
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
             manifest,
@@ -330,7 +330,7 @@ def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Pl
 
 def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -> tuple[Path, Path]:
     """Return the launcher and the starter; whatever of them onebin does not include is compiled, once per machine."""
-    cache, source, platform = request.workspace.cache, request.source, interpreter.platform
+    cache, source, platform = request.workspace.cache, request.source, interpreter.target
     with ExitStack() as running:
         is_ready = launcher.is_ready(platform, cache, source=source)
         if not is_ready or not launcher.starter.is_ready(interpreter, cache, source=source):

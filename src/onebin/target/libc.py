@@ -84,7 +84,7 @@ def is_of_glibc(library: str) -> bool:
 
 def libc_of(interpreter: Interpreter) -> Libc:
     """Return the C library that an interpreter runs with; raises TargetError if it does not have its own."""
-    facts = elf.read_elf(interpreter.executable) if launcher.exists_for(interpreter.platform) else None
+    facts = elf.read_elf(interpreter.executable) if launcher.exists_for(interpreter.target) else None
     if facts is None or facts.loader is None:
         finding = Finding(
             '[freeze] libc = "bundled"',

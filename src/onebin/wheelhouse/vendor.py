@@ -267,9 +267,9 @@ class _Wheelhouse:
     def take_programs(self, cache: Cache) -> dict[str, str]:
         """Copy the compiled launcher and starter into the directory, unless onebin ships them or there are none."""
         python, files = self.lock.interpreter, []
-        if launcher.exists_for(python.platform) and not launcher.is_included(python.platform):
-            files.append(launcher.find(python.platform, cache, source=self.source))
-        if launcher.starter.exists_for(python.platform) and not launcher.starter.is_included(python):
+        if launcher.exists_for(python.target) and not launcher.is_included(python.target):
+            files.append(launcher.find(python.target, cache, source=self.source))
+        if launcher.starter.exists_for(python.target) and not launcher.starter.is_included(python):
             files.append(launcher.starter.find(python, cache, source=self.source))
         for file in files:
             copy2(file, self.directory / file.name)

@@ -7,7 +7,6 @@ python -m onebin.cli.machine.launchers --check           test the Zig code, comp
 from __future__ import annotations
 
 import sys
-import sysconfig
 from typing import TYPE_CHECKING
 
 from onebin import launcher
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> None:
     """Compile or check launchers; exits with the code of an error's class."""
-    here = sysconfig.get_platform()
     try:
         if arguments == ["--check"]:
             launcher.check()
         else:
-            launcher.compile_into_package(arguments or ([here] if launcher.exists_for(here) else []))
+            launcher.compile_into_package(arguments)
     except OnebinError as error:
         report(error)
         sys.exit(error.exit_code)
