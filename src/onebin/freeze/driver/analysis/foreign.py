@@ -56,7 +56,7 @@ class Foreign:
         parameters = ("self", "name", "path", "parent")
         find = pyinstaller.method(graph, "_find_module", *parameters, uses=("builtin_module_names",))
         parameters = ("self", "fullname", "module_name", "search_dirs")
-        pyinstaller.method(graph, "_find_module_path", *parameters, uses=("pkgutil", "get_importer"))
+        pyinstaller.function(graph, "_find_module_path", *parameters, uses=("pkgutil", "get_importer"))
         pyinstaller.function(bindepend, "get_imports", "filename", "search_paths")
         kind, inside = pyinstaller.attribute(modulegraph, "BUILTIN_MODULE"), frozenset(self._wanted.built_in)
 
