@@ -94,8 +94,8 @@ class Bundle(Table):
     python: kinds.Interpreter | None = Field(
         None, description="Interpreter to freeze: a version (3.10 or later) or a path. Default: the one onebin runs on."
     )
-    platforms: Annotated[tuple[kinds.PlatformName, ...], Field(min_length=1)] | None = Field(
-        None, description="The platforms to build for. Default: that of this machine."
+    platforms: tuple[kinds.PlatformName, ...] = Field(
+        (), description="The platforms to build for. Default: that of this machine."
     )
     interpreters: Mapping[
         kinds.PlatformName,
