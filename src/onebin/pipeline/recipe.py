@@ -362,7 +362,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
-    runner = planned.stage.runner if request.verify else None
+    runner = planned.runner if request.verify else None
     with ExitStack() as kept:
         with step(events, "pack") as outcome:
             packing = Packing(level=level, moment=moment, is_verified=runner is not None)
@@ -375,7 +375,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 outcome.text = agreement.summary if runner.is_native else f"{agreement.summary}, {runner.title}"
         elif request.verify:
             events(Note(text=f"not run: to complete the check, run `onebin verify` on {planned.interpreter.target}"))
-        if runner is not None and request.all_commands:
+        if runner is not None and planned.stage.runner is not None and request.all_commands:
             with step(events, "smoke") as outcome:
                 notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"

@@ -7,3 +7,4 @@ from .elf import (
 )
 from .glibc import libc_facts as libc_facts, need_of as need_of, needs as needs
 from .libc import Libc as Libc, is_of_glibc as is_of_glibc, libc_of as libc_of
+from .patching import patch_elf as patch_elf, patching_version as patching_version
