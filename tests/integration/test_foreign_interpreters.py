@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onebin.cache import Cache
 from onebin.platforms import PLATFORMS, runner_of
-from onebin.python import Interpreter, find_foreign
+from onebin.python import Interpreter, find, find_foreign
 from onebin.python.interpreter import _QUESTION as QUESTION
 from onebin.system import environment, run
-from support.foreign import debian_arm64, embeddable
+from onebin.target import resolve_libraries
+from support.foreign import debian_arm64, embeddable, wheels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,3 +76,53 @@ def test_embeddable_packages_for_windows(version: str, tmp_path: Path) -> None:
     _same(found, said)
     inside = [place.removeprefix("Z:").replace("\\", os.sep) for place in said["stdlib"]]
     assert inside == [str(place) for place in found.stdlib]
+
+
+NATIVE = ("markupsafe", "cryptography", "pydantic-core", "numpy")
+
+
+def test_libraries_of_wheels_for_arm64(tmp_path: Path) -> None:
+    """Wheels made with Rust and C++ need libraries that Debian's packages have, or else there is a finding for each."""
+    debian_arm64(tmp_path / "packages")
+    files = wheels(tmp_path / "wheels", ("manylinux2014_aarch64", "manylinux_2_28_aarch64"), *NATIVE)
+    target, kept = PLATFORMS["linux-aarch64"], Cache(tmp_path / "cache")
+    found = resolve_libraries(files, find_foreign(target, "3.11", "packages", directory=tmp_path, cache=kept))
+    assert {*found.found} == {"libgcc_s.so.1"}
+    (missing,) = found.findings
+    assert missing.where == "libstdc++.so.6"
+    assert "numpy" in missing.message
+    next((tmp_path / "packages").glob("libgcc-s1_*")).unlink()
+    found = resolve_libraries(files, find_foreign(target, "3.11", "packages", directory=tmp_path, cache=kept))
+    assert {finding.where for finding in found.findings} == {"libstdc++.so.6", "libgcc_s.so.1"}
+    assert any("cryptography" in finding.message for finding in found.findings)
+
+
+def test_libraries_of_wheels_for_windows(tmp_path: Path) -> None:
+    """Wheels for Windows need libraries of the system, which are left alone, and of the interpreter."""
+    files = wheels(tmp_path / "wheels", ("win_amd64",), *NATIVE)
+    archive, target = embeddable(tmp_path, "3.12"), PLATFORMS["windows-x86_64"]
+    python = find_foreign(target, "3.12", str(archive), directory=tmp_path, cache=Cache(tmp_path / "cache"))
+    found = resolve_libraries(files, python)
+    assert not found.findings
+    assert {name.lower() for name in found.found} == {
+        *("python3.dll", "python312.dll", "vcruntime140.dll", "vcruntime140_1.dll")
+    }
+
+
+def test_libraries_of_wheels_for_macos(tmp_path: Path) -> None:
+    """Wheels for macOS need what is in the wheel itself, by its path there, and the system's libraries."""
+    files = wheels(tmp_path / "wheels", ("macosx_11_0_arm64",), *NATIVE)
+    target, suffixes = PLATFORMS["macos-arm64"], (".cpython-312-darwin.so", ".abi3.so", ".so")
+    python = replace(find(None, tmp_path), target=target, suffixes=suffixes, root=tmp_path, prefix=tmp_path)
+    found = resolve_libraries(files, replace(python, library=None))
+    assert not found.findings
+    assert not found.found
+
+
+def test_wheels_for_another_platform_are_findings(tmp_path: Path) -> None:
+    """The extension modules of a wheel for another system are named, each with what it is for."""
+    files = wheels(tmp_path / "wheels", ("win_amd64",), "markupsafe")
+    python = replace(find(None, tmp_path), target=PLATFORMS["linux-x86_64"])
+    (finding,) = resolve_libraries(files, python).findings
+    assert finding.where.endswith("_speedups.cp312-win_amd64.pyd")
+    assert finding.message == "is for windows-x86_64, and not for linux-x86_64"

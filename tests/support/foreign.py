@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,3 +48,19 @@ def embeddable(folder: Path, version: str) -> Path:
         member.name = f"python-{version}.zip"
         tar.extract(member, folder, filter="data")
     return folder / member.name
+
+
+def wheels(folder: Path, tags: tuple[str, ...], *names: str, version: str = "3.12") -> dict[str, Path]:
+    """Download wheels of a platform, without dependencies; returns their files by place in a tree."""
+    options = [f"--platform={tag}" for tag in tags]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *options]
+    command += ["--python-version", version, "--dest", str(folder), *names]
+    subprocess.run(command, check=True, capture_output=True)
+    files = {}
+    for wheel in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as zipped:
+            zipped.extractall(folder / wheel.stem)  # noqa: S202  # wheels of the index that the test has chosen
+        for file in (folder / wheel.stem).rglob("*"):
+            if file.is_file():
+                files[f"lib/python{version}/site-packages/{file.relative_to(folder / wheel.stem).as_posix()}"] = file
+    return files
