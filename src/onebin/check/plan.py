@@ -24,8 +24,8 @@ from onebin.check.failures import failures
 from onebin.check.isolation import unfit
 from onebin.check.order import Order, order
 from onebin.check.questions import installation_question, known_answers, questions_for
-from onebin.check.target import check_staged, foreign_libraries
-from onebin.errors import ContractError, Finding, PlanError, TargetError
+from onebin.check.target import check_staged
+from onebin.errors import ContractError, Finding, PlanError
 from onebin.lock import ANY, cached_releases
 from onebin.manifest import keyed
 from onebin.platforms import Runner, runner_of
@@ -159,8 +159,6 @@ def check(
     findings.add(PlanError, SUMMARY, unfit(manifest, ordered.plugins, surveyed, where))
     with findings:
         check_staged(manifest, surveyed, ordered.plugins)
-    libraries = foreign_libraries(surveyed)
-    findings.add(TargetError, f"not everything is there for {surveyed.interpreter.target}", libraries.findings)
     findings.check(SUMMARY)
     return Plan(
         manifest=manifest,
@@ -173,7 +171,6 @@ def check(
         questions={**questions, "skip": skip},
         contracts=report.contracts,
         answers=answers,
-        libraries=libraries.found,
         notices=(
             *(failure.message for failure in failed if not failure.is_needed),
             *unseen(ordered.plugins, manifest, surveyed).values(),

@@ -1,14 +1,13 @@
-"""Find, before the freeze, files that need a newer glibc than the manifest allows, or a library that is not there."""
+"""Find, before the freeze, files that need a newer glibc than the manifest allows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onebin.card import INTERPRETER, SYSTEM
 from onebin.errors import Finding, TargetError
 from onebin.manifest import is_excluded
-from onebin.target import Resolved, need_of, newest, number_of, resolve_libraries
+from onebin.target import need_of, newest, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,25 +36,6 @@ def check_staged(manifest: Manifest, surveyed: Survey, plugins: Iterable[Planned
         if is_whole or each.name in wanted or _is_imported(each, surveyed):
             found += _of_distribution(each, manifest.freeze.exclude, with_programs=is_whole)
     check_needs(found, manifest, surveyed)
-
-
-def foreign_libraries(surveyed: Survey) -> Resolved:
-    """Return the shared libraries that a bundle for another platform takes from the interpreter's own tree.
-
-    The findings are about those that are not there, and about files that are for another platform. For this machine,
-    PyInstaller finds them.
-    """
-    python = surveyed.interpreter
-    if not python.is_foreign:
-        return Resolved(found={}, findings=())
-    files = {file.name: file for top in python.stdlib[1:] if top.is_dir() for file in sorted(top.iterdir())}
-    if python.library is not None:
-        files[python.library.name] = python.library
-    for each in surveyed.distributions.values():
-        files |= {f"{each.title}: {name}": each.site_packages / name for name in sorted(each.files.recorded)}
-    resolved = resolve_libraries({name: file for name, file in files.items() if file.is_file()}, python)
-    own = {} if python.library is None else {python.library.name: python.library}
-    return replace(resolved, found={**own, **resolved.found})
 
 
 def check_needs(found: Iterable[GlibcNeed], manifest: Manifest, surveyed: Survey) -> None:

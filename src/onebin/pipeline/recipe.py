@@ -22,7 +22,7 @@ from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
 from onebin.target import libc_of
-from onebin.tree import selection
+from onebin.tree import selection, with_libraries
 from onebin.trust import fingerprint
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
@@ -292,6 +292,8 @@ def _planned(
             full=request.full_probe,
             development=request.development,
         )
+        with os_errors(TargetError, "read the files of", staged.directory):
+            planned = with_libraries(planned)
         points = sum(len(plugin.entry_points) for plugin in planned.plugins)
         plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
