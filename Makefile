@@ -73,7 +73,7 @@ launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.machine.launchers --check
 	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py
 
-.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/starter/*)
+.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/*/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m onebin.cli.machine.launchers
