@@ -12,7 +12,7 @@ import pytest
 from onebin.cache import Cache
 from onebin.platforms import PLATFORMS
 from onebin.python import Interpreter, find, find_foreign
-from onebin.python.interpreter import _QUESTION as QUESTION
+from onebin.python.discovery import _QUESTION as QUESTION
 from onebin.system import environment, run
 from onebin.target import resolve_libraries
 from support.foreign import debian_arm64, embeddable, wheels
