@@ -1,5 +1,6 @@
 from . import uv as uv
 from .failure import Failure as Failure
+from .foreign.search import find_foreign as find_foreign, managed as managed
 from .interpreter import (
     Interpreter as Interpreter,
     find as find,

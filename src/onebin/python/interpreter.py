@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OLDEST = (3, 10)
 
 _KIND = "interpreters"
-_FORMAT = 3  # of its entries
+_FORMAT = 4  # of its entries
 
 # The interpreter runs this itself, so it must work on any Python 3. PyInstaller needs a shared libpython on POSIX.
 _QUESTION = """
@@ -46,7 +46,9 @@ library = next((f for f in files if shared and os.path.exists(f)), None)
 if sys.platform == "win32":
     library = os.path.join(sys.base_prefix, "python%d%d.dll" % sys.version_info[:2])
 # Not that of the environment, if this is the interpreter of one.
-own_library = sysconfig.get_path("platstdlib", vars={"platbase": sys.base_exec_prefix})
+own_library = sysconfig.get_path("platstdlib", vars={"platbase": sys.base_exec_prefix}) + "/lib-dynload"
+if sys.platform == "win32":
+    own_library = os.path.join(sys.base_exec_prefix, "DLLs")
 print(json.dumps({
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
     "version": version,
@@ -57,7 +59,7 @@ print(json.dumps({
     "prefix": os.path.realpath(sys.base_prefix),
     "abiflags": getattr(sys, "abiflags", ""),
     "include": sysconfig.get_path("include"),
-    "stdlib": [sysconfig.get_path("stdlib"), own_library + "/lib-dynload"],
+    "stdlib": [sysconfig.get_path("stdlib"), own_library],
     "suffixes": importlib.machinery.EXTENSION_SUFFIXES,
     "built_in": sys.builtin_module_names,
     "markers": {
@@ -88,7 +90,8 @@ class Interpreter:
 
     `builder` is an interpreter that runs on this machine and has the same feature version: it is the one that compiles
     and analyses. It is `executable` itself, unless that is for another platform. `root` is the folder that stands for
-    "/" around an interpreter that is not installed on this machine, but lies in a folder.
+    "/" around an interpreter that is not installed on this machine, but lies in a folder; its `build` is the digest of
+    what is in there.
     """
 
     executable: Path
@@ -111,7 +114,7 @@ class Interpreter:
     @cached_property
     def standard_library(self) -> Mapping[str, Path]:
         """The files of the standard library's modules, by the names of the modules."""
-        files = ((top, file) for top in self.stdlib for file in _library_files(top))
+        files = ((top, file) for top in self.stdlib for file in sorted(_library_files(top), key=_is_source))
         return {name: top / file for top, file in files if (name := _module_name(file)) is not None}
 
     @cached_property
@@ -128,10 +131,12 @@ class Interpreter:
     def identity(self) -> dict[str, str]:
         """Everything that makes two interpreters produce different artifacts.
 
-        Markers are not included: some of them name the kernel that is running, and what they decide is in the lock.
+        Markers are not included: some of them name the kernel that is running, and what they decide is in the lock. An
+        interpreter that lies in a folder is the same wherever that is.
         """
+        place = self.executable if self.root is None else self.executable.relative_to(self.root)
         return {
-            "executable": str(self.executable),
+            "executable": place.as_posix(),
             "version": self.version,
             "implementation": self.implementation,
             "build": self.build,
@@ -152,7 +157,7 @@ def find(wanted: str | None, directory: Path, cache: Cache | None = None) -> Int
         if found.implementation == "CPython" and found.library is not None:
             return found
     found = ask(_search(wanted, directory) if wanted else own, cache)
-    _check_usable(found, wanted)
+    check_usable(found, wanted or "the Python that runs onebin")
     return found
 
 
@@ -250,10 +255,15 @@ def missing_library_hint(interpreter: Interpreter) -> str:
 def _module_name(file: PurePath) -> str | None:
     """Return the module name for a file of the standard library, or None if it is not a module."""
     stem, _, suffix = file.name.partition(".")
-    if suffix != "py" and not suffix.endswith(("so", "pyd")):
+    if suffix not in {"py", "pyc"} and not suffix.endswith(("so", "pyd")):
         return None
     parts = [*file.parts[:-1], *(() if stem == "__init__" else (stem,))]
     return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
+
+
+def _is_source(file: PurePath) -> bool:
+    """Return whether a file is a source, which is imported rather than compiled code beside it."""
+    return file.suffix != ".pyc"
 
 
 def _library_files(top: Path) -> Iterator[PurePath]:
@@ -266,8 +276,8 @@ def _library_files(top: Path) -> Iterator[PurePath]:
         )
 
 
-def _check_usable(found: Interpreter, wanted: str | None) -> None:
-    asked = wanted or "the Python that runs onebin"
+def check_usable(found: Interpreter, asked: str) -> None:
+    """Raise InterpreterError if an interpreter cannot be frozen; `asked` is what the message calls it."""
     if found.implementation != "CPython":
         raise InterpreterError(
             f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",

@@ -132,6 +132,16 @@ def list_pythons(env: Mapping[str, str]) -> list[Path]:
     return [Path(row["path"]) for row in json.loads(answer.stdout or "[]") if row.get("path")]
 
 
+def managed_dir() -> Path:
+    """Return the folder of the interpreters that uv manages, whether it exists or not."""
+    return Path(_uv(["python", "dir"]).stdout.strip())
+
+
+def install_python(request: str) -> None:
+    """Have uv install an interpreter among those that it manages, for this or another platform; raises Failure."""
+    _uv(["python", "install", "--no-bin", "--no-registry", request])
+
+
 def compile_lock(
     requirements: Sequence[str],
     *,

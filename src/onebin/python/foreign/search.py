@@ -1,0 +1,187 @@
+"""Find the interpreter for a platform: where the manifest says, or among those that uv manages.
+
+Its facts are read from its files, whether it could run here or not, so they are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import platform as own
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from onebin.errors import InterpreterError, os_errors
+from onebin.platforms import this_platform
+from onebin.python import uv
+from onebin.python.failure import Failure
+from onebin.python.foreign.archives import packages_in, unpack_archive, unpack_packages
+from onebin.python.foreign.installation import Installed, interpreter_of, platforms_of, read, state_of
+from onebin.python.foreign.normal import normal
+from onebin.python.foreign.places import other_implementation, places_in
+from onebin.python.interpreter import OLDEST, ask, check_usable, find
+from onebin.system import from_json, sha256_of, tell, to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.cache import Cache
+    from onebin.platforms import Platform
+    from onebin.python.foreign.places import Place
+    from onebin.python.interpreter import Interpreter
+
+_KIND = "interpreters"
+_FORMAT = 1
+_KEY = "[bundle.interpreters]"
+
+
+def find_foreign(
+    platform: Platform,
+    wanted: str | None,
+    given: str | None,
+    *,
+    directory: Path,
+    cache: Cache,
+    sha256: str | None = None,
+    offline: bool = False,
+) -> Interpreter:
+    """Return the interpreter for a platform, with the one on this machine that compiles for it (`builder`).
+
+    `wanted` is a version, as in `[bundle] python`: it chooses if there are several; None means that of onebin's own
+    Python. `given` is the path of a folder (an installation, a root directory, or Debian packages) or of an archive,
+    which must then have the digest `sha256` if there is one. Without it, uv is asked, which may download unless
+    `offline`. Relative paths start at `directory`. Raises InterpreterError.
+    """
+    if given is None:
+        folder, asked = _managed(platform, wanted, offline=offline), f"uv's Python for {platform}"
+    else:
+        folder, asked = _folder(directory / given, cache, sha256), given
+    with os_errors(InterpreterError, "read the interpreter in", folder):
+        found = _chosen(folder, platform, wanted, asked, cache)
+        interpreter = interpreter_of(found, platform, found.executable)
+    check_usable(interpreter, asked)
+    return interpreter_of(found, platform, _builder(found, platform, directory, cache))
+
+
+def _folder(path: Path, cache: Cache, sha256: str | None) -> Path:
+    """Return the folder that a path stands for, unpacked if need be."""
+    if path.is_dir():
+        packages = packages_in(path)
+        return unpack_packages(packages, cache) if packages else path
+    if path.is_file():
+        return unpack_archive(path, cache, sha256)
+    raise InterpreterError(f"no such file or folder: {path}", f"correct the path in {_KEY}; it starts at the manifest")
+
+
+def _chosen(folder: Path, platform: Platform, wanted: str | None, asked: str, cache: Cache) -> Installed:
+    """Return the installation of a folder that is for a platform and has the version; raises InterpreterError."""
+    version = wanted or _own_minor()
+    places = _new_enough(folder, asked)
+    likely = [place for place in places if f"{version}.".startswith(f"{place.minor}.")]
+    found = [_facts(place, cache) for place in likely or places]
+    fits = [each for each in found if platform in platforms_of(each)]
+    if not fits:
+        have = sorted({name for each in found for name in each.platforms}) or ["no platform that onebin knows"]
+        raise InterpreterError(
+            f"{asked} is for {', '.join(have)}, and not for {platform}", f"correct the path for {platform} in {_KEY}"
+        )
+    right = [each for each in fits if f"{each.version}.".startswith(f"{version}.")]
+    if wanted is None and len(fits) == 1:
+        return fits[0]
+    if not right:
+        versions = sorted({each.version for each in fits})
+        raise InterpreterError(
+            f"{asked} has Python {', '.join(versions)}, and not {version}",
+            f"set one of them in [bundle] python, or another path in {_KEY}",
+        )
+    return max(right, key=lambda each: (not each.abiflags, _numbers(each.version)))
+
+
+def _new_enough(folder: Path, asked: str) -> list[Place]:
+    """Return the installations in a folder that are new enough to be frozen; raises InterpreterError without any."""
+    places = places_in(folder)
+    usable = [place for place in places if tuple(map(int, place.minor.split("."))) >= OLDEST]
+    if usable:
+        return usable
+    if places:
+        raise InterpreterError(
+            f"{asked} has Python {', '.join(sorted({place.minor for place in places}))}: too old to be frozen",
+            f"give Python {'.'.join(map(str, OLDEST))} or later in {_KEY}",
+        )
+    other = other_implementation(folder)
+    what = f"{asked} is {other}: only CPython can be frozen" if other else f"{asked} has no Python"
+    raise InterpreterError(what, f"name a folder with bin/python3.N, usr/bin/python3.N or python.exe in {_KEY}")
+
+
+def _facts(place: Place, cache: Cache) -> Installed:
+    """Return the facts of an installation, from the cache if no file of it has changed."""
+    place = normal(place, cache)
+    key = sha256_of([_FORMAT, str(place.executable), state_of(place.root)])
+    return from_json(Installed, json.loads(cache.text(_KIND, key, lambda: json.dumps(to_json(read(place))))))
+
+
+def _own_minor() -> str:
+    return ".".join(own.python_version_tuple()[:2])
+
+
+def _builder(found: Installed, platform: Platform, directory: Path, cache: Cache) -> Path:
+    """Return an interpreter that runs here and has the same feature version, or even the same version."""
+    if platform == this_platform():
+        with suppress(InterpreterError):
+            return ask(found.executable, cache).executable
+    minor = ".".join(found.version.split(".")[:2])
+    for version in (found.version, minor):
+        with suppress(InterpreterError):
+            return find(version, directory, cache).executable
+    raise InterpreterError(
+        f"no Python {minor} on this machine can compile for {platform}, whose Python is {found.version}",
+        f"install one (uv python install {minor}), or give a Python for {platform} that has the version of one here",
+    )
+
+
+def _managed(platform: Platform, wanted: str | None, *, offline: bool) -> Path:
+    """Return the folder of the newest build that uv has for a platform, after asking uv to install one if need be."""
+    version, key = wanted or _own_minor(), _uv_key(platform)
+    remedy = f'name a folder or archive with it: {_KEY} {platform} = "PATH"'
+    found = _installed(version, key)
+    if found is None and not offline:
+        tell(f"downloading Python {version} for {platform}")
+        try:
+            uv.install_python(f"cpython-{version}-{key}")
+        except Failure as error:
+            what = error.text if error.fault is None else error.fault.what
+            raise InterpreterError(f"uv cannot download Python {version} for {platform}: {what}", remedy) from error
+        tell("")
+        found = _installed(version, key)
+    if found is None:
+        raise InterpreterError(
+            f"there is no Python {version} for {platform} on this machine",
+            f"uv python install cpython-{version}-{key}, or {remedy}",
+        )
+    return found
+
+
+def managed() -> list[tuple[str, Path]]:
+    """Return the builds of CPython that uv manages, for whatever platform: version and uv's key, and folder."""
+    top = uv.managed_dir()
+    folders = (
+        [each for each in sorted(top.iterdir()) if each.is_dir() and not each.is_symlink()] if top.is_dir() else []
+    )
+    return [(each.name.removeprefix("cpython-"), each) for each in folders if each.name.startswith("cpython-")]
+
+
+def _installed(version: str, key: str) -> Path | None:
+    found = [
+        (_numbers(name.removesuffix(f"-{key}")), folder)
+        for name, folder in managed()
+        if name.endswith(f"-{key}") and f"{name.removesuffix(f'-{key}')}.".startswith(f"{version}.")
+    ]
+    return max(found)[1] if found else None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) if part.isdecimal() else -1 for part in version.split(".")]
+
+
+def _uv_key(platform: Platform) -> str:
+    """Return how uv calls a platform in the names of its builds."""
+    return f"{platform.system}-{platform.machine}-{platform.libc or 'none'}"
