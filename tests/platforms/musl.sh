@@ -27,6 +27,7 @@ for archive in *.orig.tar.*; do
 done
 
 # What is compiled here must run with the oldest musl of the tag musllinux_1_2, which lacks what Zig's musl has gained.
+export ZIG_GLOBAL_CACHE_DIR="$work/zig"
 export CC="$zig cc -target $machine-linux-musl -dynamic"
 export AR="$zig ar" RANLIB="$zig ranlib" READELF=/usr/bin/readelf
 export CFLAGS="-w -Wno-date-time" CPPFLAGS="-I$folder/include" LDFLAGS="-s -L$folder/lib -Wl,-rpath,$folder/lib"
@@ -44,7 +45,8 @@ make_from() { # a folder, and the arguments of its `configure`
 # CPython names the C library after the machine that compiles; "here" keeps that from being the target's own name.
 here=x86_64-here-linux-musl there=$machine-linux-musl
 CHOST=$there make_from zlib-* --static
-make_from libffi-* --build=$here --host=$there --disable-static --disable-docs --disable-exec-static-tramp
+make_from libffi-* --build=$here --host=$there --disable-shared --with-pic --disable-docs --disable-exec-static-tramp \
+    lt_cv_prog_compiler_static_works=no
 make_from Python-* --build=$here --host=$there --with-build-python="$python" --enable-shared --disable-test-modules \
     --without-ensurepip --disable-ipv6 ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no \
     ac_cv_func_preadv2=no ac_cv_func_pwritev2=no
