@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import hypothesis
 import pytest
 
-from onebin.python.interpreter import installed, is_new_enough
+from onebin.python.discovery import installed, is_new_enough
 
 pytest.register_assert_rewrite("support")
 

@@ -53,10 +53,13 @@ from .pipeline import (
     generate as generate,
     plan as plan,
     prepare_run as prepare_run,
+    requests_for as requests_for,
     update_lock as update_lock,
+    update_locks as update_locks,
     vendor as vendor,
     was_built_here as was_built_here,
 )
+from .platforms import PLATFORMS as PLATFORMS, Platform as Platform, parse_platform as parse_platform
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
 from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from onebin.cache import Cache
+from onebin.platforms import Platform, this_platform
 from onebin.system import VERSION_CONTROL, absolute, is_there, surrounding
 
 MANIFEST_NAME = "bundle.toml"
@@ -21,16 +21,25 @@ class Workspace:
     """Where one bundle is built: its manifest, the cache and the output. All paths are absolute.
 
     `output` is None for the default, `dist/<name>` next to the manifest. `lock_dir` is the manifest's directory, or a
-    private one for a bundle without a manifest file.
+    private one for a bundle without a manifest file. `platform` is what the bundle is built for, if that was asked for
+    by name: lock and artifact then have the name, too.
     """
 
     manifest_file: Path
     cache_dir: Path
     lock_dir: Path
     output: Path | None = None
+    platform: Platform | None = None
 
     @classmethod
-    def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
+    def at(
+        cls,
+        manifest: Path,
+        *,
+        output: Path | None = None,
+        lock_dir: Path | None = None,
+        platform: Platform | None = None,
+    ) -> Workspace:
         """Return the workspace for a manifest file, or for the `bundle.toml` in a directory."""
         is_folder = is_there(manifest) and manifest.is_dir()
         file = absolute(manifest / MANIFEST_NAME if is_folder else manifest)
@@ -39,6 +48,7 @@ class Workspace:
             cache_dir=default_cache_dir(),
             lock_dir=lock_dir or file.parent,
             output=None if output is None else absolute(output),
+            platform=platform,
         )
 
     @property
@@ -48,13 +58,17 @@ class Workspace:
 
     def lock_file(self, name: str) -> Path:
         """Return the path of the lock file. PEP 751 allows no dot inside the name."""
-        return self.lock_dir / f"pylock.{name.replace('.', '-')}.toml"
+        return self.lock_dir / f"pylock.{self._named(name).replace('.', '-')}.toml"
 
     def output_file(self, name: str) -> Path:
         """Return the path that the artifact is written to."""
         if self.output is not None:
             return self.output
-        return self.directory / "dist" / (f"{name}.exe" if sys.platform == "win32" else name)
+        platform = self.platform or this_platform()
+        return self.directory / "dist" / f"{self._named(name)}{platform.suffix if platform else ''}"
+
+    def _named(self, name: str) -> str:
+        return name if self.platform is None else f"{name}-{self.platform}"
 
     @property
     def cache(self) -> Cache:

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from uv import find_uv_bin
 
-from onebin.python.interpreter import installed
+from onebin.python.discovery import installed
 from support.bundles import Alone, Bundle
 from support.installed import ENVIRONMENT, Both, Installed, Pair
 from support.pages import Followed

@@ -12,7 +12,7 @@ import pytest
 from uv import find_uv_bin
 
 from onebin.errors import InterpreterError
-from onebin.python import interpreter
+from onebin.python import discovery
 from onebin.python.uv import python_of
 from support.processes import EXE, Result, next_line, processes_with, run, start, succeed
 from support.projects import PROJECTS, ROOT
@@ -126,7 +126,7 @@ def test_suite_passes_in_other_layouts(brittle: Brittle, onebin: Onebin, tmp_pat
 def test_suite_passes_on_other_pythons(tmp_path: Path, version: str) -> None:
     """With each Python that can be frozen, the suite passes, and its modules give no warning."""
     try:
-        found = interpreter.find(version, tmp_path)
+        found = discovery.find(version, tmp_path)
     except InterpreterError as error:
         pytest.skip(str(error))
     places = [ROOT / "src", *(PROJECTS / name / "src" for name in ("brittle", "brittle-glass"))]

@@ -14,7 +14,7 @@ from uv import find_uv_bin
 
 from onebin import __version__, card
 from onebin.errors import InterpreterError
-from onebin.python import interpreter
+from onebin.python import discovery
 from onebin.python.uv import python_of
 from support.bundles import Alone
 from support.processes import EXE, Result, run, succeed
@@ -125,7 +125,7 @@ def test_suite(outcomes: dict[str, Any], check: str, mode: str) -> None:
 def test_suite_passes_on_other_pythons(orchard: Orchard, tmp_path: Path, version: str) -> None:
     """Installed for each Python that can be frozen, the suite passes."""
     try:
-        found = interpreter.find(version, tmp_path)
+        found = discovery.find(version, tmp_path)
     except InterpreterError as error:
         pytest.skip(str(error))
     succeed([find_uv_bin(), "venv", "--quiet", "--python", found.executable, tmp_path / "env"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import ContractError, LockError, ManifestError
-from onebin.python.interpreter import installed
+from onebin.python.discovery import installed
 from support.processes import run
 from support.wheels import make_wheel
 

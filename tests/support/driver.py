@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ WANTED = Wanted(
     start_hook=False,
     quiet_exit=True,
     compiled_patterns=True,
+    library_folders=["/python/lib/python3.12", "/python/lib/python3.12/lib-dynload"],
+    suffixes=EXTENSION_SUFFIXES,
+    built_in=[],
+    is_foreign=False,
 )
 
 

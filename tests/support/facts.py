@@ -38,6 +38,7 @@ FACTS: Facts = {
     "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
     "toolchain": [],
     "libc": {"kind": "system", "glibc": "2.28", "because": []},
+    "verified": {"stage": "natively", "artifact": "natively"},
     "side_cars": None,
     "sizes": [{"owner": "x", "kind": "distribution", "files": 1, "bytes": 2, "in_file": 1}],
     "layout": "cached",

@@ -13,7 +13,7 @@ import pytest
 
 from onebin.freeze.additions import add
 from onebin.launcher.starter import RESERVED
-from onebin.python.interpreter import ask
+from onebin.python.discovery import ask
 from onebin.target import libc_of
 from onebin.tree import texts
 from support.builders import distribution, interpreter, manifest, plan, survey

@@ -127,7 +127,8 @@ def test_environment_is_read_where_programs_are_configured() -> None:
     }
     assert {name for name in readers if name.split(".")[0] not in {"cli", "system", "workspace"}} == {
         "python.faults",  # proxies and credentials, to name their variables
-        "python.interpreter",  # PATH and pyenv's folder, in which it looks for interpreters
+        "python.discovery",  # PATH and pyenv's folder, in which it looks for interpreters
+        "platforms.running",  # what qemu-user takes for the root directory
         "python.settings",  # whether they choose the index
         "python.uv",  # uv's own settings
         "wheelhouse.download",  # uv's timeout and credentials

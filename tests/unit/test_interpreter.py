@@ -11,7 +11,7 @@ from packaging.markers import default_environment
 
 from onebin.errors import InterpreterError
 from onebin.python import find
-from onebin.python.interpreter import ask
+from onebin.python.discovery import ask
 
 
 def test_markers_have_the_same_values_as_in_packaging() -> None:

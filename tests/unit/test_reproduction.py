@@ -14,7 +14,7 @@ import tomli_w
 from onebin.card import file as card
 from onebin.errors import ArtifactError, InterpreterError, OnebinError, VerifyError
 from onebin.python import find
-from onebin.python.interpreter import ask
+from onebin.python.discovery import ask
 from onebin.rebuild.needs import check_lock, interpreter_for
 from onebin.rebuild.recovery import LocalPath
 from onebin.rebuild.reproduction import (

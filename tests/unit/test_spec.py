@@ -108,6 +108,7 @@ class Bench:
             find_patterns=patterns.found_in,
             onefile=None,
             read_wanted=Wanted.read,
+            place_in_library=str,
             forget_runpath=lambda file: None,
         )
         made = spec.make_tree(self.freeze / "source", wanted, analysis, tools)

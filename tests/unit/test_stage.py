@@ -15,7 +15,7 @@ from onebin.cache import Cache
 from onebin.errors import StageError
 from onebin.lock import LockedPackage, Pin
 from onebin.python import PackageSource, uv
-from onebin.python.interpreter import ask
+from onebin.python.discovery import ask
 from onebin.stage import Overlap, Stage, Toolchain, find, install_toolchain, overlaps, overwritten, stage_key
 from onebin.stage.stage import KIND
 from onebin.stage.staging import _explain, _forget_machine, check_sizes

@@ -11,7 +11,7 @@ import pytest
 
 from onebin.check.target import check_needs, check_staged
 from onebin.errors import TargetError
-from onebin.python.interpreter import ask
+from onebin.python.discovery import ask
 from onebin.target import elf
 from onebin.target.glibc import libc_facts, needs
 from onebin.target.libc import libc_of

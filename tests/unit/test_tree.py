@@ -150,7 +150,7 @@ def test_modules_are_found_by_where_their_files_are(tmp_path: Path) -> None:
         *(f"{SITE}/space/part.py", f"{SITE}/fast.abi3.so", f"{SITE}/pkg/words.txt"),
         *(f"{SITE}/other.cpython-27.so", f"{SITE}/run.v1.py", f"{SITE}/__init__.py"),
     )
-    found = list(tree.modules_of(files_of(tmp_path, dict.fromkeys(places, "x.py")), ROOTS))
+    found = list(tree.modules_of(files_of(tmp_path, dict.fromkeys(places, "x.py")), ROOTS, EXTENSION_SUFFIXES))
     assert {(each.name, each.root, each.path, each.is_package) for each in found} == {
         ("onebin_start", 0, "onebin_start.py", False),
         ("helper", 1, "helper.py", False),
@@ -202,7 +202,7 @@ class Bench:
     def __call__(self, texts: Mapping[str, str], reached: Iterable[str]) -> dict[tuple[str, int], bytes | None]:
         """Return the code of each listed module, by name and root; `reached` are places."""
         files = files_of(self.folder, written(self.folder / "stage", texts))
-        modules = list(tree.modules_of(files, ROOTS))
+        modules = list(tree.modules_of(files, ROOTS, EXTENSION_SUFFIXES))
         wanted = {each.name: each.source for each in modules if f"{ROOTS[each.root]}/{each.path}" in reached}
         coder = tree.Coder(None, 0, renamed)
         found = list(tree.entries(modules, ROOTS, wanted, coder, has_source=lambda place: True))
@@ -256,7 +256,7 @@ def test_only_code_can_stand_for_a_source(tmp_path: Path) -> None:
     """Where the source is not in the tree, a module with code has no size of a source; one without code keeps it."""
     places = [f"{ROOTS[2]}/{name}.py" for name in ("code", "bad", "whole", "unreached")]
     texts = dict.fromkeys(places, "x = 1\n") | {places[1]: "def {{ name }}"}
-    modules = list(tree.modules_of(files_of(tmp_path, written(tmp_path / "stage", texts)), ROOTS))
+    modules = list(tree.modules_of(files_of(tmp_path, written(tmp_path / "stage", texts)), ROOTS, EXTENSION_SUFFIXES))
     reached = {each.name: each.source for each in modules if each.name != "unreached"}
     coder = tree.Coder(None, 0, renamed)
     found = tree.entries(modules, ROOTS, reached, coder, has_source=lambda place: "whole" in place)

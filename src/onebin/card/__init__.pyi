@@ -37,6 +37,7 @@ from .facts import (
     ProgramFacts as ProgramFacts,
     Release as Release,
     SizeRow as SizeRow,
+    VerifiedFacts as VerifiedFacts,
     part as part,
 )
 from .file import (

@@ -186,6 +186,16 @@ class BuildFacts(TypedDict):
     tools: list[Release]
 
 
+class VerifiedFacts(TypedDict):
+    """How the host ran when the artifact was built: "natively", "under qemu-user 7.2", or None if it did not run.
+
+    `stage` is for the installation that was frozen, `artifact` for the artifact itself, before it was published.
+    """
+
+    stage: str | None
+    artifact: str | None
+
+
 class LauncherFacts(TypedDict):
     """The launcher before the payload: its size in bytes and its SHA-256."""
 
@@ -213,6 +223,7 @@ class ArtifactFacts(ProgramFacts, ContentFacts):
     layout: Literal["cached", "onefile", "onedir"]
     distributions: list[DistributionFacts]
     libc: LibcFacts
+    verified: VerifiedFacts
     side_cars: AcceptedSideCars | None
     sizes: list[SizeRow]
 

@@ -58,7 +58,7 @@ def check_contracts(
     Raises StageError if the stage does not answer.
     """
     contracts = {group: str(point.contract) for group, point in manifest.extension_points.items() if point.contract}
-    if not contracts:
+    if not contracts or surveyed.stage.runner is None:
         return ContractReport()
     where = display(manifest.file)
     unknown = dict(_unknown(contracts, surveyed, where))
@@ -93,9 +93,10 @@ def check_contracts(
 
 def _ask(contracts: list[ContractQuestion], symbols: list[SymbolQuestion], surveyed: Survey) -> Conformance:
     script = Path(conformance.__file__).with_name("__main__.py")
-    argv: list[str | Path] = [surveyed.stage.python, "-I", script]
     questions = {"contracts": contracts, "symbols": symbols}
-    return probe.retry_skipping(lambda skip: probe.ask(argv, {**questions, "skip": skip}, read_conformance))[1]
+    return probe.retry_skipping(
+        lambda skip: probe.ask_script(surveyed.stage, script, {**questions, "skip": skip}, read_conformance)
+    )[1]
 
 
 def _unknown(contracts: Mapping[str, str], surveyed: Survey, where: str) -> Iterator[tuple[str, Finding]]:

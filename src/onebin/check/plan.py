@@ -23,7 +23,7 @@ from onebin.check.contribution import SUMMARY, PlannedPlugin, contribution_of, m
 from onebin.check.failures import failures
 from onebin.check.isolation import unfit
 from onebin.check.order import Order, order
-from onebin.check.questions import installation_question, questions_for
+from onebin.check.questions import installation_question, known_answers, questions_for
 from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
 from onebin.lock import ANY, cached_releases
@@ -137,7 +137,7 @@ def check(
     installation = installation_question(manifest, ordered.plugins, surveyed) if full and layout != "onefile" else None
     excluded = manifest.freeze.exclude
     questions = questions_for(entry, ordered.plugins, surveyed, full=full, excluded=excluded, installation=installation)
-    skip, answers = retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
+    skip, answers = _asked(surveyed, questions)
     failed = list(failures(answers, ordered.plugins, surveyed, where, entry=manifest.host.entry))
     findings.add(PlanError, SUMMARY, unknown_modules(manifest, surveyed, where))
     findings.add(PlanError, SUMMARY, missing_data(manifest, where))
@@ -167,11 +167,27 @@ def check(
             *unused_names(manifest, surveyed),
             *misspelled_groups(ordered.plugins, manifest, surveyed),
             *report.notices,
+            *not_run(manifest, surveyed),
             *other_runtime(surveyed),
             *overwritten(surveyed.overlaps),
         ),
         development=development,
     )
+
+
+def _asked(surveyed: Survey, questions: Questions) -> tuple[dict[str, str], Answers]:
+    """Return what to skip, and the answers of the stage; if it cannot run here, only what is known without."""
+    if surveyed.stage.runner is None:
+        return {}, known_answers(surveyed)
+    return retry_skipping(lambda skip: ask_stage(surveyed.stage, {**questions, "skip": skip}))
+
+
+def not_run(manifest: Manifest, surveyed: Survey) -> Iterator[str]:
+    """Yield a notice if nothing for the platform can be run here."""
+    if surveyed.stage.runner is None:
+        contracts = any(point.contract for point in manifest.extension_points.values())
+        unknown = "plugins load, and whether they fit their contracts" if contracts else "plugins load"
+        yield f"programs for {surveyed.interpreter.target} cannot be run here, so it is not known whether {unknown}"
 
 
 def _finding(failure: Failure, manifest: Manifest, surveyed: Survey) -> Finding:

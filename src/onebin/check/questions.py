@@ -12,7 +12,7 @@ from onebin.survey import module_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onebin.card import InstallationQuestion, Questions
+    from onebin.card import Answers, InstallationQuestion, Questions
     from onebin.check.contribution import PlannedPlugin
     from onebin.manifest import Manifest
     from onebin.survey import Distribution, Survey
@@ -81,6 +81,23 @@ def _is_left_out(file: str, excluded: Sequence[str]) -> bool:
     """Return whether a file is that of an excluded module; it counts as data, too, if its folder is no package."""
     name = module_name(PurePosixPath(file))
     return name is not None and is_excluded(name, excluded)
+
+
+def known_answers(survey: Survey) -> Answers:
+    """Return what is known of a stage that cannot be run: its distributions and their entry points."""
+    found = survey.distributions
+    points = [(name, point.group, point.name, point.value) for name in found for point in found[name].entry_points]
+    return {
+        "host": [],
+        "distributions": {name: each.version for name, each in sorted(found.items())},
+        "entry_points": sorted(points),
+        "groups": sorted({group for _, group, _, _ in points}),
+        "loads": [],
+        "plugins": [],
+        "modules": [],
+        "data": [],
+        "installation": None,
+    }
 
 
 def _package_of(file: str, distribution: Distribution) -> tuple[str, str]:

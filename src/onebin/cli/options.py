@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -21,7 +21,7 @@ from onebin.system import absolute, nearby, scratch
 from onebin.workspace import MANIFEST_NAME, Workspace, find_manifest
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, Event, Events, HostScripts, PackageSource
+    from onebin import BuildRequest, Event, Events, HostScripts, PackageSource, Platform
     from onebin.cli.progress import Progress
 
 Function = Callable[..., Any]
@@ -142,6 +142,30 @@ def with_build(function: Function) -> Function:
         help="Take packages only from this folder, which `onebin vendor` filled.",
     )
     return locked(with_offline(vendor(gathering)))
+
+
+def with_platform(function: Function) -> Function:
+    """Add --platform; the function gets the platforms, as `platforms`."""
+    return click.option(
+        "--platform",
+        "platforms",
+        metavar="PLATFORM",
+        multiple=True,
+        callback=_platforms,
+        shell_complete=_platform_names,
+        help="Build for this platform, such as linux-aarch64; may be repeated.  [default: as in the manifest]",
+    )(function)
+
+
+def _platforms(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[Platform, ...]:
+    try:
+        return tuple(dict.fromkeys(map(onebin.parse_platform, names)))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", context, parameter) from error
+
+
+def _platform_names(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in onebin.PLATFORMS if name.startswith(word)]
 
 
 def with_offline(function: Function) -> Function:
@@ -321,13 +345,16 @@ def with_host(function: Function) -> Function:
 
 
 @contextmanager
-def described(wanted: Wanted, output: Path | None, events: Events, **options: Any) -> Iterator[BuildRequest]:
-    """Provide the request for a bundle without files: its lock is made for this build only, then deleted."""
+def described(
+    wanted: Wanted, output: Path | None, events: Events, platforms: Sequence[Platform], **options: Any
+) -> Iterator[tuple[BuildRequest, ...]]:
+    """Provide the requests for a bundle without files: its locks are made for this build only, then deleted."""
     with scratch() as directory, without_manifest(MANIFEST_NAME, "--host", "--with {}"):
         workspace = Workspace.at(Path.cwd() / MANIFEST_NAME, output=output, lock_dir=directory)
         text = wanted.manifest_text(workspace, events, source=options.get("source"))
         manifest = onebin.Manifest.parse(text, file=workspace.manifest_file)
-        yield onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
+        request = onebin.BuildRequest(manifest=manifest, workspace=workspace, **options)
+        yield _for_one_output(onebin.requests_for(request, platforms), output)
 
 
 def new_workspace(manifest: Path | None) -> Workspace:
@@ -349,6 +376,20 @@ def request(manifest: Path | None, *, output: Path | None = None, **options: Any
     if manifest is None:
         _say_manifest(workspace)
     return onebin.BuildRequest.load(workspace.manifest_file, output=output, **options)
+
+
+def requests(
+    manifest: Path | None, platforms: Sequence[Platform], *, output: Path | None = None, **options: Any
+) -> tuple[BuildRequest, ...]:
+    """Return a request for each of some platforms, or of those in the manifest; raises ManifestError, UsageError."""
+    return _for_one_output(onebin.requests_for(request(manifest, output=output, **options), platforms), output)
+
+
+def _for_one_output(found: tuple[BuildRequest, ...], output: Path | None) -> tuple[BuildRequest, ...]:
+    if output is not None and len(found) > 1:
+        names = ", ".join(str(each.platform) for each in found)
+        raise click.UsageError(f"-o names one file, and this builds for {names}: choose one with --platform.")
+    return found
 
 
 def _say_manifest(workspace: Workspace) -> None:

@@ -74,6 +74,10 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "start_hook": has_start_hook(plan),
         "quiet_exit": plan.manifest.host.quiet_exit,
         "compiled_patterns": plan.manifest.host.compiled_patterns,
+        "library_folders": list(map(str, plan.interpreter.stdlib)),
+        "suffixes": list(plan.interpreter.suffixes),
+        "built_in": list(plan.interpreter.built_in),
+        "is_foreign": plan.interpreter.is_foreign,
     }
 
 

@@ -165,7 +165,7 @@ def _failure(error: ProcessError, log: Path) -> FreezeError:
 
 def _scans(plan: Plan, toolchain: Toolchain, cache: Cache) -> Path:
     """Return the folder of findings in sources, for everything on which they depend except the sources themselves."""
-    key = sha256_of([plan.interpreter.identity, toolchain.key, _driver_digest()])
+    key = sha256_of([plan.interpreter.identity, str(plan.interpreter.builder), toolchain.key, _driver_digest()])
     return cache.ensure(SCANS, key)
 
 
@@ -207,11 +207,7 @@ def check_modules(plan: Plan, contents: Contents) -> None:
     missing = [name for name in declared_modules(plan) if name not in found and files_of.get(name) not in sources]
     if not missing:
         return
-    try:
-        answers = ask_stage(plan.stage, {**plan.questions, "modules": missing, "data": [], "installation": None})
-        lost = [row["name"] for row in answers["modules"] if "error" not in row]
-    except ProbeError:
-        lost = missing
+    lost = _importable(missing, plan)
     if lost:
         owned = {name: plan.survey.of_module(name) for name in lost}
         owners = sorted({"the standard library" if owner is None else owner.title for owner in owned.values()})
@@ -224,6 +220,17 @@ def check_modules(plan: Plan, contents: Contents) -> None:
                 if owner is not None
             ],
         )
+
+
+def _importable(names: list[str], plan: Plan) -> list[str]:
+    """Return which modules can be imported in the stage; all of them if it does not say."""
+    if plan.stage.runner is None:
+        return names
+    try:
+        answers = ask_stage(plan.stage, {**plan.questions, "modules": names, "data": [], "installation": None})
+    except ProbeError:
+        return names
+    return [row["name"] for row in answers["modules"] if "error" not in row]
 
 
 def _driver_digest() -> str:

@@ -68,9 +68,7 @@ def newest_releases(
         found: dict[str, str] = {}
         for name in names:  # one by one, as a single unknown one would fail all
             try:
-                uv.list_newest(
-                    [name], python=python.executable, output=output, directory=directory, source=source, final=True
-                )
+                uv.list_newest([name], python=python, output=output, directory=directory, source=source, final=True)
                 found |= _versions(tomllib.loads(output.read_text("utf-8"))["packages"])
             except uv.Failure as failure:
                 if failure.fault is not None:
@@ -90,9 +88,7 @@ def releases(name: str, versions: str, python: Interpreter, directory: Path, sou
         while True:  # until uv finds no older one
             older = f"<{Version(found[-1]).public}" if found else ""
             wanted = f"{name}{','.join(filter(None, (versions, older)))}"
-            uv.list_newest(
-                [wanted], python=python.executable, output=output, directory=directory, source=source, final=True
-            )
+            uv.list_newest([wanted], python=python, output=output, directory=directory, source=source, final=True)
             found.append(_versions(tomllib.loads(output.read_text("utf-8"))["packages"])[name])
             output.unlink()
             tell(f"{name} {found[-1]}")
@@ -104,7 +100,7 @@ def cached_releases(name: str, python: Interpreter, directory: Path) -> list[str
     with scratch() as place:
         resolver = Resolver(
             requirements=(),
-            python=python.executable,
+            python=python,
             draft=place / "pylock.draft.toml",
             scratch=place,
             directory=directory,

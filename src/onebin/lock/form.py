@@ -15,6 +15,7 @@ class _Pin(TypedDict):
     name: _Name
     version: _Name
     hashes: list[str]
+    marker: NotRequired[str]
 
 
 _Own = TypedDict(

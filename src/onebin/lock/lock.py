@@ -13,7 +13,8 @@ from onebin.errors import Finding, InterpreterError
 from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.manifest import keyed
-from onebin.python import find
+from onebin.platforms import Platform, this_platform
+from onebin.python import INDEXES, PackageSource, find, find_foreign
 from onebin.system import canonical_name, display, read_bytes, sha256_of, sha256_of_tree
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class LockedPackage:
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One package of the toolchain: an exact version, with its SHA-256 hashes."""
+    """A package of the toolchain that this machine needs: an exact version, with the SHA-256 of each of its wheels."""
 
     name: str
     version: str
@@ -95,15 +96,37 @@ class Lock:
         return f"{display(self.file)}{line}: packages.{name}"
 
 
-def interpreter_of(manifest: Manifest, cache: Cache, chosen: Path | None = None) -> Interpreter:
-    """Return the interpreter that a manifest asks for, or a chosen one; raises InterpreterError, with the key."""
+def interpreter_of(
+    manifest: Manifest,
+    cache: Cache,
+    chosen: Path | None = None,
+    *,
+    platform: Platform | None = None,
+    source: PackageSource = INDEXES,
+) -> Interpreter:
+    """Return the interpreter that a manifest asks for, or a chosen one; raises InterpreterError, with the key.
+
+    `platform` is what it must be for; None is this machine's. `source` says whether one may be downloaded.
+    """
     wanted = str(chosen) if chosen else manifest.bundle.python
+    place = None if platform is None or chosen else manifest.bundle.interpreters.get(platform.name)
+    key = ("python",) if place is None else ("interpreters", str(platform))
     try:
-        return find(wanted, manifest.directory, cache)
+        if chosen or platform is None or (place is None and platform == this_platform()):
+            return find(wanted, manifest.directory, cache)
+        return find_foreign(
+            platform,
+            wanted,
+            None if place is None else place.path,
+            directory=manifest.directory,
+            cache=cache,
+            sha256=None if place is None else place.sha256,
+            offline=source.is_offline,
+        )
     except InterpreterError as error:
-        if chosen or not wanted:
+        if chosen or (not wanted and place is None):
             raise
-        finding = Finding(keyed(display(manifest.file), "bundle", "python"), error.message, error.hint)
+        finding = Finding(keyed(display(manifest.file), "bundle", *key), error.message, error.hint)
         raise InterpreterError("the Python to freeze cannot be used", findings=[finding]) from error
 
 
@@ -112,7 +135,7 @@ def read(manifest: Manifest, workspace: Workspace) -> Lock | None:
 
     Its `answers` are those of the rows that are as they were when they were locked. Does not write anything.
     """
-    python = interpreter_of(manifest, workspace.cache)
+    python = interpreter_of(manifest, workspace.cache, platform=workspace.platform)
     file = workspace.lock_file(manifest.bundle.name)
     data = read_data(file, workspace.cache)
     own = data.get("tool", {}).get("onebin", {})
@@ -159,13 +182,22 @@ def lock_from(
         host=own["host"],
         answers={row: own["plugins"].get(row) for row in own["plugins-wanted"]},
         toolchain=tuple(
-            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"])) for pin in own["toolchain"]
+            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"]))
+            for pin in own["toolchain"]
+            if "marker" not in pin or _holds_here(pin["marker"])
         ),
         buildable=buildable(manifest, data["packages"]),
         rows=_rows(own, manifest),
         changes=changes,
         notices=notices,
     )
+
+
+def _holds_here(marker: str) -> bool:
+    """Return whether an environment marker (PEP 508) holds on this machine, where the toolchain runs."""
+    from packaging.markers import Marker  # noqa: PLC0415  # slow to load
+
+    return Marker(marker).evaluate()
 
 
 def _rows(own: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:

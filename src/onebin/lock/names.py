@@ -43,9 +43,7 @@ def _failure(
     output = place / "pylock.names.toml"
     output.unlink(missing_ok=True)
     try:
-        uv.list_newest(
-            wanted, python=python.executable, output=output, directory=manifest.directory, source=source, final=False
-        )
+        uv.list_newest(wanted, python=python, output=output, directory=manifest.directory, source=source, final=False)
     except uv.Failure as failure:
         return failure
     return None

@@ -93,7 +93,9 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     Raises LockError, ManifestError for local paths, and InterpreterError.
     """
     check_projects(manifest)
-    python = interpreter_of(manifest, workspace.cache, options.python)
+    python = interpreter_of(
+        manifest, workspace.cache, options.python, platform=workspace.platform, source=options.source
+    )
     file = workspace.lock_file(manifest.bundle.name)
     old = read_data(file, workspace.cache)
     _check_upgrades(options.upgrade, old, file)
@@ -157,7 +159,7 @@ def _renew(
         draft = directory / file.name
         resolver = Resolver(
             requirements=_requirements(manifest),
-            python=python.executable,
+            python=python,
             draft=draft,
             scratch=directory,
             directory=workspace.directory,
@@ -222,14 +224,8 @@ def _relative(target: Path, directory: Path) -> str:
 def _resolve_toolchain(scratch: Path, python: Interpreter, options: LockOptions) -> list[dict[str, Any]]:
     draft = scratch / "pylock.toolchain.toml"
     try:
-        uv.compile_lock(
-            TOOLCHAIN_REQUIREMENTS,
-            python=python.executable,
-            output=draft,
-            directory=scratch,
-            moment=options.moment,
-            limits=uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source),
-        )
+        limits = uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source)
+        uv.compile_tools(TOOLCHAIN_REQUIREMENTS, python=python, output=draft, limits=limits)
     except uv.Failure as failure:
         raise failure.become(LockError, "cannot resolve the toolchain (PyInstaller)") from failure
     packages = tomllib.loads(draft.read_text("utf-8"))["packages"]
@@ -238,6 +234,7 @@ def _resolve_toolchain(scratch: Path, python: Interpreter, options: LockOptions)
             "name": package["name"],
             "version": package["version"],
             "hashes": sorted(wheel["hashes"]["sha256"] for wheel in package.get("wheels", ())),
+            **({"marker": package["marker"]} if "marker" in package else {}),
         }
         for package in packages
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from onebin.python import PackageSource
+    from onebin.python import Interpreter, PackageSource
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # uv's messages for a package that it would have to build: in a resolution, and for one with a URL.
@@ -34,7 +34,7 @@ class Resolver:
     """
 
     requirements: Sequence[str]
-    python: Path
+    python: Interpreter
     draft: Path
     scratch: Path
     directory: Path

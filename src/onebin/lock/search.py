@@ -60,7 +60,10 @@ def write_draft(manifest: Manifest, resolver: Resolver) -> tuple[HeldBack, ...]:
             found = {str(canonicalize_name(each["name"])) for each in packages}
             via = _requiring(missing, manifest, resolver, build)
             unused = next((each for each in sorted(allowed - found) if nearest(each, missing)), "")
-            raise disallowed_error(manifest, sorted(missing), via=via, unused=unused)
+            machine = (
+                "" if resolver.python.is_foreign else " for this machine"
+            )  # what locks for several adds their names
+            raise disallowed_error(manifest, sorted(missing), via=via, unused=unused, machine=machine)
         held = held_back(resolver, build, packages)
         newer = {each.name for each in held if each.name in allowed and not resolver.keeps(each.name)}
         if not newer:

@@ -65,12 +65,17 @@ def _check_logins(manifest: Manifest, packages: Sequence[Mapping[str, Any]]) -> 
 
 
 def disallowed_error(
-    manifest: Manifest, names: Sequence[str], *, via: Mapping[str, tuple[str, str]] | None = None, unused: str = ""
+    manifest: Manifest,
+    names: Sequence[str],
+    *,
+    via: Mapping[str, tuple[str, str]] | None = None,
+    unused: str = "",
+    machine: str = " for this machine",
 ) -> LockError:
     """Return the error that lists packages without a wheel, with how to allow them.
 
     `via` says for packages where the manifest names what requires them, and what that is. `unused` is a name in
-    `allow-source` that is not needed: one of the packages is probably meant.
+    `allow-source` that is not needed: one of the packages is probably meant. `machine` says what there is no wheel for.
     """
     allow = keyed(display(manifest.file), "lock", "allow-source")
     kept = [name for name in manifest.lock.allow_source if canonical_name(name) != unused]
@@ -81,7 +86,7 @@ def disallowed_error(
     findings = []
     for name in names:
         place, required = (via or {}).get(name, ("", ""))
-        what = f"{name}{required}{',' if required else ''} has no wheel for this machine"
+        what = f"{name}{required}{',' if required else ''} has no wheel{machine}"
         findings.append(Finding(_where(name, manifest) or place or allow, what))
     return LockError(
         f"{subject} no wheel, and building from source runs their code",

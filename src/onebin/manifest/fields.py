@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from onebin.errors import SignatureError
 from onebin.manifest.tables import SCP, UNITS
 from onebin.manifest.toml import shown
+from onebin.platforms import PLATFORMS
 
 
 def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
@@ -185,6 +186,13 @@ Interpreter = Annotated[
         r"3\.[1-9][0-9](\.[0-9]{1,3})?|[^\\/]*/[^\\]*",
         'for example "3.12", "3.12.1" or "/opt/python/bin/python3"',
     ),
+]
+_PLATFORM_NAMES = [name for each in PLATFORMS.values() for name in (each.name, *each.triples)]
+PlatformName = Annotated[
+    str, _Text("a platform", "|".join(map(re.escape, _PLATFORM_NAMES)), f"there are {', '.join(PLATFORMS)}")
+]
+Sha256 = Annotated[
+    str, _Text("a SHA-256", "[0-9a-f]{64}", "64 hexadecimal digits in small letters, as sha256sum prints them")
 ]
 Distribution = Annotated[str, _Text("a package name", NAME, "as on PyPI: letters, digits and . _ -")]
 SourceName = Annotated[

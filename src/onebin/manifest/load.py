@@ -25,6 +25,7 @@ from onebin.manifest.tables import (
     Target,
     Verify,
     budget,
+    bundle,
     plugin_row,
     table,
 )
@@ -85,7 +86,7 @@ class Manifest:
         return cls(
             file=file,
             text=text,
-            bundle=table(Bundle, tables["bundle"]),
+            bundle=bundle(tables["bundle"]),
             host=table(Host, tables["host"]),
             plugins=plugins,
             extension_points={name: table(ExtensionPoint, point) for name, point in points.items()},

@@ -74,6 +74,19 @@ class _Source(Table):
     extras: kinds.Extras = Field((), description="Extras of the distribution (PEP 508).")
 
 
+class InterpreterPlace(Table):
+    """A row of `[bundle.interpreters]`: where the interpreter of a platform is."""
+
+    path: kinds.LocalPath = Field(
+        description="A folder with an installation or with Debian packages, or an archive; relative to the manifest."
+    )
+    sha256: kinds.Sha256 | None = Field(None, description="SHA-256 of the archive, in hexadecimal digits.")
+
+
+def _place(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class Bundle(Table):
     """`[bundle]`: the executable."""
 
@@ -81,6 +94,13 @@ class Bundle(Table):
     python: kinds.Interpreter | None = Field(
         None, description="Interpreter to freeze: a version (3.10 or later) or a path. Default: the one onebin runs on."
     )
+    platforms: tuple[kinds.PlatformName, ...] = Field(
+        (), description="The platforms to build for. Default: that of this machine."
+    )
+    interpreters: Mapping[
+        kinds.PlatformName,
+        Annotated[InterpreterPlace, BeforeValidator(_place, json_schema_input_type=kinds.LocalPath | InterpreterPlace)],
+    ] = Field(default_factory=dict, description="Interpreters of platforms. Default: those that uv manages.")
 
 
 class Host(_Source):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from onebin.platforms import Platform, parse_platform
 from onebin.system import canonical_name
 
 if TYPE_CHECKING:
@@ -40,11 +41,21 @@ SCP = re.compile(r"([A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*):([^-:\s@#][^\s@#]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
+class InterpreterPlace:
+    """A row of `[bundle.interpreters]`: where the interpreter of a platform is, and the SHA-256 of an archive."""
+
+    path: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bundle:
     """`[bundle]`: the executable."""
 
     name: str
     python: str | None = None
+    platforms: tuple[Platform, ...] = ()
+    interpreters: Mapping[str, InterpreterPlace] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +231,20 @@ def table(kind: type[T], keys: Mapping[str, Any], **more: Any) -> T:
     names = {each.name.replace("_", "-"): each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     given = {names[key]: tuple(value) if isinstance(value, list) else value for key, value in keys.items()}
     return kind(**given, **more)
+
+
+def bundle(keys: Mapping[str, Any]) -> Bundle:
+    """Return `[bundle]` as `tomllib` reads it, with the platforms by which its keys name them."""
+    places = keys.get("interpreters", {})
+    return Bundle(
+        name=keys["name"],
+        python=keys.get("python"),
+        platforms=tuple(dict.fromkeys(map(parse_platform, keys.get("platforms", ())))),
+        interpreters={
+            parse_platform(name).name: InterpreterPlace(**({"path": place} if isinstance(place, str) else place))
+            for name, place in places.items()
+        },
+    )
 
 
 def plugin_row(name: str, row: str | Mapping[str, Any]) -> PluginRow:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import ProcessError
 from onebin.measure.imports import host_module
 from onebin.measure.importtime import REPORT_ALL, TIMEOUT_SECONDS, ImportTimes, time_imports
+from onebin.platforms import Runner
 from onebin.probe import WITHOUT_SIDE_CARS, ProbeError, ask_artifact
 from onebin.system import environment, run, scratch
 from onebin.workspace import CACHE_VARIABLE
@@ -127,7 +128,7 @@ def unpacked(file: Path, *, layout: str) -> Iterator[tuple[Path | None, dict[str
         cache.mkdir(mode=0o700)
         variables = {CACHE_VARIABLE: str(cache)}
         try:
-            ask_artifact(file, _NOTHING, **variables)
+            ask_artifact(file, _NOTHING, Runner.native(), **variables)
         except ProbeError as error:
             raise ProcessError([str(file)], -1, str(error), error.hint) from error
         found = [file.parent / "bin" / "python"] if layout == "onedir" else cache.glob("artifacts/*/bin/python")

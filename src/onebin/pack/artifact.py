@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
     from onebin.cache import Cache
-    from onebin.card import BuildFacts, Facts, SizeRow
+    from onebin.card import Facts, SizeRow
     from onebin.check import Plan
     from onebin.freeze import FrozenTree
 
@@ -42,6 +42,18 @@ _CHUNK = 1024 * 1024
 _LONGEST_NAME = 200
 _TRIES = 5  # of making a draft in a folder that other builds remove while it is empty
 _DRAFT = ".partial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """How to pack: the compression `level` (1 to 22, as in zstd), for the cached layout, and the time of every file.
+
+    The `moment` is in seconds since 1970. The artifact `is_verified` if it is run before it is published.
+    """
+
+    level: int
+    moment: int
+    is_verified: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,12 +185,17 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def pack(
-    frozen: FrozenTree, plan: Plan, output: Path, cache: Cache, *, launcher: Path | None, level: int, moment: int
+    frozen: FrozenTree,
+    plan: Plan,
+    output: Path,
+    cache: Cache,
+    *,
+    launcher: Path | None,
+    packing: Packing,
 ) -> Iterator[Artifact]:
     """Yield the artifact; it is removed after the block unless the block publishes it.
 
-    `launcher` is for trees, the compression `level` (1 to 22, as in zstd) for the cached layout only. `moment` is the
-    time of every file, in seconds since 1970.
+    `launcher` is for trees.
     Builds with the same output wait for each other here, so any leftover draft is from a dead build. Raises PackError.
     """
     folder = plan.layout == "onedir"
@@ -193,14 +210,14 @@ def pack(
             draft = _draft(output, folder=folder)
         try:
             with os_errors(PackError, "write the artifact", output):
-                file, facts, is_new = _fill(draft, frozen, plan, cache, launcher, level, moment)
+                file, facts, is_new = _fill(draft, frozen, plan, cache, launcher, packing)
             yield Artifact(draft=draft, output=output, file=file, facts=facts, is_new=is_new)
         finally:
             _remove(draft)
 
 
 def _fill(
-    draft: Path, frozen: FrozenTree, plan: Plan, cache: Cache, launcher: Path | None, level: int, moment: int
+    draft: Path, frozen: FrozenTree, plan: Plan, cache: Cache, launcher: Path | None, packing: Packing
 ) -> tuple[Path, Facts, bool]:
     """Write the artifact to its draft; returns the executable file, the facts on its card, and what `is_new` says."""
     file, is_new = draft, True
@@ -213,11 +230,10 @@ def _fill(
         shutil.copyfileobj(source, out, _CHUNK)
         where = card.Payload()
         if plan.layout == "cached":
-            where, is_new = payload.write(frozen, out, cache, level=level, moment=moment)
+            where, is_new = payload.write(frozen, out, cache, level=packing.level, moment=packing.moment)
         where = replace(where, tree_sha256=bytes.fromhex(frozen.contents.identity) or bytes(32))
         shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
-        build: BuildFacts = {"moment": moment, "compression": level, "tools": card.tools()}
-        facts = _facts(plan, frozen, shares, launcher, build)
+        facts = _facts(plan, frozen, shares, launcher, packing)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
         card.append(out, digest, facts, where, interpreter=f"python{plan.interpreter.minor}")
@@ -239,19 +255,21 @@ def _finish(folder: Path, places: Container[str], facts: Facts) -> None:
             os.utime(path, (moment, moment))
 
 
-def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, build: BuildFacts) -> Facts:
+def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path | None, packing: Packing) -> Facts:
     """Return the facts for the card; they are the same for every build of a lock."""
     from onebin.pack.sbom import bill_of_materials  # noqa: PLC0415  # takes 0.2 s, which other commands should not pay
 
-    described = describe(plan)
+    described, runner = describe(plan), plan.stage.runner
+    ran = None if runner is None else runner.title
     facts: Facts = {
         "bundle": {"name": described["name"]},
         **card.part(card.ProgramFacts, described),
         "layout": plan.layout,
-        "build": build,
+        "build": {"moment": packing.moment, "compression": packing.level, "tools": card.tools()},
         "plugins": described["plugins"],
         "distributions": components.components(plan),
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
+        "verified": {"stage": ran, "artifact": ran if packing.is_verified else None},
         "side_cars": accepted_side_cars(plan),
         "sizes": shares,
         "launcher": None

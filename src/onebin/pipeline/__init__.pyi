@@ -18,6 +18,7 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
+from .platforms import for_platform as for_platform, requests_for as requests_for, update_locks as update_locks
 from .receipt import was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,

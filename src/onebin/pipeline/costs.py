@@ -19,15 +19,27 @@ if TYPE_CHECKING:
 
 
 def held_to_budget(
-    file: Path, facts: Facts, size: int, *, request: BuildRequest, events: Events, python: Callable[[], Path], then: str
+    file: Path,
+    facts: Facts,
+    size: int,
+    *,
+    request: BuildRequest,
+    events: Events,
+    python: Callable[[], Path] | None,
+    then: str,
 ) -> Costs:
     """Return what an artifact of `size` bytes costs; raises BudgetError with all budgets that it exceeds.
 
     `file` is its executable, `python` returns the stage's interpreter, `then` is what follows in the error's message.
-    Times are measured only if a budget or the request needs them.
+    Times are measured only if a budget or the request needs them. Without `python`, the artifact is for another
+    platform, and they are not measured.
     """
     manifest = request.manifest
-    if request.measure or has_times(manifest):
+    if python is None:
+        costs = sizes_of(facts, size)
+        if request.measure or has_times(manifest):
+            events(Note(text="times are not measured: the artifact is for another platform"))
+    elif request.measure or has_times(manifest):
         interpreter = python()
         with step(events, "measure") as outcome:
             costs = measure(file, facts, size, python=interpreter, manifest=manifest, everything=request.measure)

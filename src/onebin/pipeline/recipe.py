@@ -12,7 +12,7 @@ from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetE
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
 from onebin.manifest import check_rows
-from onebin.pack import RELEASE_LEVEL, check_writable, pack
+from onebin.pack import RELEASE_LEVEL, Packing, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
 from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
@@ -194,7 +194,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
             size_of(file),
             request=request,
             events=recorded,
-            python=lambda: _staged(request, locked, recorded).python,
+            python=None if locked.interpreter.is_foreign else lambda: _staged(request, locked, recorded).python,
             then=f"; {display(file)} is unchanged",
         )
     else:
@@ -362,15 +362,20 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
+    runner = planned.stage.runner if request.verify else None
     with ExitStack() as kept:
         with step(events, "pack") as outcome:
-            draft = pack(frozen, planned, file, cache, launcher=head, level=level, moment=moment)
+            packing = Packing(level=level, moment=moment, is_verified=runner is not None)
+            draft = pack(frozen, planned, file, cache, launcher=head, packing=packing)
             artifact = kept.enter_context(draft)
             outcome.text = f"{megabytes(size_of(artifact.draft))}{_cached(artifact)}"
-        if request.verify:
+        if runner is not None:
             with step(events, "verify") as outcome:
-                outcome.text = compare_with_stage(artifact.file, artifact.facts).summary
-        if request.all_commands:
+                agreement = compare_with_stage(artifact.file, artifact.facts, runner)
+                outcome.text = agreement.summary if runner.is_native else f"{agreement.summary}, {runner.title}"
+        elif request.verify:
+            events(Note(text=f"not run: to complete the check, run `onebin verify` on {planned.interpreter.target}"))
+        if runner is not None and request.all_commands:
             with step(events, "smoke") as outcome:
                 notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"
@@ -381,7 +386,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
             size_of(artifact.draft),
             request=request,
             events=events,
-            python=lambda: planned.stage.python,
+            python=None if planned.interpreter.is_foreign else lambda: planned.stage.python,
             then=", and is not published",
         )
         with step(events, "publish") as outcome:

@@ -8,6 +8,7 @@ from typing import Any
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest import Manifest, keyed
+from onebin.platforms import Platform  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.python import INDEXES, PackageSource
 from onebin.system import display, sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace
@@ -48,14 +49,22 @@ class BuildRequest:
             object.__setattr__(self, "source", replace(self.source, project=self.workspace.directory))
 
     @classmethod
-    def load(cls, manifest: Path = Path(), *, output: Path | None = None, **options: Any) -> BuildRequest:
+    def load(
+        cls, manifest: Path = Path(), *, output: Path | None = None, platform: Platform | None = None, **options: Any
+    ) -> BuildRequest:
         """Return the request for a manifest file, or for the bundle.toml in a folder; raises ManifestError.
 
-        `output` is where to write the artifact, by default dist/NAME next to the manifest. `options` are other fields.
+        `output` is where to write the artifact, by default dist/NAME next to the manifest. `platform` is what to build
+        for; None is this machine's, and gives the names of the files no platform. `options` are other fields.
         """
-        workspace = Workspace.at(manifest, output=output)
+        workspace = Workspace.at(manifest, output=output, platform=platform)
         loaded = Manifest.load(workspace.manifest_file, cache=workspace.cache)
         return cls(manifest=loaded, workspace=workspace, **options)
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform to build for, if it was asked for by name; None is this machine's."""
+        return self.workspace.platform
 
     @property
     def all_commands(self) -> tuple[str, ...]:

@@ -106,6 +106,13 @@ def parse_platform(text: str) -> Platform:
     raise ValueError(f"{text!r} is not a platform; there are {', '.join(PLATFORMS)}{did_you_mean(text, known)}")
 
 
+def platform_of(tag: str, libc: str | None = "gnu") -> Platform | None:
+    """Return the platform of a tag as `sysconfig` writes it and, on Linux, of a C library; None if it has no name."""
+    if tag.startswith("macosx-"):
+        tag = f"macosx-{tag.rpartition('-')[2]}"
+    return next((each for each in PLATFORMS.values() if each.tag == tag and each.libc in {None, libc}), None)
+
+
 def this_platform() -> Platform | None:
     """Return the platform of this machine, with the C library of the Python that runs here; None if it has no name."""
     system = {"linux": "linux", "win32": "windows", "darwin": "macos"}.get(sys.platform)

@@ -6,6 +6,8 @@ Programs for another processor are started by the kernel itself, where qemu-user
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import shutil
 import sys
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
+_PREFIX = "QEMU_LD_PREFIX"  # names what qemu-user takes for "/" (its documentation, "User Mode Emulation")
+_NATIVELY = "natively"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 
@@ -36,13 +40,15 @@ class Runner:
     command: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def native(cls) -> Runner:
+        """Return the way to run programs that need nothing."""
+        return cls(title=_NATIVELY)
+
     @property
     def is_native(self) -> bool:
         """Whether nothing is emulated."""
-        return self.title == NATIVELY
-
-
-NATIVELY = "natively"
+        return self.title == _NATIVELY
 
 
 def runner_of(platform: Platform, root: Path | None = None) -> Runner | None:
@@ -55,11 +61,12 @@ def runner_of(platform: Platform, root: Path | None = None) -> Runner | None:
     if here is None:
         return None
     if platform == here:
-        return Runner(title=NATIVELY)
+        return Runner.native()
     if platform.system == "linux" == here.system and platform.machine == here.machine:
-        return Runner(title=NATIVELY) if _has_loader(platform) else None
+        return Runner.native() if _has_loader(platform) else None
     if platform.system == "linux" == here.system and (_BINFMT / f"qemu-{platform.machine}").exists():
-        variables = {} if root is None else {"QEMU_LD_PREFIX": str(root)}
+        prefix = os.environ.get(_PREFIX, "") if root is None else str(root)
+        variables = {_PREFIX: prefix} if prefix else {}
         return Runner(title=f"under qemu-user{_version_of(f'qemu-{platform.machine}-static')}", variables=variables)
     if platform.system == "windows" and sys.platform == "linux" and (wine := shutil.which("wine")):
         variables = {"WINEDEBUG": "-all", "WINEPREFIX": str(Path.home() / ".wine")}
@@ -72,6 +79,7 @@ def _has_loader(platform: Platform) -> bool:
     return platform.libc == "gnu" or Path(f"/lib/ld-musl-{platform.machine}.so.1").exists()
 
 
+@functools.cache
 def _version_of(program: str) -> str:
     """Return the version of an emulator, after a space; empty if it does not say one."""
     try:

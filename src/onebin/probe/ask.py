@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from onebin.card import read_answers
 from onebin.errors import ProcessError, StageError
+from onebin.platforms import Runner
 from onebin.system import bare_environment, run, runtime_dir, scratch
 
 if TYPE_CHECKING:
@@ -42,13 +43,21 @@ class ProbeError(Exception):
 
 
 def ask_stage(stage: Stage, questions: Questions) -> Answers:
-    """Ask the unfrozen host's environment; raises ProbeError."""
-    return ask([stage.python, "-I", runtime_dir() / "_probe.py"], questions, read_answers)
+    """Ask the unfrozen host's environment, which must be able to run here; raises ProbeError."""
+    return ask_script(stage, runtime_dir() / "_probe.py", questions, read_answers)
 
 
-def ask_artifact(file: Path, questions: Questions, **variables: str) -> Answers:
+def ask_script(stage: Stage, script: Path, questions: Mapping[str, object], read: Callable[[str], T]) -> T:
+    """Ask a script in the unfrozen host's environment, as `ask` does; raises ProbeError."""
+    runner = stage.runner or Runner.native()
+    argv: list[str | Path] = [*runner.command, stage.host_python, "-I", script]
+    return ask(argv, questions, read, **runner.variables)
+
+
+def ask_artifact(file: Path, questions: Questions, runner: Runner, **variables: str) -> Answers:
     """Ask an artifact through its self-test switch, with more variables in its environment; raises ProbeError."""
-    return ask([file], questions, read_answers, ONEBIN_SELF_TEST="1", **variables)
+    argv: list[str | Path] = [*runner.command, file]
+    return ask(argv, questions, read_answers, **runner.variables, ONEBIN_SELF_TEST="1", **variables)
 
 
 def retry_skipping(asking: Callable[[dict[str, str]], T]) -> tuple[dict[str, str], T]:

@@ -1,13 +1,13 @@
 from . import uv as uv
-from .failure import Failure as Failure
-from .foreign.search import find_foreign as find_foreign, managed as managed
-from .interpreter import (
-    Interpreter as Interpreter,
+from .discovery import (
     find as find,
     installed as installed,
     is_new_enough as is_new_enough,
     missing_library_hint as missing_library_hint,
 )
+from .failure import Failure as Failure
+from .foreign.search import find_foreign as find_foreign, managed as managed
+from .interpreter import Interpreter as Interpreter
 from .settings import ignored_settings as ignored_settings, source_of_indexes as source_of_indexes
 from .subject import subject_of as subject_of
 from .uv import INDEXES as INDEXES, PackageSource as PackageSource

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from onebin.cache import Cache
     from onebin.python.faults import Fault
+    from onebin.python.interpreter import Interpreter
 
 TIMEOUT_VARIABLE = "ONEBIN_UV_TIMEOUT"
 _SECONDS = 3600.0
@@ -145,7 +146,7 @@ def install_python(request: str) -> None:
 def compile_lock(
     requirements: Sequence[str],
     *,
-    python: Path,
+    python: Interpreter,
     output: Path,
     directory: Path,
     upgrade: Sequence[str] | None = (),
@@ -158,14 +159,29 @@ def compile_lock(
     `moment` is SOURCE_DATE_EPOCH for projects that must be built to get their metadata. Raises Failure.
     """
     upgrades = ["--upgrade"] if upgrade is None else [f"--upgrade-package={name}" for name in upgrade]
-    arguments = [*_compiling(python, output), *upgrades, *limits.options]
+    arguments = [*_compiling(python, output), *_for_target(python), *upgrades, *limits.options]
     text, project = "\n".join(requirements) + "\n", limits.source.project
     with left_as_found([*_named_in(requirements), *_locked_in(output)]):
         _uv(arguments, stdin=text, cwd=directory, project=project, extra=_dated(moment))
 
 
+def compile_tools(requirements: Sequence[str], *, python: Interpreter, output: Path, limits: Limits) -> None:
+    """Resolve requirements of what runs on the machine that builds, for any platform, into a PEP 751 lock at `output`.
+
+    A package that only some platforms need has a marker. Raises Failure.
+    """
+    arguments = [*_compiling(python, output), "--universal", *limits.options]
+    _uv(arguments, stdin="\n".join(requirements) + "\n", cwd=output.parent, project=limits.source.project)
+
+
 def list_newest(
-    requirements: Sequence[str], *, python: Path, output: Path, directory: Path, source: PackageSource, final: bool
+    requirements: Sequence[str],
+    *,
+    python: Interpreter,
+    output: Path,
+    directory: Path,
+    source: PackageSource,
+    final: bool,
 ) -> None:
     """Write the newest release of each requirement to `output`, in the form of a lock; raises Failure.
 
@@ -174,15 +190,23 @@ def list_newest(
     """
     options = ["--no-deps", *(["--prerelease=disallow"] if final else []), *source.options]
     text = "\n".join(requirements) + "\n"
-    _uv([*_compiling(python, output), *options], stdin=text, cwd=directory, project=source.project)
+    arguments = [*_compiling(python, output), *_for_target(python), *options]
+    _uv(arguments, stdin=text, cwd=directory, project=source.project)
 
 
-def _compiling(python: Path, output: Path) -> list[str]:
+def _compiling(python: Interpreter, output: Path) -> list[str]:
     """Return the start of a command that resolves the requirements on standard input."""
     return [
         *["pip", "compile", "-", "--format", "pylock.toml", "--no-header", "--no-python-downloads"],
-        *["--python", str(python), "--output-file", str(output)],
+        *["--python", str(python.builder), "--output-file", str(output)],
     ]
+
+
+def _for_target(python: Interpreter) -> list[str]:
+    """Return the options that make uv choose for an interpreter that it does not run."""
+    if python.target is None or not python.is_foreign:
+        return []
+    return ["--python-version", python.version, "--python-platform", python.target.triples[0]]
 
 
 def python_of(environment: Path) -> Path:
@@ -210,17 +234,18 @@ def install_lock(
     lock: Path,
     *,
     python: Path,
+    target: Interpreter | None = None,
     reinstall: Sequence[str] = (),
-    build: Collection[str] | None = (),
-    source: PackageSource = INDEXES,
+    limits: Limits = Limits(),  # frozen
     moment: int,
     git: Mapping[str, str] | None = None,
 ) -> None:
     """Install exactly a PEP 751 lock, and check every download against its hashes; raises Failure.
 
+    `python` is the interpreter of the environment. `target` is the one that the packages are for, if it is another.
     `reinstall` names packages to install again, such as local projects: otherwise uv would reuse a wheel built from
-    older sources. `build` is as in `Limits`. `source` is where packages and their build requirements come from. `git`
-    has environment variables for git, `moment` is SOURCE_DATE_EPOCH for builds.
+    older sources. `limits` says where packages and their build requirements come from, and what may be built. `git` has
+    environment variables for git, `moment` is SOURCE_DATE_EPOCH for builds.
     """
     arguments = [
         "pip",
@@ -228,15 +253,16 @@ def install_lock(
         "--no-python-downloads",
         "--python",
         str(python),
+        *([] if target is None else _for_target(target)),
         "--strict",
         str(lock),
     ]
     again = [f"--reinstall-package={name}" for name in reinstall]
     with left_as_found(_locked_in(lock)):
         _uv(
-            [*arguments, *again, *_building(build), *source.options],
+            [*arguments, *again, *limits.options],
             cwd=lock.parent,
-            project=source.project,
+            project=limits.source.project,
             extra={**_dated(moment), **(git or {})},
         )
 

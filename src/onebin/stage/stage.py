@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import StageError, os_errors
 from onebin.lock import LockedPackage
 from onebin.python import uv
+from onebin.stage.foreign import python_in
 from onebin.system import canonical_name, sha256_of
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from onebin.cache import Cache
     from onebin.lock import Lock
+    from onebin.platforms import Runner
 
 KIND = "stages"
+FOREIGN = "foreign"  # the folder beside the environment for one of an interpreter that is for another platform
 FORMAT = 3
 
 
@@ -32,8 +35,19 @@ class Stage:
 
     @property
     def python(self) -> Path:
-        """The environment's interpreter."""
+        """The environment's interpreter, which runs on this machine; it compiles and analyses."""
         return uv.python_of(self.directory)
+
+    @property
+    def runner(self) -> Runner | None:
+        """How the host is run here; None if it cannot be, because it is for another platform."""
+        return self.lock.interpreter.runner
+
+    @property
+    def host_python(self) -> Path:
+        """The interpreter that runs the host: another one if it is for another platform."""
+        interpreter = self.lock.interpreter
+        return python_in(self.directory.with_name(FOREIGN), interpreter) if interpreter.is_foreign else self.python
 
     @property
     def site_packages(self) -> Path:

@@ -18,8 +18,9 @@ from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, StageError, os_errors
 from onebin.python import subject_of, uv
+from onebin.stage.foreign import make_environment
 from onebin.stage.overlap import overlaps
-from onebin.stage.stage import KIND, Stage, stage_key
+from onebin.stage.stage import FOREIGN, KIND, Stage, stage_key
 from onebin.system import MOST, display, megabytes, write_atomic
 from onebin.wheelhouse import git_redirects, installable_lock, repositories
 
@@ -50,14 +51,14 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
         environment = partial / "env"
         stage = Stage(key=key, directory=environment, lock=lock)
         try:
-            uv.make_environment(environment, python=lock.interpreter.executable)
+            uv.make_environment(environment, python=lock.interpreter.builder)
             with installable_lock(lock, source.wheelhouse, partial) as file:
                 sync = partially(
                     uv.install_lock,
                     file,
                     python=stage.python,
-                    build=lock.buildable,
-                    source=source,
+                    target=lock.interpreter,
+                    limits=uv.Limits(build=lock.buildable, source=source),
                     moment=moment,
                     git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )
@@ -67,6 +68,8 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                 for name in sorted({name for each in overlaps(stage.site_packages) for name in each.distributions[1:]}):
                     sync(reinstall=[name])
             _forget_machine(stage.site_packages)
+            if lock.interpreter.is_foreign:
+                make_environment(partial / FOREIGN, lock.interpreter, environment)
         except uv.Failure as failure:
             raise _explain(failure, lock) from failure
 

@@ -10,6 +10,7 @@ with another seed, or in the run that uses it; and what PyInstaller collects dep
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sysconfig import get_platform
 from typing import TYPE_CHECKING
 
 from onebin.errors import StageError, os_errors
@@ -49,7 +50,7 @@ def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Too
         f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{value}' for value in pin.hashes)}\n"
         for pin in lock.toolchain
     )
-    key = sha256_of([FORMAT, requirements, lock.interpreter.minor, lock.interpreter.platform])
+    key = sha256_of([FORMAT, requirements, lock.interpreter.minor, get_platform()])
 
     def make(partial: Path) -> None:
         wanted = partial / "requirements.txt"
@@ -57,14 +58,14 @@ def install_toolchain(lock: Lock, cache: Cache, *, source: PackageSource) -> Too
         try:
             uv.install_flat(
                 wanted,
-                python=lock.interpreter.executable,
+                python=lock.interpreter.builder,
                 target=partial / "packages",
                 source=source,
             )
         except uv.Failure as failure:
             raise failure.become(StageError, "cannot install the toolchain (PyInstaller)") from failure
         # Files that do not compile are for other Python versions, and are not imported.
-        run([lock.interpreter.executable, *_COMPILE, partial / "packages"], env=environment(PYTHONHASHSEED="0"))
+        run([lock.interpreter.builder, *_COMPILE, partial / "packages"], env=environment(PYTHONHASHSEED="0"))
 
     with os_errors(StageError, "install the toolchain in", cache.directory):
         entry = cache.ensure(KIND, key, make)

@@ -128,7 +128,7 @@ def _installed(manifest: Manifest, workspace: Workspace, source: PackageSource) 
         try:
             uv.install_alone(
                 host_requirement(manifest),
-                python=python.executable,
+                python=python.builder,
                 target=place,
                 directory=workspace.directory,
                 build=None if is_own else (),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
+from sysconfig import get_platform
 from typing import TYPE_CHECKING
 
 from onebin import card
-from onebin.errors import VerifyError, os_errors
+from onebin.errors import Finding, VerifyError, os_errors
+from onebin.platforms import Runner, platform_of, runner_of
 from onebin.trust import check_signature, read_public_keys
 from onebin.verify.bytecode import check_bytecode
 from onebin.verify.compare import compare_lock, compare_with_stage, quick
@@ -46,13 +48,27 @@ def verify(file: Path, *, key: Path | None = None, lock: Path | None = None, ful
     about every module and data file. Raises ArtifactError, SignatureError and VerifyError.
     """
     origin = check_origin(file, key=key, lock=lock)
-    shown = compare_with_stage(origin.file, origin.facts if full else quick(origin.facts))
+    shown = compare_with_stage(origin.file, origin.facts if full else quick(origin.facts), runner_for(origin.facts))
     return Verified(
         file=origin.file,
         summary=shown.summary,
         signed_by=origin.signed_by,
         lock_sha256=origin.facts["lock"]["sha256"],
     )
+
+
+def runner_for(facts: Facts) -> Runner:
+    """Return how an artifact is run on this machine; raises VerifyError if it cannot be."""
+    tag = facts["interpreter"]["platform"]
+    platform = platform_of(tag)
+    if tag == get_platform() or platform is None:
+        return Runner.native()
+    found = runner_of(platform)
+    if found is None:
+        hint = f"verify it on {platform}, or install an emulator (see `onebin doctor`)"
+        finding = Finding(facts["bundle"]["name"], f"its programs are for {platform}", hint)
+        raise VerifyError("the artifact cannot be run on this machine", [finding])
+    return found
 
 
 def check_origin(file: Path, *, key: Path | None, lock: Path | None) -> Origin:

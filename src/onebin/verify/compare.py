@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.card import Answers, Facts, Outcome, Questions
+    from onebin.platforms import Runner
 
 _SHOWN = 5
 
@@ -53,11 +54,11 @@ class Agreement:
         return ", ".join(count(number, word) for number, word in counts if number) + " as in the stage"
 
 
-def compare_with_stage(file: Path, facts: Facts) -> Agreement:
+def compare_with_stage(file: Path, facts: Facts, runner: Runner) -> Agreement:
     """Run an artifact's self-test and compare it with the stage's answers on its card; raises VerifyError."""
     name = facts["bundle"]["name"]
     try:
-        said = ask_artifact(file, facts["questions"])
+        said = ask_artifact(file, facts["questions"], runner)
     except ProbeError as error:
         hint = error.hint or "build with -v, or try `onebin run`"
         raise VerifyError(f"cannot run {name}", [Finding(name, str(error), hint)]) from error
@@ -116,8 +117,18 @@ def compare(facts: Facts, found: Answers) -> Iterator[Finding]:
         (staged["data"], found["data"]),
     ):
         yield from _outcomes(expected, said, rows)
+    if facts["verified"]["stage"] is None:
+        yield from _failed(found)
     if staged["installation"] is not None:
         yield from compare_installations(staged["installation"], found["installation"])
+
+
+def _failed(found: Answers) -> Iterator[Finding]:
+    """Yield what the program calls and does not load, for an artifact whose stage did not run."""
+    for answer in (*found["host"], *found["plugins"]):
+        if "error" in answer:
+            message = f"{answer['error']}: {answer.get('message', '')}"
+            yield Finding(answer["name"], f"it fails in the artifact: {message}", _remedy(answer))
 
 
 def _outcomes(staged: Sequence[Outcome], found: Sequence[Outcome], rows: Mapping[str, str]) -> Iterator[Finding]:

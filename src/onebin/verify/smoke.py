@@ -15,12 +15,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ProcessError, VerifyError
+from onebin.platforms import Runner
 from onebin.probe import WITHOUT_SIDE_CARS
 from onebin.system import Completed, run, scratch
 from onebin.tree import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from onebin.cache import Cache
@@ -53,10 +54,14 @@ def compare_commands(
     """
     findings: list[Finding] = []
     notices: list[str] = []
+    runner = plan.stage.runner or Runner.native()
     with scratch() as folder:
-        staged = _staged_script(source, plan, cache, folder / plan.manifest.bundle.name)
+        staged = write_script(staged_command(source, plan, cache), folder / plan.manifest.bundle.name)
+        if runner.command:
+            (folder / "artifact").mkdir()
+            artifact = write_script([*runner.command, str(artifact)], folder / "artifact" / artifact.name)
         for command in commands:
-            found = _compare(command, staged, artifact, plan)
+            found = _compare(command, staged, artifact, plan, runner)
             if isinstance(found, Completed):
                 notices += failed_alike(command, found)
             else:
@@ -82,12 +87,8 @@ def failed_alike(command: str, found: Completed) -> Iterator[str]:
 def staged_command(source: Source, plan: Plan, cache: Cache) -> list[str]:
     """Return the command that starts the staged host, with the registry and entry of a generated source."""
     directory = cache.ensure(KIND, source.digest, source.write)
-    return [str(plan.stage.python), "-E", "-s", "-B", str(directory / "entry.py")]
-
-
-def _staged_script(source: Source, plan: Plan, cache: Cache, file: Path) -> Path:
-    """Write a script that starts the staged host, to be used in place of the artifact's file."""
-    return write_script(staged_command(source, plan, cache), file)
+    command = () if plan.stage.runner is None else plan.stage.runner.command
+    return [*command, str(plan.stage.host_python), "-E", "-s", "-B", str(directory / "entry.py")]
 
 
 def write_script(words: Sequence[str], file: Path) -> Path:
@@ -102,10 +103,10 @@ def write_script(words: Sequence[str], file: Path) -> Path:
     return file
 
 
-def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Finding | Completed:
+def _compare(command: str, staged: Path, artifact: Path, plan: Plan, runner: Runner) -> Finding | Completed:
     """Return how a command ends with the artifact, or what is not the same with the staged host."""
     try:
-        expected, found = (_run(command, file) for file in (staged, artifact))
+        expected, found = (_run(command, file, runner.variables) for file in (staged, artifact))
     except ProcessError as error:
         return Finding(command, error.tail or error.message, error.hint)
     if expected.code != found.code:
@@ -121,11 +122,14 @@ def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Finding 
     return found
 
 
-def _run(command: str, file: Path) -> Completed:
-    """Run a command in an empty folder, with the caller's environment, and without side-cars: the stage has none."""
+def _run(command: str, file: Path, variables: Mapping[str, str]) -> Completed:
+    """Run a command in an empty folder, with the caller's environment and some variables.
+
+    It finds no side-cars: the stage has none.
+    """
     words = [word.replace("{artifact}", str(file)) for word in shlex.split(command)]
     with scratch() as folder:
-        return run(words, env={**os.environ, **WITHOUT_SIDE_CARS}, cwd=folder, timeout=TIMEOUT_SECONDS)
+        return run(words, env={**os.environ, **variables, **WITHOUT_SIDE_CARS}, cwd=folder, timeout=TIMEOUT_SECONDS)
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:

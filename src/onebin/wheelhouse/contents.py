@@ -55,7 +55,8 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
     """
     try:
         lock = Pylock.from_dict(tomllib.loads(text))
-        chosen = list(lock.select(environment=cast("Environment", python.markers), tags=_tags(python)))
+        environment = cast("Environment", python.markers)
+        chosen = list(lock.select(environment=environment, tags=_tags(python, lock)))
     except (PylockSelectError, PylockValidationError) as error:
         finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
         raise VendorError("the lock cannot be used on this machine", [finding]) from error
@@ -74,11 +75,17 @@ def _archived(package: str, file: PackageWheel | PackageSdist) -> Archived:
     return Archived(package=package, name=name, url=url, sha256=file.hashes.get("sha256", ""))
 
 
-def _tags(python: Interpreter) -> list[Tag]:
-    """Return the wheel tags that an interpreter supports, the best first (PEP 425)."""
+def _tags(python: Interpreter, lock: Pylock) -> list[Tag]:
+    """Return the wheel tags that an interpreter supports, the best first (PEP 425).
+
+    For another platform, those of the platform are the ones that the lock has: uv locked only what fits it.
+    """
     version = Version(python.version).release[:2]
     short = "".join(map(str, version))
-    return [*cpython_tags(version, [f"cp{short}"]), *compatible_tags(version, f"cp{short}")]
+    wheels = [wheel for package in lock.packages for wheel in package.wheels or ()]
+    locked = sorted({tag.platform for wheel in wheels for tag in parse_wheel_filename(wheel.filename)[3]} - {"any"})
+    platforms = locked if python.is_foreign else None
+    return [*cpython_tags(version, [f"cp{short}"], platforms), *compatible_tags(version, f"cp{short}", platforms)]
 
 
 def check(directory: Path, lock: Lock) -> None:

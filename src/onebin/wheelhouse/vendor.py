@@ -15,6 +15,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from shutil import copy2
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ import tomli_w
 from onebin import launcher
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
-from onebin.python import PackageSource, uv
+from onebin.python import Interpreter, PackageSource, find, uv
 from onebin.system import display, environment, read_toml, run, scratch, sha256_of, sha256_of_file
 from onebin.wheelhouse.contents import Archived, archives, read_sums, relocate, write_sums
 from onebin.wheelhouse.download import DownloadError, fetch
@@ -107,9 +108,11 @@ class _Wheelhouse:
     scratch: Path
     moment: int
 
-    @property
+    @cached_property
     def python(self) -> Interpreter:
-        return self.lock.interpreter
+        """The interpreter that builds and analyses, on this machine."""
+        target = self.lock.interpreter
+        return find(str(target.builder), self.directory) if target.is_foreign else target
 
     @property
     def source(self) -> PackageSource:
@@ -160,7 +163,7 @@ class _Wheelhouse:
         try:
             uv.compile_lock(
                 wanted,
-                python=self.python.executable,
+                python=self.python,
                 output=draft,
                 directory=self.scratch,
                 moment=self.moment,
@@ -241,7 +244,7 @@ class _Wheelhouse:
                     lock = Path(name) / "pylock.build.toml"
                     lock.write_text(tomli_w.dumps(document), "utf-8")
                     source = PackageSource(wheelhouse=self.directory)
-                    uv.install_lock(lock, python=python, source=source, moment=self.moment)
+                    uv.install_lock(lock, python=python, limits=uv.Limits(source=source), moment=self.moment)
             except uv.Failure as failure:
                 raise failure.become(VendorError, "cannot install the requirements of a build") from failure
             yield python
@@ -263,7 +266,7 @@ class _Wheelhouse:
 
     def take_programs(self, cache: Cache) -> dict[str, str]:
         """Copy the compiled launcher and starter into the directory, unless onebin ships them or there are none."""
-        python, files = self.python, []
+        python, files = self.lock.interpreter, []
         if launcher.exists_for(python.target) and not launcher.is_included(python.target):
             files.append(launcher.find(python.target, cache, source=self.source))
         if launcher.starter.exists_for(python.target) and not launcher.starter.is_included(python):

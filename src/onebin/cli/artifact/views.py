@@ -40,6 +40,7 @@ def summary(report: Report) -> list[str]:
         field("interpreter", f"{python['implementation']} {python['version']}, {python['platform']}"),
         field("C library", _c_library(report["libc"])),
         field("layout", _LAYOUTS[report["layout"]]),
+        field("verified", report["verified"]["artifact"] or "not run: structure checked"),
         field("holds", ", ".join(parts)),
         field("licences", _licences_in_short(report)),
         field("lock", f"pylock.{report['name']}.toml, sha256:{report['lock_sha256'][:12]}"),

@@ -7,7 +7,7 @@ import shlex
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, BuildResult, PackageSource
+    from onebin import BuildRequest, BuildResult, PackageSource, Platform
     from onebin.cli.progress import Progress
 
 _SHOWN_STEPS = 3
@@ -67,6 +67,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
 @options.with_host
+@options.with_platform
 @options.with_build
 @options.with_json
 @options.with_progress
@@ -83,6 +84,7 @@ def bundle(
     full: bool,
     commands: tuple[str, ...],
     wanted: options.Wanted,
+    platforms: tuple[Platform, ...],
     locked: bool,
     source: PackageSource,
     as_json: bool,
@@ -93,14 +95,10 @@ def bundle(
     The steps are lock, stage, check, generate, freeze, verify and publish. MANIFEST is a file or a folder; the default
     is bundle.toml, here or above. With --host, no manifest is used, and versions are resolved again each time.
     """
-    if wanted.is_given and manifest is not None:
-        raise click.UsageError("Give a manifest or --host, not both.")
-    if wanted.is_given and source.wheelhouse is not None:
-        raise click.UsageError("--vendor needs a manifest and its lock; it cannot be used with --host.")
-    if watch and (wanted.is_given or as_json):
-        raise click.UsageError(f"--watch cannot be used with {'--host' if wanted.is_given else '--json'}.")
-    if dev and wanted.is_given:
-        raise click.UsageError("--dev needs a manifest with [side-cars]; it cannot be used with --host.")
+    if wanted.is_given:
+        _check_host_usage(manifest=manifest, source=source, watch=watch, dev=dev)
+    if watch and as_json:
+        raise click.UsageError("--watch cannot be used with --json.")
     how = {
         "locked": locked,
         "source": source,
@@ -111,26 +109,54 @@ def bundle(
         "measure": timings,
     }
 
-    def load() -> BuildRequest:
-        request = options.request(manifest, output=output, **how)
-        if not dev:
-            return request
-        if request.manifest.side_cars is None:
-            raise click.UsageError(f"--dev is for side-cars, and {display(request.manifest.file)} has no [side-cars].")
-        return replace(request, development=onebin.development_key().public)
+    def load() -> tuple[BuildRequest, ...]:
+        found = options.requests(manifest, platforms, output=output, **how)
+        return tuple(map(_accepting_development, found)) if dev else found
 
-    def build(request: BuildRequest) -> None:
-        _build(request, sbom=sbom, timings=timings, as_json=as_json, events=events)
+    def build(request: BuildRequest) -> dict[str, Any]:
+        return _build(request, sbom=sbom, timings=timings, events=events)
 
     if watch:
-        return repeat(manifest, load, build, events)
+        return repeat(manifest, lambda: _only_one(load()), build, events)
     with ExitStack() as stack:
-        build(stack.enter_context(options.described(wanted, output, events, **how)) if wanted.is_given else load())
+        described = options.described(wanted, output, events, platforms, **how) if wanted.is_given else None
+        requests = load() if described is None else stack.enter_context(described)
+        if len(requests) > 1:
+            onebin.update_locks(requests, events)
+        rows = [build(each) for each in requests]
+    if as_json:
+        print_json(rows[0] if len(rows) == 1 else rows)
     return 0
 
 
-def _build(request: BuildRequest, *, sbom: bool, timings: bool, as_json: bool, events: Progress) -> None:
-    """Build a request, write what else was asked for, and show what came of it."""
+def _check_host_usage(*, manifest: Path | None, source: PackageSource, watch: bool, dev: bool) -> None:
+    """Reject what cannot be used with --host."""
+    if manifest is not None:
+        raise click.UsageError("Give a manifest or --host, not both.")
+    if source.wheelhouse is not None:
+        raise click.UsageError("--vendor needs a manifest and its lock; it cannot be used with --host.")
+    if watch:
+        raise click.UsageError("--watch cannot be used with --host.")
+    if dev:
+        raise click.UsageError("--dev needs a manifest with [side-cars]; it cannot be used with --host.")
+
+
+def _accepting_development(request: BuildRequest) -> BuildRequest:
+    """Return the request for an artifact that accepts side-cars of the development key, too."""
+    if request.manifest.side_cars is None:
+        raise click.UsageError(f"--dev is for side-cars, and {display(request.manifest.file)} has no [side-cars].")
+    return replace(request, development=onebin.development_key().public)
+
+
+def _only_one(requests: tuple[BuildRequest, ...]) -> BuildRequest:
+    first, *others = requests
+    if others:
+        raise click.UsageError("--watch builds for one platform: choose it with --platform.")
+    return first
+
+
+def _build(request: BuildRequest, *, sbom: bool, timings: bool, events: Progress) -> dict[str, Any]:
+    """Build a request, write what else was asked for, show what came of it, and return the same as JSON."""
     built = onebin.bundle(request, events)
     bill = None
     if sbom:
@@ -143,21 +169,19 @@ def _build(request: BuildRequest, *, sbom: bool, timings: bool, as_json: bool, e
             page, data = write_timings(built)
         events(onebin.Detail(text=f"the timings are in {display(page)} and {data.suffix}"))
     events.close(*_last_line(built))
-    if as_json:
-        print_json(
-            {
-                "file": str(built.file),
-                "size": built.size,
-                "size_before": built.size_before,
-                "seconds": round(built.seconds, 3),
-                "costs": costs_row(built.costs),
-                "is_new": built.is_new,
-                "verified": built.is_verified,
-                "sbom": None if bill is None else str(bill),
-                "host": built.facts["host"],
-                "plugins": [plugin_row(plugin) for plugin in built.facts["plugins"]],
-            }
-        )
+    return {
+        "file": str(built.file),
+        "platform": None if request.platform is None else request.platform.name,
+        "size": built.size,
+        "size_before": built.size_before,
+        "seconds": round(built.seconds, 3),
+        "costs": costs_row(built.costs),
+        "is_new": built.is_new,
+        "verified": built.is_verified,
+        "sbom": None if bill is None else str(bill),
+        "host": built.facts["host"],
+        "plugins": [plugin_row(plugin) for plugin in built.facts["plugins"]],
+    }
 
 
 def _last_line(built: BuildResult) -> tuple[str, str]:

@@ -25,7 +25,7 @@ _PLACES = {errno.EACCES, errno.EEXIST, errno.EINVAL, errno.ENAMETOOLONG, errno.E
 def repeat(
     manifest: Path | None,
     load: Callable[[], BuildRequest],
-    act: Callable[[BuildRequest], None],
+    act: Callable[[BuildRequest], object],
     events: Progress,
     *,
     look: Callable[[], None] = lambda: None,

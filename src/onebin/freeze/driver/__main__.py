@@ -46,19 +46,22 @@ def main(toolchain: str, dist: str, work: str, source: str, scans: str, supporte
         importlib.import_module(name)
     patches = _part("patches")
     pyinstaller = patches.PyInstaller(sys.modules["PyInstaller"].__version__, supported)
+    foreign = _part("analysis/foreign").Foreign(_part("wanted").Wanted.read(Path(source)))
     try:
         known = _part("analysis/scans").Scans(scans)
-        _patch(pyinstaller, toolchain, work, source, scans, known)
+        _patch(pyinstaller, toolchain, work, source, scans, known, foreign)
         sys.path[:] = [*stage_path, toolchain]
-        _run(pyinstaller, dist, work, source, known)
+        _run(pyinstaller, dist, work, source, known, foreign)
     except patches.PatchError as error:
         sys.stdout.flush()  # the error is the last line of all output
         sys.stderr.write(f"{error}\n")
         raise SystemExit(patches.EXIT_CODE) from error
 
 
-def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, scans: str, known: Any) -> None:
-    """Make PyInstaller's analysis faster; raises PatchError."""
+def _patch(
+    pyinstaller: PyInstaller, toolchain: str, work: str, source: str, scans: str, known: Any, foreign: Any
+) -> None:
+    """Make PyInstaller's analysis faster, and look at the interpreter that is frozen; raises PatchError."""
     modulegraph = pyinstaller.module("PyInstaller.lib.modulegraph.modulegraph")
     analysis = pyinstaller.module("PyInstaller.building.build_main").Analysis
     graphs = pyinstaller.module("PyInstaller.depend.analysis")
@@ -66,9 +69,12 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     _part("analysis/search").hasten(modulegraph, pyinstaller)
     known.remember_for(modulegraph, pyinstaller)
     analyses = _part("analysis/analyses")
-    places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, (toolchain, scans, str(_FOLDER)))
+    fixed = (toolchain, scans, str(_FOLDER), *foreign.library_folders)
+    places = analyses.Places({"stage": sys.prefix, "source": source, "work": work}, fixed)
     libraries = _part("analysis/libraries").Libraries(known, places, analyses.SYSTEM_LIBRARIES)
-    libraries.remember_for(pyinstaller.module("PyInstaller.depend.bindepend"), pyinstaller)
+    bindepend = pyinstaller.module("PyInstaller.depend.bindepend")
+    libraries.remember_for(bindepend, pyinstaller)
+    foreign.analyse_for(modulegraph, bindepend, pyinstaller)
     parent = pyinstaller.module("PyInstaller.isolated._parent")
     watch = _part("analysis/watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
     hooks = _part("analysis/hooks").Hooks()
@@ -77,7 +83,7 @@ def _patch(pyinstaller: PyInstaller, toolchain: str, work: str, source: str, sca
     made.remember_for(analysis, graphs.PyiModuleGraph, modulegraph.Node, pyinstaller)
 
 
-def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any) -> None:
+def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any, foreign: Any) -> None:
     """Have PyInstaller execute the spec file, which calls `spec.build`."""
     spec, patterns = _part("spec"), _part("tree/patterns")
     tools = spec.Tools(
@@ -87,6 +93,7 @@ def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any
         find_patterns=partial(patterns.found_in, find=partial(known.remember, "patterns", patterns.in_source)),
         onefile=_part("onefile"),
         read_wanted=_part("wanted").Wanted.read,
+        place_in_library=foreign.place_of,
         forget_runpath=_part("tree/runpath").forget,
     )
     config = pyinstaller.module("PyInstaller.config").CONF

@@ -35,6 +35,7 @@ class Tools:
     find_patterns: Callable[[Iterable[bytes]], Mapping[tuple[str | bytes, int], bytes]]
     onefile: Any
     read_wanted: Callable[[Path], Wanted]
+    place_in_library: Callable[[str], str]
     forget_runpath: Callable[[str], None]
 
 
@@ -70,8 +71,8 @@ def _installed_binaries(wanted: Wanted, tools: Tools) -> list[tuple[str, str]]:
     What a tree gets as it is needs no other libraries. The starter, as long as it is alone, would even find the
     system's libpython.
     """
-    if wanted.layout == "onefile" or wanted.optional or sys.platform != "linux":
-        return []  # a lean tree has only those that are reached
+    if wanted.layout == "onefile" or wanted.optional or wanted.is_foreign or sys.platform != "linux":
+        return []  # a lean tree has only those that are reached; for another platform, the libraries are known
     found = [(place, source) for place, source in wanted.files.items() if source != wanted.kept.get(place)]
     return [
         (source, os.path.dirname(place))  # noqa: PTH120  # places are text
@@ -94,12 +95,13 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename)
     reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
     early = tools.tree.early_modules(analysis.datas)
-    before = tools.tree.imported_before()
+    before = list(map(tools.place_in_library, tools.tree.imported_before()))
     reached |= {os.path.realpath(source) for source in before}
     if wanted.optional:
         wanted = replace(wanted, files=tools.tree.without_unreached(wanted, reached, early))
     files = tools.tree.Files(wanted, source.with_name("made"))
-    tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
+    if not wanted.is_foreign:
+        tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
     tools.tree.make_lean(
         files,
         kept=wanted.kept,
@@ -141,7 +143,7 @@ def _entries(
     The places in `compiled` have bytecode of their own.
     """
     frozen = tools.tree.frozen_modules()
-    modules = list(tools.tree.modules_of(files, wanted.roots))
+    modules = list(tools.tree.modules_of(files, wanted.roots, wanted.suffixes))
     if wanted.sourceless:
         for each in modules:
             if each.name in frozen:

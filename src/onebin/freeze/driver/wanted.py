@@ -34,6 +34,10 @@ class Wanted:
     start_hook         whether `onebin_start` prepares the program before the script
     quiet_exit         whether the program may end without taking the interpreter apart
     compiled_patterns  whether code.bin has regular expressions of the modules in it
+    library_folders    where the interpreter that is frozen has its standard library: sources, then extension modules
+    suffixes           those of its extension modules
+    built_in           the modules inside it
+    is_foreign         whether it is for another platform than the one that runs this
     kept               what is put into the tree as it is: the interpreter's executable, the C library, and changed
                        copies of files
     """
@@ -57,6 +61,10 @@ class Wanted:
     start_hook: bool
     quiet_exit: bool
     compiled_patterns: bool
+    library_folders: list[str]
+    suffixes: list[str]
+    built_in: list[str]
+    is_foreign: bool
     kept: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from onebin.errors import InterpreterError, os_errors
 from onebin.platforms import this_platform
 from onebin.python import uv
+from onebin.python.discovery import OLDEST, ask, check_usable, find
 from onebin.python.failure import Failure
 from onebin.python.foreign.archives import packages_in, unpack_archive, unpack_packages
 from onebin.python.foreign.installation import Installed, interpreter_of, platforms_of, read, state_of
 from onebin.python.foreign.normal import normal
 from onebin.python.foreign.places import other_implementation, places_in
-from onebin.python.interpreter import OLDEST, ask, check_usable, find
 from onebin.system import from_json, sha256_of, tell, to_json
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ known before: every file of the interpreter's library and of every distribution.
 from __future__ import annotations
 
 import hashlib
-import importlib.machinery
 import importlib.util
 import marshal
 import os
@@ -46,7 +45,6 @@ _AT_ONCE = 100  # files for one process: a command has room for a few thousand o
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _FOR_THE_SHELL = re.compile(rb"\A(#![^\n]*\n)'''exec' [^\n]*\n' '''\n")
-_SUFFIXES = (*importlib.machinery.EXTENSION_SUFFIXES, ".py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,11 +172,15 @@ def is_elf(file: str) -> bool:
         return stream.read(4) == b"\x7fELF"
 
 
-def modules_of(files: Files, roots: Sequence[str]) -> Iterator[Module]:
-    """Yield every module among the files of a tree, by where they are: in a root, below packages or other folders."""
+def modules_of(files: Files, roots: Sequence[str], suffixes: Iterable[str]) -> Iterator[Module]:
+    """Yield every module among the files of a tree, by where they are: in a root, below packages or other folders.
+
+    `suffixes` are those of extension modules.
+    """
+    ends = (*suffixes, ".py")
     for place, source in files.sources.items():
         root = max((each for each in roots if place.startswith(f"{each}/")), default=None)  # one may be inside another
-        suffix = next((each for each in _SUFFIXES if place.endswith(each)), None)
+        suffix = next((each for each in ends if place.endswith(each)), None)
         if root is not None and suffix is not None:
             path = place[len(root) + 1 :]
             name = path.removesuffix(suffix)
@@ -227,7 +229,9 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
 def _is_module(place: str, wanted: Wanted) -> bool:
     """Return whether a file is a module: in a root or in a package. Any other source is data, such as a template."""
     folder = os.path.dirname(place)  # noqa: PTH120  # places are text
-    return place.endswith(_SUFFIXES) and (folder in wanted.roots or f"{folder}/__init__.py" in wanted.files)
+    return place.endswith((*wanted.suffixes, ".py")) and (
+        folder in wanted.roots or f"{folder}/__init__.py" in wanted.files
+    )
 
 
 def early_modules(datas: Iterable[Entry]) -> set[str]:
