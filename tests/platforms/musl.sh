@@ -30,7 +30,7 @@ done
 export ZIG_GLOBAL_CACHE_DIR="$work/zig"
 export CC="$zig cc -target $machine-linux-musl -dynamic"
 export AR="$zig ar" RANLIB="$zig ranlib" READELF=/usr/bin/readelf
-export CFLAGS="-w -Wno-date-time" CPPFLAGS="-I$folder/include" LDFLAGS="-s -L$folder/lib -Wl,-rpath,$folder/lib"
+export CFLAGS="-O2 -w -Wno-date-time" CPPFLAGS="-I$folder/include" LDFLAGS="-s -L$folder/lib -Wl,-rpath,$folder/lib"
 
 make_from() { # a folder, and the arguments of its `configure`
     cd "$1"

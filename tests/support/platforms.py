@@ -38,9 +38,10 @@ def foreign(platform: str, cache: Path) -> Interpreter:
 
     An emulator finds the loader and the libraries of the platform by a variable of this process.
     """
-    target = PLATFORMS[platform]
-    found = find_foreign(target, MINOR, str(prepared(platform)), directory=PREPARED, cache=Cache(cache))
-    runner = runner_of(target, found.root)
+    target, folder = PLATFORMS[platform], prepared(platform)
+    found = find_foreign(target, MINOR, str(folder), directory=PREPARED, cache=Cache(cache))
+    # Not the copy in the cache: qemu looks there with the rights of the real user, also for a program with more.
+    runner = runner_of(target, folder)
     if runner is None:
         pytest.skip(f"this machine cannot run programs for {platform}")
     os.environ.update(runner.variables)
