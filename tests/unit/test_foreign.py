@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
 import os
 import shutil
+import subprocess
 import tarfile
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from onebin.cache import Cache
 from onebin.errors import InterpreterError
 from onebin.platforms import PLATFORMS, this_platform
 from onebin.python import Interpreter, find, find_foreign, installed
-from onebin.python.foreign.archives import unpack_archive
+from onebin.python.foreign.archives import packages_in, unpack_archive, unpack_packages
+from onebin.python.foreign.normal import normal
+from onebin.python.foreign.places import places_in
 from onebin.system import sha256_of_file
 
 HERE = this_platform()
@@ -280,3 +284,95 @@ def test_offline_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.Monke
         find_foreign(target, "3.12", None, directory=tmp_path, cache=place, offline=True)
     assert "uv python install cpython-3.12-windows-x86_64-none" in str(caught.value.hint)
     assert "[bundle.interpreters]" in str(caught.value.hint)
+
+
+def test_what_uv_does_not_have_yet_is_downloaded_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a path, uv is asked for its build for the platform, by the name that it has there."""
+    assert HERE is not None
+    version, key = _own().version, f"{HERE.system}-{HERE.machine}-{HERE.libc}"
+    archive = tmp_path / "python.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(_small_copy(tmp_path / "python"), "python")
+    major, minor, patch = map(int, version.split("."))
+    build = {
+        "name": "cpython",
+        "arch": {"family": HERE.machine, "variant": None},
+        "os": HERE.system,
+        "libc": HERE.libc,
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "prerelease": "",
+        "url": archive.as_uri(),
+        "sha256": sha256_of_file(archive),
+        "variant": None,
+        "build": "20250101",
+    }
+    builds = tmp_path / "builds.json"
+    builds.write_text(json.dumps({f"cpython-{version}-{key}": build}), "utf-8")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(builds))
+    found = _find(None, tmp_path)
+    assert found.root == tmp_path / "uv" / f"cpython-{version}-{key}"
+    assert found.version == version
+
+
+def test_a_download_that_fails_says_what_else_can_be_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If uv cannot download a build, the error says why, and how to name one in the manifest."""
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", (tmp_path / "mirror").as_uri())
+    with pytest.raises(InterpreterError, match=r"uv cannot download Python 3\.12 for linux-aarch64") as caught:
+        _find(None, tmp_path, "3.12", "linux-aarch64")
+    assert '[bundle.interpreters] linux-aarch64 = "PATH"' in str(caught.value.hint)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb makes the packages")
+@pytest.mark.parametrize("compression", ["xz", "gzip", "zstd", "none"])
+def test_packages_are_unpacked_into_one_root(compression: str, tmp_path: Path) -> None:
+    """Debian's packages in a folder make one root directory, whose absolute links stay inside."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for name, file, link in (("one", "usr/lib/one.so.1", "usr/lib/one.so"), ("two", "etc/two", "usr/lib/two")):
+        content = tmp_path / name
+        (content / "DEBIAN").mkdir(parents=True)
+        lines = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <a@b>\nDescription: none\n"
+        (content / "DEBIAN" / "control").write_text(lines, "utf-8")
+        for each in (file, link):
+            (content / each).parent.mkdir(parents=True, exist_ok=True)
+        (content / file).write_text(name, "utf-8")
+        (content / link).symlink_to(f"/{file}")
+        paths = [str(content), str(packages / f"{name}.deb")]
+        command = ["dpkg-deb", f"-Z{compression}", "--root-owner-group", "--build", *paths]
+        subprocess.run(command, check=True, capture_output=True)
+    root = unpack_packages(packages_in(packages), Cache(tmp_path / "cache"))
+    assert (root / "usr" / "lib" / "one.so").read_text("utf-8") == "one"
+    assert (root / "usr" / "lib" / "two").read_text("utf-8") == "two"
+    assert (root / "lib").readlink() == Path("usr/lib")
+
+
+def test_an_embeddable_package_gets_the_form_of_an_installation(tmp_path: Path) -> None:
+    """The embeddable package for Windows becomes Lib with compiled modules, and DLLs; its path file is left out."""
+    folder = tmp_path / "embeddable"
+    folder.mkdir()
+    for name in ("python.exe", "python312.dll", "vcruntime140_1.dll", "_ssl.pyd", "libffi-8.dll", "python312._pth"):
+        (folder / name).write_bytes(b"")
+    with zipfile.ZipFile(folder / "python312.zip", "w") as zipped:
+        zipped.writestr("os.pyc", "os")
+        zipped.writestr("json/__init__.pyc", "json")
+    (place,) = places_in(folder)
+    root = normal(place, Cache(tmp_path / "cache")).root
+    files = {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file() and file.name[0] != "."}
+    beside = {"python.exe", "python312.dll", "vcruntime140_1.dll"}
+    assert files == {*beside, "DLLs/_ssl.pyd", "DLLs/libffi-8.dll", "Lib/os.pyc", "Lib/json/__init__.pyc"}
+
+
+def test_compiled_modules_without_sources_are_of_the_library(tmp_path: Path) -> None:
+    """Modules of a standard library are known by their .pyc files, too; a source comes first."""
+    for name in ("os.pyc", "json/__init__.pyc", "re.py", "re.pyc", "__pycache__/cache.cpython-312.pyc"):
+        file = tmp_path / "Lib" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    found = replace(_own(), stdlib=(tmp_path / "Lib",)).standard_library
+    names = {name: file.name for name, file in found.items()}
+    assert names == {"os": "os.pyc", "json": "__init__.pyc", "re": "re.py"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -28,6 +28,7 @@ from onebin.check.target import check_staged
 from onebin.errors import ContractError, Finding, PlanError
 from onebin.lock import ANY, cached_releases
 from onebin.manifest import keyed
+from onebin.platforms import Runner, runner_of
 from onebin.probe import ask_stage, retry_skipping
 from onebin.stage import overwritten
 from onebin.survey import RUNTIME, SCRIPT_GROUPS
@@ -58,7 +59,8 @@ class Plan:
     or None if its script is a file of its wheel; `program` is that file's POSIX path relative to site-packages.
     `order` has the plugins in their order and the reasons for it. `questions` and `answers` are what the stage was
     asked and what it answered. `contracts` are those of the extension points. `notices` are lines about what
-    is unusual but works. `development` is a development key whose side-cars are accepted, too, in hexadecimal digits.
+    is unusual but works. `libraries` are the shared libraries, by name, that a bundle for another platform takes from
+    the interpreter's tree. `development` is a development key whose side-cars are accepted, too, in hexadecimal digits.
     """
 
     manifest: Manifest
@@ -72,6 +74,7 @@ class Plan:
     answers: Answers
     contracts: Mapping[str, ContractSpec]
     notices: tuple[str, ...]
+    libraries: Mapping[str, Path] = field(default_factory=dict)
     development: str | None = None
 
     @property
@@ -88,6 +91,14 @@ class Plan:
     def interpreter(self) -> Interpreter:
         """The Python that will be frozen."""
         return self.survey.interpreter
+
+    @property
+    def runner(self) -> Runner | None:
+        """How the artifact is run here; None if it cannot be."""
+        python = self.interpreter
+        if not python.is_foreign:
+            return Runner.native()
+        return None if python.target is None else runner_of(python.target, brings_loader=self.libc is not None)
 
     @property
     def host(self) -> Distribution:

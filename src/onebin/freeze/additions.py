@@ -36,6 +36,7 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     places = installed.places
     adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED))
     added = {places.interpreter: starter, **adapted.files}
+    added |= {f"{SHARED_LIBRARIES}/{name}": file for name, file in plan.libraries.items()}
     if plan.libc is not None:
         found = [file for file in installed.files.values() if binaries.may_be_binary(file)]
         added |= {f"{SHARED_LIBRARIES}/{name}": file for name, file in plan.libc.needed_by(found).items()}

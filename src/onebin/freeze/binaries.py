@@ -16,14 +16,12 @@ import hashlib
 import io
 import shutil
 from dataclasses import dataclass, field
-from importlib.metadata import distribution, version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from onebin.errors import FreezeError, ProcessError
 from onebin.launcher.starter import RESERVED
-from onebin.system import environment, run
-from onebin.target import is_of_glibc, loader_region, read_elf
+from onebin.target import is_of_glibc, loader_region, patch_elf, read_elf
 from onebin.tree import SHARED_LIBRARIES
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from onebin.tree import Installation
 
 ADAPTED = "adapted"  # the folder beside the source that has the copies
-_TOOL = "patchelf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +40,6 @@ class Adapted:
 
     files: dict[str, Path] = field(default_factory=dict)
     loaders: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-def tool_version() -> str:
-    """Return the version of the tool that changes the files, for everything that depends on its output."""
-    return version(_TOOL)
 
 
 def adapt(plan: Plan, installed: Installation, folder: Path) -> Adapted:
@@ -103,16 +95,13 @@ def _options(place: str, facts: Elf, plan: Plan) -> Iterator[str]:
 
 
 def _patch(file: Path, *options: str) -> None:
-    tool = next(str(each.locate()) for each in distribution(_TOOL).files or () if each.stem == _TOOL)
     try:
-        done = run([tool, *options, file], env=environment())
+        patch_elf(file, *options)
     except ProcessError as error:
-        raise FreezeError(f"{_TOOL} cannot be started: {error.tail}", "install onebin again") from error
-    if done.code != 0:
         raise FreezeError(
-            f"{file.name} cannot be changed to use the libraries of the artifact: {done.stderr.strip()}",
+            f"{file.name} cannot be changed to use the libraries of the artifact: {error.tail}",
             'leave out the distribution that has it, or set [freeze] layout = "onefile"',
-        )
+        ) from error
 
 
 def _records(installed: Installation, copies: Mapping[str, Path]) -> Iterator[tuple[str, str]]:

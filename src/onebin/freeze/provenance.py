@@ -87,6 +87,8 @@ class Origins:
             return MANIFEST
         if any(path.is_relative_to(top) for top in (*interpreter.stdlib, interpreter.prefix)):
             return INTERPRETER
+        if path in self.plan.libraries.values():
+            return SYSTEM
         # Shared libraries of the system, which extension modules of the interpreter or of a wheel need.
         return SYSTEM if kind in {"BINARY", "EXTENSION"} else None
 

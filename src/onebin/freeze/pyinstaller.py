@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from onebin.codegen import declared_modules
 from onebin.errors import NO_SPACE, Finding, FreezeError, ProcessError, os_errors
-from onebin.freeze import binaries
 from onebin.freeze.additions import add
 from onebin.freeze.driver.patches import EXIT_CODE
 from onebin.freeze.provenance import Origins, attribute
@@ -35,7 +34,7 @@ from onebin.system import (
     sha256_of_tree,
     stream,
 )
-from onebin.target import needs
+from onebin.target import needs, patching_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +123,7 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain, starter: Path | None,
         data = {
             place: sha256_of_data(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
-    of_tree = starter and [sha256_of_file(starter), binaries.tool_version()]
+    of_tree = starter and [sha256_of_file(starter), patching_version()]
     own = [FORMAT, _driver_digest(), of_tree, moment]
     return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])
 

@@ -259,8 +259,8 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
     """Return the facts for the card; they are the same for every build of a lock."""
     from onebin.pack.sbom import bill_of_materials  # noqa: PLC0415  # takes 0.2 s, which other commands should not pay
 
-    described, runner = describe(plan), plan.stage.runner
-    ran = None if runner is None else runner.title
+    described = describe(plan)
+    stage, artifact = (None if runner is None else runner.title for runner in (plan.stage.runner, plan.runner))
     facts: Facts = {
         "bundle": {"name": described["name"]},
         **card.part(card.ProgramFacts, described),
@@ -269,7 +269,7 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "plugins": described["plugins"],
         "distributions": components.components(plan),
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
-        "verified": {"stage": ran, "artifact": ran if packing.is_verified else None},
+        "verified": {"stage": stage, "artifact": artifact if packing.is_verified else None},
         "side_cars": accepted_side_cars(plan),
         "sizes": shares,
         "launcher": None

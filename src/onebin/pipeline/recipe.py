@@ -22,7 +22,7 @@ from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
 from onebin.target import libc_of
-from onebin.tree import selection
+from onebin.tree import selection, with_libraries
 from onebin.trust import fingerprint
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
@@ -292,6 +292,8 @@ def _planned(
             full=request.full_probe,
             development=request.development,
         )
+        with os_errors(TargetError, "read the files of", staged.directory):
+            planned = with_libraries(planned)
         points = sum(len(plugin.entry_points) for plugin in planned.plugins)
         plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
@@ -362,7 +364,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)
-    runner = planned.stage.runner if request.verify else None
+    runner = planned.runner if request.verify else None
     with ExitStack() as kept:
         with step(events, "pack") as outcome:
             packing = Packing(level=level, moment=moment, is_verified=runner is not None)
@@ -375,7 +377,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 outcome.text = agreement.summary if runner.is_native else f"{agreement.summary}, {runner.title}"
         elif request.verify:
             events(Note(text=f"not run: to complete the check, run `onebin verify` on {planned.interpreter.target}"))
-        if runner is not None and request.all_commands:
+        if runner is not None and planned.stage.runner is not None and request.all_commands:
             with step(events, "smoke") as outcome:
                 notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"

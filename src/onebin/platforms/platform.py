@@ -18,7 +18,8 @@ class Platform:
     """An operating system, a processor and, on Linux, a C library.
 
     `name` is what manifests and file names say. `tag` is what `sysconfig.get_platform` returns there, without the
-    version of macOS. `triples` are uv's names, the first of which it is given.
+    version of macOS. `triples` are uv's names, the first of which it is given. `loader` is the path of the dynamic
+    loader of the C library.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Platform:
     libc: Literal["gnu", "musl"] | None = None
     tag: str
     triples: tuple[str, ...]
+    loader: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -47,6 +49,7 @@ PLATFORMS = {
             libc="gnu",
             tag="linux-x86_64",
             triples=("x86_64-unknown-linux-gnu", "x86_64-manylinux_2_28", "linux"),
+            loader="/lib64/ld-linux-x86-64.so.2",
         ),
         Platform(
             name="linux-aarch64",
@@ -55,6 +58,7 @@ PLATFORMS = {
             libc="gnu",
             tag="linux-aarch64",
             triples=("aarch64-unknown-linux-gnu", "aarch64-manylinux_2_28"),
+            loader="/lib/ld-linux-aarch64.so.1",
         ),
         Platform(
             name="linux-x86_64-musl",
@@ -63,6 +67,7 @@ PLATFORMS = {
             libc="musl",
             tag="linux-x86_64",
             triples=("x86_64-unknown-linux-musl",),
+            loader="/lib/ld-musl-x86_64.so.1",
         ),
         Platform(
             name="linux-aarch64-musl",
@@ -71,6 +76,7 @@ PLATFORMS = {
             libc="musl",
             tag="linux-aarch64",
             triples=("aarch64-unknown-linux-musl",),
+            loader="/lib/ld-musl-aarch64.so.1",
         ),
         Platform(
             name="windows-x86_64",

@@ -10,7 +10,6 @@ import functools
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
-_PREFIX = "QEMU_LD_PREFIX"  # names what qemu-user takes for "/" (its documentation, "User Mode Emulation")
 _NATIVELY = "natively"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 
@@ -51,32 +49,32 @@ class Runner:
         return self.title == _NATIVELY
 
 
-def runner_of(platform: Platform, root: Path | None = None) -> Runner | None:
+def runner_of(platform: Platform, *, brings_loader: bool = False) -> Runner | None:
     """Return how programs of a platform are run here; None if they cannot be.
 
-    `root` is the folder that stands for "/" with the dynamic loader and the C library of the platform, if this machine
-    has them elsewhere than its own.
+    On Linux, they need the dynamic loader of their C library on this machine, unless the program `brings_loader`.
     """
     here = this_platform()
     if here is None:
         return None
     if platform == here:
         return Runner.native()
-    if platform.system == "linux" == here.system and platform.machine == here.machine:
-        return Runner.native() if _has_loader(platform) else None
-    if platform.system == "linux" == here.system and (_BINFMT / f"qemu-{platform.machine}").exists():
-        prefix = os.environ.get(_PREFIX, "") if root is None else str(root)
-        variables = {_PREFIX: prefix} if prefix else {}
-        return Runner(title=f"under qemu-user{_version_of(f'qemu-{platform.machine}-static')}", variables=variables)
-    if platform.system == "windows" and sys.platform == "linux" and (wine := shutil.which("wine")):
-        variables = {"WINEDEBUG": "-all", "WINEPREFIX": str(Path.home() / ".wine")}
-        return Runner(title=f"under wine{_version_of(wine)}", command=(wine,), variables=variables)
-    return None
+    if platform.system == "linux" == here.system:
+        has_loader = brings_loader or (platform.loader is not None and Path(platform.loader).exists())
+        return _on_linux(platform, here) if has_loader else None
+    wine = shutil.which("wine") if (platform.system, here.system) == ("windows", "linux") else None
+    if wine is None:
+        return None
+    variables = {"WINEDEBUG": "-all", "WINEPREFIX": os.environ.get("WINEPREFIX", str(Path.home() / ".wine"))}
+    return Runner(title=f"under wine{_version_of(wine)}", command=(wine,), variables=variables)
 
 
-def _has_loader(platform: Platform) -> bool:
-    """Return whether this machine has the dynamic loader of the platform's C library."""
-    return platform.libc == "gnu" or Path(f"/lib/ld-musl-{platform.machine}.so.1").exists()
+def _on_linux(platform: Platform, here: Platform) -> Runner | None:
+    if platform.machine == here.machine:
+        return Runner.native()
+    if not (_BINFMT / f"qemu-{platform.machine}").exists():
+        return None
+    return Runner(title=f"under qemu-user{_version_of(f'qemu-{platform.machine}-static')}")
 
 
 @functools.cache

@@ -63,10 +63,11 @@ class Interpreter:
 
     @property
     def runner(self) -> Runner | None:
-        """How its programs are run here; None if they cannot be."""
+        """How it is run here, where it is; None if it cannot be."""
         if not self.is_foreign:
             return Runner.native()
-        return None if self.target is None else runner_of(self.target, self.root)
+        loader = self.root and self.target and self.target.loader and self.root / self.target.loader.lstrip("/")
+        return None if self.target is None else runner_of(self.target, brings_loader=bool(loader and loader.exists()))
 
     @property
     def minor(self) -> str:

@@ -10,12 +10,17 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from onebin.target import patch_elf, read_elf
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.python import Interpreter
 
+# Where a root directory has shared libraries, and folders below for what programs open by its full path.
+_LIBRARIES = ("lib", "lib64", "usr/lib", "usr/lib64", "python/lib")
+_PLUGINS = frozenset({"site-packages", "dist-packages", "lib-dynload"})
 _PYTHONS = ("python*", "activate*", "deactivate*", "pydoc.bat")
 
 
@@ -42,13 +47,30 @@ def make_environment(directory: Path, interpreter: Interpreter, installed: Path)
         for file in (interpreter.executable, *home.glob("*.dll")):
             (python.parent / file.name).symlink_to(file)
         return
-    for name in ("python", "python3", f"python{interpreter.minor}"):
-        (python.parent / name).symlink_to(interpreter.executable)
+    _copy_executable(interpreter, python)
+    for name in ("python3", f"python{interpreter.minor}"):
+        (python.parent / name).symlink_to(python.name)
     for folder in installed.iterdir():
         if folder.is_dir() and folder.name != "bin":
             _link(directory / folder.name, folder)
     for script in _scripts(installed / "bin"):
         shutil.copy2(script, python.parent / script.name)  # a script looks for the interpreter beside itself
+
+
+def _copy_executable(interpreter: Interpreter, file: Path) -> None:
+    """Copy an interpreter that lies in a folder, so that it finds the loader and the libraries there by itself.
+
+    No variable then has to reach the processes that it starts.
+    """
+    shutil.copy2(interpreter.executable, file)
+    root, target = interpreter.root, interpreter.target
+    if root is None or target is None or target.system != "linux" or read_elf(file) is None:
+        return
+    folders = sorted({each.parent for top in _LIBRARIES for each in root.glob(f"{top}/**/lib*.so*")})
+    search = ":".join(str(each) for each in folders if _PLUGINS.isdisjoint(each.relative_to(root).parts))
+    loader = root / str(target.loader).lstrip("/")
+    options = ["--set-interpreter", str(loader)] if loader.exists() else []
+    patch_elf(file, *options, "--force-rpath", "--set-rpath", search)
 
 
 def _is_windows(interpreter: Interpreter) -> bool:

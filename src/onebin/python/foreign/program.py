@@ -14,7 +14,7 @@ import lief
 from onebin.platforms import PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from onebin.platforms import Platform
@@ -46,20 +46,32 @@ def read_program(file: Path, *, is_musl: bool) -> Program | None:
 
     `is_musl` says which C library a Linux program is for that names no dynamic loader. Raises OSError.
     """
-    parsed = [each for each in _parsed(file) if each is not None]
-    named = {platform.name for each in parsed for platform in _platforms(each, is_musl=is_musl)}
-    built_in = sorted(_built_in(parsed[0])) if parsed else []
-    return Program(platforms=tuple(sorted(named)), built_in=tuple(built_in)) if parsed else None
+    named: set[str] = set()
+    built_in: list[str] = []
+    found = None
+    for found in _parsed(file):
+        named |= {platform.name for platform in _platforms(found, is_musl=is_musl)}
+        built_in = built_in or sorted(_built_in(found))
+    return None if found is None else Program(platforms=tuple(sorted(named)), built_in=tuple(built_in))
 
 
-def _parsed(file: Path) -> Iterator[Binary | None]:
-    """Yield what is in a file: several programs in a universal one of macOS, else one."""
-    if lief.is_macho(str(file)):
-        yield from lief.MachO.parse(str(file)) or ()
-    elif lief.is_elf(str(file)):
-        yield lief.ELF.parse(str(file))
-    elif lief.is_pe(str(file)):
-        yield lief.PE.parse(str(file))
+def _parsed(file: Path) -> Iterator[Binary]:
+    """Yield what is in a file: several programs in a universal one of macOS, else one.
+
+    Each may be used only until the next is wanted.
+    """
+    lief.logging.disable()  # it writes to the terminal what it finds odd
+    path = str(file)
+    one: Binary | None = None
+    if lief.is_macho(path):
+        universal = lief.MachO.parse(path)  # its parts end with it
+        yield from universal or ()
+    elif lief.is_elf(path):
+        one = lief.ELF.parse(path)
+    elif lief.is_pe(path):
+        one = lief.PE.parse(path)
+    if one is not None:
+        yield one
 
 
 def _platforms(binary: Binary, *, is_musl: bool) -> Iterator[Platform]:
@@ -76,14 +88,22 @@ def _platforms(binary: Binary, *, is_musl: bool) -> Iterator[Platform]:
 
 def _built_in(binary: Binary) -> Iterator[str]:
     """Yield the names in the table that `PyImport_Inittab` points to; its last entry is empty."""
+    pointers = _fixed_pointers(binary)
     place = _address_of(binary, "PyImport_Inittab")
-    entry = 0 if place is None else _pointer(binary, place)
+    entry = 0 if place is None else _pointer(binary, pointers, place)
     for _ in range(_MOST):
-        name = _pointer(binary, entry) if entry else 0
+        name = _pointer(binary, pointers, entry) if entry else 0
         if not name:
             return
         yield _text(binary, name)
         entry += 2 * _WORD
+
+
+def _fixed_pointers(binary: Binary) -> dict[int, int]:
+    """Return what the loader of macOS writes into a file's pointers, by their addresses; other files have no such."""
+    if not isinstance(binary, lief.MachO.Binary):
+        return {}
+    return {each.address: each.target for each in binary.relocations if isinstance(each, lief.MachO.RelocationFixup)}
 
 
 def _address_of(binary: Binary, name: str) -> int | None:
@@ -91,22 +111,23 @@ def _address_of(binary: Binary, name: str) -> int | None:
         exports = binary.get_export()
         found = [each.address for each in exports.entries if each.name == name] if exports else []
         return binary.imagebase + found[0] if found else None
-    symbol = binary.get_symbol(name if isinstance(binary, lief.ELF.Binary) else f"_{name}")
-    return None if symbol is None else symbol.value
+    if isinstance(binary, lief.ELF.Binary):
+        symbol = binary.get_symbol(name)
+        return None if symbol is None else symbol.value
+    # Debuggers' entries of the same name, which have no address, come first.
+    return next((each.value for each in binary.exported_symbols if each.name == f"_{name}"), None)
 
 
-def _pointer(binary: Binary, address: int) -> int:
+def _pointer(binary: Binary, pointers: Mapping[int, int], address: int) -> int:
     """Return the address that a pointer will have, if the file is loaded where it says."""
+    if address in pointers:
+        return pointers[address]
     if isinstance(binary, lief.ELF.Binary):
         relocation = binary.get_relocation(address)
         if relocation is not None and relocation.has_symbol and relocation.symbol and relocation.symbol.value:
             return relocation.symbol.value + relocation.addend
         if relocation is not None and relocation.addend:
             return relocation.addend
-    if isinstance(binary, lief.MachO.Binary):
-        for fixup in binary.relocations:
-            if fixup.address == address and isinstance(fixup, lief.MachO.RelocationFixup):
-                return fixup.target
     return int.from_bytes(bytes(binary.get_content_from_virtual_address(address, _WORD)), "little")
 
 

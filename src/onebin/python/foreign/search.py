@@ -148,8 +148,10 @@ def _managed(platform: Platform, wanted: str | None, *, offline: bool) -> Path:
         try:
             uv.install_python(f"cpython-{version}-{key}")
         except Failure as error:
-            what = error.text if error.fault is None else error.fault.what
-            raise InterpreterError(f"uv cannot download Python {version} for {platform}: {what}", remedy) from error
+            what, fault = f"uv cannot download Python {version} for {platform}", error.fault
+            if fault is not None:
+                raise InterpreterError(f"{what}: {fault.what}", remedy) from error
+            raise InterpreterError(what, remedy, tail=f"uv says: {error.text}") from error
         tell("")
         found = _installed(version, key)
     if found is None:

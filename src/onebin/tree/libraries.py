@@ -1,0 +1,32 @@
+"""Find the shared libraries that a tree for another platform takes from outside of the environment.
+
+For this machine, PyInstaller finds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from onebin.errors import TargetError
+from onebin.target import resolve_libraries
+from onebin.tree.files import installation
+
+if TYPE_CHECKING:
+    from onebin.check import Plan
+
+
+def with_libraries(plan: Plan) -> Plan:
+    """Return the plan with the libraries of its tree, if it is for another platform; raises TargetError and OSError.
+
+    They come from the interpreter's own tree. The findings are about those that are not there, and about files that are
+    for yet another platform.
+    """
+    python = plan.interpreter
+    if not python.is_foreign:
+        return plan
+    own = {} if python.library is None else {python.library.name: python.library}
+    resolved = resolve_libraries({**installation(plan).files, **own}, python)
+    if resolved.findings:
+        raise TargetError(f"{plan.manifest.bundle.name} is not complete for {python.target}", resolved.findings)
+    return replace(plan, libraries={**own, **resolved.found})

@@ -1,0 +1,127 @@
+"""The platforms that a bundle can be for: their names, what a manifest says of them, and how they are run here."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from onebin.errors import ManifestError
+from onebin.manifest import Manifest
+from onebin.pipeline import BuildRequest, requests_for
+from onebin.platforms import PLATFORMS, parse_platform, platform_of, runner_of, this_platform
+from onebin.workspace import Workspace
+
+_MANIFEST = '[bundle]\nname = "demo"\n{}[host]\npackage = "demo"\nscript = "demo"\n'
+
+
+def manifest(bundle: str, file: Path = Path("bundle.toml")) -> Manifest:
+    """Return a manifest with more keys in [bundle]."""
+    return Manifest.parse(_MANIFEST.format(bundle), file=file)
+
+
+def test_platform_is_known_by_its_name_and_by_the_triples_of_uv() -> None:
+    """A platform can be written as onebin calls it, and as uv does."""
+    for name, platform in PLATFORMS.items():
+        assert parse_platform(name) is platform
+        assert {parse_platform(triple) for triple in platform.triples} == {platform}
+
+
+def test_no_two_platforms_share_a_name() -> None:
+    """Each name and each triple stands for one platform."""
+    names = [name for each in PLATFORMS.values() for name in (each.name, *each.triples)]
+    assert len(names) == len(set(names))
+
+
+def test_misspelled_platform_gets_the_names_that_exist() -> None:
+    """The error lists the platforms, and the one that was probably meant."""
+    with pytest.raises(ValueError, match=r"linux-x86_64-musl.*did you mean linux-aarch64\?"):
+        parse_platform("linux-aarch46")
+
+
+@pytest.mark.parametrize(
+    ("tag", "libc", "name"),
+    [
+        ("linux-x86_64", "gnu", "linux-x86_64"),
+        ("linux-x86_64", "musl", "linux-x86_64-musl"),
+        ("win-amd64", "gnu", "windows-x86_64"),
+        ("macosx-11.0-arm64", "gnu", "macos-arm64"),
+        ("linux-riscv64", "gnu", None),
+    ],
+)
+def test_platform_is_found_by_the_tag_of_an_interpreter(tag: str, libc: str, name: str | None) -> None:
+    """What `sysconfig.get_platform` returns, with the C library, names a platform."""
+    found = platform_of(tag, libc)
+    assert (found and found.name) == name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the tag of macOS has a version in it")
+def test_this_machine_is_one_of_the_platforms() -> None:
+    """The platform of this machine has the tag of the Python that runs here, and its programs run natively."""
+    here = this_platform()
+    assert here is not None
+    assert here.tag == sysconfig.get_platform()
+    runner = runner_of(here)
+    assert runner is not None
+    assert runner.is_native
+    assert runner.command == ()
+
+
+def test_programs_of_macos_do_not_run_on_linux() -> None:
+    """Nothing emulates macOS here."""
+    if sys.platform == "darwin":
+        pytest.skip("this is macOS")
+    assert runner_of(PLATFORMS["macos-arm64"]) is None
+
+
+def test_manifest_names_platforms_and_their_interpreters() -> None:
+    """Both kinds of names are understood, a platform that is named twice counts once, and an archive has a digest."""
+    read = manifest(
+        'platforms = ["linux-aarch64", "aarch64-unknown-linux-gnu", "windows"]\n'
+        '[bundle.interpreters]\nlinux-aarch64 = "python"\n'
+        f'windows-x86_64 = {{ path = "python.zip", sha256 = "{"0" * 64}" }}\n'
+    ).bundle
+    assert [each.name for each in read.platforms] == ["linux-aarch64", "windows-x86_64"]
+    assert {name: (place.path, place.sha256) for name, place in read.interpreters.items()} == {
+        "linux-aarch64": ("python", None),
+        "windows-x86_64": ("python.zip", "0" * 64),
+    }
+
+
+@pytest.mark.parametrize(
+    ("bundle", "expected"),
+    [
+        ('platforms = ["linux-arm"]\n', "platforms.0: expected a platform"),
+        ('[bundle.interpreters]\nsolaris = "python"\n', "solaris: expected a platform"),
+        ('[bundle.interpreters]\nlinux-aarch64 = { path = "a.zip", sha256 = "12" }\n', "sha256: expected a SHA-256"),
+        ('[bundle.interpreters]\nlinux-aarch64 = { sha256 = "12" }\n', "path"),
+    ],
+)
+def test_wrong_platforms_are_findings_of_the_manifest(bundle: str, expected: str) -> None:
+    """A name that is no platform, and a digest that is none, are reported with their line."""
+    with pytest.raises(ManifestError) as raised:
+        manifest(bundle)
+    assert expected in "\n".join(f"{each.where}: {each.message}" for each in raised.value.findings)
+
+
+def test_lock_and_artifact_have_the_name_of_the_platform(tmp_path: Path) -> None:
+    """What was asked for by name does not replace what is for this machine."""
+    workspace = Workspace.at(tmp_path, platform=PLATFORMS["windows-x86_64"])
+    assert workspace.lock_file("a.b") == tmp_path / "pylock.a-b-windows-x86_64.toml"
+    assert workspace.output_file("a.b") == tmp_path / "dist" / "a.b-windows-x86_64.exe"
+    assert Workspace.at(tmp_path).lock_file("a.b") == tmp_path / "pylock.a-b.toml"
+
+
+def test_request_is_for_the_platforms_of_its_manifest_unless_others_are_chosen(tmp_path: Path) -> None:
+    """Without platforms, a request stays for this machine."""
+    file = tmp_path / "bundle.toml"
+    workspace = Workspace.at(file)
+    none = BuildRequest(manifest=manifest("", file), workspace=workspace)
+    assert requests_for(none, ()) == (none,)
+    two = BuildRequest(manifest=manifest('platforms = ["linux-aarch64", "macos-arm64"]\n', file), workspace=workspace)
+    assert [str(each.platform) for each in requests_for(two, ())] == ["linux-aarch64", "macos-arm64"]
+    assert [each.platform for each in requests_for(two, (PLATFORMS["windows-x86_64"],))] == [
+        PLATFORMS["windows-x86_64"]
+    ]
