@@ -21,7 +21,7 @@ MINOR = "3.11"  # of the interpreters there
 
 def is_emulated(platform: str) -> bool:
     """Return whether programs of a platform are run here by something other than the system."""
-    runner = runner_of(PLATFORMS[platform])
+    runner = runner_of(PLATFORMS[platform], brings_loader=True)
     return runner is not None and not runner.is_native
 
 
@@ -34,15 +34,13 @@ def prepared(platform: str) -> Path:
 
 
 def foreign(platform: str, cache: Path) -> Interpreter:
-    """Return a platform's interpreter, whose programs then run here; skip the test if they cannot.
-
-    An emulator finds the loader and the libraries of the platform by a variable of this process.
-    """
+    """Return a platform's interpreter, whose programs then run here; skip the test if they cannot."""
     target, folder = PLATFORMS[platform], prepared(platform)
     found = find_foreign(target, MINOR, str(folder), directory=PREPARED, cache=Cache(cache))
-    # Not the copy in the cache: qemu looks there with the rights of the real user, also for a program with more.
-    runner = runner_of(target, folder)
-    if runner is None:
+    if runner_of(target, brings_loader=is_emulated(platform)) is None:
         pytest.skip(f"this machine cannot run programs for {platform}")
-    os.environ.update(runner.variables)
+    if is_emulated(platform):
+        # Where qemu looks for loader and libraries. It does so with the rights of the real user, also for a program
+        # that has more, so this is not the copy in the cache.
+        os.environ["QEMU_LD_PREFIX"] = str(folder)
     return found
