@@ -4,7 +4,8 @@ BIN := .venv/bin
 # Two more than there are processors: many tests wait for an index, a disk, or a build that another one makes.
 JOBS ?= $(shell expr 2 + $$(getconf _NPROCESSORS_ONLN))
 
-.PHONY: demo test long lint types unit format docs schema launchers man soak bench launcher-check clean
+.PHONY: demo test long lint types unit format docs schema launchers man soak bench launcher-check platforms emulators \
+	clean
 
 demo: .venv/installed
 	$(BIN)/onebin bundle
@@ -68,10 +69,33 @@ soak: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/start.py $(PROGRAM)
 
-# The tests of the launcher's Zig part, whether it compiles for other platforms, and its tests as aarch64: some minutes.
+# The tests of the launcher's Zig part, and whether it compiles for other platforms: some minutes.
 launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.machine.launchers --check
-	$(BIN)/pytest --launcher linux-aarch64 tests/integration/test_launcher.py
+
+# Artifacts for other platforms (docs/platforms.md), on Debian 12 and as root: install emulators, fetch or make an
+# interpreter of each platform below build/platforms (5 minutes on two processors), test what runs there (an hour).
+# They stay there, so that `make long` has them, too.
+NATIVE_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py starter.py \
+	finder.py quiet_exit.py patterns.py)
+PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl windows-x86_64)
+
+platforms: .venv/installed emulators $(PREPARED)
+	$(BIN)/pytest --platform linux-aarch64 -n $(JOBS) $(NATIVE_TESTS)
+	$(BIN)/pytest --platform linux-x86_64-musl -n $(JOBS) $(NATIVE_TESTS)
+	$(BIN)/pytest --soak -n $(JOBS) tests/e2e/test_platforms.py
+
+emulators:
+	apt-get install --yes --quiet=2 binfmt-support musl qemu-user-static wine64
+
+build/platforms/linux-aarch64:
+	tests/platforms/debian.sh $@ arm64
+
+build/platforms/linux-x86_64-musl: | .venv/installed
+	tests/platforms/musl.sh $@ x86_64 $(BIN)/python
+
+build/platforms/windows-x86_64: | .venv/installed
+	tests/platforms/windows.sh $@ $(BIN)/python
 
 .venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/*/*)
 	$(PYTHON) -m venv .venv

@@ -20,6 +20,7 @@ pytest.register_assert_rewrite("support")
 
 from support.browsers import browser  # noqa: E402  # as below
 from support.command import Onebin  # noqa: E402  # pytest rewrites its asserts, as in tests
+from support.platforms import MINOR, is_emulated  # noqa: E402  # as above
 from support.projects import PROJECTS  # noqa: E402  # as above
 
 if TYPE_CHECKING:
@@ -55,19 +56,33 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that `make soak` (tests/soak) and `make launcher-check` (the launcher's tests) use."""
+    """Add the options that `make soak` (tests/soak) and `make platforms` (launcher and starter) use."""
     parser.addoption("--soak", action="store_true", help="run the long tests in full")
-    parser.addoption("--launcher", metavar="PLATFORM", help="test another platform's launcher by emulation")
+    parser.addoption("--platform", metavar="PLATFORM", help="test launcher and starter of another platform")
     parser.addoption("--seed", type=int, default=6, help="seed of the random choices in the long tests")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave long tests out of a short run, and begin with the longest files, so that all workers end together."""
-    if not config.getoption("--soak"):
-        long = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    """Leave out what this run cannot show, and begin with the longest files, so that all workers end together."""
+    left_out = [item for item in items if not _is_wanted(item, config)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
+    """Return whether a test is for this run; one with a tree is for one version of Python on another platform."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if config.getoption("--platform") and "tree" in parameters:
+        return parameters["tree"] == MINOR
+    return bool(config.getoption("--soak")) or item.get_closest_marker("long") is None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what an emulator does otherwise than the system does."""
+    platform, marker = item.config.getoption("--platform"), item.get_closest_marker("native")
+    if marker is not None and platform and is_emulated(platform):
+        pytest.skip(f"under an emulator: {marker.args[0]}")
 
 
 def pytest_configure() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +17,9 @@ from elftools.elf.elffile import ELFFile
 from filelock import FileLock
 
 from onebin.target import elf
-from support.processes import Result, run, succeed
+from support.processes import succeed
 from support.projects import ROOT, write_project
+from support.roots import EmptyRoot, need_root_directories, tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,9 +33,6 @@ pytestmark = pytest.mark.network
 
 BUNDLED = '\n[freeze]\nlibc = "bundled"\n'
 ALONE_SECONDS = 120
-
-# Enters a root directory that contains only the artifact, /proc, /tmp and /data; sh's $0 is that directory.
-ENTER = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 
 # A host that says what it finds of its machine: services that a program may use, one answer for each.
 INQUIRY = '''
@@ -127,38 +123,10 @@ def main():
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class EmptyRoot:
-    """A root directory with an artifact in it, /proc, and two empty directories."""
-
-    directory: Path
-
-    @classmethod
-    def around(cls, artifact: Path, directory: Path) -> EmptyRoot:
-        """Make a root directory for a copy of an artifact."""
-        for name in ("proc", "tmp", "data"):
-            (directory / name).mkdir(parents=True)
-        shutil.copy2(artifact, directory / "app")
-        return cls(directory=directory)
-
-    def __call__(self, *arguments: str, **env: str) -> Result:
-        """Run the artifact there, with only the given variables in its environment."""
-        command = [_found("unshare"), "--mount", _found("sh"), "-c", ENTER, str(self.directory), "/app", *arguments]
-        # Without a PATH, sh uses its default.
-        return run(command, whole_env=env, seconds=ALONE_SECONDS)
-
-
-def _found(program: str) -> str:
-    return shutil.which(program) or pytest.skip(f"needs {program}")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def may_change_root() -> None:
     """Skip the test if the system does not allow a change of the root directory."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root on Linux may change the root directory")
-    if subprocess.run([_found("unshare"), "--mount", "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("root cannot mount anything on this system")
+    need_root_directories()
 
 
 @pytest.fixture(scope="session")
@@ -277,7 +245,7 @@ def test_artifact_uses_a_system_with_another_c_library(inquirer: Path, tmp_path:
         (root.directory / name).mkdir()
     source = '#include <stdlib.h>\nint main(void) { return getenv("LD_LIBRARY_PATH") != 0; }'
     program = root.directory / "bin" / "true"
-    subprocess.run([_found("musl-gcc"), "-x", "c", "-", "-o", program], input=source.encode(), check=True)
+    subprocess.run([tool("musl-gcc"), "-x", "c", "-", "-o", program], input=source.encode(), check=True)
     loader = elf.read_elf(program)
     assert loader is not None
     assert "ld-musl" in str(loader.loader)

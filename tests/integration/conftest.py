@@ -17,6 +17,7 @@ from onebin.python import INDEXES, installed
 from support.bench import Bench
 from support.greeting import FILES, WITHOUT_CODE
 from support.launched import Launched, find_launcher, make_tree, write_artifact
+from support.platforms import foreign
 from support.projects import PROJECTS
 from support.pythons import each_python
 from support.trees import at, clone, finish, make_base, run
@@ -24,6 +25,7 @@ from support.trees import at, clone, finish, make_base, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from onebin.python import Interpreter
     from support.trees import Tree
 
 
@@ -66,10 +68,12 @@ def _bench(folder: Path) -> Bench:
 
 @pytest.fixture(scope="session", params=each_python())
 def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Return an unpacked installation for a version of Python, with the starter; tests must not change it."""
-    interpreter = next((each for each in installed() if each.minor == request.param and each.library), None)
-    if interpreter is None or not starter.exists_for(interpreter.target):
-        pytest.skip(f"needs a Python {request.param} with a shared library, on Linux")
+    """Return an unpacked installation for a version of Python, with the starter; tests must not change it.
+
+    With --platform, it is for that platform.
+    """
+    platform = request.config.getoption("--platform")
+    interpreter = foreign(platform, shared / "cache") if platform else _installed(request.param)
     compiled = starter.find(interpreter, Cache(shared / "cache"), source=INDEXES)
     first = shared / f"tree-{interpreter.minor}"
     with FileLock(shared / f"{first.name}.lock", timeout=300):
@@ -81,6 +85,13 @@ def tree(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.
     return clone(at(first, interpreter, compiled), tmp_path_factory.mktemp("tree") / "installation")
 
 
+def _installed(minor: str) -> Interpreter:
+    found = next((each for each in installed() if each.minor == minor and each.library), None)
+    if found is None or not starter.exists_for(found.target):
+        pytest.skip(f"needs a Python {minor} with a shared library, on Linux")
+    return found
+
+
 @pytest.fixture
 def changeable(tree: Tree, tmp_path: Path) -> Tree:
     """Return a copy of the installation that a test may change."""
@@ -89,8 +100,8 @@ def changeable(tree: Tree, tmp_path: Path) -> Tree:
 
 @pytest.fixture(scope="session")
 def launcher_file(shared: Path, request: pytest.FixtureRequest) -> Path:
-    """Return the launcher of this platform, or of the one given with --launcher if the kernel can run it."""
-    platform = request.config.getoption("--launcher")
+    """Return the launcher of this platform, or of the one given with --platform if the kernel can run it."""
+    platform = request.config.getoption("--platform")
     found = find_launcher(shared / "cache", platform)
     try:
         subprocess.run([found], capture_output=True, check=False)

@@ -223,13 +223,10 @@ def _descriptors(shown: str) -> tuple[str, dict[int, str]]:
     return tree, {number: target for number, target in found.items() if not target.startswith("/proc/")}
 
 
+@pytest.mark.native("it opens files of its own")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_standard_streams_stay_closed(
-    tiny: Launched, tmp_path: Path, closed: str, request: pytest.FixtureRequest
-) -> None:
+def test_closed_standard_streams_stay_closed(tiny: Launched, tmp_path: Path, closed: str) -> None:
     """If the caller closed standard streams, no file of the launcher takes their place."""
-    if request.config.getoption("--launcher"):
-        pytest.skip("the emulator opens files of its own")
     script = f"ls /proc/$$/fd > {tmp_path}/fds 2>/dev/null; true"
     for _ in range(2):
         run(["sh", "-c", f'"$0" "$1" {closed}', tiny.file, script], whole_env=tiny.environment())
@@ -1061,6 +1058,7 @@ def test_setuid_artifact_never_uses_a_cache(make: Callable[..., Launched], publi
     wait_until(lambda: not Path(listing.split()[-1]).exists(), what="removal of the private directory")
 
 
+@pytest.mark.native("it must read the file itself, and ends without a word")
 def test_unreadable_artifact_says_so(make: Callable[..., Launched], public: Path) -> None:
     """A file that can be executed but not read cannot unpack itself, and says why."""
     artifact = make(folder=public)

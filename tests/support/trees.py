@@ -34,19 +34,18 @@ for file in done.stdout.splitlines():
         py_compile.compile(file, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 
-# Runs under the interpreter that the tree is made of, as the driver does: the modules of its roots go into code.bin.
+# Runs under the interpreter that compiles for the tree, as the driver does: the modules of its roots go into code.bin.
 _WRITE = """
 import json, os, sys
-from importlib.machinery import EXTENSION_SUFFIXES
 sys.path.insert(0, sys.argv[1])
 import code, files as trees, patterns
 tree, given = sys.argv[2], json.loads(sys.argv[3])
 roots = [code.Root(*root) for root in given.pop("roots")]
-without, optimize = given.pop("without"), given["optimize"]
+without, suffixes, optimize = given.pop("without"), given.pop("suffixes"), given["optimize"]
 entries, sources = [], []
 
 def add(number, top, file):
-    stem = next((file[:-len(end)] for end in [*EXTENSION_SUFFIXES, ".py"] if file.endswith(end)), None)
+    stem = next((file[:-len(end)] for end in [*suffixes, ".py"] if file.endswith(end)), None)
     parts = [] if stem is None else stem.split("/")
     if not parts or not all(part.isidentifier() for part in parts) or parts == ["__init__"]:
         return
@@ -245,9 +244,10 @@ def write_code(tree: Tree, **changes: Any) -> None:
         "patterns": True,
         "roots": roots,
         "without": [],
+        "suffixes": tree.origin.suffixes,
     }
     driver = Path(runpath.__file__).parent
-    run([tree.origin.executable, "-I", "-S", "-c", _WRITE, driver, tree.path, json.dumps(given | changes)])
+    run([tree.origin.builder, "-I", "-S", "-c", _WRITE, driver, tree.path, json.dumps(given | changes)])
 
 
 def write_artifact(file: Path, minor: str, tree_sha256: bytes = TREE_SHA256) -> None:

@@ -35,20 +35,32 @@ KIND = "launchers"
 
 # The platforms that have a starter, with Zig's names for them. The oldest glibc in use keeps the starter from needing a
 # newer one than the interpreter does.
-TARGETS = {"linux-x86_64": "x86_64-linux-gnu.2.17", "linux-aarch64": "aarch64-linux-gnu.2.17"}
-_LOADERS = {"linux-x86_64": "/lib64/ld-linux-x86-64.so.2", "linux-aarch64": "/lib/ld-linux-aarch64.so.1"}
+TARGETS = {
+    "linux-x86_64": "x86_64-linux-gnu.2.17",
+    "linux-aarch64": "aarch64-linux-gnu.2.17",
+    "linux-x86_64-musl": "x86_64-linux-musl",
+    "linux-aarch64-musl": "aarch64-linux-musl",
+}
+_LOADERS = {
+    "linux-x86_64": "/lib64/ld-linux-x86-64.so.2",
+    "linux-aarch64": "/lib/ld-linux-aarch64.so.1",
+    "linux-x86_64-musl": "/lib/ld-musl-x86_64.so.1",
+    "linux-aarch64-musl": "/lib/ld-musl-aarch64.so.1",
+}
 
 # The launcher overwrites two paths when it unpacks the starter, each in a region of this size that ends with NUL.
 RESERVED = 1024
 _ORIGIN, _LIBRARY_DIR = "$ORIGIN", "../lib"
-_SEARCH_PATH = _ORIGIN + "/" * (RESERVED - len(_ORIGIN) - len(_LIBRARY_DIR) - 1) + _LIBRARY_DIR
+_PADDING = "/" * (RESERVED - len(_ORIGIN) - len(_LIBRARY_DIR) - 1)
+_SEARCH_PATHS = {
+    "gnu": f"{_ORIGIN}{_PADDING}{_LIBRARY_DIR}",
+    # musl's loader uses no entry of more than 500 bytes and skips empty ones, which are the current folder for glibc's.
+    "musl": f"{_ORIGIN}/{_LIBRARY_DIR}{_PADDING[1:].replace('/', ':')}",
+}
 
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fPIE", "-fvisibility=hidden")
 # -rdynamic: extension modules find the few functions of the starter that are not hidden, instead of CPython's own.
-_LINK_FLAGS = (
-    *("-pie", "-s", "-rdynamic", "-Wl,--allow-shlib-undefined", "-Wl,--no-dynamic-linker"),
-    f"-Wl,-rpath,{_SEARCH_PATH}",
-)
+_LINK_FLAGS = ("-dynamic", "-pie", "-s", "-rdynamic", "-Wl,--allow-shlib-undefined", "-Wl,--no-dynamic-linker")
 
 _FAILURE = "the starter does not compile"
 _RPATH = 15  # the tag DT_RPATH of the dynamic section
@@ -178,7 +190,7 @@ def _digest() -> str:
     """Return the digest of everything that starters are made from, but for headers, which belong to a version."""
     shared = (compiler.source_dir() / name for name in ("printable.h", "trailer.h"))
     sources = [(file.name, sha256_of_file(file)) for file in (*_sources("*.[ch]"), *shared)]
-    inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, TARGETS, _LOADERS]
+    inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, _SEARCH_PATHS, TARGETS, _LOADERS]
     return sha256_of(inputs)[:16]
 
 
@@ -194,7 +206,8 @@ def _compile(headers: Interpreter, platform: Platform, tools: compiler.Compiler,
         objects.append(tools.scratch / f"{output.name}-{source.stem}.o")
         tools.run("cc", *flags, "-c", source, "-o", objects[-1], failure=_FAILURE)
     library = _stand_in(headers, tools, target, objects)
-    tools.run("cc", *target, *objects, library, *_LINK_FLAGS, "-o", output, failure=_FAILURE)
+    search_path = f"-Wl,-rpath,{_SEARCH_PATHS[platform.libc or 'gnu']}"
+    tools.run("cc", *target, *objects, library, *_LINK_FLAGS, search_path, "-o", output, failure=_FAILURE)
     with output.open("r+b") as stream:
         _prefer_search_path(stream)
     relocatable(output)

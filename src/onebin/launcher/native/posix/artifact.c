@@ -60,15 +60,12 @@ bool is_privileged(void) {
     return getuid() != geteuid() || getgid() != getegid();
 }
 
-/* The path by which this program was executed. The interpreter of a script gets that of the script in the same way.
- * The kernel names the script if this program is itself the interpreter in a #! line; that line then is argv[0]. */
+/* The path by which this program was executed, says the kernel. The interpreter of a script gets that of the script in
+ * the same way. */
 static const char *execution_path(const char *argv0) {
 #ifdef __linux__
-    struct stat named, own;
     const char *path = (const char *)getauxval(AT_EXECFN);
-    bool is_other = path != NULL && stat(path, &named) == 0 && stat("/proc/self/exe", &own) == 0 &&
-                    (named.st_ino != own.st_ino || named.st_dev != own.st_dev);
-    if (path != NULL && !is_other) return path;
+    if (path != NULL) return path;
 #endif
     return argv0;
 }
@@ -112,6 +109,12 @@ static bool is_plain_name(const char *name, size_t size) {
            strspn(name, text("%s._-", letters)) == (size_t)(end - name);
 }
 
+/* Whether there is a file at a path, and it is another one. */
+static bool is_other(const char *path, const struct stat *status) {
+    struct stat named;
+    return stat(path, &named) == 0 && (named.st_ino != status->st_ino || named.st_dev != status->st_dev);
+}
+
 static bool is_whole(const struct trailer *trailer, uint64_t size) {
     return memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) == 0 && trailer->payload_offset <= size &&
            trailer->payload_size <= size - trailer->payload_offset &&
@@ -126,6 +129,8 @@ void open_artifact(struct artifact *artifact, const char *argv0) {
     open_own_file(artifact);
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
         fail(artifact, strerror(errno), "running this file also needs permission to read it");
+    /* The kernel names the script if this program is itself the interpreter in a #! line; that line then is argv[0]. */
+    if (is_other(artifact->started_as, &status)) artifact->started_as = argv0;
     off_t start = status.st_size - (off_t)sizeof *trailer;
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
