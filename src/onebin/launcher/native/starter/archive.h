@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #define ARCHIVE_MAGIC "obcode\0\2"
 
@@ -72,21 +70,23 @@ struct archive {
     const struct slot *slots;
     const struct root *roots;
     const struct pattern *patterns;
-    struct timespec modified;
+    int64_t modified;
 };
 
-static inline struct timespec modified_at(const struct stat *status) {
-#ifdef __APPLE__
-    return status->st_mtimespec;
-#else
-    return status->st_mtim;
-#endif
-}
+/* What is known of a file or a folder. Its time counts from some moment, in units of the system's file times. */
+struct status {
+    bool is_regular;
+    uint64_t size;
+    int64_t modified;
+};
 
 void map_archive(struct archive *archive, const char *file);
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length);
 const struct pattern *look_up_pattern(const struct archive *archive, const char *text, size_t length, uint32_t flags,
                                       bool is_bytes);
-bool is_unchanged(const struct archive *archive, const struct stat *status);
+bool is_unchanged(const struct archive *archive, const struct status *status);
+
+/* files.c of each system: map a file for the life of the process, or return NULL. */
+const char *map_file(const char *file, struct status *status);
 
 #endif

@@ -31,29 +31,31 @@ static const struct root *root_of(const struct slot *slot) { return &state.archi
 
 static bool is_own(const struct slot *slot) { return (root_of(slot)->flags & OWN) != 0; }
 
-/* Files ------------------------------------------------------------------------------------------------------------ */
-
-/* Set the status of a file. False if it is not there, or with an exception set. */
-static bool get_status(PyObject *path, struct stat *status) {
-    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
-    if (bytes == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_UnicodeError)) PyErr_Clear(); /* no file can have such a name */
-        return false;
-    }
-    bool is_there = stat(PyBytes_AS_STRING(bytes), status) == 0;
-    Py_DECREF(bytes);
-    return is_there;
+/* Return the path of something in a folder. In the archive, all paths have slashes. */
+static PyObject *joined(PyObject *folder, const char *path, Py_ssize_t length) {
+    PyObject *text = PyUnicode_DecodeUTF8(path, length, NULL);
+#ifdef _WIN32
+    PyObject *slash = PyUnicode_FromString("/"), *other = PyUnicode_FromString(SEPARATOR);
+    if (text != NULL && slash != NULL && other != NULL) Py_SETREF(text, PyUnicode_Replace(text, slash, other, -1));
+    Py_XDECREF(slash);
+    Py_XDECREF(other);
+#endif
+    PyObject *whole = text == NULL ? NULL : PyUnicode_FromFormat("%U" SEPARATOR "%U", folder, text);
+    Py_XDECREF(text);
+    return whole;
 }
 
-static bool is_fresh(const struct slot *slot, const struct stat *status) {
-    return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->st_size == (off_t)slot->source_size);
+/* Files ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_fresh(const struct slot *slot, const struct status *status) {
+    return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->size == slot->source_size);
 }
 
 /* Whether the tree has the file of a module as the archive knows it. A module without a source has only its code. */
 static bool is_unchanged_file(const struct slot *slot, PyObject *file, bool *is_file) {
-    struct stat status;
+    struct status status;
     if (slot->source_size == NO_SOURCE && slot->kind == SOURCE) return *is_file = true;
-    *is_file = get_status(file, &status) && S_ISREG(status.st_mode);
+    *is_file = get_status(file, &status) && status.is_regular;
     return *is_file && is_fresh(slot, &status);
 }
 
@@ -63,12 +65,7 @@ static PyObject *folder_of(const struct slot *slot, int levels) {
     const char *path = in_archive(slot->path), *end = path + strlen(path);
     for (; levels > 0 && end > path; levels--)
         do end--; while (end > path && *end != '/');
-    if (end == path) return Py_NewRef(place);
-    PyObject *text = PyUnicode_DecodeUTF8(path, end - path, NULL);
-    if (text == NULL) return NULL;
-    PyObject *folder = PyUnicode_FromFormat("%U/%U", place, text);
-    Py_DECREF(text);
-    return folder;
+    return end == path ? Py_NewRef(place) : joined(place, path, end - path);
 }
 
 static PyObject *file_of(const struct slot *slot) { return folder_of(slot, 0); }
@@ -106,10 +103,10 @@ static PyObject *read_code(uint32_t offset, uint32_t size, PyObject *file) {
 
 /* Return the code of the program's script. NULL if there is none for the file as it is, or with an exception set. */
 PyObject *script_code(PyObject *file) {
-    struct stat status;
+    struct status status;
     const struct header *header = state.archive == NULL ? NULL : state.archive->header;
     if (header == NULL || header->script_code_size == 0 || !state.has_code || !get_status(file, &status)) return NULL;
-    if (!is_unchanged(state.archive, &status) || status.st_size != (off_t)header->script_size) return NULL;
+    if (!is_unchanged(state.archive, &status) || status.size != header->script_size) return NULL;
     return read_code(header->script_code, header->script_code_size, file);
 }
 
@@ -183,7 +180,7 @@ static int is_without(PyObject *entry, const struct slot *slot) {
     for (uint32_t i = 0; equal == 0 && i < header->roots; i++) {
         if ((state.archive->roots[i].flags & COMPLETE) == 0 || (slot->holders >> i & 1) != 0) continue;
         equal = is_entry(entry, state.places[i]);
-        struct stat status;
+        struct status status;
         bool unchanged = equal > 0 && get_status(state.places[i], &status) && is_unchanged(state.archive, &status);
         if (equal > 0) return PyErr_Occurred() ? -1 : unchanged;
     }
@@ -333,12 +330,12 @@ static PyObject *tree_text(const struct tree *tree, const char *name, const char
 static bool set_places(const struct tree *tree) {
     const struct header *header = state.archive->header;
     PyObject *own = PyUnicode_DecodeFSDefault(tree->path);
-    PyObject *environment = tree_text(tree, "prefix", ""), *base = tree_text(tree, "base_prefix", "/python");
+    PyObject *environment = tree_text(tree, "prefix", ""), *base = tree_text(tree, "base_prefix", SEPARATOR "python");
     for (uint32_t i = 0; i < header->roots && i < MOST_ROOTS && own != NULL; i++) {
         const struct root *root = &state.archive->roots[i];
         const char *path = in_archive(root->path);
         PyObject *start = root->flags & OWN ? own : strncmp(path, "python/", strlen("python/")) == 0 ? base : environment;
-        if (start != NULL) state.places[i] = PyUnicode_FromFormat("%U/%s", start, path);
+        if (start != NULL) state.places[i] = joined(start, path, (Py_ssize_t)strlen(path));
     }
     Py_XDECREF(own);
     Py_XDECREF(environment);
@@ -348,11 +345,11 @@ static bool set_places(const struct tree *tree) {
 
 /* Remember the entry for the standard library in a zip, which sys.path always has, if there is no such file. */
 static bool set_absent(void) {
-    PyObject *path = PySys_GetObject("path"), *name = PyUnicode_FromString("/" ZIP);
+    PyObject *path = PySys_GetObject("path"), *name = PyUnicode_FromString(SEPARATOR ZIP);
     Py_ssize_t count = name == NULL || path == NULL || !PyList_Check(path) ? 0 : PyList_GET_SIZE(path);
     for (Py_ssize_t i = 0; i < count && state.absent == NULL; i++) {
         PyObject *entry = PyList_GET_ITEM(path, i);
-        struct stat status;
+        struct status status;
         if (PyUnicode_Check(entry) && PyUnicode_Tailmatch(entry, name, 0, PY_SSIZE_T_MAX, 1) == 1 &&
             !get_status(entry, &status))
             state.absent = Py_NewRef(entry);

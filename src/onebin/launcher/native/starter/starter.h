@@ -17,6 +17,12 @@
 
 #include "archive.h"
 
+#ifdef _WIN32
+#define SEPARATOR "\\"
+#else
+#define SEPARATOR "/"
+#endif
+
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 #ifdef Py_GIL_DISABLED
@@ -57,6 +63,9 @@ _Noreturn void fail(const struct tree *tree, const char *what, const char *remed
 int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);
 bool is_privileged(void);
 bool wants_start_hook(const struct archive *archive);
+
+/* files.c: false means that there is no such file, or failure, with a Python exception set */
+bool get_status(PyObject *path, struct status *status);
 
 /* finder.c: false means failure, with a Python exception set */
 bool install_finder(const struct tree *tree, const struct archive *archive);
