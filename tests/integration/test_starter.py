@@ -83,7 +83,7 @@ def test_interpreter_is_that_of_its_environment(tree: Tree) -> None:
 
 def test_base_interpreter_works_by_itself(tree: Tree) -> None:
     """`python/bin/python` is an interpreter without the packages of the environment."""
-    code = "import json, sys, ssl; print(json.dumps([sys.prefix, sys.base_prefix, sys.path[1:]]))"
+    code = "import ctypes, json, sys; print(json.dumps([sys.prefix, sys.base_prefix, sys.path[1:]]))"
     found = json.loads(run([tree.path / "python" / "bin" / "python", "-c", code]).stdout)
     assert found[:2] == [str(tree.path / "python")] * 2
     assert str(tree.packages) not in found[2]
