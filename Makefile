@@ -97,7 +97,7 @@ build/platforms/linux-x86_64-musl: | .venv/installed
 build/platforms/windows-x86_64: | .venv/installed
 	tests/platforms/windows.sh $@ $(BIN)/python
 
-.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/starter/*)
+.venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/*/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m onebin.cli.machine.launchers

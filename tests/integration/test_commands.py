@@ -356,7 +356,7 @@ def test_wheel_contains_everything_onebin_needs(tmp_path: Path) -> None:
     own = {f"onebin/{file.relative_to(ONEBIN).as_posix()}" for file in files}
     assert {
         "onebin/manifest/bundle.schema.json",
-        "onebin/launcher/native/main.c",
+        "onebin/launcher/native/posix/main.c",
         "onebin/lock/__init__.pyi",  # read at run time: the names of a lazy package
         "onebin/py.typed",
     } <= own

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onebin.cache import Cache
-from onebin.platforms import PLATFORMS, runner_of
+from onebin.platforms import PLATFORMS
 from onebin.python import Interpreter, find, find_foreign
-from onebin.python.interpreter import _QUESTION as QUESTION
+from onebin.python.discovery import _QUESTION as QUESTION
 from onebin.system import environment, run
 from onebin.target import resolve_libraries
 from support.foreign import debian_arm64, embeddable, wheels
@@ -30,11 +30,11 @@ WITHOUT_WMI = "import sys; sys.modules['_wmi'] = None\n"
 
 def _answer(found: Interpreter) -> Mapping[str, Any]:
     """Return what an interpreter says of itself under an emulator."""
-    assert found.target is not None
-    runner = runner_of(found.target, found.root)
+    runner = found.runner
     if runner is None:
         pytest.skip(f"no emulator for {found.target}")
-    env = {**environment(), **runner.variables}
+    # qemu-user takes this folder for "/" (its documentation, "User Mode Emulation").
+    env = {**environment(), **runner.variables, "QEMU_LD_PREFIX": str(found.root)}
     asked: list[str | Path] = [*runner.command, found.executable, "-I", "-c", WITHOUT_WMI + QUESTION]
     answer: Mapping[str, Any] = json.loads(run(asked, env=env, timeout=300).stdout)
     return answer

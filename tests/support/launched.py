@@ -160,23 +160,25 @@ def make_tree(tree: Path, files: Mapping[str, bytes]) -> Path:
     return tree
 
 
-def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str) -> None:
+def write_artifact(file: Path, tree: Path, launcher_file: Path, *, name: str, interpreter: str = INTERPRETER) -> None:
     """Write the launcher, payload, card and trailer as a build does."""
     with file.open("w+b") as out, TemporaryDirectory() as cache:
         out.write(launcher_file.read_bytes())
         where, _ = payload.write(_frozen(tree), out, Cache(Path(cache)), level=3, moment=0)
-        _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
+        _finish(out, name, replace(where, tree_sha256=TREE_SHA256), interpreter)
     file.chmod(0o755)
 
 
-def write_payload(file: Path, content: bytes, launcher_file: Path, *, name: str = "tiny") -> None:
+def write_payload(
+    file: Path, content: bytes, launcher_file: Path, *, name: str = "tiny", interpreter: str = INTERPRETER
+) -> None:
     """Write an artifact with any payload, as somebody does who wants to do harm; its digests are right."""
     file.unlink(missing_ok=True)  # a process of an earlier start may still execute it
     with file.open("w+b") as out:
         out.write(launcher_file.read_bytes())
         where = Payload(sha256=hashlib.sha256(content).digest(), offset=out.tell(), size=len(content))
         out.write(content)
-        _finish(out, name, replace(where, tree_sha256=TREE_SHA256))
+        _finish(out, name, replace(where, tree_sha256=TREE_SHA256), interpreter)
     file.chmod(0o755)
 
 
@@ -199,12 +201,12 @@ def _frozen(tree: Path) -> FrozenTree:
     return frozen({str(path.relative_to(tree)): path for path in found if not path.is_symlink()}, links=links)
 
 
-def _finish(out: BufferedRandom, name: str, where: Payload) -> None:
+def _finish(out: BufferedRandom, name: str, where: Payload, interpreter: str = INTERPRETER) -> None:
     """Write card and trailer after a launcher with or without a payload."""
     out.seek(0)
     digest = hashlib.file_digest(out, "sha256").digest()
     facts: Any = {"bundle": {"name": name}}  # the launcher reads none of them
-    card.append(out, digest, facts, where, interpreter=INTERPRETER)
+    card.append(out, digest, facts, where, interpreter=interpreter)
 
 
 def payload_of(file: Path) -> tuple[int, int]:

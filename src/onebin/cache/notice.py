@@ -3,7 +3,7 @@
 Environments, git hooks and services can still use its path. Each of its programs becomes a script that prints one line,
 which says what to do. Python's library becomes one that cannot be loaded: for a copy of the interpreter, such as
 `python -m venv --copies` makes, the dynamic loader prints the same line. The launcher writes the same files
-(launcher/native/sweep.c).
+(launcher/native/posix/sweep.c).
 """
 
 from __future__ import annotations

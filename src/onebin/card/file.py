@@ -3,7 +3,7 @@ r"""The card of an artifact: what it holds, written at the end of its file, so t
     executable | card (JSON, UTF-8; as one zstd frame) | trailer
 
 The executable is the launcher with its payload, or what PyInstaller made. The launcher reads the trailer, too
-(launcher/native/launcher.h has the same structure): it has digests, offsets and sizes, the names that the launcher
+(launcher/native/trailer.h has the same structure): it has digests, offsets and sizes, the names that the launcher
 needs, and the magic `onebin\x00` with the number of the format. Reading a card needs only the last bytes of the file. A
 damaged or foreign file always raises ArtifactError.
 """

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 KIND = "launchers"
 
 # The platforms that have a launcher, with Zig's names for what it is compiled for; others use PyInstaller's one-file
-# mode. It is static, so the same launcher serves for any C library.
+# mode. On Linux it is static, so the same launcher serves for any C library; on Windows it uses none.
 TARGETS = {
     "linux-x86_64": "x86_64-linux-musl",
     "linux-aarch64": "aarch64-linux-musl",
     "linux-x86_64-musl": "x86_64-linux-musl",
     "linux-aarch64-musl": "aarch64-linux-musl",
+    "windows-x86_64": "x86_64-windows-gnu",
 }
 
 # Processors with instructions for SHA-256, for which one file is compiled in addition.
@@ -52,6 +53,8 @@ _ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "-lc")
 # Nothing here unwinds its stack, and no text of libzstd is printed.
 _SMALL = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-DZSTD_STRIP_ERROR_STRINGS")
 _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", *_SMALL, "-Wall", "-Wextra", "-Werror")
+_WINDOWS_C_FLAGS = ("-O2", "-std=c11", "-DZSTD_DISABLE_ASM", *_SMALL, "-ffunction-sections", "-fdata-sections")
+_WINDOWS_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "--subsystem", "console")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
@@ -126,12 +129,25 @@ def _triple(platform: Platform | None) -> str:
 
 
 def _compile(triple: str, tools: _Tools, output: Path) -> None:
-    source, target = _source_dir(), ("-target", triple)
-    part = output.with_suffix(".o")
+    hashing = _compile_sha256(triple.partition("-")[0], tools, output, ("-target", triple))
+    if "-windows-" in triple:
+        _compile_for_windows(triple, tools, output, hashing)
+    else:
+        _compile_for_posix(triple, tools, output, hashing)
+
+
+def _compile_for_posix(triple: str, tools: _Tools, output: Path, hashing: Path) -> None:
+    source, target, part = _source_dir(), ("-target", triple), output.with_suffix(".o")
     tools.run("build-obj", *target, *_ZIG_FLAGS, f"-femit-bin={part}", source / "extract.zig")
-    sources = [*sorted(source.glob("*.c")), tools.library / "zstd.c"]
-    parts = part, _compile_sha256(triple.partition("-")[0], tools, output, target)
-    tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, *parts, "-o", output)
+    sources = [*sorted(source.glob("posix/*.c")), tools.library / "zstd.c"]
+    tools.run("cc", *target, *_C_FLAGS, *_LINK_FLAGS, *sources, part, hashing, "-o", output)
+
+
+def _compile_for_windows(triple: str, tools: _Tools, output: Path, hashing: Path) -> None:
+    source, target, library = _source_dir(), ("-target", triple), output.with_suffix(".o")
+    tools.run("cc", *target, *_WINDOWS_C_FLAGS, "-c", tools.library / "zstd.c", "-o", library)
+    parts = (source / "windows.zig", compiler.write_manifest(output.with_suffix(".res")), library, hashing)
+    tools.run("build-exe", *target, *_WINDOWS_ZIG_FLAGS, f"-femit-bin={output}", *parts)
 
 
 def _compile_sha256(machine: str, tools: _Tools, output: Path, target: Sequence[str] = ()) -> Path:
@@ -168,8 +184,11 @@ def file_name(platform: Platform | None) -> str:
     """
     triple = _triple(platform)
     own = next(name for name, other in TARGETS.items() if other == triple)
-    sources = [(file.name, sha256_of_file(file)) for file in sorted(_source_dir().iterdir()) if file.is_file()]
-    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WITH_SHA256]
+    top, own_folder = _source_dir(), "windows" if "-windows-" in triple else "posix"
+    files = (file for folder in (top, top / own_folder) for file in sorted(folder.glob("*")) if file.is_file())
+    sources = [(file.name, sha256_of_file(file)) for file in files]
+    flags = _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WINDOWS_C_FLAGS, _WINDOWS_ZIG_FLAGS, _WITH_SHA256
+    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, *flags]
     return f"{own}-{sha256_of(inputs)[:16]}"
 
 
@@ -225,7 +244,7 @@ def check() -> None:
         tools.run("test", *modules, _compile_sha256(_native_machine(), tools, directory / "native"))
         for triple in dict.fromkeys(TARGETS.values()):
             _compile(triple, tools, directory / triple)
-        for file in source.glob("*.c"):
+        for file in source.glob("posix/*.c"):
             tools.run("cc", "-target", "aarch64-macos", *_C_FLAGS, "-c", file, "-o", directory / "macos.o")
         starters = directory / "starters"
         starters.mkdir()

@@ -6,6 +6,7 @@ It is installed from its wheel into a folder that is removed afterwards.
 from __future__ import annotations
 
 import shutil
+import struct
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ WAY_OUT = 'install a released onebin, which carries compiled programs, or set [f
 
 _SHOWN_LINES = 20
 _INCLUDED = "_launchers"
+_MANIFEST = 24  # RT_MANIFEST, a kind of resources
+_NUMBER = 0xFFFF  # what follows is a number, and not a text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,24 @@ def take_from_wheel(name: str, directory: Path) -> bool:
 def included_dir() -> Path:
     """Return the folder of the compiled programs that a released onebin includes."""
     return Path(str(files("onebin") / _INCLUDED))
+
+
+def write_manifest(file: Path) -> Path:
+    """Write what a program for Windows says about itself, as a file of resources (.res), and return that.
+
+    The format is that of Microsoft's RESOURCEHEADER; the compiler's own tool for it has to be compiled first, which
+    takes a minute.
+    """
+    manifest = (source_dir() / "windows" / "program.manifest").read_bytes()
+    file.write_bytes(_resource(0, 0, b"") + _resource(_MANIFEST, 1, manifest))
+    return file
+
+
+def _resource(kind: int, number: int, data: bytes) -> bytes:
+    names = struct.pack("<HHHH", _NUMBER, kind, _NUMBER, number)
+    header = names + struct.pack("<IHHII", 0, 0, 0, 0, 0)
+    whole = struct.pack("<II", len(data), 8 + len(header)) + header + data
+    return whole + bytes(-len(whole) % 4)
 
 
 def source_dir() -> Path:

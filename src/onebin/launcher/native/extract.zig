@@ -5,42 +5,52 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const c = std.c;
+const files = if (builtin.os.tag == .windows) @import("windows/files.zig") else @import("posix/files.zig");
 const Sha256 = std.crypto.hash.sha2.Sha256;
 const XxHash = std.hash.XxHash64;
-const allocator = std.heap.c_allocator;
+const allocator = if (builtin.link_libc) std.heap.c_allocator else std.heap.smp_allocator;
 
 const most_threads = 8;
 const stack_size = 1 << 20;
 const frame_magic = 0xFD2FB528;
 
-/// Unpack into an open directory while hashing the payload. If the digest is wrong, the caller must discard the files.
-/// Returns 0, or -1 with errno set, or 1 if the digest is wrong. The list gets a line for each file and link.
-pub export fn onebin_extract(
-    directory: c_int,
-    payload: [*]const u8,
-    size: usize,
-    sha256: *const [32]u8,
-    list: *[*:0]u8,
-) c_int {
+/// Unpack into a directory while hashing the payload. If that fails, the caller must discard the files. Returns a list with
+/// a line for each file and link. A failure that is the system's sets the last error; error.WrongDigest is about the payload.
+pub fn extract(directory: files.Directory, payload: []const u8, sha256: *const [32]u8) ![*:0]u8 {
     var digest: [32]u8 = undefined;
-    const hashing = std.Thread.spawn(.{ .stack_size = stack_size }, hash, .{ payload[0..size], &digest }) catch null;
-    c._errno().* = 0;
+    const hashing = std.Thread.spawn(.{ .stack_size = stack_size }, hash, .{ payload, &digest }) catch null;
+    files.setError(0);
     var unpacking: Unpacking = .{ .directory = directory };
-    const outcome = unpacking.run(payload[0..size]);
-    const why = if (unpacking.errno != 0) unpacking.errno else c._errno().*;
-    if (hashing) |thread| thread.join() else hash(payload[0..size], &digest);
-    if (!std.mem.eql(u8, &digest, sha256)) return 1;
-    list.* = outcome catch {
-        c._errno().* = if (why != 0) why else @intFromEnum(c.E.BADMSG); // no system call failed: the payload is bad
-        return -1;
+    const outcome = unpacking.run(payload);
+    const why = if (unpacking.why != 0) unpacking.why else files.lastError();
+    if (hashing) |thread| thread.join() else hash(payload, &digest);
+    if (!std.mem.eql(u8, &digest, sha256)) return error.WrongDigest;
+    return outcome catch {
+        files.setError(if (why != 0) why else files.bad_message); // no system call failed: the payload is bad
+        return error.System;
     };
+}
+
+comptime {
+    if (builtin.os.tag != .windows) {
+        @export(&extractForC, .{ .name = "onebin_extract" });
+        @export(&sumForC, .{ .name = "onebin_sum" });
+    }
+}
+
+/// Returns 0, or -1 with errno set, or 1 if the digest is wrong.
+fn extractForC(directory: c_int, payload: [*]const u8, size: usize, sha256: *const [32]u8, list: *[*:0]u8) callconv(.c) c_int {
+    list.* = extract(directory, payload[0..size], sha256) catch |failure| return if (failure == error.WrongDigest) 1 else -1;
     return 0;
 }
 
+fn sumForC(bytes: [*]const u8, size: usize) callconv(.c) u64 {
+    return sum(bytes[0..size]);
+}
+
 /// The sum of a file's content, as it is in the list. It tells damage, but not malice.
-pub export fn onebin_sum(bytes: [*]const u8, size: usize) u64 {
-    return XxHash.hash(0, bytes[0..size]);
+pub fn sum(bytes: []const u8) u64 {
+    return XxHash.hash(0, bytes);
 }
 
 extern fn getauxval(kind: c_ulong) c_ulong;
@@ -136,11 +146,11 @@ const Frame = struct {
 };
 
 const Unpacking = struct {
-    directory: c_int,
+    directory: files.Directory,
     frames: std.ArrayList(Frame) = .empty,
     next: std.atomic.Value(usize) = .init(1),
     has_failed: std.atomic.Value(bool) = .init(false),
-    errno: c_int = 0,
+    why: c_int = 0,
 
     /// Unpack everything and return the list.
     fn run(self: *Unpacking, payload: []const u8) ![*:0]u8 {
@@ -177,9 +187,9 @@ const Unpacking = struct {
         while (!self.has_failed.load(.acquire)) {
             const index = self.next.fetchAdd(1, .monotonic);
             if (index >= self.frames.items.len) return;
-            c._errno().* = 0;
+            files.setError(0);
             self.unpack(index) catch {
-                if (!self.has_failed.swap(true, .acq_rel)) self.errno = c._errno().*;
+                if (!self.has_failed.swap(true, .acq_rel)) self.why = files.lastError();
             };
         }
     }
@@ -190,15 +200,15 @@ const Unpacking = struct {
         const frame = &self.frames.items[index];
         var plain: Decompressed = try .init(frame.bytes, &buffers.plain);
         defer _ = ZSTD_freeDStream(plain.stream);
-        var files: std.tar.Iterator = .init(&plain.reader, .{
+        var members: std.tar.Iterator = .init(&plain.reader, .{
             .file_name_buffer = &buffers.name,
             .link_name_buffer = &buffers.target,
         });
-        while (try files.next()) |file| {
-            if (!isPlain(file.name)) return error.BadName;
+        while (try members.next()) |file| {
+            if (!isPlain(file.name) or !files.isName(file.name)) return error.BadName;
             const name = try terminated(&buffers.path, file.name);
             switch (file.kind) {
-                .directory => if (c.mkdirat(self.directory, name, 0o700) != 0) return error.System,
+                .directory => try files.makeFolder(self.directory, name),
                 .sym_link => {
                     if (!staysInside(file.name, file.link_name)) return error.BadLink;
                     for ([_][]const u8{ file.name, file.link_name }) |text| {
@@ -208,8 +218,8 @@ const Unpacking = struct {
                     try frame.list.print(allocator, line, .{ 'l', file.link_name.len, 0, file.name });
                 },
                 .file => {
-                    const sum = try write(self.directory, name, file, &files);
-                    try frame.list.print(allocator, line, .{ 'f', file.size, sum, file.name });
+                    const written = try write(self.directory, name, file, &members);
+                    try frame.list.print(allocator, line, .{ 'f', file.size, written, file.name });
                 },
             }
         }
@@ -247,43 +257,37 @@ fn terminated(buffer: []u8, text: []const u8) ![*:0]const u8 {
 }
 
 /// Write a file, and return its sum.
-fn write(directory: c_int, name: [*:0]const u8, file: std.tar.Iterator.File, files: *std.tar.Iterator) !u64 {
-    const mode: c_uint = if (file.mode & 0o100 != 0) 0o700 else 0o600;
-    const flags: c.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true };
-    const out = c.openat(directory, name, flags, mode);
-    if (out < 0) return error.System;
-    defer _ = c.close(out);
-    var sum: XxHash = .init(0);
-    while (files.unread_file_bytes > 0) {
-        const available = try files.reader.peekGreedy(1);
-        const part = available[0..@min(available.len, files.unread_file_bytes)];
-        const written = c.write(out, part.ptr, part.len);
-        if (written <= 0) return error.System;
-        sum.update(part[0..@intCast(written)]);
-        files.reader.toss(@intCast(written));
-        files.unread_file_bytes -= @intCast(written);
+fn write(directory: files.Directory, name: [*:0]const u8, file: std.tar.Iterator.File, members: *std.tar.Iterator) !u64 {
+    const out: files.File = try .create(directory, name, file.mode & 0o100 != 0);
+    defer out.close();
+    var hasher: XxHash = .init(0);
+    while (members.unread_file_bytes > 0) {
+        const available = try members.reader.peekGreedy(1);
+        const part = available[0..@min(available.len, members.unread_file_bytes)];
+        const written = try out.write(part);
+        hasher.update(part[0..written]);
+        members.reader.toss(written);
+        members.unread_file_bytes -= written;
     }
-    return sum.final();
+    return hasher.final();
 }
 
 /// Check that each link will be in a real folder, while there are no links yet.
-fn checkLinks(directory: c_int, frame: *const Frame) !void {
+fn checkLinks(directory: files.Directory, frame: *const Frame) !void {
     var texts = std.mem.splitScalar(u8, frame.links.items, 0);
     while (texts.next()) |name| {
         if (texts.next() == null) return;
         const slash = std.mem.lastIndexOfScalar(u8, name, '/') orelse continue;
         var buffer: [std.fs.max_path_bytes]u8 = undefined;
-        const folder = c.openat(directory, try terminated(&buffer, name[0..slash]), .{ .DIRECTORY = true, .CLOEXEC = true });
-        if (folder < 0) return error.System;
-        _ = c.close(folder);
+        try files.expectFolder(directory, try terminated(&buffer, name[0..slash]));
     }
 }
 
-fn makeLinks(directory: c_int, frame: *const Frame) !void {
+fn makeLinks(directory: files.Directory, frame: *const Frame) !void {
     var texts = std.mem.splitScalar(u8, frame.links.items, 0);
     while (texts.next()) |name| {
         const target = texts.next() orelse return;
-        if (c.symlinkat(@ptrCast(target.ptr), directory, @ptrCast(name.ptr)) != 0) return error.System;
+        try files.makeLink(directory, @ptrCast(name.ptr), @ptrCast(target.ptr));
     }
 }
 

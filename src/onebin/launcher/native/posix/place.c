@@ -3,7 +3,7 @@
  * A cache entry is unpacked into a draft beside it and then renamed, so it is complete or does not exist. A program
  * that runs in an entry holds a shared lock on that directory; removing the entry needs the exclusive lock. */
 #include "launcher.h"
-#include "printable.h"
+#include "../printable.h"
 
 #include <signal.h>
 #include <sys/file.h>

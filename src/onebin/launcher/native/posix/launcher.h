@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "trailer.h"
+#include "../trailer.h"
 
 #define CODE "code.bin"
 #define COMPLETE ".complete"   /* in a tree: it is complete, with a list of its files */

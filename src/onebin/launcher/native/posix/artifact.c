@@ -1,6 +1,6 @@
 /* Find the artifact's file and read its trailer. */
 #include "launcher.h"
-#include "printable.h"
+#include "../printable.h"
 
 #include <stdarg.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* Find a place for the payload and execute the program there. */
 #include "launcher.h"
-#include "printable.h"
+#include "../printable.h"
 
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,0 +1,174 @@
+"""Artifacts for Windows, and wine, which runs them here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onebin.launcher import compiler
+from onebin.platforms import PLATFORMS, runner_of
+from onebin.python import INDEXES
+
+from .launched import make_tree, write_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PLATFORM = PLATFORMS["windows-x86_64"]
+INTERPRETER = "python.exe"
+PROBE = Path(__file__).parents[1] / "launcher" / "probe.zig"
+_SECONDS = 120
+_CONFIGURATION = "version = 3.11\nhome = \n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wine:
+    """Wine with a drive C: of its own. It is only given pipes: for its programs, /dev/null is no stream."""
+
+    command: tuple[str, ...]
+    prefix: Path
+
+    @property
+    def drive(self) -> Path:
+        """The folder that is C:."""
+        return self.prefix / "drive_c"
+
+    def path(self, file: Path) -> str:
+        """Return what a file below the drive is called on Windows."""
+        return str(PureWindowsPath("C:/", *file.relative_to(self.drive).parts))
+
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the whole environment of a program."""
+        own = {"WINEPREFIX": str(self.prefix), "WINEDEBUG": "-all"}
+        return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **own, **(env or {})}
+
+    def popen(self, *command: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a program of Windows with pipes."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [*self.command, *command], env=self.environment(env), stdin=pipe, stdout=pipe, stderr=pipe, cwd=self.drive
+        )
+
+    def run(self, *command: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ended:
+        """Run a program of Windows until it ends."""
+        process = self.popen(*command, env=env)
+        try:
+            out, err = process.communicate(stdin, timeout=_SECONDS)
+        finally:
+            process.kill()
+        return Ended(code=process.returncode, out=_plain(out), err=_plain(err))
+
+
+def _plain(output: bytes) -> str:
+    return output.decode("utf-8").replace("\r\n", "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a program ended. The exit code has only its lowest eight bits, as on Linux."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launched:
+    """An artifact below drive C:, with a cache of its own."""
+
+    wine: Wine
+    file: Path
+    cache: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> Path:
+        """The folder into which the launcher unpacks."""
+        return self.cache / "artifacts"
+
+    def unpacked(self) -> list[Path]:
+        """Return everything that the launcher has unpacked, without its lock files."""
+        found = sorted(self.entries.iterdir()) if self.entries.is_dir() else []
+        return [path for path in found if path.is_dir()]
+
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the variables that the artifact is started with."""
+        temporary = self.cache.with_name("temporary")
+        temporary.mkdir(exist_ok=True)
+        names = {"ONEBIN_CACHE_DIR": self.wine.path(self.cache)}
+        names |= dict.fromkeys(("TEMP", "TMP"), self.wine.path(temporary))
+        return {**names, **self.env, **(env or {})}
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ended:
+        """Run the artifact until it ends."""
+        return self.wine.run(self.wine.path(self.file), *arguments, env=self.environment(env), stdin=stdin)
+
+    def popen(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the artifact with pipes, without waiting for it."""
+        return self.wine.popen(self.wine.path(self.file), *arguments, env=self.environment())
+
+    def says(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> str:
+        """Run the artifact, expect success, and return what it printed."""
+        ended = self.start(*arguments, env=env, stdin=stdin)
+        assert (ended.code, ended.err) == (0, ""), ended
+        return ended.out
+
+    def home(self) -> PureWindowsPath:
+        """Start the artifact and return the folder that its program was unpacked into."""
+        return PureWindowsPath(self.says("show").splitlines()[0]).parents[1]
+
+
+def find_wine(prefix: Path) -> Wine:
+    """Return wine with a new drive; skip the test if it is not installed."""
+    runner = runner_of(PLATFORM)
+    if runner is None:
+        pytest.skip("needs wine (Debian: wine64)")
+    wine = Wine(command=runner.command, prefix=prefix)
+    if not wine.drive.is_dir():
+        prefix.mkdir(mode=0o700, exist_ok=True)
+        nothing = subprocess.DEVNULL
+        command = [*wine.command, "wineboot", "--init"]
+        subprocess.run(command, env=wine.environment(), stdout=nothing, stderr=nothing, check=True, timeout=300)
+    return wine
+
+
+def compile_probe(folder: Path, kept: Path) -> Path:
+    """Compile the stand-in for an interpreter, with the launcher's own compiler."""
+    file = folder / "probe.exe"
+    if not file.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            tools = compiler.install(Path(scratch), source=INDEXES, kept=kept)
+            flags = ("-target", "x86_64-windows-gnu", "-O", "ReleaseSmall", "-fstrip", "--subsystem", "console")
+            tools.run("build-exe", *flags, f"-femit-bin={file}", PROBE, failure="the probe does not compile")
+    return file
+
+
+def make(wine: Wine, folder: Path, launcher: Path, probe: Path, files: Mapping[str, bytes], name: str) -> Launched:
+    """Make an artifact whose interpreter is the probe."""
+    start = len(_CONFIGURATION) - len("home = \n")
+    own = {
+        f"Scripts/{INTERPRETER}": probe.read_bytes(),
+        "pyvenv.cfg": _CONFIGURATION.encode(),
+        "relocate": f"pyvenv.cfg\t{start}\t0\thome = @\\python\n".encode(),
+        "python/python311.dll": b"",
+        "Lib/site-packages/greet.py": b"greeting = 'hello'\n",
+    }
+    tree = make_tree(folder / "tree", {**own, **files})
+    shutil.rmtree(tree / "bin")
+    file = folder / f"{name}.exe"
+    write_artifact(file, tree, launcher, name=name, interpreter=INTERPRETER)
+    shutil.rmtree(tree)
+    return Launched(wine=wine, file=file, cache=folder / "cache")
+
+
+def lines(out: str) -> Sequence[str]:
+    """Return the lines of an output; the last one ends, too."""
+    assert out.endswith("\n"), out
+    return out[:-1].split("\n")
