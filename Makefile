@@ -76,13 +76,13 @@ launcher-check: .venv/installed
 # Artifacts for other platforms (docs/platforms.md), on Debian 12 and as root: install emulators, fetch or make an
 # interpreter of each platform below build/platforms (5 minutes on two processors), test what runs there (an hour).
 # They stay there, so that `make long` has them, too.
-NATIVE_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py starter.py \
-	finder.py quiet_exit.py patterns.py)
+LAUNCHER_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py)
+STARTER_TESTS := $(addprefix tests/integration/test_,starter.py finder.py patterns.py quiet_exit.py tree_use.py)
 PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl windows-x86_64)
 
 platforms: .venv/installed emulators $(PREPARED)
-	$(BIN)/pytest --platform linux-aarch64 -n $(JOBS) $(NATIVE_TESTS)
-	$(BIN)/pytest --platform linux-x86_64-musl -n $(JOBS) $(NATIVE_TESTS)
+	$(BIN)/pytest --platform linux-aarch64 -n $(JOBS) $(LAUNCHER_TESTS) $(STARTER_TESTS)
+	$(BIN)/pytest --platform linux-x86_64-musl -n $(JOBS) $(STARTER_TESTS)
 	$(BIN)/pytest --soak -n $(JOBS) tests/e2e/test_platforms.py
 
 emulators:

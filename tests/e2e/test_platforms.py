@@ -156,7 +156,7 @@ def test_hello_runs(elsewhere: Elsewhere, platform: str) -> None:
     program = elsewhere(platform, "hello", hello)
     for _ in range(2):
         said = program()
-        assert (said.code, said.out.splitlines(), said.err) == (0, ["hello hello world"], "")
+        assert (said.code, said.out.splitlines()[-1:], said.err) == (0, ["hello hello world"], "")
 
 
 @pytest.mark.parametrize("platform", [AARCH64, MUSL])
@@ -198,7 +198,7 @@ def test_musl_needs_at_most_its_loader(elsewhere: Elsewhere, tmp_path: Path, wri
         (root.directory / "lib").mkdir()
         shutil.copy("/lib/ld-musl-x86_64.so.1", root.directory / "lib")
     said = root(HOME="/data")
-    assert (said.code, said.out.splitlines(), said.err) == (0, ["hello hello world"], "")
+    assert (said.code, said.out.splitlines()[-1:], said.err) == (0, ["hello hello world"], "")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from uv import find_uv_bin
 
 from onebin import __version__
 from onebin.errors import LockError
+from onebin.platforms import PLATFORMS
 from support.processes import run
 
 if TYPE_CHECKING:
@@ -320,6 +321,17 @@ def test_doctor_reports_what_a_build_needs(onebin: Onebin, tmp_path: Path) -> No
     assert rows["disk"]["ok"]
     assert any(name.startswith("python ") and row["ok"] for name, row in rows.items())
     assert all(row["remedy"] for row in rows.values() if not row["ok"])
+
+
+def test_doctor_shows_what_there_is_for_other_platforms(onebin: Onebin, tmp_path: Path) -> None:
+    """Each platform runs here somehow or does not, and the builds that uv has for others are listed."""
+    build = tmp_path / "uv" / "cpython-3.12.16-macos-aarch64-none"
+    build.mkdir(parents=True)
+    rows = json.loads(onebin("doctor", "--json", env={"UV_PYTHON_INSTALL_DIR": str(build.parent)}, cwd=tmp_path).out)
+    runs = {row["found"].partition(",")[0] for row in rows if row["name"] == "runs here"}
+    others = {name for row in rows if row["name"] == "does not run" for name in row["found"].split(", ")}
+    assert sorted([*runs, *others]) == sorted(PLATFORMS)
+    assert f"for macos-arm64: {build}" in {row["found"] for row in rows if row["name"] == "python 3.12.16"}
 
 
 def test_clean_removes_the_cache(onebin: Onebin, folder: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_interpreter_is_that_of_its_environment(tree: Tree) -> None:
 
 def test_base_interpreter_works_by_itself(tree: Tree) -> None:
     """`python/bin/python` is an interpreter without the packages of the environment."""
-    code = "import json, sys, ssl; print(json.dumps([sys.prefix, sys.base_prefix, sys.path[1:]]))"
+    code = "import ctypes, json, sys; print(json.dumps([sys.prefix, sys.base_prefix, sys.path[1:]]))"
     found = json.loads(run([tree.path / "python" / "bin" / "python", "-c", code]).stdout)
     assert found[:2] == [str(tree.path / "python")] * 2
     assert str(tree.packages) not in found[2]
@@ -331,6 +331,8 @@ def test_program_makes_an_environment(tree: Tree, tmp_path: Path) -> None:
 
 def test_moved_folder_with_a_colon_is_refused(tree: Tree, tmp_path: Path) -> None:
     """Python takes the part before a colon for its home; program and interpreter say so in one line."""
+    if tree.is_for_musl:
+        pytest.skip("musl's loader divides its search path there, and says itself that it finds no library")
     first, path = clone(tree, tmp_path / "first"), tmp_path / "at 10:30"
     (first.path / "pyvenv.cfg").write_text("home = python/bin\n", "utf-8")
     trees.place_starter(first)

@@ -21,7 +21,12 @@ trap 'code=$?; [ $code = 0 ] || tail -n 20 "$log" >&2; rm -rf "$work"' EXIT
 zig=$work/packages/ziglang/zig
 
 cd "$work"
-"$here/apt.sh" "$work/apt" "$(dpkg --print-architecture)" source --download-only --tar-only python3.11 zlib libffi > "$log"
+case $machine in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; esac # Debian's names
+"$here/apt.sh" "$work/apt" "$architecture" --yes --download-only install musl > "$log"
+dpkg-deb --extract "$work"/apt/archives/musl_*.deb "$work/root"
+mkdir -p "$folder/lib"
+cp "$work/root/lib/ld-musl-$machine.so.1" "$folder/lib" # the C library, which is its own dynamic loader
+"$here/apt.sh" "$work/apt" "$architecture" source --download-only --tar-only python3.11 zlib libffi >> "$log"
 for archive in *.orig.tar.*; do
     tar --extract --file "$archive"
 done

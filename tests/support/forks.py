@@ -33,6 +33,7 @@ import gc, importlib, json, os, pkgutil, runpy, socket, sys
 import onebin
 
 elsewhere = ("onebin.__main__", "onebin.freeze.driver", "onebin.check.conformance")
+elsewhere += ("onebin.python.foreign.program",)  # loads lief, which would say at the end what gc.freeze has kept of it
 for module in pkgutil.walk_packages(onebin.__path__, "onebin."):
     if not module.name.startswith(elsewhere):
         importlib.import_module(module.name)

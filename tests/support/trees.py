@@ -105,6 +105,11 @@ class Tree:
         """The folder of the environment's distributions."""
         return self.path / "lib" / f"python{self.minor}" / "site-packages"
 
+    @property
+    def is_for_musl(self) -> bool:
+        """Whether its C library is musl."""
+        return self.origin.target is not None and self.origin.target.libc == "musl"
+
     def run(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         """Run the environment's interpreter, and check that it succeeds."""
         return run([self.python, *arguments], **env)

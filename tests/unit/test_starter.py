@@ -125,8 +125,8 @@ def test_starter_reserves_space_for_two_paths(installed_starters: list[Path]) ->
         data = file.read_bytes()
         library, loader = starter.relocatable(file)
         assert library.text.startswith("$ORIGIN/")
-        assert library.text.endswith("/../lib")
-        assert loader.text.endswith(("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"))
+        assert library.text.rstrip(":").endswith("/../lib")
+        assert loader.text.endswith(tuple(str(platform.loader) for platform in TARGETS))
         for region in (library, loader):
             assert region.size == starter.RESERVED
             assert data[region.offset : region.offset + region.size] == region.text.encode() + b"\0"

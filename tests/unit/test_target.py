@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -136,6 +137,29 @@ def test_c_library_is_the_interpreters(build: Build, tmp_path: Path) -> None:
         assert facts is not None
         assert {*facts.libraries} <= {*added}, f"{name} needs a missing library"
     assert added[found.loader.name].stat().st_mode & 0o111
+
+
+def test_c_library_of_a_folder_is_in_that_folder(tmp_path: Path) -> None:
+    """For an interpreter that lies in a folder, nothing of this machine's own C library is taken."""
+    own = ask(Path(sys.executable))
+    facts = elf.read_elf(own.executable)
+    assert facts is not None
+    assert facts.loader is not None
+    folder = tmp_path / facts.loader.lstrip("/")
+    foreign = replace(own, root=tmp_path)
+    with pytest.raises(TargetError) as caught:
+        libc_of(foreign)
+    assert f"{tmp_path} has no {facts.loader.lstrip('/')}" in caught.value.findings[0].message
+    # As on many systems, the loader is a link into the folder with the libraries.
+    parts = tmp_path / "lib" / "parts"
+    parts.mkdir(parents=True)
+    for name, file in libc_of(own).needed_by([]).items():
+        (parts / name).write_bytes(file.read_bytes())
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(parts / folder.name)
+    added = libc_of(foreign).needed_by([])
+    assert {"libc.so.6", folder.name} <= {*added}
+    assert all(file.is_relative_to(tmp_path) for file in added.values())
 
 
 def test_program_without_a_loader_has_no_c_library_to_bundle() -> None:

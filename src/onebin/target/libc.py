@@ -1,9 +1,10 @@
 """Find the C library and its loader, so that an artifact does not need those of its machine.
 
 Takes the interpreter and the files of a bundle; returns the files to add. Raises TargetError if the interpreter is not
-started by a dynamic loader.
+started by a dynamic loader, or lies in a folder without it.
 
-The files are those that the interpreter uses on this machine: its own loader reports where they are.
+The files are those that the interpreter uses on this machine: its own loader reports where they are. For an interpreter
+that lies in a folder, they are in that folder, around the loader. musl's loader is the C library itself.
 """
 
 from __future__ import annotations
@@ -86,13 +87,25 @@ def libc_of(interpreter: Interpreter) -> Libc:
     """Return the C library that an interpreter runs with; raises TargetError if it does not have its own."""
     facts = elf.read_elf(interpreter.executable) if launcher.exists_for(interpreter.target) else None
     if facts is None or facts.loader is None:
-        finding = Finding(
-            '[freeze] libc = "bundled"',
-            f"{interpreter.executable} ({interpreter.platform}) has no dynamic loader to bundle",
-            'remove libc = "bundled"',
-        )
-        raise TargetError("no C library to bundle", [finding])
-    return Libc(loader=Path(facts.loader), libraries=_ask(facts.loader, interpreter.executable))
+        raise _nothing_to_bundle(f"{interpreter.executable} ({interpreter.platform}) has no dynamic loader to bundle")
+    if interpreter.root is None:
+        return Libc(loader=Path(facts.loader), libraries=_ask(facts.loader, interpreter.executable))
+    loader = interpreter.root / facts.loader.lstrip("/")
+    if not loader.exists():
+        raise _nothing_to_bundle(f"{interpreter.root} has no {facts.loader.lstrip('/')} to bundle")
+    return Libc(loader=loader, libraries=_around(loader.resolve(), interpreter.root.resolve()))
+
+
+def _nothing_to_bundle(what: str) -> TargetError:
+    finding = Finding('[freeze] libc = "bundled"', what, 'remove libc = "bundled"')
+    return TargetError("no C library to bundle", [finding])
+
+
+def _around(loader: Path, root: Path) -> dict[str, Path]:
+    """Return the parts of the C library in the folder of its loader, and in that of the same name below usr."""
+    folders = (loader.parent, root / "usr" / loader.parent.relative_to(root))
+    names = (*_ALWAYS, *_WHEN_NEEDED)
+    return {name: folder / name for folder in reversed(folders) for name in names if (folder / name).exists()}
 
 
 def _ask(loader: str, executable: Path) -> dict[str, Path]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import platform as own
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from onebin.errors import InterpreterError, os_errors
-from onebin.platforms import this_platform
+from onebin.platforms import PLATFORMS, this_platform
 from onebin.python import uv
 from onebin.python.discovery import OLDEST, ask, check_usable, find
 from onebin.python.failure import Failure
@@ -142,7 +143,7 @@ def _managed(platform: Platform, wanted: str | None, *, offline: bool) -> Path:
     """Return the folder of the newest build that uv has for a platform, after asking uv to install one if need be."""
     version, key = wanted or _own_minor(), _uv_key(platform)
     remedy = f'name a folder or archive with it: {_KEY} {platform} = "PATH"'
-    found = _installed(version, key)
+    found = _installed(version, platform)
     if found is None and not offline:
         tell(f"downloading Python {version} for {platform}")
         try:
@@ -153,7 +154,7 @@ def _managed(platform: Platform, wanted: str | None, *, offline: bool) -> Path:
                 raise InterpreterError(f"{what}: {fault.what}", remedy) from error
             raise InterpreterError(what, remedy, tail=f"uv says: {error.text}") from error
         tell("")
-        found = _installed(version, key)
+        found = _installed(version, platform)
     if found is None:
         raise InterpreterError(
             f"there is no Python {version} for {platform} on this machine",
@@ -162,20 +163,23 @@ def _managed(platform: Platform, wanted: str | None, *, offline: bool) -> Path:
     return found
 
 
-def managed() -> list[tuple[str, Path]]:
-    """Return the builds of CPython that uv manages, for whatever platform: version and uv's key, and folder."""
+def managed() -> list[tuple[str, Platform, Path]]:
+    """Return the builds of CPython that uv manages, for whatever platform: version, platform and folder."""
     top = uv.managed_dir()
-    folders = (
-        [each for each in sorted(top.iterdir()) if each.is_dir() and not each.is_symlink()] if top.is_dir() else []
-    )
-    return [(each.name.removeprefix("cpython-"), each) for each in folders if each.name.startswith("cpython-")]
+    folders = [each for each in sorted(top.iterdir()) if not each.is_symlink()] if top.is_dir() else []
+    return [
+        (found["version"], platform, folder)
+        for platform in PLATFORMS.values()
+        for folder in folders
+        if (found := re.fullmatch(rf"cpython-(?P<version>[\d.]+\w*)-{_uv_key(platform)}", folder.name))
+    ]
 
 
-def _installed(version: str, key: str) -> Path | None:
+def _installed(version: str, platform: Platform) -> Path | None:
     found = [
-        (_numbers(name.removesuffix(f"-{key}")), folder)
-        for name, folder in managed()
-        if name.endswith(f"-{key}") and f"{name.removesuffix(f'-{key}')}.".startswith(f"{version}.")
+        (_numbers(each), folder)
+        for each, target, folder in managed()
+        if target == platform and f"{each}.".startswith(f"{version}.")
     ]
     return max(found)[1] if found else None
 
