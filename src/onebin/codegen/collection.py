@@ -9,7 +9,7 @@ from onebin.codegen.isolation import isolated
 from onebin.codegen.side_cars import RUNTIME, SIDE_CARS, SIDE_CARS_PACKAGE
 from onebin.manifest import is_excluded
 from onebin.survey import named_in
-from onebin.tree import GENERATED, PROGRAMS, SHARED_LIBRARIES, Installation, installation
+from onebin.tree import GENERATED, Installation, installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,10 +65,10 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "links": dict(installed.links) if is_tree else {},
         "sourceless": is_lean and not any(each.behaviour.reads_others for each in plan.survey.distributions.values()),
         "optional": dict(installed.optional) if is_tree and is_lean else {},
-        "roots": [GENERATED, PROGRAMS, places.library, places.extensions, places.site_packages],
+        "roots": [GENERATED, places.programs, places.library, places.extensions, places.site_packages],
         "library": places.library,
         "script": installed.script,
-        "shared_libraries": SHARED_LIBRARIES,
+        "shared_libraries": places.shared_libraries,
         "loose_data": places.site_packages,
         "python_variables": plan.manifest.host.python_variables,
         "start_hook": has_start_hook(plan),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from onebin.freeze import binaries
 from onebin.launcher import starter as starters
-from onebin.tree import CONFIGURATION, RELOCATIONS, SHARED_LIBRARIES, installation
+from onebin.tree import CONFIGURATION, RELOCATIONS, WindowsPlaces, installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,34 +36,49 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     places = installed.places
     adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED))
     added = {places.interpreter: starter, **adapted.files}
-    added |= {f"{SHARED_LIBRARIES}/{name}": file for name, file in plan.libraries.items()}
+    added |= {f"{places.shared_libraries}/{name}": file for name, file in plan.libraries.items()}
+    is_windows = isinstance(places, WindowsPlaces)
+    if is_windows:
+        added |= dict(_beside_programs(starter, plan, places))
     if plan.libc is not None:
         found = [file for file in installed.files.values() if binaries.may_be_binary(file)]
-        added |= {f"{SHARED_LIBRARIES}/{name}": file for name, file in plan.libc.needed_by(found).items()}
+        added |= {f"{places.shared_libraries}/{name}": file for name, file in plan.libc.needed_by(found).items()}
     tree = source_dir / "tree"
     configuration = (tree / CONFIGURATION).read_bytes()
     start = configuration.rindex(b"\nhome = ") + 1
     lines = [
-        _line(CONFIGURATION, start, 0, f"home = {_HERE}/python/bin"),
-        *_of_starter(starter, plan, places),
-        *(_loader(place, *region, plan.libc) for place, region in adapted.loaders.items() if plan.libc),
+        _line(CONFIGURATION, start, 0, f"home = {_HERE}{_separator(places)}{places.home}"),
+        *(() if is_windows else _of_starter(starter, plan, places)),
+        *(_loader(place, *region, places, plan.libc) for place, region in adapted.loaders.items() if plan.libc),
     ]
     (tree / RELOCATIONS).write_text("".join(lines), "utf-8")
-    for file in tree.glob("bin/*"):
+    for file in tree.glob(f"{places.programs}/*"):
         file.chmod(0o755)
     return added
+
+
+def _separator(places: Places) -> str:
+    return "\\" if isinstance(places, WindowsPlaces) else "/"
+
+
+def _beside_programs(starter: Path, plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
+    """Yield what the two interpreters of a tree for Windows need beside them: Windows looks for their DLLs there."""
+    yield f"{places.programs}/{places.executable}", starter
+    for file in sorted(plan.interpreter.executable.parent.glob("*.dll")):
+        yield f"{places.programs}/{file.name}", file
+        yield f"{places.shared_libraries}/{file.name}", file
 
 
 def _of_starter(starter: Path, plan: Plan, places: Places) -> Iterator[str]:
     """Yield the lines for the executable: where it finds libraries and, with a bundled C library, its loader."""
     libraries, loader = starters.relocatable(starter)
-    yield _line(places.interpreter, libraries.offset, libraries.size, f"{_HERE}/{SHARED_LIBRARIES}")
+    yield _line(places.interpreter, libraries.offset, libraries.size, f"{_HERE}/{places.shared_libraries}")
     if plan.libc is not None:
-        yield _loader(places.interpreter, loader.offset, loader.size, plan.libc)
+        yield _loader(places.interpreter, loader.offset, loader.size, places, plan.libc)
 
 
-def _loader(place: str, offset: int, size: int, libc: Libc) -> str:
-    return _line(place, offset, size, f"{_HERE}/{SHARED_LIBRARIES}/{libc.loader.name}")
+def _loader(place: str, offset: int, size: int, places: Places, libc: Libc) -> str:
+    return _line(place, offset, size, f"{_HERE}/{places.shared_libraries}/{libc.loader.name}")
 
 
 def _line(place: str, offset: int, size: int, text: str) -> str:

@@ -14,6 +14,7 @@ import base64
 import csv
 import hashlib
 import io
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,10 +23,10 @@ from typing import TYPE_CHECKING
 from onebin.errors import FreezeError, ProcessError
 from onebin.launcher.starter import RESERVED
 from onebin.target import is_of_glibc, loader_region, patch_elf, read_elf
-from onebin.tree import SHARED_LIBRARIES
+from onebin.tree import Places, WindowsPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.check import Plan
     from onebin.target import Elf
@@ -88,7 +89,7 @@ def _options(place: str, facts: Elf, plan: Plan) -> Iterator[str]:
         yield from ("--set-rpath", facts.search_path or "")
         return
     up = "/".join(".." for _ in PurePosixPath(place).parent.parts)
-    yield from ("--add-rpath", f"$ORIGIN/{up}/{SHARED_LIBRARIES}")
+    yield from ("--add-rpath", f"$ORIGIN/{up}/{Places(minor='').shared_libraries}")
     if plan.libc is not None:
         # The launcher writes the real path here. Slashes before a path do not change it.
         yield from ("--set-interpreter", facts.loader.rjust(RESERVED - 1, "/"))
@@ -107,16 +108,29 @@ def _patch(file: Path, *options: str) -> None:
 def _records(installed: Installation, copies: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
     """Yield each RECORD that names a changed file, by place, with the new digests and sizes."""
     for place, file in installed.files.items():
-        if not copies or not place.endswith(".dist-info/RECORD"):
+        is_moved = isinstance(installed.places, WindowsPlaces)
+        if not (copies or is_moved) or not place.endswith(".dist-info/RECORD"):
             continue
         rows = list(csv.reader(file.read_text("utf-8").splitlines()))
         places = [installed.places.of_installed(row[0]) if row else None for row in rows]
+        moved = dict(_moved(rows, places, installed.places))
+        for number, recorded in moved.items():
+            rows[number][0] = recorded
         changed = {number: copies[each] for number, each in enumerate(places) if each and each in copies}
         for number, copy in changed.items():
             content = copy.read_bytes()
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
             rows[number][1:] = [f"sha256={digest}", str(len(content))]
-        if changed:
+        if changed or moved:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows)
             yield place, text.getvalue()
+
+
+def _moved(rows: Sequence[Sequence[str]], placed: Sequence[str | None], places: Places) -> Iterator[tuple[int, str]]:
+    """Yield the number of each row of a RECORD whose file is elsewhere in a tree for Windows, with its path there."""
+    for number, (row, place) in enumerate(zip(rows, placed, strict=True)):
+        if place is not None and isinstance(places, WindowsPlaces):
+            recorded = os.path.relpath(place, places.site_packages).replace(os.sep, "/")
+            if recorded != row[0]:
+                yield number, recorded

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
 from onebin.freeze.binaries import ADAPTED
-from onebin.tree import Places
+from onebin.tree import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Origins:
     @cached_property
     def _owner_of_place(self) -> Mapping[str | None, str]:
         """The owner of each file of a distribution by its place in a tree."""
-        places = Places(minor=self.plan.interpreter.minor)
+        places = places_of(self.plan.interpreter)
         return {places.of_installed(recorded): owner for recorded, owner in self._recorded.items()}
 
     def _owner_of_made(self, place: str) -> str:

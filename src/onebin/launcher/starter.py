@@ -19,7 +19,7 @@ from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment
 
 from onebin.errors import PackError, os_errors
-from onebin.launcher import compiler
+from onebin.launcher import compiler, windows
 from onebin.python import INDEXES, PackageSource, installed, is_new_enough
 from onebin.system import sha256_of, sha256_of_file, tell
 
@@ -40,6 +40,7 @@ TARGETS = {
     "linux-aarch64": "aarch64-linux-gnu.2.17",
     "linux-x86_64-musl": "x86_64-linux-musl",
     "linux-aarch64-musl": "aarch64-linux-musl",
+    "windows-x86_64": "x86_64-windows-gnu",
 }
 _LOADERS = {
     "linux-x86_64": "/lib64/ld-linux-x86-64.so.2",
@@ -189,13 +190,17 @@ def _name(interpreter: Interpreter, platform: Platform) -> str:
 def _digest() -> str:
     """Return the digest of everything that starters are made from, but for headers, which belong to a version."""
     shared = (compiler.source_dir() / name for name in ("printable.h", "trailer.h"))
-    sources = [(file.name, sha256_of_file(file)) for file in (*_sources("*.[ch]"), *shared)]
-    inputs = [sources, compiler.REQUIREMENTS, _C_FLAGS, _LINK_FLAGS, _SEARCH_PATHS, TARGETS, _LOADERS]
+    sources = [(file.name, sha256_of_file(file)) for file in (*_sources("**/*.[ch]"), *shared)]
+    flags = [_C_FLAGS, _LINK_FLAGS, windows.C_FLAGS, windows.LINK_FLAGS, windows.SOURCES]
+    inputs = [sources, compiler.REQUIREMENTS, flags, _SEARCH_PATHS, TARGETS, _LOADERS]
     return sha256_of(inputs)[:16]
 
 
 def _compile(headers: Interpreter, platform: Platform, tools: compiler.Compiler, output: Path) -> None:
     """Compile the starter for a platform, which need not be that of the interpreter whose headers are used."""
+    if platform.system == "windows":
+        windows.compile_starter(headers, TARGETS[platform.name], tools, compiler.source_dir() / "starter", output)
+        return
     target = ("-target", TARGETS[platform.name])
     loader = "/" * (RESERVED - 1 - len(_LOADERS[platform.name])) + _LOADERS[platform.name]
     # Debian's pyconfig.h includes the one of a platform by a path that begins in the folder above.

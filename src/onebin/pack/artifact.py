@@ -28,6 +28,7 @@ from onebin.freeze import in_artifact
 from onebin.pack import components, inventory, payload
 from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
 from onebin.target import libc_facts
+from onebin.tree import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -236,7 +237,7 @@ def _fill(
         facts = _facts(plan, frozen, shares, launcher, packing)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256").digest()
-        card.append(out, digest, facts, where, interpreter=f"python{plan.interpreter.minor}")
+        card.append(out, digest, facts, where, interpreter=places_of(plan.interpreter).executable)
     file.chmod(_EXECUTABLE)
     return file, facts, is_new
 

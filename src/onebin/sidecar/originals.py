@@ -23,7 +23,7 @@ from onebin import card
 from onebin.errors import ArtifactError, os_errors
 from onebin.survey import SCRIPT_GROUPS
 from onebin.system import display, opened
-from onebin.tree import PROGRAMS, Places
+from onebin.tree import Places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -80,8 +80,8 @@ def _wheel(files: Mapping[str, bytes], root: str, folder: Path) -> Path | None:
         return None
     scripts = _scripts(inside.get(f"{info}/entry_points.txt", b"").decode("utf-8", "replace"))
     outside = {path: each for path, each in files.items() if not path.startswith(f"{root}/")}
-    programs = {path for path in outside if path.startswith(f"{PROGRAMS}/")}
-    if not programs <= {f"{PROGRAMS}/{name}" for name in scripts}:
+    programs = {path for path in outside if path.startswith("bin/")}
+    if not programs <= {f"bin/{name}" for name in scripts}:
         return None
     kept = {path: each for path, each in inside.items() if path not in {f"{info}/{name}" for name in _OF_THE_INSTALLER}}
     data = {f"{info.removesuffix('.dist-info')}.data/data/{path}": outside[path] for path in outside.keys() - programs}

@@ -6,8 +6,8 @@ from .places import (
     CONFIGURATION as CONFIGURATION,
     GENERATED as GENERATED,
     INTERPRETER as INTERPRETER,
-    PROGRAMS as PROGRAMS,
     RELOCATIONS as RELOCATIONS,
-    SHARED_LIBRARIES as SHARED_LIBRARIES,
     Places as Places,
+    WindowsPlaces as WindowsPlaces,
+    places_of as places_of,
 )

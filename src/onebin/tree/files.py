@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from onebin.manifest import is_excluded
 from onebin.survey import RUNTIME, module_name
 from onebin.tree.library import extension_files, left_out, library_files
-from onebin.tree.places import CONFIGURATION, PROGRAMS, Places
+from onebin.tree.places import CONFIGURATION, Places, WindowsPlaces, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class Installation:
 
 def installation(plan: Plan) -> Installation:
     """Return the installation of a plan; raises OSError."""
-    places = Places(minor=plan.interpreter.minor)
+    places = places_of(plan.interpreter)
     files = dict(_interpreter(plan, places))
     optional = dict.fromkeys(files, "")
     needed = {plan.host.name, *(plugin.distribution for plugin in plan.plugins)}
@@ -67,7 +67,7 @@ def installation(plan: Plan) -> Installation:
     files |= _own_data(plan, places)
     name = plan.manifest.host.script or plan.manifest.bundle.name
     return Installation(
-        places=places, files=files, links=_links(places), script=f"{PROGRAMS}/{name}", optional=optional
+        places=places, files=files, links=_links(places), script=f"{places.programs}/{name}", optional=optional
     )
 
 
@@ -77,11 +77,12 @@ def texts(plan: Plan) -> dict[str, str]:
     They are the configuration of an environment (PEP 405) and, if the host is started by an entry and not by one of its
     scripts, a script for that.
     """
-    lines = ["include-system-site-packages = false", f"version = {plan.interpreter.version}", "home = python/bin"]
+    places = places_of(plan.interpreter)
+    lines = ["include-system-site-packages = false", f"version = {plan.interpreter.version}", f"home = {places.home}"]
     found = {CONFIGURATION: "".join(f"{line}\n" for line in lines)}
     if plan.manifest.host.entry is not None and plan.entry is not None:
         module, attribute = plan.entry
-        found[f"{PROGRAMS}/{plan.manifest.bundle.name}"] = _SCRIPT.format(module=module, attribute=attribute)
+        found[f"{places.programs}/{plan.manifest.bundle.name}"] = _SCRIPT.format(module=module, attribute=attribute)
     return found
 
 
@@ -92,14 +93,19 @@ def _interpreter(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
     """
     python, without = plan.interpreter, left_out(plan.survey, plan.manifest)
     excluded = _excluded(python.standard_library, plan.manifest.freeze.exclude)
-    library = ((f"{places.library}/{name}", file) for name, file in library_files(python, without))
+    library = ((_source_place(places, name), file) for name, file in library_files(python, without))
     extensions = ((f"{places.extensions}/{name}", file) for name, file in extension_files(python, without))
     for place, file in (*library, *extensions):
         if file not in excluded:
             yield place, file
-    headers = python.prefix / "include" / places.executable
+    headers = python.include if python.is_foreign else python.prefix / "include" / places.executable
     for file in sorted(headers.rglob("*.h")):
         yield f"{places.headers}/{file.relative_to(headers).as_posix()}", file
+
+
+def _source_place(places: Places, name: str) -> str:
+    """Return the place of a file of the standard library. Code without a source takes the place of its source."""
+    return f"{places.library}/{name.removesuffix('c') if name.endswith('.pyc') else name}"
 
 
 def _distribution(each: Distribution, places: Places, excluded: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -132,8 +138,13 @@ def _own_data(plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
 
 
 def _links(places: Places) -> dict[str, str]:
-    """Return the names under which programs look for the interpreter, as `python -m venv` makes them."""
+    """Return the names under which programs look for the interpreter, as `python -m venv` makes them.
+
+    On Windows, not every user may make links.
+    """
+    if isinstance(places, WindowsPlaces):
+        return {}
     return {
-        f"{PROGRAMS}/{places.executable}": f"../{places.interpreter}",
+        f"{places.programs}/{places.executable}": f"../{places.interpreter}",
         **{f"{folder}/{name}": places.executable for folder in ("bin", "python/bin") for name in ("python", "python3")},
     }

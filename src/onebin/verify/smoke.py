@@ -18,7 +18,7 @@ from onebin.errors import Finding, ProcessError, VerifyError
 from onebin.platforms import Runner
 from onebin.probe import WITHOUT_SIDE_CARS
 from onebin.system import Completed, run, scratch
-from onebin.tree import Places
+from onebin.tree import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,7 +138,7 @@ def _run(command: str, file: Path, variables: Mapping[str, str] | None = None) -
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:
     """Return the lines with the same names everywhere for the file, the folders of an installation and addresses."""
-    places = Places(minor=plan.interpreter.minor)
+    places = places_of(plan.interpreter)
     text = text.replace(str(file), "{artifact}").replace(file.name, plan.manifest.bundle.name)
     for folder, name in (
         (plan.stage.directory, "{prefix}"),

@@ -96,6 +96,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
     early = tools.tree.early_modules(analysis.datas)
     before = list(map(tools.place_in_library, tools.tree.imported_before()))
+    before += tools.tree.codecs_without_sources(wanted)
     reached |= {os.path.realpath(source) for source in before}
     if wanted.optional:
         wanted = replace(wanted, files=tools.tree.without_unreached(wanted, reached, early))
@@ -149,14 +150,18 @@ def _entries(
             if each.name in frozen:
                 files.remove(f"{wanted.roots[each.root]}/{each.path}")
         modules = [each for each in modules if each.name not in frozen]
+    for each in [each for each in modules if each.is_sourceless and _place_of(wanted, each) in compiled]:
+        files.remove(_place_of(wanted, each))  # beside this place is its code
+        modules.remove(each)
     library, generated = wanted.roots.index(wanted.library), wanted.roots.index(_GENERATED)
     with_code = {
         each.name: each.source
         for each in modules
-        if f"{wanted.roots[each.root]}/{each.path}" not in compiled
+        if _place_of(wanted, each) not in compiled
         and each.name not in frozen
         and (
             each.root == generated
+            or each.is_sourceless
             or os.path.realpath(each.source) in reached
             or (each.root == library and each.name in early)
         )
@@ -183,6 +188,10 @@ def _sources(wanted: Wanted, files: Files, entries: Iterable[Mapping[str, Any]])
 def _within(folder: Path, file: str) -> str:
     """Return the path of a file, relative if it is in a folder, which will get another name."""
     return file.removeprefix(f"{folder}{os.sep}")
+
+
+def _place_of(wanted: Wanted, module: Any) -> str:
+    return f"{wanted.roots[module.root]}/{module.path}"
 
 
 def _place(wanted: Wanted, entry: Mapping[str, Any]) -> str:

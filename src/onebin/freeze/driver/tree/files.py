@@ -43,6 +43,8 @@ for name, module in sys.modules.items():
 """
 _AT_ONCE = 100  # files for one process: a command has room for a few thousand of them
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
+_BYTECODE = ".pyc"
+_BYTECODE_HEADER = 16  # bytes (PEP 552)
 _TCL_FOLDERS = frozenset({"_tcl_data", "_tk_data", "tcl8"})
 _FOR_THE_SHELL = re.compile(rb"\A(#![^\n]*\n)'''exec' [^\n]*\n' '''\n")
 
@@ -60,7 +62,12 @@ class Module:
     @property
     def is_source(self) -> bool:
         """Whether it is not an extension module."""
-        return self.source.endswith(".py")
+        return self.path.endswith(".py")
+
+    @property
+    def is_sourceless(self) -> bool:
+        """Whether the interpreter has only its code: a library without sources takes their places."""
+        return self.source.endswith(_BYTECODE)
 
 
 class Files:
@@ -260,6 +267,8 @@ class Coder:
     def code(self, name: str, source: str, place: str) -> bytes | None:
         """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either."""
         code = self._known.get(name)
+        if code is None and source.endswith(_BYTECODE):
+            code = marshal.loads(Path(source).read_bytes()[_BYTECODE_HEADER:])  # noqa: S302  # the interpreter's own
         return self._compiled(Path(source).read_bytes(), place) if code is None else self._marshalled(code, place)
 
     def script(self, text: bytes, place: str) -> bytes | None:
@@ -300,7 +309,7 @@ def entries(
             code, place = None, f"{roots[each.root]}/{each.path}"
             if is_reached and each.is_source:
                 code = coder.code(each.name, each.source, place)
-            is_whole = code is None or has_source(place)
+            is_whole = not each.is_sourceless and (code is None or has_source(place))
             yield {
                 "name": each.name,
                 "root": each.root,
@@ -318,14 +327,24 @@ def imported_before() -> list[str]:
     return sorted(said.splitlines())
 
 
+def codecs_without_sources(wanted: Wanted) -> list[str]:
+    """Return the code of all codecs of a library without sources: the system's settings say which comes first."""
+    folder = f"{wanted.library}/encodings/"
+    return [source for place, source in wanted.files.items() if place.startswith(folder) and source.endswith(_BYTECODE)]
+
+
 def add_early_bytecode(files: Files, coder: Coder, sources: Iterable[str]) -> set[str]:
     """Add the bytecode of what the interpreter imports before code.bin is in use (PEP 552: by hash, unchecked).
 
-    Returns the places of the sources.
+    Returns the places of the sources. Code without a source is there as it is.
     """
     found = set()
     for source in sources:
         place = files.place_of(source)
+        if place is not None and source.endswith(_BYTECODE):
+            files.make(f"{place}c").write_bytes(Path(source).read_bytes())
+            found.add(place)
+            continue
         code = None if place is None else coder.code("", source, place)
         if place is not None and code is not None:
             bytecode = importlib.util.cache_from_source(place, optimization=coder.optimize or "")

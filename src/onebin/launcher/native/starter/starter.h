@@ -19,6 +19,8 @@
 
 #ifdef _WIN32
 #define SEPARATOR "\\"
+#undef PATH_MAX
+#define PATH_MAX 98304 /* bytes in UTF-8 of the longest path that Windows has: three for each of 32768 units */
 #else
 #define SEPARATOR "/"
 #endif
