@@ -124,7 +124,8 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain, starter: Path | None,
             place: sha256_of_data(plan.manifest.directory / path) for place, path in plan.manifest.freeze.data.items()
         }
     of_tree = starter and [sha256_of_file(starter), patching_version()]
-    own = [FORMAT, _driver_digest(), of_tree, moment]
+    libraries = {name: str(file) for name, file in plan.libraries.items()}
+    own = [FORMAT, _driver_digest(), of_tree, moment, libraries]
     return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])
 
 

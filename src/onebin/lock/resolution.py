@@ -176,6 +176,8 @@ def _renew(
             newest = partial(newest_of, resolver=resolver)
             raise explain(failure, manifest, newest, known, options.held) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
+        # A lock is for a feature version: another interpreter of that version may install it.
+        document["requires-python"] = f">={python.minor}"
         check_packages(manifest, document.unwrap()["packages"])
         notices = choice_notices(manifest, resolver, held, document.unwrap()["packages"])
         _make_paths_relative(document, directory, file.parent)

@@ -103,7 +103,7 @@ def stage_key(lock: Lock, moment: int, cache: Cache | None = None) -> str:
     with os_errors(StageError, "read the local projects of", lock.file):
         projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
     packages = {package.name: package.digest for package in lock.packages}
-    # The build of a project may use the moment.
-    return sha256_of(
-        [FORMAT, packages, projects, moment if projects else None, lock.interpreter.identity, uv.version(cache)]
-    )
+    python = lock.interpreter
+    # The build of a project may use the moment. The environment of another platform's interpreter refers to it.
+    when, where = moment if projects else None, str(python.executable) if python.is_foreign else None
+    return sha256_of([FORMAT, packages, projects, when, python.identity, where, uv.version(cache)])

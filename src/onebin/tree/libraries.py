@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from onebin.errors import TargetError
 from onebin.target import resolve_libraries
 from onebin.tree.files import installation
+from onebin.tree.places import WindowsPlaces, places_of
 
 if TYPE_CHECKING:
     from onebin.check import Plan
@@ -29,4 +30,7 @@ def with_libraries(plan: Plan) -> Plan:
     resolved = resolve_libraries({**installation(plan).files, **own}, python)
     if resolved.findings:
         raise TargetError(f"{plan.manifest.bundle.name} is not complete for {python.target}", resolved.findings)
-    return replace(plan, libraries={**own, **resolved.found})
+    found = {**own, **resolved.found}
+    if isinstance(places_of(python), WindowsPlaces):  # programs ask for names in any case
+        found = {file.name: file for file in found.values()}
+    return replace(plan, libraries=found)

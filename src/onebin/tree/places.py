@@ -10,8 +10,8 @@ code.bin                          compiled code of what a start can reach
 relocate                          what has to be rewritten in each place where the tree is unpacked
 .complete                         written by the launcher, last of all: the tree is complete
 
-On Windows, as in an environment there, Scripts/ is in the place of bin/, and Lib/site-packages/ in that of the folder of
-the distributions; python/ has the interpreter beside its Lib/ and DLLs/.
+On Windows, as in an environment there, Scripts/ is in the place of bin/, and Lib/site-packages/ in that of
+lib/python3.12/site-packages/; python/ has the interpreter beside its Lib/ and DLLs/.
 """
 
 from __future__ import annotations
