@@ -40,13 +40,23 @@ class Wine:
         """The folder that is C:."""
         return self.prefix / "drive_c"
 
+    @property
+    def profile(self) -> Path:
+        """The folder of the user."""
+        return next(path for path in (self.drive / "users").iterdir() if path.name != "Public")
+
+    @property
+    def temporary(self) -> Path:
+        """The folder for temporary files; wine takes it from its registry, whatever TEMP says."""
+        return self.profile / "Temp"
+
     def path(self, file: Path) -> str:
         """Return what a file below the drive is called on Windows."""
         return str(PureWindowsPath("C:/", *file.relative_to(self.drive).parts))
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the whole environment of a program."""
-        own = {"WINEPREFIX": str(self.prefix), "WINEDEBUG": "-all"}
+        own = {"WINEPREFIX": str(self.prefix), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8"}
         return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **own, **(env or {})}
 
     def popen(self, *command: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -100,11 +110,7 @@ class Launched:
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the variables that the artifact is started with."""
-        temporary = self.cache.with_name("temporary")
-        temporary.mkdir(exist_ok=True)
-        names = {"ONEBIN_CACHE_DIR": self.wine.path(self.cache)}
-        names |= dict.fromkeys(("TEMP", "TMP"), self.wine.path(temporary))
-        return {**names, **self.env, **(env or {})}
+        return {"ONEBIN_CACHE_DIR": self.wine.path(self.cache), **self.env, **(env or {})}
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ended:
         """Run the artifact until it ends."""

@@ -1,10 +1,7 @@
 /* Map code.bin and find modules in it. */
 #include "archive.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <patchlevel.h>
 
@@ -19,30 +16,21 @@ static bool is_usable(const struct header *header, uint64_t size) {
 
 /* Map the file for the life of the process. If it cannot be used, the archive's base is NULL. */
 void map_archive(struct archive *archive, const char *file) {
-    struct stat status;
+    struct status status;
+    const char *base = map_file(file, &status);
+    const struct header *header = (const void *)base;
     archive->base = NULL;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    if (fstat(fd, &status) == 0 && status.st_size > 0) {
-        size_t size = (size_t)status.st_size;
-        const char *base = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        const struct header *header = (const void *)base;
-        if (base != MAP_FAILED && is_usable(header, size)) {
-            const struct slot *slots = (const void *)(header + 1);
-            const struct root *roots = (const void *)(slots + header->slots);
-            const struct pattern *patterns = (const void *)(roots + header->roots);
-            *archive = (struct archive){base, header, slots, roots, patterns, modified_at(&status)};
-        } else if (base != MAP_FAILED) {
-            munmap((void *)base, size);
-        }
-    }
-    close(fd);
+    if (base == NULL || !is_usable(header, status.size)) return;
+    const struct slot *slots = (const void *)(header + 1);
+    const struct root *roots = (const void *)(slots + header->slots);
+    const struct pattern *patterns = (const void *)(roots + header->roots);
+    *archive = (struct archive){base, header, slots, roots, patterns, status.modified};
 }
 
 /* Whether a file or folder is as old as the archive. Everything newer was changed after the tree was unpacked. */
-bool is_unchanged(const struct archive *archive, const struct stat *status) {
-    const struct timespec mine = modified_at(status), limit = archive->modified;
-    return mine.tv_sec < limit.tv_sec || (mine.tv_sec == limit.tv_sec && mine.tv_nsec <= limit.tv_nsec);
+bool is_unchanged(const struct archive *archive, const struct status *status) {
+    const struct moment mine = status->modified, limit = archive->modified;
+    return mine.seconds < limit.seconds || (mine.seconds == limit.seconds && mine.fraction <= limit.fraction);
 }
 
 /* FNV-1a, continued over more data. */

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #define ARCHIVE_MAGIC "obcode\0\2"
 
@@ -66,27 +64,36 @@ struct pattern {
 };
 _Static_assert(sizeof(struct pattern) == 20, "a slot is read as it is in the file");
 
+/* When something was changed, in the system's own units. */
+struct moment {
+    int64_t seconds;
+    int64_t fraction;
+};
+
+struct status {
+    bool is_file;
+    uint64_t size;
+    struct moment modified;
+};
+
 struct archive {
     const char *base; /* of the mapped file; NULL if there is no archive */
     const struct header *header;
     const struct slot *slots;
     const struct root *roots;
     const struct pattern *patterns;
-    struct timespec modified;
+    struct moment modified;
 };
 
-static inline struct timespec modified_at(const struct stat *status) {
-#ifdef __APPLE__
-    return status->st_mtimespec;
-#else
-    return status->st_mtim;
-#endif
-}
+/* files.c of each system: paths are in the encoding of Python's file names */
+bool get_file_status(const char *path, struct status *status);
+const char *map_file(const char *path, struct status *status);
+bool read_end(const char *path, void *end, size_t size);
 
 void map_archive(struct archive *archive, const char *file);
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length);
 const struct pattern *look_up_pattern(const struct archive *archive, const char *text, size_t length, uint32_t flags,
                                       bool is_bytes);
-bool is_unchanged(const struct archive *archive, const struct stat *status);
+bool is_unchanged(const struct archive *archive, const struct status *status);
 
 #endif

@@ -34,27 +34,38 @@ static bool is_own(const struct slot *slot) { return (root_of(slot)->flags & OWN
 /* Files ------------------------------------------------------------------------------------------------------------ */
 
 /* Set the status of a file. False if it is not there, or with an exception set. */
-static bool get_status(PyObject *path, struct stat *status) {
+static bool get_status(PyObject *path, struct status *status) {
     PyObject *bytes = PyUnicode_EncodeFSDefault(path);
     if (bytes == NULL) {
         if (PyErr_ExceptionMatches(PyExc_UnicodeError)) PyErr_Clear(); /* no file can have such a name */
         return false;
     }
-    bool is_there = stat(PyBytes_AS_STRING(bytes), status) == 0;
+    bool is_there = get_file_status(PyBytes_AS_STRING(bytes), status);
     Py_DECREF(bytes);
     return is_there;
 }
 
-static bool is_fresh(const struct slot *slot, const struct stat *status) {
-    return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->st_size == (off_t)slot->source_size);
+static bool is_fresh(const struct slot *slot, const struct status *status) {
+    return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->size == slot->source_size);
 }
 
 /* Whether the tree has the file of a module as the archive knows it. A module without a source has only its code. */
 static bool is_unchanged_file(const struct slot *slot, PyObject *file, bool *is_file) {
-    struct stat status;
+    struct status status;
     if (slot->source_size == NO_SOURCE && slot->kind == SOURCE) return *is_file = true;
-    *is_file = get_status(file, &status) && S_ISREG(status.st_mode);
+    *is_file = get_status(file, &status) && status.is_file;
     return *is_file && is_fresh(slot, &status);
+}
+
+/* Return a path below the tree as the system writes it. */
+static PyObject *text_of(const char *path, Py_ssize_t length) {
+    if (SEPARATOR == '/') return PyUnicode_DecodeUTF8(path, length, NULL);
+    char *own = malloc((size_t)length + 1);
+    if (own == NULL) return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < length; i++) own[i] = path[i] == '/' ? SEPARATOR : path[i];
+    PyObject *text = PyUnicode_DecodeUTF8(own, length, NULL);
+    free(own);
+    return text;
 }
 
 /* Return the folder that an entry of the search path must name to lead to a module, and its file. */
@@ -64,9 +75,9 @@ static PyObject *folder_of(const struct slot *slot, int levels) {
     for (; levels > 0 && end > path; levels--)
         do end--; while (end > path && *end != '/');
     if (end == path) return Py_NewRef(place);
-    PyObject *text = PyUnicode_DecodeUTF8(path, end - path, NULL);
+    PyObject *text = text_of(path, end - path);
     if (text == NULL) return NULL;
-    PyObject *folder = PyUnicode_FromFormat("%U/%U", place, text);
+    PyObject *folder = PyUnicode_FromFormat("%U%c%U", place, SEPARATOR, text);
     Py_DECREF(text);
     return folder;
 }
@@ -106,10 +117,10 @@ static PyObject *read_code(uint32_t offset, uint32_t size, PyObject *file) {
 
 /* Return the code of the program's script. NULL if there is none for the file as it is, or with an exception set. */
 PyObject *script_code(PyObject *file) {
-    struct stat status;
+    struct status status;
     const struct header *header = state.archive == NULL ? NULL : state.archive->header;
     if (header == NULL || header->script_code_size == 0 || !state.has_code || !get_status(file, &status)) return NULL;
-    if (!is_unchanged(state.archive, &status) || status.st_size != (off_t)header->script_size) return NULL;
+    if (!is_unchanged(state.archive, &status) || status.size != header->script_size) return NULL;
     return read_code(header->script_code, header->script_code_size, file);
 }
 
@@ -183,7 +194,7 @@ static int is_without(PyObject *entry, const struct slot *slot) {
     for (uint32_t i = 0; equal == 0 && i < header->roots; i++) {
         if ((state.archive->roots[i].flags & COMPLETE) == 0 || (slot->holders >> i & 1) != 0) continue;
         equal = is_entry(entry, state.places[i]);
-        struct stat status;
+        struct status status;
         bool unchanged = equal > 0 && get_status(state.places[i], &status) && is_unchanged(state.archive, &status);
         if (equal > 0) return PyErr_Occurred() ? -1 : unchanged;
     }
@@ -318,7 +329,7 @@ static PyType_Spec finder_spec = {
 
 /* Return the text of sys.<name> without a suffix, if that is the tree. NULL without an exception if it is not. */
 static PyObject *tree_text(const struct tree *tree, const char *name, const char *suffix) {
-    PyObject *prefix = PySys_GetObject(name), *tail = PyUnicode_FromString(suffix), *text = NULL;
+    PyObject *prefix = PySys_GetObject(name), *tail = text_of(suffix, (Py_ssize_t)strlen(suffix)), *text = NULL;
     if (prefix != NULL && tail != NULL && PyUnicode_Check(prefix) &&
         PyUnicode_Tailmatch(prefix, tail, 0, PY_SSIZE_T_MAX, 1) == 1)
         text = PyUnicode_Substring(prefix, 0, PyUnicode_GET_LENGTH(prefix) - PyUnicode_GET_LENGTH(tail));
@@ -338,7 +349,9 @@ static bool set_places(const struct tree *tree) {
         const struct root *root = &state.archive->roots[i];
         const char *path = in_archive(root->path);
         PyObject *start = root->flags & OWN ? own : strncmp(path, "python/", strlen("python/")) == 0 ? base : environment;
-        if (start != NULL) state.places[i] = PyUnicode_FromFormat("%U/%s", start, path);
+        PyObject *below = start == NULL ? NULL : text_of(path, (Py_ssize_t)strlen(path));
+        if (below != NULL) state.places[i] = PyUnicode_FromFormat("%U%c%U", start, SEPARATOR, below);
+        Py_XDECREF(below);
     }
     Py_XDECREF(own);
     Py_XDECREF(environment);
@@ -348,11 +361,11 @@ static bool set_places(const struct tree *tree) {
 
 /* Remember the entry for the standard library in a zip, which sys.path always has, if there is no such file. */
 static bool set_absent(void) {
-    PyObject *path = PySys_GetObject("path"), *name = PyUnicode_FromString("/" ZIP);
+    PyObject *path = PySys_GetObject("path"), *name = text_of("/" ZIP, strlen("/" ZIP));
     Py_ssize_t count = name == NULL || path == NULL || !PyList_Check(path) ? 0 : PyList_GET_SIZE(path);
     for (Py_ssize_t i = 0; i < count && state.absent == NULL; i++) {
         PyObject *entry = PyList_GET_ITEM(path, i);
-        struct stat status;
+        struct status status;
         if (PyUnicode_Check(entry) && PyUnicode_Tailmatch(entry, name, 0, PY_SSIZE_T_MAX, 1) == 1 &&
             !get_status(entry, &status))
             state.absent = Py_NewRef(entry);
