@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -72,6 +74,21 @@ class Wine:
         return subprocess.Popen(
             [*self.command, *command], env=self.environment(env), stdin=pipe, stdout=pipe, stderr=pipe, cwd=self.drive
         )
+
+    def run_in_terminal(self, *command: str, env: Mapping[str, str], keys: Mapping[bytes, bytes]) -> tuple[bytes, int]:
+        """Run a program in a terminal, type each key when a text is shown; return what is shown, and the exit code."""
+        process, terminal = pty.fork()
+        if process == 0:
+            os.chdir(self.drive)
+            os.execvpe(self.command[0], [*self.command, *command], self.environment(env))  # noqa: S606  # no shell is wanted
+        shown, left = b"", dict(keys)
+        with suppress(OSError):  # that is how a terminal ends
+            while part := os.read(terminal, 4096):
+                shown += part
+                for text in [text for text in left if text in shown]:
+                    os.write(terminal, left.pop(text))
+        os.close(terminal)
+        return shown, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
     def run(self, *command: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ended:
         """Run a program of Windows until it ends."""
