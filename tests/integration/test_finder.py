@@ -440,10 +440,11 @@ print(json.dumps([after - first for first, after in zip(before, repeat(5000))]))
 def test_sanitizers_find_nothing(changeable: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A starter that is compiled with the address and undefined-behaviour sanitizers runs programs without a report."""
     program = tmp_path / f"python{changeable.minor}"
-    sources = sorted((compiler.source_dir() / "starter").glob("*.c"))
+    sources = compiler.starter_sources("posix")
     flags = ["-g", "-O1", "-std=c11", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     library = changeable.path / "python" / "lib"
     link = [str(changeable.origin.library), f"-Wl,-rpath,{library},--disable-new-dtags"]
+    flags.append(f"-I{sources[-1].parent}")
     command = ["cc", *flags, "-isystem", str(changeable.origin.include), *map(str, sources), "-o", str(program), *link]
     try:
         subprocess.run(command, check=True, capture_output=True)

@@ -202,7 +202,9 @@ def test_class_below_any_type_keeps_its_finaliser(both: Both) -> None:
     """The finaliser of a class below a type that is known to be quiet runs, as it does without the program."""
     _need_sqlite(both.tree)
     names = {
-        *re.findall(r'"([^"]+)"', (source_dir() / "starter" / "types.c").read_text("utf-8").partition("[] = {")[2])
+        *re.findall(
+            r'"([^"]+)"', (source_dir() / "starter" / "posix" / "types.c").read_text("utf-8").partition("[] = {")[2]
+        )
     }
     ended, _ = both(SUBCLASSES.replace("NAMES", repr(names)))
     said = [line.split() for line in ended.out.splitlines()]

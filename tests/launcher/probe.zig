@@ -9,9 +9,7 @@ extern "kernel32" fn GetModuleFileNameW(?*anyopaque, [*]u16, u32) callconv(.wina
 extern "kernel32" fn GetStdHandle(i32) callconv(.winapi) ?*anyopaque;
 extern "kernel32" fn ReadFile(?*anyopaque, [*]u8, u32, *u32, ?*anyopaque) callconv(.winapi) c_int;
 extern "kernel32" fn WriteFile(?*anyopaque, [*]const u8, u32, *u32, ?*anyopaque) callconv(.winapi) c_int;
-extern "kernel32" fn GetCurrentProcessId() callconv(.winapi) u32;
 extern "kernel32" fn SetConsoleCtrlHandler(?*const fn (u32) callconv(.winapi) c_int, c_int) callconv(.winapi) c_int;
-extern "kernel32" fn GenerateConsoleCtrlEvent(u32, u32) callconv(.winapi) c_int;
 extern "kernel32" fn Sleep(u32) callconv(.winapi) void;
 extern "kernel32" fn ExitProcess(u32) callconv(.winapi) noreturn;
 
@@ -48,12 +46,9 @@ pub fn main() void {
         var got: u32 = 0;
         while (ReadFile(GetStdHandle(-10), &buffer, buffer.len, &got, null) != 0 and got > 0) write(buffer[0..got]);
     } else if (std.mem.eql(u8, wanted, "wait")) {
-        print("{d}", .{GetCurrentProcessId()});
-        Sleep(60_000);
-    } else if (std.mem.eql(u8, wanted, "break")) { // what the user's Ctrl-Break does, to all of this console
         _ = SetConsoleCtrlHandler(&onEvent, 1);
-        _ = GenerateConsoleCtrlEvent(1, 0);
-        Sleep(10_000);
+        print("waiting", .{});
+        Sleep(60_000);
     }
 }
 

@@ -69,7 +69,7 @@ for number, root in enumerate(roots):
         folders[:] = sorted(name for name in folders if name.isidentifier() and name != "__pycache__")
         for file in sorted(files):
             add(number, top, os.path.relpath(os.path.join(folder, file), top))
-place = "bin/" + given["script"]
+place = given.pop("programs") + "/" + given["script"]
 with open(os.path.join(tree, place), "rb") as stream:
     text = stream.read()
 coder = trees.Coder(None, optimize, lambda made, name: made)
@@ -239,20 +239,25 @@ def write_code(tree: Tree, **changes: Any) -> None:
         [f"python/lib/{version}/lib-dynload", False, True],
         [f"lib/{version}/site-packages", False, True],
     ]
+    write_archive(tree.path, tree.origin, **{"roots": roots, **changes})
+
+
+def write_archive(path: Path, origin: Interpreter, **changes: Any) -> None:
+    """Write code.bin for the modules of some roots of a tree, with a Python that runs here."""
     given = {
         "tree_sha256": TREE_SHA256.hex(),
         "script": SCRIPT,
+        "programs": "bin",
         "optimize": 0,
         "python_variables": False,
         "start_hook": False,
         "quiet_exit": True,
         "patterns": True,
-        "roots": roots,
         "without": [],
-        "suffixes": tree.origin.suffixes,
+        "suffixes": origin.suffixes,
     }
     driver = Path(runpath.__file__).parent
-    run([tree.origin.builder, "-I", "-S", "-c", _WRITE, driver, tree.path, json.dumps(given | changes)])
+    run([origin.builder, "-I", "-S", "-c", _WRITE, driver, path, json.dumps(given | changes)])
 
 
 def write_artifact(file: Path, minor: str, tree_sha256: bytes = TREE_SHA256) -> None:

@@ -71,10 +71,13 @@ def test_changed_source_changes_the_name(tmp_path: Path, monkeypatch: pytest.Mon
     shutil.copytree(compiler.source_dir(), source)
     monkeypatch.setattr(compiler, "source_dir", lambda: source)
     names = {starter.file_name(interpreter())}
-    for file in [*(source / "starter").iterdir(), source / "trailer.h"]:
+    files = [file for folder in ("starter", "starter/posix") for file in (source / folder).glob("*.*")]
+    for file in [*files, source / "trailer.h"]:
         file.write_bytes(file.read_bytes() + b"\n")
         names.add(starter.file_name(interpreter()))
-    assert len(names) == len(list((source / "starter").iterdir())) + 2
+    assert len(names) == len(files) + 2
+    (source / "starter" / "windows" / "tree.c").write_text("")
+    assert starter.file_name(interpreter()) in names
 
 
 def test_missing_headers_are_an_error_with_a_remedy(

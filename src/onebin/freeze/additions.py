@@ -39,7 +39,9 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     added |= {f"{places.shared_libraries}/{name}": file for name, file in plan.libraries.items()}
     is_windows = isinstance(places, WindowsPlaces)
     if is_windows:
-        added |= dict(_beside_programs(starter, plan, places))
+        added[f"{places.programs}/{places.executable}"] = starter
+        for file in sorted(plan.interpreter.executable.parent.glob("*.dll")):
+            added[f"{places.shared_libraries}/{file.name}"] = file
     if plan.libc is not None:
         found = [file for file in installed.files.values() if binaries.may_be_binary(file)]
         added |= {f"{places.shared_libraries}/{name}": file for name, file in plan.libc.needed_by(found).items()}
@@ -59,14 +61,6 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
 
 def _separator(places: Places) -> str:
     return "\\" if isinstance(places, WindowsPlaces) else "/"
-
-
-def _beside_programs(starter: Path, plan: Plan, places: Places) -> Iterator[tuple[str, Path]]:
-    """Yield what the two interpreters of a tree for Windows need beside them: Windows looks for their DLLs there."""
-    yield f"{places.programs}/{places.executable}", starter
-    for file in sorted(plan.interpreter.executable.parent.glob("*.dll")):
-        yield f"{places.programs}/{file.name}", file
-        yield f"{places.shared_libraries}/{file.name}", file
 
 
 def _of_starter(starter: Path, plan: Plan, places: Places) -> Iterator[str]:

@@ -57,6 +57,12 @@ class Compiler:
         env = {"ZIG_GLOBAL_CACHE_DIR": str(self.kept), "ZIG_LOCAL_CACHE_DIR": str(self.scratch)}
         run_tool([self.packages / "ziglang" / "zig", *arguments], failure, self.scratch, **env)
 
+    def compile(self, source: Path, *flags: str | Path, prefix: str, failure: str) -> Path:
+        """Compile a C file and return its object file, whose name begins with a prefix; raises PackError."""
+        output = self.scratch / f"{prefix}-{source.parent.name}-{source.stem}.o"
+        self.run("cc", *flags, "-c", source, "-o", output, failure=failure)
+        return output
+
 
 def kept_in(cache: Cache) -> Path:
     """Return the folder of a cache for the parts of C libraries that the compiler has built for its targets.
@@ -137,6 +143,12 @@ def _resource(kind: int, number: int, data: bytes) -> bytes:
     header = names + struct.pack("<IHHII", 0, 0, 0, 0, 0)
     whole = struct.pack("<II", len(data), 8 + len(header)) + header + data
     return whole + bytes(-len(whole) % 4)
+
+
+def starter_sources(system: str, pattern: str = "*.c") -> list[Path]:
+    """Return the sources of the starter that all systems share, and those of one: "posix" or "windows"."""
+    folder = source_dir() / "starter"
+    return [*sorted(folder.glob(pattern)), *sorted((folder / system).glob(pattern))]
 
 
 def source_dir() -> Path:

@@ -29,7 +29,8 @@ void map_archive(struct archive *archive, const char *file) {
 
 /* Whether a file or folder is as old as the archive. Everything newer was changed after the tree was unpacked. */
 bool is_unchanged(const struct archive *archive, const struct status *status) {
-    return status->modified <= archive->modified;
+    const struct moment mine = status->modified, limit = archive->modified;
+    return mine.seconds < limit.seconds || (mine.seconds == limit.seconds && mine.fraction <= limit.fraction);
 }
 
 /* FNV-1a, continued over more data. */

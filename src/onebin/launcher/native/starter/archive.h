@@ -64,29 +64,36 @@ struct pattern {
 };
 _Static_assert(sizeof(struct pattern) == 20, "a slot is read as it is in the file");
 
+/* When something was changed, in the system's own units. */
+struct moment {
+    int64_t seconds;
+    int64_t fraction;
+};
+
+struct status {
+    bool is_file;
+    uint64_t size;
+    struct moment modified;
+};
+
 struct archive {
     const char *base; /* of the mapped file; NULL if there is no archive */
     const struct header *header;
     const struct slot *slots;
     const struct root *roots;
     const struct pattern *patterns;
-    int64_t modified;
+    struct moment modified;
 };
 
-/* What is known of a file or a folder. Its time counts from some moment, in units of the system's file times. */
-struct status {
-    bool is_regular;
-    uint64_t size;
-    int64_t modified;
-};
+/* files.c of each system: paths are in the encoding of Python's file names */
+bool get_file_status(const char *path, struct status *status);
+const char *map_file(const char *path, struct status *status);
+bool read_end(const char *path, void *end, size_t size);
 
 void map_archive(struct archive *archive, const char *file);
 const struct slot *look_up(const struct archive *archive, const char *name, size_t length);
 const struct pattern *look_up_pattern(const struct archive *archive, const char *text, size_t length, uint32_t flags,
                                       bool is_bytes);
 bool is_unchanged(const struct archive *archive, const struct status *status);
-
-/* files.c of each system: map a file for the life of the process, or return NULL. */
-const char *map_file(const char *file, struct status *status);
 
 #endif

@@ -31,21 +31,19 @@ static const struct root *root_of(const struct slot *slot) { return &state.archi
 
 static bool is_own(const struct slot *slot) { return (root_of(slot)->flags & OWN) != 0; }
 
-/* Return the path of something in a folder. In the archive, all paths have slashes. */
-static PyObject *joined(PyObject *folder, const char *path, Py_ssize_t length) {
-    PyObject *text = PyUnicode_DecodeUTF8(path, length, NULL);
-#ifdef _WIN32
-    PyObject *slash = PyUnicode_FromString("/"), *other = PyUnicode_FromString(SEPARATOR);
-    if (text != NULL && slash != NULL && other != NULL) Py_SETREF(text, PyUnicode_Replace(text, slash, other, -1));
-    Py_XDECREF(slash);
-    Py_XDECREF(other);
-#endif
-    PyObject *whole = text == NULL ? NULL : PyUnicode_FromFormat("%U" SEPARATOR "%U", folder, text);
-    Py_XDECREF(text);
-    return whole;
-}
-
 /* Files ------------------------------------------------------------------------------------------------------------ */
+
+/* Set the status of a file. False if it is not there, or with an exception set. */
+static bool get_status(PyObject *path, struct status *status) {
+    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
+    if (bytes == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_UnicodeError)) PyErr_Clear(); /* no file can have such a name */
+        return false;
+    }
+    bool is_there = get_file_status(PyBytes_AS_STRING(bytes), status);
+    Py_DECREF(bytes);
+    return is_there;
+}
 
 static bool is_fresh(const struct slot *slot, const struct status *status) {
     return slot->kind == EXTENSION || (is_unchanged(state.archive, status) && status->size == slot->source_size);
@@ -55,8 +53,19 @@ static bool is_fresh(const struct slot *slot, const struct status *status) {
 static bool is_unchanged_file(const struct slot *slot, PyObject *file, bool *is_file) {
     struct status status;
     if (slot->source_size == NO_SOURCE && slot->kind == SOURCE) return *is_file = true;
-    *is_file = get_status(file, &status) && status.is_regular;
+    *is_file = get_status(file, &status) && status.is_file;
     return *is_file && is_fresh(slot, &status);
+}
+
+/* Return a path below the tree as the system writes it. */
+static PyObject *text_of(const char *path, Py_ssize_t length) {
+    if (SEPARATOR == '/') return PyUnicode_DecodeUTF8(path, length, NULL);
+    char *own = malloc((size_t)length + 1);
+    if (own == NULL) return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < length; i++) own[i] = path[i] == '/' ? SEPARATOR : path[i];
+    PyObject *text = PyUnicode_DecodeUTF8(own, length, NULL);
+    free(own);
+    return text;
 }
 
 /* Return the folder that an entry of the search path must name to lead to a module, and its file. */
@@ -65,7 +74,12 @@ static PyObject *folder_of(const struct slot *slot, int levels) {
     const char *path = in_archive(slot->path), *end = path + strlen(path);
     for (; levels > 0 && end > path; levels--)
         do end--; while (end > path && *end != '/');
-    return end == path ? Py_NewRef(place) : joined(place, path, end - path);
+    if (end == path) return Py_NewRef(place);
+    PyObject *text = text_of(path, end - path);
+    if (text == NULL) return NULL;
+    PyObject *folder = PyUnicode_FromFormat("%U%c%U", place, SEPARATOR, text);
+    Py_DECREF(text);
+    return folder;
 }
 
 static PyObject *file_of(const struct slot *slot) { return folder_of(slot, 0); }
@@ -315,7 +329,7 @@ static PyType_Spec finder_spec = {
 
 /* Return the text of sys.<name> without a suffix, if that is the tree. NULL without an exception if it is not. */
 static PyObject *tree_text(const struct tree *tree, const char *name, const char *suffix) {
-    PyObject *prefix = PySys_GetObject(name), *tail = PyUnicode_FromString(suffix), *text = NULL;
+    PyObject *prefix = PySys_GetObject(name), *tail = text_of(suffix, (Py_ssize_t)strlen(suffix)), *text = NULL;
     if (prefix != NULL && tail != NULL && PyUnicode_Check(prefix) &&
         PyUnicode_Tailmatch(prefix, tail, 0, PY_SSIZE_T_MAX, 1) == 1)
         text = PyUnicode_Substring(prefix, 0, PyUnicode_GET_LENGTH(prefix) - PyUnicode_GET_LENGTH(tail));
@@ -330,12 +344,14 @@ static PyObject *tree_text(const struct tree *tree, const char *name, const char
 static bool set_places(const struct tree *tree) {
     const struct header *header = state.archive->header;
     PyObject *own = PyUnicode_DecodeFSDefault(tree->path);
-    PyObject *environment = tree_text(tree, "prefix", ""), *base = tree_text(tree, "base_prefix", SEPARATOR "python");
+    PyObject *environment = tree_text(tree, "prefix", ""), *base = tree_text(tree, "base_prefix", "/python");
     for (uint32_t i = 0; i < header->roots && i < MOST_ROOTS && own != NULL; i++) {
         const struct root *root = &state.archive->roots[i];
         const char *path = in_archive(root->path);
         PyObject *start = root->flags & OWN ? own : strncmp(path, "python/", strlen("python/")) == 0 ? base : environment;
-        if (start != NULL) state.places[i] = joined(start, path, (Py_ssize_t)strlen(path));
+        PyObject *below = start == NULL ? NULL : text_of(path, (Py_ssize_t)strlen(path));
+        if (below != NULL) state.places[i] = PyUnicode_FromFormat("%U%c%U", start, SEPARATOR, below);
+        Py_XDECREF(below);
     }
     Py_XDECREF(own);
     Py_XDECREF(environment);
@@ -345,7 +361,7 @@ static bool set_places(const struct tree *tree) {
 
 /* Remember the entry for the standard library in a zip, which sys.path always has, if there is no such file. */
 static bool set_absent(void) {
-    PyObject *path = PySys_GetObject("path"), *name = PyUnicode_FromString(SEPARATOR ZIP);
+    PyObject *path = PySys_GetObject("path"), *name = text_of("/" ZIP, strlen("/" ZIP));
     Py_ssize_t count = name == NULL || path == NULL || !PyList_Check(path) ? 0 : PyList_GET_SIZE(path);
     for (Py_ssize_t i = 0; i < count && state.absent == NULL; i++) {
         PyObject *entry = PyList_GET_ITEM(path, i);

@@ -1,15 +1,6 @@
 /* Configure CPython as its own python does, and run it. */
 #include "starter.h"
 
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
-
-#ifdef DYNAMIC_LOADER
-/* The compiler's own option for this path allows no more than 255 bytes. */
-__attribute__((section(".interp"), used, retain)) static const char dynamic_loader[] = DYNAMIC_LOADER;
-#endif
-
 /* How CPython is started. The arguments are those it gets; for the program, its script is in the artifact's place. */
 struct start {
     const struct tree *tree; /* NULL if Python's library is not in a tree */
@@ -24,23 +15,14 @@ struct start {
 /* Let the script of the program take the place of the artifact, and the tree's own interpreter that of any other. */
 static void enter_program(struct start *start) {
     const struct archive *archive = start->archive;
-    char *bin = below(start->tree, "bin"), *script;
+    char *programs = below(start->tree, PROGRAMS), *script;
     start->argv = calloc((size_t)start->argc + 1, sizeof *start->argv);
-    if (start->argv == NULL || asprintf(&script, "%s/%s", bin, archive->base + archive->header->script) < 0) abort();
+    const char *name = archive->base + archive->header->script;
+    if (start->argv == NULL || asprintf(&script, "%s%c%s", programs, SEPARATOR, name) < 0) abort();
     memcpy(start->argv, start->given, (size_t)start->argc * sizeof *start->argv);
-    start->argv[0] = below(start->tree, "bin/" PYTHON);
+    start->argv[0] = below(start->tree, PROGRAMS "/" PYTHON);
     start->argv[start->program] = script;
-    free(bin);
-}
-
-/* Let the process go by the name of the program's file. */
-static void name_process(const char *file) {
-#ifdef __linux__
-    const char *slash = strrchr(file, '/');
-    prctl(PR_SET_NAME, slash == NULL ? file : slash + 1);
-#else
-    (void)file;
-#endif
+    free(programs);
 }
 
 static bool ignores_variables(const struct start *start) {
@@ -54,26 +36,23 @@ static PyStatus preinitialize(const struct start *start) {
     if (ignores_variables(start)) {
         config.use_environment = 0;
         /* CPython 3.11 and later obey these two even then. */
-        unsetenv("PYTHONEXECUTABLE");
-        unsetenv("__PYVENV_LAUNCHER__");
+        forget_variable("PYTHONEXECUTABLE");
+        forget_variable("__PYVENV_LAUNCHER__");
     }
-    return Py_PreInitializeFromBytesArgs(&config, start->argc, start->argv);
+    return preinitialize_with(&config, start->argc, start->argv);
 }
 
 /* Set sys.orig_argv to the arguments that were really given. */
 static PyStatus set_original(PyConfig *config, const struct start *start) {
     PyStatus status = PyStatus_Ok();
-    for (int i = 0; i < start->argc && !PyStatus_Exception(status); i++) {
-        wchar_t *wide = Py_DecodeLocale(start->given[i], NULL);
-        status = wide == NULL ? PyStatus_NoMemory() : PyWideStringList_Append(&config->orig_argv, wide);
-        PyMem_RawFree(wide);
-    }
+    for (int i = 0; i < start->argc && !PyStatus_Exception(status); i++)
+        status = append_text(&config->orig_argv, start->given[i]);
     return status;
 }
 
 static PyStatus set_path(PyConfig *config, wchar_t **member, const struct tree *tree, const char *path) {
     char *text = below(tree, path);
-    PyStatus status = PyConfig_SetBytesString(config, member, text);
+    PyStatus status = set_text(config, member, text);
     free(text);
     return status;
 }
@@ -87,17 +66,18 @@ static PyStatus set_home(PyConfig *config, struct start *start) {
     bool is_own = start->argc > 0 && is_in_bin(start->tree, start->argv[0]);
     start->is_moved = is_own && !has_home(start->tree);
     if (start->is_moved || is_old)
-        status = set_path(config, &config->base_executable, start->tree, "python/bin/" PYTHON);
+        status = set_path(config, &config->base_executable, start->tree, HOME "/" PYTHON);
     if (!start->is_moved && !(is_old && is_own)) return status;
-    if (strchr(start->tree->path, ':') != NULL)
-        fail(start->tree, "Python divides the path of its home at \":\"", "move this folder to a path without one");
+    if (strstr(start->tree->path, PATHS_END) != NULL)
+        fail(start->tree, "Python divides the path of its home at \"" PATHS_END "\"",
+             "move this folder to a path without one");
     if (!PyStatus_Exception(status))
         status = set_path(config, &config->home, start->tree, "python");
     return status;
 }
 
 static PyStatus set_program(PyConfig *config, const struct start *start) {
-    PyStatus status = PyConfig_SetBytesString(config, &config->program_name, start->argv[0]);
+    PyStatus status = set_text(config, &config->program_name, start->argv[0]);
     if (PyStatus_Exception(status)) return status;
     status = set_original(config, start);
     int level = (int)start->archive->header->optimize;
@@ -113,7 +93,7 @@ static PyStatus initialize(struct start *start) {
     if (PyStatus_Exception(status)) return status;
     PyConfig_InitPythonConfig(&config);
     if (ignores_variables(start)) config.use_environment = 0;
-    status = PyConfig_SetBytesArgv(&config, start->argc, start->argv);
+    status = set_arguments(&config, start->argc, start->argv);
     if (!PyStatus_Exception(status)) status = set_home(&config, start);
     if (!PyStatus_Exception(status) && start->program != 0) status = set_program(&config, start);
     if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
@@ -124,7 +104,7 @@ static PyStatus initialize(struct start *start) {
 /* Make sys._home absolute: `site` takes it from pyvenv.cfg, where it is relative in a folder that can be moved. */
 static bool correct_home(const struct tree *tree) {
     if (PySys_GetObject("_home") == NULL) return true;
-    char *home = below(tree, "python/bin");
+    char *home = below(tree, HOME);
     PyObject *text = PyUnicode_DecodeFSDefault(home);
     free(home);
     bool is_set = text != NULL && PySys_SetObject("_home", text) == 0;
@@ -165,7 +145,8 @@ static bool prepare(const struct start *start) {
     return set_argv0(start->given[start->program]) && (!wants_start_hook(start->archive) || run_start_hook());
 }
 
-int main(int argc, char **argv) {
+/* What main does, with arguments in the encoding of Python's file names. */
+int run_python(int argc, char **argv) {
     static struct tree tree;
     static struct archive archive;
     struct start start = {.archive = &archive, .argc = argc, .given = argv, .argv = argv};

@@ -1,12 +1,6 @@
 /* Recognise the bundle's program: the artifact, given to its own interpreter as a script. */
 #include "starter.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-#ifdef __linux__
-#include <sys/auxv.h>
-#endif
-
 #include "../trailer.h"
 
 /* Return the index of the script among the arguments, as CPython's Python/getopt.c finds it, or 0. An option that CPython
@@ -30,49 +24,23 @@ static int script_index(int argc, char **argv) {
     return 0;
 }
 
-/* Whether an open file is an artifact of this tree. */
-static bool is_artifact(const struct tree *tree, const struct archive *archive, int fd) {
-    struct stat status;
-    struct trailer trailer;
-    const off_t size = (off_t)sizeof trailer;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < size ||
-        pread(fd, &trailer, sizeof trailer, status.st_size - size) != size ||
-        memcmp(trailer.magic, TRAILER_MAGIC, sizeof trailer.magic) != 0)
-        return false;
+/* Whether the last bytes of a file are those of an artifact of this tree. */
+bool is_of_tree(const struct tree *tree, const struct archive *archive, const struct trailer *trailer) {
+    if (memcmp(trailer->magic, TRAILER_MAGIC, sizeof trailer->magic) != 0) return false;
     if (archive->base == NULL)
         fail(tree, "code.bin is missing or damaged", "remove this directory, and start the program again");
-    return memcmp(trailer.tree_sha256, archive->header->tree_sha256, sizeof trailer.tree_sha256) == 0;
-}
-
-/* Whether a path leads to an artifact of this tree. Only regular files are opened: others can be opened once. */
-static bool leads_to_artifact(const struct tree *tree, const struct archive *archive, const char *path) {
-    struct stat status;
-    int fd = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    bool is_found = fd >= 0 && is_artifact(tree, archive, fd);
-    if (fd >= 0) close(fd);
-    return is_found;
+    return memcmp(trailer->tree_sha256, archive->header->tree_sha256, sizeof trailer->tree_sha256) == 0;
 }
 
 /* Return the index of the argument that is this tree's artifact, or 0 if there is none. The launcher, which gives it as
- * the first, has passed on the open file: somebody may exchange what is at its path. So the path itself is only opened if
- * somebody else started this interpreter, and never with more rights than the user has. */
+ * the first, may have passed on the open file: somebody may exchange what is at its path. So the path itself is only
+ * opened if somebody else started this interpreter, and never with more rights than the user has. */
 int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv) {
-    int last, index = script_index(argc, argv);
-    for (int fd = passed_range(&last); fd <= last && argc > 1; fd++) {
-        if (!is_artifact(tree, archive, fd)) continue;
-        close(fd);
-        return 1;
-    }
-    return index != 0 && !is_privileged() && leads_to_artifact(tree, archive, argv[index]) ? index : 0;
-}
-
-/* Whether this process has more rights than its user (setuid, setgid, file capabilities). */
-bool is_privileged(void) {
-#ifdef __linux__
-    return getauxval(AT_SECURE) != 0;
-#else
-    return issetugid();
-#endif
+    struct trailer trailer;
+    int index = script_index(argc, argv);
+    if (argc > 1 && is_passed_on(tree, archive)) return 1;
+    bool is_found = index != 0 && !is_privileged() && read_end(argv[index], &trailer, sizeof trailer);
+    return is_found && is_of_tree(tree, archive, &trailer) ? index : 0;
 }
 
 /* Whether a module of onebin runs before the program: if the bundle needs it, or for a test of the program. */

@@ -13,20 +13,11 @@
 
 #include <limits.h>
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "archive.h"
 
-#ifdef _WIN32
-#define SEPARATOR "\\"
-#undef PATH_MAX
-#define PATH_MAX 98304 /* bytes in UTF-8 of the longest path that Windows has: three for each of 32768 units */
-#else
-#define SEPARATOR "/"
-#endif
-
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
+#define STRING_OF(number) #number
+#define STRING(number) STRING_OF(number)
 #ifdef Py_GIL_DISABLED
 #define THREADS "t"
 #else
@@ -37,22 +28,21 @@
 #else
 #define DEBUG ""
 #endif
-#define ZIP "python" TEXT(PY_MAJOR_VERSION) TEXT(PY_MINOR_VERSION) THREADS ".zip"
-/* The file name of the interpreter. */
-#define PYTHON "python" TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION) THREADS DEBUG
+#define ZIP "python" STRING(PY_MAJOR_VERSION) STRING(PY_MINOR_VERSION) THREADS ".zip"
 #define UNUSABLE 126 /* the exit code of a shell that found a command but could not run it */
 
-/* The unpacked folder that this process runs from. */
+#include "system.h" /* of the system: where things are in a tree, and how paths are written */
+
+/* The unpacked folder that this process runs from. Paths are in the encoding of Python's file names. */
 struct tree {
-    char path[PATH_MAX]; /* absolute */
-    dev_t device;
-    ino_t inode;
-    time_t used; /* when it was last used before, as far as that is known */
+    char path[LONGEST_PATH]; /* absolute */
+    uint64_t device;
+    uint64_t inode;
+    int64_t used; /* when it was last used before, as far as that is known */
 };
 
-/* tree.c */
+/* tree.c of each system */
 bool find_tree(struct tree *tree);
-int passed_range(int *last);
 void hold(struct tree *tree);
 void note_use(const struct tree *tree, const char *argv0, bool is_program);
 bool is_tree(const struct tree *tree, const char *path);
@@ -61,13 +51,26 @@ bool has_home(const struct tree *tree);
 char *below(const struct tree *tree, const char *path);
 _Noreturn void fail(const struct tree *tree, const char *what, const char *remedy);
 
-/* program.c */
-int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);
+/* passed.c of each system */
+bool is_passed_on(const struct tree *tree, const struct archive *archive);
 bool is_privileged(void);
-bool wants_start_hook(const struct archive *archive);
 
-/* files.c: false means that there is no such file, or failure, with a Python exception set */
-bool get_status(PyObject *path, struct status *status);
+/* config.c of each system */
+PyStatus preinitialize_with(PyPreConfig *config, int argc, char **argv);
+PyStatus set_arguments(PyConfig *config, int argc, char **argv);
+PyStatus set_text(PyConfig *config, wchar_t **member, const char *text);
+PyStatus append_text(PyWideStringList *list, const char *text);
+void forget_variable(const char *name);
+void name_process(const char *file);
+
+/* main.c */
+int run_python(int argc, char **argv);
+
+/* program.c */
+struct trailer;
+int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);
+bool is_of_tree(const struct tree *tree, const struct archive *archive, const struct trailer *trailer);
+bool wants_start_hook(const struct archive *archive);
 
 /* finder.c: false means failure, with a Python exception set */
 bool install_finder(const struct tree *tree, const struct archive *archive);
@@ -77,10 +80,10 @@ PyObject *script_code(PyObject *file);
 /* patterns.c: false as above */
 bool use_patterns(const struct archive *archive, PyObject *compiler);
 
-/* run.c */
+/* run.c of each system */
 void run_script(const char *script);
 
-/* quiet.c: false as above */
+/* quiet.c of each system: false as above */
 bool prepare_quiet_exit(const struct tree *tree);
 void allow_quiet_exit(int status);
 

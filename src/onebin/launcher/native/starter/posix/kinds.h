@@ -2,7 +2,7 @@
 #ifndef ONEBIN_KINDS_H
 #define ONEBIN_KINDS_H
 
-#include "starter.h"
+#include "../starter.h"
 
 enum kind {
     UNKNOWN,

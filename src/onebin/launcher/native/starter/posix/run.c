@@ -2,7 +2,7 @@
  *
  * It saves opening and compiling the script, and can end the process without taking the interpreter apart (quiet.c).
  * Only a start without options of Python and without its variables comes here; all others are left to Py_RunMain. */
-#include "starter.h"
+#include "../starter.h"
 
 #include <signal.h>
 #include <unistd.h>

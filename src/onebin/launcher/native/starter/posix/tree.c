@@ -1,10 +1,10 @@
 /* Find the tree that this process runs from, and hold it while the process lives. */
-#include "starter.h"
+#include "../starter.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __APPLE__
@@ -14,8 +14,10 @@
 #include <sys/auxv.h>
 #endif
 
-#include "../printable.h"
-#include "../trailer.h"
+#include "../../printable.h"
+#include "../../trailer.h"
+
+int passed_range(int *last); /* passed.c */
 
 #define LIBRARY_DIR "/python/lib"
 #define CACHE_DIR "artifacts" /* in it, the launcher names a tree <program>-<digest> */
@@ -76,21 +78,13 @@ bool find_tree(struct tree *tree) {
     return true;
 }
 
-/* Return the first number under which the launcher passes on descriptors, and put the last one into `last`. */
-int passed_range(int *last) {
-    struct rlimit limit;
-    bool is_low = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LAST_PASSED;
-    *last = is_low ? (int)limit.rlim_cur - 1 : LAST_PASSED;
-    return is_low ? STDERR_FILENO + 1 : FIRST_PASSED;
-}
-
 /* Return the open directory of the tree that the launcher has locked and passed on, or -1. */
 static int inherited(const struct tree *tree) {
     struct stat status;
     int last;
     for (int fd = passed_range(&last); fd <= last; fd++)
-        if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && status.st_dev == tree->device &&
-            status.st_ino == tree->inode && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+        if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && (uint64_t)status.st_dev == tree->device &&
+            (uint64_t)status.st_ino == tree->inode && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
             return fd;
     return -1;
 }
@@ -102,8 +96,8 @@ void hold(struct tree *tree) {
     struct stat status;
     int fd = open(tree->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0) fail(tree, strerror(errno), remedy);
-    tree->device = status.st_dev;
-    tree->inode = status.st_ino;
+    tree->device = (uint64_t)status.st_dev;
+    tree->inode = (uint64_t)status.st_ino;
     tree->used = status.st_mtime;
     if (inherited(tree) >= 0) {
         close(fd);
@@ -117,7 +111,8 @@ void hold(struct tree *tree) {
 /* Whether a path leads to the tree. */
 bool is_tree(const struct tree *tree, const char *path) {
     struct stat status;
-    return stat(path, &status) == 0 && status.st_dev == tree->device && status.st_ino == tree->inode;
+    return stat(path, &status) == 0 && (uint64_t)status.st_dev == tree->device &&
+           (uint64_t)status.st_ino == tree->inode;
 }
 
 static bool is_same_file(const char *one, const char *other) {

@@ -6,7 +6,7 @@
  * found nothing of that kind. In doubt, CPython ends as ever.
  *
  * It looks when all threads have ended, and all functions of `atexit` have been called, as the last of these functions. */
-#include "starter.h"
+#include "../starter.h"
 
 #include <dlfcn.h>
 
