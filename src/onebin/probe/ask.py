@@ -51,7 +51,7 @@ def ask_script(stage: Stage, script: Path, questions: Mapping[str, object], read
     """Ask a script in the unfrozen host's environment, as `ask` does; raises ProbeError."""
     runner = stage.runner or Runner.native()
     argv: list[str | Path] = [*runner.command, stage.host_python, "-I", script]
-    return ask(argv, questions, read, **runner.variables)
+    return ask(argv, questions, read, **stage.host_variables)
 
 
 def ask_artifact(file: Path, questions: Questions, runner: Runner, **variables: str) -> Answers:

@@ -31,6 +31,11 @@ def python_in(directory: Path, interpreter: Interpreter) -> Path:
     return directory / "bin" / "python"
 
 
+def in_wine(path: Path) -> str:
+    """Return the path of a file of this machine as a program sees it under wine, which calls "/" drive Z."""
+    return "Z:" + str(path).replace("/", "\\")
+
+
 def make_environment(directory: Path, interpreter: Interpreter, installed: Path) -> None:
     """Create the environment beside `installed`, the one that has the packages; raises OSError.
 
@@ -39,7 +44,11 @@ def make_environment(directory: Path, interpreter: Interpreter, installed: Path)
     python = python_in(directory, interpreter)
     python.parent.mkdir(parents=True)
     home = interpreter.executable.parent
-    lines = [f"home = {home}", "include-system-site-packages = false", f"version = {interpreter.version}"]
+    lines = [
+        f"home = {in_wine(home) if _is_windows(interpreter) else home}",
+        "include-system-site-packages = false",
+        f"version = {interpreter.version}",
+    ]
     (directory / "pyvenv.cfg").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     if _is_windows(interpreter):
         (directory / "Lib").mkdir()

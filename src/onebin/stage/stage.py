@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import StageError, os_errors
 from onebin.lock import LockedPackage
+from onebin.platforms import Runner
 from onebin.python import uv
-from onebin.stage.foreign import python_in
+from onebin.stage.foreign import in_wine, python_in
 from onebin.system import canonical_name, sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from onebin.cache import Cache
     from onebin.lock import Lock
-    from onebin.platforms import Runner
 
 KIND = "stages"
 FOREIGN = "foreign"  # the folder beside the environment for one of an interpreter that is for another platform
@@ -47,7 +48,30 @@ class Stage:
     def host_python(self) -> Path:
         """The interpreter that runs the host: another one if it is for another platform."""
         interpreter = self.lock.interpreter
-        return python_in(self.directory.with_name(FOREIGN), interpreter) if interpreter.is_foreign else self.python
+        if not interpreter.is_foreign:
+            return self.python
+        return interpreter.executable if self._is_for_windows else python_in(self._foreign, interpreter)
+
+    @property
+    def host_variables(self) -> Mapping[str, str]:
+        """The environment variables that the host's interpreter needs to be that of the environment.
+
+        On Windows, the program in an environment starts the base interpreter and tells it so.
+        """
+        runner = self.runner or Runner.native()
+        if not self._is_for_windows:
+            return runner.variables
+        python = in_wine(python_in(self._foreign, self.lock.interpreter))
+        return {**runner.variables, "__PYVENV_LAUNCHER__": python}
+
+    @property
+    def _foreign(self) -> Path:
+        return self.directory.with_name(FOREIGN)
+
+    @property
+    def _is_for_windows(self) -> bool:
+        target = self.lock.interpreter.target
+        return self.lock.interpreter.is_foreign and target is not None and target.system == "windows"
 
     @property
     def site_packages(self) -> Path:

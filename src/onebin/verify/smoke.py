@@ -54,14 +54,14 @@ def compare_commands(
     """
     findings: list[Finding] = []
     notices: list[str] = []
-    runner, of_stage = plan.runner or Runner.native(), plan.stage.runner or Runner.native()
+    runner = plan.runner or Runner.native()
     with scratch() as folder:
         staged = write_script(staged_command(source, plan, cache), folder / plan.manifest.bundle.name)
         if runner.command:
             (folder / "artifact").mkdir()
             artifact = write_script([*runner.command, str(artifact)], folder / "artifact" / artifact.name)
         for command in commands:
-            found = _compare(command, staged, artifact, plan, of_stage.variables)
+            found = _compare(command, staged, artifact, plan)
             if isinstance(found, Completed):
                 notices += failed_alike(command, found)
             else:
@@ -103,12 +103,12 @@ def write_script(words: Sequence[str], file: Path) -> Path:
     return file
 
 
-def _compare(
-    command: str, staged: Path, artifact: Path, plan: Plan, variables: Mapping[str, str]
-) -> Finding | Completed:
+def _compare(command: str, staged: Path, artifact: Path, plan: Plan) -> Finding | Completed:
     """Return how a command ends with the artifact, or what is not the same with the staged host."""
     try:
-        expected, found = _run(command, staged, variables), _run(command, artifact)
+        runner = plan.runner or Runner.native()
+        expected = _run(command, staged, plan.stage.host_variables)
+        found = _run(command, artifact, runner.variables)
     except ProcessError as error:
         return Finding(command, error.tail or error.message, error.hint)
     if expected.code != found.code:
@@ -124,16 +124,14 @@ def _compare(
     return found
 
 
-def _run(command: str, file: Path, variables: Mapping[str, str] | None = None) -> Completed:
+def _run(command: str, file: Path, variables: Mapping[str, str]) -> Completed:
     """Run a command in an empty folder, with the caller's environment and some variables.
 
     It finds no side-cars: the stage has none.
     """
     words = [word.replace("{artifact}", str(file)) for word in shlex.split(command)]
     with scratch() as folder:
-        return run(
-            words, env={**os.environ, **(variables or {}), **WITHOUT_SIDE_CARS}, cwd=folder, timeout=TIMEOUT_SECONDS
-        )
+        return run(words, env={**os.environ, **variables, **WITHOUT_SIDE_CARS}, cwd=folder, timeout=TIMEOUT_SECONDS)
 
 
 def _normalise(text: str, file: Path, plan: Plan) -> list[str]:

@@ -96,7 +96,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
     early = tools.tree.early_modules(analysis.datas)
     before = list(map(tools.place_in_library, tools.tree.imported_before()))
-    before += tools.tree.codecs_without_sources(wanted)
+    before += tools.tree.needed_without_sources(wanted)
     reached |= {os.path.realpath(source) for source in before}
     if wanted.optional:
         wanted = replace(wanted, files=tools.tree.without_unreached(wanted, reached, early))

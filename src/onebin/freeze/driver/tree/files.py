@@ -327,10 +327,13 @@ def imported_before() -> list[str]:
     return sorted(said.splitlines())
 
 
-def codecs_without_sources(wanted: Wanted) -> list[str]:
-    """Return the code of all codecs of a library without sources: the system's settings say which comes first."""
-    folder = f"{wanted.library}/encodings/"
-    return [source for place, source in wanted.files.items() if place.startswith(folder) and source.endswith(_BYTECODE)]
+def needed_without_sources(wanted: Wanted) -> list[str]:
+    """Return what of a library without sources must be in files, because it comes before code.bin is in use.
+
+    The system's settings say which codec comes first, and by `os` the interpreter recognises its standard library.
+    """
+    first = (f"{wanted.library}/encodings/", f"{wanted.library}/os.py")
+    return [source for place, source in wanted.files.items() if place.startswith(first) and source.endswith(_BYTECODE)]
 
 
 def add_early_bytecode(files: Files, coder: Coder, sources: Iterable[str]) -> set[str]:
