@@ -21,13 +21,15 @@ class Workspace:
     """Where one bundle is built: its manifest, the cache and the output. All paths are absolute.
 
     `output` is None for the default, `dist/<name>` next to the manifest. `lock_dir` is the manifest's directory, or a
-    private one for a bundle without a manifest file.
+    private one for a bundle without a manifest file. `cell` is the part of a lock's name that tells the cells of a matrix
+    apart.
     """
 
     manifest_file: Path
     cache_dir: Path
     lock_dir: Path
     output: Path | None = None
+    cell: str = ""
 
     @classmethod
     def at(cls, manifest: Path, *, output: Path | None = None, lock_dir: Path | None = None) -> Workspace:
@@ -48,7 +50,8 @@ class Workspace:
 
     def lock_file(self, name: str) -> Path:
         """Return the path of the lock file. PEP 751 allows no dot inside the name."""
-        return self.lock_dir / f"pylock.{name.replace('.', '-')}.toml"
+        whole = f"{name}-{self.cell}" if self.cell else name
+        return self.lock_dir / f"pylock.{whole.replace('.', '-')}.toml"
 
     def output_file(self, name: str) -> Path:
         """Return the path that the artifact is written to."""

@@ -18,7 +18,7 @@ from .failure import (
     failure_of as failure_of,
 )
 from .machine import Examined as Examined, examine as examine
-from .receipt import was_built_here as was_built_here
+from .receipt import inputs_of as inputs_of, was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,
     check_locked as check_locked,

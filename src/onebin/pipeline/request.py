@@ -8,6 +8,7 @@ from typing import Any
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest import Manifest, keyed
+from onebin.platforms import Platform
 from onebin.python import INDEXES, PackageSource
 from onebin.system import display, sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace
@@ -25,7 +26,8 @@ class BuildRequest:
     loaded. `release` makes the file as small as possible, which takes longer. `verify` runs the artifact before it is
     published, together with `commands`, additional checks to those of the manifest. `measure` measures the times of the
     start and of each plugin's import even if no budget needs them. `development` is a public key in hexadecimal digits:
-    the artifact also accepts the side-cars that this one has signed, and is for trying them out. `moment` is the
+    the artifact also accepts the side-cars that this one has signed, and is for trying them out. `platform` is what
+    the artifact is for; None is the platform of the interpreter that is found here. `moment` is the
     current time for the build, in seconds since 1970; the default is SOURCE_DATE_EPOCH, or else a fixed time.
     """
 
@@ -40,6 +42,7 @@ class BuildRequest:
     commands: tuple[str, ...] = ()
     measure: bool = False
     development: str | None = None
+    platform: Platform | None = None
     moment: int = field(default_factory=source_date_epoch)
 
     def __post_init__(self) -> None:
