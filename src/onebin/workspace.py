@@ -21,8 +21,8 @@ class Workspace:
     """Where one bundle is built: its manifest, the cache and the output. All paths are absolute.
 
     `output` is None for the default, `dist/<name>` next to the manifest. `lock_dir` is the manifest's directory, or a
-    private one for a bundle without a manifest file. `cell` is the part of a lock's name that tells the cells of a matrix
-    apart.
+    private one for a bundle without a manifest file. `cell` is the part of a lock's name that tells the
+    cells of a matrix apart.
     """
 
     manifest_file: Path

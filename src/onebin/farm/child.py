@@ -98,7 +98,10 @@ def _build(job: Job) -> bool:
 
 @contextmanager
 def _request(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
-    """Provide the request of a job, with its files in a folder if they are not here; errors name them as the client does."""
+    """Provide the request of a job, with its files in a folder if they are not here.
+
+    Errors name them as the client does.
+    """
     asked = from_json(BuildRequest, dict(job.request))
     output = folder / "artifact" / asked.manifest.bundle.name
     output.parent.mkdir()
@@ -155,6 +158,7 @@ def _built(job: Job, request: BuildRequest, store: Store, folder: Path) -> bool:
         log.write(folder / "log")
     record = Record(
         cell=job.cell,
+        inputs=job.inputs,
         artifact=store.add(made.file),
         size=made.size,
         card=store.add(_document(made.facts)),

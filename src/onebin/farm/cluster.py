@@ -23,12 +23,11 @@ from onebin.system import count, did_you_mean
 
 try:
     from distributed import Client, LocalCluster, Security, as_completed, get_worker
-    from distributed.utils import TimeoutError as ConnectTimeoutError
 except ImportError as missing:
     raise FarmError("the engine dask needs Dask distributed", "pip install 'onebin[farm]'") from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Future
@@ -72,7 +71,7 @@ class Cluster:
             return
         try:
             client = Client(self.address, security=self._security(), timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ConnectTimeoutError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise FarmError(
                 f"no scheduler answers at {self.address}: {str(error).splitlines()[0] if str(error) else 'timeout'}",
                 "start one with `dask scheduler`, or check the address and, for tls://, the certificates (--tls)",
@@ -88,9 +87,7 @@ class Cluster:
         if self.certificates is None:
             return None
         ca, cert, key = (str(self.certificates / name) for name in ("ca.pem", "cert.pem", "key.pem"))
-        return Security(
-            tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True
-        )
+        return Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
 
 
 @dataclass(kw_only=True)
@@ -109,12 +106,12 @@ def run_on_cluster(
     cluster: Cluster,
     tell: Callable[[str, str], None],
     say: Callable[[str], None],
-) -> Iterator[tuple[Job, Outcome]]:
+) -> Generator[tuple[Job, Outcome]]:
     """Do some work for each job on the workers of a cluster, and yield what came of it, as it comes.
 
     `tell` gets the name of a cell and what is done for it, `say` what there is to know of the cluster. If the iteration
-    is closed before its end, what runs is stopped. Raises FarmError before anything is sent if a platform has no worker,
-    and if the scheduler is lost for two minutes.
+    is closed before its end, what runs is stopped. Raises FarmError before anything is sent if a platform has no
+    worker, and if the scheduler is lost for two minutes.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters comes as outcomes and errors
     run = _Run(left={job.key: job for job in jobs})
@@ -124,7 +121,7 @@ def run_on_cluster(
         try:
             with cluster.client(platforms) as client:
                 _await_workers(client, platforms, deadline)
-                say(f"{count(len(_workers(client)), 'worker')} at {client.scheduler.address}; {client.dashboard_link}")
+                say(f"{count(len(_workers(client)), 'worker')} at {_address(client)}; {client.dashboard_link}")
                 yield from _sent(client, run, work, tell)
         except FarmError:
             if deadline is None or time.monotonic() > deadline:
@@ -137,10 +134,14 @@ def run_on_cluster(
             yield from _given_up(run)
 
 
-def _given_up(run: _Run) -> Iterator[tuple[Job, Outcome]]:
+def _given_up(run: _Run) -> Generator[tuple[Job, Outcome]]:
     """Yield the jobs that were lost too often, as failed."""
     for key in [key for key, times in run.lost.items() if times >= _MOST_ATTEMPTS and key in run.left]:
         yield run.left.pop(key), _failed(f"its scheduler was lost {_MOST_ATTEMPTS} times")
+
+
+def _address(client: Client) -> str:
+    return str(client.scheduler_info(n_workers=0)["address"])
 
 
 def _workers(client: Client) -> Mapping[str, Mapping[str, Any]]:
@@ -161,20 +162,18 @@ def _await_workers(client: Client, platforms: Sequence[str], deadline: float | N
     near = did_you_mean(missing[0], known)
     has = f"its workers have {', '.join(sorted(known))}" if known else "its workers have no tags"
     raise FarmError(
-        f"no worker of {client.scheduler.address} builds for {' or '.join(missing)}; {has}{near}",
-        f'start one for it: dask worker {client.scheduler.address} --resources "{missing[0]}=1"',
+        f"no worker of {_address(client)} builds for {' or '.join(missing)}; {has}{near}",
+        f'start one for it: dask worker {_address(client)} --resources "{missing[0]}=1"',
     )
 
 
-def _sent(
-    client: Client, run: _Run, work: Work, tell: Callable[[str, str], None]
-) -> Iterator[tuple[Job, Outcome]]:
+def _sent(client: Client, run: _Run, work: Work, tell: Callable[[str, str], None]) -> Generator[tuple[Job, Outcome]]:
     """Send the jobs that are left, and yield each that ended, until none is left or the scheduler is lost."""
     client.subscribe_topic(run.topic, lambda event: tell(*event[1]))
     futures = _submitted(client, run, work)
     jobs = {future.key: run.left[key] for key, future in futures.items()}
     try:
-        for future in as_completed(futures.values()):
+        for future in as_completed(futures.values(), loop=client.loop):
             job = jobs[future.key]
             if future.status in {"cancelled", "lost"}:
                 run.lost[job.key] = run.lost.get(job.key, 0) + 1

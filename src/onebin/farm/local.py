@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from onebin.farm.jobs import Job, Work
     from onebin.farm.results import Outcome
@@ -35,7 +35,7 @@ def _free_memory() -> int:
 
 def run_here(
     jobs: Sequence[Job], work: Work, *, at_once: int, tell: Callable[[str, str], None]
-) -> Iterator[tuple[Job, Outcome]]:
+) -> Generator[tuple[Job, Outcome]]:
     """Do some work for each job, and yield what came of it, as it comes.
 
     `tell` gets the name of a cell and what is done for it. If the iteration is closed before its end, what runs is

@@ -26,7 +26,7 @@ from onebin.system import count, is_there, megabytes, sha256_of_file, to_json
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from onebin.farm.cells import Cell
     from onebin.farm.keys import KeyedCell
@@ -42,9 +42,9 @@ class MatrixRequest:
 
     `build` is the request for the bundle; each cell is built like it. `cells` are patterns of names, all cells if there
     are none. `store` is a folder or a URL. `engine` builds the cells on this machine, or on the workers of a Dask
-    scheduler at an address (None: one of this process); `certificates` is a folder for an address with TLS. `at_once` is
-    how many cells this machine builds at once; None is as many as fit. With `fail_fast`, nothing else is begun after a
-    cell has failed.
+    scheduler at an address (None: one of this process); `certificates` is a folder for an address with TLS. `at_once`
+    is how many cells this machine builds at once; None is as many as fit. With `fail_fast`, nothing else is begun after
+    a cell has failed.
     """
 
     build: BuildRequest
@@ -82,7 +82,7 @@ def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResul
         left = run.take_stored(keyed)
         if left:
             run.build(left)
-    results = tuple(run.results.get(cell.name) or _result(cell, status="cancelled") for cell in cells)
+    results = tuple(run.results.get(cell.name) or _result(cell, Outcome(status="cancelled")) for cell in cells)
     return MatrixResult(cells=results, store=run.store.url, seconds=time.monotonic() - run.started)
 
 
@@ -122,7 +122,7 @@ class _Run:
                 try:
                     keyed.append(found := keys.of(cell))
                 except OnebinError as error:
-                    self._end(cell, status="failed", error=error)
+                    self._fail(cell, error)
                     if self.request.fail_fast:
                         break
                     continue
@@ -166,10 +166,12 @@ class _Run:
                         board.end(each.cell.name, _said(self.results[each.cell.name]))
                     if came.status == "failed" and self.request.fail_fast:
                         break
-            built = sum(self.results[each.cell.name].status == "built" for each in left if each.cell.name in self.results)
+            built = sum(
+                self.results[each.cell.name].status == "built" for each in left if each.cell.name in self.results
+            )
             outcome.text = f"{built} of {count(len(left), 'cell')}"
 
-    def _engine(self, jobs: Sequence[Job], board: _Board) -> Iterator[tuple[Job, Outcome]]:
+    def _engine(self, jobs: Sequence[Job], board: _Board) -> Generator[tuple[Job, Outcome]]:
         at_once = self.request.at_once or fitting_jobs()
         if self.request.stays_here:
             return run_here(jobs, build_cell, at_once=at_once, tell=board.tell)
@@ -219,7 +221,7 @@ class _Run:
                 )
             self._deliver(each, record, came)
         except OnebinError as error:
-            self._end(each.cell, status="failed", error=error, key=each.key)
+            self._fail(each.cell, error, key=each.key)
 
     def _deliver(self, each: KeyedCell, record: Record, came: Outcome) -> None:
         """Have the artifact in dist; raises OnebinError."""
@@ -228,8 +230,8 @@ class _Run:
             self.store.fetch(record.artifact, file)
         self.results[each.cell.name] = replace(_result(each.cell, came, key=each.key), file=file, record=record)
 
-    def _end(self, cell: Cell, *, status: Literal["failed"], error: OnebinError, key: str | None = None) -> None:
-        came = Outcome(status=status, error=failure_of(error)["error"])
+    def _fail(self, cell: Cell, error: OnebinError, *, key: str | None = None) -> None:
+        came = Outcome(status="failed", error=failure_of(error)["error"])
         self.results[cell.name] = _result(cell, came, key=key)
 
     def _advance(self, name: str, doing: str) -> None:
@@ -274,8 +276,7 @@ def _is(file: Path, record: Record) -> bool:
         return False
 
 
-def _result(cell: Cell, came: Outcome | None = None, *, key: str | None = None, **given: Literal["cancelled"]) -> CellResult:
-    came = came or Outcome(**given)
+def _result(cell: Cell, came: Outcome, *, key: str | None = None) -> CellResult:
     return CellResult(
         name=cell.name,
         variant=cell.variant,

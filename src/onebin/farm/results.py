@@ -44,7 +44,7 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixResult:
-    """What came of all cells; `store` is the URL of the store, `exit_code` the worst code of a cell, `seconds` the time."""
+    """What came of all cells; `store` is the URL of the store, `seconds` how long it took."""
 
     cells: tuple[CellResult, ...]
     store: str

@@ -63,7 +63,7 @@ def _named(manifest: Manifest) -> list[Path]:
 
 
 def _files(manifest: Manifest) -> Iterator[Path]:
-    """Yield what the manifest names: of projects the sources, and of version control all, which may give the version."""
+    """Yield what the manifest names: of projects the sources, and version control, which may give the version."""
     projects = {Path(os.path.normpath(path)) for path in local_paths(manifest)}
     for path in _named(manifest):
         if not path.is_dir():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -53,9 +54,13 @@ class Files(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What was built for a cell: the SHA-256 of each object, the artifact's size in bytes, the seconds it took."""
+    """What was built for a cell: the SHA-256 of each object, the artifact's size in bytes, the seconds it took.
+
+    `inputs` are the digests that its key was made from.
+    """
 
     cell: str
+    inputs: Mapping[str, str]
     artifact: str
     size: int
     card: str
@@ -112,7 +117,7 @@ class Store:
         return bytes(whole)
 
     def fetch(self, digest: str, file: Path) -> None:
-        """Write an object to a file that can be executed, all at once; raises StoreError if it is missing or damaged."""
+        """Write an object to a file that can be executed, whole or not at all."""
         draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.partial")
         parts = self._parts(digest)
         try:
@@ -139,7 +144,7 @@ class Store:
 
     def put_record(self, key: str, record: Record) -> bool:
         """Write the record of a cell unless it has one, and return whether that was so."""
-        return self.files.create(_cell(key), json.dumps(asdict(record), indent=2).encode())
+        return self.files.create(_cell(key), json.dumps(asdict(record), indent=2, sort_keys=True).encode())
 
     def discard(self, key: str) -> None:
         """Remove the record of a cell, so that it is built again."""

@@ -161,7 +161,7 @@ def with_python(text: str, version: str) -> str:
     """Return a manifest's text with this version as `[bundle] python`; raises ManifestError if it is not TOML."""
     document = _document(text)
     bundle = document["bundle"]
-    bundle["python"] = version  # type: ignore[index]  # a table of every manifest
+    bundle["python"] = version
     return document.as_string()
 
 

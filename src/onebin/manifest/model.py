@@ -312,9 +312,7 @@ class Matrix(Table):
     exclude: Annotated[tuple[MatrixRow, ...], Strict(strict=False)] = Field(
         (), description="Cells that are left out: those that have everything that a row names."
     )
-    name: kinds.FilePattern = Field(
-        tables.Matrix.name, description="What the files in dist are called."
-    )
+    name: kinds.FilePattern = Field(tables.Matrix.name, description="What the files in dist are called.")
 
 
 def _row(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 from onebin.errors import Finding, ManifestError
 from onebin.manifest import Manifest, keyed
-from onebin.platforms import Platform
+from onebin.platforms import Platform  # noqa: TC001  # pydantic reads the types of these fields
 from onebin.python import INDEXES, PackageSource
 from onebin.system import display, sha256_of, source_date_epoch, to_json
 from onebin.workspace import Workspace

@@ -48,7 +48,9 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     type=click.Choice(["local", "dask"]),
     help="Build on this machine, or on the workers of a Dask scheduler.  [default: dask with --scheduler, else local]",
 )
-@click.option("--scheduler", metavar="ADDRESS", envvar="ONEBIN_SCHEDULER", help="The scheduler, such as tls://host:8786.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", envvar="ONEBIN_SCHEDULER", help="The scheduler, such as tls://host:8786."
+)
 @click.option(
     "--tls",
     "certificates",
@@ -57,7 +59,11 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     help="A folder with ca.pem, cert.pem and key.pem, for a scheduler at tls://.",
 )
 @click.option(
-    "-j", "--jobs", "at_once", type=click.IntRange(min=1), help="Cells to build at once here.  [default: as many as fit]"
+    "-j",
+    "--jobs",
+    "at_once",
+    type=click.IntRange(min=1),
+    help="Cells to build at once here.  [default: as many as fit]",
 )
 @click.option(
     "--store",
