@@ -120,7 +120,9 @@ def test_lost_workers_cost_no_cell(
             seen += _check(contents_of(store), answer, client.returncode)
             shutil.rmtree(store)
     counted = {state: seen.count(state) for state in sorted(set(seen))}
-    figure(f"{name}: {killed} of {WORKERS} workers killed at {rounds * MOMENTS if killed else 0} random moments: {counted}, none twice")
+    figure(
+        f"{name}: {killed} of {WORKERS} workers killed at {rounds * MOMENTS if killed else 0} random moments: {counted}, none twice"
+    )
     assert killed or set(seen) == {"built"}
 
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from onebin.errors import StoreError
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, RetryConfig
 
 _LEASE_SECONDS = 30.0  # after which a lease that nobody renewed is free
 _RENEW_SECONDS = 8.0
 _LOOK_SECONDS = 1.0
+_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Bucket:
         except ImportError as error:
             raise StoreError(f"a store at {self.url} needs obstore", "pip install 'onebin[farm]'") from error
         try:
-            object.__setattr__(self, "_store", from_url(self.url))
+            object.__setattr__(self, "_store", from_url(self.url, retry_config=_RETRIES))
         except (BaseError, ValueError) as error:
             raise StoreError(f"{self.url} is not a place for a store: {_first_line(error)}") from error
 
