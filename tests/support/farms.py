@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onebin.farm import Outcome
+
 from .processes import callers_environment
+from .projects import ROOT
 from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from onebin.farm.jobs import Job, Tell, Wanted
 
 _LOGS = b"lock: "  # how the log of a build begins
 
@@ -84,7 +91,7 @@ class Farm:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**callers_environment(), "ONEBIN_CACHE_DIR": str(self.cache)},
+                env={**callers_environment(), "ONEBIN_CACHE_DIR": str(self.cache), "PYTHONPATH": str(ROOT / "tests")},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -107,6 +114,22 @@ def farming(folder: Path, cache: Path, *, workers: int, **options: object) -> It
         yield farm
     finally:
         farm.stop()
+
+
+def linger(job: Job, wanted: Wanted, tell: Tell) -> Outcome:
+    """Note that a job has begun on a worker, in the folder that its store names, and go on until it is not wanted.
+
+    It ends once that folder has a file called "enough".
+    """
+    begun = Path(job.store) / f"{job.cell}-{os.getpid()}"
+    begun.touch()
+    tell("lingering")
+    while wanted():
+        if (Path(job.store) / "enough").exists():
+            return Outcome(status="built", worker=str(os.getpid()))
+        time.sleep(0.05)
+    begun.with_suffix(".stopped").touch()
+    return Outcome(status="cancelled")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def test_objects_are_found_by_their_digest(store: Store, tmp_path: Path) -> None
     store.fetch(program, tmp_path / "dist" / "tool")
     assert (tmp_path / "dist" / "tool").read_bytes() == (tmp_path / "program").read_bytes()
     assert os.access(tmp_path / "dist" / "tool", os.X_OK)
-    assert os.listdir(tmp_path / "dist") == ["tool"]
+    assert [file.name for file in (tmp_path / "dist").iterdir()] == ["tool"]
 
 
 def test_missing_and_damaged_objects_are_errors(store: Store, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_draft_of_a_dead_writer_is_removed(tmp_path: Path) -> None:
         (tmp_path / "drafts" / name).write_bytes(b"half")
     os.utime(tmp_path / "drafts" / "dead", (0, 0))
     store.add(b"more")
-    assert os.listdir(tmp_path / "drafts") == ["new"]
+    assert [file.name for file in (tmp_path / "drafts").iterdir()] == ["new"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_unreachable_bucket_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with pytest.raises(StoreError, match="cannot read cells/k.json in s3://onebin"):
+    with pytest.raises(StoreError, match=r"cannot read cells/k\.json in s3://onebin"):
         Store.at("s3://onebin").record("k")
 
 
