@@ -109,6 +109,7 @@ UNTRIED = {
     ("docs/ci.md", "docker build -t onebin -f examples/ci/Dockerfile ."): _DOCKER,
     ("docs/ci.md", "cd my-project"): _DOCKER,
     ("docs/ci.md", 'docker run --rm -v "$PWD:/project" -v onebin-cache:/cache onebin bundle --locked'): _DOCKER,
+    ("docs/farm.md", "pytest --soak tests/soak/test_farm.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_kill.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_disk.py"): _HOURS,
     (
