@@ -29,7 +29,6 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _SAID = "onebin.cli.options.manifest"  # a key of click's context: the manifest was named
 MANIFEST_HELP = f"The manifest.  [default: {MANIFEST_NAME}, here or above]"
 _PATH = click.Path(path_type=Path, readable=False)
-FOLDER = click.Path(path_type=Path, readable=False, file_okay=False, exists=True)
 
 
 def with_manifest(function: Function) -> Function:

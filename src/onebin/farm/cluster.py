@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from onebin.errors import FarmError
 from onebin.farm.results import Outcome
 from onebin.pipeline import failure_of
-from onebin.system import count, did_you_mean
+from onebin.system import count, did_you_mean, display, is_there
 
 try:
     from distributed import Client, LocalCluster, Security, as_completed, get_worker
@@ -86,7 +86,11 @@ class Cluster:
         """Return the certificates; None leaves that to Dask's own configuration."""
         if self.certificates is None:
             return None
-        ca, cert, key = (str(self.certificates / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+        files = [self.certificates / name for name in ("ca.pem", "cert.pem", "key.pem")]
+        missing = [file.name for file in files if not is_there(file)]
+        if missing:
+            raise FarmError(f"{display(self.certificates)} has no {' and no '.join(missing)}", "see docs/farm.md, TLS")
+        ca, cert, key = map(str, files)
         return Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
 
 

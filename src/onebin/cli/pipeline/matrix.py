@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -16,7 +17,6 @@ from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from onebin import CellResult, MatrixResult, PackageSource
     from onebin.cli.progress import Progress
@@ -55,7 +55,7 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     "--tls",
     "certificates",
     metavar="DIR",
-    type=options.FOLDER,
+    type=click.Path(path_type=Path, readable=False, file_okay=False),
     help="A folder with ca.pem, cert.pem and key.pem, for a scheduler at tls://.",
 )
 @click.option(
