@@ -20,6 +20,7 @@ from support.command import COMMAND
 from support.farms import contents_of, farming
 from support.processes import callers_environment, run, succeed
 from support.projects import ROOT
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +136,8 @@ def test_lost_scheduler_costs_no_cell(
         store = tmp_path / f"store{number}"
         with farming(tmp_path / f"farm{number}", warm / "cache", workers=WORKERS) as farm:
             client = _client(warm, name, store).start(farm)
-            time.sleep(dice.uniform(2, 12))
+            wait_until(lambda store=store: any(store.glob("claims/*")), what="a cell is built")  # type: ignore[misc]
+            time.sleep(dice.uniform(0, 10))
             farm.kill_scheduler()
             time.sleep(1)
             farm.start_scheduler()

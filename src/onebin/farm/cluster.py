@@ -132,6 +132,8 @@ def run_on_cluster(
                 raise
             time.sleep(_LOOK_SECONDS)
             continue
+        except OSError as error:  # it went while it was asked for something
+            say(f"the scheduler does not answer: {error}")
         if run.left:
             deadline = time.monotonic() + _PATIENCE_SECONDS
             say(f"the scheduler was lost; {count(len(run.left), 'cell')} will be sent again")
