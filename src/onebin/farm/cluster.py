@@ -133,7 +133,11 @@ def run_on_cluster(
             time.sleep(_LOOK_SECONDS)
             continue
         except OSError as error:  # it went while it was asked for something
-            say(f"the scheduler does not answer: {error}")
+            deadline = deadline or time.monotonic() + _PATIENCE_SECONDS
+            if time.monotonic() > deadline:
+                raise FarmError(f"the scheduler was lost: {error}", "run it again: what was built is stored") from error
+            time.sleep(_LOOK_SECONDS)
+            continue
         if run.left:
             deadline = time.monotonic() + _PATIENCE_SECONDS
             say(f"the scheduler was lost; {count(len(run.left), 'cell')} will be sent again")
