@@ -22,6 +22,16 @@ from .card import (
     other_licences as other_licences,
 )
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
+from .farm import (
+    Cell as Cell,
+    CellResult as CellResult,
+    MatrixRequest as MatrixRequest,
+    MatrixResult as MatrixResult,
+    build_matrix as build_matrix,
+    cells_of as cells_of,
+    default_store as default_store,
+    github_matrix as github_matrix,
+)
 from .lint import LintRequest as LintRequest, LintResult as LintResult, lint as lint
 from .manifest import (
     Edited as Edited,

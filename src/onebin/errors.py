@@ -223,6 +223,19 @@ class BisectError(OnebinError):
     exit_code = 20
 
 
+class FarmError(OnebinError):
+    """A cell of a matrix cannot be built here, or whoever was to build it was lost."""
+
+    exit_code = 21
+
+
+class StoreError(OnebinError):
+    """A store cannot be read or written, or something in it is damaged."""
+
+    exit_code = 22
+    elsewhere = "choose another store with --store"
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

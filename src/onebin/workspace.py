@@ -22,7 +22,8 @@ class Workspace:
 
     `output` is None for the default, `dist/<name>` next to the manifest. `lock_dir` is the manifest's directory, or a
     private one for a bundle without a manifest file. `platform` is what the bundle is built for, if that was asked for
-    by name: lock and artifact then have the name, too.
+    by name: lock and artifact then have the name, too. `cell` is the part of a lock's name that tells the cells of a
+    matrix apart.
     """
 
     manifest_file: Path
@@ -30,6 +31,7 @@ class Workspace:
     lock_dir: Path
     output: Path | None = None
     platform: Platform | None = None
+    cell: str = ""
 
     @classmethod
     def at(
@@ -58,7 +60,8 @@ class Workspace:
 
     def lock_file(self, name: str) -> Path:
         """Return the path of the lock file. PEP 751 allows no dot inside the name."""
-        return self.lock_dir / f"pylock.{self._named(name).replace('.', '-')}.toml"
+        whole = self._named(f"{name}-{self.cell}" if self.cell else name)
+        return self.lock_dir / f"pylock.{whole.replace('.', '-')}.toml"
 
     def output_file(self, name: str) -> Path:
         """Return the path that the artifact is written to."""

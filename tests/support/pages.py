@@ -102,6 +102,7 @@ PAGES = {
 _SUITE = "these are tests of this suite"
 _HOURS = "takes an hour or more; `make soak` runs it"
 _DOCKER = "Docker, or an image from a registry, is not on every machine that runs the tests"
+_MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -109,6 +110,15 @@ UNTRIED = {
     ("docs/ci.md", "docker build -t onebin -f examples/ci/Dockerfile ."): _DOCKER,
     ("docs/ci.md", "cd my-project"): _DOCKER,
     ("docs/ci.md", 'docker run --rm -v "$PWD:/project" -v onebin-cache:/cache onebin bundle --locked'): _DOCKER,
+    ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
+    ("docs/farm.md", "dask scheduler --host 10.0.0.1"): _MACHINES,
+    ("docs/farm.md", 'dask worker tcp://10.0.0.1:8786 --nthreads 2 --resources "linux-x86_64=2"'): _MACHINES,
+    ("docs/farm.md", "onebin matrix --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin"): _MACHINES,
+    ("docs/farm.md", "python examples/farm/certificates.py keys 10.0.0.1 builder.example.org"): _MACHINES,
+    (
+        "docs/farm.md",
+        "onebin matrix --scheduler tls://10.0.0.1:8786 --tls keys/client --store s3://bucket/onebin",
+    ): _MACHINES,
     ("docs/reliability.md", "pytest --soak tests/soak/test_kill.py"): _HOURS,
     ("docs/reliability.md", "pytest --soak tests/soak/test_disk.py"): _HOURS,
     (

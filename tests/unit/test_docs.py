@@ -137,6 +137,8 @@ def _read(tables: dict[str, Any], document: str) -> None:
     whole: dict[str, Any] = {"bundle": {"name": "x"}, "host": {"package": "x", "script": "x"}, **tables}
     for name in whole.get("budget", {}).get("plugin", {}):
         whole.setdefault("plugins", {}).setdefault(name, "*")
+    for names in whole.get("matrix", {}).get("variants", {}).values():
+        whole["plugins"] = {**dict.fromkeys(names, "*"), **whole.get("plugins", {})}
     Manifest.parse(tomli_w.dumps(whole), file=Path(document))
 
 

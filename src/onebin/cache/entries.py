@@ -42,7 +42,7 @@ KINDS = (
     "types",
     "uv-versions",
 )
-_NOT_ENTRIES = ("locks", "logs")
+_NOT_ENTRIES = ("locks", "logs", "store")
 SHOWN_DIGITS = 12  # of a key, which select its entry, too
 _LONGEST_NAME = 200
 _DIGITS = 32  # length of the payload's digest in the name of an unpacked artifact, <bundle>-<digest>

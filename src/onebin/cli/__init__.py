@@ -31,6 +31,7 @@ _COMMANDS = {
     "check": "pipeline.check:check",
     "generate": "pipeline.generate:generate",
     "bundle": "pipeline.bundle:bundle",
+    "matrix": "pipeline.matrix:matrix",
     "run": "pipeline.run:run",
     "bisect": "pipeline.bisect:bisect",
     "vendor": "pipeline.vendor:vendor",

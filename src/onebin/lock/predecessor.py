@@ -5,6 +5,7 @@ Its versions are taken over; otherwise, a new name would upgrade everything at o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onebin.errors import LockError
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
 def find_predecessors(manifest: Manifest, workspace: Workspace) -> dict[Path, dict[str, Any]]:
     """Return the locks of the same host that no manifest in the folder uses, with their data."""
-    used = {workspace.lock_file(name) for name in _bundles(workspace.directory)}
+    own = replace(workspace, cell="")
+    bundles = dict(_bundles(workspace.directory))
+    used = {own.lock_file(name) for name in bundles}
+    cells = tuple(own.lock_file(name).stem + "-" for name, has_matrix in bundles.items() if has_matrix)
     found = {}
     for file in sorted(workspace.lock_dir.glob("pylock.*.toml")):
-        data = {} if file in used else _data(file)
+        data = {} if file in used or file.name.startswith(cells) else _data(file)
         if data and _is_of_host(data["tool"]["onebin"], manifest):
             found[file] = data
     return found
@@ -42,8 +46,8 @@ def _is_of_host(own: Mapping[str, Any], manifest: Manifest) -> bool:
     return bool(manifest.host.wanted == own["host-wanted"] or manifest.host.distribution == own["host"])
 
 
-def _bundles(directory: Path) -> Iterator[str]:
-    """Yield the name of each bundle that has a manifest in a folder."""
+def _bundles(directory: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the name of each bundle that has a manifest in a folder, and whether it has a matrix."""
     for file in directory.glob("*.toml"):
         try:
             data = read_toml(file)
@@ -52,4 +56,4 @@ def _bundles(directory: Path) -> Iterator[str]:
         bundle = data.get("bundle")
         name = bundle.get("name") if isinstance(bundle, dict) else None
         if isinstance(name, str):
-            yield name
+            yield name, "matrix" in data

@@ -4,6 +4,7 @@ from .edit import (
     create_manifest as create_manifest,
     host_keys as host_keys,
     remove_plugins as remove_plugins,
+    with_python as with_python,
 )
 from .items import Item as Item, is_path as is_path, read_items as read_items, stored_path as stored_path
 from .load import Manifest as Manifest
@@ -20,12 +21,15 @@ from .projects import (
 )
 from .schema import manifest_schema as manifest_schema
 from .tables import (
+    FULL as FULL,
     Budget as Budget,
     ExtensionPoint as ExtensionPoint,
     Host as Host,
     Layout as Layout,
+    Matrix as Matrix,
+    MatrixRow as MatrixRow,
     PluginRow as PluginRow,
     SideCars as SideCars,
     is_excluded as is_excluded,
 )
-from .toml import key_path as key_path, keyed as keyed, line_of as line_of
+from .toml import key_path as key_path, keyed as keyed, line_of as line_of, without_table as without_table

@@ -157,6 +157,14 @@ def remove_plugins(text: str, names: Sequence[str]) -> Edited:
     return Edited(text, tuple(changes))
 
 
+def with_python(text: str, version: str) -> str:
+    """Return a manifest's text with this version as `[bundle] python`; raises ManifestError if it is not TOML."""
+    document = _document(text)
+    bundle = document["bundle"]
+    bundle["python"] = version
+    return document.as_string()
+
+
 def _budgets(text: str) -> dict[str, Any]:
     """Return the budgets of plugins, or nothing if they are not written as such."""
     budget = parse_toml(text, file=_FILE).get("budget")

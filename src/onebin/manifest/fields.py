@@ -18,9 +18,9 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from onebin.errors import SignatureError
-from onebin.manifest.tables import SCP, UNITS
+from onebin.manifest.tables import PATTERN_FIELDS, SCP, UNITS
 from onebin.manifest.toml import shown
-from onebin.platforms import PLATFORMS
+from onebin.platforms import PLATFORMS, parse_platform
 
 
 def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
@@ -67,6 +67,21 @@ _SCHEMES = ("https", "ssh", "git", "http", "file")
 def _check_device(value: str) -> None:
     if _DEVICE.fullmatch(value):
         raise wrong(f"{shown(value)} is a device name on Windows, not a file name", "choose another name")
+
+
+def _check_platform(value: str) -> None:
+    try:
+        parse_platform(value)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+def _check_pattern(value: str) -> None:
+    for name in re.findall(r"\{([^{}]*)\}", value):
+        if name not in PATTERN_FIELDS:
+            raise wrong(f"{shown(value)} has the field {{{name}}}, which means nothing", _PATTERN_HINT)
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", value)):
+        raise wrong(f"{shown(value)} has a brace by itself", _PATTERN_HINT)
 
 
 def _check_importable(value: str) -> None:
@@ -173,6 +188,7 @@ _PARTS = 'use plain names with "/" between them, such as "assets/icons"'
 _DIRECTORY_HINT = (
     'write a folder beside the artifact, such as "{name}.plugins", or one of the user, such as "{user-data}/plugins"'
 )
+_PATTERN_HINT = f"the fields are {', '.join(f'{{{name}}}' for name in PATTERN_FIELDS)}"
 _SLASHES = 'make it relative to the manifest, with "/" even on Windows, such as "./plugins/csv"'
 
 FileName = Annotated[
@@ -258,6 +274,23 @@ StartCommand = Annotated[
         _check_words,
     ),
 ]
+
+MatrixPython = Annotated[
+    str, _Text("a Python version (3.10 or later)", r"3\.[1-9][0-9](\.[0-9]{1,3})?", 'for example "3.12" or "3.12.1"')
+]
+PlatformName = Annotated[
+    str, _Text("the name of a platform", r"[a-z0-9_-]+", 'for example "linux-x86_64"', _check_platform)
+]
+Variant = Annotated[
+    str, _Text("the name of a variant", r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", "letters, digits and _ -; at most 40")
+]
+FilePattern = Annotated[
+    str,
+    _Text("a file name with fields in braces", r"[A-Za-z0-9{}._-]{1,200}", _PATTERN_HINT, _check_pattern),
+]
+
+MatrixPythons = Annotated[tuple[MatrixPython, ...], Strict(strict=False)]
+PlatformNames = Annotated[tuple[PlatformName, ...], Strict(strict=False)]
 
 Extras = Annotated[tuple[Extra, ...], Strict(strict=False)]  # TOML has lists, not tuples; their items stay strict
 SourceNames = Annotated[tuple[SourceName, ...], Strict(strict=False)]

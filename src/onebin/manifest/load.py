@@ -20,12 +20,14 @@ from onebin.manifest.tables import (
     Freeze,
     Host,
     Locking,
+    Matrix,
     PluginRow,
     SideCars,
     Target,
     Verify,
     budget,
     bundle,
+    matrix,
     plugin_row,
     table,
 )
@@ -61,6 +63,7 @@ class Manifest:
     verify: Verify = field(hash=False)
     budget: Budget = field(hash=False)
     side_cars: SideCars | None = field(default=None, hash=False)
+    matrix: Matrix | None = field(default=None, hash=False)
 
     @classmethod
     def load(cls, file: Path, *, cache: Cache | None = None) -> Manifest:
@@ -96,6 +99,7 @@ class Manifest:
             verify=table(Verify, tables.get("verify", {})),
             budget=budget(tables.get("budget", {}), plugins),
             side_cars=table(SideCars, tables["side-cars"]) if "side-cars" in tables else None,
+            matrix=matrix(tables["matrix"]) if "matrix" in tables else None,
         )
 
     @classmethod
@@ -125,8 +129,8 @@ class Manifest:
 
     @functools.cached_property
     def built_text(self) -> str:
-        """The text without `[budget]`, which decides whether an artifact is published and nothing about what it is."""
-        return without_table(self.text, "budget")
+        """The text without what decides nothing about an artifact: `[budget]` whether it is published, `[matrix]`."""
+        return without_table(without_table(self.text, "budget"), "matrix")
 
     def with_line(self, finding: Finding) -> Finding:
         """Return a finding about a key of this manifest with the key's line; any other finding as it is."""

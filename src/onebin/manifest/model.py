@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    Strict,
 )
 from pydantic_core import CoreSchema
 
@@ -303,6 +304,37 @@ class SideCars(Table):
     )
 
 
+class MatrixRow(Table):
+    """A row of `include` or `exclude`: cells by what they have; a key that is left out stands for anything."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    python: kinds.MatrixPython | None = Field(None, description="Version of Python.")
+    platform: kinds.PlatformName | None = Field(None, description="Name of a platform.")
+    variant: kinds.Variant | None = Field(None, description="Name of a variant, or full.")
+
+
+class Matrix(Table):
+    """`[matrix]`: the cells that `onebin matrix` builds: each variant for each Python and each platform."""
+
+    pythons: kinds.MatrixPythons = Field(
+        (), description="Versions of Python. Default: that of [bundle] python, or else the one onebin runs on."
+    )
+    platforms: kinds.PlatformNames = Field(
+        (), description="Platforms, such as linux-x86_64. Default: that of this machine."
+    )
+    variants: Mapping[kinds.Variant, kinds.RowNames] = Field(
+        default_factory=dict, description="The plugins of each variant, by the names of their rows; full has all."
+    )
+    include: Annotated[tuple[MatrixRow, ...], Strict(strict=False)] = Field(
+        (), description="More cells; a key that is left out stands for every value."
+    )
+    exclude: Annotated[tuple[MatrixRow, ...], Strict(strict=False)] = Field(
+        (), description="Cells that are left out: those that have everything that a row names."
+    )
+    name: kinds.FilePattern = Field(tables.Matrix.name, description="What the files in dist are called.")
+
+
 def _row(value: object) -> object:
     if isinstance(value, str):
         return {"version": value}
@@ -331,6 +363,7 @@ class Document(Table):
     verify: Verify = Field(default_factory=Verify)
     budget: Budget = Field(default_factory=Budget)
     side_cars: SideCars | None = Field(None)
+    matrix: Matrix | None = Field(None)
 
 
 TABLES: Mapping[str, type[Table]] = {
@@ -344,4 +377,5 @@ TABLES: Mapping[str, type[Table]] = {
     "verify": Verify,
     "budget": Budget,
     "side-cars": SideCars,
+    "matrix": Matrix,
 }

@@ -24,6 +24,7 @@ from onebin.manifest.model import (
     PluginTable,
     Table,
 )
+from onebin.manifest.tables import FULL
 from onebin.manifest.toml import key_path, lines, shown
 from onebin.system import display, either, similar
 
@@ -79,6 +80,8 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _unknown_neighbours(rows if isinstance(rows, dict) else {})
     plugins = budget.get("plugin") if isinstance(budget, dict) else None
     yield from _unknown_plugins(plugins if isinstance(plugins, dict) else {}, rows if isinstance(rows, dict) else {})
+    matrix = document.get("matrix")
+    yield from _broken_matrix(matrix if isinstance(matrix, dict) else {}, rows if isinstance(rows, dict) else {})
     side_cars = document.get("side-cars")
     if isinstance(side_cars, dict):
         yield from _broken_side_cars(side_cars, freeze if isinstance(freeze, dict) else {})
@@ -115,6 +118,29 @@ def _unknown_plugins(budgets: Mapping[str, Any], rows: Mapping[str, Any]) -> Ite
             yield Problem(path, f"there is no plugin {shown(name)}", _other_names(name, others))
         elif first != name:
             yield Problem(path, f"the same plugin as {key_path(('budget', 'plugin', first))}", "remove one of the two")
+
+
+def _broken_matrix(matrix: Mapping[str, Any], rows: Mapping[str, Any]) -> Iterator[Problem]:
+    """Report variants that name unknown plugins, or are called `full`, and rows that name unknown variants."""
+    variants = matrix.get("variants")
+    variants = variants if isinstance(variants, dict) else {}
+    known = {canonicalize_name(name) for name in rows}
+    for name, plugins in variants.items():
+        path = ("matrix", "variants", name)
+        if name == FULL:
+            yield Problem(path, f"{shown(FULL)} always has all plugins", "remove it, or give it another name")
+        for plugin in plugins if isinstance(plugins, list) else ():
+            if isinstance(plugin, str) and canonicalize_name(plugin) not in known:
+                yield Problem(path, f"there is no plugin {shown(plugin)}", _other_names(plugin, [*rows]))
+    for key in ("include", "exclude"):
+        found = matrix.get(key)
+        for number, row in enumerate(found if isinstance(found, list) else ()):
+            variant = row.get("variant") if isinstance(row, dict) else None
+            if row == {}:
+                yield Problem(("matrix", key, number), "it names nothing", "name a python, a platform or a variant")
+            if isinstance(variant, str) and variant not in {FULL, *variants}:
+                names = ", ".join(dict.fromkeys([*variants, FULL]))
+                yield Problem(("matrix", key, number), f"there is no variant {shown(variant)}", f"there are {names}")
 
 
 def _other_names(name: str, rows: Sequence[str]) -> str:

@@ -24,6 +24,10 @@ T = TypeVar("T")
 Layout = Literal["cached", "onefile", "onedir"]
 Collect = Literal["all", "lean"]
 
+# What a name of an artifact in dist/ can be made of.
+PATTERN_FIELDS = ("name", "variant", "python", "platform", "suffix")
+FULL = "full"  # the variant with all plugins
+
 # The units of a size, as people write them: those of the SI, and those of IEC 80000-13.
 UNITS: Mapping[str, int] = {
     "B": 1,
@@ -226,6 +230,27 @@ class SideCars:
     minimum: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MatrixRow:
+    """A row of `include` or `exclude`: cells by what they have; None stands for anything."""
+
+    python: str | None = None
+    platform: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """`[matrix]`: which cells there are. `variants` names the plugins of each variant; `full` always has all."""
+
+    pythons: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    include: tuple[MatrixRow, ...] = ()
+    exclude: tuple[MatrixRow, ...] = ()
+    name: str = "{name}-{variant}-py{python}-{platform}{suffix}"
+
+
 def table(kind: type[T], keys: Mapping[str, Any], **more: Any) -> T:
     """Return a table of one of these kinds from its keys as `tomllib` reads them; they must be valid."""
     names = {each.name.replace("_", "-"): each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass
@@ -263,6 +288,13 @@ def budget(keys: Mapping[str, Any], rows: Iterable[PluginRow]) -> Budget:
         for name, row in keys.get("plugin", {}).items()
     }
     return table(Budget, _with_bytes({key: value for key, value in keys.items() if key != "plugin"}), plugin=plugins)
+
+
+def matrix(keys: Mapping[str, Any]) -> Matrix:
+    """Return `[matrix]` as `tomllib` reads it."""
+    rows = {key: [table(MatrixRow, row) for row in keys.get(key, ())] for key in ("include", "exclude")}
+    variants = {name: tuple(plugins) for name, plugins in keys.get("variants", {}).items()}
+    return table(Matrix, {**keys, **rows, "variants": variants})
 
 
 def _with_bytes(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .failure import (
 )
 from .machine import Examined as Examined, examine as examine
 from .platforms import for_platform as for_platform, requests_for as requests_for, update_locks as update_locks
-from .receipt import was_built_here as was_built_here
+from .receipt import inputs_of as inputs_of, was_built_here as was_built_here
 from .recipe import (
     bundle as bundle,
     check_locked as check_locked,

@@ -31,6 +31,7 @@ from onebin.system import (
     templates_dir,
     write_atomic,
 )
+from onebin.target import libc_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,18 +57,44 @@ class Receipt:
 
 def receipt_key(request: BuildRequest, lock: Lock, libc: Libc | None) -> str:
     """Return the digest of every input of a build; raises OSError. `libc` is the C library to bundle, if any."""
+    pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
+    stage = stage_key(lock, request.moment, request.workspace.cache)
+    return sha256_of([_own(lock), _asked(request), lock.digest, stage, pins, libc and libc.identity])
+
+
+def inputs_of(request: BuildRequest, lock: Lock) -> dict[str, str]:
+    """Return the digests of what a build is made from, by what that is; raises OSError and TargetError.
+
+    Unlike the key of a receipt, they are the same on each machine with the same onebin and the same interpreter,
+    wherever it lies. The lock has the toolchain.
+    """
+    interpreter = {name: value for name, value in lock.interpreter.identity.items() if name != "executable"}
+    bundled = libc_of(lock.interpreter).identity if request.manifest.freeze.libc == "bundled" else None
+    projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
+    return {
+        "onebin": sha256_of(_own(lock)),
+        "manifest": sha256_of(_asked(request)),
+        "lock": lock.digest,
+        "interpreter": sha256_of([interpreter, bundled]),
+        "sources": sha256_of(projects),
+    }
+
+
+def _own(lock: Lock) -> list[object]:
+    """Return what identifies onebin and its tools."""
+    target = lock.interpreter.target
+    return [_own_digest(), card.tools(), launcher.file_name(target) if launcher.exists_for(target) else None]
+
+
+def _asked(request: BuildRequest) -> list[object]:
+    """Return what is asked for: the options, the checks, the manifest and the data that it names."""
     manifest = request.manifest
     data = {
         place: sha256_of_data(manifest.directory / path)
         for place, path in manifest.freeze.data.items()
         if is_there(manifest.directory / path)  # the check reports the others
     }
-    pins = [[pin.name, pin.version, *pin.hashes] for pin in lock.toolchain]
-    target = lock.interpreter.target
-    own = [_own_digest(), card.tools(), launcher.file_name(target) if launcher.exists_for(target) else None]
-    asked = [request.identity, request.all_commands, manifest.built_text, data]
-    stage = stage_key(lock, request.moment, request.workspace.cache)
-    return sha256_of([own, asked, lock.digest, stage, pins, libc and libc.identity])
+    return [request.identity, request.all_commands, manifest.built_text, data]
 
 
 def find(key: str, output: Path, cache: Cache) -> Receipt | None:

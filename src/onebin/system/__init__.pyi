@@ -40,6 +40,7 @@ from .process import (
     attempt as attempt,
     bare_environment as bare_environment,
     become as become,
+    converse as converse,
     environment as environment,
     run as run,
     start as start,

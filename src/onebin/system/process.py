@@ -8,6 +8,7 @@ that no program outlives onebin.
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from onebin.errors import ProcessError
 from onebin.system.credentials import redact
@@ -165,7 +166,7 @@ def attempt(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, ti
     command = [os.fspath(part) for part in argv]
     printed = bytearray()
     with _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child:
-        reader = threading.Thread(target=_keep_end, args=(child, printed), daemon=True)
+        reader = threading.Thread(target=_keep_end, args=(child.stdout, printed), daemon=True)
         reader.start()
         code: int | None = None
         try:
@@ -177,10 +178,62 @@ def attempt(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, ti
         return Attempt(code=code, tail=redact("\n".join(lines)))
 
 
-def _keep_end(child: subprocess.Popen[bytes], printed: bytearray) -> None:
+def converse(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    stdin: str,
+    each: Callable[[str], None],
+    wanted: Callable[[], bool],
+) -> Attempt:
+    """Run a program that reads one line and answers with lines; `each` gets them as they come.
+
+    Its standard input ends when this process does. It is stopped, with its whole session, as soon as `wanted`, which is
+    asked several times a second, returns False; its exit code is None then. The result has the end of what it printed
+    to standard error. Raises ProcessError if it cannot be started.
+    """
+    command = [os.fspath(part) for part in argv]
+    printed = bytearray()
+    with _started(command, env=env, cwd=None, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        reader = threading.Thread(target=_keep_end, args=(child.stderr, printed), daemon=True)
+        reader.start()
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=_put_lines, args=(child, lines), daemon=True).start()
+        with suppress(BrokenPipeError):  # it has ended: its exit code says more
+            _write_line(child, stdin)
+        code: int | None = None
+        while wanted():
+            with suppress(queue.Empty):
+                line = lines.get(timeout=_PEEK_SECONDS)
+                if line is None:
+                    code = child.wait()
+                    break
+                each(line)
+        else:
+            _stop(child)
+        reader.join(_GROUP_SECONDS)
+        tail = "\n".join(_text(bytes(printed)).splitlines()[-TAIL_LINES:])
+        return Attempt(code=code, tail=redact(tail))
+
+
+def _write_line(child: subprocess.Popen[bytes], line: str) -> None:
+    if child.stdin is not None:
+        child.stdin.write(line.encode() + b"\n")
+        child.stdin.flush()
+
+
+def _put_lines(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[str | None]) -> None:
+    """Hand on each line that a program prints, then None."""
+    with suppress(OSError, ValueError):  # it was stopped, and closed here
+        for raw in child.stdout or ():
+            lines.put(_text(raw).rstrip("\r\n"))
+    lines.put(None)
+
+
+def _keep_end(pipe: IO[bytes] | None, printed: bytearray) -> None:
     """Read what a program prints until its end, and keep the last of it."""
     with suppress(OSError, ValueError):  # another process held the pipe, and it was closed here
-        while child.stdout is not None and (chunk := os.read(child.stdout.fileno(), _CHUNK_BYTES)):
+        while pipe is not None and (chunk := os.read(pipe.fileno(), _CHUNK_BYTES)):
             printed += chunk
             del printed[:-_CHUNK_BYTES]
 

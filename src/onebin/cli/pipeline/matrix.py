@@ -1,0 +1,144 @@
+"""`onebin matrix`: build many bundles of one manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+from click.shell_completion import CompletionItem
+
+import onebin
+from onebin.cli import options, page
+from onebin.cli.report import emit, print_json
+from onebin.errors import OnebinError
+from onebin.system import display, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onebin import CellResult, MatrixResult, PackageSource
+    from onebin.cli.progress import Progress
+
+_TITLES = ("cell", "result", "size", "time", "file")
+
+
+def _names(context: click.Context, _: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a cell."""
+    try:
+        manifest = onebin.Manifest.load(options.workspace_of(context.params.get("manifest")).manifest_file)
+        return [CompletionItem(cell.name) for cell in onebin.cells_of(manifest) if cell.name.startswith(word)]
+    except OnebinError:
+        return []
+
+
+@click.command(epilog="Examples: onebin matrix   |   onebin matrix --cell 'lite-*'   |   onebin matrix --github")
+@options.with_manifest
+@click.option(
+    "--cell",
+    "cells",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=_names,
+    help="Only cells of this name; * stands for anything. May be repeated.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    help="Build on this machine, or on the workers of a Dask scheduler.  [default: dask with --scheduler, else local]",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", envvar="ONEBIN_SCHEDULER", help="The scheduler, such as tls://host:8786."
+)
+@click.option(
+    "--tls",
+    "certificates",
+    metavar="DIR",
+    type=click.Path(path_type=Path, readable=False, file_okay=False),
+    help="A folder with ca.pem, cert.pem and key.pem, for a scheduler at tls://.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    "at_once",
+    type=click.IntRange(min=1),
+    help="Cells to build at once here.  [default: as many as fit]",
+)
+@click.option(
+    "--store",
+    metavar="DIR|URL",
+    envvar="ONEBIN_STORE",
+    help="Where everything that is built is kept, such as s3://bucket/prefix.  [default: in onebin's cache]",
+)
+@click.option("--fail-fast", is_flag=True, help="Begin no other cell after one has failed.")
+@click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
+@click.option("--github", is_flag=True, help="Print a matrix for GitHub's workflows, and build nothing.")
+@options.with_build
+@options.with_json
+@options.with_progress
+def matrix(
+    manifest: Path | None,
+    *,
+    cells: tuple[str, ...],
+    engine: Literal["local", "dask"] | None,
+    scheduler: str | None,
+    certificates: Path | None,
+    at_once: int | None,
+    store: str | None,
+    fail_fast: bool,
+    release: bool,
+    github: bool,
+    locked: bool,
+    source: PackageSource,
+    as_json: bool,
+    events: Progress,
+) -> int:
+    """Build the bundle for each Python, platform and variant of [matrix].
+
+    A cell that was built before, here or by anybody who uses the same store, is taken from there. A failure does not
+    stop the others; the exit code is that of the worst cell.
+    """
+    if engine == "local" and scheduler is not None:
+        raise click.UsageError("--scheduler is for --engine dask.")
+    build = options.request(manifest, locked=locked, source=source, release=release)
+    if github:
+        emit(json.dumps(onebin.github_matrix(onebin.cells_of(build.manifest, cells))))
+        return 0
+    request = onebin.MatrixRequest(
+        build=build,
+        store=store or onebin.default_store(build.workspace),
+        cells=cells,
+        engine=engine or ("local" if scheduler is None else "dask"),
+        scheduler=scheduler,
+        certificates=certificates,
+        at_once=at_once,
+        fail_fast=fail_fast,
+    )
+    found = onebin.build_matrix(request, events)
+    if as_json:
+        print_json({**onebin.to_json(found), "exit_code": found.exit_code})
+    else:
+        page.show(_table(found))
+    return found.exit_code
+
+
+def _table(found: MatrixResult) -> Iterator[str]:
+    """Yield a line for each cell, what is wrong with those that failed, and a sum."""
+    yield from page.records(_TITLES, [_row(cell) for cell in found.cells])
+    for cell in found.cells:
+        if cell.error is not None:
+            yield ""
+            yield page.heading(f"{cell.name}: {cell.error['message']}")
+            for finding in cell.error["findings"]:
+                yield page.wrapped("  ", f"{finding['where']}: {finding['message']}")
+                if finding["hint"]:
+                    yield page.wrapped("    hint: ", finding["hint"])
+            if cell.error["hint"]:
+                yield page.wrapped("  hint: ", cell.error["hint"])
+
+
+def _row(cell: CellResult) -> tuple[str, str, str, str, str]:
+    size = "" if cell.record is None else megabytes(cell.record.size)
+    seconds = f"{cell.seconds:.1f} s" if cell.seconds else ""
+    return cell.name, cell.status, size, seconds, "" if cell.file is None else display(cell.file)

@@ -1,0 +1,302 @@
+"""Build the cells of a matrix: lock them, take from the store what is there, have an engine build the rest.
+
+Takes a MatrixRequest and returns what came of every cell; a cell that fails does not stop the others. Raises
+OnebinError only for what concerns all of them: the manifest, the store, the scheduler.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from onebin.errors import FarmError, InterruptedBuildError, OnebinError, StoreError
+from onebin.farm.cells import cells_of
+from onebin.farm.jobs import Job
+from onebin.farm.keys import Keys
+from onebin.farm.local import fitting_jobs, run_here
+from onebin.farm.results import CellResult, MatrixResult, Outcome
+from onebin.farm.sources import pack_sources, place_of
+from onebin.farm.store import Store
+from onebin.farm.work import build_cell
+from onebin.pipeline import BuildRequest, Detail, Note, StepAdvanced, failure_of, ignore, step
+from onebin.system import count, is_there, megabytes, sha256_of_file, to_json
+from onebin.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from onebin.farm.cells import Cell
+    from onebin.farm.keys import KeyedCell
+    from onebin.farm.store import Record
+    from onebin.pipeline import Events
+
+_SHOWN_RUNNING = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixRequest:
+    """Which cells to build, and where.
+
+    `build` is the request for the bundle; each cell is built like it. `cells` are patterns of names, all cells if there
+    are none. `store` is a folder or a URL. `engine` builds the cells on this machine, or on the workers of a Dask
+    scheduler at an address (None: one of this process); `certificates` is a folder for an address with TLS. `at_once`
+    is how many cells this machine builds at once; None is as many as fit. With `fail_fast`, nothing else is begun after
+    a cell has failed.
+    """
+
+    build: BuildRequest
+    store: str
+    cells: tuple[str, ...] = ()
+    engine: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+    certificates: Path | None = None
+    at_once: int | None = None
+    fail_fast: bool = False
+
+    @property
+    def directory(self) -> Path:
+        """Where the artifacts go."""
+        return self.build.workspace.directory / "dist"
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether everything is built on this machine, with the files that lie here."""
+        return self.engine == "local"
+
+
+def default_store(workspace: Workspace) -> str:
+    """Return the folder of the store that is used if no other one is named: one for all bundles of this user."""
+    return str(workspace.cache_dir / "store")
+
+
+def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResult:
+    """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError."""
+    run = _Run(request=request, events=events, store=Store.at(request.store))
+    cells = cells_of(request.build.manifest, request.cells)
+    run.check()
+    with run.interruptible(len(cells)):
+        keyed = run.lock(cells)
+        left = run.take_stored(keyed)
+        if left:
+            run.build(left)
+    results = tuple(run.results.get(cell.name) or _result(cell, Outcome(status="cancelled")) for cell in cells)
+    return MatrixResult(cells=results, store=run.store.url, seconds=time.monotonic() - run.started)
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """One run of a matrix, and what came of its cells so far, by their names."""
+
+    request: MatrixRequest
+    events: Events
+    store: Store
+    results: dict[str, CellResult] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def check(self) -> None:
+        """Raise OnebinError for what no cell could do without."""
+        self.request.build.check_keys()
+        if not self.request.stays_here and self.request.build.source.wheelhouse is not None:
+            raise FarmError("a vendor directory is on this machine only", "build with --engine local, or without it")
+
+    @contextmanager
+    def interruptible(self, total: int) -> Iterator[None]:
+        """Say what is done so far if the user stops the block."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            done = sum(result.record is not None for result in self.results.values())
+            raise InterruptedBuildError(
+                f"interrupted: {done} of {count(total, 'cell')} are in the store", "run it again to build the others"
+            ) from None
+
+    def lock(self, cells: Sequence[Cell]) -> list[KeyedCell]:
+        """Return the cells with their keys; those that cannot be locked have failed."""
+        keys, keyed = Keys(build=self.request.build), []
+        with step(self.events, "lock") as outcome:
+            for number, cell in enumerate(cells, 1):
+                self._advance("lock", f"{number} of {len(cells)}: {cell.name}")
+                try:
+                    keyed.append(found := keys.of(cell))
+                except OnebinError as error:
+                    self._fail(cell, error)
+                    if self.request.fail_fast:
+                        break
+                    continue
+                for change in found.lock.changes:
+                    self.events(Detail(text=f"{cell.name}: {change}"))
+                for notice in found.lock.notices:
+                    self.events(Note(text=f"{cell.name}: {notice}"))
+            outcome.text = f"{len(keyed)} of {count(len(cells), 'cell')}"
+        return [] if self.request.fail_fast and len(keyed) < len(cells) else keyed
+
+    def take_stored(self, keyed: Sequence[KeyedCell]) -> list[KeyedCell]:
+        """Put the artifacts of the store into dist, and return the cells that it does not have."""
+        left = []
+        with step(self.events, "store") as outcome:
+            for number, each in enumerate(keyed, 1):
+                self._advance("store", f"{number} of {len(keyed)}: {each.cell.name}")
+                record = self.store.record(each.key)
+                try:
+                    if record is None:
+                        left.append(each)
+                    else:
+                        self._deliver(each, record, Outcome(status="stored"))
+                except StoreError as error:
+                    self.events(Note(text=f"{each.cell.name}: {error.message}; it is built again"))
+                    self.store.discard(each.key)
+                    left.append(each)
+            outcome.text = f"{len(keyed) - len(left)} of {count(len(keyed), 'cell')} are there"
+        return left
+
+    def build(self, left: Sequence[KeyedCell]) -> None:
+        """Have the engine build cells, each key once, and deliver what it built."""
+        cells: dict[str, list[KeyedCell]] = {}
+        for each in left:
+            cells.setdefault(each.key, []).append(each)
+        board = _Board(events=self.events, total=len(cells))
+        with step(self.events, "build") as outcome:
+            with closing(self._engine([self._job(same[0]) for same in cells.values()], board)) as ended:
+                for job, came in ended:
+                    for each in cells[job.key]:
+                        self._finish(each, came)
+                        board.end(each.cell.name, _said(self.results[each.cell.name]))
+                    if came.status == "failed" and self.request.fail_fast:
+                        break
+            built = sum(
+                self.results[each.cell.name].status == "built" for each in left if each.cell.name in self.results
+            )
+            outcome.text = f"{built} of {count(len(left), 'cell')}"
+
+    def _engine(self, jobs: Sequence[Job], board: _Board) -> Generator[tuple[Job, Outcome]]:
+        at_once = self.request.at_once or fitting_jobs()
+        if self.request.stays_here:
+            return run_here(jobs, build_cell, at_once=at_once, tell=board.tell)
+        from onebin.farm.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
+
+        cluster = Cluster(
+            address=self.request.scheduler, certificates=self.request.certificates, at_once=min(at_once, len(jobs))
+        )
+        return run_on_cluster(jobs, build_cell, cluster=cluster, tell=board.tell, say=board.say)
+
+    def _job(self, each: KeyedCell) -> Job:
+        request, sources, lock = each.request, "", ""
+        if not self.request.stays_here:
+            place = Path(place_of(request.manifest))
+            sources = pack_sources(request.manifest, self.store)
+            lock = self.store.add(each.lock.text.encode())
+            request = replace(
+                request,
+                manifest=replace(request.manifest, file=place),
+                workspace=Workspace(manifest_file=place, cache_dir=Path(), lock_dir=Path()),
+                source=replace(request.source, project=Path()),
+                python=None,
+            )
+        return Job(
+            cell=each.cell.name,
+            key=each.key,
+            platform=each.cell.platform,
+            request=to_json(request),
+            inputs=each.inputs,
+            store=self.store.url,
+            identity=self.store.identity(),
+            sources=sources,
+            lock=lock,
+        )
+
+    def _finish(self, each: KeyedCell, came: Outcome) -> None:
+        """Note how a cell ended, and deliver it if it was built."""
+        if came.error is not None or came.status == "cancelled":
+            self.results[each.cell.name] = _result(each.cell, came, key=each.key)
+            return
+        try:
+            record = self.store.record(each.key)
+            if record is None:
+                raise StoreError(
+                    f"{each.cell.name} was built on {came.worker}, and {self.store.url} does not have it",
+                    "use a store that all machines share",
+                )
+            self._deliver(each, record, came)
+        except OnebinError as error:
+            self._fail(each.cell, error, key=each.key)
+
+    def _deliver(self, each: KeyedCell, record: Record, came: Outcome) -> None:
+        """Have the artifact in dist; raises OnebinError."""
+        file = self.request.directory / each.cell.file
+        if not _is(file, record):
+            self.store.fetch(record.artifact, file)
+        self.results[each.cell.name] = replace(_result(each.cell, came, key=each.key), file=file, record=record)
+
+    def _fail(self, cell: Cell, error: OnebinError, *, key: str | None = None) -> None:
+        came = Outcome(status="failed", error=failure_of(error)["error"])
+        self.results[cell.name] = _result(cell, came, key=key)
+
+    def _advance(self, name: str, doing: str) -> None:
+        self.events(StepAdvanced(step=name, doing=doing))
+
+
+@dataclass(kw_only=True)
+class _Board:
+    """Tells which cells are being built, what is done for each, and how many have ended."""
+
+    events: Events
+    total: int
+    ended: int = 0
+    running: dict[str, str] = field(default_factory=dict)
+
+    def tell(self, cell: str, doing: str) -> None:
+        """Take what is done for a cell."""
+        self.running[cell] = doing
+        self._show()
+
+    def end(self, cell: str, said: str) -> None:
+        """Take how a cell ended."""
+        self.running.pop(cell, None)
+        self.ended += 1
+        self.events(Detail(text=f"{cell}: {said}"))
+        self._show()
+
+    def say(self, text: str) -> None:
+        """Tell something about the engine."""
+        self.events(Detail(text=text))
+
+    def _show(self) -> None:
+        running = [f"{cell}: {doing}" for cell, doing in list(self.running.items())[:_SHOWN_RUNNING]]
+        self.events(StepAdvanced(step="build", doing="; ".join([f"{self.ended} of {self.total}", *running])))
+
+
+def _is(file: Path, record: Record) -> bool:
+    """Return whether a file is the artifact of a record."""
+    try:
+        return is_there(file) and file.stat().st_size == record.size and sha256_of_file(file) == record.artifact
+    except OSError:
+        return False
+
+
+def _result(cell: Cell, came: Outcome, *, key: str | None = None) -> CellResult:
+    return CellResult(
+        name=cell.name,
+        variant=cell.variant,
+        python=cell.python,
+        platform=cell.platform,
+        status=came.status,
+        key=key,
+        file=None,
+        record=None,
+        seconds=round(came.seconds, 3),
+        error=came.error,
+        worker=came.worker,
+    )
+
+
+def _said(result: CellResult) -> str:
+    """Return how a cell ended, in a few words."""
+    if result.record is not None:
+        return f"{result.status}, {megabytes(result.record.size)} in {result.seconds:.1f} s"
+    if result.error is None:
+        return result.status
+    finding = result.error["findings"][0]["message"] if result.error["findings"] else result.error["message"]
+    return f"{result.status}: {finding.splitlines()[0]}"
