@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import InterruptedBuildError, ManifestError, PlanError
+from onebin.platforms import this_platform
 from support.farms import contents_of, farming
 from support.waiting import wait_until
 
@@ -57,7 +58,9 @@ def test_cells_are_built_once_and_a_failure_is_one_of_them(bench_with_matrix: Be
     assert not found.damaged | found.missing | found.unused_logs
     (record,) = found.records.values()
     assert record["cell"] == LITE
-    assert f"pylock.tiny-lite-py{PYTHON.replace('.', '')}.toml" in {file.name for file in bench.directory.iterdir()}
+    assert f"pylock.tiny-lite-py{PYTHON.replace('.', '')}-{this_platform()}.toml" in {
+        file.name for file in bench.directory.iterdir()
+    }
 
     started = time.monotonic()
     again = json.loads(bench.run("matrix", "--store", "store", "--cell", "lite*", "--json").out)

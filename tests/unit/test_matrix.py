@@ -159,7 +159,7 @@ def test_request_of_a_cell_has_its_python_plugins_lock_and_platform(tmp_path: Pa
     request = request_of(cell, build)
     assert [row.name for row in request.manifest.plugins] == ["tool-a", "Tool_C"]
     assert (request.manifest.bundle.python, request.manifest.matrix) == ("3.12", None)
-    assert request.workspace.lock_file("tool").name == "pylock.tool-lite-py312.toml"
+    assert request.workspace.lock_file("tool").name == "pylock.tool-lite-py312-linux-aarch64.toml"
     assert str(request.platform) == "linux-aarch64"
 
 

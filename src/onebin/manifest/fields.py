@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from onebin.errors import SignatureError
 from onebin.manifest.tables import PATTERN_FIELDS, SCP, UNITS
 from onebin.manifest.toml import shown
-from onebin.platforms import PLATFORMS, parse_platform
+from onebin.platforms import parse_platform
 
 
 def wrong(message: str, hint: str | None = None) -> PydanticCustomError:
@@ -203,9 +203,8 @@ Interpreter = Annotated[
         'for example "3.12", "3.12.1" or "/opt/python/bin/python3"',
     ),
 ]
-_PLATFORM_NAMES = [name for each in PLATFORMS.values() for name in (each.name, *each.triples)]
 PlatformName = Annotated[
-    str, _Text("a platform", "|".join(map(re.escape, _PLATFORM_NAMES)), f"there are {', '.join(PLATFORMS)}")
+    str, _Text("the name of a platform", r"[a-z0-9_-]+", 'for example "linux-x86_64"', _check_platform)
 ]
 Sha256 = Annotated[
     str, _Text("a SHA-256", "[0-9a-f]{64}", "64 hexadecimal digits in small letters, as sha256sum prints them")
@@ -277,9 +276,6 @@ StartCommand = Annotated[
 
 MatrixPython = Annotated[
     str, _Text("a Python version (3.10 or later)", r"3\.[1-9][0-9](\.[0-9]{1,3})?", 'for example "3.12" or "3.12.1"')
-]
-PlatformName = Annotated[
-    str, _Text("the name of a platform", r"[a-z0-9_-]+", 'for example "linux-x86_64"', _check_platform)
 ]
 Variant = Annotated[
     str, _Text("the name of a variant", r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", "letters, digits and _ -; at most 40")

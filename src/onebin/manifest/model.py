@@ -95,9 +95,7 @@ class Bundle(Table):
     python: kinds.Interpreter | None = Field(
         None, description="Interpreter to freeze: a version (3.10 or later) or a path. Default: the one onebin runs on."
     )
-    platforms: tuple[kinds.PlatformName, ...] = Field(
-        (), description="The platforms to build for. Default: that of this machine."
-    )
+    platforms: kinds.PlatformNames = Field((), description="The platforms to build for. Default: that of this machine.")
     interpreters: Mapping[
         kinds.PlatformName,
         Annotated[InterpreterPlace, BeforeValidator(_place, json_schema_input_type=kinds.LocalPath | InterpreterPlace)],
