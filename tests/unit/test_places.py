@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onebin.tree import Places
+from onebin.tree import Places, WindowsPlaces
 
 PLACES = Places(minor="3.12")
 
@@ -53,3 +53,17 @@ def test_places_are_those_of_pythons_own_schemes() -> None:
     assert Path("/", places.site_packages) == Path("/") / paths["purelib"]
     assert Path(places.headers) == Path("python") / paths["include"].relative_to("python")
     assert Path(places.extensions).parent == Path(places.library)
+
+
+def test_places_on_windows_are_those_of_its_environments() -> None:
+    """On Windows, programs are in Scripts, the library in Lib, and extension modules in DLLs, as Python has them.
+
+    What was installed as on POSIX systems gets the places of Windows.
+    """
+    places = WindowsPlaces(minor="3.12")
+    assert places.interpreter == "python/python.exe"
+    assert f"{places.programs}/{places.executable}" == "Scripts/python.exe"
+    assert (places.library, places.extensions, places.home) == ("python/Lib", "python/DLLs", "python")
+    assert places.of_installed("../../../bin/demo") == "Scripts/demo"
+    assert places.of_installed("../../../share/demo.txt") == "share/demo.txt"
+    assert places.of_installed("demo/cli.py") == "Lib/site-packages/demo/cli.py"
