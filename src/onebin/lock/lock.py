@@ -114,6 +114,8 @@ def interpreter_of(
     try:
         if chosen or platform is None or (place is None and platform == this_platform()):
             return find(wanted, manifest.directory, cache)
+        if wanted and "/" in wanted:  # an interpreter of this machine: of others, only its version can be had
+            wanted = find(wanted, manifest.directory, cache).minor
         return find_foreign(
             platform,
             wanted,
