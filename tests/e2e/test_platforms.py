@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -225,7 +226,7 @@ def test_foreign_and_native_build_are_the_same_file(onebin: Onebin, tmp_path: Pa
         folder = tmp_path / name / "here"
         hello(folder)
         manifest = folder / "bundle.toml"
-        row = f'python = "{python}/bin/python3"\ninterpreters = {{ {HERE} = "{python}" }}\n'
+        row = f'python = "{platform.python_version()}"\ninterpreters = {{ {HERE} = "{python}" }}\n'
         manifest.write_text(manifest.read_text("utf-8").replace("[bundle]\n", f"[bundle]\n{row}", 1), "utf-8")
         built = onebin("bundle", *options, "-o", folder / "hello", cwd=folder)
         assert built.code == 0, built.err
