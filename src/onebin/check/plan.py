@@ -198,7 +198,7 @@ def not_run(manifest: Manifest, surveyed: Survey) -> Iterator[str]:
     if surveyed.stage.runner is None:
         contracts = any(point.contract for point in manifest.extension_points.values())
         unknown = "plugins load, and whether they fit their contracts" if contracts else "plugins load"
-        yield f"programs for {surveyed.interpreter.target} cannot be run here, so it is not known whether {unknown}"
+        yield f"nothing for {surveyed.interpreter.target} is run here, so it is not known whether {unknown}"
 
 
 def _finding(failure: Failure, manifest: Manifest, surveyed: Survey) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
@@ -304,6 +305,8 @@ def _planned(
 def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
     with step(events, "stage") as outcome, _lines_of(request.manifest):
         staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
+        # An emulator may lack what the platform has: who forbids to run the artifact gets it checked by its structure.
+        staged = replace(staged, may_run=request.verify or not locked.interpreter.is_foreign)
         outcome.text = f"{count(len(locked.packages), 'package')}{_cached(staged)}"
     return staged
 

@@ -27,12 +27,16 @@ FORMAT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """An environment with exactly the locked packages; it is read-only. `is_new` if it was installed just now."""
+    """An environment with exactly the locked packages; it is read-only. `is_new` if it was installed just now.
+
+    If it `may_run`, its host is asked what it is, where that is possible on this machine.
+    """
 
     key: str
     directory: Path
     lock: Lock
     is_new: bool = field(default=False, compare=False)
+    may_run: bool = field(default=True, compare=False)
 
     @property
     def python(self) -> Path:
@@ -41,8 +45,8 @@ class Stage:
 
     @property
     def runner(self) -> Runner | None:
-        """How the host is run here; None if it cannot be, because it is for another platform."""
-        return self.lock.interpreter.runner
+        """How the host is run here; None if it is for another platform, and cannot or may not be run."""
+        return self.lock.interpreter.runner if self.may_run else None
 
     @property
     def host_python(self) -> Path:
