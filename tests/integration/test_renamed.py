@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin.platforms import this_platform
+
 if TYPE_CHECKING:
     from support.bench import Bench
 
@@ -59,3 +61,13 @@ def test_locks_that_cannot_be_told_apart_are_named(bench: Bench) -> None:
     (bench.directory / "bundle.toml").write_text(text, "utf-8")
     said = bench.accepts("lock").err
     assert "no versions are taken over: pylock.first.toml and pylock.second.toml have no manifest here" in said
+
+
+def test_lock_of_a_platform_belongs_to_its_bundle(bench: Bench) -> None:
+    """A lock with the name of a platform is no predecessor, of the bundle itself or of one for another platform."""
+    bench.manifest('six = "<1.17"')
+    here = this_platform()
+    assert here is not None
+    said = bench.accepts("lock", "--platform", here.name).err
+    assert f"pylock.tiny-{here}.toml is new: commit it" in said
+    assert "taken over" not in bench.accepts("lock").err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from onebin.errors import LockError
 from onebin.lock.file import INVALID, read_data
+from onebin.platforms import PLATFORMS
 from onebin.system import read_toml
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 def find_predecessors(manifest: Manifest, workspace: Workspace) -> dict[Path, dict[str, Any]]:
     """Return the locks of the same host that no manifest in the folder uses, with their data."""
-    own = replace(workspace, cell="")
+    own = replace(workspace, cell="", platform=None)
     bundles = dict(_bundles(workspace.directory))
     used = {own.lock_file(name) for name in bundles}
+    used |= {replace(own, platform=each).lock_file(name) for name in bundles for each in PLATFORMS.values()}
     cells = tuple(own.lock_file(name).stem + "-" for name, has_matrix in bundles.items() if has_matrix)
     found = {}
     for file in sorted(workspace.lock_dir.glob("pylock.*.toml")):
