@@ -1131,8 +1131,8 @@ def test_different_versions_start_at_once(make: Callable[..., Launched]) -> None
 
 
 def test_launcher_stays_small() -> None:
-    """The launcher's code has at most 1,800 lines for each kind of system, comments included."""
+    """The launcher's code has at most 1,900 lines for each kind of system, comments included."""
     for system in ("posix", "windows"):
         files = [*SOURCE.glob("*.*"), *(SOURCE / system).glob("*.*")]
         lines = {file.name: len(file.read_text("utf-8").splitlines()) for file in files}
-        assert sum(lines.values()) <= 1800, lines
+        assert sum(lines.values()) <= 1900, lines

@@ -53,3 +53,14 @@ def test_places_are_those_of_pythons_own_schemes() -> None:
     assert Path("/", places.site_packages) == Path("/") / paths["purelib"]
     assert Path(places.headers) == Path("python") / paths["include"].relative_to("python")
     assert Path(places.extensions).parent == Path(places.library)
+
+
+def test_places_on_windows_are_those_of_its_environments() -> None:
+    """On Windows, programs are in Scripts, the library in Lib, and extension modules in DLLs, as Python has them."""
+    places = Places(minor="3.12", system="windows")
+    assert places.interpreter == "python/python.exe"
+    assert f"{places.programs}/{places.executable}" == "Scripts/python.exe"
+    assert (places.library, places.extensions, places.home) == ("python/Lib", "python/DLLs", "python")
+    assert places.of_installed("../../Scripts/demo.exe") == "Scripts/demo.exe"
+    assert places.of_installed("demo/cli.py") == "Lib/site-packages/demo/cli.py"
+    assert places.written(places.home + "/Lib") == "python\\Lib"

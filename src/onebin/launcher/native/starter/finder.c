@@ -340,6 +340,26 @@ static PyObject *tree_text(const struct tree *tree, const char *name, const char
     return text;
 }
 
+/* Return the entry of sys.path that is a place in other letters, or the place itself; takes its reference. Where these do not
+ * matter, CPython has not always written "Lib" as it is on the disk. */
+static PyObject *as_listed(PyObject *place) {
+    PyObject *path = PySys_GetObject("path"), *found = place, *lower = NULL;
+    if (SEPARATOR == '/' || place == NULL || path == NULL || !PyList_Check(path)) return place;
+    lower = PyObject_CallMethod(place, "lower", NULL);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(path) && lower != NULL && found == place; i++) {
+        PyObject *entry = PyList_GET_ITEM(path, i);
+        PyObject *other = PyUnicode_Check(entry) ? PyObject_CallMethod(entry, "lower", NULL) : NULL;
+        if (other != NULL && PyUnicode_Compare(lower, other) == 0) found = entry;
+        Py_XDECREF(other);
+    }
+    Py_XDECREF(lower);
+    if (found != place) {
+        Py_INCREF(found);
+        Py_DECREF(place);
+    }
+    return found;
+}
+
 /* Set the text of each root as CPython writes it into sys.path, which begins with sys.prefix or sys.base_prefix. */
 static bool set_places(const struct tree *tree) {
     const struct header *header = state.archive->header;
@@ -350,7 +370,7 @@ static bool set_places(const struct tree *tree) {
         const char *path = in_archive(root->path);
         PyObject *start = root->flags & OWN ? own : strncmp(path, "python/", strlen("python/")) == 0 ? base : environment;
         PyObject *below = start == NULL ? NULL : text_of(path, (Py_ssize_t)strlen(path));
-        if (below != NULL) state.places[i] = PyUnicode_FromFormat("%U%c%U", start, SEPARATOR, below);
+        if (below != NULL) state.places[i] = as_listed(PyUnicode_FromFormat("%U%c%U", start, SEPARATOR, below));
         Py_XDECREF(below);
     }
     Py_XDECREF(own);
