@@ -1,5 +1,6 @@
 /* Find the artifact's file and read its trailer. */
 #include "launcher.h"
+#include "../content.h"
 #include "../printable.h"
 
 #include <stdarg.h>
@@ -126,7 +127,7 @@ void open_artifact(struct artifact *artifact, const char *argv0) {
     open_own_file(artifact);
     if (artifact->fd < 0 || fstat(artifact->fd, &status) != 0)
         fail(artifact, strerror(errno), "running this file also needs permission to read it");
-    off_t start = status.st_size - (off_t)sizeof *trailer;
+    off_t start = content_end(artifact->fd, status.st_size) - (off_t)sizeof *trailer;
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
         fail(artifact, "the file is damaged or truncated", "download or build it again");
