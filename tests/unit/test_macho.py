@@ -67,9 +67,10 @@ def test_signature_is_that_of_the_linker(programs: dict[str, Path], monkeypatch:
     macho.sign(stream, name)
     after = stream.getvalue()
     hashes = size + 20 + 88 + len(name) + 1
-    assert len(after) == len(before)
+    end = size + struct.unpack_from(">I", before, size + 4)[0]
     assert after[size:hashes] == before[size:hashes]
-    assert after[hashes + 32 :] == before[hashes + 32 :]  # the first page has the load commands
+    assert after[hashes + 32 : end] == before[hashes + 32 : end]  # the first page has the load commands
+    assert not after[end:].strip(b"\0")
 
 
 @pytest.mark.parametrize("appended", [0, 16, 5000, 100_000])

@@ -41,8 +41,8 @@ TARGETS = {
     "windows-x86_64": "x86_64-windows-gnu",
 }
 
-# Those whose launcher is compiled and checked, and not offered yet: nothing here can run it. The versions are the oldest
-# of macOS that the interpreters of python-build-standalone run on.
+# Those whose launcher is compiled and checked, and not offered yet: nothing here can run it. The versions of macOS are
+# the oldest that the interpreters of python-build-standalone run on.
 CHECKED = {"macos-arm64": "aarch64-macos.11.0", "macos-x86_64": "x86_64-macos.10.15"}
 
 # Processors with instructions for SHA-256, for which one file is compiled in addition.

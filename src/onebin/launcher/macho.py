@@ -1,9 +1,10 @@
 """Programs for macOS: compile the starter, and sign a file after bytes were added to it or changed in it.
 
-macOS ends a process on Apple's processors whose file has no valid signature, and since version 15.4 also where bytes
-follow the signature. So what is appended to a program is a part of it: the last segment, `__LINKEDIT`, and in it the
-table of strings, grow to the end of the file, and the signature comes last. It is an ad-hoc signature, as linkers make
-it, which says that the file is as it was written, and not by whom:
+macOS ends a process on Apple's processors whose file has no valid signature. Bytes after a signature make it invalid
+for `codesign`, and newer versions of the system look more closely than older ones. So what is appended to a program is
+a part of it: the last segment, `__LINKEDIT`, and in it the table of strings, grow to the end of the file, and the
+signature comes last. It is an ad-hoc signature, as linkers make it, which says that the file is as it was written, and
+not by whom:
 
     SuperBlob (one) | CodeDirectory, version 0x20400: identifier, SHA-256 of each 4 KB of what comes before
 

@@ -141,7 +141,7 @@ def _digest(platform: Platform) -> str:
     system = "windows" if platform.system == "windows" else "posix"
     top = compiler.source_dir()
     shared = [top / name for name in ("content.h", "printable.h", "trailer.h", "windows/program.manifest")]
-    builder = Path(_builder(platform).__file__)
+    builder = Path(str(_builder(platform).__file__))
     files = (*compiler.starter_sources(system, "*.[ch]"), *shared, builder)
     return sha256_of(
         [[(file.name, sha256_of_file(file)) for file in files], compiler.REQUIREMENTS, _TRIPLES[platform.name]]
