@@ -214,6 +214,18 @@ def test_library_beside_the_file_is_not_loaded(tiny: Launched, programs: tuple[P
     assert named == {b"kernel32", b"ntdll", b"advapi32", b"shell32"}  # the last is loaded from the system's folder
 
 
+def test_file_stays_where_it_is_while_it_runs(tiny: Launched) -> None:
+    """Nobody can put another file in the place of an artifact that runs; the starter looks at that path."""
+    process = tiny.popen("wait")
+    assert process.stdout
+    process.stdout.readline()
+    for command in (["ren", tiny.wine.path(tiny.file), "other.exe"], ["del", "/f", tiny.wine.path(tiny.file)]):
+        tiny.wine.run("cmd", "/c", *command)
+        assert tiny.file.exists()
+    process.kill()
+    process.communicate()
+
+
 def test_places_that_cannot_be_used_are_named(tiny: Launched) -> None:
     """If no place can be used, one line says why for each, one what to do, and the exit code is 126."""
     file = tiny.cache.with_name("file")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from onebin.platforms import Platform
     from onebin.python import Interpreter
 
 FAILURE = "the starter does not compile"
@@ -28,7 +29,7 @@ _FILE_HEADER = struct.Struct("<HHIIIHH")  # IMAGE_FILE_HEADER
 _SYMBOL = struct.Struct("<8sIhHBB")  # IMAGE_SYMBOL
 
 
-def build(headers: Interpreter, triple: str, tools: compiler.Compiler, output: Path) -> None:
+def build(headers: Interpreter, _: Platform, triple: str, tools: compiler.Compiler, output: Path) -> None:
     """Compile the starter with the headers of an interpreter for any platform."""
     target, own = ("-target", triple), compiler.source_dir() / "starter" / "windows"
     free_threaded = ("-DPy_GIL_DISABLED=1",) if "t" in headers.abiflags else ()

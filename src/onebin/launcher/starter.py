@@ -12,13 +12,14 @@ from shutil import copy2
 from typing import TYPE_CHECKING, TypeGuard
 
 from onebin.errors import PackError, os_errors
-from onebin.launcher import compiler, elf, pe
+from onebin.launcher import compiler, elf, macho, pe
 from onebin.platforms import PLATFORMS
 from onebin.python import INDEXES, PackageSource, installed, is_new_enough
 from onebin.system import sha256_of, sha256_of_file, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import ModuleType
 
     from onebin.cache import Cache
     from onebin.platforms import Platform
@@ -39,6 +40,9 @@ TARGETS = {
     "linux-aarch64-musl": "aarch64-linux-musl",
     "windows-x86_64": "x86_64-windows-gnu",
 }
+# Those whose starter is compiled and checked, and not offered yet: nothing here can run it.
+CHECKED = {"macos-arm64": "aarch64-macos.11.0", "macos-x86_64": "x86_64-macos.10.15"}
+_TRIPLES = {**TARGETS, **CHECKED}
 
 
 def exists_for(platform: Platform | None) -> TypeGuard[Platform]:
@@ -103,14 +107,14 @@ def compile_into(directory: Path, platforms: Sequence[Platform], interpreters: I
     Interpreters without headers are skipped, and so are starters that the directory has. Starters of older sources are
     removed.
     """
-    current = {f"-{_digest(PLATFORMS[name])}" for name in TARGETS}
+    current = {f"-{_digest(PLATFORMS[name])}" for name in _TRIPLES}
     for file in directory.glob("python*"):
         if not file.name.endswith(tuple(current)):
             file.unlink()
     wanted: dict[Path, tuple[Interpreter, Platform]] = {}
     for each in filter(is_new_enough, interpreters):
         for platform in platforms:
-            if exists_for(platform) and _has_headers(each, platform):
+            if platform.name in _TRIPLES and _has_headers(each, platform):
                 wanted.setdefault(directory / _name(each, platform), (each, platform))
     missing = [file for file in wanted if not file.exists()]
     if not missing:
@@ -138,18 +142,21 @@ def _digest(platform: Platform) -> str:
     """Return the digest of everything that a starter is made from, but for headers, which belong to a version."""
     system = "windows" if platform.system == "windows" else "posix"
     top = compiler.source_dir()
-    shared = [top / name for name in ("printable.h", "trailer.h", "windows/program.manifest")]
-    builder = Path(pe.__file__ if system == "windows" else elf.__file__)
+    shared = [top / name for name in ("content.h", "printable.h", "trailer.h", "windows/program.manifest")]
+    builder = Path(str(_builder(platform).__file__))
     files = (*compiler.starter_sources(system, "*.[ch]"), *shared, builder)
-    return sha256_of([[(file.name, sha256_of_file(file)) for file in files], compiler.REQUIREMENTS, TARGETS])[:16]
+    return sha256_of(
+        [[(file.name, sha256_of_file(file)) for file in files], compiler.REQUIREMENTS, _TRIPLES[platform.name]]
+    )[:16]
+
+
+def _builder(platform: Platform) -> ModuleType:
+    """Return the module that compiles starters in the form that the programs of a system have."""
+    return {"linux": elf, "windows": pe, "macos": macho}[platform.system]
 
 
 def _compile(headers: Interpreter, platform: Platform, tools: compiler.Compiler, output: Path) -> None:
-    triple = TARGETS[platform.name]
-    if platform.system == "windows":
-        pe.build(headers, triple, tools, output)
-    else:
-        elf.build(headers, platform, triple, tools, output)
+    _builder(platform).build(headers, platform, _TRIPLES[platform.name], tools, output)
 
 
 def _with_headers(interpreter: Interpreter) -> Interpreter:
@@ -171,5 +178,5 @@ def _has_headers(interpreter: Interpreter, platform: Platform) -> bool:
         return False
     config = interpreter.include / "pyconfig.h"
     if platform.system == "windows":
-        return True  # it needs no answers about another system
+        return True  # that answers of its own take the place of pyconfig.h
     return platform == interpreter.target or "-linux-gnu/" not in config.read_text("utf-8", errors="replace")

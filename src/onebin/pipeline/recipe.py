@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
+from onebin.errors import Finding, Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
 from onebin.lock import LockOptions, resolve
-from onebin.manifest import check_rows
+from onebin.manifest import check_rows, keyed
 from onebin.pack import RELEASE_LEVEL, Packing, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
@@ -281,8 +281,10 @@ def _planned(
     if findings is None:
         findings = Findings()
         libc = _libc(request, locked, findings)
-    staged = _staged(request, locked, events)
     layout = manifest.freeze.layout if launcher.exists_for(locked.interpreter.target) else "onefile"
+    if layout == "onefile" and locked.interpreter.is_foreign:
+        raise _unpackable(request, locked)
+    staged = _staged(request, locked, events)
     with step(events, "check") as outcome, _lines_of(manifest):
         planned = check(
             manifest,
@@ -300,6 +302,18 @@ def _planned(
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
     _emit_notices(events, planned.notices)
     return planned
+
+
+def _unpackable(request: BuildRequest, locked: Lock) -> TargetError:
+    """Return the error for another platform that has no launcher, or is not to have one."""
+    target, file = locked.interpreter.target, display(request.manifest.file)
+    where, what = keyed(file, "bundle", "platforms"), f"there is no launcher for {target} yet"
+    if launcher.exists_for(target):
+        where, what = keyed(file, "freeze", "layout"), 'layout = "onefile" can only be made on the platform itself'
+    hint = f"build it on {target}, or for another platform"
+    return TargetError(
+        f"{request.manifest.bundle.name} cannot be built for {target} here", [Finding(where, what, hint)]
+    )
 
 
 def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:

@@ -1,5 +1,6 @@
 /* Find the artifact's file and read its trailer. */
 #include "launcher.h"
+#include "../content.h"
 #include "../printable.h"
 
 #include <stdarg.h>
@@ -131,7 +132,7 @@ void open_artifact(struct artifact *artifact, const char *argv0) {
         fail(artifact, strerror(errno), "running this file also needs permission to read it");
     /* The kernel names the script if this program is itself the interpreter in a #! line; that line then is argv[0]. */
     if (is_other(artifact->started_as, &status)) artifact->started_as = argv0;
-    off_t start = status.st_size - (off_t)sizeof *trailer;
+    off_t start = content_end(artifact->fd, status.st_size) - (off_t)sizeof *trailer;
     if (start < 0 || pread(artifact->fd, trailer, sizeof *trailer, start) != (ssize_t)sizeof *trailer ||
         !is_whole(trailer, (uint64_t)start))
         fail(artifact, "the file is damaged or truncated", "download or build it again");

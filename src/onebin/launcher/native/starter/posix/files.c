@@ -1,5 +1,6 @@
 /* Look at files, and map one into memory. */
 #include "../archive.h"
+#include "../../content.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -42,7 +43,7 @@ bool read_end(const char *path, void *end, size_t size) {
     struct stat status;
     int fd = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return false;
-    off_t start = fstat(fd, &status) == 0 ? status.st_size - (off_t)size : -1;
+    off_t start = fstat(fd, &status) == 0 ? content_end(fd, status.st_size) - (off_t)size : -1;
     bool is_read = start >= 0 && S_ISREG(status.st_mode) && pread(fd, end, size, start) == (ssize_t)size;
     close(fd);
     return is_read;

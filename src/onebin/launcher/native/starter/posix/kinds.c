@@ -49,6 +49,8 @@ void find_libraries(const struct tree *tree) {
     state.count = 0;
     dl_iterate_phdr(take_library, folder);
     free(folder);
+#else
+    (void)tree;
 #endif
 }
 

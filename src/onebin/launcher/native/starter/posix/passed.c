@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "../../content.h"
 #include "../../trailer.h"
 
 /* Return the first number under which the launcher passes on descriptors, and put the last one into `last`. */
@@ -24,8 +25,9 @@ static bool is_artifact(const struct tree *tree, const struct archive *archive, 
     struct stat status;
     struct trailer trailer;
     const off_t size = (off_t)sizeof trailer;
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= size &&
-           pread(fd, &trailer, sizeof trailer, status.st_size - size) == size && is_of_tree(tree, archive, &trailer);
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+    off_t start = content_end(fd, status.st_size) - size;
+    return start >= 0 && pread(fd, &trailer, sizeof trailer, start) == size && is_of_tree(tree, archive, &trailer);
 }
 
 /* Whether the launcher has passed on the open file of this tree's artifact, which is closed then. */
