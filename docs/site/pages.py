@@ -102,6 +102,9 @@ def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> I
         yield ""
     for key, value in table.get("properties", {}).items():
         row = _resolved(value, schema)
+        items = _resolved(row.get("items", {}), schema)
+        if "properties" in items:
+            yield from _table(f"[{title[:-1]}.{key}]]", items, schema)
         if "properties" in row or "patternProperties" in row:
             yield from _table(f"{title[:-1]}.{key}]", row, schema)
     for named in table.get("patternProperties", {}).values():

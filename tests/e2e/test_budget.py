@@ -80,7 +80,7 @@ def test_budget_does_not_change_the_artifact(onebin: Onebin, copy: Bundle) -> No
     code, built = _bundle(onebin, copy, loose)
     assert (code, built["is_new"]) == (0, False)
     copy.artifact.unlink()
-    code, built = _bundle(onebin, copy, loose, "--no-verify")
+    code, built = _bundle(onebin, copy, loose)
     assert (code, built["is_new"], sha256_of_file(copy.artifact)) == (0, True, before)
     costs = built["costs"]
     assert sum(row["size"] for row in costs["owners"]) == size

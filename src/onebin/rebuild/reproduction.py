@@ -95,7 +95,7 @@ def _build(
         workspace=workspace,
         locked=True,
         python=python.executable,
-        verify=False,
+        verify=facts["verified"]["artifact"] is not None,  # the card says so
         full_probe=bool(facts["questions"]["modules"] or facts["questions"]["data"]),
         release=facts["build"]["compression"] > manifest.freeze.compression,
         development=_development_key(facts),
@@ -172,6 +172,9 @@ def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
         yield Finding("interpreter", f"Python {then} has no fixed order for sets of constants with None in them", hint)
     if facts["toolchain"] != here["toolchain"]:
         yield Finding("toolchain", "it was not frozen by the toolchain that its lock pins", "do not trust the file")
+    ran, runs = (each["verified"]["artifact"] or "not" for each in (facts, here))
+    if ran != runs:
+        yield Finding("verified", f"it was run {ran} when it was built, and is run {runs} here")
     tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
     for tool in facts["build"]["tools"]:
         if (version := tools.get(tool["name"])) != tool["version"]:
