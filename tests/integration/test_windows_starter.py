@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from onebin.cache import Cache
 from onebin.launcher import compile as launcher, starter
+from onebin.launcher.compiler import kept_in
 from onebin.platforms import PLATFORMS
 from onebin.python import INDEXES, installed
 from support import windows
@@ -242,3 +243,12 @@ def test_interpreter_without_its_library_says_so(artifact: Installed) -> None:
     ended = artifact.wine.run(artifact.wine.path(folder / "python.exe"), "-c", "1")
     assert (ended.code, ended.out) == (126, "")
     assert "its library is not there" in windows.lines(ended.err)[0]
+
+
+def test_starter_has_the_same_bytes_again(shared: Path, artifact: Installed, tmp_path: Path) -> None:
+    """Nothing of the machine and the moment is in a starter: compiled again, it is the same file."""
+    origin = next(each for each in installed() if each.minor == artifact.minor)
+    target = replace(origin, target=PLATFORMS["windows-x86_64"])
+    cache = Cache(shared / "cache")
+    starter.compile_for(target, tmp_path / "again.exe", kept=kept_in(cache))
+    assert (tmp_path / "again.exe").read_bytes() == (artifact.tree / "Scripts" / "python.exe").read_bytes()
