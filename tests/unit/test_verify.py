@@ -34,7 +34,15 @@ STAGED: dict[str, Any] = {
     "host": [],
     "installation": None,
 }
-FACTS = {"plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}], "answers": STAGED, "verified": {"stage": "natively", "artifact": None}}
+FACTS = {
+    "plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}],
+    "answers": STAGED,
+    "verified": {"stage": "natively", "artifact": None},
+}
+    "plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}],
+    "answers": STAGED,
+    "verified": {"stage": "natively", "artifact": None},
+}
 
 
 def _found() -> dict[str, Any]:
