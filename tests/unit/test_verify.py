@@ -39,10 +39,6 @@ FACTS = {
     "answers": STAGED,
     "verified": {"stage": "natively", "artifact": None},
 }
-    "plugins": [{"name": "row", "distribution": "plug", "version": "2.0"}],
-    "answers": STAGED,
-    "verified": {"stage": "natively", "artifact": None},
-}
 
 
 def _found() -> dict[str, Any]:
