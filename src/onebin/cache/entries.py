@@ -27,6 +27,7 @@ ARTIFACTS = "artifacts"
 KINDS = (
     ARTIFACTS,
     "compiler",
+    "foreign-interpreters",
     "frames",
     "frozen",
     "interpreters",
