@@ -299,3 +299,15 @@ def test_entry_has_the_name_of_its_bundle_and_is_selected_by_it(tmp_path: Path) 
     assert (common.bundle, own.bundle) == (None, "app")
     assert [own.matches(word) for word in ("app", key, key[:12], "stages")] == [True] * 4
     assert [own.matches(word) for word in (key[:11], "ap", "frames")] == [False] * 3
+
+
+def test_sweep_leaves_what_is_being_made_under_a_name_with_dots(tmp_path: Path) -> None:
+    """While an entry is made, another one of its kind removes nothing of it, also if its key has dots."""
+    cache = Cache(tmp_path)
+
+    def make(partial: Path) -> None:
+        (partial / "part").write_text("part")
+        cache.ensure("kind", "python3.12-linux")
+        assert (partial / "part").exists()
+
+    assert (cache.ensure("kind", "python3.11-linux", make) / "part").read_text() == "part"

@@ -112,7 +112,7 @@ class Cache:
         Children of a dead process may run on for a while and create again what was removed, so every build does this.
         """
         for leftover in (self.directory / kind).glob(f"*{_PARTIAL}"):
-            key = leftover.name.split(".", 1)[0]
+            key = leftover.name.rsplit(".", 2)[0]  # a key may have dots; two parts follow it
             if key == held:
                 _remove(leftover)
                 continue
