@@ -89,7 +89,7 @@ class Elsewhere:
         if under:
             _give_away(self.folder)
         env = {"ONEBIN_CACHE_DIR": str(self.folder / "a cache with a longer name"), **env}
-        ran = self.onebin("bundle", "--locked", "--no-verify", "-o", artifact, cwd=there, env=env, under=under)
+        ran = self.onebin("bundle", "--locked", "-o", artifact, cwd=there, env=env, under=under)
         assert ran.code == 0, ran.err
         return artifact.read_bytes()
 

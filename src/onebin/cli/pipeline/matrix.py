@@ -94,9 +94,9 @@ def matrix(
     as_json: bool,
     events: Progress,
 ) -> int:
-    """Build the bundle for each Python, platform and variant of [matrix].
+    """Build the bundle for each Python, platform and variant.
 
-    A cell that was built before, here or by anybody who uses the same store, is taken from there. A failure does not
+    These are the cells of [matrix]. One that was built before, here or by anybody who uses the same store, is taken from there. A failure does not
     stop the others; the exit code is that of the worst cell.
     """
     if engine == "local" and scheduler is not None:
