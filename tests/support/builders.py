@@ -127,7 +127,7 @@ def lock(
         packages=tuple(packages),
         host=host,
         answers=answers or {},
-        toolchain=(),
+        pins=(),
         buildable=frozenset(),
     )
 

@@ -54,7 +54,7 @@ class Inputs:
 
     def pin(self, **changes: object) -> None:
         """Change the toolchain's only package."""
-        self.lock = replace(self.lock, toolchain=(replace(self.lock.toolchain[0], **changes),))  # type: ignore[arg-type]  # as above
+        self.lock = replace(self.lock, pins=(replace(self.lock.toolchain[0], **changes),))  # type: ignore[arg-type]  # as above
 
     def write(self, name: str, text: str = "other") -> None:
         """Write a file."""
@@ -83,7 +83,7 @@ def inputs(tmp_path: Path) -> Inputs:
             ),
             moment=1,
         ),
-        lock=replace(lock("demo", packages), toolchain=pins),
+        lock=replace(lock("demo", packages), pins=pins),
         libc=Libc(loader=tmp_path / "ld.so", libraries={"libc.so.6": tmp_path / "libc.so"}),
     )
     for name in ("assets/x.txt", "one.txt", "project/demo.py", "ld.so", "libc.so"):

@@ -200,7 +200,7 @@ def _subject(name: str, surveyed: Survey) -> Subject:
 def test_names_mean_distributions_rows_modules_and_parts_of_every_bundle() -> None:
     """A name is looked for among distributions, rows, modules, the runtime, the standard library and the toolchain."""
     surveyed = survey(HOST, WEB, CORE, distribution("space-a", modules=["space.a"]), answers={"shiny": "web"})
-    lock = replace(surveyed.lock, toolchain=(Pin(name="pyinstaller", version="6.0", hashes=()),))
+    lock = replace(surveyed.lock, pins=(Pin(name="pyinstaller", version="6.0", hashes=()),))
     surveyed = replace(surveyed, stage=replace(surveyed.stage, lock=lock))
     wanted = manifest('[plugins]\nshiny = { package = "web" }\nown = { modules = ["core.part"] }\n')
     found = {

@@ -72,7 +72,7 @@ def test_parts_that_do_not_affect_an_installation_are_not_in_the_key() -> None:
     pin = Pin(name="pyinstaller", version="6.22.3", hashes=())
     for new in (
         replace(old, packages=(other, DEP)),
-        replace(old, file=Path("elsewhere.toml"), text="other", digest="9" * 64, changes=("+ dep",), toolchain=(pin,)),
+        replace(old, file=Path("elsewhere.toml"), text="other", digest="9" * 64, changes=("+ dep",), pins=(pin,)),
         with_python(old, markers=kernel),
     ):
         assert stage_key(new, 1) == stage_key(old, 1)
@@ -338,7 +338,7 @@ def pinned(wheels: Path, version: str = "1.0", *, sha256: str | None = None) -> 
     """Return a lock for this Python whose toolchain is one of the wheels."""
     file = wheels / f"tool-{version}-py3-none-any.whl"
     pin = Pin(name="tool", version=version, hashes=("0" * 64, sha256 or sha256_of_file(file)))
-    return replace(lock("demo", python=ask(Path(sys.executable))), toolchain=(pin,))
+    return replace(lock("demo", python=ask(Path(sys.executable))), pins=(pin,))
 
 
 def test_toolchain_is_installed_once_and_compiled(tmp_path: Path, wheels: Path) -> None:

@@ -177,7 +177,7 @@ class House:
 def house(tmp_path: Path) -> House:
     """Return a complete wheelhouse: a wheel, a source archive, a repository, the toolchain, and a build requirement."""
     pins = (Pin(name="py-installer", version="6.22.3", hashes=("0" * 64, sha256(TOOL))),)
-    of = replace(lock("six"), text=text(wheel(), sdist(), clone()), toolchain=pins, file=tmp_path / "pylock.toml")
+    of = replace(lock("six"), text=text(wheel(), sdist(), clone()), pins=pins, file=tmp_path / "pylock.toml")
     found = House(directory=tmp_path / "house", lock=of)
     found.directory.mkdir()
     found.put(SIX, SOURCE, CLONE, TOOL, BUILD)

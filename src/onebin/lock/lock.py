@@ -14,7 +14,7 @@ from onebin.lock.file import FORMAT, plain, read_data, wanted
 from onebin.lock.sources import buildable
 from onebin.manifest import keyed
 from onebin.platforms import Platform, this_platform
-from onebin.python import INDEXES, PackageSource, find, find_foreign
+from onebin.python import INDEXES, PackageSource, find
 from onebin.system import canonical_name, display, read_bytes, sha256_of, sha256_of_tree
 
 if TYPE_CHECKING:
@@ -51,11 +51,21 @@ class LockedPackage:
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """A package of the toolchain that this machine needs: an exact version, with the SHA-256 of each of its wheels."""
+    """A package of the toolchain: an exact version, with the SHA-256 of each of its wheels, and who needs it."""
 
     name: str
     version: str
     hashes: tuple[str, ...]
+    marker: str | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this machine needs it, where the toolchain runs (its environment marker, PEP 508)."""
+        if self.marker is None:
+            return True
+        from packaging.markers import Marker  # noqa: PLC0415  # slow to load
+
+        return Marker(self.marker).evaluate()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +85,16 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     host: str
     answers: Mapping[str, str | None]
-    toolchain: tuple[Pin, ...]
+    pins: tuple[Pin, ...]
     buildable: frozenset[str] | None
     rows: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @cached_property
+    def toolchain(self) -> tuple[Pin, ...]:
+        """What this machine needs of the toolchain that is locked for all."""
+        return tuple(pin for pin in self.pins if pin.is_needed)
 
     @property
     def projects(self) -> tuple[LockedPackage, ...]:
@@ -116,6 +131,8 @@ def interpreter_of(
             return find(wanted, manifest.directory, cache)
         if wanted and "/" in wanted:  # an interpreter of this machine: of others, only its version can be had
             wanted = find(wanted, manifest.directory, cache).minor
+        from onebin.python import find_foreign  # noqa: PLC0415  # slow to load, and only for other platforms
+
         return find_foreign(
             platform,
             wanted,
@@ -183,23 +200,15 @@ def lock_from(
         packages=tuple(_package(package, file.parent) for package in data["packages"]),
         host=own["host"],
         answers={row: own["plugins"].get(row) for row in own["plugins-wanted"]},
-        toolchain=tuple(
-            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"]))
+        pins=tuple(
+            Pin(name=pin["name"], version=pin["version"], hashes=tuple(pin["hashes"]), marker=pin.get("marker"))
             for pin in own["toolchain"]
-            if "marker" not in pin or _holds_here(pin["marker"])
         ),
         buildable=buildable(manifest, data["packages"]),
         rows=_rows(own, manifest),
         changes=changes,
         notices=notices,
     )
-
-
-def _holds_here(marker: str) -> bool:
-    """Return whether an environment marker (PEP 508) holds on this machine, where the toolchain runs."""
-    from packaging.markers import Marker  # noqa: PLC0415  # slow to load
-
-    return Marker(marker).evaluate()
 
 
 def _rows(own: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:

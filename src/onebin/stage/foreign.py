@@ -10,8 +10,6 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from onebin.target import patch_elf, read_elf
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -71,6 +69,8 @@ def _copy_executable(interpreter: Interpreter, file: Path) -> None:
 
     No variable then has to reach the processes that it starts.
     """
+    from onebin.target import patch_elf, read_elf  # noqa: PLC0415  # slow to load, and most stages need none
+
     shutil.copy2(interpreter.executable, file)
     root, target = interpreter.root, interpreter.target
     if root is None or target is None or target.system != "linux" or read_elf(file) is None:

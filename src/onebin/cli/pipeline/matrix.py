@@ -96,8 +96,8 @@ def matrix(
 ) -> int:
     """Build the bundle for each Python, platform and variant.
 
-    These are the cells of [matrix]. One that was built before, here or by anybody who uses the same store, is taken from there. A failure does not
-    stop the others; the exit code is that of the worst cell.
+    These are the cells of [matrix]. One that was built before, here or by anybody with the same store, is taken from
+    there. A failure does not stop the others; the exit code is that of the worst cell.
     """
     if engine == "local" and scheduler is not None:
         raise click.UsageError("--scheduler is for --engine dask.")
