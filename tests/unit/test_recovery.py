@@ -71,6 +71,9 @@ toolchain = []
 BUILD = {"moment": 1_580_601_600, "compression": 3, "tools": [{"name": "zstandard", "version": "0.25.0"}]}
 
 
+VERIFIED = {"stage": "natively", "artifact": "natively"}
+
+
 def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = None, **others: Any) -> Facts:
     """Return the parts of a card that these tests need."""
     found: dict[str, Any] = {
@@ -78,6 +81,7 @@ def facts(*, manifest: str = MANIFEST, lock: str = LOCK, sha256: str | None = No
         "onebin": "1.0",
         "layout": "cached",
         "build": BUILD,
+        "verified": VERIFIED,
         "interpreter": {"implementation": "CPython", "version": "3.12.1", "platform": "linux-x86_64"},
         "toolchain": [{"name": "pyinstaller", "version": "6.22.3"}],
         "launcher": {"bytes": 1, "sha256": "0" * 64},
@@ -180,6 +184,11 @@ def test_each_difference_is_reported_with_its_owner(others: dict[str, Any], wher
             "0.25.0 wrote a part of it, but this is 0.99",
         ),
         ({"interpreter": {**facts()["interpreter"], "version": "3.12.2"}}, "interpreter", "it has Python 3.12.1"),
+        (
+            {"verified": VERIFIED | {"artifact": "under qemu-user 7.2"}},
+            "verified",
+            "it was run natively when it was built, and is run under qemu-user 7.2 here",
+        ),
         ({"toolchain": []}, "toolchain", "not frozen by the toolchain that its lock pins"),
     ],
 )

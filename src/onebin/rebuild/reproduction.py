@@ -174,7 +174,8 @@ def circumstances(facts: Facts, here: Facts) -> Iterator[Finding]:
         yield Finding("toolchain", "it was not frozen by the toolchain that its lock pins", "do not trust the file")
     ran, runs = (each["verified"]["artifact"] or "not" for each in (facts, here))
     if ran != runs:
-        yield Finding("verified", f"it was run {ran} when it was built, and is run {runs} here")
+        what = f"it was run {ran} when it was built, and is run {runs} here"
+        yield Finding("verified", what, "build it again on a machine where its programs run in the same way")
     tools = {tool["name"]: tool["version"] for tool in here["build"]["tools"]}
     for tool in facts["build"]["tools"]:
         if (version := tools.get(tool["name"])) != tool["version"]:
