@@ -12,8 +12,8 @@ import pytest
 
 from onebin.errors import StoreError
 from onebin.farm import Record, Store
-from onebin.farm.folder import Folder
 from onebin.farm.sources import pack_sources, place_of, unpack_sources
+from onebin.farm.store.folder import Folder
 from onebin.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_lease_of_a_dead_holder_is_taken_over(store: Store, monkeypatch: pytest.
     """In a bucket, which has no locks, a lease that nobody renews is free after a while."""
     if isinstance(store.files, Folder):
         pytest.skip("the lock of a folder ends with its process")
-    monkeypatch.setattr("onebin.farm.bucket._LEASE_SECONDS", 1.5)
+    monkeypatch.setattr("onebin.farm.store.bucket._LEASE_SECONDS", 1.5)
     store.files.create("claims/k", b"of one that has died")
     started = time.monotonic()
     with store.claimed("k", lambda: None):

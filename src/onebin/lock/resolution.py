@@ -42,7 +42,7 @@ from onebin.lock.resolver import Resolver
 from onebin.lock.search import write_draft
 from onebin.lock.sources import check_packages
 from onebin.manifest import check_projects
-from onebin.python import INDEXES, uv
+from onebin.python import INDEXES, Limits, uv
 from onebin.system import absolute, did_you_mean, display, scratch, sha256_of
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _relative(target: Path, directory: Path) -> str:
 def _resolve_toolchain(scratch: Path, python: Interpreter, options: LockOptions) -> list[dict[str, Any]]:
     draft = scratch / "pylock.toolchain.toml"
     try:
-        limits = uv.Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source)
+        limits = Limits(leave_out=TOOLCHAIN_LEFT_OUT, source=options.source)
         uv.compile_tools(TOOLCHAIN_REQUIREMENTS, python=python, output=draft, limits=limits)
     except uv.Failure as failure:
         raise failure.become(LockError, "cannot resolve the toolchain (PyInstaller)") from failure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 from packaging.utils import canonicalize_name
 
-from onebin.python import uv
+from onebin.python import Limits, uv
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -95,7 +95,7 @@ class Resolver:
             directory=self.directory,
             upgrade=upgrade,
             moment=self.moment,
-            limits=uv.Limits(
+            limits=Limits(
                 build=build,
                 excludes=self._lines("excludes.txt", without),
                 constraints=self._lines("constraints.txt", {*self.constraints, *constraints}),

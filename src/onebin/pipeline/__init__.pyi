@@ -17,6 +17,7 @@ from .failure import (
     FindingFacts as FindingFacts,
     failure_of as failure_of,
 )
+from .locking import update_lock as update_lock
 from .machine import Examined as Examined, examine as examine
 from .platforms import for_platform as for_platform, requests_for as requests_for, update_locks as update_locks
 from .receipt import inputs_of as inputs_of, was_built_here as was_built_here
@@ -27,7 +28,6 @@ from .recipe import (
     plan as plan,
     prepare_run as prepare_run,
     survey_bundle as survey_bundle,
-    update_lock as update_lock,
     vendor as vendor,
 )
 from .request import BuildRequest as BuildRequest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 from onebin.system import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
@@ -166,3 +166,9 @@ class _Advancing:
 def output(events: Events) -> Callable[[str], None]:
     """Return a function that emits each line of a tool's output."""
     return lambda line: events(Output(line=line))
+
+
+def emit_notices(events: Events, notices: Iterable[str]) -> None:
+    """Emit each line as a note."""
+    for notice in notices:
+        events(Note(text=notice))

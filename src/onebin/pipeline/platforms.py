@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, LockError
-from onebin.pipeline.recipe import update_lock
+from onebin.pipeline.locking import update_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onebin import launcher, wheelhouse
 from onebin.check import check, check_needs, graph_lines
 from onebin.codegen import check_types, describe, render
-from onebin.errors import Finding, Findings, FreezeError, OnebinError, PackError, TargetError, os_errors
+from onebin.errors import Finding, Findings, FreezeError, PackError, TargetError, os_errors
 from onebin.freeze import freeze
-from onebin.lock import LockOptions, resolve
-from onebin.manifest import check_rows, keyed
+from onebin.manifest import keyed
 from onebin.pack import RELEASE_LEVEL, Packing, check_writable, pack
 from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
-from onebin.pipeline.events import Detail, Note, Recorder, ignore, output, step
-from onebin.pipeline.results import BuildResult, LockResult, PlanResult
-from onebin.python import ignored_settings, source_of_indexes
+from onebin.pipeline.events import Detail, Note, Recorder, emit_notices, ignore, output, step
+from onebin.pipeline.locking import lines_of, lock_for
+from onebin.pipeline.results import BuildResult, PlanResult
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
 from onebin.system import count, display, is_there, megabytes, size_of
@@ -28,7 +27,6 @@ from onebin.trust import fingerprint
 from onebin.verify import compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.card import Facts
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from onebin.codegen import Source
     from onebin.freeze import FrozenTree
     from onebin.lock import Lock
-    from onebin.manifest import Manifest
     from onebin.measure import Costs
     from onebin.pack import Artifact
     from onebin.pipeline.events import Events
@@ -54,7 +51,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
     With `types`, mypy also checks the plugins against their contracts. Raises OnebinError; PlanError has all findings.
     """
     request.check_keys()
-    planned = _planned(request, _locked(request, events), events)
+    planned = _planned(request, lock_for(request, events), events)
     for line in selection(planned.survey, planned.manifest):
         events(Detail(text=line))
     notices = planned.notices
@@ -63,7 +60,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
             typed = check_types(planned, request.workspace.cache)
             symbols, contracts = count(typed.checked, "symbol"), count(len(planned.contracts), "contract")
             outcome.text = f"{symbols} for {contracts}"
-        _emit_notices(events, typed.notices)
+        emit_notices(events, typed.notices)
         notices += typed.notices
     facts = describe(planned)
     return PlanResult(
@@ -81,7 +78,7 @@ def plan(request: BuildRequest, events: Events = ignore, *, types: bool = False)
 
 def survey_bundle(request: BuildRequest, events: Events = ignore) -> Survey:
     """Lock, stage and survey a bundle without checking it, nor its rows; raises OnebinError."""
-    staged = _staged(request, _locked(request, events, checked=False), events)
+    staged = _staged(request, lock_for(request, events, checked=False), events)
     with step(events, "survey") as outcome:
         found = survey(staged, request.workspace.cache)
         outcome.text = count(len(found.distributions), "distribution")
@@ -93,55 +90,13 @@ def check_locked(request: BuildRequest, locked: Lock, events: Events = ignore) -
     return _planned(request, locked, events)
 
 
-def _say_indexes(request: BuildRequest, events: Events) -> None:
-    """Emit what chooses the indexes, if anything does; and the file that would, if it were one of the project."""
-    if request.source.is_offline:
-        return
-    directory = request.workspace.directory
-    chosen, ignored = source_of_indexes(directory), ignored_settings(directory)
-    if chosen is not None:
-        events(Detail(text=f"the index is chosen by {chosen}"))
-    if ignored is not None:
-        own = f"it is not in the folder of {display(request.manifest.file)}, nor in its project"
-        events(Note(text=f"{ignored} does not choose the index: {own} (to use it, set UV_CONFIG_FILE)"))
-
-
-def update_lock(
-    request: BuildRequest, events: Events = ignore, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False
-) -> LockResult:
-    """Resolve the manifest, and write the lock if it does not match; raises OnebinError.
-
-    `upgrade` names packages that may get newer versions; None means all. With `dry_run`, nothing is written, and the
-    result is what would be.
-    """
-    with step(events, "lock") as outcome:
-        _say_indexes(request, events)
-        locked = _resolved(request, upgrade=upgrade, dry_run=dry_run)
-        packages = count(len(locked.packages), "package")
-        outcome.text = f"{display(locked.file)}: {packages} for Python {locked.interpreter.version}"
-        if dry_run:
-            outcome.text += ", not written"
-    for change in locked.changes or ("no changes",):
-        events(Detail(text=change))
-    _emit_notices(events, locked.notices)
-    return LockResult(
-        file=locked.file,
-        sha256=locked.digest,
-        packages=tuple({"name": package.name, "version": package.version} for package in locked.packages),
-        changes=locked.changes,
-        notices=locked.notices,
-    )
-
-
 def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> VendorResult:
     """Download everything that a build of this request needs into a folder; raises OnebinError."""
-    with step(events, "lock") as outcome:
-        _say_indexes(request, events)
-        locked = _resolved(request)
-        outcome.text = f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
-    for change in locked.changes:
-        events(Detail(text=change))
-    _emit_notices(events, locked.notices)
+
+    def describe(locked: Lock) -> str:
+        return f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
+
+    locked = lock_for(request, events, describe=describe)
     with step(events, "vendor") as outcome:
         filled = wheelhouse.fill(directory, locked, request.workspace.cache, moment=request.moment)
         files = count(filled.files, "file")
@@ -151,7 +106,7 @@ def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> V
 
 def generate(request: BuildRequest, directory: Path, events: Events = ignore) -> tuple[Path, ...]:
     """Write the source that would be frozen into a directory, and return its files; raises OnebinError."""
-    _, _, source = _generated(_planned(request, _locked(request, events), events), request, events)
+    _, _, source = _generated(_planned(request, lock_for(request, events), events), request, events)
     source.write(directory)
     return tuple(directory / name for name in source.files)
 
@@ -161,7 +116,7 @@ def prepare_run(request: BuildRequest, events: Events = ignore) -> tuple[str, ..
 
     Raises OnebinError.
     """
-    planned, _, source = _generated(_planned(request, _locked(request, events), events), request, events)
+    planned, _, source = _generated(_planned(request, lock_for(request, events), events), request, events)
     with os_errors(FreezeError, "write the generated source to", request.workspace.cache_dir):
         return tuple(staged_command(source, planned, request.workspace.cache))
 
@@ -180,7 +135,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     size_before = size_of(file) if is_there(file) else None
     inputs = [manifest.file, request.workspace.lock_file(manifest.bundle.name)]
     check_writable(file, manifest.bundle.name, folder=manifest.freeze.layout == "onedir", inputs=inputs)
-    locked = _locked(request, recorded)
+    locked = lock_for(request, recorded)
     findings = Findings()
     libc = _libc(request, locked, findings)
     with os_errors(FreezeError, "read the files of", manifest.file):
@@ -188,7 +143,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     before = receipt.find(key, file, request.workspace.cache)
     if before is not None:
         facts, notices = before.facts, before.notices
-        _emit_notices(events, notices)
+        emit_notices(events, notices)
         costs = held_to_budget(
             file,
             facts,
@@ -218,46 +173,6 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     )
 
 
-def _locked(request: BuildRequest, events: Events, *, checked: bool = True) -> Lock:
-    with step(events, "lock") as outcome:
-        _say_indexes(request, events)
-        locked = _resolved(request, checked=checked)
-        outcome.text = f"{count(len(locked.packages), 'package')} for Python {locked.interpreter.version}"
-    for change in locked.changes:
-        events(Detail(text=change))
-    _emit_notices(events, locked.notices)
-    if request.source.wheelhouse is not None:
-        wheelhouse.check(request.source.wheelhouse, locked)
-    return locked
-
-
-def _resolved(
-    request: BuildRequest, *, upgrade: tuple[str, ...] | None = (), dry_run: bool = False, checked: bool = True
-) -> Lock:
-    options = LockOptions(
-        source=request.source,
-        locked=request.locked,
-        dry_run=dry_run,
-        upgrade=upgrade,
-        python=request.python,
-        moment=request.moment,
-    )
-    with _lines_of(request.manifest):
-        if checked:
-            check_rows(request.manifest)
-        return resolve(request.manifest, request.workspace, options)
-
-
-@contextmanager
-def _lines_of(manifest: Manifest) -> Iterator[None]:
-    """Add the lines of the manifest to the findings of an error that the block raises."""
-    try:
-        yield
-    except OnebinError as error:
-        error.findings = tuple(map(manifest.with_line, error.findings))
-        raise
-
-
 def _libc(request: BuildRequest, locked: Lock, findings: Findings) -> Libc | None:
     """Return the C library to bundle, if any; if it does not exist, that becomes a finding."""
     if request.manifest.freeze.libc == "bundled":
@@ -285,7 +200,7 @@ def _planned(
     if layout == "onefile" and locked.interpreter.is_foreign:
         raise _unpackable(request, locked)
     staged = _staged(request, locked, events)
-    with step(events, "check") as outcome, _lines_of(manifest):
+    with step(events, "check") as outcome, lines_of(manifest):
         planned = check(
             manifest,
             survey(staged, cache),
@@ -300,7 +215,7 @@ def _planned(
         points = sum(len(plugin.entry_points) for plugin in planned.plugins)
         plugins = f"{count(len(planned.plugins), 'plugin')} with {count(points, 'entry point')}"
         outcome.text = f"{plugins} for {planned.host.title} {planned.host.version}"
-    _emit_notices(events, planned.notices)
+    emit_notices(events, planned.notices)
     return planned
 
 
@@ -317,7 +232,7 @@ def _unpackable(request: BuildRequest, locked: Lock) -> TargetError:
 
 
 def _staged(request: BuildRequest, locked: Lock, events: Events) -> Stage:
-    with step(events, "stage") as outcome, _lines_of(request.manifest):
+    with step(events, "stage") as outcome, lines_of(request.manifest):
         staged = install(locked, request.workspace.cache, source=request.source, moment=request.moment)
         # An emulator may lack what the platform has: who forbids to run the artifact gets it checked by its structure.
         staged = replace(staged, may_run=request.verify or not locked.interpreter.is_foreign)
@@ -330,13 +245,8 @@ def _cached(made: Stage | FrozenTree | Artifact) -> str:
     return "" if made.is_new else ", cached"
 
 
-def _emit_notices(events: Events, notices: tuple[str, ...]) -> None:
-    for notice in notices:
-        events(Note(text=notice))
-
-
 def _generated(planned: Plan, request: BuildRequest, events: Events) -> tuple[Plan, Toolchain, Source]:
-    with step(events, "generate") as outcome, _lines_of(planned.manifest):
+    with step(events, "generate") as outcome, lines_of(planned.manifest):
         toolchain = install_toolchain(planned.lock, request.workspace.cache, source=request.source)
         source = render(planned, toolchain)
         outcome.text = f"{len(source.files)} files"
@@ -373,7 +283,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
     notices: tuple[str, ...] = ()
     if planned.layout != "onefile":
         head, starter = _compiled(planned.interpreter, request, events)
-    with step(events, "freeze") as outcome, _lines_of(planned.manifest):
+    with step(events, "freeze") as outcome, lines_of(planned.manifest):
         frozen = freeze(source, planned, toolchain, cache, starter=starter, moment=moment, echo=output(events))
         check_needs(frozen.glibc, planned.manifest, planned.survey)
         for line in frozen.contents.skipped_hooks:
@@ -398,7 +308,7 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
             with step(events, "smoke") as outcome:
                 notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)
                 outcome.text = f"{count(len(request.all_commands), 'command')} as in the stage"
-            _emit_notices(events, notices)
+            emit_notices(events, notices)
         costs = held_to_budget(
             artifact.file,
             artifact.facts,

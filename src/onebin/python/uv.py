@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -23,6 +22,7 @@ from onebin.python import settings
 from onebin.python.failure import Failure as Failure  # noqa: PLC0414  # callers say uv.Failure
 from onebin.python.faults import NOBODY, late_fetch, no_index, without_files
 from onebin.python.leftovers import left_as_found
+from onebin.python.limits import INDEXES, Limits, PackageSource, building
 from onebin.python.watching import (
     GIT_PATIENCE,
     GIT_SECONDS,
@@ -46,60 +46,6 @@ _SECONDS = 3600.0
 _KIND = "uv-versions"
 # Variables of uv that would choose another project, or the folder that paths are relative to.
 _PLACES = frozenset({"UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_WORKING_DIR"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackageSource:
-    """Where packages come from: the indexes in uv's settings, only uv's cache, or a wheelhouse of `onebin vendor`.
-
-    With `offline`, no index is used. With a `wheelhouse`, everything comes from that directory and nowhere else.
-    `project` is the manifest's folder: uv's settings in it, and above it in its project, count beside the user's.
-    """
-
-    offline: bool = False
-    wheelhouse: Path | None = None
-    project: Path | None = None
-
-    @property
-    def is_offline(self) -> bool:
-        """Whether no index may be used."""
-        return self.offline or self.wheelhouse is not None
-
-    @property
-    def options(self) -> list[str]:
-        """The same as options for uv; without any, uv's own settings apply."""
-        if self.wheelhouse is not None:
-            return ["--offline", "--no-index", "--find-links", str(self.wheelhouse)]
-        return ["--offline"] if self.offline else []
-
-
-INDEXES = PackageSource()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The limits of a resolution: `source` is where packages come from, `build` what may be built (None: all).
-
-    The packages in `leave_out` are resolved but not written. Those in the file `excludes` are not even resolved. The
-    file `constraints` limits the versions of packages that are resolved.
-    """
-
-    source: PackageSource = INDEXES
-    build: Collection[str] | None = ()
-    leave_out: Sequence[str] = ()
-    excludes: Path | None = None
-    constraints: Path | None = None
-
-    @property
-    def options(self) -> list[str]:
-        """The same as options for uv."""
-        return [
-            *(f"--no-emit-package={name}" for name in self.leave_out),
-            *(["--excludes", str(self.excludes)] if self.excludes else []),
-            *(["--constraints", str(self.constraints)] if self.constraints else []),
-            *_building(self.build),
-            *self.source.options,
-        ]
 
 
 def version(cache: Cache | None = None) -> str:
@@ -151,7 +97,7 @@ def compile_lock(
     directory: Path,
     upgrade: Sequence[str] | None = (),
     moment: int,
-    limits: Limits = Limits(),  # frozen
+    limits: Limits,
 ) -> None:
     """Resolve requirements into a PEP 751 lock at `output`, preferring the versions that it already has.
 
@@ -236,7 +182,7 @@ def install_lock(
     python: Path,
     target: Interpreter | None = None,
     reinstall: Sequence[str] = (),
-    limits: Limits = Limits(),  # frozen
+    limits: Limits,
     moment: int,
     git: Mapping[str, str] | None = None,
 ) -> None:
@@ -281,7 +227,7 @@ def install_alone(
     `build` is as in `Limits`. Settings of uv are those for `directory`.
     """
     where = ["--python", str(python), "--target", str(target), "--requirements", "-"]
-    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", *where, *_building(build), *source.options]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", *where, *building(build), *source.options]
     with left_as_found(_named_in([requirement])):
         _uv(arguments, stdin=f"{requirement}\n", cwd=directory)
 
@@ -293,7 +239,7 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
     """
     arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--require-hashes"]
     where = ["--python", str(python), "--target", str(target), "--requirements", str(requirements)]
-    _uv([*arguments, *where, *_building(()), *source.options], project=source.project)
+    _uv([*arguments, *where, *building(()), *source.options], project=source.project)
 
 
 def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool:
@@ -301,7 +247,7 @@ def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool
 
     Returns False if none of them has it. No index is used.
     """
-    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *_building(())]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *building(())]
     where = ["--python", str(python), "--target", str(target)]
     return _uv([*arguments, *where, requirement], check=False).code == 0
 
@@ -319,13 +265,6 @@ def _locked_in(lock: Path) -> Iterator[Path]:
         for package in read_toml(lock).get("packages", ()):
             if "directory" in package:
                 yield Path(os.path.normpath(lock.parent / package["directory"]["path"]))
-
-
-def _building(names: Collection[str] | None) -> list[str]:
-    """Return the options that allow uv to build these packages, and no others, from source."""
-    if names is None:
-        return []
-    return ["--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(names))]
 
 
 def _uv(

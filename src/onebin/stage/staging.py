@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, StageError, os_errors
-from onebin.python import subject_of, uv
+from onebin.python import Limits, subject_of, uv
 from onebin.stage.foreign import make_environment
 from onebin.stage.overlap import overlaps
 from onebin.stage.stage import FOREIGN, KIND, Stage, stage_key
@@ -58,7 +58,7 @@ def install(lock: Lock, cache: Cache, *, source: PackageSource, moment: int) -> 
                     file,
                     python=stage.python,
                     target=lock.interpreter,
-                    limits=uv.Limits(build=lock.buildable, source=source),
+                    limits=Limits(build=lock.buildable, source=source),
                     moment=moment,
                     git=git_redirects(source.wheelhouse, repositories(lock.text)) if source.wheelhouse else None,
                 )

@@ -96,7 +96,7 @@ def _fits(binary: Binary, platform: Platform) -> bool:
 
 
 def _key(name: str, platform: Platform) -> str:
-    """Return a library's name in a form that can be compared: Windows does not tell capital letters apart."""
+    """Return a library's name in a form that can be compared: on Windows, names are not case-sensitive."""
     return name.lower() if platform.system == "windows" else name
 
 

@@ -25,7 +25,7 @@ import tomli_w
 from onebin import launcher
 from onebin.errors import Finding, ProcessError, VendorError, os_errors
 from onebin.lock import TOOLCHAIN_LEFT_OUT
-from onebin.python import Interpreter, PackageSource, find, uv
+from onebin.python import Interpreter, Limits, PackageSource, find, uv
 from onebin.system import display, environment, read_toml, run, scratch, sha256_of, sha256_of_file
 from onebin.wheelhouse.contents import Archived, archives, read_sums, relocate, write_sums
 from onebin.wheelhouse.download import DownloadError, fetch
@@ -167,7 +167,7 @@ class _Wheelhouse:
                 output=draft,
                 directory=self.scratch,
                 moment=self.moment,
-                limits=uv.Limits(leave_out=leave_out, source=self.source),
+                limits=Limits(leave_out=leave_out, source=self.source),
             )
         except uv.Failure as failure:
             raise failure.become(VendorError, f"cannot resolve what to download: {', '.join(wanted)}") from failure
@@ -244,7 +244,7 @@ class _Wheelhouse:
                     lock = Path(name) / "pylock.build.toml"
                     lock.write_text(tomli_w.dumps(document), "utf-8")
                     source = PackageSource(wheelhouse=self.directory)
-                    uv.install_lock(lock, python=python, limits=uv.Limits(source=source), moment=self.moment)
+                    uv.install_lock(lock, python=python, limits=Limits(source=source), moment=self.moment)
             except uv.Failure as failure:
                 raise failure.become(VendorError, "cannot install the requirements of a build") from failure
             yield python

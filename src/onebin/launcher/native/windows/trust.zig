@@ -159,7 +159,7 @@ fn openOrMake(path: []const u8) ?Handle {
     return openFolder(path, .on_the_way);
 }
 
-/// Open a folder of this user's own, which is no link and nobody else can write to.
+/// Open a folder that belongs to this user, is not a link, and cannot be written to by anyone else.
 pub fn openOwn(path: []const u8) ?Handle {
     const handle = openFolder(path, .own) orelse return null;
     const found = system.information(handle) orelse return null;

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from onebin.errors import StoreError, os_errors
-from onebin.farm.bucket import Bucket
-from onebin.farm.folder import Folder
+from onebin.farm.store.folder import Folder
 from onebin.system import absolute, display, sha256_of_file
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Store:
         if parts.scheme == "file" and parts.netloc not in {"", "localhost"}:
             raise StoreError(f"{place} names a machine, and a file: URL cannot", "write file:///path, or a path")
         if "://" in place and parts.scheme != "file":
-            return cls(place, Bucket(place))
+            return cls(place, _bucket(place))
         directory = absolute(Path(unquote(parts.path) if parts.scheme == "file" else place))
         return cls(directory.as_uri(), Folder(directory))
 
@@ -188,3 +187,12 @@ def _cell(key: str) -> str:
 def shown(store: Store) -> str:
     """Return where a store is, for messages."""
     return display(store.files.directory) if isinstance(store.files, Folder) else store.url
+
+
+def _bucket(url: str) -> Files:
+    """Return a bucket; raises StoreError if what speaks to it is not installed."""
+    try:
+        from onebin.farm.store.bucket import Bucket  # noqa: PLC0415  # needs the extra `farm`, and only a bucket does
+    except ImportError as error:
+        raise StoreError(f"a store at {url} needs obstore", "pip install 'onebin[farm]'") from error
+    return Bucket(url)

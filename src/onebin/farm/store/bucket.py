@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import from_url
+
 from onebin.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket, or the part of one below a prefix; raises StoreError if obstore is not installed."""
+    """A bucket, or the part of one below a prefix; raises StoreError if its URL is not that of one."""
 
     url: str
     _store: ObjectStore = field(init=False, repr=False)
@@ -38,19 +42,12 @@ class Bucket:
     def __post_init__(self) -> None:
         """Open the bucket; nothing is asked yet."""
         try:
-            from obstore.exceptions import BaseError  # noqa: PLC0415  # of the extra `farm`
-            from obstore.store import from_url  # noqa: PLC0415  # as above
-        except ImportError as error:
-            raise StoreError(f"a store at {self.url} needs obstore", "pip install 'onebin[farm]'") from error
-        try:
             object.__setattr__(self, "_store", from_url(self.url, retry_config=_RETRIES))
         except (BaseError, ValueError) as error:
             raise StoreError(f"{self.url} is not a place for a store: {_first_line(error)}") from error
 
     def read(self, name: str) -> Iterator[bytes] | None:
         """Return the content of a file, in parts; None if there is no such file. Raises StoreError."""
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-
         with self._errors("read", name):
             try:
                 found = obstore.get(self._store, name)
@@ -64,8 +61,6 @@ class Bucket:
 
     def write(self, name: str, content: bytes | Path) -> None:
         """Write a file, in place of one that is there; raises StoreError."""
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-
         with self._errors("write", name):
             obstore.put(self._store, name, content)
 
@@ -74,9 +69,6 @@ class Bucket:
         return self._created(name, content) is not None
 
     def _created(self, name: str, content: bytes) -> str | None:
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-        from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415  # as above
-
         with self._errors("write", name):
             try:
                 return obstore.put(self._store, name, content, mode="create")["e_tag"]
@@ -85,8 +77,6 @@ class Bucket:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there; raises StoreError."""
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-
         with self._errors("remove", name):
             obstore.delete(self._store, name)
 
@@ -128,8 +118,6 @@ class Bucket:
                 continue  # it may answer again before the lease is over
 
     def _tag(self, name: str) -> str:
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-
         with self._errors("read", name):
             try:
                 return obstore.head(self._store, name)["e_tag"] or ""
@@ -138,9 +126,6 @@ class Bucket:
 
     def _replaced(self, name: str, tag: str) -> str | None:
         """Write a lease again if it is still the one with this tag; return its new tag, or None."""
-        import obstore  # noqa: PLC0415  # of the extra `farm`
-        from obstore.exceptions import PreconditionError  # noqa: PLC0415  # as above
-
         with self._errors("write", name):
             try:
                 return obstore.put(self._store, name, _token(), mode={"e_tag": tag})["e_tag"]
@@ -149,8 +134,6 @@ class Bucket:
 
     @contextmanager
     def _errors(self, doing: str, name: str) -> Iterator[None]:
-        from obstore.exceptions import BaseError  # noqa: PLC0415  # of the extra `farm`
-
         try:
             yield
         except (BaseError, OSError) as error:

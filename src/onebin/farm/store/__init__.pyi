@@ -1,0 +1,1 @@
+from .store import Record as Record, Store as Store
