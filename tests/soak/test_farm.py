@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,10 @@ def test_lost_workers_cost_no_cell(
     assert killed or set(seen) == {"built"}
 
 
+def _has_claims(store: Path) -> bool:
+    return any(store.glob("claims/*"))
+
+
 @pytest.mark.parametrize("name", BUNDLES)
 def test_lost_scheduler_costs_no_cell(
     warm: Path, tmp_path: Path, name: str, effort: Effort, figure: Callable[[str], None]
@@ -136,7 +141,7 @@ def test_lost_scheduler_costs_no_cell(
         store = tmp_path / f"store{number}"
         with farming(tmp_path / f"farm{number}", warm / "cache", workers=WORKERS) as farm:
             client = _client(warm, name, store).start(farm)
-            wait_until(lambda store=store: any(store.glob("claims/*")), what="a cell is built")  # type: ignore[misc]
+            wait_until(partial(_has_claims, store), what="a cell is built")
             time.sleep(dice.uniform(0, 10))
             farm.kill_scheduler()
             time.sleep(1)

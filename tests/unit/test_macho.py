@@ -28,13 +28,13 @@ PAGE = 4096
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the launcher for Apple's processors and the starter for Python, compiled here."""
     platform, folder = PLATFORMS["macos-arm64"], tmp_path_factory.mktemp("macos")
-    python = next((each for each in installed() if starter._has_headers(each, platform)), None)  # noqa: SLF001
+    python = next((each for each in installed() if starter._has_headers(each, platform)), None)  # noqa: SLF001  # no test without them
     if python is None:
         pytest.skip("needs an interpreter with headers that are not Debian's")
     with tempfile.TemporaryDirectory() as scratch:
         tools = launcher._install_tools(Path(scratch), source=INDEXES)  # noqa: SLF001  # there is no such launcher yet
-        launcher._compile(launcher.CHECKED[platform.name], tools, folder / "launcher")  # noqa: SLF001
-        starter._compile(python, platform, tools.compiler, folder / "starter")  # noqa: SLF001
+        launcher._compile(launcher.CHECKED[platform.name], tools, folder / "launcher")  # noqa: SLF001  # as above
+        starter._compile(python, platform, tools.compiler, folder / "starter")  # noqa: SLF001  # as above
     return {"launcher": folder / "launcher", "starter": folder / "starter"}
 
 
