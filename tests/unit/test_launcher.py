@@ -112,6 +112,18 @@ def test_launcher_is_taken_from_a_wheel(
     assert {file.name for file in found.parent.iterdir()} == {found.name, ".complete"}  # and nothing else of the wheel
 
 
+def test_launcher_is_taken_from_the_wheel_that_is_there_now(
+    included: Path, tmp_path: Path, compiled: list[Platform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel that was built again, with the same version at the same path, is read again."""
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    for content in ("first", "second"):
+        files = {f"onebin/_launchers/{launcher.file_name(PLATFORM)}": content}
+        make_wheel(tmp_path / "wheels", "onebin", files=files, version=__version__)
+        found = launcher.find(PLATFORM, Cache(tmp_path / content), source=INDEXES)
+        assert found.read_text() == content
+
+
 def test_missing_compiler_is_an_error_with_a_remedy(
     included: Path, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

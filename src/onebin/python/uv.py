@@ -245,11 +245,12 @@ def install_flat(requirements: Path, *, python: Path, target: Path, source: Pack
 def install_local_wheel(requirement: str, *, python: Path, target: Path) -> bool:
     """Install a wheel of one of the folders in uv's `find-links` in a plain directory, without dependencies.
 
-    Returns False if none of them has it. No index is used.
+    Returns False if none of them has it. No index is used. Neither is uv's cache: it has wheels of folders by their
+    paths, and does not see that another one lies there now.
     """
-    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", *building(())]
+    arguments = ["pip", "install", "--no-python-downloads", "--no-deps", "--no-index", "--offline", "--no-cache"]
     where = ["--python", str(python), "--target", str(target)]
-    return _uv([*arguments, *where, requirement], check=False).code == 0
+    return _uv([*arguments, *building(()), *where, requirement], check=False).code == 0
 
 
 def _named_in(requirements: Iterable[str]) -> Iterator[Path]:
