@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from onebin_runtime import _worker
-from onebin_runtime.isolation import PluginCrashed, isolated, members_of
+from onebin_runtime.isolation import PluginCrashed, _worker, isolated, members_of
 
 if TYPE_CHECKING:
     from pathlib import Path

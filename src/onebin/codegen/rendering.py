@@ -97,7 +97,7 @@ def _side_cars(plan: Plan) -> dict[str, str]:
         return {}
     settings = {"bundle": plan.manifest.bundle.name, **asked}
     own = {f"{SIDE_CARS}.py": render_python("side_cars.py.j2", settings=settings, **_facts(plan))}
-    return {**own, **runtime_modules(SIDE_CARS_PACKAGE)}
+    return {**own, **runtime_modules(side_cars=True)}
 
 
 def _build(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
@@ -187,10 +187,12 @@ def _entry(plan: Plan) -> dict[str, Any]:
     }
 
 
-def runtime_modules(package: str = "") -> dict[str, str]:
-    """Return the runtime's modules, or those of a package in it; they are frozen from the generated source.
+def runtime_modules(*, side_cars: bool = False) -> dict[str, str]:
+    """Return the runtime's modules, or those for side-cars alone; they are frozen from the generated source.
 
     What is in onebin's own environment is not used.
     """
-    modules = sorted((runtime_dir() / package).glob("*.py"))
-    return {f"onebin_runtime/{file.relative_to(runtime_dir()).as_posix()}": file.read_text("utf-8") for file in modules}
+    top = runtime_dir()
+    modules = [file.relative_to(top) for file in sorted(top.rglob("*.py"))]
+    wanted = [module for module in modules if (module.parts[0] == SIDE_CARS_PACKAGE) == side_cars]
+    return {f"onebin_runtime/{module.as_posix()}": (top / module).read_text("utf-8") for module in wanted}

@@ -79,7 +79,7 @@ def _ask(registry: str, plan: Plan, cache: Cache) -> list[_Message]:
     stage = plan.stage
     with scratch() as directory:
         for name, text in {**runtime_modules(), REGISTRY: registry}.items():
-            (directory / name).parent.mkdir(exist_ok=True)
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_text(text, "utf-8")
         options = ["--config-file=", "--follow-untyped-imports", "--output=json", "--no-error-summary"]
         places = [f"--python-executable={stage.python}", f"--cache-dir={cache.folder('types', stage.key)}"]

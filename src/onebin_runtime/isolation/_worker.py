@@ -14,10 +14,10 @@ from multiprocessing import get_context, parent_process, util
 from multiprocessing.connection import wait
 from time import monotonic, sleep
 
-from onebin_runtime._crossing import LostError, Peer, SilentError
 from onebin_runtime._errors import PluginCrashed, PluginTimeout
 from onebin_runtime._privileged import is_privileged
 from onebin_runtime._trace import now, trace
+from onebin_runtime.isolation._crossing import LostError, Peer, SilentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

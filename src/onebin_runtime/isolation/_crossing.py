@@ -16,8 +16,8 @@ from itertools import count
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]  # missing in typeshed
 from time import monotonic
 
-from onebin_runtime._borrowed import BorrowedIterator, borrowed_stream, fill, is_text, piece
 from onebin_runtime._errors import PluginCallError
+from onebin_runtime.isolation._borrowed import BorrowedIterator, borrowed_stream, fill, is_text, piece
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

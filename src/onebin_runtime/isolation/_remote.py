@@ -1,8 +1,4 @@
-"""Plugins whose code runs in a separate process, so that a crash, hang or leak there does not affect the host.
-
-A manifest asks for this with `isolate = true` in a plugin's row, without any change to the host. `isolated` does the
-same for one symbol without a manifest. Importing this module imports `multiprocessing`, so import it only when needed.
-"""
+"""Objects in the host that stand for those of a plugin in its own process, with the members of their contract."""
 
 from __future__ import annotations
 
@@ -11,13 +7,10 @@ import typing
 from functools import wraps
 from importlib import import_module
 
-from onebin_runtime._errors import PluginCallError, PluginCrashed, PluginTimeout
-from onebin_runtime._worker import Worker
+from onebin_runtime.isolation._worker import Worker
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-__all__ = ["PluginCallError", "PluginCrashed", "PluginTimeout", "isolated"]
 
 DEFAULT_SECONDS = 60.0
 
