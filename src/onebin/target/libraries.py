@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from onebin import macho
 from onebin.errors import Finding
 from onebin.system import count
 from onebin.target.binary import Binary, exports, needs_of
@@ -28,7 +29,6 @@ _DRIVERS = (
     *("libGL.so", "libEGL.so", "libGLX.so", "libOpenGL.so", "libGLdispatch.so", "libdrm", "libvulkan.so"),
     *("libcuda.so", "libnvidia-"),
 )
-_MACOS = ("/usr/lib/", "/System/")
 _WINDOWS = ("api-ms-", "ext-ms-", "nvcuda", "opencl", "vulkan-")
 _PROGRAMS = "bin/"
 _SHOWN = 3
@@ -107,7 +107,7 @@ def _name_of(wanted: str) -> str:
 
 def _is_of_system(wanted: str, platform: Platform) -> bool:
     if platform.system == "macos":
-        return wanted.startswith(_MACOS)
+        return macho.is_of_system(wanted)
     if platform.system == "windows":
         name = wanted.lower()
         return name.startswith(_WINDOWS) or name.removesuffix(".dll").removesuffix(".drv") in _windows()
