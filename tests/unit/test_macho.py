@@ -56,7 +56,7 @@ def _commands(file: Path, kind: int) -> list[tuple[Any, Any]]:
     return [(command, data) for load, command, data in header.commands if load.cmd == kind]
 
 
-def _binary(file: Path) -> lief.MachO.FatBinary:
+def _parsed(file: Path) -> lief.MachO.FatBinary:
     found = lief.MachO.parse(str(file))
     assert found is not None
     return found
@@ -141,8 +141,7 @@ def _append_and_check(program: bytes, file: Path, appended: int) -> None:
     ((table, _),) = _commands(file, LC_SYMTAB)
     assert signature.dataoff - 16 < table.stroff + table.strsize <= signature.dataoff
     _check_pages(data, signature.dataoff)
-    binary = _binary(file)  # its parts end with it
-    assert lief.MachO.check_layout(binary) == (True, "")  # what codesign asks of a file
+    assert lief.MachO.check_layout(_parsed(file)) == (True, "")  # what codesign asks of a file
 
 
 def _check_pages(data: bytes, end: int) -> None:
@@ -222,7 +221,9 @@ def test_names_of_libraries_are_changed(tmp_path: Path, longer: str) -> None:
         macho.check_signature(stream)
     file = tmp_path / "x.dylib"
     file.write_bytes(stream.getvalue())
-    binary = _binary(file).at(0)
+    parsed = _parsed(file)
+    binary = parsed.at(0)
+    assert binary is not None
     assert [each.name for each in binary.libraries] == [system, longer, "@rpath/made.dylib"]
     assert [each.path for each in binary.rpaths] == ["@loader_path"]
 

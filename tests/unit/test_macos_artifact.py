@@ -17,7 +17,7 @@ import onebin
 from onebin import card, macho
 from onebin.cache import Cache
 from onebin.errors import ArtifactError, VerifyError
-from onebin.macho import signing
+from onebin.macho.layout import read_layout
 from onebin.pack import payload, sealing
 from onebin.verify.structure import check_structure
 from support.builders import frozen
@@ -86,8 +86,10 @@ def test_artifact_is_one_signed_program(tmp_path: Path, machine: str) -> None:
     assert parsed is not None
     assert lief.MachO.check_layout(parsed) == (True, "")
     binary = parsed.at(0)
+    assert binary is not None
     signature, linkedit = binary.code_signature, binary.get_segment("__LINKEDIT")
     assert signature is not None
+    assert linkedit is not None
     end = signature.data_offset
     assert end + signature.data_size == linkedit.file_offset + linkedit.file_size == len(data)
     assert end % 16 == 0
@@ -153,7 +155,7 @@ def test_programs_that_macos_would_not_load_are_findings(tmp_path: Path) -> None
     file = _artifact(tmp_path / NAME, files)
     with pytest.raises(VerifyError, match="does not run on macos-arm64") as caught:
         check_structure(file, card.check(file))
-    assert [each.subject for each in caught.value.findings] == ["lib/x.so"]
+    assert [each.where for each in caught.value.findings] == ["lib/x.so"]
     intel = _artifact(tmp_path / "intel", files, machine="x86_64")
     assert check_structure(intel, card.check(intel)).signed == 1
 
@@ -187,7 +189,7 @@ def _as_codesign_does(content: bytes, end: int) -> bytearray:
     parts[2] = (parts[2][0], parts[2][1] + bytes(4000))
     size, changed = 18_000, bytearray(content[:end])
     stream = io.BytesIO(bytes(changed) + bytes(size))
-    layout = signing.read_layout(io.BytesIO(content))
+    layout = read_layout(io.BytesIO(content))
     for offset, value, form in (
         (layout.signature + 12, size, "<I"),
         (layout.linkedit + 32, (end + size - layout.linkedit_start + 0x3FFF) & ~0x3FFF, "<Q"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from typing_extensions import Buffer
+
     from onebin.card.facts import Facts
 
 _WINDOW = 1 << 27  # that of the highest level
@@ -29,17 +32,22 @@ class Content(NamedTuple):
     is_link: bool
 
 
-class _Part:
+class _Part(io.RawIOBase):
     """The next bytes of a stream, as a stream that ends after them."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream, self._left = stream, size
 
-    def read(self, size: int = -1) -> bytes:
-        """Return at most so many bytes, or all."""
-        found = self._stream.read(self._left if size < 0 else min(size, self._left))
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Read into a buffer as many bytes as it has room for, and return how many these were."""
+        room = memoryview(buffer)
+        found = self._stream.read(min(len(room), self._left))
+        room[: len(found)] = found
         self._left -= len(found)
-        return found
+        return len(found)
 
 
 def contents_of(file: Path, facts: Facts) -> Iterator[Content]:
@@ -57,8 +65,8 @@ def contents_of(file: Path, facts: Facts) -> Iterator[Content]:
     try:
         with opened(file) as stream:
             stream.seek(where.offset)
-            whole = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-            reader = whole.stream_reader(_Part(stream, where.size), read_across_frames=True, closefd=False)
+            part, whole = _Part(stream, where.size), zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+            reader = whole.stream_reader(io.BufferedReader(part), read_across_frames=True, closefd=False)
             with tarfile.open(fileobj=reader, mode="r|") as archive:
                 for member in archive:
                     if member.issym():

@@ -194,8 +194,8 @@ def file_name(platform: Platform | None) -> str:
     files = (file for folder in (top, top / own_folder) for file in sorted(folder.glob("*")) if file.is_file())
     sources = [(file.name, sha256_of_file(file)) for file in files]
     flags = _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WINDOWS_C_FLAGS, _WINDOWS_ZIG_FLAGS, _WITH_SHA256
-    flags += (_MACOS_LINK_FLAGS,) if "-macos" in triple else ()
-    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, *flags]
+    own_flags = _MACOS_LINK_FLAGS if "-macos" in triple else ()
+    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, *flags, *own_flags]
     return f"{own}-{sha256_of(inputs)[:16]}"
 
 

@@ -86,12 +86,12 @@ def content_sha256(stream: BinaryIO) -> bytes:
     What says where the signature is and how large, counts as zero. Of any other file, it is the digest of all bytes.
     Raises OSError.
     """
+    end = stream.seek(0, 2)
     try:
         layout = read_layout(stream)
     except MachOError:
-        stream.seek(0)
-        return hashlib.file_digest(stream, "sha256").digest()
-    return content_hash(stream, layout.signature_start if layout.is_signed else stream.seek(0, 2))
+        return _hash(stream, b"", end)
+    return content_hash(stream, layout.signature_start if layout.is_signed else end)
 
 
 def content_hash(stream: BinaryIO, size: int) -> bytes:
@@ -101,7 +101,13 @@ def content_hash(stream: BinaryIO, size: int) -> bytes:
     head = bytearray(stream.read(min(layout.commands_end, size)))
     for offset, length in _changed(layout):
         head[offset : offset + length] = bytes(length)
+    return _hash(stream, bytes(head), size)
+
+
+def _hash(stream: BinaryIO, head: bytes, size: int) -> bytes:
+    """Return the digest of the first bytes of a file, with another head."""
     found = hashlib.sha256(head)
+    stream.seek(len(head))
     left = size - len(head)
     while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
         found.update(chunk)
