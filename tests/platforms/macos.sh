@@ -53,7 +53,8 @@ patch_python() {
         -e "/^$tab\*-\*-cygwin\*)\$/{N;s/^$tab\*-\*-cygwin\*)\(\n$tab${tab}_host_cpu=\)\$/$tab*-apple-darwin* | *-*-cygwin*)\1/}" \
         -e 's/ac_osx_32bit=yes/ac_osx_32bit=no/' \
         -e 's/`\/usr\/bin\/arch`/`echo $host_cpu | sed "s,aarch64,arm64,; s,x86_64,i386,"`/' \
-        -e 's/ -framework CoreFoundation//' configure
+        -e "s/(CC) -bundle -undefined/(CC) -dynamiclib -undefined/" \
+        -e 's/ -framework CoreFoundation//' configure # for a bundle, Zig writes an empty file
     sed -i -e 's/ -Wl,-single_module//; s/ -Wl,-compatibility_version,$(VERSION) -Wl,-current_version,$(VERSION)//' \
         -e "s,@LIBFFI_INCLUDEDIR@,$work/own/include," Makefile.pre.in
     sed -i 's/^            self.add_cross_compiling_paths()$/            pass/' setup.py # it would add this machine's

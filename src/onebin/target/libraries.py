@@ -86,7 +86,9 @@ def resolve_libraries(files: Mapping[str, Path], interpreter: Interpreter) -> Re
         found[name], binary = library
         waiting += [_Need(each, need.place, name) for each in binary.libraries]
     others = {place: binary for place, binary in read.items() if place not in fitting}
-    findings = [_missing(name, needing, platform) for name, needing in sorted(missing.items())]
+    damaged = [place for place in sorted(files) if place not in read and place.endswith(interpreter.suffixes[:1])]
+    findings = [_damaged(place, platform) for place in damaged]
+    findings += [_missing(name, needing, platform) for name, needing in sorted(missing.items())]
     findings += _of_others(others, files, interpreter, platform)
     return Resolved(found=found, findings=tuple(findings))
 
@@ -160,6 +162,12 @@ def _missing(name: str, needing: list[str], platform: Platform) -> Finding:
         f"needed on {platform} by {', '.join(needing[:_SHOWN])}{more}, and not among the interpreter's libraries",
         _REMEDIES[platform.system],
     )
+
+
+def _damaged(place: str, platform: Platform) -> Finding:
+    """Return the finding for what is called an extension module, and is no library at all."""
+    message = f"is not a library for {platform}, nor for any other: it is empty or damaged"
+    return Finding(place, message, "get it again, or exclude it")
 
 
 def _of_others(

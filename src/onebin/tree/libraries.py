@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from onebin.check import Plan
-    from onebin.python import Interpreter
+    from onebin.platforms import Platform
 
 
 def with_libraries(plan: Plan) -> Plan:
@@ -34,7 +34,7 @@ def with_libraries(plan: Plan) -> Plan:
     own = {} if python.library is None else {python.library.name: python.library}
     files = installation(plan).files
     resolved = resolve_libraries({**files, **own}, python)
-    findings = [*resolved.findings, *_same_names(files, python)]
+    findings = [*resolved.findings, *same_names(files, python.target)]
     if findings:
         raise TargetError(f"{plan.manifest.bundle.name} is not complete for {python.target}", findings)
     found = {**own, **resolved.found}
@@ -43,14 +43,17 @@ def with_libraries(plan: Plan) -> Plan:
     return replace(plan, libraries=found)
 
 
-def _same_names(places: Iterable[str], python: Interpreter) -> Iterator[Finding]:
-    """Yield a finding for each two files that would be one where names have no case, as on Windows and macOS."""
-    if python.target is None or python.target.system == "linux":
+def same_names(places: Iterable[str], platform: Platform | None) -> Iterator[Finding]:
+    """Yield a finding for each two places that would be one where names have no case, as on Windows and macOS.
+
+    Nor do they have forms: an accented letter is the same as letter and accent.
+    """
+    if platform is None or platform.system == "linux":
         return
     found: defaultdict[str, list[str]] = defaultdict(list)
     for place in places:
         found[unicodedata.normalize("NFD", place).casefold()].append(place)
     for names in found.values():
         if len(names) > 1:
-            message = f"the same file as {names[0]} on {python.target}, whose names have no case"
+            message = f"the same file as {names[0]} on {platform}, whose names have no case"
             yield Finding(names[1], message, "exclude one of them")
