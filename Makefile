@@ -79,11 +79,12 @@ launcher-check: .venv/installed
 LAUNCHER_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py)
 STARTER_TESTS := $(addprefix tests/integration/test_,starter.py finder.py patterns.py quiet_exit.py tree_use.py)
 PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl windows-x86_64)
+PREPARED += $(addprefix build/platforms/,macos-arm64 macos-x86_64) # nothing here runs them
 
 platforms: .venv/installed emulators $(PREPARED)
 	$(BIN)/pytest --platform linux-aarch64 -n $(JOBS) $(LAUNCHER_TESTS) $(STARTER_TESTS)
 	$(BIN)/pytest --platform linux-x86_64-musl -n $(JOBS) $(STARTER_TESTS)
-	$(BIN)/pytest --soak -n $(JOBS) tests/e2e/test_platforms.py
+	$(BIN)/pytest --soak -n $(JOBS) tests/e2e/test_platforms.py tests/e2e/test_macos.py
 
 emulators:
 	apt-get install --yes --quiet=2 binfmt-support musl qemu-user-static wine64
@@ -96,6 +97,12 @@ build/platforms/linux-x86_64-musl: | .venv/installed
 
 build/platforms/windows-x86_64: | .venv/installed
 	tests/platforms/windows.sh $@ $(BIN)/python
+
+build/platforms/macos-arm64: | .venv/installed
+	tests/platforms/macos.sh $@ aarch64 $(BIN)/python
+
+build/platforms/macos-x86_64: | .venv/installed
+	tests/platforms/macos.sh $@ x86_64 $(BIN)/python
 
 .venv/installed: pyproject.toml $(wildcard src/onebin/launcher/native/* src/onebin/launcher/native/*/*)
 	$(PYTHON) -m venv .venv

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onebin.cache import Cache
+from onebin.freeze.macos import changed_copies
+from onebin.macho import part_for
 from onebin.platforms import PLATFORMS
 from onebin.python import Interpreter, find, find_foreign
 from onebin.python.discovery import _QUESTION as QUESTION
 from onebin.system import environment, run
 from onebin.target import resolve_libraries
+from onebin.tree import Places
 from support.foreign import debian_arm64, embeddable, wheels
 
 if TYPE_CHECKING:
@@ -117,6 +120,24 @@ def test_libraries_of_wheels_for_macos(tmp_path: Path) -> None:
     found = resolve_libraries(files, replace(python, library=None))
     assert not found.findings
     assert not found.found
+    assert [*changed_copies(files, target.machine, Places(minor="3.12"), stage=tmp_path)] == []  # all are well signed
+
+
+def test_universal_wheels_serve_for_both_processors(tmp_path: Path) -> None:
+    """A wheel with universal libraries is for each processor that these have a part for, and is left as it is."""
+    files = wheels(tmp_path / "wheels", ("macosx_10_9_universal2", "macosx_10_13_universal2"), "charset-normalizer")
+    modules = [file for place, file in files.items() if place.endswith("-darwin.so")]
+    assert modules
+    for name in ("macos-arm64", "macos-x86_64"):
+        target, suffixes = PLATFORMS[name], (".cpython-312-darwin.so", ".abi3.so", ".so")
+        python = replace(find(None, tmp_path), target=target, suffixes=suffixes, root=tmp_path, prefix=tmp_path)
+        found = resolve_libraries(files, replace(python, library=None))
+        assert (found.findings, found.found) == ((), {})
+        for file in modules:
+            part = part_for(file.read_bytes(), target.machine)
+            assert part is not None
+            assert len(part) < file.stat().st_size
+        assert [*changed_copies(files, target.machine, Places(minor="3.12"), stage=tmp_path)] == []
 
 
 def test_wheels_for_another_platform_are_findings(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_unknown_platform_is_an_error() -> None:
     """The script names the platforms that have a launcher, and the nearest one."""
     with pytest.raises(PackError, match="no launcher for 'linux-x86-64'") as caught:
         launcher.compile_into_package(["linux-x86-64"])
-    assert "windows-x86_64; did you mean 'linux-x86_64'?" in str(caught.value.hint)
+    assert "macos-x86_64; did you mean 'linux-x86_64'?" in str(caught.value.hint)
 
 
 def test_compile_script_explains_its_failure(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from .answers import (
     portable as portable,
     read_answers as read_answers,
 )
+from .contents import Content as Content, contents_of as contents_of
 from .difference import (
     Change as Change,
     Difference as Difference,
@@ -41,9 +42,11 @@ from .facts import (
     part as part,
 )
 from .file import (
+    TRAILER as TRAILER,
     Payload as Payload,
     append as append,
     check as check,
+    compress as compress,
     located as located,
     payload_of as payload_of,
     read as read,

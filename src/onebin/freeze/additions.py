@@ -34,9 +34,9 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     """
     installed = installation(plan)
     places = installed.places
-    adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED))
-    added = {places.interpreter: starter, **adapted.files}
-    added |= {f"{places.shared_libraries}/{name}": file for name, file in plan.libraries.items()}
+    libraries = {f"{places.shared_libraries}/{name}": file for name, file in plan.libraries.items()}
+    adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED), libraries)
+    added = {places.interpreter: starter, **libraries, **adapted.files}
     is_windows = isinstance(places, WindowsPlaces)
     if is_windows:
         added[f"{places.programs}/{places.executable}"] = starter
@@ -50,13 +50,21 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     start = configuration.rindex(b"\nhome = ") + 1
     lines = [
         _line(CONFIGURATION, start, 0, f"home = {_HERE}{_separator(places)}{places.home}"),
-        *(() if is_windows else _of_starter(starter, plan, places)),
+        *(_of_starter(starter, plan, places) if _is_for_linux(plan) else ()),
         *(_loader(place, *region, places, plan.libc) for place, region in adapted.loaders.items() if plan.libc),
     ]
     (tree / RELOCATIONS).write_text("".join(lines), "utf-8")
     for file in tree.glob(f"{places.programs}/*"):
         file.chmod(0o755)
     return added
+
+
+def _is_for_linux(plan: Plan) -> bool:
+    """Whether programs name their libraries' folder in a form that can be written into them where they are unpacked.
+
+    Those for Windows and macOS find it from where they are; a change would make the signature of the latter wrong.
+    """
+    return plan.interpreter.target is not None and plan.interpreter.target.system == "linux"
 
 
 def _separator(places: Places) -> str:

@@ -1,7 +1,7 @@
 """Let the programs and libraries of distributions find the shared libraries of the tree.
 
-As installed, two kinds of file look only for those of the system. The tree gets changed copies of them, and a RECORD
-with the digests of the copies:
+As installed, two kinds of file for Linux look only for those of the system. The tree gets changed copies of them, and a
+RECORD with the digests of the copies; `macos` says what is changed for macOS:
 
 - A program has its own search path and its own dynamic loader. With a bundled C library it must use the tree's.
 - A library with DT_RUNPATH ignores the search path of the program that loads it (System V ABI; ld.so(8)). DT_RPATH with
@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from onebin.errors import FreezeError, ProcessError
+from onebin.freeze import macos
 from onebin.launcher.starter import RESERVED
 from onebin.target import is_of_glibc, loader_region, patch_elf, read_elf
 from onebin.tree import Places, WindowsPlaces
@@ -43,8 +44,37 @@ class Adapted:
     loaders: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def adapt(plan: Plan, installed: Installation, folder: Path) -> Adapted:
-    """Write the changed copies into a folder; raises FreezeError and OSError."""
+def adapt(plan: Plan, installed: Installation, folder: Path, libraries: Mapping[str, Path]) -> Adapted:
+    """Write the changed copies into a folder; raises FreezeError and OSError.
+
+    `libraries` are those from outside of the environment, by place.
+    """
+    target = plan.interpreter.target
+    if target is not None and target.system == "macos":
+        files = {**installed.files, **libraries}
+        changed = macos.changed_copies(files, target.machine, installed.places, stage=plan.stage.directory)
+        adapted = Adapted(files={place: _copy_of(files[place], content, folder, place) for place, content in changed})
+    else:
+        adapted = _adapt_elf(plan, installed, folder)
+    for place, text in list(_records(installed, adapted.files)):
+        record = _place_in(folder, place)
+        record.write_text(text, "utf-8", newline="")
+        adapted.files[place] = record
+    return adapted
+
+
+def _copy_of(file: Path, content: bytes, folder: Path, place: str) -> Path:
+    copy = _place_in(folder, place)
+    copy.write_bytes(content)
+    copy.chmod(_mode_of(file))
+    return copy
+
+
+def _mode_of(file: Path) -> int:
+    return 0o755 if file.stat().st_mode & 0o100 else 0o644
+
+
+def _adapt_elf(plan: Plan, installed: Installation, folder: Path) -> Adapted:
     own = {file for place, file in installed.files.items() if file.is_relative_to(plan.stage.directory)}
     names = {file.name for file in own}
     adapted = Adapted()
@@ -54,15 +84,11 @@ def adapt(plan: Plan, installed: Installation, folder: Path) -> Adapted:
         if facts is not None and foreign and (facts.loader or facts.search_path):
             copy = _place_in(folder, place)
             shutil.copyfile(file, copy)
-            copy.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+            copy.chmod(_mode_of(file))
             _patch(copy, *_options(place, facts, plan))
             adapted.files[place] = copy
             if plan.libc is not None and facts.loader:
                 adapted.loaders[place] = loader_region(copy)
-    for place, text in list(_records(installed, adapted.files)):
-        record = _place_in(folder, place)
-        record.write_text(text, "utf-8", newline="")
-        adapted.files[place] = record
     return adapted
 
 

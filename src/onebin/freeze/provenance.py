@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onebin.card import BOOTLOADER, C_LIBRARY, INTERPRETER, MANIFEST, ONEBIN, SYSTEM
 from onebin.errors import FreezeError
 from onebin.freeze.binaries import ADAPTED
-from onebin.tree import places_of
+from onebin.tree import INTERPRETER as PYTHON, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,8 @@ class Origins:
         """Return the owner of a new file: a changed copy or bytecode of somebody's file, or onebin's own."""
         folder, _, name = place.rpartition(f"/{_BYTECODE}/")
         if not folder:
-            return self._owner_of_place.get(place, ONEBIN)
+            is_changed = place.startswith(f"{PYTHON}/")  # a copy of a file of the interpreter
+            return self._owner_of_place.get(place, INTERPRETER if is_changed else ONEBIN)
         _, inside, below = f"{folder}/{name.partition('.')[0]}.py".partition("/site-packages/")
         return self._recorded.get(below, INTERPRETER) if inside else INTERPRETER
 

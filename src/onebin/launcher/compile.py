@@ -32,18 +32,17 @@ if TYPE_CHECKING:
 KIND = "launchers"
 
 # The platforms that have a launcher, with Zig's names for what it is compiled for; others use PyInstaller's one-file
-# mode. On Linux it is static, so the same launcher serves for any C library; on Windows it uses none.
+# mode. On Linux it is static, so the same launcher serves for any C library; on Windows it uses none. The versions of
+# macOS are the oldest that the interpreters of python-build-standalone run on.
 TARGETS = {
     "linux-x86_64": "x86_64-linux-musl",
     "linux-aarch64": "aarch64-linux-musl",
     "linux-x86_64-musl": "x86_64-linux-musl",
     "linux-aarch64-musl": "aarch64-linux-musl",
     "windows-x86_64": "x86_64-windows-gnu",
+    "macos-arm64": "aarch64-macos.11.0",
+    "macos-x86_64": "x86_64-macos.10.15",
 }
-
-# Those whose launcher is compiled and checked, and not offered yet: nothing here can run it. The versions of macOS are
-# the oldest that the interpreters of python-build-standalone run on.
-CHECKED = {"macos-arm64": "aarch64-macos.11.0", "macos-x86_64": "x86_64-macos.10.15"}
 
 # Processors with instructions for SHA-256, for which one file is compiled in addition.
 _WITH_SHA256 = {"x86_64": "x86_64+sha+avx2", "aarch64": "generic+sha2"}
@@ -60,7 +59,8 @@ _C_FLAGS = ("-O2", "-std=c11", "-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM", *_SMALL, "
 _WINDOWS_C_FLAGS = ("-O2", "-std=c11", "-DZSTD_DISABLE_ASM", *_SMALL, "-ffunction-sections", "-fdata-sections")
 _WINDOWS_ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "--subsystem", "console")
 _LINK_FLAGS = ("-static", "-s", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
-_MACOS_LINK_FLAGS = ("-s", "-ffunction-sections", "-Wl,-dead_strip")
+# A signature needs 16 bytes of room where the linker writes none, which is on Intel's processors.
+_MACOS_LINK_FLAGS = ("-s", "-ffunction-sections", "-Wl,-dead_strip", "-Wl,-headerpad,0x100")
 
 
 def exists_for(platform: Platform | None) -> TypeGuard[Platform]:
@@ -194,7 +194,8 @@ def file_name(platform: Platform | None) -> str:
     files = (file for folder in (top, top / own_folder) for file in sorted(folder.glob("*")) if file.is_file())
     sources = [(file.name, sha256_of_file(file)) for file in files]
     flags = _ZIG_FLAGS, _C_FLAGS, _LINK_FLAGS, _WINDOWS_C_FLAGS, _WINDOWS_ZIG_FLAGS, _WITH_SHA256
-    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, *flags]
+    own_flags = _MACOS_LINK_FLAGS if "-macos" in triple else ()
+    inputs = [sources, compiler.REQUIREMENTS, _LIBRARY, *flags, *own_flags]
     return f"{own}-{sha256_of(inputs)[:16]}"
 
 
@@ -248,12 +249,11 @@ def check() -> None:
             f"-Mextract={source}/extract.zig",
         )
         tools.run("test", *modules, _compile_sha256(_native_machine(), tools, directory / "native"))
-        for triple in dict.fromkeys([*TARGETS.values(), *CHECKED.values()]):
+        for triple in dict.fromkeys(TARGETS.values()):
             _compile(triple, tools, directory / triple)
         starters = directory / "starters"
         starters.mkdir()
-        names = [*starter.TARGETS, *CHECKED]
-        starter.compile_into(starters, [PLATFORMS[name] for name in names], installed())
+        starter.compile_into(starters, [PLATFORMS[name] for name in starter.TARGETS], installed())
 
 
 def _native_machine() -> str:

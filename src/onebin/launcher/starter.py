@@ -39,10 +39,9 @@ TARGETS = {
     "linux-x86_64-musl": "x86_64-linux-musl",
     "linux-aarch64-musl": "aarch64-linux-musl",
     "windows-x86_64": "x86_64-windows-gnu",
+    "macos-arm64": "aarch64-macos.11.0",
+    "macos-x86_64": "x86_64-macos.10.15",
 }
-# Those whose starter is compiled and checked, and not offered yet: nothing here can run it.
-CHECKED = {"macos-arm64": "aarch64-macos.11.0", "macos-x86_64": "x86_64-macos.10.15"}
-_TRIPLES = {**TARGETS, **CHECKED}
 
 
 def exists_for(platform: Platform | None) -> TypeGuard[Platform]:
@@ -107,14 +106,14 @@ def compile_into(directory: Path, platforms: Sequence[Platform], interpreters: I
     Interpreters without headers are skipped, and so are starters that the directory has. Starters of older sources are
     removed.
     """
-    current = {f"-{_digest(PLATFORMS[name])}" for name in _TRIPLES}
+    current = {f"-{_digest(PLATFORMS[name])}" for name in TARGETS}
     for file in directory.glob("python*"):
         if not file.name.endswith(tuple(current)):
             file.unlink()
     wanted: dict[Path, tuple[Interpreter, Platform]] = {}
     for each in filter(is_new_enough, interpreters):
         for platform in platforms:
-            if platform.name in _TRIPLES and _has_headers(each, platform):
+            if platform.name in TARGETS and _has_headers(each, platform):
                 wanted.setdefault(directory / _name(each, platform), (each, platform))
     missing = [file for file in wanted if not file.exists()]
     if not missing:
@@ -146,7 +145,7 @@ def _digest(platform: Platform) -> str:
     builder = Path(str(_builder(platform).__file__))
     files = (*compiler.starter_sources(system, "*.[ch]"), *shared, builder)
     return sha256_of(
-        [[(file.name, sha256_of_file(file)) for file in files], compiler.REQUIREMENTS, _TRIPLES[platform.name]]
+        [[(file.name, sha256_of_file(file)) for file in files], compiler.REQUIREMENTS, TARGETS[platform.name]]
     )[:16]
 
 
@@ -156,7 +155,7 @@ def _builder(platform: Platform) -> ModuleType:
 
 
 def _compile(headers: Interpreter, platform: Platform, tools: compiler.Compiler, output: Path) -> None:
-    _builder(platform).build(headers, platform, _TRIPLES[platform.name], tools, output)
+    _builder(platform).build(headers, platform, TARGETS[platform.name], tools, output)
 
 
 def _with_headers(interpreter: Interpreter) -> Interpreter:

@@ -11,7 +11,6 @@ or PyInstaller's one-file executable.
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import shutil
 import tempfile
@@ -25,7 +24,7 @@ from onebin.card import portable
 from onebin.codegen import accepted_side_cars, describe
 from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.freeze import in_artifact
-from onebin.pack import components, inventory, payload
+from onebin.pack import components, inventory, payload, sealing
 from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
 from onebin.target import libc_facts
 from onebin.tree import places_of
@@ -225,21 +224,28 @@ def _fill(
     if draft.is_dir():
         payload.copy(frozen, draft)
         file = draft / plan.manifest.bundle.name
-    executable = launcher or frozen.executable
+    executable, is_signed = launcher or frozen.executable, _is_for_macos(plan)
     assert executable is not None, "without a launcher, one file holds everything"  # noqa: S101  # for the type checker
     with executable.open("rb") as source, file.open("w+b") as out:
         shutil.copyfileobj(source, out, _CHUNK)
+        if is_signed:
+            sealing.open_for_more(out)
         where = card.Payload()
         if plan.layout == "cached":
             where, is_new = payload.write(frozen, out, cache, level=packing.level, moment=packing.moment)
         where = replace(where, tree_sha256=bytes.fromhex(frozen.contents.identity) or bytes(32))
         shares = in_artifact(frozen.sizes, where, 0 if draft.is_dir() else out.seek(0, os.SEEK_END))
         facts = _facts(plan, frozen, shares, launcher, packing)
-        out.seek(0)
-        digest = hashlib.file_digest(out, "sha256").digest()
-        card.append(out, digest, facts, where, interpreter=places_of(plan.interpreter).executable)
+        signed_as = plan.manifest.bundle.name if is_signed else None
+        sealing.seal(out, facts, where, interpreter=places_of(plan.interpreter).executable, signed_as=signed_as)
     file.chmod(_EXECUTABLE)
     return file, facts, is_new
+
+
+def _is_for_macos(plan: Plan) -> bool:
+    return (
+        plan.layout != "onefile" and plan.interpreter.target is not None and plan.interpreter.target.system == "macos"
+    )
 
 
 def _finish(folder: Path, places: Container[str], facts: Facts) -> None:

@@ -24,7 +24,7 @@ from onebin.system import count, display, is_there, megabytes, size_of
 from onebin.target import libc_of
 from onebin.tree import selection, with_libraries
 from onebin.trust import fingerprint
-from onebin.verify import compare_commands, compare_with_stage, staged_command
+from onebin.verify import check_structure, compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -303,6 +303,8 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
                 agreement = compare_with_stage(artifact.file, artifact.facts, runner)
                 outcome.text = agreement.summary if runner.is_native else f"{agreement.summary}, {runner.title}"
         elif request.verify:
+            with step(events, "verify") as outcome:
+                outcome.text = f"{check_structure(artifact.file, artifact.facts).summary}, not run"
             events(Note(text=f"not run: to complete the check, run `onebin verify` on {planned.interpreter.target}"))
         if runner is not None and planned.stage.runner is not None and request.all_commands:
             with step(events, "smoke") as outcome:

@@ -11,27 +11,23 @@ import configparser
 import csv
 import hashlib
 import io
-import tarfile
 import zipfile
 from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING
 
-import zstandard
 from packaging.utils import canonicalize_name
 
 from onebin import card
 from onebin.errors import ArtifactError, os_errors
 from onebin.survey import SCRIPT_GROUPS
-from onebin.system import display, opened
 from onebin.tree import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from onebin.card import Facts
 
-_WINDOW = 1 << 27  # that of the highest level
 _OF_THE_INSTALLER = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -45,31 +41,12 @@ def wheels_in(file: Path, facts: Facts, names: Collection[str], folder: Path) ->
     owned = {row["path"]: row["owner"] for row in facts["files"] if row["owner"] in names and "link" not in row}
     found: dict[str, dict[str, bytes]] = {name: {} for name in names}
     with os_errors(ArtifactError, "read", file):
-        for path, content in _read(file, facts, owned):
-            found[owned[path]][path] = content
+        for path, content, _ in card.contents_of(file, facts):
+            if path in owned:
+                found[owned[path]][path] = content
     root = Places(minor=facts["interpreter"]["version"].rpartition(".")[0]).site_packages
     made = ((name, _wheel(files, root, folder)) for name, files in found.items())
     return {name: wheel for name, wheel in made if wheel is not None}
-
-
-def _read(file: Path, facts: Facts, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and the content of files of an artifact."""
-    if facts["layout"] == "onedir":
-        for path in wanted:
-            yield path, (file.parent / path).read_bytes()
-        return
-    try:
-        with opened(file) as stream:
-            stream.seek(card.payload_of(file).offset)
-            whole = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-            reader = whole.stream_reader(stream, read_across_frames=True, closefd=False)
-            with tarfile.open(fileobj=reader, mode="r|") as archive:
-                for member in archive:
-                    content = archive.extractfile(member) if member.name in wanted and member.isreg() else None
-                    if content is not None:
-                        yield member.name, content.read()
-    except (tarfile.TarError, zstandard.ZstdError) as error:
-        raise ArtifactError(f"cannot unpack {display(file)}: {error}", "fetch it or build it again") from error
 
 
 def _wheel(files: Mapping[str, bytes], root: str, folder: Path) -> Path | None:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from onebin import macho
 from onebin.errors import Finding
 from onebin.system import count
 from onebin.target.binary import Binary, exports, needs_of
@@ -28,7 +29,6 @@ _DRIVERS = (
     *("libGL.so", "libEGL.so", "libGLX.so", "libOpenGL.so", "libGLdispatch.so", "libdrm", "libvulkan.so"),
     *("libcuda.so", "libnvidia-"),
 )
-_MACOS = ("/usr/lib/", "/System/")
 _WINDOWS = ("api-ms-", "ext-ms-", "nvcuda", "opencl", "vulkan-")
 _PROGRAMS = "bin/"
 _SHOWN = 3
@@ -86,7 +86,9 @@ def resolve_libraries(files: Mapping[str, Path], interpreter: Interpreter) -> Re
         found[name], binary = library
         waiting += [_Need(each, need.place, name) for each in binary.libraries]
     others = {place: binary for place, binary in read.items() if place not in fitting}
-    findings = [_missing(name, needing, platform) for name, needing in sorted(missing.items())]
+    damaged = [place for place in sorted(files) if place not in read and place.endswith(interpreter.suffixes[:1])]
+    findings = [_damaged(place, platform) for place in damaged]
+    findings += [_missing(name, needing, platform) for name, needing in sorted(missing.items())]
     findings += _of_others(others, files, interpreter, platform)
     return Resolved(found=found, findings=tuple(findings))
 
@@ -107,7 +109,7 @@ def _name_of(wanted: str) -> str:
 
 def _is_of_system(wanted: str, platform: Platform) -> bool:
     if platform.system == "macos":
-        return wanted.startswith(_MACOS)
+        return macho.is_of_system(wanted)
     if platform.system == "windows":
         name = wanted.lower()
         return name.startswith(_WINDOWS) or name.removesuffix(".dll").removesuffix(".drv") in _windows()
@@ -160,6 +162,12 @@ def _missing(name: str, needing: list[str], platform: Platform) -> Finding:
         f"needed on {platform} by {', '.join(needing[:_SHOWN])}{more}, and not among the interpreter's libraries",
         _REMEDIES[platform.system],
     )
+
+
+def _damaged(place: str, platform: Platform) -> Finding:
+    """Return the finding for what is called an extension module, and is no library at all."""
+    message = f"is not a library for {platform}, nor for any other: it is empty or damaged"
+    return Finding(place, message, "get it again, or exclude it")
 
 
 def _of_others(

@@ -67,7 +67,7 @@ PARTS = (
     Part(title="nis", modules=frozenset({"nis"}), imports=("nis",)),
 )
 # For those who link a program to the interpreter. The library itself is among the shared libraries of a tree.
-_FOR_LINKERS = re.compile(r".*\.[ao]|libpython.*\.so.*")
+_FOR_LINKERS = re.compile(r".*\.[ao]|libpython.*\.(?:so.*|dylib)")
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "lib-dynload"})
 
 

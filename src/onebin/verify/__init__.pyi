@@ -5,3 +5,4 @@ from .smoke import (
     staged_command as staged_command,
     write_script as write_script,
 )
+from .structure import check_structure as check_structure

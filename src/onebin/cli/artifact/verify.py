@@ -47,6 +47,7 @@ def verify(
     """Verify an artifact.
 
     Checks that its bytes are intact and that it behaves like its stage. This runs the file; `onebin inspect` does not.
+    If its programs cannot be run on this machine, each of its files is compared with its card instead.
     Side-cars around it are ignored. FILE may also be a side-car, NAME.obplugin: nothing of it is run.
     """
     if onebin.is_side_car(file):
@@ -65,7 +66,7 @@ def verify(
         verified = onebin.verify(file, key=key, lock=lock, full=full)
     if as_json:
         signer = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by}
-        print_json({"file": str(verified.file), "ok": True, **signer, "reproduced": reproduce})
+        print_json({"file": str(verified.file), "ok": True, **signer, "ran": verified.ran, "reproduced": reproduce})
         return
     if verified.signed_by is not None:
         echo(f"{display(verified.file)}: signed by {verified.signed_by}")

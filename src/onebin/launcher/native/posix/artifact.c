@@ -10,6 +10,9 @@
 #endif
 #ifdef __APPLE__
 #include <mach-o/dyld.h>
+#define NO_OWN_FILE "macOS opens no program's own file, so this one cannot be trusted", "remove setuid and setgid from it"
+#else
+#define NO_OWN_FILE "/proc is not there, so its own file cannot be trusted", "mount /proc"
 #endif
 
 noreturn void fail(const struct artifact *artifact, const char *what, const char *remedy) {
@@ -58,6 +61,9 @@ bool is_privileged(void) {
 #ifdef __linux__
     if (getauxval(AT_SECURE)) return true;
 #endif
+#ifdef __APPLE__
+    if (issetugid()) return true;
+#endif
     return getuid() != geteuid() || getgid() != getegid();
 }
 
@@ -67,6 +73,11 @@ static const char *execution_path(const char *argv0) {
 #ifdef __linux__
     const char *path = (const char *)getauxval(AT_EXECFN);
     if (path != NULL) return path;
+#endif
+#ifdef __APPLE__
+    static char path[PATH_MAX];
+    uint32_t size = sizeof path;
+    if (_NSGetExecutablePath(path, &size) == 0) return path;
 #endif
     return argv0;
 }
@@ -82,7 +93,7 @@ bool can_import_from(const struct artifact *artifact, const char *path) {
 }
 
 /* Open this program's file. The system opens it, not a path: in between, somebody could exchange the file at a path.
- * Without /proc there is only the path, which must not decide what code a privileged program runs. */
+ * Without /proc, as on macOS, there is only the path, which must not decide what code a privileged program runs. */
 static void open_own_file(struct artifact *artifact) {
     static char path[PATH_MAX];
     const char *started_as = artifact->started_as;
@@ -92,13 +103,8 @@ static void open_own_file(struct artifact *artifact) {
     artifact->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (artifact->fd >= 0 || length > 0) return;
 #endif
-#ifdef __APPLE__
-    char executed[PATH_MAX];
-    uint32_t size = sizeof executed;
-    if (_NSGetExecutablePath(executed, &size) == 0) started_as = executed;
-#endif
     if (started_as == NULL || realpath(started_as, path) == NULL) artifact->path = "artifact";
-    if (is_privileged()) fail(artifact, "/proc is not there, so its own file cannot be trusted", "mount /proc");
+    if (is_privileged()) fail(artifact, NO_OWN_FILE);
     artifact->fd = open(artifact->path, O_RDONLY | O_CLOEXEC);
 }
 

@@ -13,6 +13,12 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+#ifdef __APPLE__
+#include <sys/mount.h>
+#define USUAL_CACHE "/Library/Caches/onebin"
+#else
+#define USUAL_CACHE "/.cache/onebin"
+#endif
 
 #define ATTEMPTS 5
 
@@ -52,7 +58,7 @@ bool open_cache(const struct artifact *artifact, struct place *cache, int candid
     static const struct { const char *variable, *below; } places[] = {
         {"ONEBIN_CACHE_DIR", ""},
         {"XDG_CACHE_HOME", "/onebin"},
-        {"HOME", "/.cache/onebin"},
+        {"HOME", USUAL_CACHE},
     };
     const char *variable = places[candidate].variable, *base = getenv(variable);
     errno = ENOENT;
@@ -70,17 +76,25 @@ bool open_cache(const struct artifact *artifact, struct place *cache, int candid
     return errno == ENOENT && (mkdirat(cache->parent, cache->name, 0700) == 0 || errno == EEXIST) && open_place(cache);
 }
 
+/* Whether programs in an open directory cannot be executed, or the system does not say. */
+static bool is_noexec(int directory) {
+#ifdef __APPLE__
+    struct statfs mount;
+    return fstatfs(directory, &mount) != 0 || (mount.f_flags & MNT_NOEXEC);
+#else
+    struct statvfs mount;
+    return fstatvfs(directory, &mount) != 0 || (mount.f_flag & ST_NOEXEC);
+#endif
+}
+
 /* Verify and unpack the payload for a tree that will be at `path`. Exits if the artifact is damaged; false means failure,
  * with errno set. */
 static bool unpack(const struct artifact *artifact, const struct place *place, const char *path) {
     const struct trailer *trailer = &artifact->trailer;
     size_t skip = trailer->payload_offset % (size_t)sysconf(_SC_PAGESIZE);
     char *list = NULL;
-#ifdef ST_NOEXEC
-    struct statvfs mount;
     errno = EACCES;
-    if (fstatvfs(place->fd, &mount) != 0 || (mount.f_flag & ST_NOEXEC)) return false;
-#endif
+    if (is_noexec(place->fd)) return false;
     int mark = openat(place->fd, UNPACKING, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (mark < 0) return false;
     close(mark);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #ifdef __APPLE__
 #include <dlfcn.h>
+#include <libproc.h>
 #else
 #include <link.h>
 #include <sys/auxv.h>
@@ -157,6 +158,21 @@ static bool is_in_cache(const struct tree *tree) {
            (size_t)(slash - tree->path) >= length && strncmp(slash - length, "/" CACHE_DIR, length) == 0;
 }
 
+#ifdef __APPLE__
+/* Return the parent of a process, or 0 if the system does not say. */
+static pid_t parent_of(pid_t process) {
+    struct proc_bsdshortinfo info;
+    bool is_known = proc_pidinfo(process, PROC_PIDT_SHORTBSDINFO, 0, &info, sizeof info) == (int)sizeof info;
+    return is_known ? (pid_t)info.pbsi_ppid : 0;
+}
+
+/* Whether a process runs the same program as this one. */
+static bool runs_the_same(pid_t process) {
+    char one[PROC_PIDPATHINFO_MAXSIZE], other[PROC_PIDPATHINFO_MAXSIZE];
+    return proc_pidpath(process, one, sizeof one) > 0 && proc_pidpath(getpid(), other, sizeof other) > 0 &&
+           is_same_file(one, other);
+}
+#else
 /* Return the parent of a process, or 0 if the system does not say. */
 static pid_t parent_of(pid_t process) {
     char path[64], line[1024];
@@ -171,10 +187,17 @@ static pid_t parent_of(pid_t process) {
     return parent;
 }
 
+/* Whether a process runs the same program as this one. */
+static bool runs_the_same(pid_t process) {
+    char executable[64];
+    snprintf(executable, sizeof executable, "/proc/%ld/exe", (long)process);
+    return is_same_file(executable, "/proc/self/exe");
+}
+#endif
+
 /* Whether this process was started by something outside the tree, such as a git hook, or through a path outside it,
  * such as that of an environment. If in doubt, it was: then the tree is only kept for longer. */
 static bool is_from_outside(const struct tree *tree, const char *path) {
-    char executable[64];
 #ifdef __linux__
     const char *executed = (const char *)getauxval(AT_EXECFN);
     if (executed != NULL) path = executed; /* of a script, it is the script's own */
@@ -182,10 +205,8 @@ static bool is_from_outside(const struct tree *tree, const char *path) {
     if (!is_in(tree, "bin", path) && !is_in(tree, "python/bin", path)) return true;
     /* Programs in the tree start others, such as a shell, that start the interpreter. */
     pid_t ancestor = getppid();
-    for (int i = 0; i < GENERATIONS && ancestor > 1; i++, ancestor = parent_of(ancestor)) {
-        snprintf(executable, sizeof executable, "/proc/%ld/exe", (long)ancestor);
-        if (is_same_file(executable, "/proc/self/exe")) return false;
-    }
+    for (int i = 0; i < GENERATIONS && ancestor > 1; i++, ancestor = parent_of(ancestor))
+        if (runs_the_same(ancestor)) return false;
     return true;
 }
 
