@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from onebin.errors import FarmError, InterruptedBuildError, OnebinError, StoreError
+from onebin.farm.board import Board
 from onebin.farm.cells import cells_of
 from onebin.farm.jobs import Job
 from onebin.farm.keys import Keys
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from onebin.farm.keys import KeyedCell
     from onebin.farm.store import Record
     from onebin.pipeline import Events
-
-_SHOWN_RUNNING = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,13 +156,15 @@ class _Run:
         cells: dict[str, list[KeyedCell]] = {}
         for each in left:
             cells.setdefault(each.key, []).append(each)
-        board = _Board(events=self.events, total=len(cells))
-        with step(self.events, "build") as outcome:
+        board = Board(events=self.events, step="build")
+        with step(self.events, board.step) as outcome:
+            board.queue(len(left))
             with closing(self._engine([self._job(same[0]) for same in cells.values()], board)) as ended:
                 for job, came in ended:
                     for each in cells[job.key]:
                         self._finish(each, came)
-                        board.end(each.cell.name, _said(self.results[each.cell.name]))
+                        result = self.results[each.cell.name]
+                        board.end(result.name, result.status, _said(result))
                     if came.status == "failed" and self.request.fail_fast:
                         break
             built = sum(
@@ -171,7 +172,7 @@ class _Run:
             )
             outcome.text = f"{built} of {count(len(left), 'cell')}"
 
-    def _engine(self, jobs: Sequence[Job], board: _Board) -> Generator[tuple[Job, Outcome]]:
+    def _engine(self, jobs: Sequence[Job], board: Board) -> Generator[tuple[Job, Outcome]]:
         at_once = self.request.at_once or fitting_jobs()
         if self.request.stays_here:
             return run_here(jobs, build_cell, at_once=at_once, tell=board.tell)
@@ -236,36 +237,6 @@ class _Run:
 
     def _advance(self, name: str, doing: str) -> None:
         self.events(StepAdvanced(step=name, doing=doing))
-
-
-@dataclass(kw_only=True)
-class _Board:
-    """Tells which cells are being built, what is done for each, and how many have ended."""
-
-    events: Events
-    total: int
-    ended: int = 0
-    running: dict[str, str] = field(default_factory=dict)
-
-    def tell(self, cell: str, doing: str) -> None:
-        """Take what is done for a cell."""
-        self.running[cell] = doing
-        self._show()
-
-    def end(self, cell: str, said: str) -> None:
-        """Take how a cell ended."""
-        self.running.pop(cell, None)
-        self.ended += 1
-        self.events(Detail(text=f"{cell}: {said}"))
-        self._show()
-
-    def say(self, text: str) -> None:
-        """Tell something about the engine."""
-        self.events(Detail(text=text))
-
-    def _show(self) -> None:
-        running = [f"{cell}: {doing}" for cell, doing in list(self.running.items())[:_SHOWN_RUNNING]]
-        self.events(StepAdvanced(step="build", doing="; ".join([f"{self.ended} of {self.total}", *running])))
 
 
 def _is(file: Path, record: Record) -> bool:
