@@ -15,12 +15,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest import FULL, Manifest, Matrix, keyed, remove_plugins, with_python, without_table
+from onebin.manifest import FULL, Manifest, Matrix, keyed, remove_plugins, setting_python, without_table
 from onebin.platforms import PLATFORMS, parse_platform, this_platform
 from onebin.system import canonical_name, did_you_mean, display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from onebin.manifest import MatrixRow
     from onebin.pipeline import BuildRequest
@@ -76,12 +76,13 @@ def request_of(cell: Cell, build: BuildRequest) -> BuildRequest:
 @functools.cache
 def _text(text: str, gone: tuple[str, ...], python: str) -> str:
     """Return the manifest of a cell, which several platforms share."""
-    return with_python(_variant(text, gone), python)
+    return _setting_python(text, gone)(python)
 
 
 @functools.cache
-def _variant(text: str, gone: tuple[str, ...]) -> str:
-    return without_table(remove_plugins(text, gone).text if gone else text, "matrix")
+def _setting_python(text: str, gone: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a function that returns the manifest of a variant for a Python; it is parsed once for all of them."""
+    return setting_python(without_table(remove_plugins(text, gone).text if gone else text, "matrix"))
 
 
 def _kept(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
