@@ -236,6 +236,28 @@ def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         list(run_on_cluster(_jobs(1, tmp_path), do_nothing, cluster=nobody, tell=_ignore, say=_ignore))
 
 
+@pytest.mark.parametrize("address", ["nonsense://x:1", "127.0.0.1", "tcp://:8786", "tcp://host:port", "host:99999"])
+def test_address_that_is_none_is_an_error_at_once(address: str) -> None:
+    """What cannot be an address is an error before anything is locked or asked."""
+    from onebin.farm.cluster import Cluster
+
+    with pytest.raises(FarmError, match="is not the address of a scheduler") as caught:
+        Cluster(address=address).check()
+    assert caught.value.hint == "write tcp://host:8786, or tls://host:8786 with certificates (--tls)"
+    Cluster(address="host:8786").check()
+
+
+def test_missing_certificates_are_an_error_at_once(tmp_path: Path) -> None:
+    """A folder of certificates that is not there, or lacks one, is an error before anything is locked or asked."""
+    from onebin.farm.cluster import Cluster
+
+    with pytest.raises(FarmError, match="there is no folder"):
+        Cluster(address="tls://host:8786", certificates=tmp_path / "keys").check()
+    (tmp_path / "ca.pem").touch()
+    with pytest.raises(FarmError, match=r"has no cert\.pem and no key\.pem"):
+        Cluster(address="tls://host:8786", certificates=tmp_path).check()
+
+
 def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the example's certificates, a cluster speaks TLS, and a client without them is refused."""
     from onebin.farm.cluster import Cluster, run_on_cluster

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from onebin.errors import FarmError
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _PATIENCE_SECONDS = 120.0  # for a scheduler that was lost, and for its workers
+_SCHEMES = {"tcp", "tls", "ws", "wss", "ucx"}  # that Dask knows
 _LOOK_SECONDS = 1.0
 _DASHBOARD_SECONDS = 2.0
+_DASHBOARD_BYTES = 1000
 _MOST_ATTEMPTS = 4  # of a job whose scheduler, or whose workers, were lost
 
 
@@ -65,11 +68,13 @@ class Cluster:
                     threads_per_worker=1,
                     resources=tags,
                     dashboard_address="127.0.0.1:0",
+                    preload=["onebin.farm.own_worker"],
                 ) as cluster,
                 Client(cluster) as client,
             ):
                 yield client
             return
+        self.check()
         try:
             client = Client(self.address, security=self._security(), timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -83,11 +88,27 @@ class Cluster:
             with suppress(OSError, TimeoutError):
                 client.close(timeout=2)
 
+    def check(self) -> None:
+        """Raise FarmError if the address is not one, or certificates are missing; nobody is asked."""
+        if self.address is not None:
+            with_scheme = self.address if "://" in self.address else f"tcp://{self.address}"
+            parts = urlsplit(with_scheme)
+            try:
+                is_one = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port is not None
+            except ValueError:  # of a port that is not a number, or too large
+                is_one = False
+            if not is_one:
+                hint = "write tcp://host:8786, or tls://host:8786 with certificates (--tls)"
+                raise FarmError(f"{self.address} is not the address of a scheduler", hint)
+        self._security()
+
     def _security(self) -> Security | None:
         """Return the certificates; None leaves that to Dask's own configuration."""
         if self.certificates is None:
             return None
         files = [self.certificates / name for name in ("ca.pem", "cert.pem", "key.pem")]
+        if not self.certificates.is_dir():
+            raise FarmError(f"there is no folder {display(self.certificates)}", "see docs/farm.md, TLS")
         missing = [file.name for file in files if not is_there(file)]
         if missing:
             raise FarmError(f"{display(self.certificates)} has no {' and no '.join(missing)}", "see docs/farm.md, TLS")
@@ -159,11 +180,12 @@ def _address(client: Client) -> str:
 
 
 def _dashboard(client: Client) -> str:
-    """Return where the dashboard is, if one answers there: it needs bokeh beside the scheduler."""
+    """Return where the dashboard is, if one answers there; without bokeh, the scheduler's answer says so."""
     with suppress(OSError, ValueError, KeyError):
         link = client.dashboard_link
-        with urlopen(link, timeout=_DASHBOARD_SECONDS):  # noqa: S310  # http(s), of the scheduler
-            return f"; its dashboard is {link}"
+        with urlopen(link, timeout=_DASHBOARD_SECONDS) as answer:  # noqa: S310  # http(s), of the scheduler
+            lacks_bokeh = b"needs bokeh" in answer.read(_DASHBOARD_BYTES)
+        return "; for a dashboard, install bokeh beside it" if lacks_bokeh else f"; its dashboard is {link}"
     return ""
 
 

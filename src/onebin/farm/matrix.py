@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from onebin.farm.cells import Cell
+    from onebin.farm.cluster import Cluster
     from onebin.farm.keys import KeyedCell
     from onebin.farm.store import Record
     from onebin.pipeline import Events
@@ -100,6 +101,8 @@ class _Run:
         self.request.build.check_keys()
         if not self.request.stays_here and self.request.build.source.wheelhouse is not None:
             raise FarmError("a vendor directory is on this machine only", "build with --engine local, or without it")
+        if not self.request.stays_here:
+            self._cluster(1).check()
 
     @contextmanager
     def interruptible(self, total: int) -> Iterator[None]:
@@ -173,15 +176,25 @@ class _Run:
             outcome.text = f"{built} of {count(len(left), 'cell')}"
 
     def _engine(self, jobs: Sequence[Job], board: Board) -> Generator[tuple[Job, Outcome]]:
-        at_once = self.request.at_once or fitting_jobs()
         if self.request.stays_here:
-            return run_here(jobs, build_cell, at_once=at_once, tell=board.tell)
-        from onebin.farm.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
+            return run_here(jobs, build_cell, at_once=self._at_once, tell=board.tell)
+        from onebin.farm.cluster import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
-        cluster = Cluster(
-            address=self.request.scheduler, certificates=self.request.certificates, at_once=min(at_once, len(jobs))
+        return run_on_cluster(jobs, build_cell, cluster=self._cluster(len(jobs)), tell=board.tell, say=board.say)
+
+    @property
+    def _at_once(self) -> int:
+        return self.request.at_once or fitting_jobs()
+
+    def _cluster(self, jobs: int) -> Cluster:
+        """Return the cluster that is asked for; raises FarmError if what speaks to it is not installed."""
+        from onebin.farm.cluster import Cluster  # noqa: PLC0415  # of the extra `farm`
+
+        return Cluster(
+            address=self.request.scheduler,
+            certificates=self.request.certificates,
+            at_once=min(self._at_once, jobs),
         )
-        return run_on_cluster(jobs, build_cell, cluster=cluster, tell=board.tell, say=board.say)
 
     def _job(self, each: KeyedCell) -> Job:
         request, sources, lock = each.request, "", ""
