@@ -92,13 +92,13 @@ def _build(job: Job) -> bool:
     with scratch() as folder, store.claimed(job.key, lambda: say(_WAITING)):
         if store.record(job.key) is not None:
             return False
-        with _request(job, store, folder) as request:
+        with request_for(job, store, folder) as request:
             _check_inputs(job, request)
             return _built(job, request, store, folder, say)
 
 
 @contextmanager
-def _request(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
+def request_for(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
     """Provide the request of a job, with its files in a folder if they are not here.
 
     Errors name them as the client does.
@@ -113,7 +113,8 @@ def _request(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
     manifest = place / PurePosixPath(asked.manifest.file)
     manifest.parent.mkdir(parents=True)
     unpack_sources(job.sources, store, place)
-    workspace = Workspace.at(manifest, output=output)
+    at = Workspace.at(manifest, output=output, platform=asked.platform)
+    workspace = replace(at, cell=asked.workspace.cell)
     workspace.lock_file(asked.manifest.bundle.name).write_bytes(store.read(job.lock))
     try:
         yield replace(

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from onebin.errors import FarmError
 from onebin.farm.results import Outcome
 from onebin.pipeline import failure_of
-from onebin.system import count, did_you_mean, display, is_there
+from onebin.system import count, display, is_there
 
 try:
     from distributed import Client, LocalCluster, Security
@@ -199,10 +199,9 @@ def _await_workers(client: Client, platforms: Sequence[str], deadline: float | N
         if deadline is None or time.monotonic() > deadline:
             break
         time.sleep(_LOOK_SECONDS)
-    near = did_you_mean(missing[0], known)
     has = f"its workers have {', '.join(sorted(known))}" if known else "its workers have no tags"
     raise FarmError(
-        f"no worker of {_address(client)} builds for {' or '.join(missing)}; {has}{near}",
+        f"no worker of {_address(client)} builds for {' or '.join(missing)}; {has}",
         f'start one for it: dask worker {_address(client)} --resources "{missing[0]}=1"',
     )
 

@@ -71,7 +71,7 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     envvar="ONEBIN_STORE",
     help="Where everything that is built is kept, such as s3://bucket/prefix.  [default: in onebin's cache]",
 )
-@click.option("--fail-fast", is_flag=True, help="Begin no other cell after one has failed.")
+@click.option("--fail-fast", is_flag=True, help="Stop the other cells after one has failed.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
 @click.option("--github", is_flag=True, help="Print a matrix for GitHub's workflows, and build nothing.")
 @options.with_build
