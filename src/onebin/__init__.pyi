@@ -44,6 +44,9 @@ from .measure import Costs as Costs, Import as Import, ImportTimes as ImportTime
 from .pipeline import (
     BuildRequest as BuildRequest,
     BuildResult as BuildResult,
+    CellAdvanced as CellAdvanced,
+    CellFinished as CellFinished,
+    CellsQueued as CellsQueued,
     Detail as Detail,
     ErrorFacts as ErrorFacts,
     Event as Event,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin.farm.cluster import Cluster
+    from onebin.farm.jobs import Doing
     from support.farms import Farm
 
 HERE = "linux-x86_64"
@@ -33,7 +34,7 @@ def _jobs(number: int, store: Path, platform: str = HERE) -> list[Job]:
     return [Job(cell=f"c{each}", key=f"k{each}", platform=platform, store=str(store)) for each in range(number)]
 
 
-def _ignore(*_: str) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 
@@ -104,7 +105,7 @@ def test_workers_do_trivial_jobs(farm: Farm, tmp_path: Path) -> None:
     found = list(run_on_cluster(jobs, do_nothing, cluster=_cluster(farm), tell=_ignore, say=said.append))
     assert sorted(job.key for job, _ in found) == sorted(job.key for job in jobs)
     assert {outcome.status for _, outcome in found} == {"built"}
-    assert said[0].startswith(f"2 workers at {farm.address}")
+    assert said == [f"2 workers at {farm.address}"]  # and no dashboard: it is not installed
 
 
 def test_platform_without_a_worker_is_an_error_at_once(farm: Farm, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_lost_worker_is_replaced_by_another(farm: Farm, tmp_path: Path) -> None:
     from onebin.farm.cluster import run_on_cluster
 
     _ready(farm, 2)
-    told: list[tuple[str, str]] = []
+    told: list[tuple[str, Doing | None]] = []
     found: list[tuple[Job, Outcome]] = []
 
     def run() -> None:
@@ -133,6 +134,7 @@ def test_lost_worker_is_replaced_by_another(farm: Farm, tmp_path: Path) -> None:
     client = threading.Thread(target=run)
     client.start()
     wait_until(lambda: len(list(tmp_path.glob("c0-*"))) == 1, what="the job has begun")
+    wait_until(lambda: bool(told), what="it is told")
     first = int(next(tmp_path.glob("c0-*")).name.partition("-")[2])
     number = next(place for place, worker in enumerate(farm.workers) if worker.pid == first)
     farm.kill_worker(number)
@@ -143,7 +145,70 @@ def test_lost_worker_is_replaced_by_another(farm: Farm, tmp_path: Path) -> None:
     ((job, outcome),) = found
     assert (job.cell, outcome.status) == ("c0", "built")
     assert outcome.worker != str(first)
-    assert ("c0", "lingering") in told
+    assert [cell for cell, _ in told] == ["c0", "c0", "c0"]
+    (before, lost, after) = [doing for _, doing in told]
+    assert lost is None
+    assert before is not None
+    assert after is not None
+    assert (before.step, before.doing) == (after.step, after.doing) == ("linger", "as long as it may")
+    assert before.worker.startswith("127.0.0.1:")
+    assert after.worker != before.worker
+
+
+def test_lost_worker_counts_only_against_what_it_did(tmp_path: Path) -> None:
+    """Jobs that wait while worker after worker is lost are done in the end: they were on none of them."""
+    from onebin.farm.cluster import run_on_cluster
+
+    found: list[tuple[Job, Outcome]] = []
+    with farming(tmp_path / "farm", tmp_path / "cache", workers=1) as farm:
+        _ready(farm, 1)
+
+        def run() -> None:
+            jobs = _jobs(6, tmp_path)
+            found.extend(run_on_cluster(jobs, linger, cluster=_cluster(farm), tell=_ignore, say=_ignore))
+
+        client = threading.Thread(target=run)
+        client.start()
+        for number in range(4):
+            begun = f"c{number}-*"
+            wait_until(lambda begun=begun: any(tmp_path.glob(begun)), what="a job has begun")
+            farm.kill_worker(0)
+            farm.start_worker()
+            wait_until(lambda begun=begun: len([*tmp_path.glob(begun)]) == 2, what="it has begun again")
+            (tmp_path / f"enough-c{number}").touch()
+        (tmp_path / "enough").touch()
+        client.join(60)
+    assert {outcome.status for _, outcome in found} == {"built"}
+    assert len(found) == 6
+
+
+def test_platform_whose_workers_are_lost_for_good_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no worker of a platform comes back, its jobs fail with that reason, and the others are done."""
+    from onebin.farm.cluster import run_on_cluster
+
+    monkeypatch.setattr("onebin.farm.cluster._PATIENCE_SECONDS", 2)
+    monkeypatch.setattr("onebin.farm.flow._LOOK_SECONDS", 0.5)
+    found: list[tuple[Job, Outcome]] = []
+    with farming(tmp_path / "farm", tmp_path / "cache", workers=1) as farm:
+        farm.tags = ["linux-aarch64"]
+        farm.start_worker()
+        _ready(farm, 2)
+
+        def run() -> None:
+            jobs = [*_jobs(2, tmp_path), Job(cell="far", key="far", platform="linux-aarch64", store=str(tmp_path))]
+            found.extend(run_on_cluster(jobs, linger, cluster=_cluster(farm), tell=_ignore, say=_ignore))
+
+        client = threading.Thread(target=run)
+        client.start()
+        wait_until(lambda: any(tmp_path.glob("far-*")), what="the job has begun")
+        farm.kill_worker(1)
+        wait_until(lambda: bool(found), what="it is given up")
+        (tmp_path / "enough").touch()
+        client.join(60)
+    ended = {job.cell: outcome for job, outcome in found}
+    assert [ended[cell].status for cell in ("c0", "c1", "far")] == ["built", "built", "failed"]
+    assert ended["far"].error is not None
+    assert ended["far"].error["message"] == "all workers for linux-aarch64 were lost, and none has come back"
 
 
 def test_closing_the_cluster_stops_what_runs_there(farm: Farm, tmp_path: Path) -> None:
@@ -169,6 +234,28 @@ def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     nobody = Cluster(address="tcp://127.0.0.1:9")
     with pytest.raises(FarmError, match="no scheduler answers at tcp://"):
         list(run_on_cluster(_jobs(1, tmp_path), do_nothing, cluster=nobody, tell=_ignore, say=_ignore))
+
+
+@pytest.mark.parametrize("address", ["nonsense://x:1", "127.0.0.1", "tcp://:8786", "tcp://host:port", "host:99999"])
+def test_address_that_is_none_is_an_error_at_once(address: str) -> None:
+    """What cannot be an address is an error before anything is locked or asked."""
+    from onebin.farm.cluster import Cluster
+
+    with pytest.raises(FarmError, match="is not the address of a scheduler") as caught:
+        Cluster(address=address).check()
+    assert caught.value.hint == "write tcp://host:8786, or tls://host:8786 with certificates (--tls)"
+    Cluster(address="host:8786").check()
+
+
+def test_missing_certificates_are_an_error_at_once(tmp_path: Path) -> None:
+    """A folder of certificates that is not there, or lacks one, is an error before anything is locked or asked."""
+    from onebin.farm.cluster import Cluster
+
+    with pytest.raises(FarmError, match="there is no folder"):
+        Cluster(address="tls://host:8786", certificates=tmp_path / "keys").check()
+    (tmp_path / "ca.pem").touch()
+    with pytest.raises(FarmError, match=r"has no cert\.pem and no key\.pem"):
+        Cluster(address="tls://host:8786", certificates=tmp_path).check()
 
 
 def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

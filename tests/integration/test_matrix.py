@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.errors import InterruptedBuildError, ManifestError, PlanError
+from onebin.farm import Job, Store, cells_of
+from onebin.farm.child import request_for
+from onebin.farm.keys import Keys
+from onebin.farm.sending import job_of
+from onebin.pipeline import BuildRequest
 from onebin.platforms import this_platform
+from onebin.system import from_json, to_json
 from support.farms import contents_of, farming
 from support.waiting import wait_until
 
@@ -79,14 +85,42 @@ def test_cells_are_built_once_and_a_failure_is_one_of_them(bench_with_matrix: Be
     assert artifact.stat().st_size > 1_000_000
 
 
-def test_interrupt_stops_the_builds_and_leaves_nothing(bench_with_matrix: Bench) -> None:
+def test_job_for_a_worker_names_its_platform_and_lock(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker builds for the platform of the cell, and calls its lock as the client does."""
+    bench.manifest("greet-hello", end=TABLE)
+    monkeypatch.setenv("ONEBIN_CACHE_DIR", str(bench.cache))
+    build = BuildRequest.load(bench.directory)
+    store = Store.at(str(_store(bench)))
+    keyed = Keys(build=build).of(cells_of(build.manifest, ["lite*"])[0])
+    sent = from_json(Job, to_json(job_of(keyed, store, stays_here=False)))
+    with request_for(sent, store, tmp_path) as received:
+        assert str(received.platform) == "linux-x86_64"
+        assert received.workspace.lock_file("tiny").name == keyed.lock.file.name
+        assert received.workspace.directory != build.workspace.directory
+
+
+def test_interpreter_beside_the_manifest_is_refused_for_workers(bench: Bench) -> None:
+    """A cell whose interpreter is named by a relative path is an error with its line: workers do not have it."""
+    table = TABLE.replace('"linux-x86_64"]', '"windows-x86_64"]')
+    bench.manifest("greet-hello", end=f'[bundle.interpreters]\nwindows-x86_64 = "pythons"\n{table}')
+    refused = bench.refuses("matrix", "--scheduler", "tcp://127.0.0.1:9", error=ManifestError)
+    refused.says("bundle.interpreters.windows-x86_64", "workers do not have pythons", hint="name a path that begins")
+
+
+@pytest.mark.parametrize("options", [("--engine", "local"), ("--engine", "dask", "--jobs", "1")])
+def test_interrupt_stops_the_builds_and_leaves_nothing(bench_with_matrix: Bench, options: tuple[str, ...]) -> None:
     """Ctrl-C stops what runs with all its processes, and says what is in the store."""
+    if "dask" in options:
+        pytest.importorskip("distributed", reason="needs the extra `farm`")
     bench = bench_with_matrix
-    with bench.started("matrix", "--store", "store", "--cell", "lite*") as running:
+    with bench.started("matrix", "--store", "store", "--cell", "lite*", *options) as running:
         wait_until(lambda: "freeze" in running.said() or _is_building(bench), what="a cell is built", running=running)
         done = running.interrupt(signal.SIGINT)
         assert running.is_alone()
     assert done.code == InterruptedBuildError.exit_code
+    assert "Traceback" not in done.err
     assert "interrupted: 0 of 1 cell are in the store" in " ".join(done.err.split())
     found = contents_of(_store(bench))
     assert not found.records

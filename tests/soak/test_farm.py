@@ -7,25 +7,29 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("distributed", reason="needs the extra `farm`")
 
+from onebin.python import find
 from support.command import COMMAND
 from support.farms import contents_of, farming
 from support.processes import callers_environment, run, succeed
 from support.projects import ROOT
 from support.waiting import wait_until
+from support.windows import embeddable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.farms import Contents, Farm
 
@@ -37,10 +41,11 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="workers are killed and file systems mounted as on Linux"),
 ]
 
-PYTHONS = ("3.10", "3.12", "3.13")
-PLATFORMS = ("linux-x86_64",)
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = ("linux-x86_64", "windows-x86_64")
 WORKERS = 4
-MOMENTS = 3  # at which workers are killed while a matrix is built
+MOMENTS = 5  # at which workers are killed while a matrix is built
+ROUNDS = 3  # of each bundle: 30 moments in all
 BUNDLES = {"logscan": ["logscan-jsonl", "logscan-csv"], "flake8": ["flake8-bugbear"]}
 CELLS = len(PYTHONS) * len(PLATFORMS) * 2
 
@@ -73,13 +78,32 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "examples" / "logscan", top / "logscan" / "examples" / "logscan")
     shutil.copy2(ROOT / "bundle.toml", top / "logscan")
     shutil.copytree(ROOT / "examples" / "hosts" / "flake8", top / "flake8")
+    _fetch_pythons(top / "pythons")
     for name, plugins in BUNDLES.items():
-        table = f"[matrix]\npythons = {json.dumps(PYTHONS)}\nplatforms = {json.dumps(PLATFORMS)}\n"
+        interpreters = f"[bundle.interpreters]\nwindows-x86_64 = {json.dumps(str(top / 'pythons'))}\n"
+        table = f"{interpreters}[matrix]\npythons = {json.dumps(PYTHONS)}\nplatforms = {json.dumps(PLATFORMS)}\n"
         with (top / name / "bundle.toml").open("a", encoding="utf-8") as file:
             file.write(f"\n{table}variants.lite = {json.dumps(plugins)}\n")
         env = {"ONEBIN_CACHE_DIR": str(top / "cache")}
-        succeed([*COMMAND, "matrix", "--store", str(top / "first")], cwd=top / name, env=env, seconds=1800)
+        succeed([*COMMAND, "matrix", "--store", str(top / "first")], cwd=top / name, env=env, seconds=3600)
     return top
+
+
+def _fetch_pythons(folder: Path) -> None:
+    """Have the embeddable Pythons for Windows in a folder."""
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as scratch:
+        for minor in PYTHONS:
+            embeddable(Path(scratch), minor).rename(folder / minor)
+    # The package of 3.13.0 lacks a module that its documentation has; the Python that runs here has the same one.
+    library = folder / "3.13" / "python313.zip"
+    with zipfile.ZipFile(library, "a") as archive:
+        if "collections/abc.pyc" not in archive.namelist():
+            code = "import collections, py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], 'abc.py')"
+            own = find("3.13", folder).executable
+            source = succeed([own, "-c", "import collections; print(collections.__path__[0])"]).out.strip()
+            succeed([own, "-c", code, f"{source}/abc.py", folder / "abc.pyc"])
+            archive.write(folder / "abc.pyc", "collections/abc.pyc")
 
 
 def _client(warm: Path, name: str, store: Path) -> Client:
@@ -107,8 +131,8 @@ def test_lost_workers_cost_no_cell(
 ) -> None:
     """Workers that are killed at random moments are replaced by others: every cell is built, and none twice."""
     dice, seen = effort.dice(killed), []
-    rounds = 5 if killed else 1
-    with farming(tmp_path / "farm", warm / "cache", workers=WORKERS) as farm:
+    rounds = ROUNDS if killed else 1
+    with farming(tmp_path / "farm", warm / "cache", workers=WORKERS, tags=PLATFORMS) as farm:
         for number in range(rounds):
             store = tmp_path / f"store{number}"
             client = _client(warm, name, store).start(farm)
@@ -139,7 +163,7 @@ def test_lost_scheduler_costs_no_cell(
     dice, seen = effort.dice(7), []
     for number in range(3):
         store = tmp_path / f"store{number}"
-        with farming(tmp_path / f"farm{number}", warm / "cache", workers=WORKERS) as farm:
+        with farming(tmp_path / f"farm{number}", warm / "cache", workers=WORKERS, tags=PLATFORMS) as farm:
             client = _client(warm, name, store).start(farm)
             wait_until(partial(_has_claims, store), what="a cell is built")
             time.sleep(dice.uniform(0, 10))
@@ -159,7 +183,7 @@ def test_lost_scheduler_costs_no_cell(
 def test_two_clients_build_each_cell_once(warm: Path, tmp_path: Path, name: str, figure: Callable[[str], None]) -> None:
     """Two clients that ask for the same cells at once share them: one builds each, the other gets it."""
     store = tmp_path / "store"
-    with farming(tmp_path / "farm", warm / "cache", workers=WORKERS) as farm:
+    with farming(tmp_path / "farm", warm / "cache", workers=WORKERS, tags=PLATFORMS) as farm:
         shutil.copytree(warm / name, tmp_path / "other")
         clients = [_client(warm, name, store), Client(folder=tmp_path / "other", cache=warm / "cache", store=store)]
         running = [client.start(farm) for client in clients]
@@ -189,7 +213,7 @@ def test_full_disk_is_a_reason_and_leaves_no_half_object(
     """Cells that do not fit into the store fail and say so; once there is room, only these are built."""
     with (
         _small_disk(tmp_path / "disk", "32m") as disk,
-        farming(tmp_path / "farm", warm / "cache", workers=WORKERS) as farm,
+        farming(tmp_path / "farm", warm / "cache", workers=WORKERS, tags=PLATFORMS) as farm,
     ):
         client = _client(warm, name, disk / "store")
         running = client.start(farm)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onebin.farm import Outcome
+from onebin.farm.jobs import Doing
 
 from .processes import callers_environment
 from .projects import ROOT
@@ -119,13 +120,13 @@ def farming(folder: Path, cache: Path, *, workers: int, **options: object) -> It
 def linger(job: Job, wanted: Wanted, tell: Tell) -> Outcome:
     """Note that a job has begun on a worker, in the folder that its store names, and go on until it is not wanted.
 
-    It ends once that folder has a file called "enough".
+    It ends once that folder has a file called "enough", or "enough-" and the name of the cell.
     """
     begun = Path(job.store) / f"{job.cell}-{os.getpid()}"
     begun.touch()
-    tell("lingering")
+    tell(Doing(step="linger", doing="as long as it may"))
     while wanted():
-        if (Path(job.store) / "enough").exists():
+        if any((Path(job.store) / name).exists() for name in ("enough", f"enough-{job.cell}")):
             return Outcome(status="built", worker=str(os.getpid()))
         time.sleep(0.05)
     begun.with_suffix(".stopped").touch()

@@ -105,6 +105,12 @@ def test_two_cells_cannot_be_one_file() -> None:
     assert "full-py3.10-linux-x86_64 and full-py3.12-linux-x86_64 would be the same file, tool-full" in said
 
 
+def test_two_files_cannot_differ_in_case_only() -> None:
+    """Variants whose names differ in case only are an error: on some systems their files would be one."""
+    said = _findings('pythons = ["3.12"]\nplatforms = ["linux-x86_64"]\nvariants.lite = []\nvariants.Lite = []')
+    assert "lite-py3.12-linux-x86_64 and Lite-py3.12-linux-x86_64 differ in case only" in said
+
+
 def test_nothing_left_is_an_error() -> None:
     """A matrix without cells is an error."""
     assert "no cell is left" in _findings('pythons = ["3.12"]\nexclude = [{ python = "3.12" }]')

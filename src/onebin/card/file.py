@@ -10,6 +10,7 @@ damaged or foreign file always raises ArtifactError.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -60,9 +61,14 @@ class Payload:
 
 def tools() -> list[Release]:
     """Return the installed libraries besides onebin that write parts of an artifact."""
+    return [Release(name=name, version=_version(name)) for name in _TOOLS]
+
+
+@functools.cache
+def _version(name: str) -> str:
     from importlib.metadata import version  # noqa: PLC0415  # what only reads cards starts faster without it
 
-    return [Release(name=name, version=version(name)) for name in _TOOLS]
+    return version(name)
 
 
 def compress(facts: Facts) -> bytes:

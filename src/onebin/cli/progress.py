@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -18,17 +18,21 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
+from onebin.cli.cells import Cells
 from onebin.cli.report import plain, print_folded
 from onebin.system import megabytes
 
 if TYPE_CHECKING:
-    from onebin import Event, StepAdvanced, StepFinished
+    from rich.console import RenderableType
+
+    from onebin import CellAdvanced, CellFinished, CellsQueued, Event, StepAdvanced, StepFinished
 
 _PATIENCE = 10.0  # seconds between two lines about the same step in a pipe
 _SLOW = 1.0  # seconds
 _STEP = 9  # columns of the name of a step
 _NARROW = 60  # columns below which there is no bar
 _BAR = 20
+_AROUND = 20  # columns of a line around what a step does: spinner, name, seconds, gaps
 
 
 class Progress:
@@ -41,6 +45,7 @@ class Progress:
         self._quiet, self._verbose, self._only_slow = quiet, verbose, only_slow
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._running: _Running | None = None
+        self._cells = Cells(total=0)
 
     def __enter__(self) -> Self:
         """Begin to show events."""
@@ -57,11 +62,12 @@ class Progress:
         match event:
             case onebin.StepStarted(step=name):
                 self._stop()
-                is_live = self._console.is_terminal and not self._verbose
-                self._running = (_Live if is_live else _Lines)(name, self._console)
+                self._running = (_Live if self._is_live else _Lines)(name, self._console)
             case onebin.StepAdvanced():
                 if self._running is not None:
                     self._running.tell(event)
+            case onebin.CellsQueued() | onebin.CellAdvanced() | onebin.CellFinished():
+                self._show_cell(event)
             case onebin.StepFinished():
                 self._stop()
                 self._finished(event)
@@ -77,6 +83,29 @@ class Progress:
         if not self._quiet:
             self._stop()
             print_folded(self._console, Text.assemble((plain(what), "bold"), plain(rest)))
+
+    @property
+    def _is_live(self) -> bool:
+        return self._console.is_terminal and not self._console.is_dumb_terminal and not self._verbose
+
+    def _show_cell(self, event: CellsQueued | CellAdvanced | CellFinished) -> None:
+        match event:
+            case onebin.CellsQueued(step=name, cells=total):
+                self._stop()
+                cells = self._cells = Cells(total=total)
+                self._running = (_LiveCells if self._is_live else _CellLines)(name, self._console, cells)
+            case onebin.CellAdvanced():
+                if self._cells.advance(event) and not self._is_live:
+                    self._tell_of(event.cell, event.doing)
+            case onebin.CellFinished():
+                self._cells.finish(event)
+                self._tell_of(
+                    event.cell, event.outcome, style="" if event.status in {"built", "stored"} else "bold red"
+                )
+
+    def _tell_of(self, cell: str, text: str, *, style: str = "") -> None:
+        named = (plain(cell, one_line=True), style)
+        print_folded(self._console, Text.assemble("  ", named, f": {plain(text, one_line=True)}"))
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -113,6 +142,10 @@ class _Running:
         """Show no more of it."""
 
     @property
+    def _doing(self) -> str:
+        return "" if self.now is None else self.now.doing
+
+    @property
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
@@ -130,7 +163,7 @@ class _Live(_Running):
     def stop(self) -> None:
         self._live.stop()
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> RenderableType:
         row = Table.grid(padding=(0, 1))
         now = self.now
         cells: list[Spinner | Text | ProgressBar] = [self._spinner, Text(f"{self._step:<{_STEP}}")]
@@ -170,11 +203,37 @@ class _Lines(_Running):
         while not self._ended.wait(_PATIENCE):
             now = self.now
             parts = [f"{self._step}: running for {self._seconds:.0f} s"]
-            if now is not None and now.doing:
-                parts.append(plain(now.doing, one_line=True))
+            if self._doing:
+                parts.append(plain(self._doing, one_line=True))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
             print_folded(self._console, Text(", ".join(parts)))
+
+
+class _LiveCells(_Live):
+    """A row for each cell that is being built, and below them how many there are."""
+
+    def __init__(self, step: str, console: Console, cells: Cells) -> None:
+        self._cells = cells
+        super().__init__(step, console)
+
+    def __rich__(self) -> RenderableType:
+        size = self._console.size
+        summary = self._cells.summary(size.width - _AROUND)
+        self.now = onebin.StepAdvanced(step=self._step, doing=summary)
+        return Group(*self._cells.lines(size.width, size.height), super().__rich__())
+
+
+class _CellLines(_Lines):
+    """A line each ten seconds: how many cells there are, and what is done for some of them."""
+
+    def __init__(self, step: str, console: Console, cells: Cells) -> None:
+        self._cells = cells
+        super().__init__(step, console)
+
+    @property
+    def _doing(self) -> str:
+        return self._cells.named()
 
 
 def _share(done: int, total: int) -> str:

@@ -15,12 +15,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from onebin.errors import Finding, ManifestError
-from onebin.manifest import FULL, Manifest, Matrix, keyed, remove_plugins, with_python, without_table
+from onebin.manifest import FULL, Manifest, Matrix, keyed, remove_plugins, setting_python, without_table
 from onebin.platforms import PLATFORMS, parse_platform, this_platform
 from onebin.system import canonical_name, did_you_mean, display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from onebin.manifest import MatrixRow
     from onebin.pipeline import BuildRequest
@@ -54,7 +54,7 @@ def cells_of(manifest: Manifest, patterns: Sequence[str] = ()) -> tuple[Cell, ..
         return cells
     names = [cell.name for cell in cells]
     for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise ManifestError(
                 f"no cell of {display(manifest.file)} is called {pattern!r}{did_you_mean(pattern, names)}",
                 hint=f"the cells are {', '.join(names)}",
@@ -76,12 +76,13 @@ def request_of(cell: Cell, build: BuildRequest) -> BuildRequest:
 @functools.cache
 def _text(text: str, gone: tuple[str, ...], python: str) -> str:
     """Return the manifest of a cell, which several platforms share."""
-    return with_python(_variant(text, gone), python)
+    return _setting_python(text, gone)(python)
 
 
 @functools.cache
-def _variant(text: str, gone: tuple[str, ...]) -> str:
-    return without_table(remove_plugins(text, gone).text if gone else text, "matrix")
+def _setting_python(text: str, gone: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a function that returns the manifest of a variant for a Python; it is parsed once for all of them."""
+    return setting_python(without_table(remove_plugins(text, gone).text if gone else text, "matrix"))
 
 
 def _kept(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
@@ -129,11 +130,16 @@ def _check_layout(manifest: Manifest) -> None:
 def _check_files(manifest: Manifest, cells: Sequence[Cell]) -> None:
     if not cells:
         raise _wrong(manifest, ("matrix",), "no cell is left", "exclude less")
-    file, number = Counter(cell.file for cell in cells).most_common(1)[0]
+    # Some systems take "Lite" and "lite" for one name.
+    file, number = Counter(cell.file.casefold() for cell in cells).most_common(1)[0]
     if number > 1:
-        names = " and ".join(cell.name for cell in cells if cell.file == file)
-        fields = "{variant}, {python} and {platform}"
-        raise _wrong(manifest, ("matrix", "name"), f"{names} would be the same file, {file}", f"use {fields} in it")
+        same = [cell for cell in cells if cell.file.casefold() == file]
+        names = " and ".join(cell.name for cell in same)
+        if len({cell.file for cell in same}) > 1:
+            message, hint = f"{names} differ in case only, and may be one file", "call one of the variants otherwise"
+            raise _wrong(manifest, ("matrix", "variants"), message, hint)
+        message, fields = f"{names} would be the same file, {same[0].file}", "{variant}, {python} and {platform}"
+        raise _wrong(manifest, ("matrix", "name"), message, f"use {fields} in it")
 
 
 def _wrong(manifest: Manifest, key: tuple[str, ...], message: str, hint: str) -> ManifestError:

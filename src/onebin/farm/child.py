@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from onebin.errors import FarmError, OnebinError
-from onebin.farm.jobs import Job
+from onebin.farm.jobs import Doing, Job
 from onebin.farm.keys import inputs_for, key_of, locked
 from onebin.farm.results import Outcome
 from onebin.farm.sources import unpack_sources
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from onebin.pipeline import Event
 
-_WAITING = "waiting: another process builds this cell"
+_WAITING = Doing(step="wait", doing="another process builds this cell", is_waiting=True)
 
 
 def main() -> None:
@@ -88,16 +88,17 @@ def _build(job: Job) -> bool:
             f"the store {store.url} of this worker is another one than the client's",
             "use a folder that all machines share, or a bucket: --store s3://bucket/prefix",
         )
-    with scratch() as folder, store.claimed(job.key, lambda: _say(doing=_WAITING)):
+    say = _Sayer()
+    with scratch() as folder, store.claimed(job.key, lambda: say(_WAITING)):
         if store.record(job.key) is not None:
             return False
-        with _request(job, store, folder) as request:
+        with request_for(job, store, folder) as request:
             _check_inputs(job, request)
-            return _built(job, request, store, folder)
+            return _built(job, request, store, folder, say)
 
 
 @contextmanager
-def _request(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
+def request_for(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
     """Provide the request of a job, with its files in a folder if they are not here.
 
     Errors name them as the client does.
@@ -112,7 +113,8 @@ def _request(job: Job, store: Store, folder: Path) -> Iterator[BuildRequest]:
     manifest = place / PurePosixPath(asked.manifest.file)
     manifest.parent.mkdir(parents=True)
     unpack_sources(job.sources, store, place)
-    workspace = Workspace.at(manifest, output=output)
+    at = Workspace.at(manifest, output=output, platform=asked.platform)
+    workspace = replace(at, cell=asked.workspace.cell)
     workspace.lock_file(asked.manifest.bundle.name).write_bytes(store.read(job.lock))
     try:
         yield replace(
@@ -150,12 +152,13 @@ def _check_inputs(job: Job, request: BuildRequest) -> None:
         )
 
 
-def _built(job: Job, request: BuildRequest, store: Store, folder: Path) -> bool:
-    log = _Log()
+def _built(job: Job, request: BuildRequest, store: Store, folder: Path, say: _Sayer) -> bool:
+    log = _Log(say)
     try:
         made = bundle(request, log)
     finally:
         log.write(folder / "log")
+    say(Doing(step="store"))
     record = Record(
         cell=job.cell,
         inputs=job.inputs,
@@ -173,21 +176,33 @@ def _document(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
 
 
+class _Sayer:
+    """Says what is done, once until it changes."""
+
+    def __init__(self) -> None:
+        self._last: Doing | None = None
+
+    def __call__(self, doing: Doing) -> None:
+        """Say it unless it was said last."""
+        if doing != self._last:
+            self._last = doing
+            _say(**{name: value for name, value in asdict(doing).items() if value})
+
+
 class _Log:
     """Says what a build does, and keeps the lines of its log."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: _Sayer) -> None:
         self._lines: list[str] = []
-        self._step = ""
+        self._say = say
 
     def __call__(self, event: Event) -> None:
         """Receive an event."""
         match event:
             case StepStarted(step=name):
-                self._step = name
-                _say(doing=name)
-            case StepAdvanced(step=name, doing=doing) if doing:
-                _say(doing=f"{name}: {doing}")
+                self._say(Doing(step=name))
+            case StepAdvanced(step=name, doing=doing, is_waiting=is_waiting):
+                self._say(Doing(step=name, doing=doing, is_waiting=is_waiting))
             case StepFinished():
                 self._lines.append(f"{event.step}: {event.outcome} ({event.seconds:.1f} s)")
             case Note(text=text):

@@ -10,34 +10,38 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from onebin.errors import FarmError
 from onebin.farm.results import Outcome
 from onebin.pipeline import failure_of
-from onebin.system import count, did_you_mean, display, is_there
+from onebin.system import count, display, is_there
 
 try:
-    from distributed import Client, LocalCluster, Security, as_completed, get_worker
+    from distributed import Client, LocalCluster, Security
+
+    from onebin.farm.flow import Flow, workers_of
 except ImportError as missing:
     raise FarmError("the engine dask needs Dask distributed", "pip install 'onebin[farm]'") from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from distributed import Future
 
-    from onebin.farm.jobs import Job, Work
+    from onebin.farm.jobs import Job, TellOf, Work
 
 _CONNECT_SECONDS = 10
 _PATIENCE_SECONDS = 120.0  # for a scheduler that was lost, and for its workers
+_SCHEMES = {"tcp", "tls", "ws", "wss", "ucx"}  # that Dask knows
 _LOOK_SECONDS = 1.0
-_WANTED_SECONDS = 0.5
+_DASHBOARD_SECONDS = 2.0
+_DASHBOARD_BYTES = 1000
 _MOST_ATTEMPTS = 4  # of a job whose scheduler, or whose workers, were lost
 
 
@@ -61,14 +65,16 @@ class Cluster:
                 LocalCluster(
                     host="127.0.0.1",
                     n_workers=self.at_once,
-                    threads_per_worker=max(1, len(tags)),
+                    threads_per_worker=1,
                     resources=tags,
                     dashboard_address="127.0.0.1:0",
+                    preload=["onebin.farm.own_worker"],
                 ) as cluster,
                 Client(cluster) as client,
             ):
                 yield client
             return
+        self.check()
         try:
             client = Client(self.address, security=self._security(), timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -82,11 +88,27 @@ class Cluster:
             with suppress(OSError, TimeoutError):
                 client.close(timeout=2)
 
+    def check(self) -> None:
+        """Raise FarmError if the address is not one, or certificates are missing; nobody is asked."""
+        if self.address is not None:
+            with_scheme = self.address if "://" in self.address else f"tcp://{self.address}"
+            parts = urlsplit(with_scheme)
+            try:
+                is_one = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port is not None
+            except ValueError:  # of a port that is not a number, or too large
+                is_one = False
+            if not is_one:
+                hint = "write tcp://host:8786, or tls://host:8786 with certificates (--tls)"
+                raise FarmError(f"{self.address} is not the address of a scheduler", hint)
+        self._security()
+
     def _security(self) -> Security | None:
         """Return the certificates; None leaves that to Dask's own configuration."""
         if self.certificates is None:
             return None
         files = [self.certificates / name for name in ("ca.pem", "cert.pem", "key.pem")]
+        if not self.certificates.is_dir():
+            raise FarmError(f"there is no folder {display(self.certificates)}", "see docs/farm.md, TLS")
         missing = [file.name for file in files if not is_there(file)]
         if missing:
             raise FarmError(f"{display(self.certificates)} has no {' and no '.join(missing)}", "see docs/farm.md, TLS")
@@ -99,7 +121,6 @@ class _Run:
     """Jobs of which some have not ended; `lost` counts how often each of these was lost with a scheduler."""
 
     left: dict[str, Job]
-    topic: str = field(default_factory=lambda: f"onebin-{uuid.uuid4().hex}")
     lost: dict[str, int] = field(default_factory=dict)
 
 
@@ -108,7 +129,7 @@ def run_on_cluster(
     work: Work,
     *,
     cluster: Cluster,
-    tell: Callable[[str, str], None],
+    tell: TellOf,
     say: Callable[[str], None],
 ) -> Generator[tuple[Job, Outcome]]:
     """Do some work for each job on the workers of a cluster, and yield what came of it, as it comes.
@@ -125,8 +146,10 @@ def run_on_cluster(
         try:
             with cluster.client(platforms) as client:
                 _await_workers(client, platforms, deadline)
-                say(f"{count(len(_workers(client)), 'worker')} at {_address(client)}; {client.dashboard_link}")
-                yield from _sent(client, run, work, tell)
+                say(f"{count(len(workers_of(client)), 'worker')} at {_address(client)}{_dashboard(client)}")
+                with Flow(client=client, work=work, tell=tell) as flow:
+                    flow.add(run.left.values())
+                    yield from _sent(flow, run)
         except FarmError:
             if deadline is None or time.monotonic() > deadline:
                 raise
@@ -140,6 +163,8 @@ def run_on_cluster(
             continue
         if run.left:
             deadline = time.monotonic() + _PATIENCE_SECONDS
+            for job in run.left.values():
+                tell(job.cell, None)
             say(f"the scheduler was lost; {count(len(run.left), 'cell')} will be sent again")
             yield from _given_up(run)
 
@@ -154,66 +179,60 @@ def _address(client: Client) -> str:
     return str(client.scheduler_info(n_workers=0)["address"])
 
 
-def _workers(client: Client) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
-    return found
+def _dashboard(client: Client) -> str:
+    """Return where the dashboard is, if one answers there; without bokeh, the scheduler's answer says so."""
+    with suppress(OSError, ValueError, KeyError):
+        link = client.dashboard_link
+        with urlopen(link, timeout=_DASHBOARD_SECONDS) as answer:  # noqa: S310  # http(s), of the scheduler
+            lacks_bokeh = b"needs bokeh" in answer.read(_DASHBOARD_BYTES)
+        return "; for a dashboard, install bokeh beside it" if lacks_bokeh else f"; its dashboard is {link}"
+    return ""
 
 
 def _await_workers(client: Client, platforms: Sequence[str], deadline: float | None) -> None:
     """Raise FarmError unless each platform has a worker; after a loss, they may take a while to come back."""
     while True:
-        known = {tag for worker in _workers(client).values() for tag in worker.get("resources", {})}
+        known = {tag for worker in workers_of(client).values() for tag in worker["resources"]}
         missing = [platform for platform in platforms if platform not in known]
         if not missing:
             return
         if deadline is None or time.monotonic() > deadline:
             break
         time.sleep(_LOOK_SECONDS)
-    near = did_you_mean(missing[0], known)
     has = f"its workers have {', '.join(sorted(known))}" if known else "its workers have no tags"
     raise FarmError(
-        f"no worker of {_address(client)} builds for {' or '.join(missing)}; {has}{near}",
+        f"no worker of {_address(client)} builds for {' or '.join(missing)}; {has}",
         f'start one for it: dask worker {_address(client)} --resources "{missing[0]}=1"',
     )
 
 
-def _sent(client: Client, run: _Run, work: Work, tell: Callable[[str, str], None]) -> Generator[tuple[Job, Outcome]]:
+def _sent(flow: Flow, run: _Run) -> Generator[tuple[Job, Outcome]]:
     """Send the jobs that are left, and yield each that ended, until none is left or the scheduler is lost."""
-    client.subscribe_topic(run.topic, lambda event: tell(*event[1]))
-    futures = _submitted(client, run, work)
-    jobs = {future.key: run.left[key] for key, future in futures.items()}
-    try:
-        for future in as_completed(futures.values(), loop=client.loop):
-            job = jobs[future.key]
+    is_lost = False
+    while run.left and not (is_lost and not flow.sent):
+        if not is_lost:
+            try:
+                flow.fill()
+            except OSError:  # it has gone, or does not answer: what is on its way may still end
+                is_lost = True
+            yield from _without_worker(flow, run)
+        for job, future in flow.ended(_LOOK_SECONDS):
             if future.status in {"cancelled", "lost"}:
+                is_lost = True
                 run.lost[job.key] = run.lost.get(job.key, 0) + 1
                 continue
             del run.left[job.key]
             yield job, _outcome(future)
-    finally:
-        with suppress(Exception):  # the scheduler may have gone
-            client.cancel([futures[key] for key in run.left if key in futures], force=True)
-        with suppress(Exception):  # as above
-            client.unsubscribe_topic(run.topic)
 
 
-def _submitted(client: Client, run: _Run, work: Work) -> dict[str, Future[Outcome]]:
-    """Send all jobs that are left, one graph for each platform, and return their futures by key."""
-    attempt = uuid.uuid4().hex[:8]  # a scheduler that was restarted may still know an older name
-    futures: dict[str, Future[Outcome]] = {}
-    for platform, group in groupby(sorted(run.left.values(), key=lambda job: job.platform), lambda job: job.platform):
-        jobs = list(group)
-        sent = client.map(
-            _on_worker,
-            jobs,
-            work=work,
-            topic=run.topic,
-            key=[f"onebin-{job.key}-{attempt}" for job in jobs],
-            resources={platform: 1},
-            pure=False,
-        )
-        futures |= {job.key: future for job, future in zip(jobs, sent, strict=True)}
-    return futures
+def _without_worker(flow: Flow, run: _Run) -> Generator[tuple[Job, Outcome]]:
+    """Yield the jobs of platforms that have had no worker for long, as failed."""
+    for platform, since in list(flow.lacking.items()):
+        if time.monotonic() - since > _PATIENCE_SECONDS:
+            del flow.lacking[platform]
+            for job in flow.give_up(platform):
+                del run.left[job.key]
+                yield job, _failed(f"all workers for {platform} were lost, and none has come back")
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -229,19 +248,3 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 def _failed(message: str) -> Outcome:
     hint = "look into the worker's log; onebin and the same version of Dask must be installed there"
     return Outcome(status="failed", error=failure_of(FarmError(message, hint))["error"])
-
-
-def _on_worker(job: Job, *, work: Work, topic: str) -> Outcome:
-    """Do some work on a worker, as long as the scheduler wants its result."""
-    worker = get_worker()
-    key, last = worker.get_current_task(), 0.0
-    is_wanted = True
-
-    def wanted() -> bool:
-        nonlocal last, is_wanted
-        if time.monotonic() - last > _WANTED_SECONDS:
-            task, last = worker.state.tasks.get(key), time.monotonic()
-            is_wanted = task is not None and task.state not in {"cancelled", "resumed", "released", "forgotten"}
-        return is_wanted
-
-    return work(job, wanted, lambda doing: worker.log_event(topic, (job.cell, doing)))

@@ -12,7 +12,23 @@ from typing import Any
 from onebin.farm.results import Outcome
 
 Wanted = Callable[[], bool]
-Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doing:
+    """What is done for a job: the step of its build, and what that does, as in the event StepAdvanced.
+
+    `worker` is the name or address of who does it; "" is this machine.
+    """
+
+    step: str
+    doing: str = ""
+    is_waiting: bool = False
+    worker: str = ""
+
+
+Tell = Callable[[Doing], None]
+TellOf = Callable[[str, Doing | None], None]  # by the name of the cell; None: it waits to be built again
 
 
 @dataclass(frozen=True, kw_only=True)

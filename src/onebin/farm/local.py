@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
 
-    from onebin.farm.jobs import Job, Work
+    from onebin.farm.jobs import Job, TellOf, Work
     from onebin.farm.results import Outcome
 
 _CELL_BYTES = 1_000_000_000  # that the build of a cell needs, at least
@@ -33,9 +33,7 @@ def _free_memory() -> int:
         return 1 << 50
 
 
-def run_here(
-    jobs: Sequence[Job], work: Work, *, at_once: int, tell: Callable[[str, str], None]
-) -> Generator[tuple[Job, Outcome]]:
+def run_here(jobs: Sequence[Job], work: Work, *, at_once: int, tell: TellOf) -> Generator[tuple[Job, Outcome]]:
     """Do some work for each job, and yield what came of it, as it comes.
 
     `tell` gets the name of a cell and what is done for it. If the iteration is closed before its end, what runs is

@@ -12,28 +12,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from onebin.errors import FarmError, InterruptedBuildError, OnebinError, StoreError
+from onebin.errors import FarmError, Finding, InterruptedBuildError, ManifestError, OnebinError, StoreError
+from onebin.farm.board import Board
 from onebin.farm.cells import cells_of
-from onebin.farm.jobs import Job
 from onebin.farm.keys import Keys
 from onebin.farm.local import fitting_jobs, run_here
 from onebin.farm.results import CellResult, MatrixResult, Outcome
-from onebin.farm.sources import pack_sources, place_of
+from onebin.farm.sending import job_of
 from onebin.farm.store import Store
 from onebin.farm.work import build_cell
+from onebin.manifest import keyed
 from onebin.pipeline import BuildRequest, Detail, Note, StepAdvanced, failure_of, ignore, step
-from onebin.system import count, is_there, megabytes, sha256_of_file, to_json
-from onebin.workspace import Workspace
+from onebin.system import count, display, is_there, megabytes, sha256_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
 
     from onebin.farm.cells import Cell
+    from onebin.farm.cluster import Cluster
+    from onebin.farm.jobs import Job
     from onebin.farm.keys import KeyedCell
     from onebin.farm.store import Record
     from onebin.pipeline import Events
-
-_SHOWN_RUNNING = 4
+    from onebin.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ class MatrixRequest:
     `build` is the request for the bundle; each cell is built like it. `cells` are patterns of names, all cells if there
     are none. `store` is a folder or a URL. `engine` builds the cells on this machine, or on the workers of a Dask
     scheduler at an address (None: one of this process); `certificates` is a folder for an address with TLS. `at_once`
-    is how many cells this machine builds at once; None is as many as fit. With `fail_fast`, nothing else is begun after
-    a cell has failed.
+    is how many cells this machine builds at once; None is as many as fit. With `fail_fast`, all other cells
+    stop after one has failed.
     """
 
     build: BuildRequest
@@ -76,7 +77,7 @@ def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResul
     """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError."""
     run = _Run(request=request, events=events, store=Store.at(request.store))
     cells = cells_of(request.build.manifest, request.cells)
-    run.check()
+    run.check(cells)
     with run.interruptible(len(cells)):
         keyed = run.lock(cells)
         left = run.take_stored(keyed)
@@ -96,11 +97,31 @@ class _Run:
     results: dict[str, CellResult] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def check(self) -> None:
+    def check(self, cells: Sequence[Cell]) -> None:
         """Raise OnebinError for what no cell could do without."""
         self.request.build.check_keys()
         if not self.request.stays_here and self.request.build.source.wheelhouse is not None:
             raise FarmError("a vendor directory is on this machine only", "build with --engine local, or without it")
+        if not self.request.stays_here:
+            self._cluster(1).check()
+            self._check_interpreters({cell.platform for cell in cells})
+
+    def _check_interpreters(self, platforms: Collection[str]) -> None:
+        """Raise ManifestError if an interpreter is beside the manifest: only its sources travel to workers."""
+        manifest = self.request.build.manifest
+        findings = [
+            manifest.with_line(
+                Finding(
+                    keyed(display(manifest.file), "bundle", "interpreters", name),
+                    f"workers do not have {display(manifest.directory / place.path)}",
+                    "name a path that begins with / and is there on every worker for this platform",
+                )
+            )
+            for name, place in manifest.bundle.interpreters.items()
+            if name in platforms and not Path(place.path).is_absolute()
+        ]
+        if findings:
+            raise ManifestError("the interpreters of other platforms cannot be sent to workers", findings)
 
     @contextmanager
     def interruptible(self, total: int) -> Iterator[None]:
@@ -157,13 +178,19 @@ class _Run:
         cells: dict[str, list[KeyedCell]] = {}
         for each in left:
             cells.setdefault(each.key, []).append(each)
-        board = _Board(events=self.events, total=len(cells))
-        with step(self.events, "build") as outcome:
-            with closing(self._engine([self._job(same[0]) for same in cells.values()], board)) as ended:
+        board = Board(events=self.events, step="build")
+        with step(self.events, board.step) as outcome:
+            board.queue(len(left))
+            with closing(
+                self._engine(
+                    [job_of(same[0], self.store, stays_here=self.request.stays_here) for same in cells.values()], board
+                )
+            ) as ended:
                 for job, came in ended:
                     for each in cells[job.key]:
                         self._finish(each, came)
-                        board.end(each.cell.name, _said(self.results[each.cell.name]))
+                        result = self.results[each.cell.name]
+                        board.end(result.name, result.status, _said(result))
                     if came.status == "failed" and self.request.fail_fast:
                         break
             built = sum(
@@ -171,40 +198,25 @@ class _Run:
             )
             outcome.text = f"{built} of {count(len(left), 'cell')}"
 
-    def _engine(self, jobs: Sequence[Job], board: _Board) -> Generator[tuple[Job, Outcome]]:
-        at_once = self.request.at_once or fitting_jobs()
+    def _engine(self, jobs: Sequence[Job], board: Board) -> Generator[tuple[Job, Outcome]]:
         if self.request.stays_here:
-            return run_here(jobs, build_cell, at_once=at_once, tell=board.tell)
-        from onebin.farm.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
+            return run_here(jobs, build_cell, at_once=self._at_once, tell=board.tell)
+        from onebin.farm.cluster import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
-        cluster = Cluster(
-            address=self.request.scheduler, certificates=self.request.certificates, at_once=min(at_once, len(jobs))
-        )
-        return run_on_cluster(jobs, build_cell, cluster=cluster, tell=board.tell, say=board.say)
+        return run_on_cluster(jobs, build_cell, cluster=self._cluster(len(jobs)), tell=board.tell, say=board.say)
 
-    def _job(self, each: KeyedCell) -> Job:
-        request, sources, lock = each.request, "", ""
-        if not self.request.stays_here:
-            place = Path(place_of(request.manifest))
-            sources = pack_sources(request.manifest, self.store)
-            lock = self.store.add(each.lock.text.encode())
-            request = replace(
-                request,
-                manifest=replace(request.manifest, file=place),
-                workspace=Workspace(manifest_file=place, cache_dir=Path(), lock_dir=Path()),
-                source=replace(request.source, project=Path()),
-                python=None,
-            )
-        return Job(
-            cell=each.cell.name,
-            key=each.key,
-            platform=each.cell.platform,
-            request=to_json(request),
-            inputs=each.inputs,
-            store=self.store.url,
-            identity=self.store.identity(),
-            sources=sources,
-            lock=lock,
+    @property
+    def _at_once(self) -> int:
+        return self.request.at_once or fitting_jobs()
+
+    def _cluster(self, jobs: int) -> Cluster:
+        """Return the cluster that is asked for; raises FarmError if what speaks to it is not installed."""
+        from onebin.farm.cluster import Cluster  # noqa: PLC0415  # of the extra `farm`
+
+        return Cluster(
+            address=self.request.scheduler,
+            certificates=self.request.certificates,
+            at_once=min(self._at_once, jobs),
         )
 
     def _finish(self, each: KeyedCell, came: Outcome) -> None:
@@ -236,36 +248,6 @@ class _Run:
 
     def _advance(self, name: str, doing: str) -> None:
         self.events(StepAdvanced(step=name, doing=doing))
-
-
-@dataclass(kw_only=True)
-class _Board:
-    """Tells which cells are being built, what is done for each, and how many have ended."""
-
-    events: Events
-    total: int
-    ended: int = 0
-    running: dict[str, str] = field(default_factory=dict)
-
-    def tell(self, cell: str, doing: str) -> None:
-        """Take what is done for a cell."""
-        self.running[cell] = doing
-        self._show()
-
-    def end(self, cell: str, said: str) -> None:
-        """Take how a cell ended."""
-        self.running.pop(cell, None)
-        self.ended += 1
-        self.events(Detail(text=f"{cell}: {said}"))
-        self._show()
-
-    def say(self, text: str) -> None:
-        """Tell something about the engine."""
-        self.events(Detail(text=text))
-
-    def _show(self) -> None:
-        running = [f"{cell}: {doing}" for cell, doing in list(self.running.items())[:_SHOWN_RUNNING]]
-        self.events(StepAdvanced(step="build", doing="; ".join([f"{self.ended} of {self.total}", *running])))
 
 
 def _is(file: Path, record: Record) -> bool:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from onebin.errors import FarmError, ProcessError
+from onebin.farm.jobs import Doing
 from onebin.farm.results import Outcome
 from onebin.pipeline import failure_of
 from onebin.system import converse, environment, from_json, to_json
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 def build_cell(job: Job, wanted: Wanted, tell: Tell) -> Outcome:
     """Build a cell in a process of its own, which is stopped as soon as its result is not `wanted` any more."""
     started, worker = time.monotonic(), platform.node()
-    last: dict[str, object] = {}
+    outcomes: list[object] = []
 
     def read(line: str) -> None:
         said = json.loads(line)
-        last.update(said)
-        if "doing" in said:
-            tell(said["doing"])
+        if "step" in said:
+            tell(Doing(**said))
+        else:
+            outcomes.append(said["outcome"])
 
     command = [sys.executable, "-P", "-m", "onebin.farm.child"]
     try:
@@ -38,8 +40,8 @@ def build_cell(job: Job, wanted: Wanted, tell: Tell) -> Outcome:
     except ProcessError as error:
         return _failed(str(error), error.tail, time.monotonic() - started, worker)
     seconds = time.monotonic() - started
-    if "outcome" in last:
-        found = from_json(Outcome, last["outcome"])
+    if outcomes:
+        found = from_json(Outcome, outcomes[0])
         return Outcome(status=found.status, seconds=seconds, error=found.error, worker=worker)
     if ended.code is None:
         return Outcome(status="cancelled", seconds=seconds, worker=worker)

@@ -4,7 +4,7 @@ from .edit import (
     create_manifest as create_manifest,
     host_keys as host_keys,
     remove_plugins as remove_plugins,
-    with_python as with_python,
+    setting_python as setting_python,
 )
 from .items import Item as Item, is_path as is_path, read_items as read_items, stored_path as stored_path
 from .load import Manifest as Manifest

@@ -28,7 +28,7 @@ from onebin.manifest.toml import Statement, key_path, parse_toml, shown, stateme
 from onebin.system import similar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _FILE = Path("bundle.toml")  # named in errors, because an edit only knows the text
 _SOURCES = ("version", "path", "git", "rev", "subdirectory")
@@ -140,9 +140,10 @@ def remove_plugins(text: str, names: Sequence[str]) -> Edited:
     if unknown := [name for name in names if canonicalize_name(name) not in canonical]:
         raise ManifestError("no such plugin", [_no_such(name, rows) for name in unknown])
     gone = dict.fromkeys(canonical[canonicalize_name(name)] for name in names)
+    is_inline = bool(gone) and _inline(text)
     for name in gone:
         del rows[name]
-        text = _checked(text, _rewrite(text, rows) if _inline(text) else _cut(text, ("plugins", name)), rows)
+        text = _checked(text, _rewrite(text, rows) if is_inline else _cut(text, ("plugins", name)), rows)
     changes = [f"removed {key_path([name])}" for name in gone]
     for name, value in rows.items():
         row = _without(_as_table(value), {canonicalize_name(one) for one in gone})
@@ -157,12 +158,18 @@ def remove_plugins(text: str, names: Sequence[str]) -> Edited:
     return Edited(text, tuple(changes))
 
 
-def with_python(text: str, version: str) -> str:
-    """Return a manifest's text with this version as `[bundle] python`; raises ManifestError if it is not TOML."""
-    document = _document(text)
-    bundle = document["bundle"]
-    bundle["python"] = version
-    return document.as_string()
+def setting_python(text: str) -> Callable[[str], str]:
+    """Return a function that returns a manifest's text with a version as `[bundle] python`.
+
+    Raises ManifestError if it is not TOML.
+    """
+    document: Any = _document(text)
+
+    def with_python(version: str) -> str:
+        document["bundle"]["python"] = version
+        return str(document.as_string())
+
+    return with_python
 
 
 def _budgets(text: str) -> dict[str, Any]:

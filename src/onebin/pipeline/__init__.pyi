@@ -1,4 +1,7 @@
 from .events import (
+    CellAdvanced as CellAdvanced,
+    CellFinished as CellFinished,
+    CellsQueued as CellsQueued,
     Detail as Detail,
     Event as Event,
     Events as Events,

@@ -77,6 +77,41 @@ class Output:
     event: Literal["output"] = "output"
 
 
+@dataclass(frozen=True, kw_only=True)
+class CellsQueued:
+    """So many cells of a matrix are about to be built, in this step."""
+
+    step: str
+    cells: int
+    event: Literal["cells-queued"] = "cells-queued"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellAdvanced:
+    """What is done for a cell of a matrix now: the step of its build, and what that does, as in StepAdvanced.
+
+    `worker` names who builds it; "" is this machine. Without a `step`, it waits to be built, as after its worker was
+    lost.
+    """
+
+    cell: str
+    step: str
+    doing: str = ""
+    worker: str = ""
+    is_waiting: bool = False
+    event: Literal["cell-advanced"] = "cell-advanced"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFinished:
+    """A cell of a matrix ended; `outcome` is its result in a few words."""
+
+    cell: str
+    status: Literal["built", "stored", "failed", "cancelled"]
+    outcome: str
+    event: Literal["cell-finished"] = "cell-finished"
+
+
 class _ByKind:
     """Has pydantic choose the class of an event by its kind."""
 
@@ -87,11 +122,17 @@ class _ByKind:
         return handler.generate_schema(Annotated[events, Field(discriminator="event")])
 
 
-Event = Annotated[StepStarted | StepAdvanced | StepFinished | Note | Detail | Output, _ByKind]
+Event = Annotated[
+    StepStarted | StepAdvanced | StepFinished | CellsQueued | CellAdvanced | CellFinished | Note | Detail | Output,
+    _ByKind,
+]
 
 
 class Events(Protocol):
-    """Receives each event when it happens, in the thread of the build; if it raises an exception, the build stops."""
+    """Receives each event when it happens, in the thread of the build; if it raises an exception, the build stops.
+
+    What is done for the cells of a matrix comes from other threads, one event at a time.
+    """
 
     def __call__(self, event: Event) -> None:
         """Receive an event."""

@@ -31,7 +31,6 @@ from onebin.system import (
     templates_dir,
     write_atomic,
 )
-from onebin.target import libc_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +68,7 @@ def inputs_of(request: BuildRequest, lock: Lock) -> dict[str, str]:
     wherever it lies. The lock has the toolchain.
     """
     interpreter = {name: value for name, value in lock.interpreter.identity.items() if name != "executable"}
-    bundled = libc_of(lock.interpreter).identity if request.manifest.freeze.libc == "bundled" else None
+    bundled = _bundled_libc(lock) if request.manifest.freeze.libc == "bundled" else None
     projects = {package.name: package.sources_sha256 for package in lock.packages if package.path}
     return {
         "onebin": sha256_of(_own(lock)),
@@ -78,6 +77,12 @@ def inputs_of(request: BuildRequest, lock: Lock) -> dict[str, str]:
         "interpreter": sha256_of([interpreter, bundled]),
         "sources": sha256_of(projects),
     }
+
+
+def _bundled_libc(lock: Lock) -> object:
+    from onebin.target import libc_of  # noqa: PLC0415  # reading ELF is slow to load, and most artifacts bundle none
+
+    return libc_of(lock.interpreter).identity
 
 
 def _own(lock: Lock) -> list[object]:

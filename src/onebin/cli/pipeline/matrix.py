@@ -71,7 +71,7 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     envvar="ONEBIN_STORE",
     help="Where everything that is built is kept, such as s3://bucket/prefix.  [default: in onebin's cache]",
 )
-@click.option("--fail-fast", is_flag=True, help="Begin no other cell after one has failed.")
+@click.option("--fail-fast", is_flag=True, help="Stop the other cells after one has failed.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
 @click.option("--github", is_flag=True, help="Print a matrix for GitHub's workflows, and build nothing.")
 @options.with_build
@@ -101,6 +101,10 @@ def matrix(
     """
     if engine == "local" and scheduler is not None:
         raise click.UsageError("--scheduler is for --engine dask.")
+    if certificates is not None and scheduler is None:
+        raise click.UsageError("--tls is for --scheduler.")
+    if at_once is not None and scheduler is not None:
+        raise click.UsageError("--jobs is for this machine; the workers of a scheduler say how many cells they build.")
     build = options.request(manifest, locked=locked, source=source, release=release)
     if github:
         emit(json.dumps(onebin.github_matrix(onebin.cells_of(build.manifest, cells))))
@@ -129,9 +133,13 @@ def _table(found: MatrixResult) -> Iterator[str]:
     for cell in found.cells:
         if cell.error is not None:
             yield ""
-            yield page.heading(f"{cell.name}: {cell.error['message']}")
+            message, *more = cell.error["message"].splitlines() or [""]
+            yield page.heading(f"{cell.name}: {message}")
+            yield from (f"  {line}" for line in more)
             for finding in cell.error["findings"]:
-                yield page.wrapped("  ", f"{finding['where']}: {finding['message']}")
+                message, *more = finding["message"].splitlines() or [""]
+                yield page.wrapped("  ", f"{finding['where']}: {message}")
+                yield from (f"    {line}" for line in more)
                 if finding["hint"]:
                     yield page.wrapped("    hint: ", finding["hint"])
             if cell.error["hint"]:

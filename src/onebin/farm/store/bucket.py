@@ -44,7 +44,8 @@ class Bucket:
         try:
             object.__setattr__(self, "_store", from_url(self.url, retry_config=_RETRIES))
         except (BaseError, ValueError) as error:
-            raise StoreError(f"{self.url} is not a place for a store: {_first_line(error)}") from error
+            message = f"{self.url} is not a place for a store: {_first_line(error)}"
+            raise StoreError(message, "name a folder, or a bucket such as s3://bucket/prefix") from error
 
     def read(self, name: str) -> Iterator[bytes] | None:
         """Return the content of a file, in parts; None if there is no such file. Raises StoreError."""
