@@ -86,7 +86,7 @@ platforms: .venv/installed emulators $(PREPARED)
 	$(BIN)/pytest --soak -n $(JOBS) tests/e2e/test_platforms.py
 
 emulators:
-	apt-get install --yes --quiet=2 binfmt-support musl qemu-user-static wine64
+	apt-get install --yes --quiet=2 binfmt-support binutils-aarch64-linux-gnu musl qemu-user-static wine64
 
 build/platforms/linux-aarch64:
 	tests/platforms/debian.sh $@ arm64

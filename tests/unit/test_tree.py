@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver.tree import files as tree
+from onebin.freeze.driver.tree import files as tree, symbols
 from support.driver import ROOTS, SITE, WANTED, renamed, written
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ def test_system_binaries_are_replaced_by_stripped_copies(build: Build, tmp_path:
     files = files_of(tmp_path, sources)
     forgotten: list[str] = []
     tree.make_lean(
-        files, kept=["kept.so"], stage=str(stage), strip=True, forget_runpath=forgotten.append, is_binary=tree.is_elf
+        files,
+        kept=["kept.so"],
+        stage=str(stage),
+        strip=symbols.strip,
+        forget_runpath=forgotten.append,
+        is_binary=tree.is_elf,
     )
     assert {*files.copies} == {"python/lib/draw.so", "bin/program"}
     assert {*forgotten} == {str(files.file(place)) for place in files.copies}
@@ -276,7 +281,7 @@ CODE = """
 import marshal, runpy, sys
 sys.path[:0] = {path!r}
 from onebin.freeze.driver import bytecode
-from onebin.freeze.driver.tree import files as tree
+from onebin.freeze.driver.tree import files as tree, symbols
 from support.driver import renamed
 bytecode.steady()
 noise = [sys.intern(name) for name in ("alpha", "function", "gamma")] if {noise} else []
