@@ -23,13 +23,14 @@ from onebin import card
 from onebin.errors import ArtifactError, os_errors
 from onebin.survey import SCRIPT_GROUPS
 from onebin.system import display, opened
-from onebin.tree import Places
+from onebin.tree import places_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from onebin.card import Facts
+    from onebin.tree import Places
 
 _WINDOW = 1 << 27  # that of the highest level
 _OF_THE_INSTALLER = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
@@ -47,8 +48,8 @@ def wheels_in(file: Path, facts: Facts, names: Collection[str], folder: Path) ->
     with os_errors(ArtifactError, "read", file):
         for path, content in _read(file, facts, owned):
             found[owned[path]][path] = content
-    root = Places(minor=facts["interpreter"]["version"].rpartition(".")[0]).site_packages
-    made = ((name, _wheel(files, root, folder)) for name, files in found.items())
+    places = places_on(facts["interpreter"]["platform"], facts["interpreter"]["version"].rpartition(".")[0])
+    made = ((name, _wheel(files, places, folder)) for name, files in found.items())
     return {name: wheel for name, wheel in made if wheel is not None}
 
 
@@ -72,16 +73,17 @@ def _read(file: Path, facts: Facts, wanted: Collection[str]) -> Iterator[tuple[s
         raise ArtifactError(f"cannot unpack {display(file)}: {error}", "fetch it or build it again") from error
 
 
-def _wheel(files: Mapping[str, bytes], root: str, folder: Path) -> Path | None:
+def _wheel(files: Mapping[str, bytes], places: Places, folder: Path) -> Path | None:
     """Write the wheel of a distribution by its files in a tree; None if it cannot be made."""
+    root, own = places.site_packages, f"{places.programs}/"
     inside = {path.removeprefix(f"{root}/"): each for path, each in files.items() if path.startswith(f"{root}/")}
     info = next((path.partition("/")[0] for path in inside if path.endswith(".dist-info/METADATA")), None)
     if info is None:
         return None
     scripts = _scripts(inside.get(f"{info}/entry_points.txt", b"").decode("utf-8", "replace"))
     outside = {path: each for path, each in files.items() if not path.startswith(f"{root}/")}
-    programs = {path for path in outside if path.startswith("bin/")}
-    if not programs <= {f"bin/{name}" for name in scripts}:
+    programs = {path for path in outside if path.startswith(own)}
+    if not programs <= {f"{own}{name}" for name in scripts}:
         return None
     kept = {path: each for path, each in inside.items() if path not in {f"{info}/{name}" for name in _OF_THE_INSTALLER}}
     data = {f"{info.removesuffix('.dist-info')}.data/data/{path}": outside[path] for path in outside.keys() - programs}
