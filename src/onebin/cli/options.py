@@ -172,7 +172,8 @@ def _platforms(context: click.Context, parameter: click.Parameter, names: tuple[
     try:
         return tuple(dict.fromkeys(map(onebin.parse_platform, names)))
     except ValueError as error:
-        raise click.BadParameter(f"{error}.", context, parameter) from error
+        text = str(error)
+        raise click.BadParameter(text if text.endswith("?") else f"{text}.", context, parameter) from error
 
 
 def _platform(context: click.Context, parameter: click.Parameter, name: str | None) -> Platform | None:
