@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from onebin.cli.main import cli
+from onebin.cli import cli
 from onebin.errors import ManifestError
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest, requests_for
