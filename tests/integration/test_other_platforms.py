@@ -108,6 +108,7 @@ def test_side_car_has_native_code_of_the_artifacts_platform(
     artifact = folder / "tiny.exe"
     built = onebin("bundle", "--platform", platform, "--no-verify", "-o", artifact, cwd=folder)
     assert built.code == 0, built.err
+    assert "it is for another platform than this machine's" in " ".join(built.err.split())
     arguments = ("pack-plugin", artifact, "greet-native", "--key", "key", "--json")
     packed = onebin(*arguments, cwd=folder)
     assert packed.code == 0, packed.err
