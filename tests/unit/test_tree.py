@@ -179,12 +179,12 @@ def test_lean_tree_has_what_is_reached_and_its_data(tmp_path: Path) -> None:
         **dict.fromkeys([f"{library}/json/__init__.py", f"{library}/json/gone.py", f"{library}/json/data.txt"], ""),
         **dict.fromkeys([f"{library}/gone/__init__.py", f"{library}/gone/data.txt"], ""),
     }
-    texts = dict.fromkeys([*optional, f"{SITE}/host.py", "bin/host"], "")
+    texts = dict.fromkeys([*optional, f"{SITE}/host.py", "bin/host", "bin/host.exe", "bin/unused.exe"], "")
     files = written(tmp_path, texts)
     reached = {os.path.realpath(files[place]) for place in (f"{SITE}/used/__init__.py", f"{library}/json/__init__.py")}
     wanted = dataclasses.replace(WANTED, files=files, optional=optional)
     gone = {place for place in optional if "gone" in place or "unused" in place}
-    gone |= {f"{library}/LICENSE", "python/include/x.h"}
+    gone |= {f"{library}/LICENSE", "python/include/x.h", "bin/unused.exe"}
     assert tree.without_unreached(wanted, reached, {"abc"}).keys() == files.keys() - gone
 
 

@@ -218,7 +218,7 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
     }
     owners = {wanted.optional[place] for place in kept if wanted.optional.get(place)}
     folders = {os.path.dirname(place) for place in kept if place.startswith(library)}  # noqa: PTH120  # places are text
-    return {
+    found = {
         place: source
         for place, source in wanted.files.items()
         if place in kept
@@ -231,6 +231,9 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
             )
         )
     }
+    lost = wanted.files.keys() - found.keys()
+    # The program of a script for Windows runs the script of its name, and would be an interpreter without it.
+    return {place: source for place, source in found.items() if place.removesuffix(".exe") not in lost}
 
 
 def _is_module(place: str, wanted: Wanted) -> bool:
