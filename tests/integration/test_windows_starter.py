@@ -32,7 +32,38 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.network]
 
 SITE = "Lib/site-packages"
+# As uv writes a console script of a distribution; its program is a copy of the starter, by its name.
+HELLO = """\
+#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' '''
+import sys
+from hello import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+NAMED = "Scripts/hello"
 FILES = {
+    NAMED: HELLO,
+    f"{SITE}/hello.py": (
+        "import json, sys, time\n\n"
+        "def main():\n"
+        "    if sys.argv[1:] == ['copy']:\n"
+        "        sys.stdout.buffer.write(sys.stdin.buffer.read())\n"
+        "        sys.stderr.write('copied')\n"
+        "    elif sys.argv[1:2] == ['code']:\n"
+        "        return int(sys.argv[2])\n"
+        "    elif sys.argv[1:] == ['wait']:\n"
+        "        try:\n"
+        "            print('waiting', flush=True)\n"
+        "            time.sleep(60)\n"
+        "        except KeyboardInterrupt:\n"
+        "            print('interrupted', flush=True)\n"
+        "            return 33\n"
+        "    else:\n"
+        "        main = sys.modules['__main__']\n"
+        "        print(json.dumps([sys.argv, sys.executable, sys.prefix, sys.base_prefix, main.__file__]))\n"
+    ),
     "Scripts/greet-script.py": "import sys\nfrom greet import main\nsys.exit(main())\n",
     f"{SITE}/greet.py": (
         "import json, sys\n\n"
@@ -73,6 +104,10 @@ class Installed:
     def program(self, *arguments: str, **env: str) -> Ended:
         """Run the artifact."""
         return self.wine.run(self.wine.path(self.file), *arguments, env=self.environment(**env))
+
+    def hello(self, *arguments: str, stdin: bytes = b"", **env: str) -> Ended:
+        """Run the program of a console script."""
+        return self.wine.run(self.path(f"{NAMED}.exe"), *arguments, env=env, stdin=stdin)
 
     def python(self, *arguments: str, stdin: bytes = b"", **env: str) -> Ended:
         """Run the tree's interpreter."""
@@ -115,6 +150,7 @@ def _make(folder: Path, origin: Interpreter, package: Path, cache: Cache) -> Non
     compiled = starter.find(target, cache, source=INDEXES)
     draft = folder.with_name(f"{folder.name}-draft")
     tree = windows.make_installation(draft / "tree", origin, package, compiled, FILES)
+    shutil.copy2(compiled, tree / f"{NAMED}.exe")
     windows.write_installation(draft / "greet.exe", tree, launcher.find(platform, cache, source=INDEXES))
     shutil.rmtree(tree)
     draft.rename(folder)
@@ -164,6 +200,65 @@ def test_extension_modules_and_their_libraries_are_found(artifact: Installed) ->
     code = "import ssl, sqlite3, ctypes, hashlib, lzma; print(ssl.OPENSSL_VERSION[:7], hashlib.sha256().digest_size)"
     ended = artifact.python("-c", code)
     assert (ended.err, ended.out) == ("", "OpenSSL 32\n")
+
+
+def test_console_script_has_a_program(artifact: Installed) -> None:
+    """NAME.exe runs the script beside it in the tree's interpreter, as the program does that pip writes."""
+    given = ["two words", "", 'a"b\\', "-c", "--", "日本 \U0001f40d"]
+    ended = artifact.hello(*given)
+    assert (ended.code, ended.err) == (0, "")
+    script = artifact.path(NAMED)
+    tree, python = artifact.path(""), artifact.path("Scripts/python.exe")
+    assert json.loads(ended.out) == [[script, *given], python, tree, f"{tree}\\python", script]
+
+
+@pytest.mark.parametrize("code", [0, 1, 255, 256, 3221225477])
+def test_program_of_a_script_passes_on_its_exit_code(artifact: Installed, code: int) -> None:
+    """The exit code has all of its 32 bits."""
+    started = (artifact.path(f"{NAMED}.exe"), "code", str(code - 2**32 if code >= 2**31 else code))
+    ended = artifact.wine.run("cmd", "/v:on", "/c", *started, "&", "echo", "!errorlevel!")
+    assert int(ended.out) % 2**32 == code, ended
+
+
+def test_program_of_a_script_has_its_callers_streams(artifact: Installed) -> None:
+    """Standard streams are those of the caller."""
+    ended = artifact.hello("copy", stdin="a\nb grüße".encode())
+    assert (ended.code, ended.out, ended.err) == (0, "a\nb grüße", "copied")
+
+
+def test_program_of_a_script_is_found_by_its_name(artifact: Installed) -> None:
+    """A child by the name of a console script runs, and shutil.which finds it, in the folder of sys.executable."""
+    code = (
+        "import os, shutil, subprocess, sys\n"
+        "os.environ['PATH'] = os.path.dirname(sys.executable)\n"
+        "print(shutil.which('hello').lower())\n"
+        "sys.stdout.flush()\n"
+        "print(subprocess.run(['hello', 'code', '7']).returncode)\n"
+        "print(subprocess.run('hello code 8', shell=True).returncode)\n"
+    )
+    ended = artifact.program("--code", code)
+    assert ended.out.splitlines() == [artifact.path(f"{NAMED}.exe").lower(), "7", "8"], ended
+
+
+def test_interrupt_reaches_the_program_of_a_script(artifact: Installed) -> None:
+    """Ctrl-C in a console is a KeyboardInterrupt in the script: there is no process in between."""
+    command = (artifact.path(f"{NAMED}.exe"), "wait")
+    shown, code = artifact.wine.run_in_terminal(*command, env={}, keys={b"waiting": b"\x03"})
+    assert b"interrupted" in shown
+    assert code == 33
+
+
+def test_programs_work_in_a_long_path_of_any_letters(artifact: Installed) -> None:
+    """In a cache whose path is long and has other letters, interpreter and scripts start."""
+    place = artifact.cache.with_name("ein Ort für 日本" + " lang" * 20)
+    code = (
+        "import os, subprocess, sys\n"
+        "folder = os.path.dirname(sys.executable)\n"
+        "print(subprocess.run([os.path.join(folder, 'hello.exe'), 'code', '9']).returncode)\n"
+    )
+    ended = artifact.program("--code", code, ONEBIN_CACHE_DIR=artifact.wine.path(place))
+    assert (ended.out, ended.err) == ("9\n", "")
+    assert list((place / "artifacts").glob("*/Scripts/hello.exe"))
 
 
 def test_modules_come_from_code_bin(artifact: Installed) -> None:

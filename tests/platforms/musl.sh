@@ -42,8 +42,9 @@ make_from() { # a folder, and the arguments of its `configure`
     shift
     ./configure --prefix="$folder" "$@"
     [ ! -f setup.py ] || sed -i 's/-Wl,-h/-Wl,-soname,/' Makefile # Zig's linker knows only the long name
-    make --silent --jobs="$jobs"
-    make --silent install
+    # Zig leaves libpython3.so, which only passes on names of the library, to the linker of this machine.
+    make --silent --jobs="$jobs" PY3LIBRARY=
+    make --silent install PY3LIBRARY=
     cd "$work"
 } >> "$log" 2>&1
 

@@ -222,8 +222,9 @@ def test_the_folder_must_be_for_the_platform(tmp_path: Path) -> None:
 def test_the_folder_must_have_the_version(tmp_path: Path) -> None:
     """A folder that has another version than the manifest is an error that names both."""
     folder = _small_copy(tmp_path / "python")
-    with pytest.raises(InterpreterError, match=rf"has Python {_own().version}, and not 3\.99"):
+    with pytest.raises(InterpreterError, match=rf"has Python {_own().version}, and not 3\.99") as caught:
         _find(folder, tmp_path, "3.99")
+    assert f'set python = "{_own().minor}" in [bundle]' in str(caught.value.hint)
 
 
 def test_an_interpreter_without_shared_library_is_refused(tmp_path: Path) -> None:

@@ -96,3 +96,10 @@ def test_hook_that_fails_in_the_analysis_is_skipped(bench: Bench) -> None:
 
     bench.module.ModuleHook("/hooks/hook-demo.py", fail)._process_hook_func("row")  # noqa: SLF001  # as PyInstaller does
     assert bench.hooks.skipped == ["hook-demo was skipped: LookupError: row"]
+
+
+def test_long_explanation_is_cut_to_its_first_line(bench: Bench) -> None:
+    """Of what a package says over many lines, as numpy does of files for another processor, the first line is kept."""
+    text = "raise ImportError('''\n\nImporting the C-extensions failed.\n\nThis can have many reasons.\n''')\n"
+    bench.module.importlib_load_source("h", bench.write("hook-demo", text))
+    assert bench.hooks.skipped == ["hook-demo was skipped: ImportError: Importing the C-extensions failed."]

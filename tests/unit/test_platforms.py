@@ -7,7 +7,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from onebin.cli import cli
 from onebin.errors import ManifestError
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest, requests_for
@@ -33,6 +35,14 @@ def test_no_two_platforms_share_a_name() -> None:
     """Each name and each triple stands for one platform."""
     names = [name for each in PLATFORMS.values() for name in (each.name, *each.triples)]
     assert len(names) == len(set(names))
+
+
+def test_misspelled_option_ends_with_one_mark() -> None:
+    """What the command line says of a misspelled platform ends with a question mark or with a full stop."""
+    for name, end in (("linux-aarch46", "linux-aarch64'?"), ("plan9", "macos-x86_64.")):
+        result = CliRunner().invoke(cli, ["lock", "--platform", name])
+        assert result.exit_code == 2
+        assert result.output.rstrip().endswith(end), result.output
 
 
 def test_misspelled_platform_gets_the_names_that_exist() -> None:

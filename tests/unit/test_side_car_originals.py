@@ -5,7 +5,10 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
+import pytest
+
 from onebin.sidecar.originals import _wheel
+from onebin.tree import places_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +25,17 @@ FILES = {
     "bin/App": b"#!/bin/sh\n",
     "share/app/words.txt": b"hello\n",
 }
+PLACES = places_on("linux-x86_64", "3.12")
 
 
-def test_wheel_has_what_was_installed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", ["linux-x86_64", "win-amd64"])
+def test_wheel_has_what_was_installed(tmp_path: Path, tag: str) -> None:
     """The wheel has modules, metadata and shared data, without what an installer adds: programs and notes."""
-    made = _wheel(FILES, ROOT, tmp_path)
+    places, files = places_on(tag, "3.12"), {}
+    for path, content in FILES.items():
+        moved = path.replace(ROOT, places.site_packages).replace("bin/App", f"{places.programs}/App")
+        files[moved] = content
+    made = _wheel(files, places, tmp_path)
     assert made is not None
     assert made.name == "my_app-1.0-py2.py3-none-any.whl"
     with zipfile.ZipFile(made) as wheel:
@@ -41,6 +50,6 @@ def test_wheel_has_what_was_installed(tmp_path: Path) -> None:
 
 def test_other_programs_need_the_sources(tmp_path: Path) -> None:
     """A program that is no entry point was changed when it was installed, so no wheel is made of it."""
-    assert _wheel({**FILES, "bin/other": b"#!/bin/sh\n"}, ROOT, tmp_path) is None
-    assert _wheel({f"{ROOT}/app.py": b""}, ROOT, tmp_path) is None
+    assert _wheel({**FILES, "bin/other": b"#!/bin/sh\n"}, PLACES, tmp_path) is None
+    assert _wheel({f"{ROOT}/app.py": b""}, PLACES, tmp_path) is None
     assert not list(tmp_path.iterdir())

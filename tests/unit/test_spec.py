@@ -109,6 +109,7 @@ class Bench:
             onefile=None,
             read_wanted=Wanted.read,
             place_in_library=str,
+            strip=lambda files: [],
             forget_runpath=lambda file: None,
         )
         made = spec.make_tree(self.freeze / "source", wanted, analysis, tools)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver.tree import files as tree
+from onebin.freeze.driver.tree import files as tree, symbols
 from support.driver import ROOTS, SITE, WANTED, renamed, written
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ def test_system_binaries_are_replaced_by_stripped_copies(build: Build, tmp_path:
     files = files_of(tmp_path, sources)
     forgotten: list[str] = []
     tree.make_lean(
-        files, kept=["kept.so"], stage=str(stage), strip=True, forget_runpath=forgotten.append, is_binary=tree.is_elf
+        files,
+        kept=["kept.so"],
+        stage=str(stage),
+        strip=symbols.strip,
+        forget_runpath=forgotten.append,
+        is_binary=tree.is_elf,
     )
     assert {*files.copies} == {"python/lib/draw.so", "bin/program"}
     assert {*forgotten} == {str(files.file(place)) for place in files.copies}
@@ -174,12 +179,12 @@ def test_lean_tree_has_what_is_reached_and_its_data(tmp_path: Path) -> None:
         **dict.fromkeys([f"{library}/json/__init__.py", f"{library}/json/gone.py", f"{library}/json/data.txt"], ""),
         **dict.fromkeys([f"{library}/gone/__init__.py", f"{library}/gone/data.txt"], ""),
     }
-    texts = dict.fromkeys([*optional, f"{SITE}/host.py", "bin/host"], "")
+    texts = dict.fromkeys([*optional, f"{SITE}/host.py", "bin/host", "bin/host.exe", "bin/unused.exe"], "")
     files = written(tmp_path, texts)
     reached = {os.path.realpath(files[place]) for place in (f"{SITE}/used/__init__.py", f"{library}/json/__init__.py")}
     wanted = dataclasses.replace(WANTED, files=files, optional=optional)
     gone = {place for place in optional if "gone" in place or "unused" in place}
-    gone |= {f"{library}/LICENSE", "python/include/x.h"}
+    gone |= {f"{library}/LICENSE", "python/include/x.h", "bin/unused.exe"}
     assert tree.without_unreached(wanted, reached, {"abc"}).keys() == files.keys() - gone
 
 
@@ -276,7 +281,7 @@ CODE = """
 import marshal, runpy, sys
 sys.path[:0] = {path!r}
 from onebin.freeze.driver import bytecode
-from onebin.freeze.driver.tree import files as tree
+from onebin.freeze.driver.tree import files as tree, symbols
 from support.driver import renamed
 bytecode.steady()
 noise = [sys.intern(name) for name in ("alpha", "function", "gamma")] if {noise} else []

@@ -15,6 +15,7 @@ from packaging.tags import platform_tags
 
 from onebin.errors import VendorError
 from onebin.lock import Lock, Pin
+from onebin.platforms import PLATFORMS
 from onebin.wheelhouse import check, git_redirects, installable_lock, repositories
 from onebin.wheelhouse.contents import SUMS, Archived, archives, read_sums, relocate, write_sums
 from onebin.wheelhouse.git import Repository, pack, unpack
@@ -91,6 +92,22 @@ def test_compiled_wheel_for_this_machine_is_chosen(tag: str) -> None:
     names = [SIX, f"six-1.0-{tag}-{platform}.whl", f"six-1.0-cp311-cp311-{platform}.whl"]
     entries = [{"url": f"https://host/{name}", "hashes": {"sha256": "1"}} for name in names]
     assert archives(text({**wheel(), "wheels": entries}), PYTHON)["six"].name == names[1]
+
+
+@pytest.mark.parametrize(
+    ("platform", "names"),
+    [
+        ("linux-aarch64", ["manylinux2014_aarch64", "manylinux_2_5_aarch64", "manylinux_2_28_aarch64"]),
+        ("linux-x86_64-musl", ["musllinux_1_1_x86_64", "musllinux_1_2_x86_64"]),
+        ("macos-arm64", ["macosx_10_9_universal2", "macosx_11_0_arm64"]),
+    ],
+)
+def test_newest_wheel_for_another_platform_is_chosen(platform: str, names: list[str]) -> None:
+    """Of the wheels for another platform, the one for its newest C library or system is taken, as uv does."""
+    entries = [{"url": f"https://host/six-1.0-cp312-cp312-{name}.whl", "hashes": {"sha256": "1"}} for name in names]
+    python = replace(PYTHON, target=PLATFORMS[platform], platform="elsewhere", builder=Path("/elsewhere"))
+    assert python.is_foreign
+    assert archives(text({**wheel(), "wheels": entries}), python)["six"].name.endswith(f"{names[-1]}.whl")
 
 
 def test_file_name_is_decoded_from_its_url() -> None:

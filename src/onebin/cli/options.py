@@ -157,11 +157,27 @@ def with_platform(function: Function) -> Function:
     )(function)
 
 
+def with_one_platform(function: Function) -> Function:
+    """Add --platform for a command that shows a lock; the function gets the platform, or None, as `platform`."""
+    return click.option(
+        "--platform",
+        metavar="PLATFORM",
+        callback=_platform,
+        shell_complete=_platform_names,
+        help="Show what is locked for this platform, such as linux-aarch64.  [default: this machine's]",
+    )(function)
+
+
 def _platforms(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[Platform, ...]:
     try:
         return tuple(dict.fromkeys(map(onebin.parse_platform, names)))
     except ValueError as error:
-        raise click.BadParameter(f"{error}.", context, parameter) from error
+        text = str(error)
+        raise click.BadParameter(text if text.endswith("?") else f"{text}.", context, parameter) from error
+
+
+def _platform(context: click.Context, parameter: click.Parameter, name: str | None) -> Platform | None:
+    return None if name is None else _platforms(context, parameter, (name,))[0]
 
 
 def _platform_names(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from onebin.freeze import binaries
 from onebin.launcher import starter as starters
+from onebin.survey import SCRIPT_GROUPS
 from onebin.tree import CONFIGURATION, RELOCATIONS, WindowsPlaces, installation
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from onebin.check import Plan
     from onebin.target import Libc
-    from onebin.tree import Places
+    from onebin.tree import Installation, Places
 
 _HERE = "@"
 
@@ -40,6 +41,7 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     is_windows = isinstance(places, WindowsPlaces)
     if is_windows:
         added[f"{places.programs}/{places.executable}"] = starter
+        added |= dict.fromkeys(_of_scripts(plan, installed), starter)
         for file in sorted(plan.interpreter.executable.parent.glob("*.dll")):
             added[f"{places.shared_libraries}/{file.name}"] = file
     if plan.libc is not None:
@@ -65,6 +67,19 @@ def _is_for_linux(plan: Plan) -> bool:
     Those for Windows and macOS find it from where they are; a change would make the signature of the latter wrong.
     """
     return plan.interpreter.target is not None and plan.interpreter.target.system == "linux"
+
+
+def _of_scripts(plan: Plan, installed: Installation) -> Iterator[str]:
+    """Yield the places of programs for Windows that run the scripts beside them: copies of the starter, by their names.
+
+    As installers do, for each entry point that is a script, and for none that a wheel has itself.
+    """
+    points = [point for each in plan.survey.distributions.values() for point in each.entry_points]
+    named = [f"{installed.places.programs}/{point.name}" for point in points if point.group in SCRIPT_GROUPS]
+    generated = [installed.script] if plan.manifest.host.entry is not None else []
+    for place in (*(place for place in named if place in installed.files), *generated):
+        if f"{place}.exe" not in installed.files:
+            yield f"{place}.exe"
 
 
 def _separator(places: Places) -> str:

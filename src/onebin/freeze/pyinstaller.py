@@ -19,6 +19,7 @@ from onebin.codegen import declared_modules
 from onebin.errors import NO_SPACE, Finding, FreezeError, ProcessError, os_errors
 from onebin.freeze.additions import add
 from onebin.freeze.driver.patches import EXIT_CODE
+from onebin.freeze.driver.tree.symbols import program_for
 from onebin.freeze.provenance import Origins, attribute
 from onebin.freeze.sizes import measure
 from onebin.freeze.tree import Contents, FrozenTree
@@ -125,7 +126,9 @@ def _key(source: Source, plan: Plan, toolchain: Toolchain, starter: Path | None,
         }
     of_tree = starter and [sha256_of_file(starter), patching_version()]
     libraries = {name: str(file) for name, file in plan.libraries.items()}
-    own = [FORMAT, _driver_digest(), of_tree, moment, libraries]
+    target = plan.interpreter.target
+    stripping = program_for(target.machine) if target and plan.manifest.freeze.strip else None
+    own = [FORMAT, _driver_digest(), of_tree, moment, libraries, stripping]
     return sha256_of([*own, source.digest, plan.stage.key, toolchain.key, data, plan.libc and plan.libc.identity])
 
 

@@ -40,7 +40,7 @@ class Contents:
 
     `links` are symbolic links by place. `codes` is the code of modules that is in code.bin or in the executable,
     `identity` the digest of a tree, in hexadecimal digits. `skipped_hooks` are lines about hooks of PyInstaller that
-    failed.
+    failed, `unstripped` the names of libraries that keep their symbols because nothing here can remove them.
     """
 
     modules: tuple[Row, ...]
@@ -49,6 +49,7 @@ class Contents:
     codes: Mapping[str, Packed]
     identity: str
     skipped_hooks: tuple[str, ...] = ()
+    unstripped: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> Contents:
@@ -63,6 +64,7 @@ class Contents:
             codes=codes,
             identity=noted["identity"],
             skipped_hooks=tuple(noted["skipped_hooks"]),
+            unstripped=tuple(noted.get("unstripped", ())),
         )
 
 

@@ -17,6 +17,7 @@ from onebin.pipeline import receipt
 from onebin.pipeline.costs import held_to_budget
 from onebin.pipeline.events import Detail, Note, Recorder, emit_notices, ignore, output, step
 from onebin.pipeline.locking import lines_of, lock_for
+from onebin.pipeline.request import BuildRequest
 from onebin.pipeline.results import BuildResult, PlanResult
 from onebin.stage import install, install_toolchain
 from onebin.survey import survey
@@ -27,6 +28,7 @@ from onebin.trust import fingerprint
 from onebin.verify import check_structure, compare_commands, compare_with_stage, staged_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onebin.card import Facts
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from onebin.measure import Costs
     from onebin.pack import Artifact
     from onebin.pipeline.events import Events
-    from onebin.pipeline.request import BuildRequest
     from onebin.python import Interpreter
     from onebin.stage import Stage, Toolchain
     from onebin.survey import Survey
@@ -90,15 +91,19 @@ def check_locked(request: BuildRequest, locked: Lock, events: Events = ignore) -
     return _planned(request, locked, events)
 
 
-def vendor(request: BuildRequest, directory: Path, events: Events = ignore) -> VendorResult:
-    """Download everything that a build of this request needs into a folder; raises OnebinError."""
+def vendor(requests: BuildRequest | Sequence[BuildRequest], directory: Path, events: Events = ignore) -> VendorResult:
+    """Download everything that builds of these requests need into a folder; raises OnebinError.
+
+    They are of one manifest, for several platforms.
+    """
 
     def describe(locked: Lock) -> str:
         return f"{display(locked.file)}: {count(len(locked.packages), 'package')}"
 
-    locked = lock_for(request, events, describe=describe)
+    wanted = (requests,) if isinstance(requests, BuildRequest) else tuple(requests)
+    locks = [lock_for(each, events, describe=describe) for each in wanted]
     with step(events, "vendor") as outcome:
-        filled = wheelhouse.fill(directory, locked, request.workspace.cache, moment=request.moment)
+        filled = wheelhouse.fill(directory, locks, wanted[0].workspace.cache, moment=wanted[0].moment)
         files = count(filled.files, "file")
         outcome.text = f"{display(filled.directory)}: {files}, {megabytes(filled.size)}"
     return filled
@@ -272,6 +277,14 @@ def _compiled(interpreter: Interpreter, request: BuildRequest, events: Events) -
         )
 
 
+def _unstripped(names: Sequence[str], interpreter: Interpreter) -> str:
+    """Return a note on libraries that keep their symbols."""
+    which = names[0] if len(names) == 1 else f"{names[0]} and {count(len(names) - 1, 'other')}"
+    machine = interpreter.target.machine if interpreter.target else interpreter.platform
+    program = f"there is no `strip` for {machine} here (Debian: binutils-{machine.replace('_', '-')}-linux-gnu)"
+    return f"{which} {'keeps its' if len(names) == 1 else 'keep their'} symbols: {program}"
+
+
 def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> tuple[Facts, Costs, tuple[str, ...]]:
     """Generate, freeze, pack, verify, measure and publish.
 
@@ -288,6 +301,8 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         check_needs(frozen.glibc, planned.manifest, planned.survey)
         for line in frozen.contents.skipped_hooks:
             events(Note(text=f"PyInstaller's {line}"))
+        if frozen.contents.unstripped:
+            events(Note(text=_unstripped(frozen.contents.unstripped, planned.interpreter)))
         files, modules = count(len(frozen.files), "file"), count(len(frozen.contents.codes), "compiled module")
         outcome.text = f"{files}, {modules}{_cached(frozen)}"
     level = max(planned.manifest.freeze.compression, RELEASE_LEVEL if request.release else 0)

@@ -65,7 +65,13 @@ def runner_of(platform: Platform, *, brings_loader: bool = False) -> Runner | No
     wine = shutil.which("wine") if (platform.system, here.system) == ("windows", "linux") else None
     if wine is None:
         return None
-    variables = {"WINEDEBUG": "-all", "WINEPREFIX": os.environ.get("WINEPREFIX", str(Path.home() / ".wine"))}
+    variables = {
+        "WINEDEBUG": "-all",
+        "WINEPREFIX": os.environ.get("WINEPREFIX", str(Path.home() / ".wine")),
+        # Asking WMI ends a process under wine 8, whose VariantToString is a stub. Without WMI, Python's `platform` has
+        # its answers from elsewhere, as on a Windows where that service is off.
+        "WINEDLLOVERRIDES": f"{os.environ.get('WINEDLLOVERRIDES', '')};wbemprox=".lstrip(";"),
+    }
     return Runner(title=f"under wine{_version_of(wine)}", command=(wine,), variables=variables)
 
 

@@ -184,8 +184,11 @@ def missing_library_hint(interpreter: Interpreter) -> str:
     )
 
 
-def check_usable(found: Interpreter, asked: str) -> None:
-    """Raise InterpreterError if an interpreter cannot be frozen; `asked` is what the message calls it."""
+def check_usable(found: Interpreter, asked: str, *, without_library: str | None = None) -> None:
+    """Raise InterpreterError if an interpreter cannot be frozen; `asked` is what the message calls it.
+
+    `without_library` is what to do about one that has no shared library, if that is not to install it here.
+    """
     if found.implementation != "CPython":
         raise InterpreterError(
             f"{asked} is {found.implementation} {found.version}: only CPython can be frozen",
@@ -200,7 +203,7 @@ def check_usable(found: Interpreter, asked: str) -> None:
     if found.library is None:
         raise InterpreterError(
             f"{found.executable} (Python {found.version}) has no shared libpython, which freezing requires",
-            missing_library_hint(found),
+            without_library or missing_library_hint(found),
         )
 
 

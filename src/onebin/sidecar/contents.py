@@ -18,7 +18,7 @@ from onebin.sidecar.facts import ANY, cache_tag, path_problems
 from onebin.sidecar.modules import Modules, hidden, imports, missing
 from onebin.survey import Demand, demands_of, module_name, reached
 from onebin.system import count, read_bytes
-from onebin.tree import Places
+from onebin.tree import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -160,7 +160,7 @@ def _is_ordinary(path: str) -> bool:
 
 def _other_sources(planned: Plan, target: Target) -> Iterator[Finding]:
     """Report local projects of the artifact whose modules are not those in it: the plugin was checked with others."""
-    root = Places(minor=planned.interpreter.minor).site_packages
+    root = places_of(planned.interpreter).site_packages
     there = {row["path"]: row["sha256"] for row in target.facts["files"]}
     local = {str(canonicalize_name(each["name"])) for each in target.facts["distributions"] if not each["sha256"]}
     for each in planned.survey.distributions.values():

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from onebin.card import INTERPRETER
 from onebin.errors import Finding
 from onebin.survey import imports_of, module_name
-from onebin.tree import GENERATED, Places
+from onebin.tree import GENERATED, places_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -36,7 +36,7 @@ class Modules:
     @classmethod
     def on(cls, facts: Facts) -> Modules:
         """Return the modules that a card lists, as files or as compiled code."""
-        places = Places(minor=facts["interpreter"]["version"].rpartition(".")[0])
+        places = places_on(facts["interpreter"]["platform"], facts["interpreter"]["version"].rpartition(".")[0])
         # The library's extensions are in a folder of the library.
         roots = [places.site_packages, places.extensions, places.library, GENERATED]
         found: dict[str, set[str]] = {root: set() for root in roots}

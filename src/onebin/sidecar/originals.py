@@ -20,13 +20,14 @@ from packaging.utils import canonicalize_name
 from onebin import card
 from onebin.errors import ArtifactError, os_errors
 from onebin.survey import SCRIPT_GROUPS
-from onebin.tree import Places
+from onebin.tree import places_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from onebin.card import Facts
+    from onebin.tree import Places
 
 _OF_THE_INSTALLER = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,21 +45,22 @@ def wheels_in(file: Path, facts: Facts, names: Collection[str], folder: Path) ->
         for path, content, _ in card.contents_of(file, facts):
             if path in owned:
                 found[owned[path]][path] = content
-    root = Places(minor=facts["interpreter"]["version"].rpartition(".")[0]).site_packages
-    made = ((name, _wheel(files, root, folder)) for name, files in found.items())
+    places = places_on(facts["interpreter"]["platform"], facts["interpreter"]["version"].rpartition(".")[0])
+    made = ((name, _wheel(files, places, folder)) for name, files in found.items())
     return {name: wheel for name, wheel in made if wheel is not None}
 
 
-def _wheel(files: Mapping[str, bytes], root: str, folder: Path) -> Path | None:
+def _wheel(files: Mapping[str, bytes], places: Places, folder: Path) -> Path | None:
     """Write the wheel of a distribution by its files in a tree; None if it cannot be made."""
+    root, own = places.site_packages, f"{places.programs}/"
     inside = {path.removeprefix(f"{root}/"): each for path, each in files.items() if path.startswith(f"{root}/")}
     info = next((path.partition("/")[0] for path in inside if path.endswith(".dist-info/METADATA")), None)
     if info is None:
         return None
     scripts = _scripts(inside.get(f"{info}/entry_points.txt", b"").decode("utf-8", "replace"))
     outside = {path: each for path, each in files.items() if not path.startswith(f"{root}/")}
-    programs = {path for path in outside if path.startswith("bin/")}
-    if not programs <= {f"bin/{name}" for name in scripts}:
+    programs = {path for path in outside if path.startswith(own)}
+    if not programs <= {f"{own}{name}" for name in scripts}:
         return None
     kept = {path: each for path, each in inside.items() if path not in {f"{info}/{name}" for name in _OF_THE_INSTALLER}}
     data = {f"{info.removesuffix('.dist-info')}.data/data/{path}": outside[path] for path in outside.keys() - programs}

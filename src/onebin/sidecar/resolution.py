@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from onebin.errors import Finding, LockError, OnebinError, PlanError, os_errors
-from onebin.lock import Held, LockOptions, changed_packages, parse, resolve
+from onebin.lock import Held, LockOptions, changed_packages, interpreter_of, parse, resolve
 from onebin.manifest import Manifest, add_plugins, read_items
 from onebin.pipeline import BuildRequest, Note, check_locked, step
+from onebin.platforms import platform_of, this_platform
 from onebin.rebuild import check_lock, check_sources, interpreter_for, local_paths, lock_data, lock_text
 from onebin.sidecar.originals import wheels_in
 from onebin.system import absolute, count, display, is_there
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from onebin.check import Plan
     from onebin.lock import Lock
     from onebin.pipeline import Events
+    from onebin.platforms import Platform
     from onebin.python import PackageSource
 
 _DOING = "pack the plugin"
@@ -62,19 +64,23 @@ def planned_with(target: Target, item: str, folder: Path, events: Events, *, iso
     """
     file = absolute(target.sources) / MANIFEST_NAME
     own = Manifest.parse(target.facts["manifest"]["text"], file=file)
-    python = interpreter_for(own, target.facts)
+    platform = _other_platform(target.facts)
+    workspace = replace(Workspace.at(file, platform=platform), lock_dir=folder / "lock")
+    if platform is None:
+        python = interpreter_for(own, target.facts)
+    else:
+        python = interpreter_of(own, workspace.cache, platform=platform, source=target.source)
     manifest, row = _with_plugin(own, item, target, isolate=isolate)
     wheels = _wheels(own, target, folder, events)
     if wheels:
         manifest = _with_wheels(manifest, target, wheels)
     else:
         check_lock(own, target.facts, python, _DOING)
-    workspace = replace(Workspace.at(file), lock_dir=folder / "lock")
     request = BuildRequest(
         manifest=manifest,
         workspace=workspace,
         source=replace(target.source, project=file.parent),
-        python=python.executable,
+        python=python.executable if platform is None else None,
         moment=target.moment,
     )
     try:
@@ -84,6 +90,12 @@ def planned_with(target: Target, item: str, folder: Path, events: Events, *, iso
         error.message = error.message.replace(f"lock {display(file)}", f"resolve the plugin for {target.name}")
         error.findings = tuple(_readable(finding, manifest, target) for finding in error.findings)
         raise
+
+
+def _other_platform(facts: Facts) -> Platform | None:
+    """Return the platform of an artifact if it is not that of this machine."""
+    found = platform_of(facts["interpreter"]["platform"], "gnu" if facts["libc"]["glibc"] else "musl")
+    return None if found == this_platform() else found
 
 
 def _wheels(own: Manifest, target: Target, folder: Path, events: Events) -> dict[str, Path]:

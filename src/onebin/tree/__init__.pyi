@@ -10,4 +10,5 @@ from .places import (
     Places as Places,
     WindowsPlaces as WindowsPlaces,
     places_of as places_of,
+    places_on as places_on,
 )

@@ -155,5 +155,9 @@ class WindowsPlaces(Places):
 
 def places_of(python: Interpreter) -> Places:
     """Return the places in a tree for an interpreter."""
-    is_windows = python.target is not None and python.target.system == "windows"
-    return WindowsPlaces(minor=python.minor) if is_windows else Places(minor=python.minor)
+    return places_on(python.platform, python.minor)
+
+
+def places_on(tag: str, minor: str) -> Places:
+    """Return the places in a tree for a platform, as `sysconfig.get_platform` names it, and a feature version."""
+    return WindowsPlaces(minor=minor) if tag.startswith("win") else Places(minor=minor)

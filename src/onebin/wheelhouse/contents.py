@@ -9,6 +9,7 @@ what local projects need to be built, and `SHA256SUMS`, which `sha256sum --check
 
 from __future__ import annotations
 
+import re
 import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from onebin.python import Interpreter
 
 SUMS = "SHA256SUMS"
+
+# The first tags for Linux, and what they are called since PEP 600.
+_LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
+_TAG_VERSION = re.compile(r"_([0-9]+)_([0-9]+)_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +83,30 @@ def _archived(package: str, file: PackageWheel | PackageSdist) -> Archived:
 def _tags(python: Interpreter, lock: Pylock) -> list[Tag]:
     """Return the wheel tags that an interpreter supports, the best first (PEP 425).
 
-    For another platform, those of the platform are the ones that the lock has: uv locked only what fits it.
+    For another platform, those of the platform are the ones that the lock has: uv locked only what fits it, and prefers
+    the newest C library or system.
     """
     version = Version(python.version).release[:2]
     short = "".join(map(str, version))
     wheels = [wheel for package in lock.packages for wheel in package.wheels or ()]
-    locked = sorted({tag.platform for wheel in wheels for tag in parse_wheel_filename(wheel.filename)[3]} - {"any"})
-    platforms = locked if python.is_foreign else None
+    locked = {tag.platform for wheel in wheels for tag in parse_wheel_filename(wheel.filename)[3]} - {"any"}
+    platforms = sorted(locked, key=_age) if python.is_foreign else None
     return [*cpython_tags(version, [f"cp{short}"], platforms), *compatible_tags(version, f"cp{short}", platforms)]
+
+
+def _age(platform: str) -> tuple[int, int, str]:
+    """Return what sorts a tag with a newer version before an older one, and one without a version last."""
+    for old, new in _LEGACY.items():
+        platform = platform.replace(old, new)
+    versions = _TAG_VERSION.search(platform)
+    major, minor = map(int, versions.groups()) if versions else (0, 0)
+    return -major, -minor, platform
 
 
 def check(directory: Path, lock: Lock) -> None:
     """Compare a wheelhouse with a lock; raises VendorError with every file that is missing or changed."""
     with os_errors(VendorError, "read the vendor directory", directory):
-        sums = _read_sums(directory)
+        sums = _read_sums(directory, lock)
         wanted = list(archives(lock.text, lock.interpreter).values())
         findings = [finding for each in wanted for finding in _compare(directory, each.name, each.sha256, each.package)]
         clones = [each.name for each in repositories(lock.text) if not (directory / each.name).is_file()]
@@ -102,12 +117,16 @@ def check(directory: Path, lock: Lock) -> None:
         findings += [finding for name, digest in others for finding in _compare(directory, name, digest, "a build")]
     if findings:
         raise VendorError(
-            f"{display(directory)} does not have what {display(lock.file)} needs", findings, _remedy(directory)
+            f"{display(directory)} does not have what {display(lock.file)} needs", findings, _remedy(directory, lock)
         )
 
 
-def _remedy(directory: Path) -> str:
-    return f"run `onebin vendor {display(directory)}` where there is a network"
+def _remedy(directory: Path, lock: Lock) -> str:
+    where = f"{display(directory)}` where there is a network"
+    if not lock.interpreter.is_foreign:
+        return f"run `onebin vendor {where}"
+    others = "with every platform that the folder is for"
+    return f"run `onebin vendor --platform {lock.interpreter.target} {where}, {others}"
 
 
 def _compare(directory: Path, name: str, sha256: str, package: str) -> Iterator[Finding]:
@@ -156,11 +175,12 @@ def write_sums(directory: Path, sums: dict[str, str]) -> None:
     write_atomic(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
 
 
-def _read_sums(directory: Path) -> dict[str, str]:
+def _read_sums(directory: Path, lock: Lock) -> dict[str, str]:
     sums = read_sums(directory)
     if not sums:
         finding = Finding(display(directory / SUMS), "it is missing: the directory was never filled completely")
-        raise VendorError(f"{display(directory)} was not created by `onebin vendor`", [finding], _remedy(directory))
+        what = f"{display(directory)} was not created by `onebin vendor`"
+        raise VendorError(what, [finding], _remedy(directory, lock))
     return sums
 
 

@@ -1,6 +1,6 @@
-"""Fill a wheelhouse: a directory with everything that a lock needs, for builds without a network.
+"""Fill a wheelhouse: a directory with everything that locks need, for builds without a network.
 
-Takes a lock and a directory, and puts into it every archive of the lock, the toolchain, what local projects and allowed
+Takes locks and a directory, and puts into it every archive of each lock, the toolchain, what local projects and allowed
 source distributions need to be built, and the launcher and the starter if onebin does not ship them. `SHA256SUMS` has
 the SHA-256 of each file. Raises VendorError with everything that cannot be downloaded or does not match the lock.
 """
@@ -69,8 +69,8 @@ class VendorResult:
     size: int
 
 
-def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorResult:
-    """Put everything that a lock needs into a directory; files that are there are not downloaded again.
+def fill(directory: Path, locks: Iterable[Lock], cache: Cache, *, moment: int) -> VendorResult:
+    """Put everything that some locks need into a directory; files that are there are not downloaded again.
 
     Files of an earlier call that are no longer needed are removed. Other files in the directory are left alone. Raises
     VendorError.
@@ -84,13 +84,11 @@ def fill(directory: Path, lock: Lock, cache: Cache, *, moment: int) -> VendorRes
         directory.mkdir(parents=True, exist_ok=True)
         for leftover in directory.glob(".*.partial"):  # from a call that was killed
             leftover.unlink()
-        wheelhouse = _Wheelhouse(directory=directory, lock=lock, scratch=place, moment=moment)
-        kept = archives(lock.text, lock.interpreter)
-        sums = wheelhouse.take([*kept.values(), *wheelhouse.toolchain()])
-        sums |= wheelhouse.take_repositories()
-        for project in wheelhouse.projects(kept.values()):
-            sums |= wheelhouse.take_build_requirements(project)
-        sums |= wheelhouse.take_programs(cache)
+        sums: dict[str, str] = {}
+        for number, lock in enumerate(locks):
+            own = place / str(number)
+            own.mkdir()
+            sums |= _Wheelhouse(directory=directory, lock=lock, scratch=own, moment=moment).take_all(cache)
         for stale in read_sums(directory).keys() - sums.keys():
             (directory / stale).unlink(missing_ok=True)
         write_sums(directory, sums)
@@ -118,6 +116,15 @@ class _Wheelhouse:
     def source(self) -> PackageSource:
         """The indexes of the project: the lock is in the manifest's folder."""
         return PackageSource(project=self.lock.file.parent)
+
+    def take_all(self, cache: Cache) -> dict[str, str]:
+        """Put everything into the directory, and return the SHA-256 of each file by name."""
+        kept = archives(self.lock.text, self.lock.interpreter)
+        sums = self.take([*kept.values(), *self.toolchain()])
+        sums |= self.take_repositories()
+        for project in self.projects(kept.values()):
+            sums |= self.take_build_requirements(project)
+        return sums | self.take_programs(cache)
 
     def take(self, wanted: Iterable[Archived]) -> dict[str, str]:
         """Download missing files and return the SHA-256 of all by name; raises VendorError with all failures."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from onebin import PluginStatus
+    from onebin import Platform, PluginStatus
 
 
 _TITLES = ("plugin", "wanted", "locked", "newest", "size", "contributes")
@@ -26,14 +26,16 @@ _TITLES = ("plugin", "wanted", "locked", "newest", "size", "contributes")
 @click.command("list", epilog="Example: onebin list --outdated")
 @options.with_manifest
 @click.option("--outdated", is_flag=True, help="Ask the index, and show the plugins that have a newer release.")
+@options.with_one_platform
 @options.with_json
-def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> None:
+def list_command(manifest: Path | None, *, outdated: bool, platform: Platform | None, as_json: bool) -> None:
     """Show each plugin: wanted, locked, size, contributes.
 
     Nothing is resolved or installed. Size, and what a plugin contributes to which extension point, are known once a
     check or a build has staged that version.
     """
-    request = options.request(manifest)
+    request = options.request(manifest, platform=platform)
+    of_platform = f" --platform {platform}" if platform else ""
     plugins = onebin.list_plugins(request, options.slow_steps(quiet=as_json), newest=outdated)
     unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
     if outdated:
@@ -42,10 +44,11 @@ def list_command(manifest: Path | None, *, outdated: bool, as_json: bool) -> Non
         print_json([asdict(each) for each in plugins])
     elif plugins:
         titles, *rows = _columns([_TITLES, *map(_row, plugins)], outdated=outdated)
-        notes = [*(_note(each) for each in plugins if each.notice), *(() if outdated else _missing(plugins))]
+        missing = () if outdated else _missing(plugins, of_platform)
+        notes = [*(_note(each) for each in plugins if each.notice), *missing]
         show([*records(titles, rows), *(wrapped("note: ", note) for note in notes)])
     elif outdated and unlocked:
-        echo(f"not locked, so not compared: {', '.join(unlocked)}; run `onebin lock` first")
+        echo(f"not locked, so not compared: {', '.join(unlocked)}; run `onebin lock{of_platform}` first")
     elif outdated:
         echo("no plugin has a newer release")
     else:
@@ -68,17 +71,18 @@ def _row(each: PluginStatus) -> tuple[str, ...]:
     return each.name, wanted, locked, each.newest or "", size, "; ".join([*points, *modules]) or nothing
 
 
-def _missing(plugins: Sequence[PluginStatus]) -> Iterator[str]:
-    """Yield what is not known yet or may have changed, and which command makes it known."""
+def _missing(plugins: Sequence[PluginStatus], of_platform: str) -> Iterator[str]:
+    """Yield what is not known yet or may have changed, and which command makes it known, with its options."""
     unlocked = [each.name for each in plugins if each.locked is None and each.wanted != "modules only"]
     unknown = [each.name for each in plugins if each.stage is None and each.name not in unlocked]
     earlier = [each.name for each in plugins if each.stage == "earlier"]
     if unlocked:
-        yield f"{', '.join(unlocked)}: not locked as wanted; run `onebin lock`"
+        yield f"{', '.join(unlocked)}: not locked as wanted; run `onebin lock{of_platform}`"
     if unknown:
-        yield f"{', '.join(unknown)}: not staged yet; `onebin check` shows what it contributes"
+        yield f"{', '.join(unknown)}: not staged yet; `onebin check{of_platform}` shows what it contributes"
     if earlier:
-        yield f"{', '.join(earlier)}: as staged for an earlier lock or earlier sources; `onebin check` renews it"
+        age = "as staged for an earlier lock or earlier sources"
+        yield f"{', '.join(earlier)}: {age}; `onebin check{of_platform}` renews it"
 
 
 def _note(each: PluginStatus) -> str:

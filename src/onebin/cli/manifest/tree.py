@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from onebin import Events, PackageSource, TreeLine
+    from onebin import Events, PackageSource, Platform, TreeLine
 
 
 @click.command(epilog="Example: onebin tree --invert click")
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Show at most N levels below the first.")
 @options.with_build
+@options.with_one_platform
 @options.with_json
 @options.with_progress
 def tree(
@@ -40,6 +41,7 @@ def tree(
     depth: int | None,
     locked: bool,
     source: PackageSource,
+    platform: Platform | None,
     as_json: bool,
     events: Events,
 ) -> None:
@@ -49,7 +51,7 @@ def tree(
     line with (*) is shown further up, where the distribution comes first. Locks and installs what is not locked and
     staged yet; nothing is frozen.
     """
-    request = options.request(manifest, locked=locked, source=source)
+    request = options.request(manifest, platform=platform, locked=locked, source=source)
     lines = onebin.show_tree(request, events, invert=invert, depth=depth)
     if as_json:
         print_json([asdict(line) for line in lines])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from onebin import Events, ImportedBy, PackageSource, TreeLine, Why
+    from onebin import Events, ImportedBy, PackageSource, Platform, TreeLine, Why
 
 # More of a kind are counted; --json has all.
 _SHOWN = 10
@@ -29,6 +29,7 @@ _LINES_SHOWN = 4
 @click.command(epilog="Example: onebin why click")
 @options.with_manifest_and("names", metavar="NAME", required=True, complete=options.locked_names)
 @options.with_build
+@options.with_one_platform
 @options.with_json
 @options.with_progress
 def why(
@@ -37,6 +38,7 @@ def why(
     names: tuple[str, ...],
     locked: bool,
     source: PackageSource,
+    platform: Platform | None,
     as_json: bool,
     events: Events,
 ) -> None:
@@ -47,7 +49,7 @@ def why(
     """
     if len(names) > 1:
         raise click.UsageError(f"Give one name, not {len(names)}.")
-    found = onebin.explain(options.request(manifest, locked=locked, source=source), names[0], events)
+    found = onebin.explain(options.request(manifest, platform=platform, locked=locked, source=source), names[0], events)
     if as_json:
         print_json(asdict(found))
     else:

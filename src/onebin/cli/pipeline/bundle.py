@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sysconfig
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -189,6 +190,10 @@ def _last_line(built: BuildResult) -> tuple[str, str]:
     file = display(built.file)
     program = display(built.file / built.facts["bundle"]["name"]) if built.file.is_dir() else file
     runs = f"; run it: {shlex.quote(program if os.sep in program else f'.{os.sep}{program}')}"
+    system, *_, machine = built.facts["interpreter"]["platform"].split("-")  # there may be a version in between
+    here, *_, own = sysconfig.get_platform().split("-")
+    if (system, machine) != (here, own):
+        runs = "; it is for another platform than this machine's"
     if not built.is_new:
         return f"{file} is up to date", f": {megabytes(built.size)}{runs}"
     change = "" if built.size_before is None else f" ({_change(built.size - built.size_before)})"

@@ -94,6 +94,7 @@ def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any
         onefile=_part("onefile"),
         read_wanted=_part("wanted").Wanted.read,
         place_in_library=foreign.place_of,
+        strip=_part("tree/symbols").strip,
         forget_runpath=_part("tree/runpath").forget,
     )
     config = pyinstaller.module("PyInstaller.config").CONF

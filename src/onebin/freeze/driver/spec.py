@@ -36,6 +36,7 @@ class Tools:
     onefile: Any
     read_wanted: Callable[[Path], Wanted]
     place_in_library: Callable[[str], str]
+    strip: Callable[[Iterable[str]], list[str]]
     forget_runpath: Callable[[str], None]
 
 
@@ -103,11 +104,11 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     files = tools.tree.Files(wanted, source.with_name("made"))
     if not wanted.is_foreign:
         tools.tree.add_found(files, wanted, analysis.binaries, analysis.datas)
-    tools.tree.make_lean(
+    unstripped = tools.tree.make_lean(
         files,
         kept=wanted.kept,
         stage=sys.prefix,
-        strip=wanted.strip,
+        strip=tools.strip if wanted.strip else None,
         forget_runpath=tools.forget_runpath,
         is_binary=lambda file: _may_be_binary(file, file) and tools.tree.is_elf(file),
     )
@@ -133,6 +134,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
             if entry["code"] is not None
         },
         "identity": identity.hex(),
+        "unstripped": unstripped,
     }
 
 

@@ -59,7 +59,9 @@ def find_foreign(
     with os_errors(InterpreterError, "read the interpreter in", folder):
         found = _chosen(folder, platform, wanted, asked, cache)
         interpreter = interpreter_of(found, platform, found.executable)
-    check_usable(interpreter, asked)
+    uvs = "or leave the row out: uv's builds, as `uv python install` gets them, have one"
+    shared = f"name an installation with a shared library in {_KEY}, {uvs}"
+    check_usable(interpreter, asked, without_library=shared)
     return interpreter_of(found, platform, _builder(found, platform, directory, cache))
 
 
@@ -92,7 +94,7 @@ def _chosen(folder: Path, platform: Platform, wanted: str | None, asked: str, ca
         versions = sorted({each.version for each in fits})
         raise InterpreterError(
             f"{asked} has Python {', '.join(versions)}, and not {version}",
-            f"set one of them in [bundle] python, or another path in {_KEY}",
+            f'set python = "{versions[-1].rpartition(".")[0]}" in [bundle], or another path in {_KEY}',
         )
     return max(right, key=lambda each: (not each.abiflags, _numbers(each.version)))
 

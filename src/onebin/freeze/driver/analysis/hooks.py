@@ -71,7 +71,8 @@ class Hooks:
     def _note(self, pathname: str, error: Exception) -> None:
         cause = error.__cause__ or error.__context__ or error
         name = pathname.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
-        line = f"{name} was skipped: {type(cause).__name__}: {cause}"
+        said = next(filter(None, map(str.strip, str(cause).splitlines())), "")  # some packages explain at length
+        line = f"{name} was skipped: {type(cause).__name__}: {said}"
         if line not in self.skipped:
             self.skipped.append(line)
 

@@ -41,7 +41,6 @@ for name, module in sys.modules.items():
     if spec is not None and spec.origin == "frozen":
         print(name)
 """
-_AT_ONCE = 100  # files for one process: a command has room for a few thousand of them
 _BINARIES = frozenset({"BINARY", "EXTENSION"})
 _BYTECODE = ".pyc"
 _BYTECODE_HEADER = 16  # bytes (PEP 552)
@@ -148,14 +147,15 @@ def make_lean(
     *,
     kept: Iterable[str],
     stage: str,
-    strip: bool,
+    strip: Callable[[Iterable[str]], list[str]] | None,
     forget_runpath: Callable[[str], None],
     is_binary: Callable[[str], bool],
-) -> None:
+) -> list[str]:
     """Copy the binaries of the interpreter and the system without symbols and without the paths of this machine.
 
-    Those of distributions stay as they were installed, and so do the `kept` places. `forget_runpath` is that of
-    `runpath.py`.
+    Those of distributions stay as they were installed, and so do the `kept` places. `strip` is that of `symbols.py`, or
+    None if the symbols are wanted; `forget_runpath` is that of `runpath.py`. Returns the names of files whose symbols
+    could not be removed.
     """
     copies = []
     for place, source in list(files.sources.items()):
@@ -166,11 +166,11 @@ def make_lean(
         if Path(source).stat().st_mode & 0o100:
             made.chmod(0o755)
         copies.append(str(made))
-    for start in range(0, len(copies) if strip else 0, _AT_ONCE):
-        command = ["strip", "--strip-unneeded", *copies[start : start + _AT_ONCE]]  # on PATH, like the linker
-        subprocess.run(command, check=False)  # noqa: S603  # a list of arguments, no shell
+    names = {str(files.file(place)): Path(place).name for place in files.copies}
+    unstripped = strip(copies) if strip else []
     for copy in copies:
         forget_runpath(copy)
+    return sorted(names[copy] for copy in unstripped)
 
 
 def is_elf(file: str) -> bool:
@@ -218,7 +218,7 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
     }
     owners = {wanted.optional[place] for place in kept if wanted.optional.get(place)}
     folders = {os.path.dirname(place) for place in kept if place.startswith(library)}  # noqa: PTH120  # places are text
-    return {
+    found = {
         place: source
         for place, source in wanted.files.items()
         if place in kept
@@ -231,6 +231,9 @@ def without_unreached(wanted: Wanted, reached: set[str], early: set[str]) -> dic
             )
         )
     }
+    lost = wanted.files.keys() - found.keys()
+    # The program of a script for Windows runs the script of its name, and would be an interpreter without it.
+    return {place: source for place, source in found.items() if place.removesuffix(".exe") not in lost}
 
 
 def _is_module(place: str, wanted: Wanted) -> bool:

@@ -3,6 +3,7 @@
 
 #include "win.h"
 
+#include <stdio.h>
 #include <wchar.h>
 
 static wchar_t **widen_all(int count, char **texts) {
@@ -16,8 +17,12 @@ PyStatus preinitialize_with(PyPreConfig *config, int argc, char **argv) {
     return Py_PreInitializeFromArgs(config, argc, widen_all(argc, argv));
 }
 
+/* The interpreter itself, if this is a copy of it that is named after a script. */
+static char *interpreter;
+
 PyStatus set_arguments(PyConfig *config, int argc, char **argv) {
-    return PyConfig_SetArgv(config, argc, widen_all(argc, argv));
+    PyStatus status = PyConfig_SetArgv(config, argc, widen_all(argc, argv));
+    return PyStatus_Exception(status) || interpreter == NULL ? status : set_text(config, &config->executable, interpreter);
 }
 
 PyStatus set_text(PyConfig *config, wchar_t **member, const char *text) {
@@ -44,10 +49,35 @@ void forget_variable(const char *name) {
 /* A process goes by the name of its executable, and nothing else. */
 void name_process(const char *file) { (void)file; }
 
+/* Return the script that this copy of the interpreter is named after, in new memory: Scripts\\NAME for Scripts\\NAME.exe.
+ * NULL if there is none. */
+static char *script_of_name(void) {
+    static wchar_t file[32768];
+    DWORD length = GetModuleFileNameW(NULL, file, 32768);
+    wchar_t *name = length < 5 || length >= 32768 ? NULL : wcsrchr(file, L'\\'), *end = file + length - 4;
+    if (name == NULL || _wcsicmp(end, L".exe") != 0 || _wcsicmp(name + 1, L"" PYTHON) == 0) return NULL;
+    *end = 0;
+    DWORD attributes = GetFileAttributesW(file);
+    bool is_file = attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+    return is_file ? narrow(file) : NULL;
+}
+
+static char *interpreter_beside(const char *script) {
+    char *path;
+    if (asprintf(&path, "%.*s" PYTHON, (int)(strrchr(script, '\\') + 1 - script), script) < 0) abort();
+    return path;
+}
+
 int wmain(int argc, wchar_t **argv) {
-    char **texts = calloc((size_t)argc + 1, sizeof *texts);
+    char **texts = calloc((size_t)argc + 2, sizeof *texts), **given = texts;
     if (texts == NULL) abort();
     load_library();
-    for (int i = 0; i < argc; i++) texts[i] = narrow(argv[i]);
-    return run_python(argc, texts);
+    char *script = script_of_name();
+    if (script != NULL) {
+        interpreter = interpreter_beside(script);
+        *given++ = interpreter;
+        *given++ = script;
+    }
+    for (int i = script == NULL ? 0 : 1; i < argc; i++) *given++ = narrow(argv[i]);
+    return run_python((int)(given - texts), texts);
 }
