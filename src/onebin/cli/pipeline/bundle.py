@@ -7,7 +7,6 @@ import shlex
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from sysconfig import get_platform
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -189,9 +188,7 @@ def _last_line(built: BuildResult) -> tuple[str, str]:
     """Return what was made; and its size, how long that took and where the time went, and the command that runs it."""
     file = display(built.file)
     program = display(built.file / built.facts["bundle"]["name"]) if built.file.is_dir() else file
-    has_run, platform = built.facts["verified"]["artifact"] is not None, built.facts["interpreter"]["platform"]
-    command = shlex.quote(program if os.sep in program else f".{os.sep}{program}")
-    runs = f"; run it: {command}" if has_run or platform == get_platform() else ""
+    runs = f"; run it: {shlex.quote(program if os.sep in program else f'.{os.sep}{program}')}"
     if not built.is_new:
         return f"{file} is up to date", f": {megabytes(built.size)}{runs}"
     change = "" if built.size_before is None else f" ({_change(built.size - built.size_before)})"
