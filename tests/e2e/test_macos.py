@@ -75,6 +75,7 @@ def sealed(onebin: Onebin, shared: Path) -> Callable[[str], Built]:
                 assert built.code == 0, built.err
                 assert "structure checked: " in built.err
                 assert f"run `onebin verify` on {platform}" in built.err
+                assert "run it:" not in built.err
         return Built(file=folder / NAME, folder=folder)
 
     return build

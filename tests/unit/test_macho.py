@@ -76,6 +76,18 @@ def test_programs_need_only_the_system_and_python(programs: dict[str, Path]) -> 
 
 
 @pytest.mark.long  # as above
+def test_programs_use_what_macos_has(programs: dict[str, Path]) -> None:
+    """Both ask the system's own functions where Linux has files, and the cache is where macOS has caches."""
+    launcher_bytes, starter_bytes = (programs[name].read_bytes() for name in ("launcher", "starter"))
+    for wanted in (b"__NSGetExecutablePath\0", b"_issetugid\0", b"/Library/Caches/onebin\0"):
+        assert wanted in launcher_bytes
+    for wanted in (b"_proc_pidpath\0", b"_proc_pidinfo\0"):
+        assert wanted in starter_bytes
+    for other in (b"/proc/", b"/.cache/onebin"):
+        assert other not in launcher_bytes + starter_bytes
+
+
+@pytest.mark.long  # as above
 def test_launcher_has_the_same_bytes_again(programs: dict[str, Path]) -> None:
     """Two compilations give one file, wherever they are made."""
     assert programs["launcher"].read_bytes() == programs["again"].read_bytes()

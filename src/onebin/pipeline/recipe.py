@@ -167,7 +167,7 @@ def bundle(request: BuildRequest, events: Events = ignore) -> BuildResult:
     return BuildResult(
         file=file,
         facts=facts,
-        is_verified=request.verify,
+        is_verified=facts["verified"]["artifact"] is not None,
         is_new=before is None,
         size=size_of(file),
         size_before=size_before,
