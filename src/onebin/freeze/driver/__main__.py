@@ -74,7 +74,7 @@ def _patch(
     libraries = _part("analysis/libraries").Libraries(known, places, analyses.SYSTEM_LIBRARIES)
     bindepend = pyinstaller.module("PyInstaller.depend.bindepend")
     libraries.remember_for(bindepend, pyinstaller)
-    foreign.analyse_for(modulegraph, bindepend, pyinstaller)
+    foreign.analyse_for(modulegraph, graphs, bindepend, pyinstaller)
     parent = pyinstaller.module("PyInstaller.isolated._parent")
     watch = _part("analysis/watch").Watch(Path(work) / "read-by-children", parent, pyinstaller)
     hooks = _part("analysis/hooks").Hooks()

@@ -45,10 +45,10 @@ class Foreign:
         """Where that interpreter has its standard library."""
         return self._wanted.library_folders
 
-    def analyse_for(self, modulegraph: Any, bindepend: Any, pyinstaller: PyInstaller) -> None:
-        """Make PyInstaller's modules `modulegraph` and `bindepend` look at that interpreter; raises PatchError.
+    def analyse_for(self, modulegraph: Any, graphs: Any, bindepend: Any, pyinstaller: PyInstaller) -> None:
+        """Make PyInstaller's modules look at that interpreter: `modulegraph`, `bindepend` and, as `graphs`, `analysis`.
 
-        Nothing changes if that interpreter is the one that runs this.
+        Raises PatchError. Nothing changes if that interpreter is the one that runs this.
         """
         if not self._wanted.is_foreign:
             return
@@ -58,6 +58,8 @@ class Foreign:
         parameters = ("self", "fullname", "module_name", "search_dirs")
         pyinstaller.function(graph, "_find_module_path", *parameters, uses=("pkgutil", "get_importer"))
         pyinstaller.function(bindepend, "get_imports", "filename", "search_paths")
+        submodules = pyinstaller.attribute(graphs, "collect_submodules")
+        graphs.collect_submodules = lambda package: [name for name in submodules(package) if self._has(name)]
         kind, inside = pyinstaller.attribute(modulegraph, "BUILTIN_MODULE"), frozenset(self._wanted.built_in)
 
         def found(self: Any, name: str, path: Sequence[str] | None, parent: Any = None) -> Any:
@@ -68,6 +70,12 @@ class Foreign:
         graph._find_module = found  # noqa: SLF001  # it has no public name
         modulegraph.pkgutil = SimpleNamespace(get_importer=self._finder)
         bindepend.get_imports = lambda _filename, _search_paths=None: set()
+
+    def _has(self, name: str) -> bool:
+        """Return whether the library of that interpreter has a module: a newer release may have one less."""
+        file = os.path.join(self._wanted.library_folders[0], *name.split("."))  # noqa: PTH118  # paths are text here
+        ends = (".py", ".pyc", "/__init__.py", "/__init__.pyc")
+        return any(os.path.exists(f"{file}{end}") for end in ends)  # noqa: PTH110  # as above
 
     def _finder(self, folder: str) -> importlib.machinery.FileFinder | None:
         """Return what finds the modules of that interpreter in a folder; its standard library is elsewhere."""

@@ -334,8 +334,11 @@ def needed_without_sources(wanted: Wanted) -> list[str]:
     """Return what of a library without sources must be in files, because it comes before code.bin is in use.
 
     The system's settings say which codec comes first, and by `os` the interpreter recognises its standard library.
+    Before Python 3.11, `os` is not inside the interpreter, and on Windows it needs what this system's does not.
     """
     first = (f"{wanted.library}/encodings/", f"{wanted.library}/os.py")
+    if sys.version_info < (3, 11):  # noqa: UP036  # this runs under the version that is frozen
+        first += (f"{wanted.library}/ntpath.py",)
     return [source for place, source in wanted.files.items() if place.startswith(first) and source.endswith(_BYTECODE)]
 
 
