@@ -236,6 +236,28 @@ def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         list(run_on_cluster(_jobs(1, tmp_path), do_nothing, cluster=nobody, tell=_ignore, say=_ignore))
 
 
+def test_own_workers_do_no_more_at_once_than_they_are_told(tmp_path: Path) -> None:
+    """One worker on loopback does one job at a time, also if the jobs are for two platforms."""
+    from onebin.farm.cluster import Cluster, run_on_cluster
+
+    jobs = [*_jobs(1, tmp_path), Job(cell="far", key="far", platform="linux-aarch64", store=str(tmp_path))]
+    told: list[tuple[str, Doing | None]] = []
+    found: list[tuple[Job, Outcome]] = []
+
+    def run() -> None:
+        tell = lambda cell, doing: told.append((cell, doing))  # noqa: E731  # where it is used
+        found.extend(run_on_cluster(jobs, linger, cluster=Cluster(at_once=1), tell=tell, say=_ignore))
+
+    client = threading.Thread(target=run)
+    client.start()
+    wait_until(lambda: bool(told), what="a job has begun")
+    time.sleep(1)
+    assert [cell for cell, _ in told] == ["c0"]
+    (tmp_path / "enough").touch()
+    client.join(60)
+    assert [job.cell for job, _ in found] == ["c0", "far"]
+
+
 @pytest.mark.parametrize("address", ["nonsense://x:1", "127.0.0.1", "tcp://:8786", "tcp://host:port", "host:99999"])
 def test_address_that_is_none_is_an_error_at_once(address: str) -> None:
     """What cannot be an address is an error before anything is locked or asked."""
