@@ -117,7 +117,7 @@ def built(folder: Path) -> None:
             print(f"6 cells with {workers} of 2 processors: {time.monotonic() - started:.1f} s")
 
 
-def _ignore(*_: str) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 
