@@ -2,10 +2,11 @@
 
     python benchmarks/farm.py [trivial] [stored] [built]
 
-`trivial` sends 1,000 and 10,000 jobs that do nothing through a scheduler and two workers on loopback: seconds and CPU
-for each job, and the most memory of the scheduler and of the client. `stored` is `onebin matrix` with 48 cells of which
-the store has all: each has its own lock, key, record and file in dist; the objects are those of one artifact. `built`
-builds six cells of the flagship with one and with two workers; the cache is warm.
+`trivial` sends 1,000, 3,000 and 10,000 jobs that do nothing through a scheduler and two workers on loopback: seconds
+and CPU for each job, the CPU for each quarter of them, and the most memory of the scheduler and of the client. `stored`
+is `onebin matrix` with 48 cells of which the store has all: each has its own lock, key, record and file in dist; the
+objects are those of one artifact. `built` builds six cells of the flagship with one and with two workers; the cache is
+warm.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,16 +53,21 @@ def trivial(folder: Path) -> None:
     """Send jobs that do nothing."""
     from onebin.farm.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
-    for number in (1_000, 10_000):
+    for number in (1_000, 3_000, 10_000):
         with farming(folder / str(number), folder / "cache", workers=2) as farm:
             cluster = Cluster(address=farm.address)
             _await(farm, 2)
             jobs = [Job(cell=f"c{each}", key=f"k{each}", platform="linux-x86_64") for each in range(number)]
             cpu, started = _cpu(farm) + time.process_time(), time.monotonic()
-            done = len([*run_on_cluster(jobs, do_nothing, cluster=cluster, tell=_ignore, say=_ignore)])
+            done, quarters = 0, [cpu]
+            for done, _ in enumerate(run_on_cluster(jobs, do_nothing, cluster=cluster, tell=_ignore, say=_ignore), 1):
+                if done % (number // 4) == 0:
+                    quarters.append(_cpu(farm) + time.process_time())
             seconds, cpu = time.monotonic() - started, _cpu(farm) + time.process_time() - cpu
+            each = ", ".join(f"{1000 * (end - begin) / (number // 4):.1f}" for begin, end in pairwise(quarters))
             memory = f"scheduler {_memory(_scheduler(farm))} MB, client {_own_memory()} MB"
             print(f"{done} jobs: {1000 * seconds / done:.2f} ms, {1000 * cpu / done:.2f} ms of CPU each; {memory}")
+            print(f"  CPU in each quarter: {each} ms")
 
 
 def stored(folder: Path) -> None:
@@ -110,7 +117,7 @@ def built(folder: Path) -> None:
             print(f"6 cells with {workers} of 2 processors: {time.monotonic() - started:.1f} s")
 
 
-def _ignore(*_: str) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 

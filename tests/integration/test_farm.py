@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,10 @@ def test_lost_worker_is_replaced_by_another(farm: Farm, tmp_path: Path) -> None:
     assert after.worker != before.worker
 
 
+def _has_begun(folder: Path, cell: str, times: int) -> bool:
+    return len([*folder.glob(f"{cell}-*")]) >= times
+
+
 def test_lost_worker_counts_only_against_what_it_did(tmp_path: Path) -> None:
     """Jobs that wait while worker after worker is lost are done in the end: they were on none of them."""
     from onebin.farm.cluster import run_on_cluster
@@ -170,11 +175,10 @@ def test_lost_worker_counts_only_against_what_it_did(tmp_path: Path) -> None:
         client = threading.Thread(target=run)
         client.start()
         for number in range(4):
-            begun = f"c{number}-*"
-            wait_until(lambda begun=begun: any(tmp_path.glob(begun)), what="a job has begun")
+            wait_until(partial(_has_begun, tmp_path, f"c{number}", 1), what="a job has begun")
             farm.kill_worker(0)
             farm.start_worker()
-            wait_until(lambda begun=begun: len([*tmp_path.glob(begun)]) == 2, what="it has begun again")
+            wait_until(partial(_has_begun, tmp_path, f"c{number}", 2), what="it has begun again")
             (tmp_path / f"enough-c{number}").touch()
         (tmp_path / "enough").touch()
         client.join(60)
@@ -234,6 +238,28 @@ def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     nobody = Cluster(address="tcp://127.0.0.1:9")
     with pytest.raises(FarmError, match="no scheduler answers at tcp://"):
         list(run_on_cluster(_jobs(1, tmp_path), do_nothing, cluster=nobody, tell=_ignore, say=_ignore))
+
+
+def test_own_workers_do_no_more_at_once_than_they_are_told(tmp_path: Path) -> None:
+    """One worker on loopback does one job at a time, also if the jobs are for two platforms."""
+    from onebin.farm.cluster import Cluster, run_on_cluster
+
+    jobs = [*_jobs(1, tmp_path), Job(cell="far", key="far", platform="linux-aarch64", store=str(tmp_path))]
+    told: list[tuple[str, Doing | None]] = []
+    found: list[tuple[Job, Outcome]] = []
+
+    def run() -> None:
+        tell = lambda cell, doing: told.append((cell, doing))  # noqa: E731  # where it is used
+        found.extend(run_on_cluster(jobs, linger, cluster=Cluster(at_once=1), tell=tell, say=_ignore))
+
+    client = threading.Thread(target=run)
+    client.start()
+    wait_until(lambda: bool(told), what="a job has begun")
+    time.sleep(1)
+    assert [cell for cell, _ in told] == ["c0"]
+    (tmp_path / "enough").touch()
+    client.join(60)
+    assert [job.cell for job, _ in found] == ["c0", "far"]
 
 
 @pytest.mark.parametrize("address", ["nonsense://x:1", "127.0.0.1", "tcp://:8786", "tcp://host:port", "host:99999"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import time
@@ -18,7 +19,9 @@ from onebin.farm.sending import job_of
 from onebin.pipeline import BuildRequest
 from onebin.platforms import this_platform
 from onebin.system import from_json, to_json
+from support.command import COMMAND
 from support.farms import contents_of, farming
+from support.screens import at_screen
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -130,6 +133,20 @@ def test_interrupt_stops_the_builds_and_leaves_nothing(bench_with_matrix: Bench,
 
 def _is_building(bench: Bench) -> bool:
     return bool([*_store(bench).glob("claims/*")])
+
+
+def test_terminal_has_a_row_for_a_cell_that_is_built(bench_with_matrix: Bench) -> None:
+    """On a terminal, the row of a cell has the step that its builder is in; at the end, only its result is left."""
+    bench = bench_with_matrix
+    command = [*COMMAND, "matrix", "--store", "store", "--cell", "lite*"]
+    row = re.compile(rf"  {re.escape(LITE)} +(stage|check|generate|freeze|pack|verify|store) .*\d s")
+    with at_screen(command, cwd=bench.directory, env=bench.environment()) as screen:
+        lines = screen.wait_for(lambda lines: any(map(row.fullmatch, lines)), "the row of the cell")
+        assert "0 of 1 done, 1 running" in lines[-1]
+        lines = screen.finish()
+    assert any(line.startswith(f"  {LITE}: built, ") for line in lines)
+    assert any(line.startswith("✓ build     1 of 1 cell") for line in lines)
+    assert not any(map(row.fullmatch, lines))
 
 
 def test_matrix_for_github_has_a_row_for_each_cell(bench: Bench) -> None:

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from onebin.errors import FarmError
 from onebin.farm.results import Outcome
 from onebin.pipeline import failure_of
-from onebin.system import count, display, is_there
+from onebin.system import count, display, is_there, scratch
 
 try:
     from distributed import Client, LocalCluster, Security
@@ -62,6 +62,7 @@ class Cluster:
         if self.address is None:
             tags = dict.fromkeys(platforms, 1.0)
             with (
+                scratch() as folder,
                 LocalCluster(
                     host="127.0.0.1",
                     n_workers=self.at_once,
@@ -69,6 +70,7 @@ class Cluster:
                     resources=tags,
                     dashboard_address="127.0.0.1:0",
                     preload=["onebin.farm.own_worker"],
+                    local_directory=str(folder),
                 ) as cluster,
                 Client(cluster) as client,
             ):
