@@ -1,6 +1,6 @@
 r"""The card of an artifact: what it holds, written at the end of its file, so that it can be read without running it.
 
-    executable | card (JSON, UTF-8; as one zstd frame) | trailer
+    executable | card (JSON, UTF-8; as one zstd frame) | trailer | on macOS: the signature of all that
 
 The executable is the launcher with its payload, or what PyInstaller made. The launcher reads the trailer, too
 (launcher/native/trailer.h has the same structure): it has digests, offsets and sizes, the names that the launcher
@@ -22,6 +22,7 @@ import zstandard
 
 from onebin.card.facts import Facts, Release, read_facts
 from onebin.errors import ArtifactError, PackError
+from onebin.macho import MachOError, check_signature, content_hash, content_size
 from onebin.system import did_you_mean, display, is_there, opened
 
 if TYPE_CHECKING:
@@ -64,20 +65,31 @@ def tools() -> list[Release]:
     return [Release(name=name, version=version(name)) for name in _TOOLS]
 
 
-def append(
-    stream: IO[bytes], executable_sha256: bytes, facts: Facts, payload: Payload, *, interpreter: str = ""
-) -> None:
-    """Write card and trailer after an executable with the given digest; raises OSError and PackError.
-
-    `interpreter` is the file name of the tree's interpreter.
-    """
+def compress(facts: Facts) -> bytes:
+    """Return the card with some facts as it is in a file; raises PackError if nobody could read it."""
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     marks = _marks(text)
     if len(text) > _LARGEST or marks > _MOST_MARKS:
         size = f"{len(text):,} bytes with {marks:,} values"
         what = f"the card would have {size}, and no more than {_LARGEST:,} with {_MOST_MARKS:,} can be read"
         raise PackError(what, "put large data into an archive of its own, or leave files out")
-    card = zstandard.ZstdCompressor(level=_LEVEL).compress(text)
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(text)
+
+
+def append(
+    stream: IO[bytes],
+    executable_sha256: bytes,
+    facts: Facts,
+    payload: Payload,
+    *,
+    interpreter: str = "",
+    compressed: bytes | None = None,
+) -> None:
+    """Write card and trailer after an executable with the given digest; raises OSError and PackError.
+
+    `interpreter` is the file name of the tree's interpreter; `compressed` is what `compress` has made of the facts.
+    """
+    card = compress(facts) if compressed is None else compressed
     stream.write(card)
     numbers = payload.offset, payload.size, len(card)
     names = interpreter.encode(), os.fsencode(facts["bundle"]["name"])
@@ -106,7 +118,7 @@ def located(place: Path) -> Path:
 
 def _has_card(file: Path) -> bool:
     with file.open("rb") as stream:
-        stream.seek(max(stream.seek(0, 2) - len(MAGIC), 0))
+        stream.seek(max(_end_of(stream) - len(MAGIC), 0))
         return stream.read(len(MAGIC))[:7] == MAGIC[:7]
 
 
@@ -120,20 +132,37 @@ def check(file: Path) -> Facts:
     """Return the facts on an artifact's card after comparing every byte with its digest; raises ArtifactError."""
     with _opened(file) as stream:
         facts, expected, length = _read(stream, file)
-        stream.seek(0)
-        found = hashlib.sha256()
-        while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
-            found.update(chunk)
-            length -= len(chunk)
-    if found.digest() != expected:
-        raise _damaged(file, "its bytes do not match the digest on its card")
+        if _executable_sha256(stream, length) != expected:
+            raise _damaged(file, "its bytes do not match the digest on its card")
+        if content_size(stream) is not None:
+            try:
+                check_signature(stream, facts["bundle"]["name"])
+            except MachOError as error:
+                raise _damaged(file, str(error)) from error
     return facts
+
+
+def _executable_sha256(stream: BinaryIO, length: int) -> bytes:
+    if content_size(stream) is not None:
+        return content_hash(stream, length)
+    stream.seek(0)
+    found = hashlib.sha256()
+    while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
+        found.update(chunk)
+        length -= len(chunk)
+    return found.digest()
+
+
+def _end_of(stream: BinaryIO) -> int:
+    """Return where the trailer ends: at the end of a file, or before the signature of a program for macOS."""
+    size = content_size(stream)
+    return stream.seek(0, 2) if size is None else size
 
 
 def payload_of(file: Path) -> Payload:
     """Return where the payload is in an artifact whose card could be read; raises ArtifactError."""
     with _opened(file) as stream:
-        stream.seek(-TRAILER.size, 2)
+        stream.seek(_end_of(stream) - TRAILER.size)
         payload_sha256, _, _, tree_sha256, offset, size, *_ = TRAILER.unpack(stream.read(TRAILER.size))
     return Payload(sha256=payload_sha256, tree_sha256=tree_sha256, offset=offset, size=size)
 
@@ -168,7 +197,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     """Return the facts, the executable's digest and its length in bytes."""
-    size = stream.seek(0, 2)
+    size = _end_of(stream)
     if size < TRAILER.size:
         raise _foreign(file)
     stream.seek(size - TRAILER.size)
