@@ -74,11 +74,11 @@ launcher-check: .venv/installed
 	$(BIN)/python -m onebin.cli.machine.launchers --check
 
 # Artifacts for other platforms (docs/platforms.md), on Debian 12 and as root: install emulators, fetch or make an
-# interpreter of each platform below build/platforms (5 minutes on two processors), test what runs there (an hour).
+# interpreter of each platform below build/platforms (10 minutes on two processors), test what runs there (an hour).
 # They stay there, so that `make long` has them, too.
 LAUNCHER_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py)
 STARTER_TESTS := $(addprefix tests/integration/test_,starter.py finder.py patterns.py quiet_exit.py tree_use.py)
-PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl windows-x86_64)
+PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl linux-aarch64-musl windows-x86_64)
 PREPARED += $(addprefix build/platforms/,macos-arm64 macos-x86_64) # nothing here runs them
 
 platforms: .venv/installed emulators $(PREPARED)
@@ -93,8 +93,8 @@ emulators:
 build/platforms/linux-aarch64:
 	tests/platforms/debian.sh $@ arm64
 
-build/platforms/linux-x86_64-musl: | .venv/installed
-	tests/platforms/musl.sh $@ x86_64 $(BIN)/python
+build/platforms/linux-%-musl: | .venv/installed
+	tests/platforms/musl.sh $@ $* $(BIN)/python
 
 build/platforms/windows-x86_64: | .venv/installed
 	tests/platforms/windows.sh $@ $(BIN)/python

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.network, pytest.mark.long]
 
 AARCH64, MUSL, HERE, WINDOWS = "linux-aarch64", "linux-x86_64-musl", "linux-x86_64", "windows-x86_64"
+AARCH64_MUSL = "linux-aarch64-musl"
+_WITH_LIBC = {AARCH64, AARCH64_MUSL}  # this machine has no C library for their programs
 _SECONDS = 600  # everything is slow under an emulator
 
 # A plugin whose functions for SQL are in libraries made with Rust.
@@ -107,10 +109,10 @@ class Elsewhere:
     def __call__(self, platform: str, name: str, write: Callable[[Path], None]) -> Program:
         """Return the artifact of a bundle; `write` puts manifest and projects into a folder.
 
-        That for aarch64 has its own C library, because this machine has none for it.
+        One for aarch64 has its own C library, because this machine has none for it.
         """
         python = prepared(platform)
-        if runner_of(PLATFORMS[platform], brings_loader=platform == AARCH64) is None:
+        if runner_of(PLATFORMS[platform], brings_loader=platform in _WITH_LIBC) is None:
             pytest.skip(f"this machine cannot run programs for {platform}")
         work = self.folder / f"{name}-{platform}"
         with FileLock(self.folder / f"{work.name}.lock", timeout=3600):
@@ -118,7 +120,7 @@ class Elsewhere:
                 shutil.rmtree(work, ignore_errors=True)
                 write(work)
                 give_interpreter(work / "bundle.toml", platform, python)
-                if platform == AARCH64:
+                if platform in _WITH_LIBC:
                     bring_libc(work / "bundle.toml")
                 built = self.onebin("bundle", "--platform", platform, "-o", work / name, cwd=work)
                 assert built.code == 0, built.err
@@ -180,7 +182,7 @@ def datasette(folder: Path) -> None:
         stream.write('datasette-sealed = { path = "datasette-sealed" }\n')
 
 
-@pytest.mark.parametrize("platform", [AARCH64, MUSL])
+@pytest.mark.parametrize("platform", [AARCH64, MUSL, AARCH64_MUSL])
 def test_hello_runs(elsewhere: Elsewhere, platform: str) -> None:
     """The first start and the next one print what the plugin says."""
     program = elsewhere(platform, "hello", hello)
