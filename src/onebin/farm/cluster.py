@@ -22,6 +22,7 @@ from onebin.pipeline import failure_of
 from onebin.system import count, display, is_there, scratch
 
 try:
+    import dask
     from distributed import Client, LocalCluster, Security
 
     from onebin.farm.flow import Flow, workers_of
@@ -63,6 +64,7 @@ class Cluster:
             tags = dict.fromkeys(platforms, 1.0)
             with (
                 scratch() as folder,
+                dask.config.set({"temporary-directory": str(folder)}),  # of scheduler and workers
                 LocalCluster(
                     host="127.0.0.1",
                     n_workers=self.at_once,
@@ -70,7 +72,6 @@ class Cluster:
                     resources=tags,
                     dashboard_address="127.0.0.1:0",
                     preload=["onebin.farm.own_worker"],
-                    local_directory=str(folder),
                 ) as cluster,
                 Client(cluster) as client,
             ):
