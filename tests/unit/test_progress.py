@@ -144,12 +144,24 @@ def test_outcome_goes_on_below_itself(
     assert all(line.startswith(f"{start}plugins") for line in rest)
 
 
+def test_builds_for_several_platforms_are_headed_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps for each platform follow a line with its name."""
+    with Progress() as shown:
+        for platform in ("linux-x86_64", "linux-aarch64"):
+            shown.begin(platform)
+            shown(onebin.StepFinished(step="stage", outcome="cached", seconds=0.0))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.endswith(":")] == ["linux-x86_64:", "linux-aarch64:"]
+    assert lines.index("linux-aarch64:") == 2
+
+
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With -q, neither steps nor the last line are shown."""
     monkeypatch.setattr(progress, "_PATIENCE", 0.05)
     with Progress(quiet=True) as shown:
         with step(shown, "pack"):
             time.sleep(0.2)
+        shown.begin("linux-aarch64")
         shown.close("built x", ": 1 MB")
     assert capsys.readouterr().err == ""
 

@@ -78,6 +78,12 @@ class Progress:
             case onebin.Output(line=line) if self._verbose:
                 print_folded(self._console, Text(f"  | {plain(line, one_line=True)}", style="dim"))
 
+    def begin(self, what: str) -> None:
+        """Show what the following steps are for, if there are several such things."""
+        if not self._quiet:
+            self._stop()
+            print_folded(self._console, Text(f"{plain(what)}:", style="bold"))
+
     def close(self, what: str, rest: str) -> None:
         """Show the last line: what was made, and what else there is to say of it."""
         if not self._quiet:

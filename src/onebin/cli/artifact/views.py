@@ -43,7 +43,7 @@ def summary(report: Report) -> list[str]:
         field("verified", report["verified"]["artifact"] or "not run: structure checked"),
         field("holds", ", ".join(parts)),
         field("licences", _licences_in_short(report)),
-        field("lock", f"pylock.{report['name']}.toml, sha256:{report['lock_sha256'][:12]}"),
+        field("lock", f"sha256:{report['lock_sha256'][:12]}; --lock prints it"),
         *_side_cars(report["side_cars"]),
         field("built with", ", ".join(built)),
         field("plugins", str(len(plugins))),

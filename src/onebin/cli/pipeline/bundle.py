@@ -124,7 +124,11 @@ def bundle(
         requests = load() if described is None else stack.enter_context(described)
         if len(requests) > 1:
             onebin.update_locks(requests, events)
-        rows = [build(each) for each in requests]
+        rows = []
+        for each in requests:
+            if len(requests) > 1:
+                events.begin(str(each.platform))
+            rows.append(build(each))
     if as_json:
         print_json(rows[0] if len(rows) == 1 else rows)
     return 0
