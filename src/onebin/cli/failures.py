@@ -15,7 +15,7 @@ from onebin.errors import InterruptedBuildError, OnebinError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_UNCHANGED = "what was there before is unchanged; the same command reuses the steps that are complete"
+_UNCHANGED = "what was there before is unchanged; the next build reuses the steps that are complete"
 
 
 def show(error: BaseException, arguments: Sequence[str], *, error_format: str) -> int:
