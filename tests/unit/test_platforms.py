@@ -117,6 +117,25 @@ def test_wrong_platforms_are_findings_of_the_manifest(bundle: str, expected: str
     assert expected in "\n".join(f"{each.where}: {each.message}" for each in raised.value.findings)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("42", "expected a path or a table, found the integer 42"),
+        ('["a"]', "expected a path or a table, found a list"),
+        ('""', "expected a path, found an empty string"),
+        ('{ path = "a\\\\b" }', "expected a path, found"),
+    ],
+)
+def test_what_is_no_place_of_an_interpreter_says_what_is_meant(value: str, message: str) -> None:
+    """The hint for a row of [bundle.interpreters] is about interpreters, and both forms of a row are named."""
+    with pytest.raises(ManifestError) as raised:
+        manifest(f"[bundle.interpreters]\nlinux-aarch64 = {value}\n")
+    (finding,) = raised.value.findings
+    assert finding.place.line == 4
+    assert finding.message.startswith(message)
+    assert "a folder or archive with a Python for that platform" in str(finding.hint)
+
+
 def test_lock_and_artifact_have_the_name_of_the_platform(tmp_path: Path) -> None:
     """What was asked for by name does not replace what is for this machine."""
     workspace = Workspace.at(tmp_path, platform=PLATFORMS["windows-x86_64"])
