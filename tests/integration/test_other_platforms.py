@@ -124,3 +124,29 @@ def test_side_car_has_native_code_of_the_artifacts_platform(
     assert refused.code == 5, refused.err
     assert "plugin markupsafe: it cannot be installed" in refused.err
     assert "hint:" in refused.err
+
+
+def test_what_has_no_wheel_for_some_platforms_is_one_error_that_names_all(onebin: Onebin, tmp_path: Path) -> None:
+    """A package with neither wheel nor source, and one without a wheel elsewhere, are named with row and platform."""
+    folder = write(tmp_path, 'pywin32 = "*"', 'uvloop = "*"')
+    found = onebin("lock", "--platform", AARCH64, "--platform", WINDOWS, cwd=folder)
+    assert found.code == 4
+    said = " ".join(found.err.split())
+    assert f"cannot lock bundle.toml for {AARCH64} and {WINDOWS}" in said
+    assert f"plugins.pywin32: pywin32 has no wheel (for {AARCH64}) hint: there is no source of it" in said
+    assert f"plugins.uvloop: uvloop has no wheel (for {WINDOWS}) hint: ask for versions with wheels" in said
+    assert said.count("hint:") == 2
+
+
+def test_file_that_windows_cannot_have_is_found_before_it_is_packed(onebin: Onebin, tmp_path: Path) -> None:
+    """The check for Windows names each file whose name it cannot have; for this machine, the same host is right."""
+    folder = write(tmp_path)
+    project = folder / "tinyhost"
+    for name in ("bad:name.txt", "aux.txt"):
+        (next(project.rglob("__init__.py")).parent / name).write_text("x", "utf-8")
+    found = onebin("check", "--platform", WINDOWS, cwd=folder)
+    assert found.code == 13, found.err
+    assert "bad:name.txt: its name has the character :, which windows-x86_64 cannot have" in found.err
+    assert "aux.txt: aux.txt is the name of a device" in found.err
+    assert found.err.count("hint: rename it in the project tinyhost") == 2
+    assert onebin("check", cwd=folder).code == 0

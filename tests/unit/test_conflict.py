@@ -190,3 +190,24 @@ def test_unknown_message_is_passed_on(text: str) -> None:
     """A message of unknown form is shown unchanged."""
     assert _explained(text).message == "cannot lock bundle.toml"
     assert _found(text) == []
+
+
+def test_package_that_has_no_wheel_and_no_source_is_named() -> None:
+    """Of the packages without a wheel, the one at the end of the requirements is named, and not its old users."""
+    text = (
+        "No solution found when resolving dependencies\n"
+        "Because plug-a<=302 has no wheels with a matching Python ABI tag (e.g., `cp311`) and only the following "
+        "versions of plug-a are available:\nplug-a<=302\nplug-a>=303\nwe can conclude that plug-a<303 cannot be used.\n"
+        "And because plug-a>=303 has no wheels with a matching platform tag (e.g., `musllinux_1_2_x86_64`) and you "
+        "require plug-a, we can conclude that your requirements are unsatisfiable."
+    )
+    assert _found(text) == ["bundle.toml: plugins.plug-a: plug-a has no wheel for this machine"]
+    (finding,) = _explained(text).findings
+    assert "there is no source of it" in str(finding.hint)
+    inner = (
+        "Because mid-c==1.0 has no wheels with a matching platform tag (e.g., `win_amd64`) and plug-a>=303 depends on "
+        "mid-c, we can conclude that plug-a>=303 cannot be used.\n"
+        "And because plug-a<=302 has no wheels with a matching Python ABI tag (e.g., `cp311`), we can conclude that "
+        "your requirements are unsatisfiable."
+    )
+    assert _found(inner) == ["bundle.toml: plugins.plug-a: mid-c, which plug-a requires, has no wheel for this machine"]

@@ -24,7 +24,7 @@ from onebin.python import Interpreter, find, find_foreign, installed
 from onebin.python.foreign.archives import packages_in, unpack_archive, unpack_packages
 from onebin.python.foreign.normal import normal
 from onebin.python.foreign.places import places_in
-from onebin.system import sha256_of_file
+from onebin.system import listening, sha256_of_file
 
 HERE = this_platform()
 pytestmark = pytest.mark.skipif(HERE is None or HERE.system != "linux", reason="copies an interpreter of Linux")
@@ -217,6 +217,40 @@ def test_the_folder_must_be_for_the_platform(tmp_path: Path) -> None:
     folder = _small_copy(tmp_path / "python")
     with pytest.raises(InterpreterError, match=f"is for {HERE}, and not for windows-x86_64"):
         _find(folder, tmp_path, platform="windows-x86_64")
+
+
+def test_a_folder_for_another_platform_is_refused_by_the_header_of_its_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of a whole system are not read to find out that it is for another platform: that took minutes."""
+    folder = _small_copy(tmp_path / "python")
+    for name in ("state_of", "normal", "read"):  # each goes over all files
+        monkeypatch.setattr(f"onebin.python.foreign.search.{name}", None)
+    for other in ("windows-x86_64", "macos-arm64"):
+        with pytest.raises(InterpreterError, match=f"is for {HERE}, and not for {other}"):
+            _find(folder, tmp_path, platform=other)
+
+
+def test_reading_an_interpreter_says_so(tmp_path: Path) -> None:
+    """While all files of an installation are read, which may take a while, the step says what it does."""
+    folder = _small_copy(tmp_path / "python")
+    told: list[str] = []
+    with listening(lambda activity: told.append(activity.doing)):
+        _find(folder, tmp_path)
+    assert f"reading the interpreter in {folder}" in told
+    assert told[-1] == ""
+
+
+@pytest.mark.parametrize("start", [b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"])
+@pytest.mark.parametrize("place", ["python/bin/python3.12", "python/python.exe"])
+def test_a_program_is_not_an_archive(start: bytes, place: str, tmp_path: Path) -> None:
+    """Who names the program of an interpreter learns that the folder of the installation is meant."""
+    program = tmp_path / place
+    program.parent.mkdir(parents=True)
+    program.write_bytes(start + bytes(100))
+    with pytest.raises(InterpreterError, match="is a program, not an archive") as caught:
+        _find(program, tmp_path)
+    assert f"{tmp_path / 'python'}, in [bundle.interpreters]" in str(caught.value.hint)
 
 
 def test_the_folder_must_have_the_version(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from onebin.cli import cli
-from onebin.errors import ManifestError
+from onebin.errors import Finding, LockError, ManifestError
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest, requests_for
+from onebin.pipeline.platforms import _together
 from onebin.platforms import PLATFORMS, parse_platform, platform_of, runner_of, this_platform
 from onebin.workspace import Workspace
 
@@ -116,6 +117,25 @@ def test_wrong_platforms_are_findings_of_the_manifest(bundle: str, expected: str
     assert expected in "\n".join(f"{each.where}: {each.message}" for each in raised.value.findings)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("42", "expected a path or a table, found the integer 42"),
+        ('["a"]', "expected a path or a table, found a list"),
+        ('""', "expected a path, found an empty string"),
+        ('{ path = "a\\\\b" }', "expected a path, found"),
+    ],
+)
+def test_what_is_no_place_of_an_interpreter_says_what_is_meant(value: str, message: str) -> None:
+    """The hint for a row of [bundle.interpreters] is about interpreters, and both forms of a row are named."""
+    with pytest.raises(ManifestError) as raised:
+        manifest(f"[bundle.interpreters]\nlinux-aarch64 = {value}\n")
+    (finding,) = raised.value.findings
+    assert finding.place.line == 4
+    assert finding.message.startswith(message)
+    assert "a folder or archive with a Python for that platform" in str(finding.hint)
+
+
 def test_lock_and_artifact_have_the_name_of_the_platform(tmp_path: Path) -> None:
     """What was asked for by name does not replace what is for this machine."""
     workspace = Workspace.at(tmp_path, platform=PLATFORMS["windows-x86_64"])
@@ -135,3 +155,31 @@ def test_request_is_for_the_platforms_of_its_manifest_unless_others_are_chosen(t
     assert [each.platform for each in requests_for(two, (PLATFORMS["windows-x86_64"],))] == [
         PLATFORMS["windows-x86_64"]
     ]
+
+
+def test_errors_of_several_platforms_are_one_that_names_them() -> None:
+    """The headline is about all platforms, a finding of several is shown once, and other hints stay with theirs."""
+    row = "bundle.toml:9: plugins.a"
+    one = LockError("cannot lock bundle.toml", findings=[Finding(row, "a has no wheel", "leave it out")])
+    two = LockError("a package has no wheel", "allow b", findings=[Finding("bundle.toml:10: plugins.b", "b has none")])
+    both = _together({"linux-x86_64-musl": one, "windows-x86_64": two}, "bundle.toml")
+    assert both.message == "cannot lock bundle.toml for linux-x86_64-musl and windows-x86_64"
+    assert both.hint is None
+    assert [(each.message, each.hint) for each in both.findings] == [
+        ("a has no wheel (for linux-x86_64-musl)", "leave it out"),
+        ("b has none (for windows-x86_64)", "allow b"),
+    ]
+    same = _together({"linux-x86_64-musl": two, "windows-x86_64": two}, "bundle.toml")
+    assert (same.message, same.hint) == (two.message, "allow b")
+    assert [(each.message, each.hint) for each in same.findings] == [
+        ("b has none (for linux-x86_64-musl, windows-x86_64)", None)
+    ]
+
+
+def test_error_without_findings_says_its_hint_once() -> None:
+    """What failed for one platform and is about no row is said once, with what uv says."""
+    error = _together(
+        {"macos-arm64": LockError("cannot lock bundle.toml", "try again", tail="uv says: x")}, "bundle.toml"
+    )
+    assert (error.message, error.hint) == ("cannot lock bundle.toml (for macos-arm64)", "try again")
+    assert (error.findings, error.tail) == ((), "uv says: x")

@@ -40,6 +40,8 @@ _UNKNOWN = re.compile(rf"({_NAME}) was not found in the package registry")
 _NO_VERSION = re.compile(
     rf"(?:there (?:is|are) no versions? of|only|all versions of(?= {_NAME} have no usable wheels)) ({_NAME})"
 )
+# So uv speaks of a package that has no source, either.
+_NO_WHEEL = re.compile(rf"\b({_NAME}){_EXTRAS}{_VERSIONS} ha(?:s|ve) no (?:usable )?wheels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +77,13 @@ def explain(
     releases: Releases = lambda _: (),
     known: Iterable[str] = (),
     held: Iterable[Held] = (),
+    machine: str = " for this machine",
 ) -> OnebinError:
     """Return the LockError for a failed resolution, with the rows of the manifest that it is about.
 
     `releases` says which releases of a package there are, and `known` has the names of packages that were locked
-    before: both are for hints. `held` is what an artifact has that must not change. uv's own explanation is the tail of
-    the error, unless it is a fault of the network.
+    before: both are for hints. `held` is what an artifact has that must not change, and `machine` says what a wheel
+    must be for. uv's own explanation is the tail of the error, unless it is a fault of the network.
     """
     own = _own_demands(manifest)
     found = [*own, *_said_demands(failure)]
@@ -101,9 +104,13 @@ def explain(
     for each in _NO_VERSION.finditer(failure.text):
         demand = labels.get(canonicalize_name(each[1]))
         if demand:
-            message, hint = _no_version(demand, failure.text, releases)
+            message, hint = _no_version(demand, failure.text, releases, machine)
             finding = Finding(_place(demand.source, manifest), message)
             return failure.become(LockError, _SUMMARY.format(display(manifest.file)), hint, findings=[finding])
+    without = _without_wheel(failure, manifest, found, machine)
+    if without:
+        hint = "there is no source of it, either: ask for another version, or leave it out"
+        return failure.become(LockError, _SUMMARY.format(display(manifest.file)), hint, findings=without)
     return _other(failure, manifest, found)
 
 
@@ -172,6 +179,23 @@ def _spelling_hint(package: str, manifest: Manifest | None, others: Iterable[str
     if directory and is_there(directory / package):
         return f"./{package} is here, but is not a Python project: it has no pyproject.toml"
     return 'check the spelling; for a package of your own, give its folder: { path = "..." }'
+
+
+def _without_wheel(failure: Failure, manifest: Manifest, demands: Sequence[_Demand], machine: str) -> list[Finding]:
+    """Return a finding for each package without a wheel that a row leads to, but for those that only lead to others.
+
+    Of the latter, uv says it of old versions.
+    """
+    names = {str(canonicalize_name(name)) for name in _NO_WHEEL.findall(" ".join(failure.text.split()))}
+    chains = [chain for name in sorted(names) if (chain := _chain_of(name, demands))]
+    between = {demand.target for chain in chains for demand in chain[:-1]}
+    return [
+        Finding(
+            _place(chain[0].source, manifest), f"{name}{_via(chain)}{',' if chain[1:] else ''} has no wheel{machine}"
+        )
+        for chain in chains
+        if (name := chain[-1].target) not in between
+    ]
 
 
 def _other(failure: Failure, manifest: Manifest, demands: Sequence[_Demand]) -> OnebinError:
@@ -247,7 +271,7 @@ def _host_provides(module: str, manifest: Manifest) -> bool:
         return False
 
 
-def _no_version(demand: _Demand, text: str, releases: Releases) -> tuple[str, str]:
+def _no_version(demand: _Demand, text: str, releases: Releases, machine: str) -> tuple[str, str]:
     """Return why no version of a package can be locked, and what to do."""
     python = re.search(r"depends on (Python[<>=!~][^\s,]*)", text)
     if python or "current Python version" in text:
@@ -257,7 +281,7 @@ def _no_version(demand: _Demand, text: str, releases: Releases) -> tuple[str, st
         )
     if "wheel" in text:
         hint = "ask for a version with such a wheel, or allow building it from source"
-        return f"{demand} has no wheel for this machine", hint
+        return f"{demand} has no wheel{machine}", hint
     found = releases(demand.target)
     if not found and not demand.versions:
         return f"the index has no version of {demand.target}", "check the name, and the index in uv's settings"

@@ -174,7 +174,8 @@ def _renew(
         except uv.Failure as failure:
             known = [str(package["name"]) for package in resolver.old.get("packages", ())]
             newest = partial(newest_of, resolver=resolver)
-            raise explain(failure, manifest, newest, known, options.held) from failure
+            machine = "" if python.is_foreign else " for this machine"  # what locks for several adds their names
+            raise explain(failure, manifest, newest, known, options.held, machine) from failure
         document = tomlkit.parse(draft.read_text("utf-8"))
         # A lock is for a feature version: another interpreter of that version may install it.
         document["requires-python"] = f">={python.minor}"

@@ -190,6 +190,10 @@ _DIRECTORY_HINT = (
 )
 _PATTERN_HINT = f"the fields are {', '.join(f'{{{name}}}' for name in PATTERN_FIELDS)}"
 _SLASHES = 'make it relative to the manifest, with "/" even on Windows, such as "./plugins/csv"'
+INTERPRETER_HINT = (
+    'write the path of a folder or archive with a Python for that platform, with "/" even on Windows, or a table with '
+    "path and sha256; without the row, uv's build is used"
+)
 
 FileName = Annotated[
     str,
@@ -224,6 +228,7 @@ RequirementText = Annotated[
     _Text("a requirement", r"[A-Za-z0-9][^;]*(;.*)?", _REQUIREMENT_HINT, _check_requirement),
 ]
 LocalPath = Annotated[str, _Text("a path", r"[^\\]+", _SLASHES)]
+InterpreterPath = Annotated[str, _Text("a path", r"[^\\]+", INTERPRETER_HINT)]
 InnerPath = Annotated[str, _Text("a relative path", _INSIDE, _PARTS, _check_inside)]
 GitUrl = Annotated[
     str,

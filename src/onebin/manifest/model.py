@@ -78,14 +78,18 @@ class _Source(Table):
 class InterpreterPlace(Table):
     """A row of `[bundle.interpreters]`: where the interpreter of a platform is."""
 
-    path: kinds.LocalPath = Field(
+    path: kinds.InterpreterPath = Field(
         description="A folder with an installation or with Debian packages, or an archive; relative to the manifest."
     )
     sha256: kinds.Sha256 | None = Field(None, description="SHA-256 of the archive, in hexadecimal digits.")
 
 
 def _place(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"path": value}
+    if isinstance(value, dict):
+        return value
+    raise wrong(f"expected a path or a table, found {shown(value)}", kinds.INTERPRETER_HINT)
 
 
 class Bundle(Table):
@@ -98,7 +102,9 @@ class Bundle(Table):
     platforms: kinds.PlatformNames = Field((), description="The platforms to build for. Default: that of this machine.")
     interpreters: Mapping[
         kinds.PlatformName,
-        Annotated[InterpreterPlace, BeforeValidator(_place, json_schema_input_type=kinds.LocalPath | InterpreterPlace)],
+        Annotated[
+            InterpreterPlace, BeforeValidator(_place, json_schema_input_type=kinds.InterpreterPath | InterpreterPlace)
+        ],
     ] = Field(default_factory=dict, description="Interpreters of platforms. Default: those that uv manages.")
 
 

@@ -55,6 +55,18 @@ def read_program(file: Path, *, is_musl: bool) -> Program | None:
     return None if found is None else Program(platforms=tuple(sorted(named)), built_in=tuple(built_in))
 
 
+def platforms_in(file: Path) -> tuple[str, ...] | None:
+    """Return the names of the platforms that a program may be for, by its header; None if it is no program.
+
+    One for Linux that names no dynamic loader may be for any C library. Raises OSError.
+    """
+    names: set[str] | None = None
+    for each in _parsed(file):
+        named = {found.name for is_musl in (False, True) for found in _platforms(each, is_musl=is_musl)}
+        names = named | (names or set())
+    return None if names is None else tuple(sorted(names))
+
+
 def _parsed(file: Path) -> Iterator[Binary]:
     """Yield what is in a file: several programs in a universal one of macOS, else one.
 

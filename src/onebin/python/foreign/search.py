@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform as own
 import re
+import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _KIND = "interpreters"
 _FORMAT = 1
 _KEY = "[bundle.interpreters]"
+# How programs begin: ELF, PE, and Mach-O for one processor or several.
+_PROGRAMS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 def find_foreign(
@@ -71,8 +74,23 @@ def _folder(path: Path, cache: Cache, sha256: str | None) -> Path:
         packages = packages_in(path)
         return unpack_packages(packages, cache) if packages else path
     if path.is_file():
+        if _is_program(path):
+            folder = path.parent.parent if path.parent.name == "bin" else path.parent
+            raise InterpreterError(
+                f"{path} is a program, not an archive", f"name the folder of its installation, {folder}, in {_KEY}"
+            )
         return unpack_archive(path, cache, sha256)
     raise InterpreterError(f"no such file or folder: {path}", f"correct the path in {_KEY}; it starts at the manifest")
+
+
+def _is_program(file: Path) -> bool:
+    """Return whether a file is an ELF, PE or Mach-O program, and not an archive that unpacks itself."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(4)
+    except OSError:  # reading it as an archive says why
+        return False
+    return start.startswith(_PROGRAMS) and not zipfile.is_zipfile(file)
 
 
 def _chosen(folder: Path, platform: Platform, wanted: str | None, asked: str, cache: Cache) -> Installed:
@@ -80,12 +98,17 @@ def _chosen(folder: Path, platform: Platform, wanted: str | None, asked: str, ca
     version = wanted or _own_minor()
     places = _new_enough(folder, asked)
     likely = [place for place in places if f"{version}.".startswith(f"{place.minor}.")]
-    found = [_facts(place, cache) for place in likely or places]
+    said = {place: _said_platforms(place, cache) for place in likely or places}
+    # For its facts, all files of an installation are read: not those of a whole system for another platform.
+    found = [_facts(place, cache) for place, names in said.items() if names is None or platform.name in names]
     fits = [each for each in found if platform in platforms_of(each)]
     if not fits:
-        have = sorted({name for each in found for name in each.platforms}) or ["no platform that onebin knows"]
+        have = {name for each in found for name in each.platforms} or {
+            name for names in said.values() for name in names or ()
+        }
         raise InterpreterError(
-            f"{asked} is for {', '.join(have)}, and not for {platform}", f"correct the path for {platform} in {_KEY}"
+            f"{asked} is for {', '.join(sorted(have)) or 'no platform that onebin knows'}, and not for {platform}",
+            f"correct the path for {platform} in {_KEY}",
         )
     right = [each for each in fits if f"{each.version}.".startswith(f"{version}.")]
     if wanted is None and len(fits) == 1:
@@ -117,9 +140,30 @@ def _new_enough(folder: Path, asked: str) -> list[Place]:
 
 def _facts(place: Place, cache: Cache) -> Installed:
     """Return the facts of an installation, from the cache if no file of it has changed."""
+    tell(f"reading the interpreter in {place.root}")
     place = normal(place, cache)
+    tell(f"reading the interpreter in {place.root}")  # of all its files: that takes a while for a whole system
     key = sha256_of([_FORMAT, str(place.executable), state_of(place.root)])
-    return from_json(Installed, json.loads(cache.text(_KIND, key, lambda: json.dumps(to_json(read(place))))))
+    found = from_json(Installed, json.loads(cache.text(_KIND, key, lambda: json.dumps(to_json(read(place))))))
+    tell("")
+    return found
+
+
+def _said_platforms(place: Place, cache: Cache) -> list[str] | None:
+    """Return the platforms that a program's own header allows, from the cache if the program has not changed.
+
+    None means that it is no program.
+    """
+
+    def text() -> str:
+        from onebin.python.foreign.program import platforms_in  # noqa: PLC0415  # slow to load, and its answer is cached
+
+        return json.dumps(platforms_in(place.executable))
+
+    status = place.executable.stat()
+    key = sha256_of([_FORMAT, "header", str(place.executable), status.st_size, status.st_mtime_ns])
+    found: list[str] | None = json.loads(cache.text(_KIND, key, text))
+    return found
 
 
 def _own_minor() -> str:
