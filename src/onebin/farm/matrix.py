@@ -76,7 +76,7 @@ class MatrixRequest:
     @property
     def stays_here(self) -> bool:
         """Whether everything is built on this machine, with the files that lie here."""
-        return self.engine == "local"
+        return self.engine == "local" or self.scheduler is None
 
 
 def default_store(workspace: Workspace) -> str:
@@ -115,8 +115,9 @@ class Run:
         if not self.request.stays_here and self.request.build.source.wheelhouse is not None:
             raise FarmError("a vendor directory is on this machine only", "build with --engine local, or without it")
         if not self.request.stays_here:
-            self._cluster(1).check()
             self._check_interpreters({cell.platform for cell in cells})
+        if self.request.engine == "dask":
+            self._cluster(1).check()
 
     def _check_interpreters(self, platforms: Collection[str]) -> None:
         """Raise ManifestError if an interpreter is beside the manifest: only its sources travel to workers."""
@@ -200,12 +201,9 @@ class Run:
             cells.setdefault(each.key, []).append(each)
         board = Board(events=self.events, step="build")
         with step(self.events, board.step) as outcome:
-            board.queue(len(left))
-            with closing(
-                self._engine(
-                    [job_of(same[0], self.store, stays_here=self.request.stays_here) for same in cells.values()], board
-                )
-            ) as ended:
+            stays = self.request.stays_here
+            jobs = [job_of(same[0], self.store, stays_here=stays) for same in cells.values()]
+            with closing(self._engine(jobs, board, len(left))) as ended:
                 for job, came in ended:
                     for each in cells[job.key]:
                         self._finish(each, came)
@@ -218,12 +216,22 @@ class Run:
             others = f": {built} built here, {stored} from the store" if stored else ""
             outcome.text = f"{built + stored} of {count(len(left), 'cell')}{others}"
 
-    def _engine(self, jobs: Sequence[Job], board: Board) -> Generator[tuple[Job, Outcome]]:
-        if self.request.stays_here:
+    def _engine(self, jobs: Sequence[Job], board: Board, cells: int) -> Generator[tuple[Job, Outcome]]:
+        if self.request.engine == "local":
+            board.queue(cells)
             return run_here(jobs, build_cell, at_once=self._at_once, tell=board.tell)
         from onebin.farm.cluster import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
-        return run_on_cluster(jobs, build_cell, cluster=self._cluster(len(jobs)), tell=board.tell, say=board.say)
+        address = self.request.scheduler
+        board.prepare("starting workers on this machine" if address is None else f"connecting to {address}")
+        return run_on_cluster(
+            jobs,
+            build_cell,
+            cluster=self._cluster(len(jobs)),
+            begin=lambda: board.queue(cells),
+            tell=board.tell,
+            say=board.say,
+        )
 
     @property
     def _at_once(self) -> int:
