@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import errno
+import json
 import resource
 import signal
+import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
-from onebin.errors import InterruptedBuildError, PackError, StoreError
+from onebin.errors import InterruptedBuildError, LockError, ManifestError, PackError, StoreError
 from onebin.farm import MatrixRequest, Record, Store, cells_of
 from onebin.farm.keys import KeyedCell
 from onebin.farm.matrix import Run
 from onebin.manifest import Manifest
-from onebin.pipeline import BuildRequest, Event, StepFinished
+from onebin.pipeline import BuildRequest, CellsQueued, Event, StepAdvanced, StepFinished
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -41,11 +44,18 @@ platforms = ["linux-x86_64"]
 CONTENT = b"#!/bin/sh\n" * 100_000
 
 
-def _run(folder: Path, events: list[Event] | None = None, *, fail_fast: bool = False) -> tuple[Run, list[KeyedCell]]:
+def _run(
+    folder: Path,
+    events: list[Event] | None = None,
+    *,
+    fail_fast: bool = False,
+    engine: Literal["local", "dask"] = "local",
+    bundle: str = BUNDLE,
+) -> tuple[Run, list[KeyedCell]]:
     """Return a run in a folder, and its cells, all of which are in its store."""
-    manifest = Manifest.parse(BUNDLE, file=folder / "bundle.toml")
+    manifest = Manifest.parse(bundle, file=folder / "bundle.toml")
     build = BuildRequest(manifest=manifest, workspace=Workspace.at(folder / "bundle.toml"))
-    request = MatrixRequest(build=build, store=str(folder / "store"), fail_fast=fail_fast)
+    request = MatrixRequest(build=build, store=str(folder / "store"), fail_fast=fail_fast, engine=engine)
     store = Store.at(request.store)
     digest = store.add(CONTENT)
     keyed = []
@@ -167,6 +177,42 @@ def test_cells_that_another_run_has_built_are_counted_as_such(tmp_path: Path) ->
     run.build(keyed)
     (said,) = (event.outcome for event in events if isinstance(event, StepFinished))
     assert said == "2 of 2 cells: 0 built here, 2 from the store"
+
+
+def test_own_workers_start_before_a_cell_is_queued(tmp_path: Path) -> None:
+    """Until the workers on loopback are there, it is said that they start, and no cell counts as waiting."""
+    pytest.importorskip("distributed", reason="needs the extra `farm`")
+    events: list[Event] = []
+    run, keyed = _run(tmp_path, events, engine="dask")
+    run.build(keyed)
+    shown = [event for event in events if isinstance(event, (StepAdvanced, CellsQueued))]
+    assert shown == [
+        StepAdvanced(step="build", doing="starting workers on this machine", is_waiting=True),
+        CellsQueued(step="build", cells=2),
+    ]
+    assert {result.status for result in run.results.values()} == {"stored"}
+
+
+def test_interpreter_beside_the_manifest_is_there_for_own_workers(tmp_path: Path) -> None:
+    """Workers that onebin starts itself have the files of this machine; those of a scheduler do not."""
+    pytest.importorskip("distributed", reason="needs the extra `farm`")
+    bundle = BUNDLE.replace("[host]", '[bundle.interpreters]\nlinux-x86_64 = "pythons"\n\n[host]')
+    run, keyed = _run(tmp_path, engine="dask", bundle=bundle)
+    run.check([each.cell for each in keyed])
+    far = replace(run.request, scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ManifestError, match="cannot be sent to workers"):
+        Run(request=far, events=run.events, store=run.store).check([each.cell for each in keyed])
+
+
+def test_errors_of_cells_are_on_standard_error_beside_json(tmp_path: Path) -> None:
+    """With --json, standard output has the document only, and standard error what is wrong with each cell."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / "bundle.toml").write_text(BUNDLE.replace('"3.11", "3.12"', f'"{python}"'), "utf-8")
+    command = [sys.executable, "-m", "onebin", "matrix", "--locked", "--json", "--store", str(tmp_path / "store")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(done.stdout)["exit_code"] == done.returncode == LockError.exit_code
+    assert f"error: full-py{python}-linux-x86_64: the lock is out of date" in done.stderr
+    assert "hint: run `onebin matrix` without --locked" in done.stderr
 
 
 @pytest.mark.parametrize("below", ["", "store"])
