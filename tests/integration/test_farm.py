@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 HERE = "linux-x86_64"
 pytest.importorskip("distributed", reason="needs the extra `farm`")
+import dask.config  # noqa: E402  # it comes with the extra
 
 
 def _jobs(number: int, store: Path, platform: str = HERE) -> list[Job]:
@@ -284,6 +286,65 @@ def test_missing_certificates_are_an_error_at_once(tmp_path: Path) -> None:
         Cluster(address="tls://host:8786", certificates=tmp_path).check()
 
 
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:9", "wss://127.0.0.1:9"])
+def test_address_with_tls_needs_certificates_at_once(address: str, tmp_path: Path) -> None:
+    """Without --tls, the certificates of Dask's configuration count; without those, --tls is asked for at once."""
+    from onebin.farm.cluster import Cluster
+
+    with pytest.raises(FarmError, match="needs certificates") as caught:
+        Cluster(address=address).check()
+    assert "--tls DIR" in str(caught.value.hint)
+    missing = {f"distributed.comm.tls.{name}": str(tmp_path / "none.pem") for name in ("ca-file", "client.cert")}
+    with dask.config.set(missing), pytest.raises(FarmError, match="cannot be read"):
+        Cluster(address=address).check()
+
+
+def test_failed_connection_leaves_no_traceback() -> None:
+    """A connection that fails in whatever way says nothing at the end of the process, and does not keep it waiting."""
+    program = (
+        "from onebin.farm.cluster import Cluster, _Connection\n"
+        "try:\n"
+        "    _Connection('tls://127.0.0.1:9', timeout=10, set_as_default=False)\n"
+        "except TypeError:\n"
+        "    print('failed')\n"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("failed\n", "", 0)
+    assert time.monotonic() - started < 15
+
+
+def test_cells_are_queued_once_there_are_workers(farm: Farm, tmp_path: Path) -> None:
+    """Nothing begins before the scheduler has answered: until then, a matrix says that it connects."""
+    from onebin.farm.cluster import Cluster, run_on_cluster
+
+    begun: list[str] = []
+    nobody = Cluster(address="tls://127.0.0.1:9")
+    with pytest.raises(FarmError):
+        list(
+            run_on_cluster(
+                _jobs(1, tmp_path),
+                do_nothing,
+                cluster=nobody,
+                tell=_ignore,
+                say=_ignore,
+                begin=lambda: begun.append("nobody"),
+            )
+        )
+    _ready(farm, 2)
+    list(
+        run_on_cluster(
+            _jobs(3, tmp_path),
+            do_nothing,
+            cluster=_cluster(farm),
+            tell=_ignore,
+            say=_ignore,
+            begin=lambda: begun.append("farm"),
+        )
+    )
+    assert begun == ["farm"]
+
+
 def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the example's certificates, a cluster speaks TLS, and a client without them is refused."""
     from onebin.farm.cluster import Cluster, run_on_cluster
@@ -305,8 +366,12 @@ def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.Mo
 
         wait_until(lambda: bool(_tags(trusted)), what="the worker is there", seconds=60)
         assert len(outcomes()) == 2
-        with pytest.raises(FarmError, match="no scheduler answers"):
-            list(run_on_cluster(jobs, do_nothing, cluster=Cluster(address=farm.address), tell=_ignore, say=_ignore))
+        without = Cluster(address=farm.address)
+        with pytest.raises(FarmError, match="needs certificates"):
+            list(run_on_cluster(jobs, do_nothing, cluster=without, tell=_ignore, say=_ignore))
+        own = {"ca-file": "ca.pem", "client.cert": "cert.pem", "client.key": "key.pem"}
+        with dask.config.set({f"distributed.comm.tls.{name}": str(keys / "client" / own[name]) for name in own}):
+            assert _tags(without) == {HERE}
 
 
 def _tags(cluster: Cluster) -> set[str]:

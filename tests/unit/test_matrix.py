@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.errors import ManifestError
+from onebin.errors import LockError, ManifestError
 from onebin.farm import cells_of, github_matrix
 from onebin.farm.cells import request_of
+from onebin.farm.keys import Keys
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest
 from onebin.platforms import this_platform
@@ -130,7 +132,13 @@ def test_a_folder_cannot_be_stored() -> None:
         ('platforms = ["linux-x86"]', "did you mean 'linux-x86_64'?"),
         ('variants.lite = ["tool-z"]', 'matrix.variants.lite: there is no plugin "tool-z"'),
         ("variants.full = []", 'matrix.variants.full: "full" always has all plugins'),
-        ('exclude = [{ variant = "lite" }]', 'matrix.exclude[0]: there is no variant "lite" (there are full)'),
+        (
+            'exclude = [{ variant = "lite" }]',
+            'matrix.exclude[0]: there is no variant "lite" (the only variant is full)',
+        ),
+        ('variants.small = []\nexclude = [{ variant = "lite" }]', "(the variants are small, full)"),
+        ('exclude = [{ pyhton = "3.11" }]', "matrix.exclude[0].pyhton: unknown key `pyhton` (did you mean `python`?)"),
+        ('include = [{ pythons = "3.11" }]', "unknown key `pythons` (did you mean `python`?)"),
         ("include = [{}]", "matrix.include[0]: it names nothing"),
         ('name = "{nam}"', 'matrix.name: "{nam}" has the field {nam}, which means nothing'),
         ('name = "{name"', "has a brace by itself"),
@@ -167,6 +175,18 @@ def test_request_of_a_cell_has_its_python_plugins_lock_and_platform(tmp_path: Pa
     assert (request.manifest.bundle.python, request.manifest.matrix) == ("3.12", None)
     assert request.workspace.lock_file("tool").name == "pylock.tool-lite-py312-linux-aarch64.toml"
     assert str(request.platform) == "linux-aarch64"
+
+
+def test_lock_of_a_cell_is_updated_by_the_matrix(tmp_path: Path) -> None:
+    """A cell whose lock may not be written says which command writes it: `onebin lock` writes another one."""
+    table = f'pythons = ["{sys.version_info.major}.{sys.version_info.minor}"]'
+    manifest = Manifest.parse(f"{BUNDLE}\n[matrix]\n{table}", file=tmp_path / "bundle.toml")
+    build = BuildRequest(manifest=manifest, workspace=Workspace.at(tmp_path), locked=True)
+    with pytest.raises(LockError, match="the lock is out of date") as caught:
+        Keys(build=build).of(cells_of(manifest)[0])
+    (finding,) = caught.value.findings
+    assert "pylock.tool-full-py" in finding.where
+    assert finding.hint == "run `onebin matrix` without --locked and commit the result"
 
 
 def test_a_matrix_does_not_change_what_an_ordinary_build_makes() -> None:

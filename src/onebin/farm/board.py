@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onebin.pipeline import CellAdvanced, CellFinished, CellsQueued, Detail
+from onebin.pipeline import CellAdvanced, CellFinished, CellsQueued, Detail, StepAdvanced
 
 if TYPE_CHECKING:
     from onebin.farm.jobs import Doing
@@ -22,6 +22,11 @@ class Board:
     step: str
     _ended: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def prepare(self, doing: str) -> None:
+        """Say what is awaited before the first cell can be built."""
+        with self._lock:
+            self.events(StepAdvanced(step=self.step, doing=doing, is_waiting=True))
 
     def queue(self, cells: int) -> None:
         """Say how many cells are to be built."""

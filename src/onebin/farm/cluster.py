@@ -38,12 +38,34 @@ if TYPE_CHECKING:
     from onebin.farm.jobs import Job, TellOf, Work
 
 _CONNECT_SECONDS = 10
+_CLOSE_SECONDS = 2
 _PATIENCE_SECONDS = 120.0  # for a scheduler that was lost, and for its workers
 _SCHEMES = {"tcp", "tls", "ws", "wss", "ucx"}  # that Dask knows
+_SCHEMES_WITH_TLS = {"tls", "wss"}
 _LOOK_SECONDS = 1.0
 _DASHBOARD_SECONDS = 2.0
 _DASHBOARD_BYTES = 1000
 _MOST_ATTEMPTS = 4  # of a job whose scheduler, or whose workers, were lost
+
+
+class _Connection(Client):
+    """A client whose end says nothing: one that never connected would wait for long, and complain to standard error."""
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            Client.close(self, timeout=_CLOSE_SECONDS)
+
+
+def _check_own_certificates(address: str) -> None:
+    """Raise FarmError if Dask's own configuration has no certificates for an address with TLS."""
+    hint = "name a folder with ca.pem, cert.pem and key.pem: --tls DIR (see docs/farm.md, TLS)"
+    try:
+        own = Security().get_connection_args("client")
+    except (OSError, ValueError, TypeError) as error:
+        message = f"the certificates of Dask's configuration (distributed.comm.tls) cannot be read: {error}"
+        raise FarmError(message, hint) from error
+    if own.get("ssl_context") is None:
+        raise FarmError(f"{address} needs certificates", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +100,9 @@ class Cluster:
                 yield client
             return
         self.check()
+        kind: type[Client] = _Connection
         try:
-            client = Client(self.address, security=self._security(), timeout=_CONNECT_SECONDS, set_as_default=False)
+            client = kind(self.address, security=self._security(), timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise FarmError(
                 f"no scheduler answers at {self.address}: {str(error).splitlines()[0] if str(error) else 'timeout'}",
@@ -89,7 +112,7 @@ class Cluster:
             yield client
         finally:
             with suppress(OSError, TimeoutError):
-                client.close(timeout=2)
+                client.close(timeout=_CLOSE_SECONDS)
 
     def check(self) -> None:
         """Raise FarmError if the address is not one, or certificates are missing; nobody is asked."""
@@ -103,6 +126,8 @@ class Cluster:
             if not is_one:
                 hint = "write tcp://host:8786, or tls://host:8786 with certificates (--tls)"
                 raise FarmError(f"{self.address} is not the address of a scheduler", hint)
+            if parts.scheme in _SCHEMES_WITH_TLS and self.certificates is None:
+                _check_own_certificates(self.address)
         self._security()
 
     def _security(self) -> Security | None:
@@ -134,12 +159,13 @@ def run_on_cluster(
     cluster: Cluster,
     tell: TellOf,
     say: Callable[[str], None],
+    begin: Callable[[], None] | None = None,
 ) -> Generator[tuple[Job, Outcome]]:
     """Do some work for each job on the workers of a cluster, and yield what came of it, as it comes.
 
-    `tell` gets the name of a cell and what is done for it, `say` what there is to know of the cluster. If the iteration
-    is closed before its end, what runs is stopped. Raises FarmError before anything is sent if a platform has no
-    worker, and if the scheduler is lost for two minutes.
+    `begin` is called once, as soon as there are workers. `tell` gets the name of a cell and what is done for it, `say`
+    what there is to know of the cluster. If the iteration is closed before its end, what runs is stopped. Raises
+    FarmError before anything is sent if a platform has no worker, and if the scheduler is lost for two minutes.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters comes as outcomes and errors
     run = _Run(left={job.key: job for job in jobs})
@@ -149,6 +175,9 @@ def run_on_cluster(
         try:
             with cluster.client(platforms) as client:
                 _await_workers(client, platforms, deadline)
+                if begin is not None:
+                    begin()
+                    begin = None
                 say(f"{count(len(workers_of(client)), 'worker')} at {_address(client)}{_dashboard(client)}")
                 with Flow(client=client, work=work, tell=tell) as flow:
                     flow.add(run.left.values())

@@ -7,12 +7,21 @@ OnebinError only for what concerns all of them: the manifest, the store, the sch
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from onebin.errors import FarmError, Finding, InterruptedBuildError, ManifestError, OnebinError, StoreError
+from onebin.errors import (
+    FarmError,
+    Finding,
+    InterruptedBuildError,
+    ManifestError,
+    OnebinError,
+    PackError,
+    StoreError,
+)
 from onebin.farm.board import Board
 from onebin.farm.cells import cells_of
 from onebin.farm.keys import Keys
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
     from onebin.farm.store import Record
     from onebin.pipeline import Events
     from onebin.workspace import Workspace
+
+_ELSEWHERE = "make `dist` a folder that can be written, or a link to one; what was built is in the store"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +76,7 @@ class MatrixRequest:
     @property
     def stays_here(self) -> bool:
         """Whether everything is built on this machine, with the files that lie here."""
-        return self.engine == "local"
+        return self.engine == "local" or self.scheduler is None
 
 
 def default_store(workspace: Workspace) -> str:
@@ -75,7 +86,7 @@ def default_store(workspace: Workspace) -> str:
 
 def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResult:
     """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError."""
-    run = _Run(request=request, events=events, store=Store.at(request.store))
+    run = Run(request=request, events=events, store=Store.at(request.store))
     cells = cells_of(request.build.manifest, request.cells)
     run.check(cells)
     with run.interruptible(len(cells)):
@@ -88,13 +99,14 @@ def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResul
 
 
 @dataclass(kw_only=True)
-class _Run:
+class Run:
     """One run of a matrix, and what came of its cells so far, by their names."""
 
     request: MatrixRequest
     events: Events
     store: Store
     results: dict[str, CellResult] = field(default_factory=dict)
+    keyed: list[KeyedCell] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     def check(self, cells: Sequence[Cell]) -> None:
@@ -103,8 +115,9 @@ class _Run:
         if not self.request.stays_here and self.request.build.source.wheelhouse is not None:
             raise FarmError("a vendor directory is on this machine only", "build with --engine local, or without it")
         if not self.request.stays_here:
-            self._cluster(1).check()
             self._check_interpreters({cell.platform for cell in cells})
+        if self.request.engine == "dask":
+            self._cluster(1).check()
 
     def _check_interpreters(self, platforms: Collection[str]) -> None:
         """Raise ManifestError if an interpreter is beside the manifest: only its sources travel to workers."""
@@ -125,18 +138,24 @@ class _Run:
 
     @contextmanager
     def interruptible(self, total: int) -> Iterator[None]:
-        """Say what is done so far if the user stops the block."""
+        """Say how many cells the store has if the user stops the block, after what runs has ended."""
         try:
             yield
         except KeyboardInterrupt:
-            done = sum(result.record is not None for result in self.results.values())
+            done = sum(self._is_stored(each) for each in self.keyed)
             raise InterruptedBuildError(
                 f"interrupted: {done} of {count(total, 'cell')} are in the store", "run it again to build the others"
             ) from None
 
+    def _is_stored(self, each: KeyedCell) -> bool:
+        try:
+            return self.store.record(each.key) is not None
+        except StoreError:
+            return False
+
     def lock(self, cells: Sequence[Cell]) -> list[KeyedCell]:
         """Return the cells with their keys; those that cannot be locked have failed."""
-        keys, keyed = Keys(build=self.request.build), []
+        keys, keyed = Keys(build=self.request.build), self.keyed
         with step(self.events, "lock") as outcome:
             for number, cell in enumerate(cells, 1):
                 self._advance("lock", f"{number} of {len(cells)}: {cell.name}")
@@ -166,12 +185,14 @@ class _Run:
                         left.append(each)
                     else:
                         self._deliver(each, record, Outcome(status="stored"))
+                except PackError as error:
+                    self._fail(each.cell, error, key=each.key, record=record)
                 except StoreError as error:
                     self.events(Note(text=f"{each.cell.name}: {error.message}; it is built again"))
                     self.store.discard(each.key)
                     left.append(each)
             outcome.text = f"{len(keyed) - len(left)} of {count(len(keyed), 'cell')} are there"
-        return left
+        return [] if self.request.fail_fast and self._has_failed else left
 
     def build(self, left: Sequence[KeyedCell]) -> None:
         """Have the engine build cells, each key once, and deliver what it built."""
@@ -180,12 +201,9 @@ class _Run:
             cells.setdefault(each.key, []).append(each)
         board = Board(events=self.events, step="build")
         with step(self.events, board.step) as outcome:
-            board.queue(len(left))
-            with closing(
-                self._engine(
-                    [job_of(same[0], self.store, stays_here=self.request.stays_here) for same in cells.values()], board
-                )
-            ) as ended:
+            stays = self.request.stays_here
+            jobs = [job_of(same[0], self.store, stays_here=stays) for same in cells.values()]
+            with closing(self._engine(jobs, board, len(left))) as ended:
                 for job, came in ended:
                     for each in cells[job.key]:
                         self._finish(each, came)
@@ -193,17 +211,27 @@ class _Run:
                         board.end(result.name, result.status, _said(result))
                     if came.status == "failed" and self.request.fail_fast:
                         break
-            built = sum(
-                self.results[each.cell.name].status == "built" for each in left if each.cell.name in self.results
-            )
-            outcome.text = f"{built} of {count(len(left), 'cell')}"
+            ended_as = Counter(self.results[each.cell.name].status for each in left if each.cell.name in self.results)
+            built, stored = ended_as["built"], ended_as["stored"]
+            others = f": {built} built here, {stored} from the store" if stored else ""
+            outcome.text = f"{built + stored} of {count(len(left), 'cell')}{others}"
 
-    def _engine(self, jobs: Sequence[Job], board: Board) -> Generator[tuple[Job, Outcome]]:
-        if self.request.stays_here:
+    def _engine(self, jobs: Sequence[Job], board: Board, cells: int) -> Generator[tuple[Job, Outcome]]:
+        if self.request.engine == "local":
+            board.queue(cells)
             return run_here(jobs, build_cell, at_once=self._at_once, tell=board.tell)
         from onebin.farm.cluster import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
-        return run_on_cluster(jobs, build_cell, cluster=self._cluster(len(jobs)), tell=board.tell, say=board.say)
+        address = self.request.scheduler
+        board.prepare("starting workers on this machine" if address is None else f"connecting to {address}")
+        return run_on_cluster(
+            jobs,
+            build_cell,
+            cluster=self._cluster(len(jobs)),
+            begin=lambda: board.queue(cells),
+            tell=board.tell,
+            say=board.say,
+        )
 
     @property
     def _at_once(self) -> int:
@@ -224,6 +252,7 @@ class _Run:
         if came.error is not None or came.status == "cancelled":
             self.results[each.cell.name] = _result(each.cell, came, key=each.key)
             return
+        record = None
         try:
             record = self.store.record(each.key)
             if record is None:
@@ -233,18 +262,31 @@ class _Run:
                 )
             self._deliver(each, record, came)
         except OnebinError as error:
-            self._fail(each.cell, error, key=each.key)
+            self._fail(each.cell, error, key=each.key, record=record)
 
     def _deliver(self, each: KeyedCell, record: Record, came: Outcome) -> None:
-        """Have the artifact in dist; raises OnebinError."""
+        """Have the artifact in dist; raises PackError for what is wrong there, and StoreError."""
         file = self.request.directory / each.cell.file
         if not _is(file, record):
-            self.store.fetch(record.artifact, file)
+            if is_there(file) and file.is_dir():
+                raise PackError(f"{display(file)} is a folder", "move it away: the artifact of a cell is to be there")
+            if is_there(file.parent) and not file.parent.is_dir():
+                message = f"cannot write {display(file)}: {display(file.parent)} is a file"
+                raise PackError(message, f"move it away, or {_ELSEWHERE}")
+            try:
+                self.store.fetch(record.artifact, file, become=PackError)
+            except PackError as error:
+                error.hint = (error.hint or _ELSEWHERE).replace(PackError.elsewhere, _ELSEWHERE)
+                raise
         self.results[each.cell.name] = replace(_result(each.cell, came, key=each.key), file=file, record=record)
 
-    def _fail(self, cell: Cell, error: OnebinError, *, key: str | None = None) -> None:
+    def _fail(self, cell: Cell, error: OnebinError, *, key: str | None = None, record: Record | None = None) -> None:
         came = Outcome(status="failed", error=failure_of(error)["error"])
-        self.results[cell.name] = _result(cell, came, key=key)
+        self.results[cell.name] = replace(_result(cell, came, key=key), record=record)
+
+    @property
+    def _has_failed(self) -> bool:
+        return any(result.status == "failed" for result in self.results.values())
 
     def _advance(self, name: str, doing: str) -> None:
         self.events(StepAdvanced(step=name, doing=doing))
@@ -276,7 +318,7 @@ def _result(cell: Cell, came: Outcome, *, key: str | None = None) -> CellResult:
 
 def _said(result: CellResult) -> str:
     """Return how a cell ended, in a few words."""
-    if result.record is not None:
+    if result.error is None and result.record is not None:
         return f"{result.status}, {megabytes(result.record.size)} in {result.seconds:.1f} s"
     if result.error is None:
         return result.status

@@ -37,7 +37,7 @@ def pack_sources(manifest: Manifest, store: Store) -> str:
 
 
 def unpack_sources(digest: str, store: Store, folder: Path) -> None:
-    """Unpack an archive of sources into a folder; nothing in it can leave that. Raises StoreError."""
+    """Unpack an archive of sources into a folder; nothing in it can leave that. Raises OnebinError."""
     packed = folder.with_name(f"{folder.name}.tar")
     store.fetch(digest, packed)
     try:

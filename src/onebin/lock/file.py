@@ -49,7 +49,8 @@ def read_data(file: Path, cache: Cache | None = None) -> dict[str, Any]:
         return {}
     except ValueError as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        hint = "if this is a merge conflict, resolve it; otherwise, delete the file and run `onebin lock`"
+        again = "run `onebin lock`, or `onebin matrix` if it is the lock of a cell"
+        hint = f"if this is a merge conflict, resolve it; otherwise, delete the file and {again}"
         raise LockError(f"the lock {display(file)} is not TOML: {reason}", hint) from error
     except OSError as error:
         message = f"cannot read the lock {display(file)}: {(error.strerror or str(error)).lower()}"

@@ -105,7 +105,8 @@ def resolve(manifest: Manifest, workspace: Workspace, options: LockOptions) -> L
     before = _predecessors(manifest, workspace, options) if not old else {}
     if not options.may_write:
         message = f"it does not match the manifest: {'; '.join(reasons)}"
-        finding = Finding(display(file), message, "run `onebin lock` and commit the result")
+        command = "`onebin matrix` without --locked" if workspace.cell else "`onebin lock`"
+        finding = Finding(display(file), message, f"run {command} and commit the result")
         raise LockError("the lock is out of date", findings=[finding])
     if len(before) == 1:
         ((earlier, old),) = before.items()

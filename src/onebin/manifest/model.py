@@ -3,9 +3,9 @@
 The models only check, and make the JSON Schema; `tables` has the values. `problems` words what is wrong with a file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -383,3 +383,21 @@ TABLES: Mapping[str, type[Table]] = {
     "side-cars": SideCars,
     "matrix": Matrix,
 }
+
+
+def table_at(path: Sequence[str]) -> type[Table]:
+    """Return the innermost table of a manifest that a path leads to; names and numbers of rows lead nowhere else."""
+    found: type[Table] = Document
+    for part in path:
+        for name, entry in found.model_fields.items():
+            if part == (entry.alias or name):
+                found = next(_tables_in(entry.annotation), found)
+                break
+    return found
+
+
+def _tables_in(annotation: Any) -> Iterator[type[Table]]:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables_in(part)

@@ -20,9 +20,9 @@ from onebin.manifest.model import (
     ExtensionPoint,
     Freeze,
     Host,
-    PluginBudget,
     PluginTable,
     Table,
+    table_at,
 )
 from onebin.manifest.tables import FULL
 from onebin.manifest.toml import key_path, lines, shown
@@ -140,7 +140,8 @@ def _broken_matrix(matrix: Mapping[str, Any], rows: Mapping[str, Any]) -> Iterat
                 yield Problem(("matrix", key, number), "it names nothing", "name a python, a platform or a variant")
             if isinstance(variant, str) and variant not in {FULL, *variants}:
                 names = ", ".join(dict.fromkeys([*variants, FULL]))
-                yield Problem(("matrix", key, number), f"there is no variant {shown(variant)}", f"there are {names}")
+                hint = f"the variants are {names}" if variants else f"the only variant is {FULL}"
+                yield Problem(("matrix", key, number), f"there is no variant {shown(variant)}", hint)
 
 
 def _other_names(name: str, rows: Sequence[str]) -> str:
@@ -237,8 +238,7 @@ def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
     """Guess what an unknown key was meant to be: a typo, a key of another table, or a name that needs quotes."""
     *above, key = map(str, path)
     written = key_path((key,))
-    table: type[Table] = TABLES[above[0]] if above else Document
-    known = (PluginBudget if above[:2] == ["budget", "plugin"] else table).known_keys()
+    known = table_at(above).known_keys()
     elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
     hint = f"known keys: {', '.join(known)}"
     if elsewhere and len(above) < 2:

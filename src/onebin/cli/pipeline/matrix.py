@@ -11,14 +11,14 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
-from onebin.cli.report import emit, print_json
-from onebin.errors import OnebinError
+from onebin.cli.report import emit, print_json, report
+from onebin.errors import Finding, OnebinError
 from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onebin import CellResult, MatrixResult, PackageSource
+    from onebin import CellResult, ErrorFacts, MatrixResult, PackageSource
     from onebin.cli.progress import Progress
 
 _TITLES = ("cell", "result", "size", "time", "file")
@@ -122,9 +122,18 @@ def matrix(
     found = onebin.build_matrix(request, events)
     if as_json:
         print_json({**onebin.to_json(found), "exit_code": found.exit_code})
+        for cell in found.cells:
+            if cell.error is not None:
+                report(_error_of(cell.name, cell.error))
     else:
         page.show(_table(found))
     return found.exit_code
+
+
+def _error_of(cell: str, facts: ErrorFacts) -> OnebinError:
+    """Return how a cell failed as an error that can be reported."""
+    findings = [Finding(each["where"], each["message"], each["hint"]) for each in facts["findings"]]
+    return OnebinError(f"{cell}: {facts['message']}", facts["hint"], findings=findings)
 
 
 def _table(found: MatrixResult) -> Iterator[str]:

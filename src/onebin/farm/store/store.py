@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from onebin.errors import StoreError, os_errors
+from onebin.errors import FarmError, StoreError, os_errors
 from onebin.farm.store.folder import Folder
-from onebin.system import absolute, display, sha256_of_file
+from onebin.system import absolute, display, is_there, sha256_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from onebin.errors import OnebinError
 
 _FORMAT = 1
 _MOST = 64_000_000  # bytes of an object that is read as a whole
@@ -84,6 +86,10 @@ class Store:
         if "://" in place and parts.scheme != "file":
             return cls(place, _bucket(place))
         directory = absolute(Path(unquote(parts.path) if parts.scheme == "file" else place))
+        there = next(filter(is_there, (directory, *directory.parents)), directory)
+        if is_there(there) and not there.is_dir():
+            hint = "name a folder, or a URL such as s3://bucket/prefix"
+            raise StoreError(f"there can be no store at {display(directory)}: {display(there)} is a file", hint)
         return cls(directory.as_uri(), Folder(directory))
 
     def identity(self) -> str:
@@ -115,12 +121,15 @@ class Store:
                 raise StoreError(f"the object {digest} in {self.url} is too large")
         return bytes(whole)
 
-    def fetch(self, digest: str, file: Path) -> None:
-        """Write an object to a file that can be executed, whole or not at all."""
+    def fetch(self, digest: str, file: Path, *, become: type[OnebinError] = FarmError) -> None:
+        """Write an object to a file that can be executed, whole or not at all.
+
+        Raises StoreError for what is wrong with the store, and `become` if the file cannot be written.
+        """
         draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.partial")
         parts = self._parts(digest)
         try:
-            with os_errors(StoreError, "write", file):
+            with os_errors(become, "write", file):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with draft.open("xb") as stream:
                     for part in parts:
@@ -128,7 +137,8 @@ class Store:
                 draft.chmod(0o755)
                 draft.replace(file)
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):  # it may be what cannot be written
+                draft.unlink()
 
     def record(self, key: str) -> Record | None:
         """Return the record of a cell; None if there is none, or what is there is none."""
