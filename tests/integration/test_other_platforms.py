@@ -133,7 +133,7 @@ def test_what_has_no_wheel_for_some_platforms_is_one_error_that_names_all(onebin
     assert found.code == 4
     said = " ".join(found.err.split())
     assert f"cannot lock bundle.toml for {AARCH64} and {WINDOWS}" in said
-    assert f"plugins.pywin32: pywin32 has no wheel (for {AARCH64}) hint: there is no source of it" in said
+    assert f"plugins.pywin32: pywin32 has no wheel (for {AARCH64}) hint: it has no source distribution" in said
     assert f"plugins.uvloop: uvloop has no wheel (for {WINDOWS}) hint: ask for versions with wheels" in said
     assert said.count("hint:") == 2
 

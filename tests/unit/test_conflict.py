@@ -203,7 +203,7 @@ def test_package_that_has_no_wheel_and_no_source_is_named() -> None:
     )
     assert _found(text) == ["bundle.toml: plugins.plug-a: plug-a has no wheel for this machine"]
     (finding,) = _explained(text).findings
-    assert "there is no source of it" in str(finding.hint)
+    assert "it has no source distribution" in str(finding.hint)
     inner = (
         "Because mid-c==1.0 has no wheels with a matching platform tag (e.g., `win_amd64`) and plug-a>=303 depends on "
         "mid-c, we can conclude that plug-a>=303 cannot be used.\n"

@@ -109,7 +109,7 @@ def explain(
             return failure.become(LockError, _SUMMARY.format(display(manifest.file)), hint, findings=[finding])
     without = _without_wheel(failure, manifest, found, machine)
     if without:
-        hint = "there is no source of it, either: ask for another version, or leave it out"
+        hint = "it has no source distribution either: choose another version, or remove it"
         return failure.become(LockError, _SUMMARY.format(display(manifest.file)), hint, findings=without)
     return _other(failure, manifest, found)
 
