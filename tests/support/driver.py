@@ -34,6 +34,7 @@ WANTED = Wanted(
     start_hook=False,
     quiet_exit=True,
     compiled_patterns=True,
+    huge_pages=True,
     library_folders=["/python/lib/python3.12", "/python/lib/python3.12/lib-dynload"],
     suffixes=EXTENSION_SUFFIXES,
     built_in=[],

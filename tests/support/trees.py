@@ -252,6 +252,7 @@ def write_archive(path: Path, origin: Interpreter, **changes: Any) -> None:
         "python_variables": False,
         "start_hook": False,
         "quiet_exit": True,
+        "huge_pages": True,
         "patterns": True,
         "without": [],
         "suffixes": origin.suffixes,

@@ -75,6 +75,7 @@ def _write(file: Path, *entries: Entry, **changes: Any) -> _Archive:
         "python_variables": False,
         "start_hook": False,
         "quiet_exit": False,
+        "huge_pages": False,
         "roots": ROOTS,
         "patterns": {},
     }
@@ -90,14 +91,14 @@ def _entry(
 
 def test_header_says_what_the_code_is_for(tmp_path: Path) -> None:
     """The header has the versions of Python and its bytecode, the tree's digest, the script and the options."""
-    archive = _write(tmp_path / "code.bin", optimize=2, python_variables=True, start_hook=True, quiet_exit=True)
+    archive = _write(tmp_path / "code.bin", optimize=2, python_variables=True, start_hook=True, huge_pages=True)
     assert archive.magic == code.MAGIC
     assert archive.python == sys.hexversion >> 16
     assert archive.pyc_magic == importlib.util.MAGIC_NUMBER
     assert archive.tree_sha256 == bytes(range(32))
     assert archive.size == len(archive.data)
     assert (archive.script, archive.optimize) == (("greet", 7, b"script"), 2)
-    assert archive.flags == code.PYTHON_VARIABLES | code.START_HOOK | code.QUIET_EXIT
+    assert archive.flags == code.PYTHON_VARIABLES | code.START_HOOK | code.HUGE_PAGES
     other = _write(tmp_path / "code.bin", script=Script("greet", 7, None))
     assert (other.flags, other.script.code) == (0, b"")
 
@@ -175,7 +176,7 @@ def test_every_supported_python_writes_an_archive(tmp_path: Path, interpreters: 
     script = (
         "import runpy, sys; code = runpy.run_path(sys.argv[1]);"
         "code['write'](sys.argv[2], tree_sha256=bytes(32), script=code['Script']('s', 1, b's'), optimize=0,"
-        " python_variables=False, start_hook=False, quiet_exit=True, patterns={('p', 0): b'parts'},"
+        " python_variables=False, start_hook=False, quiet_exit=True, huge_pages=True, patterns={('p', 0): b'parts'},"
         " roots=[code['Root']('r')], entries=[code['Entry']('n', 0, 'n.py', False, 1, b'c')])"
     )
     for minor, python in interpreters.items():

@@ -243,7 +243,7 @@ def test_start_is_prepared_if_the_program_may_say_what_it_is(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
-@pytest.mark.parametrize("key", ["python-variables", "quiet-exit", "compiled-patterns"])
+@pytest.mark.parametrize("key", ["python-variables", "quiet-exit", "compiled-patterns", "huge-pages"])
 def test_manifest_decides_how_the_program_starts_and_ends(tmp_path: Path, key: str, value: str) -> None:
     """build.json has the keys of the manifest about start and end of the program."""
     wanted = manifest(host=f'package = "demo"\nscript = "demo"\n{key} = {value}')

@@ -53,6 +53,7 @@ entry = "app.cli:cli.main"
 python-variables = true
 quiet-exit = false
 compiled-patterns = false
+huge-pages = false
 about = "--onebin"
 
 [plugins]
@@ -110,7 +111,7 @@ def test_every_key_is_read() -> None:
     assert manifest.freeze.include == ("a", "b.c")
     assert manifest.freeze.data == {"assets/icons": "icons/", "licences": "LICENSE"}
     assert manifest.host.python_variables
-    assert (manifest.host.quiet_exit, manifest.host.compiled_patterns) == (False, False)
+    assert not (manifest.host.quiet_exit or manifest.host.compiled_patterns or manifest.host.huge_pages)
     assert manifest.host.about == "--onebin"
     assert (manifest.freeze.optimize, manifest.freeze.strip) == (1, True)
     assert manifest.text == FULL

@@ -74,6 +74,7 @@ def collect(plan: Plan, toolchain: Toolchain) -> dict[str, Any]:
         "start_hook": has_start_hook(plan),
         "quiet_exit": plan.manifest.host.quiet_exit,
         "compiled_patterns": plan.manifest.host.compiled_patterns,
+        "huge_pages": plan.manifest.host.huge_pages,
         "library_folders": list(map(str, plan.interpreter.stdlib)),
         "suffixes": list(plan.interpreter.suffixes),
         "built_in": list(plan.interpreter.built_in),

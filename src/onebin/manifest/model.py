@@ -138,6 +138,10 @@ class Host(_Source):
         default=tables.Host.compiled_patterns,
         description="Whether the regular expressions in the sources of modules are compiled at build time.",
     )
+    huge_pages: bool = Field(
+        default=tables.Host.huge_pages,
+        description="Whether the memory of Python's objects is taken in huge pages, where Linux has them.",
+    )
     about: kinds.FirstArgument | None = Field(
         None,
         description="First argument with which the program prints what it is made of, and ends.",

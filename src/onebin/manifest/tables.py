@@ -99,6 +99,7 @@ class Host(_Source):
     python_variables: bool = False
     quiet_exit: bool = True
     compiled_patterns: bool = True
+    huge_pages: bool = True
     about: str | None = None
 
     @property

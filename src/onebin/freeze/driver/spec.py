@@ -222,6 +222,7 @@ def _write_code(
             python_variables=wanted.python_variables,
             start_hook=wanted.start_hook,
             quiet_exit=wanted.quiet_exit,
+            huge_pages=wanted.huge_pages,
             roots=[
                 tools.code.Root(path=root, own=root == _GENERATED, complete=root != wanted.roots[-1])
                 for root in wanted.roots

@@ -34,6 +34,7 @@ class Wanted:
     start_hook         whether `onebin_start` prepares the program before the script
     quiet_exit         whether the program may end without taking the interpreter apart
     compiled_patterns  whether code.bin has regular expressions of the modules in it
+    huge_pages         whether the memory of Python's objects is taken in huge pages
     library_folders    where the interpreter that is frozen has its standard library: sources, then extension modules
     suffixes           those of its extension modules
     built_in           the modules inside it
@@ -61,6 +62,7 @@ class Wanted:
     start_hook: bool
     quiet_exit: bool
     compiled_patterns: bool
+    huge_pages: bool
     library_folders: list[str]
     suffixes: list[str]
     built_in: list[str]

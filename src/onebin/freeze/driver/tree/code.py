@@ -22,7 +22,7 @@ ROOT = struct.Struct("<3I")
 SLOT = struct.Struct("<7I3Bx")
 PATTERN = struct.Struct("<5I")
 
-PYTHON_VARIABLES, START_HOOK, QUIET_EXIT = 1, 2, 4  # flags of the header
+PYTHON_VARIABLES, START_HOOK, QUIET_EXIT, HUGE_PAGES = 1, 2, 4, 8  # flags of the header
 OWN, COMPLETE = 1, 2  # flags of a root
 SOURCE, EXTENSION = 1, 2  # kinds of modules
 MOST_ROOTS = 32  # a slot has one bit for each
@@ -75,6 +75,7 @@ def write(  # noqa: PLR0913  # the parts of the header, each named where it is g
     python_variables: bool,
     start_hook: bool,
     quiet_exit: bool,
+    huge_pages: bool,
     roots: Sequence[Root],
     entries: Iterable[Entry],
     patterns: Mapping[tuple[str | bytes, int], bytes],
@@ -114,7 +115,10 @@ def write(  # noqa: PLR0913  # the parts of the header, each named where it is g
         pool.end,
         slots,
         len(roots),
-        python_variables * PYTHON_VARIABLES | start_hook * START_HOOK | quiet_exit * QUIET_EXIT,
+        python_variables * PYTHON_VARIABLES
+        | start_hook * START_HOOK
+        | quiet_exit * QUIET_EXIT
+        | huge_pages * HUGE_PAGES,
         optimize,
         script_offset,
         script.size,

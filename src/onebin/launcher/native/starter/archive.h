@@ -8,7 +8,7 @@
 
 #define ARCHIVE_MAGIC "obcode\0\2"
 
-enum { PYTHON_VARIABLES = 1, START_HOOK = 2, QUIET_EXIT = 4 }; /* flags of the header */
+enum { PYTHON_VARIABLES = 1, START_HOOK = 2, QUIET_EXIT = 4, HUGE_PAGES = 8 }; /* flags of the header */
 enum { OWN = 1, COMPLETE = 2 };                /* flags of a root */
 enum { SOURCE = 1, EXTENSION = 2 };            /* kinds of modules */
 #define NO_SOURCE 0xffffffffu                  /* in place of a source's size: the tree has only the code */

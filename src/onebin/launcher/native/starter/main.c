@@ -91,6 +91,7 @@ static PyStatus initialize(struct start *start) {
     PyConfig config;
     PyStatus status = preinitialize(start);
     if (PyStatus_Exception(status)) return status;
+    if (start->archive->base != NULL && (start->archive->header->flags & HUGE_PAGES) != 0) use_huge_pages();
     PyConfig_InitPythonConfig(&config);
     if (ignores_variables(start)) config.use_environment = 0;
     status = set_arguments(&config, start->argc, start->argv);

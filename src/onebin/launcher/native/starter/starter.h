@@ -66,6 +66,9 @@ void name_process(const char *file);
 /* main.c */
 int run_python(int argc, char **argv);
 
+/* memory.c of each system */
+void use_huge_pages(void);
+
 /* program.c */
 struct trailer;
 int find_program(const struct tree *tree, const struct archive *archive, int argc, char **argv);

@@ -1,4 +1,4 @@
-/* What this starter leaves to CPython: it opens the script and takes the interpreter apart, as ever. */
+/* What this starter leaves to CPython: it opens the script, takes memory and the interpreter apart, as ever. */
 #include "../starter.h"
 
 void run_script(const char *script) { (void)script; }
@@ -7,6 +7,8 @@ bool prepare_quiet_exit(const struct tree *tree) {
     (void)tree;
     return true;
 }
+
+void use_huge_pages(void) {}
 
 /* The launcher passes nothing on: it has the artifact and the tree open for as long as this process lives. */
 bool is_passed_on(const struct tree *tree, const struct archive *archive) {
