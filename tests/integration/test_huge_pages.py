@@ -81,12 +81,23 @@ if child == 0:
 print("true" if os.waitpid(child, 0)[1] == 0 and kept[-1] == "199999" else "false")
 """
 
+# A program that takes memory until there is no more, and goes on.
+EXHAUSTED = """
+kept = []
+try:
+    while True:
+        kept.append([str(len(kept))])
+except MemoryError:
+    del kept
+print("gone on", len([str(number) for number in range(100_000)]))
+"""
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has huge pages for those who ask")
 
 
 @linux_only
 def test_objects_are_in_huge_pages_where_the_system_has_them(changeable: Tree) -> None:
-    """The memory of objects is marked for huge pages, in the interpreter and in the program, unless it is turned off."""
+    """The memory of objects is marked for huge pages, in interpreter and program, unless that is turned off."""
     assert changeable.ask(FLAGS) is True
     assert changeable.program("exec", FLAGS).stdout == "true\n"
     write_code(changeable, huge_pages=False)
@@ -115,15 +126,14 @@ def test_forked_child_has_its_own_memory(tree: Tree) -> None:
 
 def test_little_address_space_is_an_error_of_memory(tree: Tree) -> None:
     """Where the system gives no more memory, the program gets a MemoryError and goes on, as ever."""
-    code = "kept = []\ntry:\n    while True:\n        kept.append([str(len(kept))])\nexcept MemoryError:\n    del kept\n"
     limit = 400 << 20
     done = subprocess.run(
-        [tree.python, "-c", code + "print('gone on', len([str(n) for n in range(100_000)]))"],
+        [tree.python, "-c", EXHAUSTED],
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),  # noqa: PLW1509  # no threads here
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )
     assert (done.returncode, done.stdout) == (0, "gone on 100000\n"), done.stderr

@@ -111,7 +111,8 @@ def test_every_key_is_read() -> None:
     assert manifest.freeze.include == ("a", "b.c")
     assert manifest.freeze.data == {"assets/icons": "icons/", "licences": "LICENSE"}
     assert manifest.host.python_variables
-    assert not (manifest.host.quiet_exit or manifest.host.compiled_patterns or manifest.host.huge_pages)
+    host = manifest.host
+    assert (host.quiet_exit, host.compiled_patterns, host.huge_pages) == (False, False, False)
     assert manifest.host.about == "--onebin"
     assert (manifest.freeze.optimize, manifest.freeze.strip) == (1, True)
     assert manifest.text == FULL
