@@ -5,8 +5,8 @@
 `trivial` sends 1,000, 3,000 and 10,000 jobs that do nothing through a scheduler and two workers on loopback: seconds
 and CPU for each job, the CPU for each quarter of them, and the most memory of the scheduler and of the client. `stored`
 is `onebin matrix` with 48 cells of which the store has all: each has its own lock, key, record and file in dist; the
-objects are those of one artifact. `built` builds six cells of the flagship with one and with two workers; the cache is
-warm.
+objects are those of one artifact. `built` builds six cells of the flagship with one and with two workers; the cache has
+all but what was frozen.
 """
 
 from __future__ import annotations
@@ -107,13 +107,15 @@ def built(folder: Path) -> None:
     table = '[matrix]\npythons = ["3.10", "3.12", "3.13"]\nvariants.lite = ["logscan-jsonl", "logscan-csv"]\n'
     (folder / "bundle.toml").write_text(f"{(ROOT / 'bundle.toml').read_text('utf-8')}\n{table}", "utf-8")
     cache = Path(os.environ["ONEBIN_CACHE_DIR"])
-    succeed([*COMMAND, "matrix", "--store", str(folder / "warm")], cwd=folder, seconds=3600)
+    env = {"ONEBIN_CACHE_DIR": str(cache)}
+    succeed([*COMMAND, "matrix", "--store", str(folder / "warm")], cwd=folder, env=env, seconds=3600)
     for workers in (1, 2):
+        shutil.rmtree(cache / "frozen")  # what was frozen before is not frozen again
         with farming(folder / f"farm{workers}", cache, workers=workers) as farm:
             _await(farm, workers)
             started = time.monotonic()
             words = ["matrix", "--store", str(folder / f"store{workers}"), "--scheduler", farm.address]
-            succeed([*COMMAND, *words], cwd=folder, seconds=3600)
+            succeed([*COMMAND, *words], cwd=folder, env=env, seconds=3600)
             print(f"6 cells with {workers} of 2 processors: {time.monotonic() - started:.1f} s")
 
 
