@@ -144,6 +144,21 @@ static bool are_all_quiet(void) {
     return quiet && PyErr_Occurred() == NULL;
 }
 
+/* Whether nothing in the modules of C is noticed. Most objects that somebody could notice are there, so a program that has
+ * some does not wait until all objects have been looked at. */
+static bool are_modules_quiet(void) {
+    PyObject *modules = PyImport_GetModuleDict(), *name, *module, *value;
+    for (Py_ssize_t i = 0; PyDict_Next(modules, &i, &name, &module);) {
+        bool is_of_c = PyModule_Check(module) && PyModule_GetDef(module) != NULL;
+        PyErr_Clear();
+        if (!is_of_c) continue;
+        if (is_noticed(module)) return false;
+        for (Py_ssize_t j = 0; PyDict_Next(PyModule_GetDict(module), &j, &name, &value);)
+            if (is_noticed(value)) return false;
+    }
+    return true;
+}
+
 /* The process ------------------------------------------------------------------------------------------------------ */
 
 /* Whether a call of a function without arguments returns a certain number, or None if that is negative. */
@@ -212,7 +227,7 @@ static PyObject *end(PyObject *self, PyObject *none) {
     (void)self, (void)none;
     if (!state.is_allowed || state.has_c_functions || !is_alone()) Py_RETURN_NONE;
     find_libraries(state.tree);
-    if (!is_unwatched() || !find_streams() || !are_all_quiet()) {
+    if (!is_unwatched() || !find_streams() || !are_modules_quiet() || !are_all_quiet()) {
         report();
         Py_RETURN_NONE;
     }
