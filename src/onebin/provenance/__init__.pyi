@@ -1,0 +1,8 @@
+from .attesting import (
+    LOCAL_BUILDER as LOCAL_BUILDER,
+    Attested as Attested,
+    Attestor as Attestor,
+    attest as attest,
+    provenance_file as provenance_file,
+)
+from .checking import Provenance as Provenance, check_provenance as check_provenance, read_provenance as read_provenance
