@@ -20,7 +20,7 @@ from onebin.system import canonical_name, tell
 from onebin.wheelhouse import DownloadError, read_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
     from onebin.card import Facts
     from onebin.python import PackageSource
@@ -50,30 +50,48 @@ class Answers:
     unanswered: int
 
 
-def ask_indexes(facts: Facts, source: PackageSource, *, seconds: float = SECONDS) -> Answers:
-    """Ask the indexes of a package source for attestations of the packages of an artifact, for at most some seconds."""
+def ask_indexes(
+    facts: Facts,
+    source: PackageSource,
+    *,
+    seconds: float = SECONDS,
+    known: MutableMapping[str, Attestation | None] | None = None,
+) -> Answers:
+    """Ask the indexes of a package source for attestations of the packages of an artifact, for at most some seconds.
+
+    `known` has the answers about files that were asked for before, by their digests; those of this time are added.
+    """
+    known = {} if known is None else known
     wanted = {
         canonical_name(row["name"]): row["sha256"][0]
         for row in facts["distributions"]
         if row["source"] == "index" and len(row["sha256"]) == 1
     }
     until = time.monotonic() + seconds
+    known.update(_answers({name: digest for name, digest in wanted.items() if digest not in known}, source, until))
+    answers = {name: known[digest] for name, digest in wanted.items()}
+    return Answers(
+        found={name: answer for name, answer in answers.items() if answer is not None and answer != _NONE},
+        asked=len(wanted),
+        unanswered=sum(answer is None for answer in answers.values()),
+    )
+
+
+def _answers(
+    wanted: Mapping[str, str], source: PackageSource, until: float
+) -> Iterator[tuple[str, Attestation | None]]:
+    """Yield the digest of each file that is wanted, by the name of its package, and what the indexes answer."""
+    if not wanted:
+        return
     try:
         indexes = [url for url in uv.index_urls(source) if urlsplit(url).scheme in {"http", "https"}]
     except (OnebinError, uv.Failure):
         indexes = []
-    found: dict[str, Attestation] = {}
-    unanswered = 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = {name: pool.submit(_ask, indexes, name, digest, until) for name, digest in wanted.items()}
         for name, answer in asked.items():
             tell(f"asking for those of {name}")
-            attestation = answer.result()
-            if attestation is None:
-                unanswered += 1
-            elif attestation.path:
-                found[name] = attestation
-    return Answers(found=found, asked=len(wanted), unanswered=unanswered)
+            yield wanted[name], answer.result()
 
 
 _NONE = Attestation(path="", sha256="")

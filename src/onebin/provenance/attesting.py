@@ -13,23 +13,23 @@ from onebin import card
 from onebin.errors import Finding, ManifestError, PackError, os_errors
 from onebin.manifest import keyed
 from onebin.pipeline import ignore, step
-from onebin.provenance.attestations import Answers, ask_indexes
+from onebin.provenance.attestations import ask_indexes
 from onebin.provenance.envelope import sealed
 from onebin.provenance.predicate import encoded, statement
 from onebin.system import display, sha256_of_file, write_atomic
 from onebin.trust import fingerprint, read_private_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from onebin.card import Facts
     from onebin.manifest import Manifest
     from onebin.pipeline import Events
+    from onebin.provenance.attestations import Attestation
     from onebin.python import PackageSource
 
 LOCAL_BUILDER = "urn:onebin:local"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
-_NOT_ASKED = Answers(found={}, asked=0, unanswered=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +88,25 @@ def attest(
     The indexes of `source` are asked for attestations of its packages, for a minute at most; without a source, or
     offline, none is asked. Raises PackError if the file is not that artifact any more, or nothing can be written.
     """
-    answers = _NOT_ASKED
+    found: Mapping[str, Attestation] = {}
     if source is not None and not source.is_offline:
         with step(events, "attestations") as outcome:
             answers = ask_indexes(facts, source)
             late = f", {answers.unanswered} without an answer" if answers.unanswered else ""
             outcome.text = f"{len(answers.found)} of {answers.asked} packages have some{late}"
+        found = answers.found
+    return attest_with(file, facts, attestor, found)
+
+
+def attest_with(file: Path, facts: Facts, attestor: Attestor, attestations: Mapping[str, Attestation]) -> Attested:
+    """Write the provenance of an artifact with the attestations that are known; raises as `attest` does."""
     target = provenance_file(file)
     with os_errors(PackError, "read", file):
         digest = sha256_of_file(file)
         if card.check(file) != facts or sha256_of_file(file) != digest:
             raise PackError(f"{display(file)} was replaced meanwhile, and is not attested", "build it again")
-    made = statement(facts, name=file.name, sha256=digest, builder=attestor.builder, attestations=answers.found)
+    made = statement(facts, name=file.name, sha256=digest, builder=attestor.builder, attestations=attestations)
     text = sealed(encoded(made), attestor.private)
     with os_errors(PackError, "write", target):
         write_atomic(target, text, mode=0o644)
-    return Attested(file=target, text=text, signed_by=attestor.fingerprint, attestations=len(answers.found))
+    return Attested(file=target, text=text, signed_by=attestor.fingerprint, attestations=len(attestations))

@@ -98,9 +98,10 @@ def read_provenance(
         raise VerifyError(f"{title} is not about this file", [finding])
     said = found["predicate"]
     own = _text(_at(said, "runDetails", "builder", "id"))
-    findings = list(_differences(said, predicate(facts, builder=own, attestations={})))
     if builder is not None and own != builder:
-        findings.insert(0, Finding("builder", f"it was built by {own!r}, not by {builder!r}", _LIE))
+        finding = Finding(title, f"{own!r} has built it, not {builder!r}", "get the file from that builder")
+        raise VerifyError(f"{title} is of another builder", [finding])
+    findings = list(_differences(said, predicate(facts, builder=own, attestations={})))
     if findings:
         raise VerifyError(f"{title} does not agree with the card of the artifact", findings[:_SHOWN])
     inputs = _at(said, "buildDefinition", "resolvedDependencies")

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import (
-    CryptoSigner,  # type: ignore[attr-defined]  # the package does not mark what it exports
-    Signature,  # type: ignore[attr-defined]  # as above
-    SSlibKey,  # type: ignore[attr-defined]  # as above
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # it does not mark what it exports
+    CryptoSigner,
+    Signature,
+    SSlibKey,
 )
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
