@@ -1,3 +1,11 @@
+from .attestation import (
+    LOCAL_BUILDER as LOCAL_BUILDER,
+    Attested as Attested,
+    Attestor as Attestor,
+    Provenance as Provenance,
+    attest as attest,
+    check_provenance as check_provenance,
+)
 from .bisect import (
     BisectRequest as BisectRequest,
     Culprit as Culprit,
@@ -73,14 +81,6 @@ from .pipeline import (
     was_built_here as was_built_here,
 )
 from .platforms import PLATFORMS as PLATFORMS, Platform as Platform, parse_platform as parse_platform
-from .provenance import (
-    LOCAL_BUILDER as LOCAL_BUILDER,
-    Attested as Attested,
-    Attestor as Attestor,
-    Provenance as Provenance,
-    attest as attest,
-    check_provenance as check_provenance,
-)
 from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
 from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import onebin
+from onebin.attestation.indexes import ask_indexes
 from onebin.errors import ArtifactError, ManifestError, SignatureError, VerifyError
-from onebin.provenance.attestations import ask_indexes
 from support.attested import Key, attest, attestable, envelope, payload_of, write_attestable
 from support.bench import steps_of
 from support.index import Fault, Index, serving

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onebin import card
+from onebin.attestation import ask_indexes, attest_with, provenance_file, read_provenance
 from onebin.errors import PackError, SignatureError, VerifyError, os_errors
-from onebin.provenance import ask_indexes, attest_with, provenance_file, read_provenance
 from onebin.system import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onebin.attestation import Attestation, Attestor
     from onebin.farm.store import Store
-    from onebin.provenance import Attestation, Attestor
     from onebin.python import PackageSource
 
 

@@ -38,13 +38,13 @@ from onebin.system import count, display, is_there, megabytes, sha256_of_file
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator, Sequence
 
+    from onebin.attestation import Attestor
     from onebin.farm.cells import Cell
     from onebin.farm.cluster import Cluster
     from onebin.farm.jobs import Job
     from onebin.farm.keys import KeyedCell
     from onebin.farm.store import Record
     from onebin.pipeline import Events
-    from onebin.provenance import Attestor
     from onebin.workspace import Workspace
 
 _ELSEWHERE = "make `dist` a folder that can be written, or a link to one; what was built is in the store"

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from onebin.attestation.dependencies import dependencies
 from onebin.errors import ArtifactError
-from onebin.provenance.dependencies import dependencies
 from onebin.system import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from onebin.attestation.indexes import Attestation
     from onebin.card import Facts
-    from onebin.provenance.attestations import Attestation
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: TC002  # as above
 
 from onebin import card
+from onebin.attestation.envelope import sealed
+from onebin.attestation.indexes import ask_indexes
+from onebin.attestation.predicate import encoded, statement
 from onebin.errors import Finding, ManifestError, PackError, os_errors
 from onebin.manifest import keyed
 from onebin.pipeline import ignore, step
-from onebin.provenance.attestations import ask_indexes
-from onebin.provenance.envelope import sealed
-from onebin.provenance.predicate import encoded, statement
 from onebin.system import display, sha256_of_file, write_atomic
 from onebin.trust import fingerprint, read_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from onebin.attestation.indexes import Attestation
     from onebin.card import Facts
     from onebin.manifest import Manifest
     from onebin.pipeline import Events
-    from onebin.provenance.attestations import Attestation
     from onebin.python import PackageSource
 
 LOCAL_BUILDER = "urn:onebin:local"

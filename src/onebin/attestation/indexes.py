@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from onebin.attestation.envelope import parsed_json
 from onebin.errors import OnebinError
-from onebin.provenance.envelope import parsed_json
 from onebin.python import uv
 from onebin.system import canonical_name, tell
 from onebin.wheelhouse import DownloadError, read_url

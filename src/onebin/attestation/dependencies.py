@@ -20,8 +20,8 @@ from onebin.system import canonical_name, parse_toml, without_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from onebin.attestation.indexes import Attestation
     from onebin.card import DistributionFacts, Facts
-    from onebin.provenance.attestations import Attestation
 
 COMPILER_ROLE = "compiler"
 PEP_740 = "pep740"

@@ -14,11 +14,11 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin import card
+from onebin.attestation.attesting import provenance_file
+from onebin.attestation.dependencies import COMPILER_ROLE, PEP_740
+from onebin.attestation.envelope import opened_envelope, parsed_json, read_envelope
+from onebin.attestation.predicate import PREDICATE, STATEMENT, predicate
 from onebin.errors import ArtifactError, Finding, SignatureError, VerifyError, os_errors
-from onebin.provenance.attesting import provenance_file
-from onebin.provenance.dependencies import COMPILER_ROLE, PEP_740
-from onebin.provenance.envelope import opened_envelope, parsed_json, read_envelope
-from onebin.provenance.predicate import PREDICATE, STATEMENT, predicate
 from onebin.system import count, display, sha256_of_file
 from onebin.trust import read_public_keys
 

@@ -1,4 +1,3 @@
-from .attestations import Attestation as Attestation, ask_indexes as ask_indexes
 from .attesting import (
     LOCAL_BUILDER as LOCAL_BUILDER,
     Attested as Attested,
@@ -8,3 +7,4 @@ from .attesting import (
     provenance_file as provenance_file,
 )
 from .checking import Provenance as Provenance, check_provenance as check_provenance, read_provenance as read_provenance
+from .indexes import Attestation as Attestation, ask_indexes as ask_indexes
