@@ -1,5 +1,4 @@
 from .attestation import (
-    LOCAL_BUILDER as LOCAL_BUILDER,
     Attested as Attested,
     Attestor as Attestor,
     Provenance as Provenance,

@@ -126,6 +126,12 @@ def test_builder_is_checked(bench: Bench, artifact: Path, key: Key) -> None:
     refusal.says(f"'{own}' has built it, not 'urn:onebin:local'", hint="from that builder")
 
 
+def test_default_builder_is_in_the_help(bench: Bench, artifact: Path, key: Key, beside: Path) -> None:
+    """The help says who builds by default, which is what the provenance has."""
+    found = onebin.check_provenance(artifact, key=key.public_file, provenance=beside)
+    assert f"[default: {found.builder}]" in " ".join(bench.accepts("bundle", "--help").out.split())
+
+
 def test_provenance_elsewhere_is_named(bench: Bench, artifact: Path, key: Key, beside: Path) -> None:
     """The provenance need not be beside the file, and none that is missing is accepted."""
     other = beside.rename(bench.directory / "other.jsonl")
@@ -135,11 +141,12 @@ def test_provenance_elsewhere_is_named(bench: Bench, artifact: Path, key: Key, b
 
 
 def test_one_of_several_signatures_is_enough(artifact: Path, key: Key, stranger: Key, beside: Path) -> None:
-    """A statement that others have signed, too, is accepted; a signature may have no keyid (DSSE)."""
+    """Others may have signed, too; a signature may have no keyid, and the URL-safe form of base64 (DSSE)."""
     payload = base64.b64decode(json.loads(beside.read_text("utf-8"))["payload"])
     own = {"keyid": key.fingerprint, "sig": key.sign(payload)}
     other = {"keyid": stranger.fingerprint, "sig": stranger.sign(payload)}
-    for signatures in ([other, own], [own, other], [{"sig": key.sign(payload)}], [{"sig": other["sig"]}, own]):
+    unnamed = {"keyid": None, "sig": own["sig"].replace("+", "-").replace("/", "_")}
+    for signatures in ([other, own], [own, other], [{"sig": own["sig"]}], [{"sig": other["sig"]}, own], [unnamed]):
         beside.write_text(envelope(payload, signatures), "utf-8")
         assert onebin.check_provenance(artifact, key=key.public_file).signed_by == key.fingerprint
 
@@ -493,6 +500,32 @@ def test_index_with_a_login_is_asked_with_it(
     assert ([*found.found], found.asked, found.unanswered) == (["orbit"], 2, 0)
     monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
     assert ask_indexes(asked_facts(index), source).unanswered == 2
+
+
+def test_login_of_a_configuration_file_is_used(index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Credentials in the project's configuration of uv count for the pages, and for attestations on the same server."""
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    index.login = "me:secret"
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "uv.toml").write_text(f'[[index]]\nurl = "{index.with_login}"\ndefault = true\n', "utf-8")
+    found = ask_indexes(asked_facts(index), onebin.PackageSource(project=project))
+    assert ([*found.found], found.unanswered) == (["orbit"], 0)
+
+
+def test_login_is_not_sent_to_another_server(
+    index: Index, source: onebin.PackageSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attestations may lie on another server, which does not get the credentials of the index."""
+    index.login = "me:secret"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.with_login)
+    with serving() as other:
+        other.attestations = index.attestations
+        index.attested_at = other.url
+        found = ask_indexes(asked_facts(index), source)
+        assert [*found.found] == ["orbit"]
+        assert (len(other.seen), other.logins) == (1, [None])
 
 
 @pytest.mark.parametrize("fault", ["cut", "short", "other", "endless", "silent", "slow", "login", "text", 404, 500])

@@ -18,7 +18,7 @@ from onebin.trust import fingerprint
 from .reports import distribution, facts, file_facts, write_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from onebin.card import Facts
@@ -75,7 +75,7 @@ class Key:
         return base64.b64encode(self.private.sign(signed)).decode()
 
 
-def envelope(payload: bytes, signatures: list[dict[str, str]], kind: str = PAYLOAD_TYPE) -> str:
+def envelope(payload: bytes, signatures: Sequence[Mapping[str, str | None]], kind: str = PAYLOAD_TYPE) -> str:
     """Return an envelope as a line of JSON."""
     data = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": signatures}
     return json.dumps(data) + "\n"

@@ -36,7 +36,7 @@ class Index:
     """The files and faults of the index, which a test may change at any time.
 
     `fault` applies to downloads, `page_fault` to the pages that list them, `attestation_fault` to attestations. `seen`
-    lists the requested paths.
+    lists the requested paths, `logins` who has asked. `attested_at` is the URL of an index that has the attestations.
     """
 
     url: str
@@ -47,7 +47,9 @@ class Index:
     files: dict[str, bytes] = field(default_factory=dict)
     attestations: dict[str, bytes] = field(default_factory=dict)
     stated: dict[str, str] = field(default_factory=dict)
+    attested_at: str | None = None
     seen: list[str] = field(default_factory=list)
+    logins: list[str | None] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     def add(self, file: Path) -> None:
@@ -86,7 +88,8 @@ class Index:
         return json.dumps({"meta": meta, "name": package, "files": rows}).encode() if names else None
 
     def _more(self, name: str) -> dict[str, object]:
-        address = self.url.replace("/simple", f"/integrity/{name}") if name in self.attestations else None
+        place = (self.attested_at or self.url).replace("/simple", f"/integrity/{name}")
+        address = place if name in self.attestations else None
         return {"hashes": {"sha256": self.stated[name]}, "provenance": address}
 
     def _names(self, package: str) -> list[str]:
@@ -122,6 +125,7 @@ def serving() -> Iterator[Index]:
 
 def _answer(handler: BaseHTTPRequestHandler, index: Index, *, with_body: bool) -> None:
     index.seen.append(handler.path)
+    index.logins.append(handler.headers.get("Authorization"))
     expected = b64encode((index.login or "").encode()).decode()
     if index.login and handler.headers.get("Authorization") != f"Basic {expected}":
         handler.send_response(401)

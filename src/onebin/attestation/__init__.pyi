@@ -1,5 +1,4 @@
 from .attesting import (
-    LOCAL_BUILDER as LOCAL_BUILDER,
     Attested as Attested,
     Attestor as Attestor,
     attest as attest,

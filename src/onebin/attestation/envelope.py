@@ -35,11 +35,12 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 LARGEST = 16_000_000  # bytes; that of a host with 500 distributions has less than 1 MB
 _MOST_MARKS = 700_000
 _AGAIN = "download it again, or build the artifact again with --provenance"
+_URL_SAFE = str.maketrans("-_", "+/")
 _STRICT = ConfigDict(strict=True, extra="ignore")
 
 
 class _Signature(TypedDict):
-    keyid: NotRequired[Annotated[str, Field(max_length=200)]]
+    keyid: NotRequired[Annotated[str, Field(max_length=200)] | None]
     sig: Annotated[str, Field(max_length=10_000)]
 
 
@@ -81,8 +82,8 @@ def opened_envelope(content: bytes, trusted: Iterable[bytes], *, title: str) -> 
     if not found["signatures"]:
         raise SignatureError(f"{title} is not signed", _AGAIN)
     try:
-        payload = binascii.a2b_base64(found["payload"], strict_mode=True)
-        signatures = [(each.get("keyid", ""), binascii.a2b_base64(each["sig"])) for each in found["signatures"]]
+        payload = _decoded(found["payload"])
+        signatures = [(each.get("keyid") or "", _decoded(each["sig"])) for each in found["signatures"]]
     except ValueError as error:
         raise SignatureError(f"{title} is damaged: it is not base64", _AGAIN) from error
     keys = {fingerprint(key): _public(Ed25519PublicKey.from_public_bytes(key)) for key in trusted}
@@ -101,6 +102,11 @@ def parsed_json(content: bytes) -> Any:
         return json.loads(content, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _decoded(text: str) -> bytes:
+    """Return what a text in base64 says, in the usual or the URL-safe alphabet: DSSE allows both."""
+    return binascii.a2b_base64(text.translate(_URL_SAFE), strict_mode=True)
 
 
 def _no_constant(name: str) -> float:

@@ -32,7 +32,7 @@ def with_provenance(function: Callable[..., Any]) -> Callable[..., Any]:
             "--builder",
             metavar="URI",
             envvar="ONEBIN_BUILDER",
-            help=f"Who builds, for the provenance.  [default: {onebin.LOCAL_BUILDER}]",
+            help="Who builds, for the provenance.  [default: urn:onebin:local]",
         ),
         click.option(
             "--key",
@@ -53,6 +53,6 @@ def _attestor(key: Path | None, builder: str | None) -> Attestor:
     if key is None:
         raise click.UsageError("--provenance needs --key KEY: the private key that signs it.")
     try:
-        return onebin.Attestor.read(key, lambda: ask_passphrase(key), builder=builder or onebin.LOCAL_BUILDER)
+        return onebin.Attestor.read(key, lambda: ask_passphrase(key), **({"builder": builder} if builder else {}))
     except ValueError as error:
         raise click.UsageError(f"--builder: {error}.") from error
