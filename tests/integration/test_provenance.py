@@ -97,6 +97,8 @@ def test_built_artifact_is_attested_and_verified(warm_bench: Bench) -> None:
     again = json.loads(bench.accepts("bundle", "--provenance", "--key", key.file, "--offline", "--json").out)
     assert again["provenance"] == str(beside)
     assert beside.read_bytes() == first
+    bench.accepts("bundle", "-o", "elsewhere/tiny", "--provenance", "--key", key.file, "--offline")
+    assert (bench.directory / "elsewhere" / "tiny.intoto.jsonl").read_bytes() == first
     said = bench.accepts("verify", bench.artifact, "--provenance", "--key", key.public_file, "--probe", "quick").out
     assert f"dist/tiny.intoto.jsonl: signed by {key.fingerprint}\n" in said
     assert "built by urn:onebin:local from" in said
