@@ -1,3 +1,10 @@
+from .attestation import (
+    Attested as Attested,
+    Attestor as Attestor,
+    Provenance as Provenance,
+    attest as attest,
+    check_provenance as check_provenance,
+)
 from .bisect import (
     BisectRequest as BisectRequest,
     Culprit as Culprit,

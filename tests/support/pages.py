@@ -89,6 +89,7 @@ PAGES = {
     "docs/inspect.md": Page(begins="README.md", is_long=True),
     "docs/new.md": Page(is_long=True),
     "docs/offline.md": Page(begins=TUTORIAL),
+    "docs/provenance.md": Page(begins=TUTORIAL, needs=("ssh-keygen",)),
     "docs/report.md": Page(begins="README.md", is_long=True),
     "docs/reproducible.md": Page(begins=TUTORIAL, is_long=True),
     "docs/runtime.md": Page(begins=beside_checkout),

@@ -22,6 +22,7 @@ from onebin.errors import (
     PackError,
     StoreError,
 )
+from onebin.farm.attested import CellAttestor
 from onebin.farm.board import Board
 from onebin.farm.cells import cells_of
 from onebin.farm.keys import Keys
@@ -37,6 +38,7 @@ from onebin.system import count, display, is_there, megabytes, sha256_of_file
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator, Sequence
 
+    from onebin.attestation import Attestor
     from onebin.farm.cells import Cell
     from onebin.farm.cluster import Cluster
     from onebin.farm.jobs import Job
@@ -84,9 +86,13 @@ def default_store(workspace: Workspace) -> str:
     return str(workspace.cache_dir / "store")
 
 
-def build_matrix(request: MatrixRequest, events: Events = ignore) -> MatrixResult:
-    """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError."""
-    run = Run(request=request, events=events, store=Store.at(request.store))
+def build_matrix(request: MatrixRequest, events: Events = ignore, *, attestor: Attestor | None = None) -> MatrixResult:
+    """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError.
+
+    With an `attestor`, the provenance of each is put beside it and into the store.
+    """
+    store = Store.at(request.store)
+    run = Run(request=request, events=events, store=store, attests=_attests(request, store, attestor))
     cells = cells_of(request.build.manifest, request.cells)
     run.check(cells)
     with run.interruptible(len(cells)):
@@ -105,6 +111,7 @@ class Run:
     request: MatrixRequest
     events: Events
     store: Store
+    attests: CellAttestor | None = None
     results: dict[str, CellResult] = field(default_factory=dict)
     keyed: list[KeyedCell] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -278,7 +285,15 @@ class Run:
             except PackError as error:
                 error.hint = (error.hint or _ELSEWHERE).replace(PackError.elsewhere, _ELSEWHERE)
                 raise
-        self.results[each.cell.name] = replace(_result(each.cell, came, key=each.key), file=file, record=record)
+        result = replace(_result(each.cell, came, key=each.key), file=file, record=record)
+        if self.attests is not None:
+            was_built = came.status == "built"
+            provenance = self.attests.attest(each.key, file, record.artifact, was_built=was_built)
+            result = replace(result, provenance=provenance)
+            if provenance is None:
+                how = "it is from the store, which does not have provenance of it signed with this key"
+                self.events(Note(text=f"{each.cell.name} is not attested: {how}"))
+        self.results[each.cell.name] = result
 
     def _fail(self, cell: Cell, error: OnebinError, *, key: str | None = None, record: Record | None = None) -> None:
         came = Outcome(status="failed", error=failure_of(error)["error"])
@@ -290,6 +305,13 @@ class Run:
 
     def _advance(self, name: str, doing: str) -> None:
         self.events(StepAdvanced(step=name, doing=doing))
+
+
+def _attests(request: MatrixRequest, store: Store, attestor: Attestor | None) -> CellAttestor | None:
+    if attestor is None:
+        return None
+    own = Store.at(default_store(request.build.workspace)).url == store.url
+    return CellAttestor(attestor=attestor, store=store, source=request.build.source, is_own_store=own)
 
 
 def _is(file: Path, record: Record) -> bool:

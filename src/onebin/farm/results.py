@@ -27,7 +27,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """What came of one cell. `file` is its artifact, `record` names its objects in the store; None if it has none."""
+    """What came of one cell. `file` is its artifact, `record` names its objects in the store; None if it has none.
+
+    `provenance` is the file with the artifact's provenance, if that was asked for.
+    """
 
     name: str
     variant: str
@@ -40,6 +43,7 @@ class CellResult:
     seconds: float
     error: ErrorFacts | None
     worker: str
+    provenance: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

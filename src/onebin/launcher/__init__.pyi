@@ -8,3 +8,4 @@ from .compile import (
     is_included as is_included,
     is_ready as is_ready,
 )
+from .compiler import Pinned as Pinned, pinned_compiler as pinned_compiler

@@ -45,6 +45,22 @@ _NUMBER = 0xFFFF  # what follows is a number, and not a text
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """The pinned distribution of the compiler, with the SHA-256 of each of its wheels."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+
+
+def pinned_compiler() -> Pinned:
+    """Return which compiler compiles launcher and starter."""
+    requirement, *hashes = REQUIREMENTS.partition("\npip==")[0].split(" --hash=sha256:")
+    name, _, version = requirement.partition("==")
+    return Pinned(name=name, version=version, hashes=tuple(hashes))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compiler:
     """An installed compiler: the folder of its wheels, a folder for this use, and one for what it may use again."""
 

@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from uv import find_uv_bin
 
@@ -32,7 +32,16 @@ from onebin.python.watching import (
     locked_from_git,
     required_from_git,
 )
-from onebin.system import STILL_RUNNING, Completed, environment, read_toml, run, sha256_of, state_of_program
+from onebin.system import (
+    STILL_RUNNING,
+    Completed,
+    credentials_for,
+    environment,
+    read_toml,
+    run,
+    sha256_of,
+    state_of_program,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -87,6 +96,29 @@ def managed_dir() -> Path:
 def install_python(request: str) -> None:
     """Have uv install an interpreter among those that it manages, for this or another platform; raises Failure."""
     _uv(["python", "install", "--no-bin", "--no-registry", request])
+
+
+def index_urls(source: PackageSource) -> tuple[str, ...]:
+    """Return the URLs of the indexes that a source uses, in the order in which uv asks them; raises OnebinError.
+
+    They have the credentials that are known for them.
+    """
+    arguments = ["pip", "compile", "-", "--quiet", "--no-header", "--emit-index-url", "--python", sys.executable]
+    said = _uv([*arguments, "--no-python-downloads", "--offline"], project=source.project).stdout
+    rows = [line.partition(" ") for line in said.splitlines()]
+    found = {
+        kind: [url.strip() for each, _, url in rows if each == kind] for kind in ("--extra-index-url", "--index-url")
+    }
+    env = settings.with_indexes(source.project)
+    return tuple(_with_login(url, credentials_for(url, env)) for urls in found.values() for url in urls)
+
+
+def _with_login(url: str, login: str | None) -> str:
+    parts = urlsplit(url)
+    if login is None or "@" in parts.netloc:
+        return url
+    user, _, password = login.partition(":")
+    return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}").geturl()
 
 
 def compile_lock(

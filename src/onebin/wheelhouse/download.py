@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from onebin.system import credentials_for, sha256_of_file, without_credentials
@@ -57,6 +57,30 @@ def fetch(url: str, file: Path, *, sha256: str) -> None:
             raise
 
 
+def read_url(url: str, *, accept: str, most: int, until: float) -> bytes:
+    """Return the answer of a server, of at most so many bytes, before a moment of the monotonic clock.
+
+    `accept` is the media type that is wanted. It is asked once only. Raises DownloadError.
+    """
+    parts, size = [], 0
+    try:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise DownloadError("there is no time left")
+        with _requested(url, min(timeout_seconds(), left), accept=accept) as answer:
+            while chunk := answer.read1(_CHUNK):
+                parts.append(chunk)
+                size += len(chunk)
+                if size > most or time.monotonic() > until:
+                    raise DownloadError(f"the response does not end: {size} bytes so far")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DownloadError(_http_reason(error.code, error.reason)) from error
+    except (http.client.HTTPException, ssl.SSLError, OSError) as error:
+        raise DownloadError(_reason(error)) from error
+    return b"".join(parts)
+
+
 def timeout_seconds() -> float:
     """Return how long a server may be silent, in seconds; this is uv's setting."""
     try:
@@ -87,18 +111,23 @@ def _retried(url: str, out: IO[bytes], sha256: str) -> None:
 
 
 def _received(url: str, out: IO[bytes]) -> str:
-    if urlsplit(url).scheme not in _SCHEMES:
-        raise DownloadError(f"onebin does not download from URLs with this scheme: {urlsplit(url).scheme}")
-    request = urllib.request.Request(without_credentials(url))  # noqa: S310  # the scheme was checked
-    login = credentials_for(url, os.environ)
-    if login:  # not sent to another server after a redirect
-        request.add_unredirected_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
     digest = hashlib.sha256()
-    with urllib.request.urlopen(request, timeout=timeout_seconds()) as answer:  # noqa: S310  # the scheme was checked
+    with _requested(url, timeout_seconds()) as answer:
         for chunk in _chunks(answer):
             digest.update(chunk)
             out.write(chunk)
     return digest.hexdigest()
+
+
+def _requested(url: str, seconds: float, **headers: str) -> Any:
+    """Return the open answer of a server that may be silent for so many seconds."""
+    if urlsplit(url).scheme not in _SCHEMES:
+        raise DownloadError(f"onebin does not download from URLs with this scheme: {urlsplit(url).scheme}")
+    request = urllib.request.Request(without_credentials(url), headers=headers)  # noqa: S310  # the scheme was checked
+    login = credentials_for(url, os.environ)
+    if login:  # not sent to another server after a redirect
+        request.add_unredirected_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
+    return urllib.request.urlopen(request, timeout=seconds)  # noqa: S310  # the scheme was checked
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.artifact.passphrase import ask_passphrase
+from onebin.cli.passphrase import ask_passphrase
 from onebin.cli.report import echo, print_json
 from onebin.system import count, display
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +12,9 @@ import onebin
 from onebin.cli import options
 from onebin.cli.report import echo, print_json
 from onebin.system import display
+
+if TYPE_CHECKING:
+    from onebin import Provenance
 
 _PATH = click.Path(path_type=Path, readable=False)
 
@@ -30,6 +35,11 @@ _PATH = click.Path(path_type=Path, readable=False)
     type=_PATH,
     help="With --reproduce: the folder that the manifest's relative paths refer to.  [default: this one]",
 )
+@click.option(
+    "--provenance", is_flag=True, help="Check the provenance FILE.intoto.jsonl first: --key must have signed it."
+)
+@click.option("--provenance-file", metavar="FILE", type=_PATH, help="The same, for provenance that is elsewhere.")
+@click.option("--builder", metavar="URI", help="The same, and who must have built FILE, according to it.")
 @click.option("--artifact", type=_PATH, help="If FILE is a side-car: it must fit this artifact, which is not run.")
 @options.with_probe
 @options.with_json
@@ -40,6 +50,9 @@ def verify(
     lock: Path | None,
     reproduce: bool,
     sources: Path | None,
+    provenance: bool,
+    provenance_file: Path | None,
+    builder: str | None,
     artifact: Path | None,
     full: bool,
     as_json: bool,
@@ -48,10 +61,11 @@ def verify(
 
     Checks that its bytes are intact and that it behaves like its stage. This runs the file; `onebin inspect` does not.
     If its programs cannot be run on this machine, each of its files is compared with its card instead.
-    Side-cars around it are ignored. FILE may also be a side-car, NAME.obplugin: nothing of it is run.
+    With --provenance, the key must have signed what FILE was built from, and FILE needs no other signature. Side-cars
+    around it are ignored. FILE may also be a side-car, NAME.obplugin: nothing of it is run.
     """
     if onebin.is_side_car(file):
-        if lock or reproduce or sources or not (key or artifact):
+        if lock or reproduce or sources or provenance or provenance_file or builder or not (key or artifact):
             raise click.UsageError("A side-car is verified with --key, with --artifact, or with both.")
         _verify_side_car(file, key=key, artifact=artifact, as_json=as_json)
         return
@@ -59,18 +73,38 @@ def verify(
         raise click.UsageError("--artifact can only be used with a side-car, NAME.obplugin.")
     if sources is not None and not reproduce:
         raise click.UsageError("--sources can only be used with --reproduce.")
+    found = None
+    if provenance or provenance_file or builder:
+        found, key = _provenance(file, key, provenance_file, builder, quiet=as_json), None
     if reproduce:
         events = options.progress(quiet=as_json)
         verified = onebin.reproduce(file, sources or Path(), events, key=key, lock=lock)
     else:
         verified = onebin.verify(file, key=key, lock=lock, full=full)
     if as_json:
-        signer = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by}
-        print_json({"file": str(verified.file), "ok": True, **signer, "ran": verified.ran, "reproduced": reproduce})
+        origin = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by, "provenance": _row(found)}
+        print_json({"file": str(verified.file), "ok": True, **origin, "ran": verified.ran, "reproduced": reproduce})
         return
     if verified.signed_by is not None:
         echo(f"{display(verified.file)}: signed by {verified.signed_by}")
     echo(f"{display(verified.file)}: {verified.summary}")
+
+
+def _provenance(
+    file: Path, key: Path | None, provenance: Path | None, builder: str | None, *, quiet: bool
+) -> Provenance:
+    """Check the provenance of an artifact, which the key has signed instead of the file, and show what it says."""
+    if key is None:
+        raise click.UsageError("--provenance needs --key: without it, anybody could have written it.")
+    found = onebin.check_provenance(file, key=key, provenance=provenance, builder=builder)
+    if not quiet:
+        echo(f"{display(found.file)}: signed by {found.signed_by}")
+        echo(f"{display(found.file)}: {found.summary}")
+    return found
+
+
+def _row(found: Provenance | None) -> dict[str, Any] | None:
+    return None if found is None else {**asdict(found), "file": str(found.file)}
 
 
 def _verify_side_car(file: Path, *, key: Path | None, artifact: Path | None, as_json: bool) -> None:

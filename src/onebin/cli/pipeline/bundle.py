@@ -17,12 +17,13 @@ from onebin.cli import options
 from onebin.cli.pipeline.plugins import plugin_row
 from onebin.cli.pipeline.timings import costs_row, write_timings
 from onebin.cli.pipeline.watching import repeat
+from onebin.cli.provenance import with_provenance
 from onebin.cli.report import json_text, print_json
 from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
 
 if TYPE_CHECKING:
-    from onebin import BuildRequest, BuildResult, PackageSource, Platform
+    from onebin import Attestor, BuildRequest, BuildResult, PackageSource, Platform
     from onebin.cli.progress import Progress
 
 _SHOWN_STEPS = 3
@@ -65,6 +66,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
     help="Also accept side-cars that your development key has signed, and say so at each start: for trying them out.",
 )
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
+@with_provenance
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
 @options.with_host
@@ -82,6 +84,7 @@ def bundle(
     watch: bool,
     dev: bool,
     sbom: bool,
+    attestor: Attestor | None,
     full: bool,
     commands: tuple[str, ...],
     wanted: options.Wanted,
@@ -115,7 +118,7 @@ def bundle(
         return tuple(map(_accepting_development, found)) if dev else found
 
     def build(request: BuildRequest) -> dict[str, Any]:
-        return _build(request, sbom=sbom, timings=timings, events=events)
+        return _build(request, sbom=sbom, timings=timings, attestor=attestor, events=events)
 
     if watch:
         return repeat(manifest, lambda: _only_one(load()), build, events)
@@ -160,15 +163,18 @@ def _only_one(requests: tuple[BuildRequest, ...]) -> BuildRequest:
     return first
 
 
-def _build(request: BuildRequest, *, sbom: bool, timings: bool, events: Progress) -> dict[str, Any]:
+def _build(
+    request: BuildRequest, *, sbom: bool, timings: bool, attestor: Attestor | None, events: Progress
+) -> dict[str, Any]:
     """Build a request, write what else was asked for, show what came of it, and return the same as JSON."""
+    if attestor is not None:
+        attestor.check(request.manifest)
     built = onebin.bundle(request, events)
-    bill = None
-    if sbom:
-        bill = built.file.with_name(f"{built.file.name}.cdx.json")
-        with os_errors(PackError, "write", bill):
-            write_atomic(bill, json_text(built.facts["sbom"]), mode=0o644)
-        events(onebin.Detail(text=f"the bill of materials is {display(bill)}"))
+    bill = _write_bill(built, events) if sbom else None
+    attested = None
+    if attestor is not None:
+        attested = onebin.attest(built.file, built.facts, attestor, source=request.source, events=events)
+        events(onebin.Detail(text=f"the provenance is {display(attested.file)}, signed by {attested.signed_by}"))
     if timings:
         with os_errors(PackError, "write the timings beside", built.file):
             page, data = write_timings(built)
@@ -184,9 +190,19 @@ def _build(request: BuildRequest, *, sbom: bool, timings: bool, events: Progress
         "is_new": built.is_new,
         "verified": built.is_verified,
         "sbom": None if bill is None else str(bill),
+        "provenance": None if attested is None else str(attested.file),
         "host": built.facts["host"],
         "plugins": [plugin_row(plugin) for plugin in built.facts["plugins"]],
     }
+
+
+def _write_bill(built: BuildResult, events: Progress) -> Path:
+    """Write the bill of materials of an artifact beside it, and return its file."""
+    bill = built.file.with_name(f"{built.file.name}.cdx.json")
+    with os_errors(PackError, "write", bill):
+        write_atomic(bill, json_text(built.facts["sbom"]), mode=0o644)
+    events(onebin.Detail(text=f"the bill of materials is {display(bill)}"))
+    return bill
 
 
 def _last_line(built: BuildResult) -> tuple[str, str]:

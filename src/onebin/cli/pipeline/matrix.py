@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
+from onebin.cli.provenance import with_provenance
 from onebin.cli.report import emit, print_json, report
 from onebin.errors import Finding, OnebinError
 from onebin.system import display, megabytes
@@ -18,7 +19,7 @@ from onebin.system import display, megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onebin import CellResult, ErrorFacts, MatrixResult, PackageSource
+    from onebin import Attestor, CellResult, ErrorFacts, MatrixResult, PackageSource
     from onebin.cli.progress import Progress
 
 _TITLES = ("cell", "result", "size", "time", "file")
@@ -73,6 +74,7 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
 )
 @click.option("--fail-fast", is_flag=True, help="Stop the other cells after one has failed.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
+@with_provenance
 @click.option("--github", is_flag=True, help="Print a matrix for GitHub's workflows, and build nothing.")
 @options.with_build
 @options.with_json
@@ -88,6 +90,7 @@ def matrix(
     store: str | None,
     fail_fast: bool,
     release: bool,
+    attestor: Attestor | None,
     github: bool,
     locked: bool,
     source: PackageSource,
@@ -119,7 +122,7 @@ def matrix(
         at_once=at_once,
         fail_fast=fail_fast,
     )
-    found = onebin.build_matrix(request, events)
+    found = onebin.build_matrix(request, events, attestor=attestor)
     if as_json:
         print_json({**onebin.to_json(found), "exit_code": found.exit_code})
         for cell in found.cells:

@@ -2,6 +2,7 @@
 
     objects/ab/cdef...   a file under its SHA-256: an artifact, a card, a bill of materials, a log, or sources
     cells/KEY.json       the record of a cell: which objects are its own
+    provenance/KEY.intoto.jsonl    what a cell was built from, signed; whoever reads it checks that
     claims/KEY           held while a cell is built, so that it is built once
     store.json           which store this is
 
@@ -155,6 +156,19 @@ class Store:
         """Write the record of a cell unless it has one, and return whether that was so."""
         return self.files.create(_cell(key), json.dumps(asdict(record), indent=2, sort_keys=True).encode())
 
+    def provenance(self, key: str) -> bytes | None:
+        """Return the provenance of a cell, which anybody may have written; None if it has none, or a huge one."""
+        whole = bytearray()
+        for part in self.files.read(_provenance(key)) or ():
+            whole += part
+            if len(whole) > _MOST:
+                return None
+        return bytes(whole) or None
+
+    def put_provenance(self, key: str, content: bytes) -> None:
+        """Write the provenance of a cell, in place of another one."""
+        self.files.write(_provenance(key), content)
+
     def discard(self, key: str) -> None:
         """Remove the record of a cell, so that it is built again."""
         self.files.remove(_cell(key))
@@ -188,6 +202,10 @@ _AGAIN = "run `onebin matrix` again, which builds the cell anew"
 
 def _object(digest: str) -> str:
     return f"objects/{digest[:2]}/{digest[2:]}"
+
+
+def _provenance(key: str) -> str:
+    return f"provenance/{key}.intoto.jsonl"
 
 
 def _cell(key: str) -> str:
