@@ -38,7 +38,7 @@ for file in done.stdout.splitlines():
 _WRITE = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-import code, files as trees, patterns
+import code, columns, files as trees, patterns
 tree, given = sys.argv[2], json.loads(sys.argv[3])
 roots = [code.Root(*root) for root in given.pop("roots")]
 without, suffixes, optimize = given.pop("without"), given.pop("suffixes"), given["optimize"]
@@ -72,7 +72,7 @@ for number, root in enumerate(roots):
 place = given.pop("programs") + "/" + given["script"]
 with open(os.path.join(tree, place), "rb") as stream:
     text = stream.read()
-coder = trees.Coder(None, optimize, lambda made, name: made)
+coder = trees.Coder(None, optimize, lambda made, name: made, columns.forget)
 given["script"] = code.Script(given["script"], len(text), coder.script(text, place))
 given["patterns"] = patterns.found_in(sources) if given["patterns"] else {}
 given["tree_sha256"] = bytes.fromhex(given["tree_sha256"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from onebin.freeze.driver import spec
-from onebin.freeze.driver.tree import code, files as tree, patterns
+from onebin.freeze.driver.tree import code, columns, files as tree, patterns
 from onebin.freeze.driver.wanted import Wanted
 from onebin.freeze.tree import Contents
 from support.driver import SITE, WANTED, renamed, written
@@ -74,7 +74,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.freeze = folder / "freeze"
-        self.freeze.mkdir()
+        self.freeze.mkdir(parents=True)
         texts = {
             f"{SITE}/demo/__init__.py": "x = 1\n",
             f"{SITE}/demo/unused.py": "x = 2\n",
@@ -111,6 +111,7 @@ class Bench:
             place_in_library=str,
             strip=lambda files: [],
             forget_runpath=lambda file: None,
+            forget_columns=columns.forget,
         )
         made = spec.make_tree(self.freeze / "source", wanted, analysis, tools)
         (self.freeze / "contents.json").write_text(json.dumps({**made, "skipped_hooks": []}), "utf-8")
@@ -145,6 +146,18 @@ def test_lean_tree_has_no_source_where_it_has_code(tmp_path: Path) -> None:
     assert "onebin/onebin_start.py" not in places
     assert {f"{SITE}/demo/__init__.py", f"{SITE}/demo/unused.py", "python/lib/python3.12/os.py"} <= places
     assert {row.place for row in contents.modules} == contents.codes.keys() == {"demo", "onebin_start"}
+
+
+def test_code_without_its_source_has_no_columns(tmp_path: Path) -> None:
+    """Code has columns, for the marks in tracebacks, only if its source is in the tree, too."""
+    of_generated = compile("import demo\n", "onebin_start.py", "exec", dont_inherit=True)
+    of_demo = compile("x = 1\n", "demo.py", "exec", dont_inherit=True)
+    for sourceless in (False, True):
+        Bench(tmp_path / str(sourceless))(sourceless=sourceless)
+        archive = (tmp_path / str(sourceless) / "freeze" / "made" / "code.bin").read_bytes()
+        assert of_demo.co_linetable in archive
+        assert (of_generated.co_linetable in archive) is not sourceless
+        assert (columns.forget(of_generated).co_linetable in archive) is sourceless
 
 
 def test_code_bin_knows_the_identity_of_its_tree(tmp_path: Path) -> None:

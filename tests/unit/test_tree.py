@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onebin.freeze.driver.tree import files as tree, symbols
+from onebin.freeze.driver.tree import columns, files as tree, symbols
 from support.driver import ROOTS, SITE, WANTED, renamed, written
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Bench:
         files = files_of(self.folder, written(self.folder / "stage", texts))
         modules = list(tree.modules_of(files, ROOTS, EXTENSION_SUFFIXES))
         wanted = {each.name: each.source for each in modules if f"{ROOTS[each.root]}/{each.path}" in reached}
-        coder = tree.Coder(None, 0, renamed)
+        coder = tree.Coder(None, 0, renamed, columns.forget)
         found = list(tree.entries(modules, ROOTS, wanted, coder, has_source=lambda place: True))
         assert all(entry["size"] == len(texts[f"{ROOTS[entry['root']]}/{entry['path']}"]) for entry in found)
         order = [(entry["root"], entry["name"]) for entry in found]
@@ -263,7 +263,7 @@ def test_only_code_can_stand_for_a_source(tmp_path: Path) -> None:
     texts = dict.fromkeys(places, "x = 1\n") | {places[1]: "def {{ name }}"}
     modules = list(tree.modules_of(files_of(tmp_path, written(tmp_path / "stage", texts)), ROOTS, EXTENSION_SUFFIXES))
     reached = {each.name: each.source for each in modules if each.name != "unreached"}
-    coder = tree.Coder(None, 0, renamed)
+    coder = tree.Coder(None, 0, renamed, columns.forget)
     found = tree.entries(modules, ROOTS, reached, coder, has_source=lambda place: "whole" in place)
     assert {entry["name"]: entry["size"] for entry in found} == {"code": None, "bad": 14, "whole": 6, "unreached": 6}
 
@@ -281,7 +281,7 @@ CODE = """
 import marshal, runpy, sys
 sys.path[:0] = {path!r}
 from onebin.freeze.driver import bytecode
-from onebin.freeze.driver.tree import files as tree, symbols
+from onebin.freeze.driver.tree import columns, files as tree, symbols
 from support.driver import renamed
 bytecode.steady()
 noise = [sys.intern(name) for name in ("alpha", "function", "gamma")] if {noise} else []
@@ -289,7 +289,7 @@ known = None
 if {known}:
     compiled = compile(open({source!r}, "rb").read(), "/elsewhere/x.py", "exec", dont_inherit=True, optimize=0)
     known = {{"x": marshal.loads(marshal.dumps(compiled))}}
-sys.stdout.buffer.write(tree.Coder(known, 0, renamed).code("x", {source!r}, "lib/x.py"))
+sys.stdout.buffer.write(tree.Coder(known, 0, renamed, columns.forget).code("x", {source!r}, "lib/x.py"))
 """
 
 
@@ -309,7 +309,7 @@ def test_same_source_gives_the_same_code(tmp_path: Path) -> None:
 def test_known_code_is_not_compiled_again(tmp_path: Path) -> None:
     """Code from the analysis is used, under its place in the tree, without reading the source again."""
     known = {"x": compile("y = 2\n", "/elsewhere/x.py", "exec")}
-    found = tree.Coder(known, 0, renamed).code("x", str(tmp_path / "gone.py"), "lib/x.py")
+    found = tree.Coder(known, 0, renamed, columns.forget).code("x", str(tmp_path / "gone.py"), "lib/x.py")
     assert found is not None
     code = marshal.loads(found)  # noqa: S302  # made in the lines above
     assert (code.co_filename, code.co_names) == ("lib/x.py", ("y",))
@@ -321,7 +321,7 @@ def test_interpreters_first_modules_come_with_bytecode(tmp_path: Path, optimize:
     library = Path(os.__file__).parent
     names = ["encodings/__init__.py", "encodings/utf_8.py", "encodings/aliases.py", "this.py"]
     files = files_of(tmp_path, {f"lib/{name}": str(library / name) for name in names})
-    tree.add_early_bytecode(files, tree.Coder(None, optimize, renamed), tree.imported_before())
+    tree.add_early_bytecode(files, tree.Coder(None, optimize, renamed, columns.forget), tree.imported_before())
     made = {place for place, source in files.sources.items() if not source}
     expected = [name for name in names if name != "this.py"]  # nobody imports it at start
     assert made == {importlib.util.cache_from_source(f"lib/{name}", optimization=optimize or "") for name in expected}

@@ -96,6 +96,7 @@ def _run(pyinstaller: PyInstaller, dist: str, work: str, source: str, known: Any
         place_in_library=foreign.place_of,
         strip=_part("tree/symbols").strip,
         forget_runpath=_part("tree/runpath").forget,
+        forget_columns=_part("tree/columns").forget,
     )
     config = pyinstaller.module("PyInstaller.config").CONF
     config["onebin"] = partial(spec.build, Path(source), tools)

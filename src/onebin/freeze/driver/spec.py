@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from types import CodeType
 
     from onebin.freeze.driver.patches import PyInstaller
     from onebin.freeze.driver.tree.files import Coder, Files
@@ -38,6 +39,7 @@ class Tools:
     place_in_library: Callable[[str], str]
     strip: Callable[[Iterable[str]], list[str]]
     forget_runpath: Callable[[str], None]
+    forget_columns: Callable[[CodeType], CodeType]
 
 
 def build(source: Path, tools: Tools, classes: Mapping[str, Any]) -> None:
@@ -93,7 +95,7 @@ def make_tree(source: Path, wanted: Wanted, analysis: Any, tools: Tools) -> dict
     tools.pyinstaller.require(id(analysis.pure) in codes, "code_cache for the modules of an Analysis")
     utils = tools.pyinstaller.module("PyInstaller.building.utils")
     rename = tools.pyinstaller.attribute(utils, "replace_filename_in_code_object")
-    coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename)
+    coder = tools.tree.Coder(codes.pop(id(analysis.pure)), wanted.optimize, rename, tools.forget_columns)
     reached = {os.path.realpath(file) for _, file, _ in (*analysis.pure, *analysis.binaries) if file}
     early = tools.tree.early_modules(analysis.datas)
     before = list(map(tools.place_in_library, tools.tree.imported_before()))

@@ -257,36 +257,48 @@ def early_modules(datas: Iterable[Entry]) -> set[str]:
 class Coder:
     """Compiles and marshals modules; `known` is the code of those that the analysis has compiled, by name.
 
-    `rename` is PyInstaller's function to replace the file name in code.
+    `rename` is PyInstaller's function to replace the file name in code; `forget_columns` is that of `columns.py`.
     """
 
     def __init__(
-        self, known: Mapping[str, CodeType] | None, optimize: int, rename: Callable[[CodeType, str], CodeType]
+        self,
+        known: Mapping[str, CodeType] | None,
+        optimize: int,
+        rename: Callable[[CodeType, str], CodeType],
+        forget_columns: Callable[[CodeType], CodeType],
     ) -> None:
         self._known = known or {}
         self.optimize = optimize
         self._rename = rename
+        self._forget_columns = forget_columns
 
-    def code(self, name: str, source: str, place: str) -> bytes | None:
-        """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either."""
+    def code(self, name: str, source: str, place: str, *, has_source: bool = True) -> bytes | None:
+        """Return the code of a module, or None if it is not valid for this Python; it cannot be imported either.
+
+        `has_source` says whether its source is in the tree, too; if not, the code has no columns.
+        """
         code = self._known.get(name)
         if code is None and source.endswith(_BYTECODE):
             code = marshal.loads(Path(source).read_bytes()[_BYTECODE_HEADER:])  # noqa: S302  # the interpreter's own
-        return self._compiled(Path(source).read_bytes(), place) if code is None else self._marshalled(code, place)
+        elif code is None:
+            code = self._compiled(Path(source).read_bytes(), place)
+        if code is None:
+            return None
+        return self._marshalled(code if has_source else self._forget_columns(code), place)
 
     def script(self, text: bytes, place: str) -> bytes | None:
         """Return the code of a script, or None as for a module.
 
         The two lines by which the shell starts an interpreter are a text for Python, and would be its docstring.
         """
-        return self._compiled(_FOR_THE_SHELL.sub(rb"\1#\n#\n", text), place)
+        code = self._compiled(_FOR_THE_SHELL.sub(rb"\1#\n#\n", text), place)
+        return None if code is None else self._marshalled(code, place)
 
-    def _compiled(self, text: bytes, place: str) -> bytes | None:
+    def _compiled(self, text: bytes, place: str) -> CodeType | None:
         try:
-            code = compile(text, place, "exec", dont_inherit=True, optimize=self.optimize)
+            return compile(text, place, "exec", dont_inherit=True, optimize=self.optimize)
         except (SyntaxError, ValueError):
             return None
-        return self._marshalled(code, place)
 
     def _marshalled(self, code: CodeType, place: str) -> bytes:
         # The bytes show which parts of the code other objects refer to. What comes back from marshal has no others.
@@ -310,9 +322,10 @@ def entries(
         is_reached = reached.get(each.name) == each.source
         if is_reached or each.root != len(roots) - 1:
             code, place = None, f"{roots[each.root]}/{each.path}"
+            keeps_source = not each.is_sourceless and has_source(place)
             if is_reached and each.is_source:
-                code = coder.code(each.name, each.source, place)
-            is_whole = not each.is_sourceless and (code is None or has_source(place))
+                code = coder.code(each.name, each.source, place, has_source=keeps_source)
+            is_whole = keeps_source or (code is None and not each.is_sourceless)
             yield {
                 "name": each.name,
                 "root": each.root,

@@ -86,10 +86,10 @@ static const char *execution_path(const char *argv0) {
  * dynamic loader replaces some names in the path of whatever it loads (ld.so(8)). */
 bool can_import_from(const struct artifact *artifact, const char *path) {
     static const char *const replaced[] = {"$ORIGIN", "$LIB", "$PLATFORM", "${"};
-    int minor = 0;
     for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++)
         if (strstr(path, replaced[i]) != NULL) return false;
-    return (sscanf(artifact->trailer.interpreter, "python3.%d", &minor) == 1 && minor < 12) || is_utf8(path);
+    const char *name = artifact->trailer.interpreter;
+    return (strncmp(name, "python3.", 8) == 0 && atoi(name + 8) < 12) || is_utf8(path);
 }
 
 /* Open this program's file. The system opens it, not a path: in between, somebody could exchange the file at a path.

@@ -61,8 +61,15 @@ static char *read_file(int file, size_t *size) {
     return content;
 }
 
+/* Read the first line of a list, of which at least HEADER bytes are there, and then a NUL at some place. */
 static bool read_header(const char *line, struct header *header) {
-    return sscanf(line, "%36s %20llu %16llx\n", header->boot, &header->inode, &header->sum) == 3;
+    char *end;
+    memcpy(header->boot, line, IDENTITY);
+    header->boot[IDENTITY] = 0;
+    header->inode = strtoull(line + IDENTITY, &end, 10);
+    if (end != line + IDENTITY + 1 + 20) return false;
+    header->sum = strtoull(end, &end, 16);
+    return end == line + HEADER - 1 && *end == '\n';
 }
 
 /* Read the first line of a tree's list; false if it says nothing. */
