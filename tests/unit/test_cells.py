@@ -135,15 +135,33 @@ def test_terminal_without_controls_gets_lines() -> None:
         assert "  lite-py3.0-linux-x86_64-musl: built, 11.2 MB in 12.3 s" in lines
 
 
-def test_pipe_gets_lines() -> None:
-    """In a pipe, there is a line for each cell that has ended, and now and then one about those that run."""
-    code = f"from onebin.cli import progress; progress._PATIENCE = 0.2\n{PROGRAM}".replace("input()", "time.sleep(0.7)")
-    command = [sys.executable, "-c", code, "6", "2"]
+def _in_a_pipe(seconds: float, patience: float) -> list[str]:
+    code = f"from onebin.cli import progress; progress._PATIENCE = {patience}\n{PROGRAM}"
+    command = [sys.executable, "-c", code.replace("input()", f"time.sleep({seconds})"), "6", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=callers_environment())
-    lines = done.stderr.splitlines()
-    assert "  lite-py3.1-linux-x86_64-musl: failed, 11.2 MB in 12.3 s" in lines
-    running = [line for line in lines if line.startswith("build: running for")]
-    assert "0 of 9 done, 6 running, 3 waiting; lite-py3.0-linux-x86_64-musl (freeze), lite-py3.1" in running[0]
-    assert running[0].endswith("and 2 others")
-    assert "1 of 9 done, 1 failed, 3 running, 4 waiting" in running[-1]
     assert "\x1b" not in done.stderr
+    return done.stderr.splitlines()
+
+
+def test_pipe_gets_lines() -> None:
+    """In a pipe, there is a line for each cell that has ended, and now and then some about those that run."""
+    lines = _in_a_pipe(0.7, 0.2)
+    assert "  lite-py3.1-linux-x86_64-musl: failed, 11.2 MB in 12.3 s" in lines
+    places = [place for place, line in enumerate(lines) if line.startswith("build: running for")]
+    first = places[0]
+    assert lines[first].endswith(" s, 0 of 9 done, 6 running, 3 waiting")
+    assert lines[first + 1] == "  lite-py3.0-linux-x86_64-musl: freeze for 0 s"
+    assert lines[first + 2].startswith("  lite-py3.1-linux-x86_64-musl: stage for 0 s, downloading a-package")
+    assert lines[first + 5] == "  and 2 others"
+    assert "1 of 9 done, 1 failed, 3 running, 4 waiting" in lines[places[-1]]
+    assert max(map(len, lines)) <= 120
+
+
+def test_pipe_gets_the_name_of_each_slow_step_of_a_cell() -> None:
+    """In a pipe, a step of a cell that takes over a second is named then, once, long before the next line about all."""
+    lines = _in_a_pipe(1.8, 60)
+    assert lines[:6] == [
+        "  lite-py3.0-linux-x86_64-musl: freeze",
+        *(f"  lite-py3.{number}-linux-x86_64-musl: stage" for number in range(1, 6)),
+    ]
+    assert len(lines) == 9

@@ -122,6 +122,22 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
     assert 2 <= len(lines) <= 4
 
 
+def test_pipe_gets_the_name_of_a_slow_step_after_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe, a step that takes over a second is named then; one that is faster has only its last line."""
+    for seconds in (0.2, 1.5):
+        with Progress() as shown, step(shown, "freeze"):
+            tell(f"building {'x' * 200}")
+            time.sleep(seconds)
+            lines = capsys.readouterr().err.splitlines()
+        if seconds < 1:
+            assert lines == []
+        else:
+            assert len(lines) == 1
+            assert lines[0].startswith("freeze: running for 1 s, building xxx")
+            assert len(lines[0]) < 100
+        assert re.fullmatch(r"freeze:  \(\d\.\d s\)\n", capsys.readouterr().err)
+
+
 def test_pipe_gets_a_line_about_waiting_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """That a step waits for another process is a line at once, not only after some seconds."""
     with Progress() as shown, step(shown, "freeze"):
