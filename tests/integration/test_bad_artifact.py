@@ -111,9 +111,20 @@ def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept:
     refusal.says("copy", hint="fetch it or build it again")
 
 
-@pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])
-def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
-    """`verify` detects one changed bit anywhere; `inspect`, which only reads the end, detects one on the card."""
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("start", "its launcher does not match the digest on its card"),
+        ("middle", "its payload does not match the digest on its card"),
+        ("card", "its card does not match its digest"),
+        ("digest", "its card does not match its digest"),
+        ("length", "its card"),
+        ("magic", "its last bytes were changed"),
+        ("format", "its last bytes were changed"),
+    ],
+)
+def test_changed_file_is_refused(bench: Bench, built: Path, copy: Path, place: str, part: str) -> None:
+    """Every command that reads an artifact detects a changed bit anywhere, says in which part it is, and ends with 12."""
     content = bytearray(copy.read_bytes())
     executable, _ = read_card(copy)
     offset = {
@@ -122,15 +133,33 @@ def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
         "card": len(executable) + 10,
         "digest": len(content) - TRAILER.size + 70,
         "length": len(content) - TRAILER.size + 145,
+        "magic": len(content) - 5,
+        "format": len(content) - 1,
     }[place]
     content[offset] ^= 1
     copy.write_bytes(content)
-    refusal = bench.refuses("verify", "copy", error=ArtifactError, may_write=())
-    refusal.says("copy", "is damaged", hint=["do not run it", "again"])
-    if place in {"card", "digest", "length"}:
-        bench.refuses("inspect", "copy", error=ArtifactError, may_write=())
-    else:
-        bench.accepts("inspect", "copy")
+    bench.directory.joinpath("empty.json").write_text("[]")
+    shutil.copy2(built, bench.directory / "whole")
+    commands: list[list[str]] = [
+        ["inspect", "copy"],
+        ["inspect", "--sbom", "copy"],
+        ["inspect", "--sbom", "--with-side-cars", "copy"],
+        ["verify", "copy"],
+        ["verify", "--reproduce", "copy"],
+        ["diff", "whole", "copy"],
+        ["diff", "copy", "whole"],
+        ["audit", "copy", "--db", "empty.json"],
+        ["audit", "copy", "--with-side-cars", "--db", "empty.json"],
+        ["recover", "copy"],
+        ["report", "copy"],
+        ["pack-plugin", "--dev", "copy", "projects/greet-hello"],
+    ]
+    for command in commands:
+        refusal = bench.refuses(*command, error=ArtifactError, may_write=())
+        refusal.says("copy", f"is damaged: {part}", hint=["do not run it", "again"])
+    done = bench.run("inspect", "--json", "copy")
+    assert done.code == ArtifactError.exit_code
+    assert f"is damaged: {part}" in json.loads(done.out)["error"]["message"]
 
 
 def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
