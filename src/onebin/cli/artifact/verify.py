@@ -63,7 +63,8 @@ def verify(
         events = options.progress(quiet=as_json)
         verified = onebin.reproduce(file, sources or Path(), events, key=key, lock=lock)
     else:
-        verified = onebin.verify(file, key=key, lock=lock, full=full)
+        with options.named_step("verify", quiet=as_json):
+            verified = onebin.verify(file, key=key, lock=lock, full=full)
     if as_json:
         signer = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by}
         print_json({"file": str(verified.file), "ok": True, **signer, "ran": verified.ran, "reproduced": reproduce})

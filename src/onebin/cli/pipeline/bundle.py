@@ -18,6 +18,7 @@ from onebin.cli.pipeline.plugins import plugin_row
 from onebin.cli.pipeline.timings import costs_row, write_timings
 from onebin.cli.pipeline.watching import repeat
 from onebin.cli.report import json_text, print_json
+from onebin.cli.wanted import Wanted, described, with_host
 from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
 
@@ -67,7 +68,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
 @click.option("--sbom", is_flag=True, help="Also write the bill of materials: NAME.cdx.json, beside the file.")
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
-@options.with_host
+@with_host
 @options.with_platform
 @options.with_build
 @options.with_json
@@ -84,7 +85,7 @@ def bundle(
     sbom: bool,
     full: bool,
     commands: tuple[str, ...],
-    wanted: options.Wanted,
+    wanted: Wanted,
     platforms: tuple[Platform, ...],
     locked: bool,
     source: PackageSource,
@@ -120,8 +121,8 @@ def bundle(
     if watch:
         return repeat(manifest, lambda: _only_one(load()), build, events)
     with ExitStack() as stack:
-        described = options.described(wanted, output, events, platforms, **how) if wanted.is_given else None
-        requests = load() if described is None else stack.enter_context(described)
+        asked = described(wanted, output, events, platforms, **how) if wanted.is_given else None
+        requests = load() if asked is None else stack.enter_context(asked)
         if len(requests) > 1:
             onebin.update_locks(requests, events)
         rows = []
