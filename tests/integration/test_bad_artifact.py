@@ -124,7 +124,7 @@ def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept:
     ],
 )
 def test_changed_file_is_refused(bench: Bench, built: Path, copy: Path, place: str, part: str) -> None:
-    """Every command that reads an artifact detects a changed bit anywhere, says in which part it is, and ends with 12."""
+    """Each command that reads an artifact detects a changed bit anywhere, says in which part, and ends with 12."""
     content = bytearray(copy.read_bytes())
     executable, _ = read_card(copy)
     offset = {
@@ -269,6 +269,13 @@ def test_program_that_does_not_answer_fails_verification(bench: Bench, built: Pa
     assert words in refusal.err
 
 
+def test_slow_verification_is_named_while_it_runs(bench: Bench, built: Path) -> None:
+    """In a pipe, `verify` says that it still runs after a second."""
+    _, facts = read_card(built)
+    write_card(bench.directory / "forged", b"#!/bin/sh\nsleep 2\nexit 3\n", json.dumps(facts).encode())
+    assert bench.run("verify", "forged").err.startswith("verify: running for 1 s\n")
+
+
 def test_artifact_that_is_not_executable_is_reported(bench: Bench, copy: Path) -> None:
     """An artifact that lost its executable bit is reported as intact but not executable."""
     copy.chmod(0o644)
@@ -291,7 +298,7 @@ def test_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
 
 def test_unchanged_artifact_passes(bench: Bench, copy: Path) -> None:
     """The unchanged artifact passes `verify`, and `inspect` reads its card."""
-    bench.accepts("verify", "copy")
+    assert bench.accepts("verify", "copy").out.endswith(" as in the stage, natively\n")
     facts = json.loads(bench.accepts("inspect", "--json", "copy").out)
     assert facts["host"]["name"] == "tinyhost"
     assert [plugin["name"] for plugin in facts["plugins"]] == ["greet-hello"]

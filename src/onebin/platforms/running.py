@@ -43,11 +43,6 @@ class Runner:
         """Return the way to run programs that need nothing."""
         return cls(title=_NATIVELY)
 
-    @property
-    def is_native(self) -> bool:
-        """Whether nothing is emulated."""
-        return self.title == _NATIVELY
-
 
 def runner_of(platform: Platform, *, brings_loader: bool = False) -> Runner | None:
     """Return how programs of a platform are run here; None if they cannot be.
