@@ -14,9 +14,11 @@ from support.screens import at_screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 
+STYLE = re.compile(rb"\x1b\[[\d;]+m")
 # Events as lines on standard input: of a matrix, one for each line; "." waits for Enter, so that a test can look.
 PROGRAM = """
 import sys, time
@@ -116,14 +118,26 @@ def test_rows_follow_the_size_of_the_terminal() -> None:
         assert lines[-1].startswith("✓ build     2 of 12 cells")
 
 
-def test_rows_have_no_colours_where_none_are_wanted() -> None:
-    """With NO_COLOR, rows are drawn without colours; a failed cell is red otherwise."""
-    for env, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+def test_rows_have_no_styles_where_none_are_wanted() -> None:
+    """With NO_COLOR, rows are drawn without colours, dim and bold text; a failed cell is red otherwise."""
+    for env, is_styled in (({}, True), ({"NO_COLOR": "1"}, False)):
         with at_screen(_program(3, 2), env=env) as screen:
             screen.wait_for(lambda lines: "3 running" in lines[-1], "the total")
             screen.type(b"\r\r")
             screen.finish()
-            assert bool(re.search(rb"\x1b\[[\d;]*\b3[0-7]m", screen.raw)) == is_coloured
+            assert bool(re.search(rb"\x1b\[[\d;]*\b3[0-7]m", screen.raw)) == is_styled
+            assert bool(STYLE.search(screen.raw)) == is_styled
+
+
+@pytest.mark.parametrize("command", ["doctor", "inspect nosuch", "cache list", "help cache", "--nosuch"])
+def test_commands_have_no_styles_where_none_are_wanted(tmp_path: Path, command: str) -> None:
+    """With NO_COLOR, and on a terminal without colours, results and errors have no colours, dim and bold text."""
+    base = {"ONEBIN_CACHE_DIR": str(tmp_path)}
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}):
+        with at_screen([sys.executable, "-m", "onebin", *command.split()], env={**base, **env}) as screen:
+            screen.finish()
+            assert screen.raw.strip()
+            assert not STYLE.search(screen.raw)
 
 
 def test_terminal_without_controls_gets_lines() -> None:

@@ -5,12 +5,11 @@ Everything goes to standard error; standard output is for results.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -19,11 +18,11 @@ from rich.text import Text
 
 import onebin
 from onebin.cli.cells import Cells, shortened
-from onebin.cli.report import plain, print_folded
+from onebin.cli.report import error_console, plain, print_folded
 from onebin.system import megabytes
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from onebin import CellAdvanced, CellFinished, CellsQueued, Event, StepAdvanced, StepFinished
 
@@ -45,7 +44,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, only_slow: bool = False) -> None:
         self._quiet, self._verbose, self._only_slow = quiet, verbose, only_slow
-        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._console = error_console()
         self._running: _Running | None = None
         self._cells = Cells(total=0)
 
