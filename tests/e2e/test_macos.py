@@ -146,6 +146,9 @@ def test_inspect_and_verify_say_that_it_was_not_run(
     shown = onebin("inspect", file, cwd=tmp_path)
     (line,) = [line for line in shown.out.splitlines() if line.strip().startswith("verified")]
     assert line.endswith("not run: structure checked")
+    oldest = {"macos-arm64": "11.0", "macos-x86_64": "10.15"}[platform]
+    (line,) = [line for line in shown.out.splitlines() if line.strip().startswith("system")]
+    assert f"macOS {oldest} or newer, for " in line
     verified = onebin("verify", file, cwd=tmp_path)
     assert verified.code == 0, verified.err
     assert "not run: structure checked: " in verified.out

@@ -33,6 +33,7 @@ from .facts import (
     InterpreterFacts as InterpreterFacts,
     LauncherFacts as LauncherFacts,
     LibcFacts as LibcFacts,
+    MacosFacts as MacosFacts,
     ModuleFacts as ModuleFacts,
     PluginFacts as PluginFacts,
     ProgramFacts as ProgramFacts,

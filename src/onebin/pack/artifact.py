@@ -26,7 +26,7 @@ from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.freeze import in_artifact
 from onebin.pack import components, inventory, payload, sealing
 from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
-from onebin.target import libc_facts
+from onebin.target import libc_facts, macos_facts
 from onebin.tree import places_of
 
 if TYPE_CHECKING:
@@ -290,4 +290,9 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "answers": portable(plan.answers),
         "sbom": {},
     }
+    target = plan.interpreter.target
+    if target is not None and target.system == "macos":
+        programs = {} if launcher is None else {described["name"]: launcher}
+        needed = macos_facts({**frozen.files, **programs}, target.machine)
+        facts |= {} if needed is None else {"macos": needed}
     return {**facts, "sbom": bill_of_materials(facts)}
