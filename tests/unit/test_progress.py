@@ -17,6 +17,7 @@ from onebin.cache import Cache
 from onebin.cli import progress
 from onebin.cli.progress import Progress
 from onebin.pipeline.events import step
+from onebin.probe.ask import ask
 from onebin.python.watching import required_from_git, tell_of
 from onebin.system import Activity, listening, run, tell
 
@@ -107,6 +108,19 @@ def test_waiting_for_another_process_says_for_which(tmp_path: Path) -> None:
             entry = Cache(tmp_path).ensure("kind", "key", lambda _: pytest.fail("it was made twice"))
     assert entry.is_dir()
     assert [each.doing for each in heard] == [f"waiting for another onebin, process {other.pid}", ""]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_wine_says_that_it_makes_its_folder(tmp_path: Path, is_there: bool) -> None:
+    """What runs under wine for the first time tells that wine makes its folder, which may take minutes."""
+    if is_there:
+        (tmp_path / "system.reg").touch()
+    heard: list[Activity] = []
+    command = [sys.executable, "-c", "print('={}')"]
+    with listening(heard.append):
+        assert ask(command, {}, str, WINEPREFIX=str(tmp_path)) == "{}"
+    expected = [] if is_there else [f"wine makes its folder {tmp_path}", ""]
+    assert [each.doing for each in heard] == expected
 
 
 def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ from .facts import (
     ProgramFacts as ProgramFacts,
     Release as Release,
     SizeRow as SizeRow,
+    SystemFacts as SystemFacts,
     VerifiedFacts as VerifiedFacts,
     part as part,
 )

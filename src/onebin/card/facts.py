@@ -224,13 +224,18 @@ class ContentFacts(TypedDict):
     modules: list[ModuleFacts]
 
 
-class ArtifactFacts(ProgramFacts, ContentFacts):
+class SystemFacts(TypedDict, total=False):
+    """What is only there for some systems."""
+
+    macos: MacosFacts
+
+
+class ArtifactFacts(ProgramFacts, ContentFacts, SystemFacts):
     """What a card and a report of it both say."""
 
     layout: Literal["cached", "onefile", "onedir"]
     distributions: list[DistributionFacts]
     libc: LibcFacts
-    macos: NotRequired[MacosFacts]  # only if it is for macOS
     verified: VerifiedFacts
     side_cars: AcceptedSideCars | None
     sizes: list[SizeRow]

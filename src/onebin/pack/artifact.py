@@ -276,6 +276,7 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "plugins": described["plugins"],
         "distributions": components.components(plan),
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
+        **_system_facts(plan, frozen, launcher),
         "verified": {"stage": stage, "artifact": artifact if packing.is_verified else None},
         "side_cars": accepted_side_cars(plan),
         "sizes": shares,
@@ -290,9 +291,13 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "answers": portable(plan.answers),
         "sbom": {},
     }
-    target = plan.interpreter.target
-    if target is not None and target.system == "macos":
-        programs = {} if launcher is None else {described["name"]: launcher}
-        needed = macos_facts({**frozen.files, **programs}, target.machine)
-        facts |= {} if needed is None else {"macos": needed}
     return {**facts, "sbom": bill_of_materials(facts)}
+
+
+def _system_facts(plan: Plan, frozen: FrozenTree, launcher: Path | None) -> card.SystemFacts:
+    target = plan.interpreter.target
+    if target is None or target.system != "macos":
+        return {}
+    programs = {} if launcher is None else {plan.manifest.bundle.name: launcher}
+    needed = macos_facts({**frozen.files, **programs}, target.machine)
+    return {} if needed is None else {"macos": needed}
