@@ -8,3 +8,4 @@ from .compile import (
     is_included as is_included,
     is_ready as is_ready,
 )
+from .pe import windowed as windowed
