@@ -73,11 +73,12 @@ MACHINE = platform.machine()
 def greet(wanted):
     return f"{wanted} on {platform.system()} {platform.release()} {MACHINE}"
 '''
-# Started from a console, a program without one has no standard streams.
+# A program without a console that gets no standard streams has none, and runs.
 WITHOUT_CONSOLE = """
 import subprocess, sys
 program = sys.executable.replace("python.exe", "pythonw.exe")
-print(subprocess.run([program, "-c", "import sys; sys.exit(7 if sys.stdout is None else 8)"]).returncode)
+code = "import sys; sys.exit(7 if sys.stdout is None else 8)"
+print(subprocess.run([program, "-c", code], creationflags=subprocess.DETACHED_PROCESS).returncode)
 """
 WINDOWS_MANIFEST = """\
 [bundle]
