@@ -144,7 +144,7 @@ def test_side_car_with_names_that_the_platform_cannot_have_is_refused(onebin: On
         if platform == WINDOWS:
             said = " ".join(packed.err.split())
             assert "greet_aux/aux.py: aux.py is the name of a device, which windows-x86_64 cannot have" in said
-            assert "greet_aux/read.txt: the same file as greet_aux/Read.txt on windows-x86_64" in said
+            assert "greet_aux/read.txt: the same file as Lib/site-packages/greet_aux/Read.txt on windows-x86_64" in said
             assert said.count("hint: rename it in the project greet-aux") == 2
             assert "greet_aux/Read.txt: " not in said
         else:  # without native files, it may be taken to another platform
