@@ -51,7 +51,7 @@ def main() -> None:
 
 def trivial(folder: Path) -> None:
     """Send jobs that do nothing."""
-    from onebin.farm.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
+    from onebin.farm.dask.cluster import Cluster, run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
     for number in (1_000, 3_000, 10_000):
         with farming(folder / str(number), folder / "cache", workers=2) as farm:

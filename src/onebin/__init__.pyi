@@ -22,6 +22,7 @@ from .card import (
     Facts as Facts,
     Inspected as Inspected,
     LibcFacts as LibcFacts,
+    MacosFacts as MacosFacts,
     PluginFacts as PluginFacts,
     Report as Report,
     diff as diff,

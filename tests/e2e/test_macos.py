@@ -73,7 +73,7 @@ def sealed(onebin: Onebin, shared: Path) -> Callable[[str], Built]:
                 _write(folder, platform, python)
                 built = onebin("bundle", "--platform", platform, "-o", folder / NAME, cwd=folder)
                 assert built.code == 0, built.err
-                assert "structure checked: " in built.err
+                assert "not run: structure checked: " in built.err
                 assert f"run `onebin verify` on {platform}" in built.err
                 assert "run it:" not in built.err
         return Built(file=folder / NAME, folder=folder)
@@ -146,9 +146,13 @@ def test_inspect_and_verify_say_that_it_was_not_run(
     shown = onebin("inspect", file, cwd=tmp_path)
     (line,) = [line for line in shown.out.splitlines() if line.strip().startswith("verified")]
     assert line.endswith("not run: structure checked")
+    oldest = {"macos-arm64": "11.0", "macos-x86_64": "10.15"}[platform]
+    (line,) = [line for line in shown.out.splitlines() if line.strip().startswith("system")]
+    assert f"macOS {oldest} or newer, for " in line
     verified = onebin("verify", file, cwd=tmp_path)
     assert verified.code == 0, verified.err
-    assert f"not run: to complete the check, run `onebin verify` on {platform}" in verified.out
+    assert "not run: structure checked: " in verified.out
+    assert f"to complete the check, run `onebin verify` on {platform}" in verified.out
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "changed").write_bytes(content)

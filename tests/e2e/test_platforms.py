@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import lief
 import pytest
 from filelock import FileLock
 
@@ -72,6 +73,13 @@ MACHINE = platform.machine()
 def greet(wanted):
     return f"{wanted} on {platform.system()} {platform.release()} {MACHINE}"
 '''
+# A program without a console that gets no standard streams has none, and runs.
+WITHOUT_CONSOLE = """
+import subprocess, sys
+program = sys.executable.replace("python.exe", "pythonw.exe")
+code = "import sys; sys.exit(7 if sys.stdout is None else 8)"
+print(subprocess.run([program, "-c", code], creationflags=subprocess.DETACHED_PROCESS).returncode)
+"""
 WINDOWS_MANIFEST = """\
 [bundle]
 name = "hello"
@@ -226,6 +234,18 @@ def test_bundle_for_windows_runs(onebin: Onebin, shared: Path, tmp_path: Path, m
     assert "on Windows 10 AMD64" in said.out
     (script,) = (folder / "cache" / "artifacts").glob("*/Scripts/tinyhost.exe")
     assert wine.run(wine.path(script), "greet", "you", env=env).out == said.out
+    assert _subsystem(script) == lief.PE.OptionalHeader.SUBSYSTEM.WINDOWS_CUI
+    assert _subsystem(script.with_name("pythonw.exe")) == lief.PE.OptionalHeader.SUBSYSTEM.WINDOWS_GUI
+    (record,) = script.parents[1].glob("Lib/site-packages/tinyhost-*.dist-info/RECORD")
+    assert "../../Scripts/tinyhost.exe,sha256=" in record.read_text("utf-8")
+    started = wine.run(wine.path(script.with_name("python.exe")), "-c", WITHOUT_CONSOLE, env=env)
+    assert (started.code, started.out.strip()) == (0, "7"), started
+
+
+def _subsystem(program: Path) -> lief.PE.OptionalHeader.SUBSYSTEM:
+    parsed = lief.PE.parse(str(program))
+    assert parsed is not None
+    return parsed.optional_header.subsystem
 
 
 @pytest.mark.parametrize(("name", "write"), [("flake8", flake8), ("datasette", datasette)])

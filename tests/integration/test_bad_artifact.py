@@ -111,9 +111,20 @@ def test_truncated_file_is_refused(bench: Bench, copy: Path, command: str, kept:
     refusal.says("copy", hint="fetch it or build it again")
 
 
-@pytest.mark.parametrize("place", ["start", "middle", "card", "digest", "length"])
-def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
-    """`verify` detects one changed bit anywhere; `inspect`, which only reads the end, detects one on the card."""
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("start", "its launcher does not match the digest on its card"),
+        ("middle", "its payload does not match the digest on its card"),
+        ("card", "its card does not match its digest"),
+        ("digest", "its card does not match its digest"),
+        ("length", "its card"),
+        ("magic", "its last bytes were changed"),
+        ("format", "its last bytes were changed"),
+    ],
+)
+def test_changed_file_is_refused(bench: Bench, built: Path, copy: Path, place: str, part: str) -> None:
+    """Each command that reads an artifact detects a changed bit anywhere, says in which part, and ends with 12."""
     content = bytearray(copy.read_bytes())
     executable, _ = read_card(copy)
     offset = {
@@ -122,15 +133,33 @@ def test_changed_file_is_refused(bench: Bench, copy: Path, place: str) -> None:
         "card": len(executable) + 10,
         "digest": len(content) - TRAILER.size + 70,
         "length": len(content) - TRAILER.size + 145,
+        "magic": len(content) - 5,
+        "format": len(content) - 1,
     }[place]
     content[offset] ^= 1
     copy.write_bytes(content)
-    refusal = bench.refuses("verify", "copy", error=ArtifactError, may_write=())
-    refusal.says("copy", "is damaged", hint=["do not run it", "again"])
-    if place in {"card", "digest", "length"}:
-        bench.refuses("inspect", "copy", error=ArtifactError, may_write=())
-    else:
-        bench.accepts("inspect", "copy")
+    bench.directory.joinpath("empty.json").write_text("[]")
+    shutil.copy2(built, bench.directory / "whole")
+    commands: list[list[str]] = [
+        ["inspect", "copy"],
+        ["inspect", "--sbom", "copy"],
+        ["inspect", "--sbom", "--with-side-cars", "copy"],
+        ["verify", "copy"],
+        ["verify", "--reproduce", "copy"],
+        ["diff", "whole", "copy"],
+        ["diff", "copy", "whole"],
+        ["audit", "copy", "--db", "empty.json"],
+        ["audit", "copy", "--with-side-cars", "--db", "empty.json"],
+        ["recover", "copy"],
+        ["report", "copy"],
+        ["pack-plugin", "--dev", "copy", "projects/greet-hello"],
+    ]
+    for command in commands:
+        refusal = bench.refuses(*command, error=ArtifactError, may_write=())
+        refusal.says("copy", f"is damaged: {part}", hint=["do not run it", "again"])
+    done = bench.run("inspect", "--json", "copy")
+    assert done.code == ArtifactError.exit_code
+    assert f"is damaged: {part}" in json.loads(done.out)["error"]["message"]
 
 
 def test_file_with_appended_bytes_is_refused(bench: Bench, copy: Path) -> None:
@@ -240,6 +269,13 @@ def test_program_that_does_not_answer_fails_verification(bench: Bench, built: Pa
     assert words in refusal.err
 
 
+def test_slow_verification_is_named_while_it_runs(bench: Bench, built: Path) -> None:
+    """In a pipe, `verify` says that it still runs after a second."""
+    _, facts = read_card(built)
+    write_card(bench.directory / "forged", b"#!/bin/sh\nsleep 2\nexit 3\n", json.dumps(facts).encode())
+    assert bench.run("verify", "forged").err.startswith("verify: running for 1 s\n")
+
+
 def test_artifact_that_is_not_executable_is_reported(bench: Bench, copy: Path) -> None:
     """An artifact that lost its executable bit is reported as intact but not executable."""
     copy.chmod(0o644)
@@ -262,7 +298,7 @@ def test_file_that_cannot_be_read_is_refused(bench: Bench, copy: Path) -> None:
 
 def test_unchanged_artifact_passes(bench: Bench, copy: Path) -> None:
     """The unchanged artifact passes `verify`, and `inspect` reads its card."""
-    bench.accepts("verify", "copy")
+    assert bench.accepts("verify", "copy").out.endswith(" as in the stage, natively\n")
     facts = json.loads(bench.accepts("inspect", "--json", "copy").out)
     assert facts["host"]["name"] == "tinyhost"
     assert [plugin["name"] for plugin in facts["plugins"]] == ["greet-hello"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask.cluster import Cluster
     from onebin.farm.jobs import Doing
     from support.farms import Farm
 
@@ -50,13 +50,13 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
 
 
 def _cluster(farm: Farm) -> Cluster:
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask.cluster import Cluster
 
     return Cluster(address=farm.address)
 
 
 def _outcomes(farm: Farm, jobs: list[Job]) -> list[tuple[Job, Outcome]]:
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
     return list(run_on_cluster(jobs, do_nothing, cluster=_cluster(farm), tell=_ignore, say=_ignore))
 
@@ -100,7 +100,7 @@ def test_closing_the_local_engine_stops_what_runs(tmp_path: Path) -> None:
 
 def test_workers_do_trivial_jobs(farm: Farm, tmp_path: Path) -> None:
     """A cluster does the work of every job once, and says where it is."""
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
     _ready(farm, 2)
     said: list[str] = []
@@ -124,7 +124,7 @@ def test_platform_without_a_worker_is_an_error_at_once(farm: Farm, tmp_path: Pat
 
 def test_lost_worker_is_replaced_by_another(farm: Farm, tmp_path: Path) -> None:
     """A job whose worker is killed is done by another one, and its progress is told."""
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
     _ready(farm, 2)
     told: list[tuple[str, Doing | None]] = []
@@ -164,7 +164,7 @@ def _has_begun(folder: Path, cell: str, times: int) -> bool:
 
 def test_lost_worker_counts_only_against_what_it_did(tmp_path: Path) -> None:
     """Jobs that wait while worker after worker is lost are done in the end: they were on none of them."""
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
     found: list[tuple[Job, Outcome]] = []
     with farming(tmp_path / "farm", tmp_path / "cache", workers=1) as farm:
@@ -190,10 +190,10 @@ def test_lost_worker_counts_only_against_what_it_did(tmp_path: Path) -> None:
 
 def test_platform_whose_workers_are_lost_for_good_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no worker of a platform comes back, its jobs fail with that reason, and the others are done."""
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
-    monkeypatch.setattr("onebin.farm.cluster._PATIENCE_SECONDS", 2)
-    monkeypatch.setattr("onebin.farm.flow._LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("onebin.farm.dask.cluster._PATIENCE_SECONDS", 2)
+    monkeypatch.setattr("onebin.farm.dask.flow._LOOK_SECONDS", 0.5)
     found: list[tuple[Job, Outcome]] = []
     with farming(tmp_path / "farm", tmp_path / "cache", workers=1) as farm:
         farm.tags = ["linux-aarch64"]
@@ -219,7 +219,7 @@ def test_platform_whose_workers_are_lost_for_good_fails(tmp_path: Path, monkeypa
 
 def test_closing_the_cluster_stops_what_runs_there(farm: Farm, tmp_path: Path) -> None:
     """When the client loses interest, or is gone, its jobs are stopped on the workers."""
-    from onebin.farm.cluster import run_on_cluster
+    from onebin.farm.dask.cluster import run_on_cluster
 
     _ready(farm, 2)
     (tmp_path / "quick").mkdir()
@@ -234,9 +234,9 @@ def test_closing_the_cluster_stops_what_runs_there(farm: Farm, tmp_path: Path) -
 
 def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address where nobody listens is an error with the address and what to start."""
-    from onebin.farm.cluster import Cluster, run_on_cluster
+    from onebin.farm.dask.cluster import Cluster, run_on_cluster
 
-    monkeypatch.setattr("onebin.farm.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("onebin.farm.dask.cluster._CONNECT_SECONDS", 1)
     nobody = Cluster(address="tcp://127.0.0.1:9")
     with pytest.raises(FarmError, match="no scheduler answers at tcp://"):
         list(run_on_cluster(_jobs(1, tmp_path), do_nothing, cluster=nobody, tell=_ignore, say=_ignore))
@@ -244,7 +244,7 @@ def test_no_scheduler_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_own_workers_do_no_more_at_once_than_they_are_told(tmp_path: Path) -> None:
     """One worker on loopback does one job at a time, also if the jobs are for two platforms."""
-    from onebin.farm.cluster import Cluster, run_on_cluster
+    from onebin.farm.dask.cluster import Cluster, run_on_cluster
 
     jobs = [*_jobs(1, tmp_path), Job(cell="far", key="far", platform="linux-aarch64", store=str(tmp_path))]
     told: list[tuple[str, Doing | None]] = []
@@ -267,7 +267,7 @@ def test_own_workers_do_no_more_at_once_than_they_are_told(tmp_path: Path) -> No
 @pytest.mark.parametrize("address", ["nonsense://x:1", "127.0.0.1", "tcp://:8786", "tcp://host:port", "host:99999"])
 def test_address_that_is_none_is_an_error_at_once(address: str) -> None:
     """What cannot be an address is an error before anything is locked or asked."""
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask.cluster import Cluster
 
     with pytest.raises(FarmError, match="is not the address of a scheduler") as caught:
         Cluster(address=address).check()
@@ -277,7 +277,7 @@ def test_address_that_is_none_is_an_error_at_once(address: str) -> None:
 
 def test_missing_certificates_are_an_error_at_once(tmp_path: Path) -> None:
     """A folder of certificates that is not there, or lacks one, is an error before anything is locked or asked."""
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask.cluster import Cluster
 
     with pytest.raises(FarmError, match="there is no folder"):
         Cluster(address="tls://host:8786", certificates=tmp_path / "keys").check()
@@ -289,7 +289,7 @@ def test_missing_certificates_are_an_error_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:9", "wss://127.0.0.1:9"])
 def test_address_with_tls_needs_certificates_at_once(address: str, tmp_path: Path) -> None:
     """Without --tls, the certificates of Dask's configuration count; without those, --tls is asked for at once."""
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask.cluster import Cluster
 
     with pytest.raises(FarmError, match="needs certificates") as caught:
         Cluster(address=address).check()
@@ -302,7 +302,7 @@ def test_address_with_tls_needs_certificates_at_once(address: str, tmp_path: Pat
 def test_failed_connection_leaves_no_traceback() -> None:
     """A connection that fails in whatever way says nothing at the end of the process, and does not keep it waiting."""
     program = (
-        "from onebin.farm.cluster import Cluster, _Connection\n"
+        "from onebin.farm.dask.cluster import Cluster, _Connection\n"
         "try:\n"
         "    _Connection('tls://127.0.0.1:9', timeout=10, set_as_default=False)\n"
         "except TypeError:\n"
@@ -316,7 +316,7 @@ def test_failed_connection_leaves_no_traceback() -> None:
 
 def test_cells_are_queued_once_there_are_workers(farm: Farm, tmp_path: Path) -> None:
     """Nothing begins before the scheduler has answered: until then, a matrix says that it connects."""
-    from onebin.farm.cluster import Cluster, run_on_cluster
+    from onebin.farm.dask.cluster import Cluster, run_on_cluster
 
     begun: list[str] = []
     nobody = Cluster(address="tls://127.0.0.1:9")
@@ -347,7 +347,7 @@ def test_cells_are_queued_once_there_are_workers(farm: Farm, tmp_path: Path) -> 
 
 def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the example's certificates, a cluster speaks TLS, and a client without them is refused."""
-    from onebin.farm.cluster import Cluster, run_on_cluster
+    from onebin.farm.dask.cluster import Cluster, run_on_cluster
 
     keys = tmp_path / "keys"
     succeed([sys.executable, ROOT / "examples" / "farm" / "certificates.py", keys, "builder.example"])
@@ -356,7 +356,7 @@ def test_certificates_of_the_example_work(tmp_path: Path, monkeypatch: pytest.Mo
         *("--tls-cert", str(keys / "worker" / "cert.pem")),
         *("--tls-key", str(keys / "worker" / "key.pem")),
     ]
-    monkeypatch.setattr("onebin.farm.cluster._CONNECT_SECONDS", 5)
+    monkeypatch.setattr("onebin.farm.dask.cluster._CONNECT_SECONDS", 5)
     with farming(tmp_path / "farm", tmp_path / "cache", workers=1, protocol="tls", options=options) as farm:
         jobs = _jobs(2, tmp_path)
         trusted = Cluster(address=farm.address, certificates=keys / "client")

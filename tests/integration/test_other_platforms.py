@@ -126,6 +126,32 @@ def test_side_car_has_native_code_of_the_artifacts_platform(
     assert "hint:" in refused.err
 
 
+def test_side_car_with_names_that_the_platform_cannot_have_is_refused(onebin: Onebin, tmp_path: Path) -> None:
+    """Names of devices, and names that differ only in case, are findings for Windows, as they are in a bundle."""
+    key = key_of(1)
+    (tmp_path / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    folder = write(tmp_path, more=f'\n[side-cars]\nkeys = ["{public_line(key)}"]\n')
+    source = "def greet(name):\n    return name\n"
+    write_project(folder / "greet-aux", source, points={"tinyhost.greeters": {"aux": "greet_aux:greet"}})
+    for name in ("aux.py", "Read.txt", "read.txt"):
+        (folder / "greet-aux" / "src" / "greet_aux" / name).write_text("", "utf-8")
+    for platform in (AARCH64, WINDOWS):
+        artifact = folder / f"tiny-{platform}.exe"
+        built = onebin("bundle", "--platform", platform, "--no-verify", "-o", artifact, cwd=folder)
+        assert built.code == 0, built.err
+        packed = onebin("pack-plugin", artifact, "greet-aux", "--key", "key", cwd=folder)
+        assert packed.code == (13 if platform == WINDOWS else 6), packed.err
+        if platform == WINDOWS:
+            said = " ".join(packed.err.split())
+            assert "greet_aux/aux.py: aux.py is the name of a device, which windows-x86_64 cannot have" in said
+            assert "greet_aux/read.txt: the same file as Lib/site-packages/greet_aux/Read.txt on windows-x86_64" in said
+            assert said.count("hint: rename it in the project greet-aux") == 2
+            assert "greet_aux/Read.txt: " not in said
+        else:  # without native files, it may be taken to another platform
+            assert "the path 'greet_aux/aux.py' is not allowed" in packed.err
+            assert "have one name where case or form do not count" in packed.err
+
+
 def test_what_has_no_wheel_for_some_platforms_is_one_error_that_names_all(onebin: Onebin, tmp_path: Path) -> None:
     """A package with neither wheel nor source, and one without a wheel elsewhere, are named with row and platform."""
     folder = write(tmp_path, 'pywin32 = "*"', 'uvloop = "*"')

@@ -7,22 +7,8 @@
 # and the symbols of macOS's C library, and none of Apple's frameworks. So modules that need those or other libraries of
 # the system are left out (docs/platforms.md has the list). The sources are Debian's: nobody offers this interpreter as a
 # package. Its layout is that of python-build-standalone, whose prefix is /install, too. Five minutes of processor time.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$1 machine=$2 python=$3
-jobs=$(getconf _NPROCESSORS_ONLN)
-mkdir -p "$(dirname "$folder")"
-folder=$(cd "$(dirname "$folder")" && pwd)/$(basename "$folder")
-case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
-work=$(mktemp -d)
-log=$folder.log
-trap 'code=$?; [ $code = 0 ] || tail -n 20 "$log" >&2; rm -rf "$work"' EXIT
+. "$(dirname "$0")/begin.sh"
 
-"$python" -c 'from onebin.launcher import compiler; print(compiler.REQUIREMENTS)' > "$work/requirements.txt"
-"$python" -m pip install --quiet --no-deps --target "$work/packages" --requirement "$work/requirements.txt"
-zig=$work/packages/ziglang/zig
-
-cd "$work"
 case $machine in aarch64) oldest=11.0 ;; x86_64) oldest=10.15 ;; esac # as python-build-standalone's
 "$here/apt.sh" "$work/apt" amd64 source --download-only --tar-only python3.11 zlib libffi > "$log"
 for archive in *.orig.tar.*; do

@@ -5,22 +5,8 @@
 #
 # MACHINE is x86_64 or aarch64. PYTHON is a Python 3.11 that has onebin, whose pinned compiler is used. The sources are
 # Debian's: nobody offers this interpreter as a package. Three minutes on two processors.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$1 machine=$2 python=$3
-jobs=$(getconf _NPROCESSORS_ONLN)
-mkdir -p "$(dirname "$folder")"
-folder=$(cd "$(dirname "$folder")" && pwd)/$(basename "$folder") # as it will be written into the interpreter
-case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
-work=$(mktemp -d)
-log=$folder.log
-trap 'code=$?; [ $code = 0 ] || tail -n 20 "$log" >&2; rm -rf "$work"' EXIT
+. "$(dirname "$0")/begin.sh"
 
-"$python" -c 'from onebin.launcher import compiler; print(compiler.REQUIREMENTS)' > "$work/requirements.txt"
-"$python" -m pip install --quiet --no-deps --target "$work/packages" --requirement "$work/requirements.txt"
-zig=$work/packages/ziglang/zig
-
-cd "$work"
 case $machine in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; esac # Debian's names
 "$here/apt.sh" "$work/apt" "$architecture" --yes --download-only install musl > "$log"
 dpkg-deb --extract "$work"/apt/archives/musl_*.deb "$work/root"

@@ -25,10 +25,12 @@ def make_macho(
     folders: Sequence[str] = (),
     has_room: bool = True,
     signed_as: str | None = "made",
+    oldest: tuple[int, int, int] = (11, 0, 0),
 ) -> bytes:
     """Return a program or a library that needs some libraries, with folders to look for them (LC_RPATH).
 
-    It is signed under a name, or not at all. With `has_room`, there is space for other load commands.
+    It is signed under a name, or not at all. With `has_room`, there is space for other load commands. It says in
+    the style of that time's linkers that it is for the `oldest` macOS and newer ones.
     """
     strings = b" \0_main\0".ljust(16, b"\0")
     commands = [
@@ -36,7 +38,7 @@ def make_macho(
         _segment("__LINKEDIT", _PAGE, len(strings)),
         struct.pack("<2I4I", 0x2, 24, _PAGE, 0, _PAGE, len(strings)),  # LC_SYMTAB
         struct.pack("<20I", 0xB, 80, *([0] * 18)),  # LC_DYSYMTAB
-        struct.pack("<2I4I", 0x32, 24, 1, 11 << 16, 11 << 16, 0),  # LC_BUILD_VERSION: macOS 11
+        _version(oldest),
         *(_load(name) for name in libraries),
         *(_text(0x1C | _REQUIRED, struct.Struct("<3I").pack(0, 0, 12), folder) for folder in folders),
     ]
@@ -75,6 +77,14 @@ def _segment(name: str, offset: int, size: int, *, sections: int = 0) -> bytes:
     place = (1 << 32) + offset, -(-size // _PAGE) * _PAGE
     head = struct.pack("<2I16s4Q4I", 0x19, whole, name.encode(), *place, offset, size, rights, rights, sections, 0)
     return head + _section(_PAGE - 16) * sections
+
+
+def _version(oldest: tuple[int, int, int]) -> bytes:
+    major, minor, patch = oldest
+    packed = major << 16 | minor << 8 | patch
+    if oldest < (10, 14, 0):
+        return struct.pack("<4I", 0x24, 16, packed, packed)  # LC_VERSION_MIN_MACOSX
+    return struct.pack("<2I4I", 0x32, 24, 1, packed, packed, 0)  # LC_BUILD_VERSION: macOS
 
 
 def _section(offset: int) -> bytes:

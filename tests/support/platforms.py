@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onebin.cache import Cache
-from onebin.platforms import PLATFORMS, runner_of
+from onebin.platforms import PLATFORMS, Runner, runner_of
 from onebin.python import find_foreign
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MINOR = "3.11"  # of the interpreters there
 def is_emulated(platform: str) -> bool:
     """Return whether programs of a platform are run here by something other than the system."""
     runner = runner_of(PLATFORMS[platform], brings_loader=True)
-    return runner is not None and not runner.is_native
+    return runner is not None and runner != Runner.native()
 
 
 def prepared(platform: str) -> Path:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
+import csv
 import dataclasses
+import hashlib
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onebin import launcher
 from onebin.freeze.additions import add
 from onebin.launcher.starter import RESERVED
+from onebin.platforms import PLATFORMS
 from onebin.python.discovery import ask
 from onebin.target import libc_of
 from onebin.tree import texts
@@ -127,3 +133,61 @@ def test_generated_script_is_executable(bench: Bench) -> None:
     """The script of a host with an entry is executable."""
     bench.add(bench.plan(host=ENTRY))
     assert (bench.source / "tree/bin/demo").stat().st_mode & 0o777 == 0o755
+
+
+def console_program() -> bytes:
+    """Return the headers of a program for Windows that gets a console (Microsoft's PE format)."""
+    optional = struct.pack("<H66xH40x", 0x20B, 3)
+    header = struct.pack("<HHIIIHH", 0x8664, 0, 0, 0, 0, len(optional), 0x22)
+    return b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x80) + bytes(0x40) + b"PE\0\0" + header + optional
+
+
+def test_windowed_program_differs_in_its_subsystem_only() -> None:
+    """A program without a console is the same one, with the number of another subsystem; anything else is refused."""
+    program = console_program()
+    windowed = launcher.windowed(program)
+    changed = [place for place, (was, now) in enumerate(zip(program, windowed, strict=True)) if was != now]
+    assert changed == [0x80 + 4 + 20 + 68]
+    assert windowed[changed[0]] == 2
+    for other in (windowed, b"", b"MZ", program[:100]):
+        with pytest.raises(ValueError, match="console"):
+            launcher.windowed(other)
+
+
+def test_scripts_of_windows_have_programs_that_record_lists(bench: Bench) -> None:
+    """Each script has a program, a graphical one without a console, and RECORD has its digest and size."""
+    bench.starter.write_bytes(console_program())
+    site = bench.folder / "stage/lib/python3.12/site-packages"
+    scripts = ["../../../bin/tool", "../../../bin/tool-gui", "../../../bin/own", "../../../bin/own.exe"]
+    record = "demo-1.0.dist-info/RECORD"
+    for name in scripts:
+        (site / name).resolve().parent.mkdir(exist_ok=True)
+        (site / name).resolve().write_text(name, "utf-8")
+    (site / record).parent.mkdir()
+    (site / record).write_text("".join(f"{name},,\n" for name in [*scripts, record]), "utf-8")
+    points = [("console_scripts", "tool", "demo:main"), ("gui_scripts", "tool-gui", "demo:main")]
+    points += [("console_scripts", "own", "demo:main"), ("console_scripts", "gone", "demo:main")]
+    demo = distribution("demo", entry_points=points, data=[*scripts, record], site_packages=site)
+    python = dataclasses.replace(
+        interpreter(prefix=bench.folder / "python"), platform="win-amd64", target=PLATFORMS["windows-x86_64"]
+    )
+    bundle = plan(manifest(host='package = "demo"\nscript = "tool"'), survey(demo, python=python))
+    added = bench.add(bundle)
+    programs = {place: file for place, file in added.items() if place.startswith("Scripts/")}
+    names = ("python.exe", "pythonw.exe", "tool.exe", "tool-gui.exe")
+    assert programs.keys() == {f"Scripts/{name}" for name in names}
+    assert {place for place, file in programs.items() if file != bench.starter} == {
+        "Scripts/pythonw.exe",
+        "Scripts/tool-gui.exe",
+    }
+    assert programs["Scripts/tool-gui.exe"].read_bytes() == launcher.windowed(bench.starter.read_bytes())
+    with added[f"Lib/site-packages/{record}"].open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert [row[0] for row in rows] == [
+        *(f"../../Scripts/{name}" for name in ("tool", "tool.exe", "tool-gui", "tool-gui.exe", "own", "own.exe")),
+        record,
+    ]
+    for row in rows:
+        file = programs.get(f"Scripts/{row[0].rpartition('/')[2]}")
+        digest = "" if file is None else base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).decode()
+        assert row[1:] == (["", ""] if file is None else [f"sha256={digest.rstrip('=')}", str(file.stat().st_size)])

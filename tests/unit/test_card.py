@@ -124,6 +124,18 @@ def test_card_of_another_format_has_a_remedy(tmp_path: Path, number: int, words:
     assert remedy in str(caught.value.hint)
 
 
+def test_damaged_format_is_not_taken_for_another_one(tmp_path: Path) -> None:
+    """If only the last bytes of an artifact were changed, it is called damaged, and not newer, older or foreign."""
+    whole = _artifact(tmp_path / "a").read_bytes()
+    for place, flip in ((-1, 1), (-1, 7), (-1, 0xFF), (-8, 0x20), (-3, 1)):
+        changed = bytearray(whole)
+        changed[place] ^= flip
+        file = tmp_path / "changed"
+        file.write_bytes(changed)
+        with pytest.raises(ArtifactError, match="is damaged: its last bytes were changed"):
+            card.read(file)
+
+
 def test_card_that_is_too_large_is_not_written(tmp_path: Path) -> None:
     """The build fails if the facts are larger than readers accept."""
     facts: Facts = {**FACTS, "manifest": {"text": "x" * (65 * 1024 * 1024)}}

@@ -14,9 +14,11 @@ from support.screens import at_screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 
+STYLE = re.compile(rb"\x1b\[[\d;]+m")
 # Events as lines on standard input: of a matrix, one for each line; "." waits for Enter, so that a test can look.
 PROGRAM = """
 import sys, time
@@ -116,14 +118,26 @@ def test_rows_follow_the_size_of_the_terminal() -> None:
         assert lines[-1].startswith("✓ build     2 of 12 cells")
 
 
-def test_rows_have_no_colours_where_none_are_wanted() -> None:
-    """With NO_COLOR, rows are drawn without colours; a failed cell is red otherwise."""
-    for env, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+def test_rows_have_no_styles_where_none_are_wanted() -> None:
+    """With NO_COLOR, rows are drawn without colours, dim and bold text; a failed cell is red otherwise."""
+    for env, is_styled in (({}, True), ({"NO_COLOR": "1"}, False)):
         with at_screen(_program(3, 2), env=env) as screen:
             screen.wait_for(lambda lines: "3 running" in lines[-1], "the total")
             screen.type(b"\r\r")
             screen.finish()
-            assert bool(re.search(rb"\x1b\[[\d;]*\b3[0-7]m", screen.raw)) == is_coloured
+            assert bool(re.search(rb"\x1b\[[\d;]*\b3[0-7]m", screen.raw)) == is_styled
+            assert bool(STYLE.search(screen.raw)) == is_styled
+
+
+@pytest.mark.parametrize("command", ["doctor", "inspect nosuch", "cache list", "help cache", "--nosuch"])
+def test_commands_have_no_styles_where_none_are_wanted(tmp_path: Path, command: str) -> None:
+    """With NO_COLOR, and on a terminal without colours, results and errors have no colours, dim and bold text."""
+    base = {"ONEBIN_CACHE_DIR": str(tmp_path)}
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}):
+        with at_screen([sys.executable, "-m", "onebin", *command.split()], env={**base, **env}) as screen:
+            screen.finish()
+            assert screen.raw.strip()
+            assert not STYLE.search(screen.raw)
 
 
 def test_terminal_without_controls_gets_lines() -> None:
@@ -135,15 +149,33 @@ def test_terminal_without_controls_gets_lines() -> None:
         assert "  lite-py3.0-linux-x86_64-musl: built, 11.2 MB in 12.3 s" in lines
 
 
-def test_pipe_gets_lines() -> None:
-    """In a pipe, there is a line for each cell that has ended, and now and then one about those that run."""
-    code = f"from onebin.cli import progress; progress._PATIENCE = 0.2\n{PROGRAM}".replace("input()", "time.sleep(0.7)")
-    command = [sys.executable, "-c", code, "6", "2"]
+def _in_a_pipe(seconds: float, patience: float) -> list[str]:
+    code = f"from onebin.cli import progress; progress._PATIENCE = {patience}\n{PROGRAM}"
+    command = [sys.executable, "-c", code.replace("input()", f"time.sleep({seconds})"), "6", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=callers_environment())
-    lines = done.stderr.splitlines()
-    assert "  lite-py3.1-linux-x86_64-musl: failed, 11.2 MB in 12.3 s" in lines
-    running = [line for line in lines if line.startswith("build: running for")]
-    assert "0 of 9 done, 6 running, 3 waiting; lite-py3.0-linux-x86_64-musl (freeze), lite-py3.1" in running[0]
-    assert running[0].endswith("and 2 others")
-    assert "1 of 9 done, 1 failed, 3 running, 4 waiting" in running[-1]
     assert "\x1b" not in done.stderr
+    return done.stderr.splitlines()
+
+
+def test_pipe_gets_lines() -> None:
+    """In a pipe, there is a line for each cell that has ended, and now and then some about those that run."""
+    lines = _in_a_pipe(0.7, 0.2)
+    assert "  lite-py3.1-linux-x86_64-musl: failed, 11.2 MB in 12.3 s" in lines
+    places = [place for place, line in enumerate(lines) if line.startswith("build: running for")]
+    first = places[0]
+    assert lines[first].endswith(" s, 0 of 9 done, 6 running, 3 waiting")
+    assert lines[first + 1] == "  lite-py3.0-linux-x86_64-musl: freeze for 0 s"
+    assert lines[first + 2].startswith("  lite-py3.1-linux-x86_64-musl: stage for 0 s, downloading a-package")
+    assert lines[first + 5] == "  and 2 others"
+    assert "1 of 9 done, 1 failed, 3 running, 4 waiting" in lines[places[-1]]
+    assert max(map(len, lines)) <= 120
+
+
+def test_pipe_gets_the_name_of_each_slow_step_of_a_cell() -> None:
+    """In a pipe, a step of a cell that takes over a second is named then, once, long before the next line about all."""
+    lines = _in_a_pipe(1.8, 60)
+    assert lines[:6] == [
+        "  lite-py3.0-linux-x86_64-musl: freeze",
+        *(f"  lite-py3.{number}-linux-x86_64-musl: stage" for number in range(1, 6)),
+    ]
+    assert len(lines) == 9

@@ -22,6 +22,7 @@ from onebin.launcher import compile as launcher, starter
 from onebin.macho import signing
 from onebin.platforms import PLATFORMS
 from onebin.python import INDEXES, installed
+from onebin.target import macos_facts
 from onebin.tree import Places
 from support.machos import make_macho, make_universal
 
@@ -311,3 +312,26 @@ def test_what_macos_would_not_load_is_signed(tmp_path: Path, damage: str) -> Non
     module[0x3FFF] ^= 1
     changed = _copies({MODULE: bytes(module)}, tmp_path)
     assert macho.check_signature(io.BytesIO(changed[MODULE])) is not None
+
+
+def test_oldest_macos_is_the_newest_that_a_file_asks_for(tmp_path: Path) -> None:
+    """Both kinds of load commands are read, of a universal file the part for the processor, and data is no file."""
+    universal = make_universal(
+        ("x86_64", make_macho("x86_64", oldest=(14, 0, 0))), ("aarch64", make_macho(oldest=(11, 3, 1)))
+    )
+    contents = {
+        "old": make_macho(oldest=(10, 13, 6)),
+        "new": make_macho(oldest=(11, 3, 1)),
+        "universal": universal,
+        "other": make_macho("x86_64", oldest=(15, 0, 0)),
+        "data": b"\xcf\xfa\xed\xfe and no more",
+        "text": b"x",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    files = {f"lib/{name}": tmp_path / name for name in contents}
+    assert macos_facts(files, "aarch64") == {"oldest": "11.3.1", "because": ["lib/new", "lib/universal"]}
+    assert macos_facts(files, "x86_64") == {"oldest": "15.0", "because": ["lib/other"]}
+    only = {"lib/old": tmp_path / "old", "lib/data": tmp_path / "data"}
+    assert macos_facts(only, "aarch64") == {"oldest": "10.13.6", "because": ["lib/old"]}
+    assert macos_facts({"lib/data": tmp_path / "data"}, "aarch64") is None

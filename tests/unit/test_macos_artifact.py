@@ -111,8 +111,8 @@ def test_verify_says_what_it_could_not_run(artifact: Path) -> None:
     verified = onebin.verify(artifact)
     assert verified.ran is None
     assert verified.summary == (
-        "structure checked: 4 files, 2 signatures of programs and libraries; "
-        "not run: to complete the check, run `onebin verify` on macos-arm64"
+        "not run: structure checked: 4 files, 2 signatures of programs and libraries; "
+        "to complete the check, run `onebin verify` on macos-arm64"
     )
 
 

@@ -132,6 +132,14 @@ def test_modules_in_freeze_must_exist() -> None:
     ]
 
 
+def test_modules_that_only_other_pythons_have_are_called_so() -> None:
+    """A module in [freeze] that the platform's Python does not have is no misspelling; one inside it exists."""
+    surveyed = survey(HOST, python=interpreter(library=["json"]))
+    (found,) = unknown_modules(manifest('[freeze]\ninclude = ["winreg", "sys"]\n'), surveyed, "bundle.toml")
+    assert found.message == "Python 3.12.1 for linux-x86_64 does not have the module winreg"
+    assert "other platforms" in str(found.hint)
+
+
 def test_names_that_match_nothing_are_a_notice() -> None:
     """Names in `allow-source` and `exclude` for which there is nothing are said, with what was probably meant."""
     tables = (

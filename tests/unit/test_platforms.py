@@ -14,7 +14,7 @@ from onebin.errors import Finding, LockError, ManifestError
 from onebin.manifest import Manifest
 from onebin.pipeline import BuildRequest, requests_for
 from onebin.pipeline.platforms import _together
-from onebin.platforms import PLATFORMS, parse_platform, platform_of, runner_of, this_platform
+from onebin.platforms import PLATFORMS, Runner, parse_platform, platform_of, runner_of, this_platform
 from onebin.workspace import Workspace
 
 _MANIFEST = '[bundle]\nname = "demo"\n{}[host]\npackage = "demo"\nscript = "demo"\n'
@@ -76,7 +76,7 @@ def test_this_machine_is_one_of_the_platforms() -> None:
     assert here.tag == sysconfig.get_platform()
     runner = runner_of(here)
     assert runner is not None
-    assert runner.is_native
+    assert runner == Runner.native()
     assert runner.command == ()
 
 

@@ -17,6 +17,7 @@ from onebin.cache import Cache
 from onebin.cli import progress
 from onebin.cli.progress import Progress
 from onebin.pipeline.events import step
+from onebin.probe.ask import ask
 from onebin.python.watching import required_from_git, tell_of
 from onebin.system import Activity, listening, run, tell
 
@@ -109,6 +110,19 @@ def test_waiting_for_another_process_says_for_which(tmp_path: Path) -> None:
     assert [each.doing for each in heard] == [f"waiting for another onebin, process {other.pid}", ""]
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_wine_says_that_it_makes_its_folder(tmp_path: Path, is_there: bool) -> None:
+    """What runs under wine for the first time tells that wine makes its folder, which may take minutes."""
+    if is_there:
+        (tmp_path / "system.reg").touch()
+    heard: list[Activity] = []
+    command = [sys.executable, "-c", "print('={}')"]
+    with listening(heard.append):
+        assert ask(command, {}, str, WINEPREFIX=str(tmp_path)) == "{}"
+    expected = [] if is_there else [f"wine makes its folder {tmp_path}", ""]
+    assert [each.doing for each in heard] == expected
+
+
 def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pipe, a long step prints a line at each interval: for how long it runs, and what it does."""
     monkeypatch.setattr(progress, "_PATIENCE", 0.2)
@@ -120,6 +134,22 @@ def test_pipe_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str], monke
     assert re.fullmatch(r"pack: running for \d+ s, compressing, 1\.0 MB of 2\.5 MB", lines[0])
     assert re.fullmatch(r"pack: 1\.2 MB \(0\.\d s\)", lines[-1])
     assert 2 <= len(lines) <= 4
+
+
+def test_pipe_gets_the_name_of_a_slow_step_after_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe, a step that takes over a second is named then; one that is faster has only its last line."""
+    for seconds in (0.2, 1.5):
+        with Progress() as shown, step(shown, "freeze"):
+            tell(f"building {'x' * 200}")
+            time.sleep(seconds)
+            lines = capsys.readouterr().err.splitlines()
+        if seconds < 1:
+            assert lines == []
+        else:
+            assert len(lines) == 1
+            assert lines[0].startswith("freeze: running for 1 s, building xxx")
+            assert len(lines[0]) < 100
+        assert re.fullmatch(r"freeze:  \(\d\.\d s\)\n", capsys.readouterr().err)
 
 
 def test_pipe_gets_a_line_about_waiting_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from onebin.errors import OnebinError
 from onebin.lock.lock import Pin
+from onebin.platforms import PLATFORMS
 from onebin.survey.syntax import Behaviour
 from onebin.upkeep.requirements import TreeLine, find_subject, importing, tree_of, why
-from support.builders import distribution, manifest, survey
+from support.builders import distribution, interpreter, manifest, survey
 
 if TYPE_CHECKING:
     from onebin.survey import Distribution, Survey
@@ -231,6 +232,23 @@ def test_unknown_name_says_what_it_may_be() -> None:
         reason("old", bundle(WEB, CORE, PLUG))
     assert 'demo requires it only if python_version < "3"' in (caught.value.hint or "")
     assert caught.value.exit_code == 1
+
+
+def test_module_that_the_platform_never_had_is_called_so() -> None:
+    """What only the standard library of another platform has is called that; a module inside the interpreter is not."""
+    windows = replace(interpreter(), target=PLATFORMS["windows-x86_64"], built_in=("sys", "winreg"))
+    vars(windows)["standard_library"] = {"json": Path()}  # the cached property would look for files
+    surveyed, wanted = survey(distribution("demo", modules=["demo"]), python=windows), manifest()
+    for name in ("fcntl", "curses.ascii"):
+        with pytest.raises(OnebinError, match=r"Python 3\.12\.1 for windows-x86_64 does not have the module") as caught:
+            find_subject(name, wanted, surveyed)
+        assert name.partition(".")[0] in caught.value.message
+        assert "did you mean" not in str(caught.value.hint)
+    with pytest.raises(OnebinError, match=r"no distribution, plugin or module 'json\.nosuch'"):
+        find_subject("json.nosuch", wanted, surveyed)
+    for name in ("winreg", "_frozen_importlib"):
+        assert find_subject(name, wanted, surveyed).kind == "library"
+    assert why(find_subject("winreg", wanted, surveyed), wanted, surveyed).reasons == ("it is inside the interpreter",)
 
 
 def test_part_of_the_standard_library_is_explained() -> None:

@@ -123,6 +123,7 @@ def test_signature_of_another_kind_is_refused(tmp_path: Path) -> None:
     "paths",
     [
         *(["../x"], ["/x"], ["a//b"], ["a/./b"], [""], ["a\\b"], ["C:x"], ["a\0b"], ["a\u202eb"], ["x."], ["x /y"]),
+        *(["aux.py"], ["a/Com1 .txt"], ["LPT\u00b2/x"], ["conin$"]),
         *(["x.pth"], ["__pycache__/x.pyc"], ["a" * 256], ["/".join(["a" * 200] * 6)]),
         *(["a", "A"], ["straße", "STRASSE"], ["\u00e9", "e\u0301"], ["a", "a/b"], ["A", "a/b"]),
         [f"f{number}" for number in range(20_001)],

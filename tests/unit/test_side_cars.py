@@ -244,6 +244,8 @@ PATHS = {
     "a line of code at each start": ("pear.pth",),
     "bytecode": ("__pycache__/pear.cpython-312.pyc",),
     "a part that is too long": ("x" * 256,),
+    "the name of a device": ("nul.txt",),
+    "the name of a device with a space": ("pear/COM\u00b9 .py",),
     "two cases of one name": ("Pear.py", "pear.py"),
     "two encodings of one name": ("na\u00efve.py", "nai\u0308ve.py"),
     "a file that is also a folder": ("pear", "pear/x.py"),

@@ -33,11 +33,13 @@ from .facts import (
     InterpreterFacts as InterpreterFacts,
     LauncherFacts as LauncherFacts,
     LibcFacts as LibcFacts,
+    MacosFacts as MacosFacts,
     ModuleFacts as ModuleFacts,
     PluginFacts as PluginFacts,
     ProgramFacts as ProgramFacts,
     Release as Release,
     SizeRow as SizeRow,
+    SystemFacts as SystemFacts,
     VerifiedFacts as VerifiedFacts,
     part as part,
 )

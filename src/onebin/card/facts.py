@@ -142,6 +142,13 @@ class LibcFacts(TypedDict):
     because: list[GlibcNeed]
 
 
+class MacosFacts(TypedDict):
+    """The oldest macOS, such as "11.0", that every program and library says it is for, and the files that need that."""
+
+    oldest: str
+    because: list[str]
+
+
 class SizeRow(TypedDict):
     """What one owner takes: how many files and modules, their size in bytes, and about how much of the artifact."""
 
@@ -217,7 +224,13 @@ class ContentFacts(TypedDict):
     modules: list[ModuleFacts]
 
 
-class ArtifactFacts(ProgramFacts, ContentFacts):
+class SystemFacts(TypedDict, total=False):
+    """What is only there for some systems."""
+
+    macos: MacosFacts
+
+
+class ArtifactFacts(ProgramFacts, ContentFacts, SystemFacts):
     """What a card and a report of it both say."""
 
     layout: Literal["cached", "onefile", "onedir"]
@@ -247,7 +260,7 @@ Part = TypeVar("Part", bound=ProgramFacts | ContentFacts)
 
 def part(kind: type[Part], facts: Mapping[str, Any]) -> Part:
     """Return one part of some facts, such as `ProgramFacts`."""
-    return cast("Part", {name: facts[name] for name in kind.__annotations__})
+    return cast("Part", {name: facts[name] for name in kind.__annotations__ if name in facts})
 
 
 def read_facts(text: bytes) -> Facts:

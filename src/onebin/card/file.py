@@ -133,7 +133,7 @@ def check(file: Path) -> Facts:
     with _opened(file) as stream:
         facts, expected, length = _read(stream, file)
         if _executable_sha256(stream, length) != expected:
-            raise _damaged(file, "its bytes do not match the digest on its card")
+            raise _damaged(file, f"its {_damaged_part(stream)} does not match the digest on its card")
         if content_size(stream) is not None:
             try:
                 check_signature(stream, facts["bundle"]["name"])
@@ -145,12 +145,25 @@ def check(file: Path) -> Facts:
 def _executable_sha256(stream: BinaryIO, length: int) -> bytes:
     if content_size(stream) is not None:
         return content_hash(stream, length)
-    stream.seek(0)
+    return _sha256(stream, 0, length)
+
+
+def _sha256(stream: BinaryIO, offset: int, size: int) -> bytes:
+    stream.seek(offset)
     found = hashlib.sha256()
-    while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
+    while size > 0 and (chunk := stream.read(min(_CHUNK, size))):
         found.update(chunk)
-        length -= len(chunk)
+        size -= len(chunk)
     return found.digest()
+
+
+def _damaged_part(stream: BinaryIO) -> str:
+    """Return which part of an executable whose digest is wrong does not have the right bytes."""
+    payload = _payload(stream)
+    if not payload.size:
+        return "program"
+    intact = _sha256(stream, payload.offset, payload.size) == payload.sha256
+    return "launcher" if intact else "payload"
 
 
 def _end_of(stream: BinaryIO) -> int:
@@ -162,8 +175,12 @@ def _end_of(stream: BinaryIO) -> int:
 def payload_of(file: Path) -> Payload:
     """Return where the payload is in an artifact whose card could be read; raises ArtifactError."""
     with _opened(file) as stream:
-        stream.seek(_end_of(stream) - TRAILER.size)
-        payload_sha256, _, _, tree_sha256, offset, size, *_ = TRAILER.unpack(stream.read(TRAILER.size))
+        return _payload(stream)
+
+
+def _payload(stream: BinaryIO) -> Payload:
+    stream.seek(_end_of(stream) - TRAILER.size)
+    payload_sha256, _, _, tree_sha256, offset, size, *_ = TRAILER.unpack(stream.read(TRAILER.size))
     return Payload(sha256=payload_sha256, tree_sha256=tree_sha256, offset=offset, size=size)
 
 
@@ -203,16 +220,17 @@ def _read(stream: BinaryIO, file: Path) -> tuple[Facts, bytes, int]:
     stream.seek(size - TRAILER.size)
     fields = TRAILER.unpack(stream.read(TRAILER.size))
     _, executable_sha256, card_sha256, _, _, _, length, *_, magic = fields
-    if magic[:7] != MAGIC[:7]:
-        raise _foreign(file)
-    if magic != MAGIC:
-        raise _of_another_version(file, magic[7])
     start = size - TRAILER.size - length
-    if start < 0 or length > _LARGEST:
+    has_room = start >= 0 and length <= _LARGEST
+    stream.seek(max(start, 0))
+    card = stream.read(length) if has_room else b""
+    # With the magic of this format, so that one whose number was damaged is not taken for another format.
+    is_card = _digest(card, (*fields[:-1], MAGIC)) == card_sha256
+    if magic != MAGIC:
+        raise _damaged(file, "its last bytes were changed") if is_card else _of_another_format(file, magic)
+    if not has_room:
         raise _damaged(file, "its card is longer than the file")
-    stream.seek(start)
-    card = stream.read(length)
-    if _digest(card, fields) != card_sha256:
+    if not is_card:
         raise _damaged(file, "its card does not match its digest")
     try:
         facts = read_facts(_unpacked(card))
@@ -236,7 +254,10 @@ def _marks(text: bytes) -> int:
     return sum(map(text.count, (b",", b"[", b"{")))
 
 
-def _of_another_version(file: Path, number: int) -> ArtifactError:
+def _of_another_format(file: Path, magic: bytes) -> ArtifactError:
+    if magic[:7] != MAGIC[:7]:
+        return _foreign(file)
+    number = magic[7]
     age = "a newer" if number > FORMAT else "an older"
     remedy = "update onebin" if number > FORMAT else "build it again"
     return ArtifactError(

@@ -71,9 +71,13 @@ class Inspected:
 
 
 def inspect(place: Path) -> Inspected:
-    """Return what the card of an artifact, a file or a folder, says; raises ArtifactError if it is not an artifact."""
+    """Return what the card of an artifact, a file or a folder, says.
+
+    Raises ArtifactError if it is not an artifact, or if a byte of its file was changed. Of the layout onedir, only the
+    executable is compared with its digest, and not the files beside it.
+    """
     file = card.located(place)
-    facts = card.read(file)
+    facts = card.check(file)
     # The folder is not searched for them: the executable may have been moved into any folder.
     beside = sum(row["bytes"] for row in facts["files"]) if facts["layout"] == "onedir" else 0
     return Inspected(file=file, size=size_of(file) + beside, facts=facts)

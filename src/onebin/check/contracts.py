@@ -103,7 +103,7 @@ def _unknown(contracts: Mapping[str, str], surveyed: Survey, where: str) -> Iter
     """Yield the groups whose contract is in a module that does not exist."""
     for group, value in contracts.items():
         module = value.partition(":")[0]
-        if not surveyed.has_module(module) and module not in surveyed.interpreter.standard_library:
+        if not surveyed.has_module(module) and not surveyed.interpreter.has_module(module):
             yield group, unknown_module(_key(where, group), module, surveyed)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from onebin.check.missing import left_out
 from onebin.errors import Finding, PlanError
 from onebin.manifest import setting_of_wheels
+from onebin.python import ELSEWHERE
 from onebin.survey import Lookups, declared, demands_of, lookups_of, project_of, reached, recorded_size
 from onebin.system import count, did_you_mean, display, megabytes
 
@@ -117,7 +118,11 @@ def unknown_module(key: str, name: str, surveyed: Survey, *, also: Iterable[str]
 
     It may `also` be meant to be one of these.
     """
-    hint = left_out(name, surveyed) or f"check the spelling{did_you_mean(name, {*surveyed.owners, *also})}"
+    absence = surveyed.interpreter.absence_of(name)
+    missing = left_out(name, surveyed)
+    if absence is not None and missing is None:
+        return Finding(key, absence, ELSEWHERE)
+    hint = missing or f"check the spelling{did_you_mean(name, {*surveyed.owners, *also})}"
     return Finding(key, f"no locked distribution has a module {name!r}", hint)
 
 

@@ -293,7 +293,7 @@ def other_runtime(surveyed: Survey) -> Iterator[str]:
 def unknown_modules(manifest: Manifest, surveyed: Survey, where: str) -> Iterator[Finding]:
     """Report modules in [freeze] that no locked distribution has."""
     for name in manifest.freeze.include:
-        if not surveyed.has_module(name) and name not in surveyed.interpreter.standard_library:
+        if not surveyed.has_module(name) and not surveyed.interpreter.has_module(name):
             yield unknown_module(f"{where}: freeze.include", name, surveyed, also=surveyed.interpreter.standard_library)
 
 

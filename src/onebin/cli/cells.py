@@ -1,7 +1,7 @@
 """Draw the cells of a matrix while they are built: a row for each that is being built, and a line for all.
 
 On a terminal, the rows change in place: name, step and what it does, worker, seconds. There are never more lines than
-the terminal has; columns that do not fit are left out. In a pipe, there is a line now and then.
+the terminal has; columns that do not fit are left out. In a pipe, each has a line.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ _LEAST_DOING = 12  # columns below which it is not said what a step does
 _LEAST_NAME = 12
 _MOST_WORKER = 24
 _ABOVE = 2  # lines of a terminal that are left for what was printed before
-_SHOWN = 4  # cells in a line of a pipe
+_SHOWN = 4  # cells that are named each time in a pipe
 
 
 @dataclass(kw_only=True)
 class _Row:
     now: CellAdvanced
     since: float = field(default_factory=time.monotonic)
+    step_since: float = field(default_factory=time.monotonic)
+    is_named: bool = False  # whether there was a line about its step
 
     @property
     def seconds(self) -> str:
@@ -61,6 +63,8 @@ class Cells:
                 self._rows[event.cell] = _Row(now=event)
             else:
                 row.now, was = event, row.now
+                if event.step != was.step:
+                    row.step_since, row.is_named = time.monotonic(), False
                 return event.is_waiting and not was.is_waiting
         return event.is_waiting
 
@@ -87,12 +91,20 @@ class Cells:
             said.pop()
         return ", ".join(said)
 
-    def named(self) -> str:
-        """Return the summary, and what is done for a few cells, as one line."""
+    def slow_steps(self, seconds: float) -> list[str]:
+        """Return a line for each step that has run for so long since it began, once for each."""
+        with self._lock:
+            now = time.monotonic()
+            rows = [row for row in self._rows.values() if not row.is_named and now - row.step_since >= seconds]
+            for row in rows:
+                row.is_named = True
+        return [f"{_INDENT}{plain(row.now.cell, one_line=True)}: {row.now.step}" for row in rows]
+
+    def named(self, most: int) -> list[str]:
+        """Return a line for each of a few cells that run: what is done for it, in so many characters at most."""
         rows = self._running()
-        shown = [f"{row.now.cell} ({_said(row.now)})" for row in islice(rows, _SHOWN)]
-        more = [f"and {len(rows) - _SHOWN} others"] if len(rows) > _SHOWN else []
-        return "; ".join([self.summary(), *([", ".join([*shown, *more])] if shown else [])])
+        shown = [_named(row, most) for row in islice(rows, _SHOWN)]
+        return [*shown, *([f"{_INDENT}and {len(rows) - _SHOWN} others"] if len(rows) > _SHOWN else [])]
 
     def lines(self, columns: int, rows: int) -> Iterator[Text]:
         """Yield a line for each cell that is being built, for a terminal of this size that has one more line."""
@@ -134,7 +146,7 @@ def _widths(rows: list[_Row], columns: int) -> _Widths:
 
 def _line(row: _Row, widths: _Widths) -> Text:
     now = row.now
-    parts = [_fitted(_shortened(now.cell, widths.name), widths.name), _fitted(now.step, _STEP)]
+    parts = [_fitted(shortened(now.cell, widths.name), widths.name), _fitted(now.step, _STEP)]
     if widths.doing:
         parts.append(_fitted(now.doing, widths.doing))
     if widths.worker:
@@ -143,10 +155,10 @@ def _line(row: _Row, widths: _Widths) -> Text:
     return Text.assemble(_INDENT, Text(" ").join([*parts, seconds]), no_wrap=True, overflow="crop")
 
 
-def _shortened(name: str, columns: int) -> str:
-    """Return a name that is too long without its middle: cells differ at both ends."""
+def shortened(text: str, columns: int) -> str:
+    """Return text that is too long without its middle: names of cells, and addresses, differ at both ends."""
     left, right = (columns - 1) // 2, columns // 2
-    return name if len(name) <= columns else f"{name[:left]}…{name[-right:]}"
+    return text if len(text) <= columns else f"{text[:left]}…{text[-right:]}"
 
 
 def _fitted(text: str, columns: int, *, style: str = "") -> Text:
@@ -155,5 +167,7 @@ def _fitted(text: str, columns: int, *, style: str = "") -> Text:
     return fitted
 
 
-def _said(now: CellAdvanced) -> str:
-    return f"{now.step}: {now.doing}" if now.doing else now.step
+def _named(row: _Row, most: int) -> str:
+    cell, step, doing = (plain(each, one_line=True) for each in (row.now.cell, row.now.step, row.now.doing))
+    said = f", {shortened(doing, most)}" if doing else ""
+    return f"{_INDENT}{cell}: {step} for {time.monotonic() - row.step_since:.0f} s{said}"

@@ -5,12 +5,11 @@ Everything goes to standard error; standard output is for results.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -18,17 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 import onebin
-from onebin.cli.cells import Cells
-from onebin.cli.report import plain, print_folded
+from onebin.cli.cells import Cells, shortened
+from onebin.cli.report import error_console, plain, print_folded
 from onebin.system import megabytes
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from onebin import CellAdvanced, CellFinished, CellsQueued, Event, StepAdvanced, StepFinished
 
 _PATIENCE = 10.0  # seconds between two lines about the same step in a pipe
-_SLOW = 1.0  # seconds
+_SLOW = 1.0  # seconds after which a step is named
+_LOOK = 0.2  # seconds between two looks at the cells that run
+_MOST_DOING = 60  # characters of a line in a pipe for what a step does
 _STEP = 9  # columns of the name of a step
 _NARROW = 60  # columns below which there is no bar
 _BAR = 20
@@ -43,7 +44,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, only_slow: bool = False) -> None:
         self._quiet, self._verbose, self._only_slow = quiet, verbose, only_slow
-        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._console = error_console()
         self._running: _Running | None = None
         self._cells = Cells(total=0)
 
@@ -148,10 +149,6 @@ class _Running:
         """Show no more of it."""
 
     @property
-    def _doing(self) -> str:
-        return "" if self.now is None else self.now.doing
-
-    @property
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
@@ -184,7 +181,7 @@ class _Live(_Running):
 
 
 class _Lines(_Running):
-    """A line each ten seconds, for logs: which step still runs, what it does, and for how long.
+    """A line after a second, and then each ten, for logs: which step runs, what it does, and for how long.
 
     That it waits for another process is said at once, because it may wait for long.
     """
@@ -206,14 +203,16 @@ class _Lines(_Running):
         self._thread.join()
 
     def _print(self) -> None:
-        while not self._ended.wait(_PATIENCE):
+        pause = min(_SLOW, _PATIENCE)
+        while not self._ended.wait(pause):
             now = self.now
             parts = [f"{self._step}: running for {self._seconds:.0f} s"]
-            if self._doing:
-                parts.append(plain(self._doing, one_line=True))
+            if now is not None and now.doing:
+                parts.append(shortened(plain(now.doing, one_line=True), _MOST_DOING))
             if now is not None and now.done is not None and now.total:
                 parts.append(_share(now.done, now.total))
             print_folded(self._console, Text(", ".join(parts)))
+            pause = _PATIENCE
 
 
 class _LiveCells(_Live):
@@ -231,15 +230,22 @@ class _LiveCells(_Live):
 
 
 class _CellLines(_Lines):
-    """A line each ten seconds: how many cells there are, and what is done for some of them."""
+    """A line for each step of a cell that takes over a second; each ten seconds, how many cells there are and run."""
 
     def __init__(self, step: str, console: Console, cells: Cells) -> None:
         self._cells = cells
         super().__init__(step, console)
 
-    @property
-    def _doing(self) -> str:
-        return self._cells.named()
+    def _print(self) -> None:
+        due = time.monotonic() + _PATIENCE
+        while not self._ended.wait(_LOOK):
+            lines = self._cells.slow_steps(_SLOW)
+            if time.monotonic() >= due:
+                due += _PATIENCE
+                summary = f"{self._step}: running for {self._seconds:.0f} s, {self._cells.summary()}"
+                lines += [summary, *self._cells.named(_MOST_DOING)]
+            for line in lines:
+                print_folded(self._console, Text(line))
 
 
 def _share(done: int, total: int) -> str:

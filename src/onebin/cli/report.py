@@ -34,12 +34,24 @@ _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:B|[kMG]i?B|m?s)\b)")
 _WORD = re.compile(rf"([^\S{_BOUND}]*)([\S{_BOUND}]+)")
 
 
+def has_styles() -> bool:
+    """Return whether a terminal may be asked for colours, bold and dim text: neither NO_COLOR nor TERM says no."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
+
+
+def error_console() -> Console:
+    """Return where to write to standard error."""
+    from rich.console import Console  # noqa: PLC0415  # commands that succeed start faster without it
+
+    # Without a system of colours, bold and dim text is plain, too; with NO_COLOR alone, rich only leaves out colours.
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True, color_system="auto" if has_styles() else None)
+
+
 def report(error: OnebinError) -> None:
     """Print an error to standard error: what is wrong and where, then what to do."""
-    from rich.console import Console  # noqa: PLC0415  # commands that succeed start faster without it
-    from rich.text import Text  # noqa: PLC0415  # as above
+    from rich.text import Text  # noqa: PLC0415  # commands that succeed start faster without it
 
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console = error_console()
     print_folded(console, Text.assemble(("error: ", "bold red"), plain(error.message)))
     for finding in error.findings:
         where = (plain(finding.where, one_line=True), "bold")
@@ -153,12 +165,12 @@ def for_terminal(text: str) -> str:
 
 
 def emit(text: str, *, nl: bool = True) -> None:
-    """Print text that is safe to show to standard output, without colours in a pipe, or if NO_COLOR is set.
+    """Print text that is safe to show to standard output, without styles in a pipe or if none are wanted.
 
     Lines are not folded. It is not an error if the reader stops reading.
     """
     try:
-        click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+        click.echo(text, nl=nl, color=None if has_styles() else False)
     except BrokenPipeError:
         # What is left in the buffer goes nowhere, or the interpreter would complain about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

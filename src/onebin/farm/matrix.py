@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from onebin.attestation import Attestor
     from onebin.farm.cells import Cell
-    from onebin.farm.cluster import Cluster
+    from onebin.farm.dask import Cluster
     from onebin.farm.jobs import Job
     from onebin.farm.keys import KeyedCell
     from onebin.farm.store import Record
@@ -227,7 +227,7 @@ class Run:
         if self.request.engine == "local":
             board.queue(cells)
             return run_here(jobs, build_cell, at_once=self._at_once, tell=board.tell)
-        from onebin.farm.cluster import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
+        from onebin.farm.dask import run_on_cluster  # noqa: PLC0415  # of the extra `farm`
 
         address = self.request.scheduler
         board.prepare("starting workers on this machine" if address is None else f"connecting to {address}")
@@ -246,7 +246,7 @@ class Run:
 
     def _cluster(self, jobs: int) -> Cluster:
         """Return the cluster that is asked for; raises FarmError if what speaks to it is not installed."""
-        from onebin.farm.cluster import Cluster  # noqa: PLC0415  # of the extra `farm`
+        from onebin.farm.dask import Cluster  # noqa: PLC0415  # of the extra `farm`
 
         return Cluster(
             address=self.request.scheduler,

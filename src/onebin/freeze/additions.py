@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onebin import launcher
 from onebin.freeze import binaries
 from onebin.launcher import starter as starters
 from onebin.survey import SCRIPT_GROUPS
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from onebin.tree import Installation, Places
 
 _HERE = "@"
+_WINDOWED = "pythonw.exe"
+_GRAPHICAL = "gui_scripts"
 
 
 def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
@@ -36,12 +39,10 @@ def add(starter: Path, plan: Plan, source_dir: Path) -> dict[str, Path]:
     installed = installation(plan)
     places = installed.places
     libraries = {f"{places.shared_libraries}/{name}": file for name, file in plan.libraries.items()}
-    adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED), libraries)
-    added = {places.interpreter: starter, **libraries, **adapted.files}
-    is_windows = isinstance(places, WindowsPlaces)
-    if is_windows:
-        added[f"{places.programs}/{places.executable}"] = starter
-        added |= dict.fromkeys(_of_scripts(plan, installed), starter)
+    programs = _programs(starter, plan, installed, source_dir) if isinstance(places, WindowsPlaces) else {}
+    adapted = binaries.adapt(plan, installed, source_dir.with_name(binaries.ADAPTED), libraries, programs)
+    added = {places.interpreter: starter, **libraries, **adapted.files, **programs}
+    if isinstance(places, WindowsPlaces):
         for file in sorted(plan.interpreter.executable.parent.glob("*.dll")):
             added[f"{places.shared_libraries}/{file.name}"] = file
     if plan.libc is not None:
@@ -69,17 +70,25 @@ def _is_for_linux(plan: Plan) -> bool:
     return plan.interpreter.target is not None and plan.interpreter.target.system == "linux"
 
 
-def _of_scripts(plan: Plan, installed: Installation) -> Iterator[str]:
-    """Yield the places of programs for Windows that run the scripts beside them: copies of the starter, by their names.
+def _programs(starter: Path, plan: Plan, installed: Installation, source_dir: Path) -> dict[str, Path]:
+    """Return the programs for Windows that are copies of the starter, by place: interpreters, and those of scripts.
 
-    As installers do, for each entry point that is a script, and for none that a wheel has itself.
+    A script's program runs the text of its name beside it. As installers do, each entry point that is a script gets
+    one, unless a wheel has it itself; a graphical script's, as `pythonw.exe`, is one that gets no console.
     """
+    folder = installed.places.programs
+    windowed = source_dir.with_name(_WINDOWED)
+    windowed.write_bytes(launcher.windowed(starter.read_bytes()))
+    windowed.chmod(0o755)
+    found = {f"{folder}/{installed.places.executable}": starter, f"{folder}/{_WINDOWED}": windowed}
     points = [point for each in plan.survey.distributions.values() for point in each.entry_points]
-    named = [f"{installed.places.programs}/{point.name}" for point in points if point.group in SCRIPT_GROUPS]
-    generated = [installed.script] if plan.manifest.host.entry is not None else []
-    for place in (*(place for place in named if place in installed.files), *generated):
-        if f"{place}.exe" not in installed.files:
-            yield f"{place}.exe"
+    named = [(f"{folder}/{point.name}", point.group) for point in points if point.group in SCRIPT_GROUPS]
+    scripts = {
+        place: windowed if group == _GRAPHICAL else starter for place, group in named if place in installed.files
+    }
+    if plan.manifest.host.entry is not None:
+        scripts[installed.script] = starter
+    return found | {f"{place}.exe": file for place, file in scripts.items() if f"{place}.exe" not in installed.files}
 
 
 def _separator(places: Places) -> str:

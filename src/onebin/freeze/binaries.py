@@ -44,10 +44,12 @@ class Adapted:
     loaders: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def adapt(plan: Plan, installed: Installation, folder: Path, libraries: Mapping[str, Path]) -> Adapted:
+def adapt(
+    plan: Plan, installed: Installation, folder: Path, libraries: Mapping[str, Path], programs: Mapping[str, Path]
+) -> Adapted:
     """Write the changed copies into a folder; raises FreezeError and OSError.
 
-    `libraries` are those from outside of the environment, by place.
+    `libraries` are those from outside of the environment, by place, `programs` those that are made for its scripts.
     """
     target = plan.interpreter.target
     if target is not None and target.system == "macos":
@@ -56,7 +58,7 @@ def adapt(plan: Plan, installed: Installation, folder: Path, libraries: Mapping[
         adapted = Adapted(files={place: _copy_of(files[place], content, folder, place) for place, content in changed})
     else:
         adapted = _adapt_elf(plan, installed, folder)
-    for place, text in list(_records(installed, adapted.files)):
+    for place, text in list(_records(installed, adapted.files, programs)):
         record = _place_in(folder, place)
         record.write_text(text, "utf-8", newline="")
         adapted.files[place] = record
@@ -131,8 +133,13 @@ def _patch(file: Path, *options: str) -> None:
         ) from error
 
 
-def _records(installed: Installation, copies: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """Yield each RECORD that names a changed file, by place, with the new digests and sizes."""
+def _records(
+    installed: Installation, copies: Mapping[str, Path], programs: Mapping[str, Path]
+) -> Iterator[tuple[str, str]]:
+    """Yield each RECORD that names a changed file, by place, with the new digests and sizes.
+
+    As installers do for Windows, the program of a script has a row below that of the script.
+    """
     for place, file in installed.files.items():
         is_moved = isinstance(installed.places, WindowsPlaces)
         if not (copies or is_moved) or not place.endswith(".dist-info/RECORD"):
@@ -144,13 +151,21 @@ def _records(installed: Installation, copies: Mapping[str, Path]) -> Iterator[tu
             rows[number][0] = recorded
         changed = {number: copies[each] for number, each in enumerate(places) if each and each in copies}
         for number, copy in changed.items():
-            content = copy.read_bytes()
-            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-            rows[number][1:] = [f"sha256={digest}", str(len(content))]
-        if changed or moved:
+            rows[number][1:] = _recorded(copy)
+        started = {number: programs[f"{each}.exe"] for number, each in enumerate(places) if f"{each}.exe" in programs}
+        for number, program in sorted(started.items(), reverse=True):
+            rows.insert(number + 1, [f"{rows[number][0]}.exe", *_recorded(program)])
+        if changed or moved or started:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows)
             yield place, text.getvalue()
+
+
+def _recorded(file: Path) -> list[str]:
+    """Return the digest and the size of a file as RECORD has them."""
+    content = file.read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    return [f"sha256={digest}", str(len(content))]
 
 
 def _moved(rows: Sequence[Sequence[str]], placed: Sequence[str | None], places: Places) -> Iterator[tuple[int, str]]:

@@ -9,3 +9,4 @@ from .compile import (
     is_ready as is_ready,
 )
 from .compiler import Pinned as Pinned, pinned_compiler as pinned_compiler
+from .pe import windowed as windowed

@@ -28,6 +28,8 @@ _LINK_FLAGS = ("-municode", "-s")
 _IMPORTED = "__imp_"
 _HEADER_OFFSET = 0x3C  # where a PE file says where its header is
 _FILE_HEADER = struct.Struct("<HHIIIHH")  # IMAGE_FILE_HEADER
+_SUBSYSTEM_OFFSET = 68  # in IMAGE_OPTIONAL_HEADER32 and 64
+_WINDOWS, _CONSOLE = b"\2\0", b"\3\0"  # IMAGE_SUBSYSTEM_WINDOWS_GUI, _CUI
 _SYMBOL = struct.Struct("<8sIhHBB")  # IMAGE_SYMBOL
 
 
@@ -52,6 +54,18 @@ def _forget_time(stream: BinaryIO) -> None:
     header = int.from_bytes(stream.read(4), "little") + len(b"PE\0\0")
     stream.seek(header + 4)
     stream.write(bytes(4))
+
+
+def windowed(program: bytes) -> bytes:
+    """Return a program that Windows starts without a console: the same one with another subsystem in its header.
+
+    Raises ValueError if it is not a program for a console.
+    """
+    begin = int.from_bytes(program[_HEADER_OFFSET : _HEADER_OFFSET + 4], "little")
+    place = begin + len(b"PE\0\0") + _FILE_HEADER.size + _SUBSYSTEM_OFFSET
+    if program[begin : begin + 4] != b"PE\0\0" or program[place : place + 2] != _CONSOLE:
+        raise ValueError("not a program for a console")
+    return program[:place] + _WINDOWS + program[place + 2 :]
 
 
 def _headers(headers: Interpreter, own: Path, tools: compiler.Compiler, output: Path) -> Path:

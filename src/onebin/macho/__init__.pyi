@@ -18,3 +18,4 @@ from .signing import (
     sign as sign,
     unsign as unsign,
 )
+from .versions import oldest_system as oldest_system

@@ -13,17 +13,8 @@ from pydantic_core import ErrorDetails
 
 from onebin.errors import Finding
 from onebin.manifest import fields as kinds
-from onebin.manifest.model import (
-    TABLES,
-    Budget,
-    Document,
-    ExtensionPoint,
-    Freeze,
-    Host,
-    PluginTable,
-    Table,
-    table_at,
-)
+from onebin.manifest.document import TABLES, Document, table_at
+from onebin.manifest.model import Budget, ExtensionPoint, Freeze, Host, PluginTable, Table
 from onebin.manifest.tables import FULL
 from onebin.manifest.toml import key_path, lines, shown
 from onebin.system import display, either, similar

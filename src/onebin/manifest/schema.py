@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from onebin.manifest.model import Document
+from onebin.manifest.document import Document
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema

@@ -26,7 +26,7 @@ from onebin.errors import ArtifactError, PackError, os_errors
 from onebin.freeze import in_artifact
 from onebin.pack import components, inventory, payload, sealing
 from onebin.system import display, exchange, is_there, sha256_of, sha256_of_file
-from onebin.target import libc_facts
+from onebin.target import libc_facts, macos_facts
 from onebin.tree import places_of
 
 if TYPE_CHECKING:
@@ -276,6 +276,7 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "plugins": described["plugins"],
         "distributions": components.components(plan),
         "libc": libc_facts(frozen.glibc, plan.manifest.freeze.libc),
+        **_system_facts(plan, frozen, launcher),
         "verified": {"stage": stage, "artifact": artifact if packing.is_verified else None},
         "side_cars": accepted_side_cars(plan),
         "sizes": shares,
@@ -291,3 +292,12 @@ def _facts(plan: Plan, frozen: FrozenTree, shares: list[SizeRow], launcher: Path
         "sbom": {},
     }
     return {**facts, "sbom": bill_of_materials(facts)}
+
+
+def _system_facts(plan: Plan, frozen: FrozenTree, launcher: Path | None) -> card.SystemFacts:
+    target = plan.interpreter.target
+    if target is None or target.system != "macos":
+        return {}
+    programs = {} if launcher is None else {plan.manifest.bundle.name: launcher}
+    needed = macos_facts({**frozen.files, **programs}, target.machine)
+    return {} if needed is None else {"macos": needed}

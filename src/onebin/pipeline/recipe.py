@@ -316,11 +316,11 @@ def _built(planned: Plan, request: BuildRequest, file: Path, events: Events) -> 
         if runner is not None:
             with step(events, "verify") as outcome:
                 agreement = compare_with_stage(artifact.file, artifact.facts, runner)
-                outcome.text = agreement.summary if runner.is_native else f"{agreement.summary}, {runner.title}"
+                outcome.text = f"{agreement.summary}, {runner.title}"
         elif request.verify:
             with step(events, "verify") as outcome:
-                outcome.text = f"{check_structure(artifact.file, artifact.facts).summary}, not run"
-            events(Note(text=f"not run: to complete the check, run `onebin verify` on {planned.interpreter.target}"))
+                outcome.text = f"not run: {check_structure(artifact.file, artifact.facts).summary}"
+            events(Note(text=f"to complete the check, run `onebin verify` on {planned.interpreter.target}"))
         if runner is not None and planned.stage.runner is not None and request.all_commands:
             with step(events, "smoke") as outcome:
                 notices = compare_commands(request.all_commands, artifact.file, source, planned, cache)

@@ -5,4 +5,4 @@ from .platform import (
     platform_of as platform_of,
     this_platform as this_platform,
 )
-from .running import Runner as Runner, runner_of as runner_of
+from .running import Runner as Runner, first_use as first_use, runner_of as runner_of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from onebin.errors import ProcessError
 from onebin.platforms.platform import Platform, this_platform
-from onebin.system import environment, run
+from onebin.system import display, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,6 @@ class Runner:
         """Return the way to run programs that need nothing."""
         return cls(title=_NATIVELY)
 
-    @property
-    def is_native(self) -> bool:
-        """Whether nothing is emulated."""
-        return self.title == _NATIVELY
-
 
 def runner_of(platform: Platform, *, brings_loader: bool = False) -> Runner | None:
     """Return how programs of a platform are run here; None if they cannot be.
@@ -73,6 +68,14 @@ def runner_of(platform: Platform, *, brings_loader: bool = False) -> Runner | No
         "WINEDLLOVERRIDES": f"{os.environ.get('WINEDLLOVERRIDES', '')};wbemprox=".lstrip(";"),
     }
     return Runner(title=f"under wine{_version_of(wine)}", command=(wine,), variables=variables)
+
+
+def first_use(variables: Mapping[str, str]) -> str | None:
+    """Return what an emulator with these variables does first, and once, which may take minutes; None if nothing."""
+    folder = variables.get("WINEPREFIX")
+    if folder is None or Path(folder, "system.reg").exists():
+        return None
+    return f"wine makes its folder {display(Path(folder))}"
 
 
 def _on_linux(platform: Platform, here: Platform) -> Runner | None:

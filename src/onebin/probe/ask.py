@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from onebin.card import read_answers
 from onebin.errors import ProcessError, StageError
-from onebin.platforms import Runner
-from onebin.system import bare_environment, run, runtime_dir, scratch
+from onebin.platforms import Runner, first_use
+from onebin.system import bare_environment, run, runtime_dir, scratch, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,10 +86,14 @@ def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Calla
         empty.mkdir()
         temporary.mkdir()
         env = {**bare_environment(**extra), **dict.fromkeys(_TEMPORARY, str(temporary))}
+        if (first := first_use(extra)) is not None:
+            tell(first)
         try:
             completed = run(argv, env=env, cwd=empty, stdin=json.dumps(questions), timeout=TIMEOUT_SECONDS)
         except ProcessError as error:
             raise ProbeError(error.tail, hint=error.hint) from error
+        if first is not None:
+            tell("")
     lines = completed.stdout.splitlines()
     answers = next((line[1:] for line in lines if line.startswith("=")), "")
     try:

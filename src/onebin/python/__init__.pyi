@@ -7,7 +7,7 @@ from .discovery import (
 )
 from .failure import Failure as Failure
 from .foreign.search import find_foreign as find_foreign, managed as managed
-from .interpreter import Interpreter as Interpreter
+from .interpreter import ELSEWHERE as ELSEWHERE, Interpreter as Interpreter
 from .limits import INDEXES as INDEXES, Limits as Limits, PackageSource as PackageSource
 from .settings import ignored_settings as ignored_settings, source_of_indexes as source_of_indexes
 from .subject import subject_of as subject_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -12,6 +13,10 @@ from onebin.platforms import Platform, Runner, runner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+# In every interpreter, and neither in files nor in `built_in`.
+_FROZEN = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
+ELSEWHERE = "it is in the standard library only on other platforms, in other versions, or in other builds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,17 @@ class Interpreter:
     def library_names(self) -> frozenset[str]:
         """The top-level names of the standard library, which no distribution's module can replace."""
         return frozenset(file.name.partition(".")[0] for top in self.stdlib if top.is_dir() for file in top.iterdir())
+
+    def has_module(self, name: str) -> bool:
+        """Return whether a module is in its standard library: in a file, or inside the interpreter."""
+        return name in self.standard_library or name in self.built_in or name in _FROZEN
+
+    def absence_of(self, name: str) -> str | None:
+        """Return a sentence if it has no such module, but the standard library of some Python does; else None."""
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names or self.has_module(top):
+            return None
+        return f"Python {self.version} for {self.target or self.platform} does not have the module {top}"
 
     @property
     def is_foreign(self) -> bool:

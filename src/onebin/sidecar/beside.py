@@ -63,7 +63,7 @@ class Beside:
 def side_cars_of(artifact: Path) -> Beside:
     """Return what is in an artifact's directory for side-cars; nothing if it takes none. Raises ArtifactError."""
     file = card.located(absolute(artifact))
-    facts = card.read(file)
+    facts = card.check(file)
     taken = facts["side_cars"]
     if taken is None:
         return Beside(facts=facts, accepted=(), refused=())

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
 
 from onebin.card import Release  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.tree import is_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,6 +115,7 @@ def _is_plain(part: str) -> bool:
         and part.isprintable()
         and _FORBIDDEN.isdisjoint(part)
         and part[-1] not in ". "
+        and not is_device(part)
         and not part.lower().endswith(".pth")
         and len(part.encode()) <= _LONGEST_PART
     )

@@ -9,4 +9,5 @@ from .elf import (
 from .glibc import libc_facts as libc_facts, need_of as need_of, needs as needs
 from .libc import Libc as Libc, is_of_glibc as is_of_glibc, libc_of as libc_of
 from .libraries import Resolved as Resolved, resolve_libraries as resolve_libraries
+from .macos import macos_facts as macos_facts
 from .patching import patch_elf as patch_elf, patching_version as patching_version

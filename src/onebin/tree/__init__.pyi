@@ -1,6 +1,7 @@
 from .files import Installation as Installation, installation as installation, texts as texts
 from .libraries import with_libraries as with_libraries
 from .library import left_out as left_out, part_of as part_of, reasons_for as reasons_for, selection as selection
+from .names import is_device as is_device
 from .places import (
     CODE as CODE,
     CONFIGURATION as CONFIGURATION,

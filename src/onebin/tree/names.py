@@ -56,6 +56,11 @@ def impossible_names(places: Iterable[str], platform: Platform | None) -> Iterat
             yield place, f"{reason}, which {platform} cannot have"
 
 
+def is_device(name: str) -> bool:
+    """Return whether a file's name is that of a device on Windows, with or without a suffix."""
+    return _DEVICE.fullmatch(name) is not None
+
+
 def _impossible(name: str) -> str | None:
     """Return what is wrong with a name on Windows, for a sentence that ends with "which it cannot have"."""
     forbidden = _FORBIDDEN.search(name)
@@ -63,8 +68,7 @@ def _impossible(name: str) -> str | None:
         return f"its name has {_shown(forbidden[0])}"
     if name.endswith((".", " ")):
         return f'a name ends with "{name[-1]}"'
-    device = _DEVICE.fullmatch(name)
-    return None if device is None else f"{name} is the name of a device"
+    return f"{name} is the name of a device" if is_device(name) else None
 
 
 def _shown(character: str) -> str:

@@ -89,7 +89,7 @@ class Audit:
 
 def of_artifact(file: Path) -> Subject:
     """Return the contents of an artifact, read from its card without running it; raises ArtifactError."""
-    facts = card.read(file)
+    facts = card.check(file)
     python = facts["interpreter"]
     packages = {str(canonicalize_name(each["name"])): each["version"] for each in facts["distributions"]}
     local = [str(canonicalize_name(each["name"])) for each in facts["distributions"] if each["source"] != "index"]

@@ -16,6 +16,7 @@ from onebin.errors import OnebinError, PlanError, StageError, os_errors
 from onebin.lock import read
 from onebin.manifest import is_excluded
 from onebin.pipeline import ignore, step, survey_bundle
+from onebin.python import ELSEWHERE
 from onebin.survey import RUNTIME, declared, demands_of, imports_of, reached, recorded_size, roots
 from onebin.system import count, did_you_mean
 from onebin.tree import part_of, reasons_for
@@ -212,7 +213,7 @@ def find_subject(name: str, manifest: Manifest, survey: Survey) -> Subject:
         return Subject(kind="module", name=module, distributions=_owners(module, survey))
     if plain == RUNTIME or name.partition(".")[0] == _RUNTIME_MODULE:
         return Subject(kind="runtime", name=_RUNTIME_MODULE)
-    if module in survey.interpreter.standard_library:
+    if survey.interpreter.has_module(module):
         return Subject(kind="library", name=module)
     tool = next((pin for pin in survey.lock.toolchain if canonicalize_name(pin.name) == plain), None)
     if tool is not None:
@@ -228,6 +229,7 @@ def _owners(module: str, survey: Survey) -> tuple[str, ...]:
 
 
 def _unknown(name: str, plain: str, manifest: Manifest, survey: Survey) -> OnebinError:
+    absence = survey.interpreter.absence_of(name)
     known = [*survey.distributions, *(row.name for row in manifest.plugins), *survey.owners]
     known += [each.name for each in survey.lock.toolchain]
     near = did_you_mean(name, known)
@@ -237,6 +239,8 @@ def _unknown(name: str, plain: str, manifest: Manifest, survey: Survey) -> Onebi
         for requirement in each.requires
         if canonicalize_name(requirement.name) == plain and requirement.marker
     ]
+    if absence is not None and not skipped:
+        return OnebinError(absence, ELSEWHERE)
     hint = "; ".join([*skipped[:3], f"`onebin tree` shows what is locked{near}"])
     return OnebinError(f"the bundle has no distribution, plugin or module {name!r}", hint)
 
@@ -340,7 +344,8 @@ def _reasons(subject: Subject, manifest: Manifest, survey: Survey) -> tuple[tupl
         part = part_of(subject.name)
         reasons = [*reasons_for(part, survey, manifest)] if part else []
         is_included = part is None or bool(reasons)
-        lines += reasons or [_about_library(subject.name, manifest, part.title if part else None)]
+        about = "it is inside the interpreter" if subject.name in survey.interpreter.built_in else None
+        lines += reasons or [about or _about_library(subject.name, manifest, part.title if part else None)]
     elif subject.kind == "tool":
         is_included = False
         lines.append("it is locked to make the artifact, and is not in it")

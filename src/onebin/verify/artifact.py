@@ -31,7 +31,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """A verified artifact; `summary` says in a few words what was compared.
+    """A verified artifact; `summary` says in a few words what was compared, and how it ran.
 
     `ran` says how it was run: "natively", "under qemu-user 7.2", or None if nothing here can run it. `signed_by` is the
     fingerprint of the trusted key that signed it, or None if no key was given.
@@ -57,10 +57,10 @@ def verify(file: Path, *, key: Path | None = None, lock: Path | None = None, ful
     runner = runner_for(origin.facts)
     if runner is None:
         structure, there = check_structure(origin.file, origin.facts), _platform_of(origin.facts)
-        summary = f"{structure.summary}; not run: to complete the check, run `onebin verify` on {there}"
+        summary = f"not run: {structure.summary}; to complete the check, run `onebin verify` on {there}"
     else:
         asked = origin.facts if full else quick(origin.facts)
-        summary = compare_with_stage(origin.file, asked, runner).summary
+        summary = f"{compare_with_stage(origin.file, asked, runner).summary}, {runner.title}"
     return Verified(
         file=origin.file,
         summary=summary,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MOST_FILES = 20_000
 _LONGEST_PART, _LONGEST_PATH = 255, 1024
+_DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"})
 _KEYS: dict[str, type] = {
     "format": int,
     "bundle": str,
@@ -158,6 +159,13 @@ def _is_plain(part: str) -> bool:
         and part.isprintable()
         and not any(letter in '\\:*?"<>|' for letter in part)
         and part[-1] not in ". "
+        and not _is_device(part)
         and not part.lower().endswith(".pth")
         and len(part.encode()) <= _LONGEST_PART
     )
+
+
+def _is_device(part: str) -> bool:
+    """Return whether Windows takes a name for a device: CON, PRN, AUX, NUL, COM1, LPT1 and the like, and any suffix."""
+    stem = part.partition(".")[0].rstrip(" ").upper()
+    return stem in _DEVICES or (stem[:-1] in ("COM", "LPT") and stem[-1] in "0123456789\u00b9\u00b2\u00b3")

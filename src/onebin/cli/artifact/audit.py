@@ -42,9 +42,10 @@ def audit(
         raise click.UsageError("Give either an artifact or --lock.")
     if with_side_cars and file is None:
         raise click.UsageError("--with-side-cars needs an artifact.")
-    beside = onebin.side_cars_of(file) if with_side_cars and file is not None else None
-    added, refused = (beside.packages, beside.refused) if beside is not None else ({}, ())
-    audited = onebin.audit(databases=databases, artifact=file, lock=lock, added=added, unchecked=refused)
+    with options.named_step("audit", quiet=as_json):
+        beside = onebin.side_cars_of(file) if with_side_cars and file is not None else None
+        added, refused = (beside.packages, beside.refused) if beside is not None else ({}, ())
+        audited = onebin.audit(databases=databases, artifact=file, lock=lock, added=added, unchecked=refused)
     found = audited.vulnerabilities
     if as_json:
         print_json(_as_json(audited))

@@ -80,7 +80,8 @@ def verify(
         events = options.progress(quiet=as_json)
         verified = onebin.reproduce(file, sources or Path(), events, key=key, lock=lock)
     else:
-        verified = onebin.verify(file, key=key, lock=lock, full=full)
+        with options.named_step("verify", quiet=as_json):
+            verified = onebin.verify(file, key=key, lock=lock, full=full)
     if as_json:
         origin = {"lock_sha256": verified.lock_sha256, "signed_by": verified.signed_by, "provenance": _row(found)}
         print_json({"file": str(verified.file), "ok": True, **origin, "ran": verified.ran, "reproduced": reproduce})

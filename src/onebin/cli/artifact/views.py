@@ -12,9 +12,9 @@ from onebin.cli.report import plain
 from onebin.system import canonical_name, count, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from onebin import AcceptedSideCars, LibcFacts, PluginFacts, Report
+    from onebin import AcceptedSideCars, LibcFacts, MacosFacts, PluginFacts, Report
 
 _SHOWN_LICENCES = 4
 _LAYOUTS = {
@@ -38,6 +38,7 @@ def summary(report: Report) -> list[str]:
     return [
         heading(f"{report['name']}: {host['name']} {host['version']} ({host['entry']}), {megabytes(report['size'])}"),
         field("interpreter", f"{python['implementation']} {python['version']}, {python['platform']}"),
+        *([field("system", _macos(report["macos"]))] if "macos" in report else []),
         field("C library", _c_library(report["libc"])),
         field("layout", _LAYOUTS[report["layout"]]),
         field("verified", report["verified"]["artifact"] or "not run: structure checked"),
@@ -127,9 +128,19 @@ def _c_library(libc: LibcFacts) -> str:
         return "its own"
     if libc["glibc"] is None:
         return "the machine's"
-    needs = [PurePosixPath(need["file"]).name for need in libc["because"]]
-    more = f" and {len(needs) - 1} more" if len(needs) > 1 else ""
-    return f"glibc {libc['glibc']} or newer, for {''.join(needs[:1])}{more}"
+    return f"glibc {libc['glibc']} or newer, for {_some([need['file'] for need in libc['because']])}"
+
+
+def _macos(needed: MacosFacts) -> str:
+    """Return in one line which macOS the artifact needs."""
+    return f"macOS {needed['oldest']} or newer, for {_some(needed['because'])}"
+
+
+def _some(places: Sequence[str]) -> str:
+    """Return the name of the first of some files, and how many there are beyond it."""
+    names = [PurePosixPath(place).name for place in places]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{''.join(names[:1])}{more}"
 
 
 def _side_cars(taken: AcceptedSideCars | None) -> list[str]:

@@ -11,6 +11,7 @@ import click
 import onebin
 from onebin.cli import options
 from onebin.cli.report import echo
+from onebin.cli.wanted import Wanted, with_host
 from onebin.errors import Finding, ManifestError, OnebinError, os_errors
 from onebin.system import display, is_there, write_atomic
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: onebin init --host datasette --with datasette-vega")
 @options.with_manifest
-@options.with_host
+@with_host
 @click.option("--force", is_flag=True, help="Replace an existing manifest.")
 @click.option(
     "--no-resolve",
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
 )
 @options.with_offline
 @options.with_progress
-def init(
-    manifest: Path | None, *, wanted: options.Wanted, force: bool, resolve: bool, offline: bool, events: Events
-) -> None:
+def init(manifest: Path | None, *, wanted: Wanted, force: bool, resolve: bool, offline: bool, events: Events) -> None:
     """Write a new manifest.
 
     The default of --host is the project in this folder, if it has console scripts. Without --script, it is the host's

@@ -19,6 +19,7 @@ from onebin.cli.pipeline.timings import costs_row, write_timings
 from onebin.cli.pipeline.watching import repeat
 from onebin.cli.provenance import with_provenance
 from onebin.cli.report import json_text, print_json
+from onebin.cli.wanted import Wanted, described, with_host
 from onebin.errors import PackError, os_errors
 from onebin.system import display, megabytes, write_atomic
 
@@ -69,7 +70,7 @@ def _checked_commands(context: click.Context, parameter: click.Parameter, values
 @with_provenance
 @options.with_probe
 @click.option("--test", "commands", metavar="COMMAND", multiple=True, callback=_checked_commands, help=_TEST_HELP)
-@options.with_host
+@with_host
 @options.with_platform
 @options.with_build
 @options.with_json
@@ -87,7 +88,7 @@ def bundle(
     attestor: Attestor | None,
     full: bool,
     commands: tuple[str, ...],
-    wanted: options.Wanted,
+    wanted: Wanted,
     platforms: tuple[Platform, ...],
     locked: bool,
     source: PackageSource,
@@ -123,8 +124,8 @@ def bundle(
     if watch:
         return repeat(manifest, lambda: _only_one(load()), build, events)
     with ExitStack() as stack:
-        described = options.described(wanted, output, events, platforms, **how) if wanted.is_given else None
-        requests = load() if described is None else stack.enter_context(described)
+        asked = described(wanted, output, events, platforms, **how) if wanted.is_given else None
+        requests = load() if asked is None else stack.enter_context(asked)
         if len(requests) > 1:
             onebin.update_locks(requests, events)
         rows = []

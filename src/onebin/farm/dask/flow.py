@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from onebin.farm.dask.remote import do_job
 from onebin.farm.jobs import Doing
-from onebin.farm.remote import do_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

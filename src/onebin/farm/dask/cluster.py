@@ -25,7 +25,7 @@ try:
     import dask
     from distributed import Client, LocalCluster, Security
 
-    from onebin.farm.flow import Flow, workers_of
+    from onebin.farm.dask.flow import Flow, workers_of
 except ImportError as missing:
     raise FarmError("the engine dask needs Dask distributed", "pip install 'onebin[farm]'") from missing
 
@@ -93,7 +93,7 @@ class Cluster:
                     threads_per_worker=1,
                     resources=tags,
                     dashboard_address="127.0.0.1:0",
-                    preload=["onebin.farm.own_worker"],
+                    preload=["onebin.farm.dask.own_worker"],
                 ) as cluster,
                 Client(cluster) as client,
             ):
