@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from onebin.catalogue.choice import choose
 from onebin.catalogue.offers import HostOffer, host_offer
-from onebin.catalogue.order import Order
 from onebin.catalogue.writing import Choice, written
 from onebin.errors import ManifestError
 from onebin.manifest import parse_toml, read
@@ -20,6 +19,8 @@ from onebin.system import display
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from onebin.catalogue.order import Order
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,11 +63,12 @@ def _version(order: Order, host: HostOffer, findings: list[Finding]) -> str | No
         findings.append(Finding("version", f"{host.name} is offered in one version, which has no number here", hint))
         return None
     try:
-        if len(order.version) > _LONGEST:
-            raise InvalidVersion(order.version)
-        version = Version(order.version)
+        version = Version(order.version[: _LONGEST + 1])
     except InvalidVersion:
         findings.append(Finding("version", f"{shown(order.version)} is not a version (PEP 440)", allowed))
+        return None
+    if len(order.version) > _LONGEST:
+        findings.append(Finding("version", f"{shown(order.version)} has over {_LONGEST} characters", allowed))
         return None
     in_list = not host.versions or str(version) in host.versions
     if not in_list or not SpecifierSet(host.version).contains(version, prereleases=bool(host.versions) or None):

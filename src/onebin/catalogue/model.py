@@ -47,7 +47,8 @@ class HostOffer(Host):
         None, description="The most plugins that one bundle may have. Default: all."
     )
     plugins: Mapping[kinds.RowName, PluginOffer] = Field(
-        default_factory=dict, description="The plugins that can be asked for, in the order in which they are registered."
+        default_factory=dict,
+        description="The plugins that can be asked for, in the order in which they are registered.",
     )
     variants: Mapping[kinds.Variant, kinds.RowNames] = Field(
         default_factory=dict, description="Named sets of plugins that people often want."

@@ -74,7 +74,9 @@ def _sizes(hosts: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _as_manifest(name: str, keys: Mapping[str, Any]) -> Iterator[Problem]:
     """Check the tables of a host by the rules of a manifest, and have the findings name them where they are here."""
-    rows = {plugin: row_of(row) if isinstance(row, dict) else row for plugin, row in _table(keys.get("plugins")).items()}
+    rows = {
+        plugin: row_of(row) if isinstance(row, dict) else row for plugin, row in _table(keys.get("plugins")).items()
+    }
     manifest = {"host": host_keys_of(keys), "plugins": rows}
     manifest |= {key: keys[key] for key in ("freeze", "extension-points") if key in keys}
     for path, message, hint in broken_rules(manifest):
@@ -106,7 +108,9 @@ def _of_host(host: HostOffer, keys: Mapping[str, Any]) -> Iterator[Problem]:
         for first, second in host.conflicts(chosen):
             yield Problem(where, f"{first} and {second} conflict", "remove one of them")
         if host.most_plugins is not None and len(chosen) > host.most_plugins:
-            yield Problem(where, f"it has {len(chosen)} plugins, and most-plugins is {host.most_plugins}", "remove some")
+            yield Problem(
+                where, f"it has {len(chosen)} plugins, and most-plugins is {host.most_plugins}", "remove some"
+            )
 
 
 def _versions(host: HostOffer, keys: Mapping[str, Any]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onebin.system import canonical_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from onebin.catalogue.offers import HostOffer, PluginOffer
 
@@ -35,6 +35,21 @@ class Choice:
 def written(choice: Choice) -> str:
     """Return the text of the manifest."""
     return "\n".join(_lines(choice)) + "\n"
+
+
+def written_matrix(host: HostOffer, version: str | None, platform: str, sets: Sequence[tuple[str, ...]]) -> str:
+    """Return a manifest with all plugins of a host whose variants are some sets of them: `v0`, `v1` and so on.
+
+    The manifest of a cell is then the text that `written` returns for the same set.
+    """
+    choice = Choice(host=host, version=version, plugins=host.plugins, python=host.pythons[0], platform=platform)
+    matrix = {
+        "pythons": list(host.pythons),
+        "platforms": [platform],
+        "variants": {f"v{number}": list(plugins) for number, plugins in enumerate(sets)},
+        "exclude": [{"variant": "full"}],
+    }
+    return "\n".join([*_lines(choice), "", "[matrix]", *_rows(matrix)]) + "\n"
 
 
 def _lines(choice: Choice) -> Iterator[str]:
