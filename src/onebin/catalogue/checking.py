@@ -6,6 +6,8 @@ OnebinError only for what concerns all of them: the names of hosts, the store, t
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from itertools import groupby, product
@@ -17,7 +19,7 @@ from onebin.catalogue.order import Order
 from onebin.catalogue.results import CatalogueResult, CheckedOrder
 from onebin.catalogue.writing import written_matrix
 from onebin.errors import CatalogueError, Finding, OnebinError
-from onebin.farm import MatrixRequest, build_matrix
+from onebin.farm import MatrixRequest, build_matrix, cells_of, request_of
 from onebin.manifest import Manifest, shown
 from onebin.pipeline import BuildRequest, StepAdvanced, failure_of, ignore, step, update_lock
 from onebin.platforms import PLATFORMS
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from onebin.catalogue.combinations import Combination
     from onebin.farm import CellResult
     from onebin.pipeline import Events
+
+_LONGEST = 34  # characters of a variant's name, with room for a number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +90,11 @@ def check_catalogue(request: CatalogueRequest, events: Events = ignore) -> Catal
     trials = list(_trials(request))
     with scratch() as folder:
         run = _Run(request=request, events=events, folder=folder)
-        found = list(run.locked(trials) if request.store is None else run.built(trials))
-    return CatalogueResult(orders=blamed(found), store=run.store, seconds=time.monotonic() - started)
+        run.lock(trials)
+        if request.store is not None:
+            run.build()
+    orders = blamed([run.found.get(trial) or trial.came(status="cancelled") for trial in trials])
+    return CatalogueResult(orders=orders, store=run.store, seconds=time.monotonic() - started)
 
 
 def _check_hosts(request: CatalogueRequest) -> None:
@@ -113,80 +120,82 @@ def _trials(request: CatalogueRequest) -> Iterator[Trial]:
 
 @dataclass(kw_only=True)
 class _Run:
-    """One check; `folder` is for locks and artifacts, which nobody keeps."""
+    """One check; `folder` is for locks and artifacts, which nobody keeps.
+
+    Each order is locked in a folder of its own, as it would be elsewhere: no lock takes versions over from another.
+    """
 
     request: CatalogueRequest
     events: Events
     folder: Path
     store: str | None = None
-    _used: int = field(default=0)
+    locks: dict[Trial, Path] = field(default_factory=dict)
+    found: dict[Trial, CheckedOrder] = field(default_factory=dict)
 
-    def locked(self, trials: Sequence[Trial]) -> Iterator[CheckedOrder]:
-        """Lock each order, and yield what came of it."""
-        failed = 0
+    def lock(self, trials: Sequence[Trial]) -> None:
+        """Lock each order, and note what came of it."""
         with step(self.events, "lock") as outcome:
             for number, trial in enumerate(trials, 1):
-                self._advance("lock", number, len(trials), trial)
+                doing = f"{number} of {len(trials)}: {trial.came(status='locked').name}"
+                self.events(StepAdvanced(step="lock", doing=doing))
                 began = time.monotonic()
                 try:
                     text = self.request.catalogue.manifest(trial.order)
-                    update_lock(self._build(text, trial.platform))
+                    self.locks[trial] = update_lock(self._build(text, trial.platform, f"lock-{number}")).file
                 except OnebinError as error:
-                    failed += 1
-                    yield self._failed(trial, error)
+                    self._fail(trial, error)
                 else:
-                    yield trial.came(status="locked", seconds=time.monotonic() - began)
-            outcome.text = f"{len(trials) - failed} of {count(len(trials), 'order')}"
+                    self.found[trial] = trial.came(status="locked", seconds=time.monotonic() - began)
+            outcome.text = f"{len(self.locks)} of {count(len(trials), 'order')}"
 
-    def built(self, trials: Sequence[Trial]) -> Iterator[CheckedOrder]:
-        """Build what is tried of each host for a platform as one matrix, and yield what came of each order."""
-        for (name, platform, version), group in groupby(
-            trials, key=lambda trial: (trial.host, trial.platform, trial.combination.version)
-        ):
-            same = list(group)
-            sets = list(dict.fromkeys(trial.combination.plugins for trial in same))
-            text = written_matrix(self.request.catalogue.hosts[name], version, platform, sets)
-            try:
-                cells = self._matrix(text, platform)
-            except OnebinError as error:
-                if not error.findings:  # what concerns all of them
-                    raise
-                yield from (self._failed(trial, error) for trial in same)
-                continue
-            for trial in same:
-                yield self._of_cell(trial, cells[f"v{sets.index(trial.combination.plugins)}", trial.python])
+    def build(self) -> None:
+        """Build what could be locked, all of a host for a platform as one matrix, and note what came of it."""
+        groups = groupby(self.locks, key=lambda trial: (trial.host, trial.platform, trial.combination.version))
+        for number, ((name, platform, version), group) in enumerate(groups):
+            trials = list(group)
+            with step(self.events, "host") as outcome:
+                outcome.text = f"{name}{f' {version}' if version else ''} for {platform}"
+            variants = _variants(trials)
+            text = written_matrix(self.request.catalogue.hosts[name], version, platform, variants)
+            build = self._build(text, platform, f"build-{number}")
+            cells = {(cell.variant, cell.python): cell for cell in cells_of(build.manifest)}
+            names = {trial: (variants[trial.combination.plugins], trial.python) for trial in trials}
+            wanted = {cells[names[trial]]: trial for trial in trials}
+            for cell, trial in wanted.items():
+                shutil.copyfile(self.locks[trial], request_of(cell, build).workspace.lock_file(name))
+            results = self._matrix(build, [cell.name for cell in wanted])
+            for cell, trial in wanted.items():
+                self.found[trial] = self._of_cell(trial, results[cell.name])
+            shutil.rmtree(build.workspace.directory)
 
-    def _matrix(self, text: str, platform: str) -> dict[tuple[str, str], CellResult]:
-        """Build the cells of a manifest, and return them by variant and Python."""
+    def _matrix(self, build: BuildRequest, cells: Sequence[str]) -> dict[str, CellResult]:
+        """Build cells of a manifest, and return what came of them by their names."""
         request = self.request
         asked = MatrixRequest(
-            build=self._build(text, platform),
+            build=build,
             store=request.store or "",
+            cells=tuple(cells),
             engine=request.engine,
             scheduler=request.scheduler,
             certificates=request.certificates,
             at_once=request.at_once,
         )
-        with step(self.events, "host") as outcome:
-            outcome.text = f"{asked.build.manifest.bundle.name} for {platform}"
         found = build_matrix(asked, self.events)
         self.store = found.store
-        return {(cell.variant, cell.python): cell for cell in found.cells}
+        return {cell.name: cell for cell in found.cells}
 
-    def _build(self, text: str, platform: str) -> BuildRequest:
-        """Return the request to build a manifest, with a lock of its own; relative paths are the catalogue's."""
-        self._used += 1
-        catalogue = self.request.catalogue
-        place = self.folder / str(self._used)
+    def _build(self, text: str, platform: str, folder: str) -> BuildRequest:
+        """Return the request to build a manifest in a folder of its own; relative paths are the catalogue's."""
+        catalogue, place = self.request.catalogue, self.folder / folder
         place.mkdir()
         workspace = replace(Workspace.at(place / "bundle.toml"), platform=PLATFORMS[platform])
         manifest = Manifest.parse(text, file=catalogue.file)
         source = replace(self.request.source, project=catalogue.directory)
         return BuildRequest(manifest=manifest, workspace=workspace, source=source)
 
-    def _failed(self, trial: Trial, error: OnebinError) -> CheckedOrder:
+    def _fail(self, trial: Trial, error: OnebinError) -> None:
         facts = placed(failure_of(error)["error"], trial.host, self.request.catalogue)
-        return trial.came(status="failed", stage=stage_of(facts), error=facts)
+        self.found[trial] = trial.came(status="failed", stage=stage_of(facts), error=facts)
 
     def _of_cell(self, trial: Trial, cell: CellResult) -> CheckedOrder:
         error = None if cell.error is None else placed(cell.error, trial.host, self.request.catalogue)
@@ -199,6 +208,13 @@ class _Run:
             error=error,
         )
 
-    def _advance(self, name: str, number: int, total: int, trial: Trial) -> None:
-        doing = f"{number} of {total}: {trial.host} {trial.combination.name}, py{trial.python} {trial.platform}"
-        self.events(StepAdvanced(step=name, doing=doing))
+
+def _variants(trials: Sequence[Trial]) -> dict[tuple[str, ...], str]:
+    """Return a name for each set of plugins that people recognise, and that a variant of a matrix can have."""
+    found: dict[tuple[str, ...], str] = {}
+    for trial in trials:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", trial.combination.name)[:_LONGEST].strip("-")
+        if trial.combination.plugins not in found:
+            known = {each.casefold() for each in found.values()}
+            found[trial.combination.plugins] = f"{name}-{len(found)}" if name.casefold() in known else name
+    return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onebin.system import canonical_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from onebin.catalogue.offers import HostOffer, PluginOffer
 
@@ -37,8 +37,8 @@ def written(choice: Choice) -> str:
     return "\n".join(_lines(choice)) + "\n"
 
 
-def written_matrix(host: HostOffer, version: str | None, platform: str, sets: Sequence[tuple[str, ...]]) -> str:
-    """Return a manifest with all plugins of a host whose variants are some sets of them: `v0`, `v1` and so on.
+def written_matrix(host: HostOffer, version: str | None, platform: str, variants: Mapping[tuple[str, ...], str]) -> str:
+    """Return a manifest with all plugins of a host whose variants are some sets of them, by their names.
 
     The manifest of a cell is then the text that `written` returns for the same set.
     """
@@ -46,7 +46,7 @@ def written_matrix(host: HostOffer, version: str | None, platform: str, sets: Se
     matrix = {
         "pythons": list(host.pythons),
         "platforms": [platform],
-        "variants": {f"v{number}": list(plugins) for number, plugins in enumerate(sets)},
+        "variants": {name: list(plugins) for plugins, name in variants.items()},
         "exclude": [{"variant": "full"}],
     }
     return "\n".join([*_lines(choice), "", "[matrix]", *_rows(matrix)]) + "\n"

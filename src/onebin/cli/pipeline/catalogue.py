@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from onebin.cli.progress import Progress
 
 _NAME = "catalogue.toml"
-_TITLES = ("host", "what", "python", "platform", "result", "size", "time")
+_TITLES = ("host", "python", "platform", "result", "size", "time", "what")
 _PATH = click.Path(path_type=Path, readable=False)
 
 
@@ -152,7 +152,7 @@ def _row(each: CheckedOrder) -> tuple[str, ...]:
     size = "" if each.size is None else megabytes(each.size)
     seconds = f"{each.seconds:.1f} s" if each.seconds else ""
     host = f"{each.host} {each.version}" if each.version else each.host
-    return host, each.combination, each.python, each.platform, each.status, size, seconds
+    return host, each.python, each.platform, each.status, size, seconds, each.combination
 
 
 @catalogue.command("list", epilog="Example: onebin catalogue list --json")
