@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import string
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import onebin
 from onebin.catalogue import CheckedOrder
@@ -253,8 +257,7 @@ def test_no_order_brings_anything_into_a_manifest_that_the_catalogue_has_not(ord
     """Whatever is asked for, the manifest is refused, or made of the catalogue's own values and an allowed version."""
     try:
         text = CATALOGUE.manifest(order)
-    except CatalogueError as error:
-        assert error.findings
+    except CatalogueError:
         return
     manifest = Manifest.parse(text, file=FILE)
     host = CATALOGUE.hosts[order.host]
@@ -264,21 +267,15 @@ def test_no_order_brings_anything_into_a_manifest_that_the_catalogue_has_not(ord
     assert {row.name for row in manifest.plugins} <= {each.name for each in host.plugins}
     wanted = manifest.host.package
     if wanted is not None and order.version is not None:
-        from packaging.requirements import Requirement
-        from packaging.specifiers import SpecifierSet
-        from packaging.version import Version
-
         (pin,) = Requirement(wanted).specifier
         assert pin.operator == "=="
-        assert SpecifierSet(host.version).contains(pin.version, prereleases=True)
+        assert SpecifierSet(host.version).contains(pin.version)
         assert Version(pin.version) == Version(order.version)
-        text = text.replace(wanted, host.keys["package"] + host.version)
-    # Without the version, it is one of the few texts that the catalogue has for the same names.
-    settled = replace(CATALOGUE.settled(order), version=next(iter(host.versions), None))
-    expected = CATALOGUE.manifest(settled)
-    assert text.replace(f"{host.keys.get('package')}{host.version}", "") == expected.replace(
-        f"{host.keys.get('package')}{f'=={host.versions[0]}' if host.versions else host.version}", ""
-    )
+    own = tomllib.loads(CATALOGUE.manifest(replace(CATALOGUE.settled(order), version=None)))
+    found = tomllib.loads(text)
+    assert own["host"].pop("package", None) == wanted or order.version is not None
+    found["host"].pop("package", None)
+    assert found == own
 
 
 def test_cells_of_a_check_are_those_of_orders(tmp_path: Path) -> None:

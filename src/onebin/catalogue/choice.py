@@ -70,8 +70,10 @@ def _version(order: Order, host: HostOffer, findings: list[Finding]) -> str | No
     if len(order.version) > _LONGEST:
         findings.append(Finding("version", f"{shown(order.version)} has over {_LONGEST} characters", allowed))
         return None
+    specifier = SpecifierSet(host.version)
+    early = bool(host.versions or specifier.prereleases)  # a prerelease must be named by the catalogue
     in_list = not host.versions or str(version) in host.versions
-    if not in_list or not SpecifierSet(host.version).contains(version, prereleases=bool(host.versions) or None):
+    if not in_list or not specifier.contains(version, prereleases=early):
         findings.append(Finding("version", f"{host.name} {version} is not allowed", allowed))
     return str(version)
 
