@@ -331,11 +331,11 @@ def test_a_failure_names_host_plugin_or_combination() -> None:
 
 def test_a_finding_names_the_key_of_the_catalogue() -> None:
     """What a build finds at a key of the manifest is at that of the catalogue, with its line there."""
-    at_plugin = Finding("catalogue.toml:11: plugins.csv", "no such release", None)
-    at_host = Finding("catalogue.toml: host.script", "no such script", None)
+    at_plugin = Finding("bundle.toml:11: plugins.csv", "no such release", None)
+    at_host = Finding("bundle.toml: host.script", "no such script", None)
     elsewhere = Finding("some-package", "is odd", None)
     facts = failure_of(LockError("no", findings=[at_plugin, at_host, elsewhere]))["error"]
-    found = placed(facts, "scan", CATALOGUE)["findings"]
+    found = placed(facts, Path("bundle.toml"), "scan", CATALOGUE)["findings"]
     line = TEXT.splitlines().index("[hosts.scan.plugins.csv]") + 1
     assert found[0]["where"] == f"catalogue.toml:{line}: hosts.scan.plugins.csv"
     assert found[1]["key"] == "hosts.scan.script"

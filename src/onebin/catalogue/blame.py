@@ -10,6 +10,7 @@ from onebin.system import display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from onebin.catalogue.catalogue import Catalogue
     from onebin.catalogue.results import CheckedOrder
@@ -38,21 +39,21 @@ def stage_of(error: ErrorFacts) -> str:
     return _STAGES.get(error["class"], "build")
 
 
-def placed(error: ErrorFacts, host: str, catalogue: Catalogue) -> ErrorFacts:
-    """Return an error of a host's manifest with its findings at the keys of the catalogue that the text came from."""
-    file = display(catalogue.file)
+def placed(error: ErrorFacts, manifest: Path, host: str, catalogue: Catalogue) -> ErrorFacts:
+    """Return an error in a host's manifest with its findings at the keys of the catalogue that the text came from."""
+    own, file = display(manifest), display(catalogue.file)
     findings = []
     for each in error["findings"]:
         key = each["key"]
-        if each["file"] == file and key is not None:
+        if each["file"] == own and key is not None:
             table, _, rest = key.partition(".")
             inside = {"host": rest, "bundle": ""}.get(table, key)
             key = ".".join(filter(None, [key_path(("hosts", host)), inside]))
             line = line_of(key, catalogue.text)
             where = f"{file}: {key}" if line is None else f"{file}:{line}: {key}"
-            each = {**each, "where": where, "line": line, "key": key}  # noqa: PLW2901  # the same finding elsewhere
+            each = {**each, "where": where, "file": file, "line": line, "key": key}  # noqa: PLW2901  # the same finding elsewhere
         findings.append(each)
-    return {**error, "findings": findings}
+    return {**error, "message": error["message"].replace(own, file), "findings": findings}
 
 
 def blamed(orders: Sequence[CheckedOrder]) -> tuple[CheckedOrder, ...]:

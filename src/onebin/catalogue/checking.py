@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from onebin.catalogue.blame import blamed, placed, stage_of
 from onebin.catalogue.combinations import combinations_of
+from onebin.catalogue.local import copy_sources
 from onebin.catalogue.order import Order
 from onebin.catalogue.results import CatalogueResult, CheckedOrder
 from onebin.catalogue.writing import written_matrix
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from onebin.catalogue.catalogue import Catalogue
     from onebin.catalogue.combinations import Combination
-    from onebin.farm import CellResult
-    from onebin.pipeline import Events
+    from onebin.farm import Cell, CellResult
+    from onebin.pipeline import ErrorFacts, Events
 
 _LONGEST = 34  # characters of a variant's name, with room for a number
 
@@ -120,9 +121,9 @@ def _trials(request: CatalogueRequest) -> Iterator[Trial]:
 
 @dataclass(kw_only=True)
 class _Run:
-    """One check; `folder` is for locks and artifacts, which nobody keeps.
+    """One check; `folder` is for sources, locks and artifacts, which nobody keeps.
 
-    Each order is locked in a folder of its own, as it would be elsewhere: no lock takes versions over from another.
+    Each order is locked beside copies of the local sources, and without another lock there: as it would be elsewhere.
     """
 
     request: CatalogueRequest
@@ -141,7 +142,8 @@ class _Run:
                 began = time.monotonic()
                 try:
                     text = self.request.catalogue.manifest(trial.order)
-                    self.locks[trial] = update_lock(self._build(text, trial.platform, f"lock-{number}")).file
+                    lock = update_lock(self._build(text, trial.host, trial.platform)).file
+                    self.locks[trial] = lock.rename(self.folder / f"lock-{number}.toml")
                 except OnebinError as error:
                     self._fail(trial, error)
                 else:
@@ -151,22 +153,23 @@ class _Run:
     def build(self) -> None:
         """Build what could be locked, all of a host for a platform as one matrix, and note what came of it."""
         groups = groupby(self.locks, key=lambda trial: (trial.host, trial.platform, trial.combination.version))
-        for number, ((name, platform, version), group) in enumerate(groups):
+        for (name, platform, version), group in groups:
             trials = list(group)
             with step(self.events, "host") as outcome:
                 outcome.text = f"{name}{f' {version}' if version else ''} for {platform}"
             variants = _variants(trials)
             text = written_matrix(self.request.catalogue.hosts[name], version, platform, variants)
-            build = self._build(text, platform, f"build-{number}")
+            build = self._build(text, name, platform)
             cells = {(cell.variant, cell.python): cell for cell in cells_of(build.manifest)}
             names = {trial: (variants[trial.combination.plugins], trial.python) for trial in trials}
             wanted = {cells[names[trial]]: trial for trial in trials}
-            for cell, trial in wanted.items():
-                shutil.copyfile(self.locks[trial], request_of(cell, build).workspace.lock_file(name))
+            locks = [self.locks[trial].rename(_lock_of(cell, build)) for cell, trial in wanted.items()]
             results = self._matrix(build, [cell.name for cell in wanted])
             for cell, trial in wanted.items():
                 self.found[trial] = self._of_cell(trial, results[cell.name])
-            shutil.rmtree(build.workspace.directory)
+            for lock in locks:
+                lock.unlink()
+            shutil.rmtree(build.workspace.directory / "dist", ignore_errors=True)
 
     def _matrix(self, build: BuildRequest, cells: Sequence[str]) -> dict[str, CellResult]:
         """Build cells of a manifest, and return what came of them by their names."""
@@ -184,21 +187,30 @@ class _Run:
         self.store = found.store
         return {cell.name: cell for cell in found.cells}
 
-    def _build(self, text: str, platform: str, folder: str) -> BuildRequest:
-        """Return the request to build a manifest in a folder of its own; relative paths are the catalogue's."""
-        catalogue, place = self.request.catalogue, self.folder / folder
-        place.mkdir()
+    def _build(self, text: str, host: str, platform: str) -> BuildRequest:
+        """Return the request to build a manifest of a host, in a folder that has the host's local sources."""
+        place = self._place(host)
+        if not place.exists():
+            place.mkdir()
+            copy_sources(self.request.catalogue.hosts[host], self.request.catalogue.directory, place)
         workspace = replace(Workspace.at(place / "bundle.toml"), platform=PLATFORMS[platform])
-        manifest = Manifest.parse(text, file=catalogue.file)
-        source = replace(self.request.source, project=catalogue.directory)
+        source = replace(self.request.source, project=self.request.catalogue.directory)
+        manifest = Manifest.parse(text, file=workspace.manifest_file)
         return BuildRequest(manifest=manifest, workspace=workspace, source=source)
 
+    def _place(self, host: str) -> Path:
+        return self.folder / f"host-{host}"
+
+    def _at_home(self, error: ErrorFacts, host: str) -> ErrorFacts:
+        """Return an error with the keys of the catalogue instead of those of a manifest that nobody has."""
+        return placed(error, self._place(host) / "bundle.toml", host, self.request.catalogue)
+
     def _fail(self, trial: Trial, error: OnebinError) -> None:
-        facts = placed(failure_of(error)["error"], trial.host, self.request.catalogue)
+        facts = self._at_home(failure_of(error)["error"], trial.host)
         self.found[trial] = trial.came(status="failed", stage=stage_of(facts), error=facts)
 
     def _of_cell(self, trial: Trial, cell: CellResult) -> CheckedOrder:
-        error = None if cell.error is None else placed(cell.error, trial.host, self.request.catalogue)
+        error = None if cell.error is None else self._at_home(cell.error, trial.host)
         return trial.came(
             status=cell.status,
             key=cell.key,
@@ -207,6 +219,12 @@ class _Run:
             stage=None if error is None else stage_of(error),
             error=error,
         )
+
+
+def _lock_of(cell: Cell, build: BuildRequest) -> Path:
+    """Return where a cell of a matrix has its lock."""
+    workspace = request_of(cell, build).workspace
+    return workspace.lock_file(build.manifest.bundle.name)
 
 
 def _variants(trials: Sequence[Trial]) -> dict[tuple[str, ...], str]:
