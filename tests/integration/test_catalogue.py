@@ -6,12 +6,16 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import onebin
 from onebin.errors import CatalogueError, LockError, ManifestError, PlanError
+from onebin.farm.keys import inputs_for, key_of, locked
+from onebin.pipeline import BuildRequest
+from onebin.platforms import this_platform
 from support.farms import contents_of
 from support.projects import ROOT
 
@@ -36,6 +40,13 @@ def _catalogue(bench: Bench, *plugins: str) -> Path:
     file = bench.directory / "catalogue.toml"
     file.write_text("\n\n".join([shared, host, *rows]), "utf-8")
     return file
+
+
+def _key_at_home(bench: Bench) -> str:
+    """Return the key of the cell that `onebin bundle` has just built: of its lock, and what lies beside it."""
+    build = BuildRequest.load(bench.directory, platform=this_platform(), full_probe=True, locked=True)
+    build = replace(build, workspace=replace(build.workspace, cache_dir=bench.cache))
+    return key_of(inputs_for(build, locked(build)))
 
 
 def test_a_combination_that_cannot_be_locked_is_told_as_such(bench: Bench) -> None:
@@ -78,12 +89,12 @@ def test_what_a_check_builds_is_what_is_built_at_home(warm_bench: Bench) -> None
     text = bench.accepts("catalogue", "manifest", "tiny", "--with", "greet_hello").out
     (bench.directory / "bundle.toml").write_text(text, "utf-8")
     bench.lock.unlink()
-    assert " stored " in bench.accepts("matrix", "--store", "store").out
     bench.accepts("bundle")
     at_home = (bench.directory / "dist" / "tiny-linux-x86_64").read_bytes()
     key = orders["with greet-hello"]["key"]
     assert hashlib.sha256(at_home).hexdigest() == built.records[key]["artifact"]
     assert orders["with greet-hello"]["size"] == len(at_home)
+    assert key == _key_at_home(bench)
     again = json.loads(bench.run("catalogue", "check", "--build", "--store", "store", "--json").out)["orders"]
     assert [each["status"] for each in again] == ["stored", "stored", "failed", "failed"]
 

@@ -196,7 +196,8 @@ class _Run:
         workspace = replace(Workspace.at(place / "bundle.toml"), platform=PLATFORMS[platform])
         source = replace(self.request.source, project=self.request.catalogue.directory)
         manifest = Manifest.parse(text, file=workspace.manifest_file)
-        return BuildRequest(manifest=manifest, workspace=workspace, source=source)
+        # As `onebin bundle` verifies: what was compared is noted in the artifact, so it decides about its bytes.
+        return BuildRequest(manifest=manifest, workspace=workspace, source=source, full_probe=True)
 
     def _place(self, host: str) -> Path:
         return self.folder / f"host-{host}"
