@@ -18,6 +18,7 @@ import onebin
 from onebin.catalogue import CheckedOrder
 from onebin.catalogue.blame import blamed, placed
 from onebin.catalogue.combinations import combinations_of
+from onebin.catalogue.local import copy_sources
 from onebin.catalogue.model import catalogue_schema
 from onebin.catalogue.writing import written_matrix
 from onebin.errors import CatalogueError, Finding, LockError, ManifestError
@@ -340,6 +341,25 @@ def test_a_finding_names_the_key_of_the_catalogue() -> None:
     assert found[0]["where"] == f"catalogue.toml:{line}: hosts.scan.plugins.csv"
     assert found[1]["key"] == "hosts.scan.script"
     assert found[2]["where"] == "some-package"
+
+
+def test_sources_outside_the_folder_are_not_copied(tmp_path: Path) -> None:
+    """A path that is a link out of the catalogue's folder is left out; a link inside of a project stays a link."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_text("key", "utf-8")
+    folder, copy = tmp_path / "catalogue", tmp_path / "copy"
+    (folder / "host").mkdir(parents=True)
+    (folder / "host" / "pyproject.toml").write_text("", "utf-8")
+    (folder / "host" / "key").symlink_to(tmp_path / "secret" / "key")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "one").symlink_to(tmp_path / "secret")
+    copy_sources(CATALOGUE.hosts["here"], folder, copy)
+    assert sorted(str(each.relative_to(copy)) for each in copy.rglob("*")) == [
+        "host",
+        "host/key",
+        "host/pyproject.toml",
+    ]
+    assert (copy / "host" / "key").is_symlink()
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
