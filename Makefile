@@ -42,6 +42,7 @@ docs: .venv/installed
 
 schema: .venv/installed
 	$(BIN)/python -m onebin.manifest.schema > src/onebin/manifest/bundle.schema.json
+	$(BIN)/python -m onebin.catalogue.model > src/onebin/catalogue/catalogue.schema.json
 	$(BIN)/python -m onebin.card.report > src/onebin/card/inspect.schema.json
 	$(BIN)/python -m onebin.card.difference > src/onebin/card/diff.schema.json
 	$(BIN)/python -m onebin.sidecar.report > src/onebin/sidecar/side-car.schema.json

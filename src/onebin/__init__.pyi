@@ -29,6 +29,16 @@ from .card import (
     inspect as inspect,
     other_licences as other_licences,
 )
+from .catalogue import (
+    Catalogue as Catalogue,
+    CatalogueRequest as CatalogueRequest,
+    CatalogueResult as CatalogueResult,
+    CheckedOrder as CheckedOrder,
+    HostOffer as HostOffer,
+    Order as Order,
+    PluginOffer as PluginOffer,
+    check_catalogue as check_catalogue,
+)
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
 from .farm import (
     Cell as Cell,

@@ -236,6 +236,12 @@ class StoreError(OnebinError):
     elsewhere = "choose another store with --store"
 
 
+class CatalogueError(FindingsError):
+    """Something is asked for that a catalogue does not offer; holds everything that it does not offer."""
+
+    exit_code = 23
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

@@ -104,6 +104,7 @@ _SUITE = "these are tests of this suite"
 _HOURS = "takes an hour or more; `make soak` runs it"
 _DOCKER = "Docker, or an image from a registry, is not on every machine that runs the tests"
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
+_CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -111,6 +112,12 @@ UNTRIED = {
     ("docs/ci.md", "docker build -t onebin -f examples/ci/Dockerfile ."): _DOCKER,
     ("docs/ci.md", "cd my-project"): _DOCKER,
     ("docs/ci.md", 'docker run --rm -v "$PWD:/project" -v onebin-cache:/cache onebin bundle --locked'): _DOCKER,
+    ("docs/catalogue.md", "onebin catalogue manifest ds --with datasette-vega > bundle.toml"): _CATALOGUE,
+    ("docs/catalogue.md", "onebin bundle"): _CATALOGUE,
+    (
+        "docs/catalogue.md",
+        "onebin catalogue check --build --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin",
+    ): _MACHINES,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
     ("docs/farm.md", "dask scheduler --host 10.0.0.1"): _MACHINES,
     ("docs/farm.md", 'dask worker tcp://10.0.0.1:8786 --nthreads 2 --resources "linux-x86_64=2"'): _MACHINES,

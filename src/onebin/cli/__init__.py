@@ -32,6 +32,7 @@ _COMMANDS = {
     "generate": "pipeline.generate:generate",
     "bundle": "pipeline.bundle:bundle",
     "matrix": "pipeline.matrix:matrix",
+    "catalogue": "pipeline.catalogue:catalogue",
     "run": "pipeline.run:run",
     "bisect": "pipeline.bisect:bisect",
     "vendor": "pipeline.vendor:vendor",

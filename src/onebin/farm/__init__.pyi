@@ -1,4 +1,4 @@
-from .cells import Cell as Cell, cells_of as cells_of
+from .cells import Cell as Cell, cells_of as cells_of, request_of as request_of
 from .github import github_matrix as github_matrix
 from .jobs import Job as Job
 from .matrix import MatrixRequest as MatrixRequest, build_matrix as build_matrix, default_store as default_store

@@ -32,4 +32,12 @@ from .tables import (
     SideCars as SideCars,
     is_excluded as is_excluded,
 )
-from .toml import key_path as key_path, keyed as keyed, line_of as line_of, without_table as without_table
+from .toml import (
+    key_path as key_path,
+    keyed as keyed,
+    line_of as line_of,
+    parse_toml as parse_toml,
+    read as read,
+    shown as shown,
+    without_table as without_table,
+)

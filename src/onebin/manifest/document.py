@@ -70,9 +70,9 @@ TABLES: Mapping[str, type[Table]] = {
 }
 
 
-def table_at(path: Sequence[str]) -> type[Table]:
-    """Return the innermost table of a manifest that a path leads to; names and numbers of rows lead nowhere else."""
-    found: type[Table] = Document
+def table_at(path: Sequence[str], document: type[Table] = Document) -> type[Table]:
+    """Return the innermost table of a document that a path leads to; names and numbers of rows lead nowhere else."""
+    found = document
     for part in path:
         for name, entry in found.model_fields.items():
             if part == (entry.alias or name):

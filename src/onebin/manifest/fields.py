@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version as ParsedVersion
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -175,6 +176,13 @@ def _check_url(value: str, schemes: tuple[str, ...]) -> None:
         raise wrong(f"{shown(value)} has no host or no absolute path", _GIT_HINT)
 
 
+def _check_exact_version(value: str) -> None:
+    try:
+        ParsedVersion(value)
+    except InvalidVersion:
+        raise wrong(f"expected a version, found {shown(value)}", _EXACT_HINT) from None
+
+
 USER_DATA = "{user-data}/"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 ROW_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -183,6 +191,7 @@ _INSIDE = r"[^/\\:]+(/[^/\\:]+)*"
 _VERSION_HINT = 'write ">=1.2", "==1.2" (PEP 440) or "*" for any; for a directory, write { path = "..." }'
 _REQUIREMENT_HINT = 'for example "datasette>=0.65" (PEP 508); for a directory, write path = "..."'
 _GIT_HINT = 'for example "https://host/path" or "git@host:path"'
+_EXACT_HINT = 'for example "1.2" or "2.0rc1" (PEP 440), without an operator'
 _PLAIN = "letters, digits and . _ -; at most 64; starts with a letter or digit, does not end with a dot"
 _PARTS = 'use plain names with "/" between them, such as "assets/icons"'
 _DIRECTORY_HINT = (
@@ -324,3 +333,11 @@ CanonicalName = Annotated[
     ),
 ]
 SequenceNumber = Annotated[int, Field(ge=0, lt=2**63)]
+
+# What only a catalogue has.
+Description = Annotated[str, _Text("a line of text", r".{1,300}", "one line of at most 300 characters")]
+WebAddress = Annotated[
+    str, _Text("an address on the web", r"https://[^\s\"'<>\\]{1,300}", 'for example "https://example.org/LICENSE"')
+]
+ExactVersion = Annotated[str, _Text("a version", r"[0-9][A-Za-z0-9.!+_-]{0,63}", _EXACT_HINT, _check_exact_version)]
+ExactVersions = Annotated[tuple[ExactVersion, ...], Strict(strict=False)]

@@ -36,15 +36,19 @@ class Problem(NamedTuple):
 
 def problems_of(document: Mapping[str, Any]) -> list[Problem]:
     """Return everything that is wrong with a manifest, given as the tables that `tomllib` reads."""
-    broken = list(_broken_rules(document))
+    return [*wrong_values(document, Document), *broken_rules(document)]
+
+
+def wrong_values(document: Mapping[str, Any], model: type[Table]) -> Iterator[Problem]:
+    """Yield what pydantic finds in a document of a kind: unknown keys, missing ones, and values that are wrong."""
     try:
-        Document.model_validate(document)
+        model.model_validate(document)
     except ValidationError as error:
-        return [*map(_problem, error.errors(include_url=False)), *broken]
-    return broken
+        for each in error.errors(include_url=False):
+            yield _problem(each, model)
 
 
-def _broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
+def broken_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Check which keys are used together; this looks at the keys only, even if their values are wrong."""
     if isinstance(host := document.get("host"), dict):
         yield from _broken_in(host, Host, ("host",))
@@ -191,8 +195,8 @@ _EXPECTED = {
 }
 
 
-def _problem(error: ErrorDetails) -> Problem:
-    """Word an error of pydantic for the readers of a manifest."""
+def _problem(error: ErrorDetails, model: type[Table]) -> Problem:
+    """Word an error of pydantic in a document of a kind for its readers."""
     path = error["loc"][:-1] if error["loc"][-1] == "[key]" else error["loc"]
     key = key_path(tuple(part for part in path if isinstance(part, str))[-1:])
     context = error.get("ctx", {})
@@ -202,9 +206,9 @@ def _problem(error: ErrorDetails) -> Problem:
         case "missing" if len(path) == 1:
             return Problem(path, f"the table [{key}] is missing", f"add [{key}]")
         case "missing":
-            return Problem(path, f"`{key}` is missing in [{path[0]}]", f'add {key} = "..."')
+            return Problem(path, f"`{key}` is missing in [{key_path(path[:-1])}]", f'add {key} = "..."')
         case "extra_forbidden":
-            return _unknown(path, error["input"])
+            return _unknown(path, error["input"], model)
         case "literal_error" | "greater_than" | "greater_than_equal" | "less_than_equal" as kind:
             bound = {
                 "greater_than": "more than {gt}",
@@ -225,14 +229,14 @@ def _meant(error: ErrorDetails) -> str | None:
     return None if meant is None else f'did you mean "{meant}"?'
 
 
-def _unknown(path: tuple[str | int, ...], value: object) -> Problem:
+def _unknown(path: tuple[str | int, ...], value: object, model: type[Table]) -> Problem:
     """Guess what an unknown key was meant to be: a typo, a key of another table, or a name that needs quotes."""
     *above, key = map(str, path)
     written = key_path((key,))
-    known = table_at(above).known_keys()
+    known = table_at(above, model).known_keys()
     elsewhere = [table for table in ("bundle", "host", "lock", "freeze", "target") if key in TABLES[table].known_keys()]
     hint = f"known keys: {', '.join(known)}"
-    if elsewhere and len(above) < 2:
+    if elsewhere and len(above) < 2 and model is Document:
         hint = f"it belongs in [{elsewhere[0]}]"
     elif meant := similar(key, known):
         hint = f"did you mean `{meant}`?"

@@ -16,6 +16,8 @@ from onebin.manifest.document import Document
 if TYPE_CHECKING:
     from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
 
+    from onebin.manifest.model import Table
+
 
 class _EditorSchema(GenerateJsonSchema):
     """Generates a schema without null, which TOML does not have, and without titles that only repeat the key."""
@@ -37,8 +39,13 @@ class _EditorSchema(GenerateJsonSchema):
 
 def manifest_schema() -> dict[str, Any]:
     """Return the manifest's JSON Schema (draft 2020-12), which editors use to complete and check bundle.toml."""
+    return schema_of_tables(Document)
+
+
+def schema_of_tables(document: type[Table]) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a document that is made of tables like those of a manifest."""
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
-    return dialect | Document.model_json_schema(schema_generator=_EditorSchema)
+    return dialect | document.model_json_schema(schema_generator=_EditorSchema)
 
 
 if __name__ == "__main__":

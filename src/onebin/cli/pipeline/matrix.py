@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
+from onebin.cli.pipeline.engines import failed, with_engine
 from onebin.cli.provenance import with_provenance
 from onebin.cli.report import emit, print_json, report
 from onebin.errors import Finding, OnebinError
@@ -18,8 +18,10 @@ from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from onebin import Attestor, CellResult, ErrorFacts, MatrixResult, PackageSource
+    from onebin.cli.pipeline.engines import Engine
     from onebin.cli.progress import Progress
 
 _TITLES = ("cell", "result", "size", "time", "file")
@@ -44,34 +46,7 @@ def _names(context: click.Context, _: click.Parameter, word: str) -> list[Comple
     shell_complete=_names,
     help="Only cells of this name; * stands for anything. May be repeated.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "dask"]),
-    help="Build on this machine, or on the workers of a Dask scheduler.  [default: dask with --scheduler, else local]",
-)
-@click.option(
-    "--scheduler", metavar="ADDRESS", envvar="ONEBIN_SCHEDULER", help="The scheduler, such as tls://host:8786."
-)
-@click.option(
-    "--tls",
-    "certificates",
-    metavar="DIR",
-    type=click.Path(path_type=Path, readable=False, file_okay=False),
-    help="A folder with ca.pem, cert.pem and key.pem, for a scheduler at tls://.",
-)
-@click.option(
-    "-j",
-    "--jobs",
-    "at_once",
-    type=click.IntRange(min=1),
-    help="Cells to build at once here.  [default: as many as fit]",
-)
-@click.option(
-    "--store",
-    metavar="DIR|URL",
-    envvar="ONEBIN_STORE",
-    help="Where everything that is built is kept, such as s3://bucket/prefix.  [default: in onebin's cache]",
-)
+@with_engine
 @click.option("--fail-fast", is_flag=True, help="Stop the other cells after one has failed.")
 @click.option("--release", is_flag=True, help="Compress as much as possible: slower to build, smaller.")
 @with_provenance
@@ -83,11 +58,7 @@ def matrix(
     manifest: Path | None,
     *,
     cells: tuple[str, ...],
-    engine: Literal["local", "dask"] | None,
-    scheduler: str | None,
-    certificates: Path | None,
-    at_once: int | None,
-    store: str | None,
+    engine: Engine,
     fail_fast: bool,
     release: bool,
     attestor: Attestor | None,
@@ -102,24 +73,18 @@ def matrix(
     These are the cells of [matrix]. One that was built before, here or by anybody with the same store, is taken from
     there. A failure does not stop the others; the exit code is that of the worst cell.
     """
-    if engine == "local" and scheduler is not None:
-        raise click.UsageError("--scheduler is for --engine dask.")
-    if certificates is not None and scheduler is None:
-        raise click.UsageError("--tls is for --scheduler.")
-    if at_once is not None and scheduler is not None:
-        raise click.UsageError("--jobs is for this machine; the workers of a scheduler say how many cells they build.")
     build = options.request(manifest, locked=locked, source=source, release=release)
     if github:
         emit(json.dumps(onebin.github_matrix(onebin.cells_of(build.manifest, cells))))
         return 0
     request = onebin.MatrixRequest(
         build=build,
-        store=store or onebin.default_store(build.workspace),
+        store=engine.store or onebin.default_store(build.workspace),
         cells=cells,
-        engine=engine or ("local" if scheduler is None else "dask"),
-        scheduler=scheduler,
-        certificates=certificates,
-        at_once=at_once,
+        engine=engine.kind,
+        scheduler=engine.scheduler,
+        certificates=engine.certificates,
+        at_once=engine.at_once,
         fail_fast=fail_fast,
     )
     found = onebin.build_matrix(request, events, attestor=attestor)
@@ -144,18 +109,7 @@ def _table(found: MatrixResult) -> Iterator[str]:
     yield from page.records(_TITLES, [_row(cell) for cell in found.cells])
     for cell in found.cells:
         if cell.error is not None:
-            yield ""
-            message, *more = cell.error["message"].splitlines() or [""]
-            yield page.heading(f"{cell.name}: {message}")
-            yield from (f"  {line}" for line in more)
-            for finding in cell.error["findings"]:
-                message, *more = finding["message"].splitlines() or [""]
-                yield page.wrapped("  ", f"{finding['where']}: {message}")
-                yield from (f"    {line}" for line in more)
-                if finding["hint"]:
-                    yield page.wrapped("    hint: ", finding["hint"])
-            if cell.error["hint"]:
-                yield page.wrapped("  hint: ", cell.error["hint"])
+            yield from failed(cell.name, cell.error)
 
 
 def _row(cell: CellResult) -> tuple[str, str, str, str, str]:

@@ -1,0 +1,5 @@
+from .catalogue import Catalogue as Catalogue
+from .checking import CatalogueRequest as CatalogueRequest, check_catalogue as check_catalogue
+from .offers import HostOffer as HostOffer, PluginOffer as PluginOffer
+from .order import Order as Order
+from .results import CatalogueResult as CatalogueResult, CheckedOrder as CheckedOrder
