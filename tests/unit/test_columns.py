@@ -37,8 +37,9 @@ print(has_columns)
 
 def _tables(python: Path, *words: str, columns: bool = True) -> list[str]:
     options = [] if columns else ["-X", "no_debug_ranges"]
-    command = [python, *options, "-c", TABLES, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = [str(python), *options, "-c", TABLES, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def test_code_without_columns_is_as_python_makes_it(interpreters: Mapping[str, Path]) -> None:

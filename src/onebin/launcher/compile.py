@@ -53,8 +53,8 @@ zstandard==0.25.0 --hash=sha256:7713e1179d162cf5c7906da876ec2ccb9c3a9dcbdffef0cc
 """
 _LIBRARY_SOURCES = re.compile(r"[^/]+/zstd/(zstd\.c|zstd\.h|zstd_errors\.h)")
 _ZIG_FLAGS = ("-O", "ReleaseFast", "-fstrip", "-fno-unwind-tables", "-lc")
-# Of libzstd's decoders for one thing, one is enough: for Huffman codes the one for a symbol at a time, and for sequences
-# the one for distant matches. They are as fast for what is in a payload.
+# Of libzstd's decoders for one thing, one is enough: for Huffman codes the one for a symbol at a time, and for
+# sequences the one for distant matches. They are as fast for what is in a payload.
 _ONE_DECODER = ("-DHUF_FORCE_DECOMPRESS_X1", "-DZSTD_FORCE_DECOMPRESS_SEQUENCES_LONG")
 # Nothing here unwinds its stack, and no text of libzstd is printed.
 _SMALL = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-DZSTD_STRIP_ERROR_STRINGS", *_ONE_DECODER)
