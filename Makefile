@@ -78,7 +78,8 @@ launcher-check: .venv/installed
 # interpreter of each platform below build/platforms (10 minutes on two processors), test what runs there (an hour).
 # They stay there, so that `make long` has them, too.
 LAUNCHER_TESTS := $(addprefix tests/integration/test_,launcher.py launcher_attacks.py launcher_faults.py)
-STARTER_TESTS := $(addprefix tests/integration/test_,starter.py finder.py patterns.py quiet_exit.py tree_use.py)
+STARTER_TESTS := $(addprefix tests/integration/test_,starter.py finder.py huge_pages.py patterns.py quiet_exit.py \
+	tree_use.py)
 PREPARED := $(addprefix build/platforms/,linux-aarch64 linux-x86_64-musl linux-aarch64-musl windows-x86_64)
 PREPARED += $(addprefix build/platforms/,macos-arm64 macos-x86_64) # nothing here runs them
 
