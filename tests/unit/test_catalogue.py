@@ -380,3 +380,14 @@ def test_the_demo_catalogue_offers_five_example_hosts() -> None:
             example = by_name[manifest.host.distribution]
             assert manifest.host.script == example.host.script
         assert {row.distribution for row in manifest.plugins} == {row.distribution for row in example.plugins}
+
+
+def test_unreadable_catalogue_is_called_a_catalogue(tmp_path: Path) -> None:
+    """A file that is missing or no TOML is a catalogue that cannot be read, and nobody is told to make a manifest."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("x = [\n", "utf-8")
+    for file in (broken, tmp_path / "missing.toml"):
+        with pytest.raises(ManifestError, match="the catalogue cannot be read") as caught:
+            onebin.Catalogue.load(file)
+        (finding,) = caught.value.findings
+        assert "onebin init" not in str(finding.hint)

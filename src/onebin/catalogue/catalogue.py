@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from onebin.catalogue.choice import choose
 from onebin.catalogue.offers import HostOffer, host_offer
 from onebin.catalogue.writing import Choice, written
-from onebin.errors import ManifestError
+from onebin.errors import Finding, ManifestError
 from onebin.manifest import parse_toml, read
 from onebin.system import display
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from onebin.catalogue.order import Order
@@ -35,7 +35,13 @@ class Catalogue:
     @classmethod
     def load(cls, file: Path) -> Catalogue:
         """Read the catalogue in a file; raises ManifestError with everything that is wrong with it."""
-        return cls.parse(read(file), file=file)
+        if not file.exists():
+            raise _unreadable([Finding(str(file), "no such file", "name the file of the catalogue: catalogue.toml")])
+        try:
+            text = read(file)
+        except ManifestError as error:
+            raise _unreadable(error.findings) from error
+        return cls.parse(text, file=file)
 
     @classmethod
     def parse(cls, text: str, *, file: Path) -> Catalogue:
@@ -46,7 +52,10 @@ class Catalogue:
         from onebin.catalogue.problems import problems_of  # noqa: PLC0415  # pydantic is slow to load
         from onebin.manifest.problems import located  # noqa: PLC0415  # as above
 
-        tables = parse_toml(text, file=file)
+        try:
+            tables = parse_toml(text, file=file)
+        except ManifestError as error:
+            raise _unreadable(error.findings) from error
         if problems := problems_of(tables):
             raise ManifestError(f"the catalogue {display(file)} is not valid", located(problems, text, file))
         settings = tables.get("catalogue", {})
@@ -82,3 +91,7 @@ class Catalogue:
 
     def _choice(self, order: Order) -> Choice:
         return choose(order, self.hosts, display(self.file))
+
+
+def _unreadable(findings: Sequence[Finding]) -> ManifestError:
+    return ManifestError("the catalogue cannot be read", findings)
