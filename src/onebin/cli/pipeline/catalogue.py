@@ -12,16 +12,16 @@ from click.shell_completion import CompletionItem
 import onebin
 from onebin.cli import options, page
 from onebin.cli.help import Group
-from onebin.cli.pipeline.engines import failed, with_engine
+from onebin.cli.pipeline.engines import error_of, failed, with_engine
 from onebin.cli.report import emit, print_json, report
-from onebin.errors import Finding, OnebinError
+from onebin.errors import OnebinError
 from onebin.system import count, megabytes
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from onebin import CatalogueResult, CheckedOrder, ErrorFacts, HostOffer, PackageSource
+    from onebin import CatalogueResult, CheckedOrder, HostOffer, PackageSource
     from onebin.cli.pipeline.engines import Engine
     from onebin.cli.progress import Progress
 
@@ -99,7 +99,7 @@ def check(
         print_json({**onebin.to_json(found), "exit_code": found.exit_code})
         for each in found.orders:
             if each.error is not None:
-                report(_error_of(_title(each), each.error))
+                report(error_of(_title(each), each.error))
     else:
         page.show(_table(found))
     return found.exit_code
@@ -126,11 +126,6 @@ def _title(each: CheckedOrder) -> str:
     """Return how an order failed in a line: what was asked for, at which stage, and because of what."""
     cause = f"plugin {each.cause}" if each.cause in each.plugins else each.cause
     return f"{each.name}: failed at {each.stage}, because of {cause}"
-
-
-def _error_of(title: str, facts: ErrorFacts) -> OnebinError:
-    findings = [Finding(each["where"], each["message"], each["hint"]) for each in facts["findings"]]
-    return OnebinError(f"{title}: {facts['message']}", facts["hint"], findings=findings)
 
 
 def _table(found: CatalogueResult) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from onebin.cli import page
+from onebin.errors import Finding, OnebinError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,12 @@ _OPTIONS: tuple[Callable[[Function], Function], ...] = (
         help="Where everything that is built is kept, such as s3://bucket/prefix.  [default: in onebin's cache]",
     ),
 )
+
+
+def error_of(name: str, facts: ErrorFacts) -> OnebinError:
+    """Return how something failed as an error that can be reported."""
+    findings = [Finding(each["where"], each["message"], each["hint"]) for each in facts["findings"]]
+    return OnebinError(f"{name}: {facts['message']}", facts["hint"], findings=findings)
 
 
 def failed(name: str, error: ErrorFacts) -> Iterator[str]:

@@ -10,17 +10,17 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
-from onebin.cli.pipeline.engines import failed, with_engine
+from onebin.cli.pipeline.engines import error_of, failed, with_engine
 from onebin.cli.provenance import with_provenance
 from onebin.cli.report import emit, print_json, report
-from onebin.errors import Finding, OnebinError
+from onebin.errors import OnebinError
 from onebin.system import display, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from onebin import Attestor, CellResult, ErrorFacts, MatrixResult, PackageSource
+    from onebin import Attestor, CellResult, MatrixResult, PackageSource
     from onebin.cli.pipeline.engines import Engine
     from onebin.cli.progress import Progress
 
@@ -92,16 +92,10 @@ def matrix(
         print_json({**onebin.to_json(found), "exit_code": found.exit_code})
         for cell in found.cells:
             if cell.error is not None:
-                report(_error_of(cell.name, cell.error))
+                report(error_of(cell.name, cell.error))
     else:
         page.show(_table(found))
     return found.exit_code
-
-
-def _error_of(cell: str, facts: ErrorFacts) -> OnebinError:
-    """Return how a cell failed as an error that can be reported."""
-    findings = [Finding(each["where"], each["message"], each["hint"]) for each in facts["findings"]]
-    return OnebinError(f"{cell}: {facts['message']}", facts["hint"], findings=findings)
 
 
 def _table(found: MatrixResult) -> Iterator[str]:
