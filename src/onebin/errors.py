@@ -242,6 +242,12 @@ class CatalogueError(FindingsError):
     exit_code = 23
 
 
+class ServiceError(OnebinError):
+    """A build service cannot start, did not answer, or did not build what it was asked for."""
+
+    exit_code = 24
+
+
 class InterruptedBuildError(OnebinError):
     """The user or the system asked onebin to stop (128 + SIGINT, as shells report it)."""
 

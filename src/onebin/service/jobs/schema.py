@@ -1,0 +1,72 @@
+"""The tables of the ledger, and how those of an older version become today's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onebin.errors import ServiceError
+from onebin.system import display
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+# Each line of versions begins where the one before it ended; a database says in `user_version` how many it has had.
+_VERSIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE builds (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            question TEXT NOT NULL,
+            wanted TEXT NOT NULL,
+            manifest TEXT NOT NULL,
+            file TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+            created REAL NOT NULL,
+            started REAL,
+            ended REAL,
+            step TEXT NOT NULL DEFAULT '',
+            doing TEXT NOT NULL DEFAULT '',
+            attempts INTEGER NOT NULL DEFAULT 0,
+            key TEXT,
+            record TEXT,
+            signature TEXT,
+            has_provenance INTEGER NOT NULL DEFAULT 0,
+            error TEXT
+        ) STRICT
+        """,
+        "CREATE INDEX builds_state ON builds (state, number)",
+        "CREATE INDEX builds_question ON builds (question)",
+        "CREATE UNIQUE INDEX builds_once ON builds (question) WHERE state IN ('queued', 'running')",
+        """
+        CREATE TABLE clients (
+            build TEXT NOT NULL REFERENCES builds (id) ON DELETE CASCADE,
+            client TEXT NOT NULL,
+            PRIMARY KEY (build, client)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX clients_client ON clients (client)",
+        """
+        CREATE TABLE events (
+            build TEXT NOT NULL REFERENCES builds (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            at REAL NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (build, number)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
+)
+
+
+def prepare(database: sqlite3.Connection, file: Path) -> None:
+    """Bring the tables of a database to this version; raises ServiceError if they are those of a newer one."""
+    has = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if has > len(_VERSIONS):
+        message = f"the database {display(file)} was written by a newer onebin"
+        raise ServiceError(message, "install that version, or restore a backup of before the upgrade")
+    for statements in _VERSIONS[has:]:
+        for statement in statements:
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
