@@ -87,11 +87,11 @@ class ChoiceView:
 
 
 def hosts_with(catalogue: Catalogue, text: str) -> list[HostOffer]:
-    """Return the hosts in whose names, descriptions or plugins each word of a text occurs."""
+    """Return the hosts for which each word of a text occurs in names and descriptions, their own or those of plugins."""
     return [
         host
         for host in catalogue.hosts.values()
-        if _has(text, host.name, host.description, *(each.name for each in host.plugins))
+        if _has(text, *(f"{each.name} {each.description}" for each in (host, *host.plugins)))
     ]
 
 
