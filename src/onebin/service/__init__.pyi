@@ -1,1 +1,2 @@
-from .settings import Limits as Limits, ServiceSettings as ServiceSettings
+from .serve import Serving as Serving, serve as serve
+from .settings import LOOPBACK as LOOPBACK, Limits as Limits, ServiceSettings as ServiceSettings
