@@ -45,13 +45,13 @@ function follow(part) {
     }, EVERY);
   };
   const listen = () => {
-    const source = new EventSource(part.dataset.events);
+    const source = new EventSource(`${part.dataset.events}?after=${last}`);
     source.onopen = () => {
       connection.textContent = "";
     };
     source.addEventListener("log", (event) => {
       const number = Number(event.lastEventId);
-      if (number <= last) return; // the page had it already, or the stream began again
+      if (number <= last) return; // the stream began again
       last = number;
       const { at, text } = JSON.parse(event.data);
       addLine(log, at, text);

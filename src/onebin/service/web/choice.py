@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onebin.catalogue import Order
+from onebin.catalogue import HOST, Order
 from onebin.errors import CatalogueError
 from onebin.service.web.commands import choice_address, fetch_command, home_commands
 from onebin.system import canonical_name
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class PluginView:
     """A plugin of a host: `conflicts` are all that it cannot be with, whichever of the two says it.
+
+    `licence` is an address or, if the catalogue has none, what the package says of itself.
 
     `is_shown` is false if a search does not find it; `size` is in bytes, or None if nobody knows.
     """
@@ -68,6 +70,7 @@ class ChoiceView:
     host: HostOffer
     asked: Order
     found: str
+    licence: str | None
     plugins: tuple[PluginView, ...]
     variants: tuple[VariantView, ...]
     path: str
@@ -102,15 +105,20 @@ def choice_view(
     *,
     address: str,
     sizes: Mapping[str, int | None],
+    licences: Mapping[str, str],
     found: str = "",
 ) -> ChoiceView:
-    """Return what a choice comes to; `address` is that of the service, `sizes` are those of the plugins in bytes."""
+    """Return what a choice comes to; `address` is that of the service.
+
+    `sizes` are those of the plugins in bytes, `licences` what packages say of theirs, by plugins and `HOST`.
+    """
     chosen = {each.name for each in map(host.plugin, asked.plugins) if each is not None}
     common = {
         "host": host,
         "asked": asked,
         "found": found,
-        "plugins": tuple(_plugin_views(host, chosen, sizes, found)),
+        "plugins": tuple(_plugin_views(host, chosen, sizes, licences, found)),
+        "licence": host.licence or licences.get(HOST),
         "variants": tuple(_variant_views(host, asked, chosen)),
         "path": choice_address(asked),
         "address": address + choice_address(asked),
@@ -132,7 +140,7 @@ def choice_view(
 
 
 def _plugin_views(
-    host: HostOffer, chosen: set[str], sizes: Mapping[str, int | None], found: str
+    host: HostOffer, chosen: set[str], sizes: Mapping[str, int | None], licences: Mapping[str, str], found: str
 ) -> Iterable[PluginView]:
     conflicts: dict[str, list[str]] = {}
     for first, second in host.conflicts(host.plugins):
@@ -142,7 +150,7 @@ def _plugin_views(
         yield PluginView(
             name=each.name,
             description=each.description,
-            licence=each.licence,
+            licence=each.licence or licences.get(each.name),
             needs=each.needs,
             conflicts=tuple(conflicts.get(each.name, ())),
             size=sizes.get(each.name),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
+from onebin.service.web.context import service_of
 from onebin.system import count, megabytes, redact, templates_dir, visible
 
 if TYPE_CHECKING:
@@ -57,12 +58,16 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def page(
-    request: Request, template: str, values: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] = {}
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Answer with a page; templates get the service, too."""
-    service = request.app.state.service
-    text = render(template, {"service": service, "path": request.url.path, **values})
-    return HTMLResponse(text, status_code=status, headers={**_HEADERS, **headers})
+    text = render(template, {"service": service_of(request), "path": request.url.path, **values})
+    return HTMLResponse(text, status_code=status, headers={**_HEADERS, **(headers or {})})
 
 
 def wants_part(request: Request) -> bool:
