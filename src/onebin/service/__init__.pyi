@@ -1,1 +1,2 @@
 from .settings import Limits as Limits, ServiceSettings as ServiceSettings
+from .sizes import OrderSize as OrderSize, Sizes as Sizes
