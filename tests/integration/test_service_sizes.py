@@ -42,7 +42,7 @@ class Offer:
     def wheel(self, name: str, *requires: str, version: str = "1.0.0", licence: str = "", filler: int = 0) -> int:
         """Make a wheel, and return its size; `filler` bytes cannot be compressed."""
         module = name.replace("-", "_")
-        files = {f"{module}/__init__.py": "def main(): ...\n", f"{module}/data": bytes(_noise(filler))}
+        files: dict[str, str | bytes] = {f"{module}/__init__.py": "def main(): ...\n", f"{module}/data": _noise(filler)}
         points = "[console_scripts]\nscan = scan:main\n" if name == "scan" else "[scan]\nx = x:x\n"
         file = make_wheel(
             self.directory / "wheels",
