@@ -55,7 +55,7 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
     with os_errors(ServiceError, "write", settings.directory):
         settings.directory.mkdir(parents=True, exist_ok=True)
     with _alone(settings), _listening(settings) as listener:
-        settings = replace(settings, port=listener.getsockname()[1])
+        settings = _reached(settings, listener.getsockname()[1])
         service = _service(settings, catalogue)
         server = _Server(service, ready)
         service.sizes.start()
@@ -68,6 +68,13 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
             service.news.stop()
             service.sizes.stop()
             service.builder.stop()
+
+
+def _reached(settings: ServiceSettings, port: int) -> ServiceSettings:
+    """Return the settings with the port that was taken; what is built says that this address has built it."""
+    known = replace(settings, port=port)
+    attestor = known.attestor and replace(known.attestor, builder=known.address)
+    return replace(known, attestor=attestor)
 
 
 def _service(settings: ServiceSettings, catalogue: Catalogue) -> Service:

@@ -13,25 +13,20 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onebin.catalogue import Catalogue, copy_sources, placed, stage_of
+from onebin.catalogue import Catalogue, Places, placed, stage_of
 from onebin.errors import CatalogueError, OnebinError
 from onebin.farm import MatrixRequest, Store, build_matrix
-from onebin.manifest import Manifest
 from onebin.pipeline import (
-    BuildRequest,
     CellAdvanced,
-    Detail,
     Note,
     StepAdvanced,
     StepFinished,
     StepStarted,
     failure_of,
 )
-from onebin.platforms import PLATFORMS
 from onebin.report import render_report, report_on
 from onebin.service.jobs.job import Doing, JobResult, Line, Said, ServiceJob
 from onebin.system import from_json, stop_with_parent, to_json
-from onebin.workspace import Workspace
 
 if sys.platform == "linux":
     import resource
@@ -39,13 +34,14 @@ if sys.platform == "linux":
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onebin.pipeline import ErrorFacts, Event
+    from onebin.pipeline import BuildRequest, ErrorFacts, Event
 
 
 def main() -> None:
     """Build what standard input asks for."""
     job = from_json(ServiceJob, json.loads(sys.stdin.readline()))
     stop_with_parent()
+    os.chdir(job.folder)  # what is said names files from here, and not where this is
     _limit_memory(job.memory)
     print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201  # read by the builder
     try:
@@ -81,7 +77,7 @@ def _result(job: ServiceJob) -> JobResult:
     if cell.error is not None or cell.file is None or cell.record is None:
         return _failed(job, cell.error)
     _say(Doing(step="report"))
-    file = cell.file.rename(job.folder / "dist" / job.file)
+    file = cell.file.rename(cell.file.with_name(job.file))
     return JobResult(
         key=cell.key,
         file=file,
@@ -96,17 +92,11 @@ def _request(job: ServiceJob) -> BuildRequest:
     catalogue = Catalogue.parse(job.text, file=job.catalogue)
     if catalogue.manifest(job.order) != job.manifest:
         raise CatalogueError("the catalogue was changed since this was asked for", (), "ask for it again")
-    copy_sources(catalogue.hosts[job.order.host], catalogue.directory, job.folder)
-    file = job.folder / "bundle.toml"
-    file.write_text(job.manifest, "utf-8")
-    workspace = replace(Workspace.at(file), platform=PLATFORMS[job.order.platform or ""])
-    # As `onebin bundle` verifies: what was compared is noted in the artifact, so it decides about its bytes.
-    return BuildRequest(
-        manifest=Manifest.parse(job.manifest, file=file),
-        workspace=workspace,
-        source=replace(job.source, project=catalogue.directory),
-        full_probe=True,
-    )
+    return _places(job, catalogue).request(job.manifest, job.order.host, job.order.platform or "")
+
+
+def _places(job: ServiceJob, catalogue: Catalogue) -> Places:
+    return Places(catalogue=catalogue, folder=job.folder, source=job.source)
 
 
 def _report(job: ServiceJob, file: Path) -> str:
@@ -120,7 +110,7 @@ def _failed(job: ServiceJob, error: ErrorFacts | None) -> JobResult:
     if error is None:
         return JobResult(cancelled=True)
     catalogue = Catalogue.parse(job.text, file=job.catalogue)
-    at_home = placed(error, job.folder / "bundle.toml", job.order.host, catalogue)
+    at_home = placed(error, _places(job, catalogue).manifest_file(job.order.host), job.order.host, catalogue)
     return JobResult(error=at_home, stage=stage_of(at_home))
 
 
@@ -145,8 +135,6 @@ class _Sayer:
                 self._say(Line(text=f"{name}: {outcome} ({seconds:.1f} s)"))
             case Note(text=text):
                 self._say(Line(text=f"note: {text}"))
-            case Detail(text=text):
-                self._say(Line(text=text))
 
     def _say(self, said: Said) -> None:
         if said != self._last:

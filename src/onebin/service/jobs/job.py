@@ -16,7 +16,8 @@ from onebin.python import PackageSource  # noqa: TC001  # as above
 class ServiceJob:
     """One build: the catalogue, what was ordered from it, a folder for its files, and who builds.
 
-    `manifest` is what the order meant when it came, and `file` the name of the artifact. `memory` is how many bytes each process may have.
+    `manifest` is what the order meant when it came, and `file` the name of the artifact. `memory` is how many bytes
+    each process may have.
     """
 
     catalogue: Path

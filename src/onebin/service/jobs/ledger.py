@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from onebin.service.settings import Limits
+    from onebin.service.settings import ServiceLimits
 
 MOST_ATTEMPTS = 5  # of a build whose process, or whose service, was killed
 _MOST_EVENTS = 5000  # of one build
@@ -55,7 +55,7 @@ class Ledger:
 
     # What clients ask for.
 
-    def submit(self, order: Order, manifest: str, file: str, client: str, limits: Limits) -> tuple[Build, bool]:
+    def submit(self, order: Order, manifest: str, file: str, client: str, limits: ServiceLimits) -> tuple[Build, bool]:
         """Return the build for a question, and whether it is a new one; raises TooManyError.
 
         A build that waits, runs, or was done a short time ago is the same build for everybody who asks the same.
@@ -255,7 +255,7 @@ class Ledger:
         return found
 
     @staticmethod
-    def _wait_for(database: sqlite3.Connection, build: str, client: str, limits: Limits) -> None:
+    def _wait_for(database: sqlite3.Connection, build: str, client: str, limits: ServiceLimits) -> None:
         """Note that a client waits for a build, unless it waits for too many already."""
         own = database.execute(
             f"SELECT count(*) FROM clients JOIN builds ON builds.id = build WHERE client = ? AND {_ACTIVE}"  # noqa: S608  # a constant
@@ -267,7 +267,7 @@ class Ledger:
         database.execute("INSERT OR IGNORE INTO clients (build, client) VALUES (?, ?)", (build, client))
 
 
-def _check_queue(database: sqlite3.Connection, limits: Limits) -> None:
+def _check_queue(database: sqlite3.Connection, limits: ServiceLimits) -> None:
     waiting = database.execute("SELECT count(*) FROM builds WHERE state = 'queued'").fetchone()[0]
     if waiting >= limits.queue:
         raise TooManyError(f"{waiting} builds wait already, and no more may")

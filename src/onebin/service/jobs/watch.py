@@ -10,7 +10,7 @@ import psutil
 
 if TYPE_CHECKING:
     from onebin.service.jobs.ledger import Ledger
-    from onebin.service.settings import Limits
+    from onebin.service.settings import ServiceLimits
 
 _LOOK_SECONDS = 1.0
 
@@ -26,7 +26,7 @@ class Watch:
 
     build: str
     ledger: Ledger
-    limits: Limits
+    limits: ServiceLimits
     is_stopping: list[bool]
     pid: int | None = None
     end: End | None = None

@@ -51,7 +51,7 @@ class Discretion:
         spelled = {str(form): word for path, word in known.items() for form in (path.absolute(), path.resolve())}
         inner = {place: word for place, word in spelled.items() if len(Path(place).parts) > 1}
         ordered = dict(sorted(inner.items(), key=lambda each: len(each[0]), reverse=True))
-        names = {platform.node(), _user()} - _COMMON
+        names = {platform.node(), platform.platform(), platform.release(), _user()} - _COMMON
         return cls(ordered, tuple(name for name in names if len(name) > 2))
 
     def text(self, said: str) -> str:

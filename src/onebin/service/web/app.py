@@ -61,4 +61,6 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _fail(request: Request, error: Exception) -> Response:
     """Answer after a fault of the service itself, of which only the operator's log says more."""
     print(f"{request.method} {request.url.path}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
-    return problem(request, 500, "the service has failed at this", "ask again; if that happens twice, tell its operator")
+    return problem(
+        request, 500, "the service has failed at this", "ask again; if that happens twice, tell its operator"
+    )

@@ -83,9 +83,7 @@ async def _submitted(request: Request, order: Order, client: Client, *, is_form:
     response: Response = (
         RedirectResponse(address, 303)
         if is_form
-        else JSONResponse(
-            described(build, service.settings), 201 if is_new else 200, headers={"location": address}
-        )
+        else JSONResponse(described(build, service.settings), 201 if is_new else 200, headers={"location": address})
     )
     client.remember(response, service.settings)
     return response

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.requests import HTTPConnection
-
 if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
     from onebin.catalogue import Catalogue
     from onebin.farm import Store
     from onebin.service.jobs import Builder, Ledger

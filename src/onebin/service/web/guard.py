@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
+from onebin.service.settings import LOOPBACK
 from onebin.service.web.answers import problem
 from onebin.service.web.clients import client_of
 from onebin.service.web.context import service_of
-from onebin.service.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -26,11 +26,11 @@ class Metrics:
 
     def __post_init__(self) -> None:
         """Make what is counted."""
-        kept = {"registry": self.registry}
-        counted = Counter("onebin_requests", "Requests, by route and status.", ["route", "status"], **kept)
-        seconds = Histogram("onebin_request_seconds", "Until the first byte of an answer.", ["route"], **kept)
-        builds = Gauge("onebin_builds", "Builds in the ledger, by state.", ["state"], **kept)
-        streams = Gauge("onebin_event_streams", "Open streams of events.", **kept)
+        kept = self.registry
+        counted = Counter("onebin_requests", "Requests, by route and status.", ["route", "status"], registry=kept)
+        seconds = Histogram("onebin_request_seconds", "Until the first byte of an answer.", ["route"], registry=kept)
+        builds = Gauge("onebin_builds", "Builds in the ledger, by state.", ["state"], registry=kept)
+        streams = Gauge("onebin_event_streams", "Open streams of events.", registry=kept)
         for name, value in {"requests": counted, "seconds": seconds, "builds": builds, "streams": streams}.items():
             object.__setattr__(self, name, value)
 

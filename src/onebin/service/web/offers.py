@@ -58,7 +58,7 @@ async def size(request: Request) -> Response:
     except CatalogueError as error:
         return not_offered(request, error)
     found = await run_in_threadpool(service.sizes.of, order)
-    known = {"packages": None, "count": None, "is_exact": False}
+    known: dict[str, int | bool | None] = {"packages": None, "count": None, "is_exact": False}
     if found is not None:
         known = {"packages": found.packages, "count": found.count, "is_exact": found.is_exact}
     return JSONResponse(known)

@@ -75,7 +75,7 @@ def _paths() -> dict[str, Any]:
                 **_operation(
                     "ask",
                     "Ask for a bundle. The same question is the same build; one that is done is answered at once.",
-                    {"200": known, "201": known, **{status: _ERROR for status in ("400", "401", "422", "429", "503")}},
+                    {"200": known, "201": known, **dict.fromkeys(("400", "401", "422", "429", "503"), _ERROR)},
                 ),
                 "requestBody": {"required": True, "content": _json({"$ref": _ref("Order")})},
             }
