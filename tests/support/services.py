@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from onebin.catalogue import Catalogue, Order
 from onebin.farm import Record, Store
 from onebin.service import ServiceSettings
-from onebin.service.jobs import BuildError, Builder, Ledger
+from onebin.service.jobs import Builder, BuildError, Ledger
 from onebin.service.shelf import Shelf
 from onebin.service.sizes import Sizes
 from onebin.service.web import News, Service, application
@@ -54,7 +54,7 @@ class Asked:
 
     def post(self, path: str, fields: Sequence[tuple[str, str]], **headers: str) -> Answer:
         """Send a form as a browser does."""
-        kind = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+        kind = {"content_type": "application/x-www-form-urlencoded", "sec_fetch_site": "same-origin"}
         return self._ask("POST", path, {**kind, **headers}, urlencode(fields).encode())
 
     def order(self, host: str, *plugins: str) -> Build:

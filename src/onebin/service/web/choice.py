@@ -1,12 +1,12 @@
 """What the pages of a catalogue show: the hosts, and a choice of one host's plugins with what it comes to.
 
-Takes a catalogue and what was asked for, and returns frozen values for the templates. A choice that cannot be built is a
-value, too: it says why.
+Takes a catalogue and what was asked for, and returns frozen values for the templates. A choice that cannot be built
+is a value, too: it says why.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onebin.catalogue import HOST, Order
@@ -63,7 +63,7 @@ class ChoiceView:
     """A choice of one host: what was asked for, and what it comes to.
 
     Without a `settled` order it cannot be built, and `findings` say why; the fields after it are empty then. `found` is
-    what was searched for among the plugins. `path` is that of the page with this choice, and `address` the whole address.
+    what was searched for among the plugins. `path` is that of the page with this choice, `address` the whole URL.
     `is_local` says that the manifest names folders beside the catalogue.
     """
 
@@ -90,12 +90,13 @@ class ChoiceView:
 
 
 def hosts_with(catalogue: Catalogue, text: str) -> list[HostOffer]:
-    """Return the hosts for which each word of a text occurs in names and descriptions, their own or those of plugins."""
-    return [
-        host
-        for host in catalogue.hosts.values()
-        if _has(text, *(f"{each.name} {each.description}" for each in (host, *host.plugins)))
-    ]
+    """Return the hosts for which each word of a text occurs in the names and descriptions of host and plugins."""
+    found = []
+    for host in catalogue.hosts.values():
+        plugins = (f"{each.name} {each.description}" for each in host.plugins)
+        if _has(text, host.name, host.description, *plugins):
+            found.append(host)
+    return found
 
 
 def choice_view(
@@ -113,23 +114,23 @@ def choice_view(
     `sizes` are those of the plugins in bytes, `licences` what packages say of theirs, by plugins and `HOST`.
     """
     chosen = {each.name for each in map(host.plugin, asked.plugins) if each is not None}
-    common = {
-        "host": host,
-        "asked": asked,
-        "found": found,
-        "plugins": tuple(_plugin_views(host, chosen, sizes, licences, found)),
-        "licence": host.licence or licences.get(HOST),
-        "variants": tuple(_variant_views(host, asked, chosen)),
-        "path": choice_address(asked),
-        "address": address + choice_address(asked),
-    }
+    choice = ChoiceView(
+        host=host,
+        asked=asked,
+        found=found,
+        plugins=tuple(_plugin_views(host, chosen, sizes, licences, found)),
+        licence=host.licence or licences.get(HOST),
+        variants=tuple(_variant_views(host, asked, chosen)),
+        path=choice_address(asked),
+        address=address + choice_address(asked),
+    )
     try:
         settled = catalogue.settled(asked)
         manifest = catalogue.manifest(asked)
     except CatalogueError as error:
-        return ChoiceView(**common, findings=tuple(error.findings))
-    return ChoiceView(
-        **common,
+        return replace(choice, findings=tuple(error.findings))
+    return replace(
+        choice,
         settled=settled,
         added=tuple(_added(host.complete(chosen), chosen)),
         manifest=manifest,

@@ -86,7 +86,9 @@ def _host(request: Request) -> Response:
     name = request.path_params["name"]
     host = service.catalogue.hosts.get(name)
     if host is None:
-        return error_page(request, 404, {"message": f"there is no program {name}", "hint": "choose one that is on offer"})
+        return error_page(
+            request, 404, {"message": f"there is no program {name}", "hint": "choose one that is on offer"}
+        )
     asked = _asked(request, name)
     view = choice_view(
         service.catalogue,
@@ -110,9 +112,7 @@ def _host(request: Request) -> Response:
 def _plugin_sizes(service: Service, asked: Order) -> Mapping[str, int | None]:
     """Return what each plugin adds to a choice; of one that is not on offer, what it adds to the host's defaults."""
     try:
-        return service.sizes.of_plugins(
-            asked.host, version=asked.version, python=asked.python, platform=asked.platform
-        )
+        return service.sizes.of_plugins(asked.host, version=asked.version, python=asked.python, platform=asked.platform)
     except CatalogueError:
         return service.sizes.of_plugins(asked.host)
 

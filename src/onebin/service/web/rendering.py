@@ -1,7 +1,8 @@
 """Render the templates of the service as pages, and serve what they link to.
 
 Everything that comes from a catalogue, a build or a question is escaped, and shows no character that would hide or
-reorder others. Pages have no script and no style of their own: the service's policy (Content-Security-Policy) forbids it.
+reorder others. Pages have no script and no style of their own: the policy of the service (Content-Security-Policy)
+forbids it.
 """
 
 from __future__ import annotations
