@@ -46,7 +46,7 @@ async def ask(request: Request) -> Response:
     """Have a bundle built, unless it was or is being built."""
     service = service_of(request)
     client = client_of(request, service.settings)
-    is_form = request.headers.get("content-type", "").startswith(_FORMS)
+    is_form = await _is_form(request)
     if not client.may_build:
         headers = {"www-authenticate": "Bearer"}
         return problem(request, 401, "a token is needed to build here", "send it as a bearer token", headers=headers)
@@ -87,6 +87,12 @@ async def _submitted(request: Request, order: Order, client: Client, *, is_form:
     )
     client.remember(response, service.settings)
     return response
+
+
+async def _is_form(request: Request) -> bool:
+    """Return whether a form was sent; what looks like JSON is that, whatever a client calls it."""
+    kind = request.headers.get("content-type", "")
+    return kind.startswith(_FORMS) and not (await request.body()).lstrip().startswith(b"{")
 
 
 async def _order_of_json(request: Request) -> Order:
