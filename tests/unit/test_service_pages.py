@@ -17,14 +17,14 @@ from onebin.catalogue import Order
 from onebin.service.web.commands import checks_of, fetch_command, home_commands
 from onebin.service.web.rendering import static_files
 from onebin.system import templates_dir
+from support.asked import service_of
 from support.projects import ROOT
-from support.services import service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.services import Asked
+    from support.asked import Asked
 
 HOSTILE = (
     "</script><script>window.hacked = 1</script>",
