@@ -92,9 +92,24 @@ async function copy(button) {
   }, 2 * EVERY);
 }
 
+// A part that could not be replaced is out of date, and says so.
+function complain(text) {
+  const trouble = document.getElementById("trouble");
+  trouble.textContent = text;
+  trouble.hidden = !text;
+}
+
 document.addEventListener("htmx:afterSwap", (event) => {
+  complain("");
   announce(event.target);
   tick();
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const wait = event.detail.xhr.getResponseHeader("Retry-After");
+  complain(`The service did not show what you asked for (${event.detail.xhr.status}). Reload the page${wait ? ` in ${wait} s` : ""}.`);
+});
+document.addEventListener("htmx:sendError", () => {
+  complain("The service cannot be reached now, so this page may be out of date. Reload it in a moment.");
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
