@@ -110,6 +110,7 @@ def held(service: Serving) -> Iterator[None]:
     mark.touch()
     yield
     mark.unlink()
+    mark.with_name("started").unlink(missing_ok=True)
 
 
 def wait_for(page: Page, script: str, *arguments: Any, what: str) -> None:
@@ -177,7 +178,7 @@ def test_the_whole_way_to_a_file(host: str, plugins: tuple[str, ...], service: S
     wait_for_state(page, "Waiting", "Building", "Done")
     page.ask("window.isTheSamePage = true")
     wait_for_state(page, "Done")
-    assert page.ask("return window.isTheSamePage || performance.getEntriesByType('navigation').length === 1")
+    assert page.ask("return window.isTheSamePage") is True
     assert page.driver.title.startswith(f"Done: {host}")
     build = service.client().get(urlsplit(page.driver.current_url).path).json
     assert build["order"]["plugins"] == [*plugins]
@@ -309,6 +310,7 @@ def test_reload_while_a_build_waits_and_runs(service: Serving, page: Page, held:
     page.driver.get(f"{service.address}/hosts/tiny?plugin=slow-import&plugin=needs-new")
     press_button(page, "Build")
     wait_for_state(page, "Building")
+    running = page.driver.current_url
     wait_for(page, "return document.getElementById('log').textContent.includes('lock')", what="the first lines")
     page.driver.refresh()
     assert page.ask(HEADING) == "Building"
@@ -319,11 +321,10 @@ def test_reload_while_a_build_waits_and_runs(service: Serving, page: Page, held:
     wait_for_state(page, "Waiting")
     page.driver.refresh()
     assert page.ask(HEADING) == "Waiting"
-    press_button(page, "Do not wait any more")
-    wait_for_state(page, "Cancelled")
-    page.driver.back()
-    page.driver.back()
-    page.driver.back()
+    for each in (page.driver.current_url, running):
+        page.driver.get(each)
+        press_button(page, "Do not wait any more")
+        wait_for_state(page, "Cancelled")
 
 
 def test_plugins_can_be_searched(service: Serving, page: Page) -> None:
@@ -487,4 +488,4 @@ def test_page_goes_on_when_the_service_comes_back(tmp_path: Path, onebin: Onebin
         assert text_of(page, "connection") == ""
         lines = text_of(page, "log").splitlines()
         assert len({*lines}) == len(lines)
-    assert [each for each in page.complaints if "net::ERR" not in each] == []
+    assert [each for each in page.complaints if "net::ERR" not in each and "htmx:" not in each] == []
