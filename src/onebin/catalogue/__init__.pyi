@@ -1,3 +1,4 @@
+from .blame import placed as placed, stage_of as stage_of
 from .catalogue import Catalogue as Catalogue
 from .checking import CatalogueRequest as CatalogueRequest, check_catalogue as check_catalogue
 from .local import Places as Places
