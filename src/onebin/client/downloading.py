@@ -103,4 +103,6 @@ class _Download:
                     out.write(chunk)
                 tell("the artifact", done=has, total=self._size)
         if has < self._size:
+            if response.length == 0:  # the whole answer is there
+                raise ServiceError(f"{self._connection.address} sent less than it had announced: {has:,} bytes", _AGAIN)
             raise Lost(ServiceError(f"the connection to {self._connection.address} was lost", _AGAIN))

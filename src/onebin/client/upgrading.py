@@ -6,6 +6,7 @@ service is not known, and if what the service has now is older.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003  # a field of a dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from onebin.client.wire import BuildAnswer, Connection
     from onebin.pipeline import Events
 
+_VERSION = re.compile(r"\d+(\.\d+)+")
 _LARGEST_CARD = 12_000_000  # bytes
 
 
@@ -137,7 +139,7 @@ def _asked(facts: Facts) -> dict[str, Any]:
     return {
         "host": facts["bundle"]["name"],
         "plugins": [each["name"] for each in facts["plugins"]],
-        "python": python if isinstance(python, str) else minor,
+        "python": python if isinstance(python, str) and _VERSION.fullmatch(python) else minor,
         **({"platform": platform} if isinstance(platform, str) else {}),
     }
 

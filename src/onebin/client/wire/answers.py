@@ -20,7 +20,7 @@ _STRICT = ConfigDict(strict=True, extra="ignore")
 _Text = Annotated[str, BeforeValidator(lambda value: value[:_LONGEST] if isinstance(value, str) else value)]
 _Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1000)]
 _NO_SERVICE = "check the address: it must be that of a build service of onebin"
-_PROVE = "set ONEBIN_PROVE, or name the file of your token with --token-file"
+_PROVE = "set ONEBIN_TOKEN, or name the file of your token with --token-file"
 T = TypeVar("T")
 
 
