@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import onebin
 
 from .attested import attestable
-from .reports import plugin, write_artifact
+from .reports import facts, plugin, write_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,15 +102,16 @@ def event(kind: str, data: Any, number: int | None = None) -> bytes:
 
 def card_of(*, version: str = "1", python: str = "3.12.1", **changed: Any) -> Facts:
     """Return the facts of an artifact of the host `x` with the plugin `index`, whose version can be chosen."""
-    facts: Any = attestable()
-    rows = [{**row, "version": version} if row["name"] == "index" else row for row in facts["distributions"]]
-    facts["interpreter"] = {**facts["interpreter"], "version": python}
-    return {**facts, "plugins": [{**plugin("index"), "version": version}], "distributions": rows, **changed}
+    base = attestable()
+    rows = [{**row, "version": version} if row["name"] == "index" else row for row in base["distributions"]]
+    interpreter = {**base["interpreter"], "version": python}
+    plugins = [{**plugin("index"), "version": version}]
+    return facts(**{**base, "interpreter": interpreter, "plugins": plugins, "distributions": rows, **changed})
 
 
 @contextmanager
-def serving(folder: Path, key: Key | None, facts: Facts | None = None) -> Iterator[Service]:
-    """Serve an artifact with these facts, which is built already and signed with a key, until the end of the block."""
+def serving(folder: Path, key: Key | None) -> Iterator[Service]:
+    """Serve an artifact that is built already, and signed with a key, until the end of the block."""
     server = _Server(("127.0.0.1", 0), _Handler)
     url = f"http://127.0.0.1:{server.server_port}"
     server.service = Service(
@@ -120,7 +121,7 @@ def serving(folder: Path, key: Key | None, facts: Facts | None = None) -> Iterat
         public_key=None if key is None else key.public_file.read_bytes(),
         catalogue={"title": "t", "hosts": [{"name": "x", "platforms": ["linux-x86_64"]}]},
     )
-    offer(server.service, folder, key, facts or card_of())
+    offer(server.service, folder, key, card_of())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -131,14 +132,14 @@ def serving(folder: Path, key: Key | None, facts: Facts | None = None) -> Iterat
         thread.join()
 
 
-def offer(service: Service, folder: Path, key: Key | None, facts: Facts) -> None:
+def offer(service: Service, folder: Path, key: Key | None, said: Facts) -> None:
     """Have a service build another artifact from now on."""
     folder.mkdir(exist_ok=True)
-    file = write_artifact(folder / "x", facts)
-    service.files = {"x": file.read_bytes(), "x.card.json": json.dumps(facts).encode()}
+    file = write_artifact(folder / "x", said)
+    service.files = {"x": file.read_bytes(), "x.card.json": json.dumps(said).encode()}
     if key is not None:
         attestor = replace(key.attestor, builder=service.url)
-        service.files["x.intoto.jsonl"] = onebin.attest(file, facts, attestor).file.read_bytes()
+        service.files["x.intoto.jsonl"] = onebin.attest(file, said, attestor).file.read_bytes()
     names = {"artifact": "x", "provenance": "x.intoto.jsonl", "card": "x.card.json"}
     service.build = {
         "id": BUILD,

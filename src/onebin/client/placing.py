@@ -63,7 +63,8 @@ def check_place(target: Path) -> None:
 def publish(draft: Path, target: Path, *, is_new: bool) -> None:
     """Move a draft to its target, and what is beside it; raises PackError. The mode of an earlier file is kept.
 
-    Unless it `is_new`, the target has the same bytes already, and only what is beside it is moved.
+    Unless it `is_new`, the target has the same bytes already, and only what is beside it is moved. What is about an
+    earlier file, and has no successor, is removed.
     """
     with os_errors(PackError, "write", target):
         if is_new:
@@ -73,6 +74,8 @@ def publish(draft: Path, target: Path, *, is_new: bool) -> None:
         for end in BESIDE:
             if _beside(draft, end).exists():
                 _beside(draft, end).replace(_beside(target, end))
+            elif is_new:
+                _beside(target, end).unlink(missing_ok=True)
 
 
 def _replace(draft: Path, target: Path) -> None:

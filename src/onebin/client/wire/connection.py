@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import secrets
 import ssl
 import time
 import urllib.error
@@ -72,11 +73,12 @@ class Connection:
     def __init__(self, address: Address, *, agent: str, token: str | None = None, patience: float = 120.0) -> None:
         self.address, self.patience = address, patience
         self._token = token
+        # A service without tokens knows its clients by this; one that it had to give could be lost with its answer.
+        self._name = secrets.token_hex(16)
         self._agent = agent
         self._has_answered = False
         self._opener = urllib.request.build_opener(
             _AsItIs,
-            urllib.request.HTTPCookieProcessor(),  # by which a service without tokens knows its clients
             urllib.request.HTTPSHandler(context=ssl.create_default_context()),
         )
 
@@ -141,6 +143,8 @@ class Connection:
         whole = {"Accept": "application/json", "User-Agent": self._agent, **(headers or {})}
         if self._token is not None:
             whole["Authorization"] = f"Bearer {self._token}"
+        else:
+            whole["Cookie"] = f"onebin-client={self._name}"
         if data is not None:
             whole["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data=data, headers=whole, method=method)  # noqa: S310  # an Address has a scheme that was checked
