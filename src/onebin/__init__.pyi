@@ -105,6 +105,13 @@ from .python import PackageSource as PackageSource
 from .rebuild import LocalPath as LocalPath, Recovered as Recovered, recover as recover, reproduce as reproduce
 from .report import ArtifactReport as ArtifactReport, render_report as render_report, report_on as report_on
 from .scaffold import NewProject as NewProject, Style as Style, new_host as new_host, new_plugin as new_plugin
+from .service import (
+    LOOPBACK as LOOPBACK,
+    ServiceLimits as ServiceLimits,
+    ServiceSettings as ServiceSettings,
+    Serving as Serving,
+    serve as serve,
+)
 from .sidecar import (
     Beside as Beside,
     Packed as Packed,

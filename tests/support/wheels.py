@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
-def make_wheel(
+def make_wheel(  # noqa: PLR0913  # a wheel has as many parts, and most tests need two or three of them
     folder: Path,
     name: str,
     *,
@@ -26,15 +26,17 @@ def make_wheel(
     requires: Sequence[str] = (),
     version: str = "1.0.0",
     metadata_version: str | None = None,
+    licence: str = "",
 ) -> Path:
     """Write a wheel with a correct RECORD and return its file.
 
     `files` maps paths to contents, `entry_points` is the text of entry_points.txt. `metadata_version` is the version
-    in METADATA, by default the one in the file's name.
+    in METADATA, by default the one in the file's name, and `licence` a line of it.
     """
     escaped = name.replace("-", "_")
     info = f"{escaped}-{version}.dist-info"
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {metadata_version or version}"]
+    lines += [licence] if licence else []
     contents: dict[str, bytes] = {path: _bytes(content) for path, content in files.items()}
     contents[f"{info}/METADATA"] = _bytes("\n".join([*lines, *(f"Requires-Dist: {each}" for each in requires)]) + "\n")
     contents[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

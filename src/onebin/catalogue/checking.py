@@ -9,24 +9,22 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby, product
 from typing import TYPE_CHECKING, Literal
 
 from onebin.catalogue.blame import blamed, placed, stage_of
 from onebin.catalogue.combinations import combinations_of
-from onebin.catalogue.local import copy_sources
+from onebin.catalogue.local import Places
 from onebin.catalogue.order import Order
 from onebin.catalogue.results import CatalogueResult, CheckedOrder
 from onebin.catalogue.writing import written_matrix
 from onebin.errors import CatalogueError, Finding, OnebinError
 from onebin.farm import MatrixRequest, build_matrix, cells_of, request_of
-from onebin.manifest import Manifest, shown
-from onebin.pipeline import BuildRequest, StepAdvanced, failure_of, ignore, step, update_lock
-from onebin.platforms import PLATFORMS
+from onebin.manifest import shown
+from onebin.pipeline import StepAdvanced, failure_of, ignore, step
 from onebin.python import INDEXES, PackageSource
 from onebin.system import count, display, scratch, similar
-from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from onebin.catalogue.catalogue import Catalogue
     from onebin.catalogue.combinations import Combination
     from onebin.farm import Cell, CellResult
-    from onebin.pipeline import ErrorFacts, Events
+    from onebin.pipeline import BuildRequest, ErrorFacts, Events
 
 _LONGEST = 34  # characters of a variant's name, with room for a number
 
@@ -90,7 +88,8 @@ def check_catalogue(request: CatalogueRequest, events: Events = ignore) -> Catal
     _check_hosts(request)
     trials = list(_trials(request))
     with scratch() as folder:
-        run = _Run(request=request, events=events, folder=folder)
+        places = Places(catalogue=request.catalogue, folder=folder, source=request.source)
+        run = _Run(request=request, events=events, places=places)
         run.lock(trials)
         if request.store is not None:
             run.build()
@@ -121,14 +120,11 @@ def _trials(request: CatalogueRequest) -> Iterator[Trial]:
 
 @dataclass(kw_only=True)
 class _Run:
-    """One check; `folder` is for sources, locks and artifacts, which nobody keeps.
-
-    Each order is locked beside copies of the local sources, and without another lock there: as it would be elsewhere.
-    """
+    """One check; `places` have sources, locks and artifacts, which nobody keeps."""
 
     request: CatalogueRequest
     events: Events
-    folder: Path
+    places: Places
     store: str | None = None
     locks: dict[Trial, Path] = field(default_factory=dict)
     found: dict[Trial, CheckedOrder] = field(default_factory=dict)
@@ -141,9 +137,8 @@ class _Run:
                 self.events(StepAdvanced(step="lock", doing=doing))
                 began = time.monotonic()
                 try:
-                    text = self.request.catalogue.manifest(trial.order)
-                    lock = update_lock(self._build(text, trial.host, trial.platform)).file
-                    self.locks[trial] = lock.rename(self.folder / f"lock-{number}.toml")
+                    _, lock = self.places.lock(trial.order)
+                    self.locks[trial] = lock.rename(self.places.folder / f"lock-{number}.toml")
                 except OnebinError as error:
                     self._fail(trial, error)
                 else:
@@ -159,7 +154,7 @@ class _Run:
                 outcome.text = f"{name}{f' {version}' if version else ''} for {platform}"
             variants = _variants(trials)
             text = written_matrix(self.request.catalogue.hosts[name], version, platform, variants)
-            build = self._build(text, name, platform)
+            build = self.places.request(text, name, platform)
             cells = {(cell.variant, cell.python): cell for cell in cells_of(build.manifest)}
             names = {trial: (variants[trial.combination.plugins], trial.python) for trial in trials}
             wanted = {cells[names[trial]]: trial for trial in trials}
@@ -187,24 +182,9 @@ class _Run:
         self.store = found.store
         return {cell.name: cell for cell in found.cells}
 
-    def _build(self, text: str, host: str, platform: str) -> BuildRequest:
-        """Return the request to build a manifest of a host, in a folder that has the host's local sources."""
-        place = self._place(host)
-        if not place.exists():
-            place.mkdir()
-            copy_sources(self.request.catalogue.hosts[host], self.request.catalogue.directory, place)
-        workspace = replace(Workspace.at(place / "bundle.toml"), platform=PLATFORMS[platform])
-        source = replace(self.request.source, project=self.request.catalogue.directory)
-        manifest = Manifest.parse(text, file=workspace.manifest_file)
-        # As `onebin bundle` verifies: what was compared is noted in the artifact, so it decides about its bytes.
-        return BuildRequest(manifest=manifest, workspace=workspace, source=source, full_probe=True)
-
-    def _place(self, host: str) -> Path:
-        return self.folder / f"host-{host}"
-
     def _at_home(self, error: ErrorFacts, host: str) -> ErrorFacts:
         """Return an error with the keys of the catalogue instead of those of a manifest that nobody has."""
-        return placed(error, self._place(host) / "bundle.toml", host, self.request.catalogue)
+        return placed(error, self.places.manifest_file(host), host, self.request.catalogue)
 
     def _fail(self, trial: Trial, error: OnebinError) -> None:
         facts = self._at_home(failure_of(error)["error"], trial.host)

@@ -33,6 +33,7 @@ _COMMANDS = {
     "bundle": "pipeline.bundle:bundle",
     "matrix": "pipeline.matrix:matrix",
     "catalogue": "pipeline.catalogue:catalogue",
+    "serve": "pipeline.serve:serve",
     "run": "pipeline.run:run",
     "bisect": "pipeline.bisect:bisect",
     "vendor": "pipeline.vendor:vendor",

@@ -7,16 +7,13 @@ stops like after Ctrl-C, with all programs that it has started.
 
 from __future__ import annotations
 
-import _thread
 import json
-import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from onebin.errors import FarmError, OnebinError
 from onebin.farm.jobs import Doing, Job
@@ -36,12 +33,11 @@ from onebin.pipeline import (
     bundle,
     failure_of,
 )
-from onebin.system import from_json, scratch, to_json
+from onebin.system import from_json, scratch, stop_with_parent, to_json
 from onebin.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
     from onebin.pipeline import Event
 
@@ -50,9 +46,8 @@ _WAITING = Doing(step="wait", doing="another process builds this cell", is_waiti
 
 def main() -> None:
     """Build the cell that standard input names."""
-    signal.signal(signal.SIGTERM, _interrupt)
     job = from_json(Job, json.loads(sys.stdin.readline()))
-    threading.Thread(target=_stop_at_end, daemon=True).start()
+    stop_with_parent()
     started = time.monotonic()
     try:
         status = _build(job)
@@ -62,18 +57,6 @@ def main() -> None:
     except KeyboardInterrupt:
         outcome = Outcome(status="cancelled", seconds=time.monotonic() - started)
     _say(outcome=to_json(outcome))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _stop_at_end() -> None:
-    sys.stdin.read()
-    if sys.platform == "win32":
-        _thread.interrupt_main(signal.SIGTERM)
-    else:  # the main thread itself gets it, so that it does not go on waiting
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def _say(**line: object) -> None:

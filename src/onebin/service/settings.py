@@ -16,7 +16,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ServiceLimits:
     """How much clients may ask for, in all and each of them.
 
     `queue` is how many builds may wait, `per_client` how many that wait or run one client may have. `seconds` is how
@@ -61,7 +61,7 @@ class ServiceSettings:
     certificates: Path | None = None
     at_once: int | None = None
     source: PackageSource = INDEXES
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
 
     @property
     def address(self) -> str:

@@ -17,6 +17,7 @@ from .digest import (
     state_of_program as state_of_program,
 )
 from .epoch import DEFAULT as DEFAULT, VARIABLE as VARIABLE, source_date_epoch as source_date_epoch
+from .parent import stop_with_parent as stop_with_parent
 from .paths import (
     VERSION_CONTROL as VERSION_CONTROL,
     absolute as absolute,

@@ -105,6 +105,11 @@ def read_public_key(line: str) -> bytes:
     return key
 
 
+def public_line(key: bytes) -> str:
+    """Return a public key, given as its 32 bytes, as the line that OpenSSH writes, without a comment."""
+    return f"{ED25519} {base64.b64encode(packed(ED25519.encode(), key)).decode()}"
+
+
 def check_strength(key: bytes, file: Path) -> None:
     """Raise SignatureError for a key in a file with which anybody could sign."""
     if is_weak(key):

@@ -39,16 +39,21 @@ def signature_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.sig")
 
 
+def signed_text(file: Path, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> str:
+    """Return the text of a file's signature; raises SignatureError if the file cannot be read."""
+    return signature_of(_digest(file, HASHES[0]), key, namespace=namespace).text()
+
+
 def sign(file: Path, key: Ed25519PrivateKey, *, namespace: str = NAMESPACE) -> Path:
     """Write a file's signature next to it, replacing an older one, and return its path; raises SignatureError."""
     target = signature_file(file)
-    made = signature_of(_digest(file, HASHES[0]), key, namespace=namespace)
+    text = signed_text(file, key, namespace=namespace)
     with (
         os_errors(SignatureError, "write the signature", target),
         tempfile.TemporaryDirectory(dir=file.parent, prefix=".signature-") as scratch,
     ):
         draft = Path(scratch) / "sig"
-        draft.write_text(made.text(), "ascii", newline="\n")
+        draft.write_text(text, "ascii", newline="\n")
         draft.replace(target)
     return target
 

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import tomli_w
-from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError, PylockValidationError
+from packaging.pylock import (
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockValidationError,
+)
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
@@ -31,10 +40,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.markers import Environment
+    from packaging.pylock import Package
     from packaging.tags import Tag
 
     from onebin.lock import Lock, Pin
     from onebin.python import Interpreter
+
+# What a package is installed from.
+Selected = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
 
 SUMS = "SHA256SUMS"
 
@@ -58,13 +71,7 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
 
     Local paths and repositories have no archive. Raises VendorError for archives that are not from an index.
     """
-    try:
-        lock = Pylock.from_dict(tomllib.loads(text))
-        environment = cast("Environment", python.markers)
-        chosen = list(lock.select(environment=environment, tags=_tags(python, lock)))
-    except (PylockSelectError, PylockValidationError) as error:
-        finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
-        raise VendorError("the lock cannot be used on this machine", [finding]) from error
+    chosen = selected(text, python)
     beyond = [str(package.name) for package, _ in chosen if package.archive and package.archive.url]
     if beyond:
         hint = "download it into the manifest's folder, and use that: { path = ... }"
@@ -72,6 +79,20 @@ def archives(text: str, python: Interpreter) -> dict[str, Archived]:
         raise VendorError("not everything can be vendored", findings)
     kept = [(package, file) for package, file in chosen if isinstance(file, PackageWheel | PackageSdist)]
     return {str(package.name): _archived(str(package.name), file) for package, file in kept}
+
+
+def selected(text: str, python: Interpreter) -> list[tuple[Package, Selected]]:
+    """Return the packages of a lock's text (PEP 751) that an interpreter needs, each with what it is installed from.
+
+    Raises VendorError if there is nothing to install one of them from.
+    """
+    try:
+        lock = Pylock.from_dict(tomllib.loads(text))
+        environment = cast("Environment", python.markers)
+        return list(lock.select(environment=environment, tags=_tags(python, lock)))
+    except (PylockSelectError, PylockValidationError) as error:
+        finding = Finding("lock", str(error), "delete the lock, and run `onebin lock` here")
+        raise VendorError("the lock cannot be used on this machine", [finding]) from error
 
 
 def _archived(package: str, file: PackageWheel | PackageSdist) -> Archived:

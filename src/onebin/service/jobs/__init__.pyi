@@ -1,2 +1,3 @@
 from .build import Build as Build, BuildError as BuildError, BuildEvent as BuildEvent
+from .builder import Builder as Builder
 from .ledger import Ledger as Ledger, TooManyError as TooManyError

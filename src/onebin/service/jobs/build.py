@@ -34,7 +34,8 @@ class Build:
     `order` is complete: every name as in the catalogue. `manifest` is its bundle.toml, and `file` the artifact's name.
     `position` is how many builds are before it in the queue. `step` and `doing` are what is done now. `key` is that of
     the cell, once it is locked; `record` names the objects of the store. `attempts` is how often it was begun, and
-    `waiting` how many clients wait for it.
+    `waiting` how many clients wait for it. `signature` is the text of the artifact's signature,
+    and `report` the object with its page.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Build:
     key: str | None = None
     record: Record | None = None
     signature: str | None = None
+    report: str | None = None
     has_provenance: bool = False
     error: BuildError | None = None
 

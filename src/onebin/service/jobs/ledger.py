@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from onebin.service.settings import Limits
+    from onebin.service.settings import ServiceLimits
 
-MOST_ATTEMPTS = 3  # of a build whose process, or whose service, was killed
+MOST_ATTEMPTS = 5  # of a build whose process, or whose service, was killed
 _MOST_EVENTS = 5000  # of one build
 _BUSY_SECONDS = 30.0
 _ACTIVE = "state IN ('queued', 'running')"
-_NEWS = "state, started, ended, step, doing, attempts, key, record, signature, has_provenance, error"
 
 
 class TooManyError(Exception):
@@ -56,7 +55,7 @@ class Ledger:
 
     # What clients ask for.
 
-    def submit(self, order: Order, manifest: str, file: str, client: str, limits: Limits) -> tuple[Build, bool]:
+    def submit(self, order: Order, manifest: str, file: str, client: str, limits: ServiceLimits) -> tuple[Build, bool]:
         """Return the build for a question, and whether it is a new one; raises TooManyError.
 
         A build that waits, runs, or was done a short time ago is the same build for everybody who asks the same.
@@ -118,6 +117,10 @@ class Ledger:
         )
         return None if row is None else _build(row)
 
+    def is_wanted(self, build: str) -> bool:
+        """Return whether a client waits for a build."""
+        return self._one("SELECT 1 FROM clients WHERE build = ? LIMIT 1", build) is not None
+
     def events(self, build: str, after: int = 0) -> list[BuildEvent]:
         """Return what has happened to a build, after the event with a number."""
         rows = self._connection.execute(
@@ -159,12 +162,14 @@ class Ledger:
         )
         self.changed(build)
 
-    def finish(self, build: str, *, key: str, record: Record, signature: str | None, has_provenance: bool) -> None:
+    def finish(
+        self, build: str, *, key: str, record: Record, report: str | None, signature: str | None, has_provenance: bool
+    ) -> None:
         """Note that a build is done, and what came of it."""
         self._change(
-            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, signature = ?,"
-            " has_provenance = ? WHERE id = ?",
-            *(time.time(), key, json.dumps(asdict(record)), signature, has_provenance, build),
+            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"
+            " signature = ?, has_provenance = ? WHERE id = ?",
+            *(time.time(), key, json.dumps(asdict(record)), report, signature, has_provenance, build),
         )
         self.changed(build)
 
@@ -174,6 +179,11 @@ class Ledger:
             "UPDATE builds SET state = 'failed', ended = ?, error = ? WHERE id = ?",
             *(time.time(), json.dumps(asdict(error)), build),
         )
+        self.changed(build)
+
+    def lose(self, build: str, error: BuildError) -> None:
+        """Note that what was built is not in the store any more: who asks again gets a new build."""
+        self._change("UPDATE builds SET state = 'failed', error = ? WHERE id = ?", json.dumps(asdict(error)), build)
         self.changed(build)
 
     def cancel(self, build: str) -> None:
@@ -245,7 +255,7 @@ class Ledger:
         return found
 
     @staticmethod
-    def _wait_for(database: sqlite3.Connection, build: str, client: str, limits: Limits) -> None:
+    def _wait_for(database: sqlite3.Connection, build: str, client: str, limits: ServiceLimits) -> None:
         """Note that a client waits for a build, unless it waits for too many already."""
         own = database.execute(
             f"SELECT count(*) FROM clients JOIN builds ON builds.id = build WHERE client = ? AND {_ACTIVE}"  # noqa: S608  # a constant
@@ -257,7 +267,7 @@ class Ledger:
         database.execute("INSERT OR IGNORE INTO clients (build, client) VALUES (?, ?)", (build, client))
 
 
-def _check_queue(database: sqlite3.Connection, limits: Limits) -> None:
+def _check_queue(database: sqlite3.Connection, limits: ServiceLimits) -> None:
     waiting = database.execute("SELECT count(*) FROM builds WHERE state = 'queued'").fetchone()[0]
     if waiting >= limits.queue:
         raise TooManyError(f"{waiting} builds wait already, and no more may")

@@ -32,6 +32,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
             key TEXT,
             record TEXT,
             signature TEXT,
+            report TEXT,
             has_provenance INTEGER NOT NULL DEFAULT 0,
             error TEXT
         ) STRICT

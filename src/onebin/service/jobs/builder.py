@@ -1,0 +1,271 @@
+"""The builder: threads that take builds from the ledger, one after the other, and have each done by a child process.
+
+Whatever happens to such a process is a result. One that was killed is begun again, three times at most. When the
+service stops, what runs waits again; when it was killed, the next service finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from onebin.errors import FarmError, OnebinError
+from onebin.farm import CellAttestor, Store, fitting_jobs
+from onebin.pipeline import failure_of
+from onebin.service.jobs.job import Doing, JobResult, Line, ServiceJob
+from onebin.service.jobs.ledger import MOST_ATTEMPTS
+from onebin.service.jobs.watch import Watch
+from onebin.service.jobs.wording import Discretion
+from onebin.system import converse, environment, from_json, megabytes, to_json
+from onebin.trust import signed_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onebin.catalogue import Catalogue
+    from onebin.pipeline import ErrorFacts
+    from onebin.service.jobs.build import Build, BuildError
+    from onebin.service.jobs.ledger import Ledger
+    from onebin.service.settings import ServiceSettings
+    from onebin.system import Attempt
+
+_IDLE_SECONDS = 5.0
+_FORGET_SECONDS = 3600.0
+_ADVANCE_SECONDS = 0.4  # between two notes of what a step does
+_KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
+
+
+@dataclass(kw_only=True)
+class Builder:
+    """Has builds done until it is stopped."""
+
+    settings: ServiceSettings
+    catalogue: Catalogue
+    ledger: Ledger
+    store: Store
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _is_stopping: list[bool] = field(default_factory=lambda: [False])
+    discretion: Discretion = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Learn which words may not leave this machine."""
+        catalogue = self.catalogue.directory
+        folders = {self._work: "(build)", self.settings.directory: "(service)", catalogue: "(catalogue)"}
+        self.discretion = Discretion.of(folders)
+
+    @property
+    def at_once(self) -> int:
+        """How many builds run at once."""
+        return self.settings.at_once or fitting_jobs()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether every thread that should build does."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> int:
+        """Begin to take builds; returns how many ran when the last service was killed, and wait again now."""
+        shutil.rmtree(self._work, ignore_errors=True)
+        again = self.ledger.recover()
+        self._threads = [
+            threading.Thread(target=self._take, name=f"builder-{number}") for number in range(self.at_once)
+        ]
+        for thread in self._threads:
+            thread.start()
+        return again
+
+    def wake(self) -> None:
+        """Look for builds now."""
+        with self._news:
+            self._news.notify()
+
+    def stop(self) -> None:
+        """Stop what runs, have it wait for the next service, and end."""
+        self._is_stopping[0] = True
+        with self._news:
+            self._news.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def _work(self) -> Path:
+        return self.settings.directory / "work"
+
+    def _take(self) -> None:
+        forgot = 0.0
+        while not self._is_stopping[0]:
+            if time.monotonic() - forgot > _FORGET_SECONDS:
+                self.ledger.forget(time.time() - self.settings.limits.keep)
+                forgot = time.monotonic()
+            build = self.ledger.begin()
+            if build is None:
+                with self._news:
+                    self._news.wait(_IDLE_SECONDS)
+                continue
+            try:
+                self._do(build)
+            except OnebinError as error:
+                self.ledger.fail(build.id, self._error(build, error))
+            except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
+                print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+                hint = "ask for it again; if that happens twice, tell whoever runs this service"
+                self.ledger.fail(build.id, self.discretion.own("service", "the service has failed at this", hint))
+
+    def _do(self, build: Build) -> None:
+        """Have a build done, and note what came of it; raises OnebinError."""
+        if build.attempts > MOST_ATTEMPTS:
+            message = f"its process was killed {MOST_ATTEMPTS} times, the last time at the step {build.step or 'lock'}"
+            hint = "tell whoever runs this service: the machine may lack memory"
+            self.ledger.fail(build.id, self.discretion.own("build", message, hint))
+            return
+        folder = self._work / build.id
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            self._run(build, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, build: Build, folder: Path) -> None:
+        limits = self.settings.limits
+        watch = Watch(build=build.id, ledger=self.ledger, limits=limits, is_stopping=self._is_stopping)
+        listener = _Listener(build=build, ledger=self.ledger, discretion=self.discretion, watch=watch)
+        if build.attempts > 1:
+            self.ledger.log(build.id, f"begun again: attempt {build.attempts} of {MOST_ATTEMPTS}")
+        command = [sys.executable, "-P", "-m", "onebin.service.jobs.child"]
+        stdin = json.dumps(to_json(self._job(build, folder)))
+        ended = converse(command, env=environment(), stdin=stdin, each=listener.read, wanted=watch)
+        result = listener.result
+        if result is not None and result.record is not None:
+            self._publish(build, result)
+        elif watch.end is not None:
+            self._stopped(build, watch, listener.step)
+        elif result is not None and result.error is not None:
+            self._failed(build, result.error, result.stage)
+        else:
+            self._lost(build, ended)
+
+    def _job(self, build: Build, folder: Path) -> ServiceJob:
+        settings = self.settings
+        return ServiceJob(
+            catalogue=self.catalogue.file.absolute(),
+            text=self.catalogue.text,
+            order=build.order,
+            manifest=build.manifest,
+            file=build.file,
+            folder=folder,
+            store=self.store.url,
+            source=settings.source,
+            engine=settings.engine,
+            scheduler=settings.scheduler,
+            certificates=settings.certificates,
+            memory=settings.limits.memory,
+        )
+
+    def _publish(self, build: Build, result: JobResult) -> None:
+        """Sign what was built, and note that the build is done; raises OnebinError."""
+        record, file, key = result.record, result.file, result.key
+        if record is None or file is None or key is None:
+            raise ValueError("a build that succeeded has a key, a record and a file")
+        signature, has_provenance = None, False
+        attestor = self.settings.attestor
+        if attestor is not None:
+            self.ledger.advance(build.id, "attest", "")
+            signature = signed_text(file, attestor.private)
+            cells = CellAttestor(
+                attestor=attestor,
+                store=self.store,
+                source=replace(self.settings.source, project=self.catalogue.directory),
+                is_own_store=self.settings.store is None,
+            )
+            has_provenance = cells.attest(key, file, record.artifact, was_built=result.was_built) is not None
+        how = "built" if result.was_built else "taken from the store, which had it"
+        self.ledger.log(build.id, f"{how}: {megabytes(record.size)}, SHA-256 {record.artifact}")
+        self.ledger.finish(
+            build.id,
+            key=key,
+            record=record,
+            report=result.report,
+            signature=signature,
+            has_provenance=has_provenance,
+        )
+
+    def _failed(self, build: Build, error: ErrorFacts, stage: str) -> None:
+        """Note why a build failed; if who was to build it was lost, have it wait again."""
+        if error["class"] == FarmError.__name__ and build.attempts < MOST_ATTEMPTS:
+            self.ledger.log(build.id, f"{self.discretion.text(error['message'])}; it waits to be begun again")
+            self.ledger.requeue(build.id)
+        else:
+            self.ledger.fail(build.id, self.discretion.error(error, stage, build.order))
+
+    def _stopped(self, build: Build, watch: Watch, step: str) -> None:
+        limits = self.settings.limits
+        match watch.end:
+            case "stopping":
+                self.ledger.requeue(build.id, is_free=True)
+            case "unwanted":
+                self.ledger.cancel(build.id)
+            case "late":
+                message = f"it took longer than {limits.seconds:g} s, and was stopped at the step {step}"
+                self.ledger.fail(build.id, self.discretion.own(step, message, "choose fewer plugins, or ask again"))
+            case "large":
+                message = (
+                    f"it needed more than {megabytes(limits.memory)} of memory at the step {step}, and was stopped"
+                )
+                hint = "choose fewer plugins, or ask whoever runs this service for more"
+                self.ledger.fail(build.id, self.discretion.own(step, message, hint))
+
+    def _lost(self, build: Build, ended: Attempt) -> None:
+        """Have a build wait again whose process was killed; any other end without a result is a fault of onebin."""
+        if ended.code is None or ended.code < 0:
+            self.ledger.log(build.id, "its process was killed; it waits to be begun again")
+            self.ledger.requeue(build.id)
+            self.wake()
+            return
+        message = f"its process ended with exit code {ended.code}: {ended.tail.splitlines()[-1] if ended.tail else ''}"
+        hint = "ask for it again; if that happens twice, tell whoever runs this service"
+        self.ledger.fail(build.id, self.discretion.own("build", message, hint))
+
+    def _error(self, build: Build, error: OnebinError) -> BuildError:
+        return self.discretion.error(failure_of(error)["error"], "publish", build.order)
+
+
+@dataclass(kw_only=True)
+class _Listener:
+    """Notes what the process of a build says."""
+
+    build: Build
+    ledger: Ledger
+    discretion: Discretion
+    watch: Watch
+    result: JobResult | None = None
+    step: str = "start"
+    _noted: float = 0.0
+
+    def read(self, line: str) -> None:
+        """Take a line."""
+        said = json.loads(line)
+        if "pid" in said:
+            self.watch.pid = said["pid"]
+            return
+        match from_json(_KINDS[said.pop("kind")], said):
+            case Doing(step=step, doing=doing):
+                self._advance(step, self.discretion.text(doing))
+            case Line(text=text):
+                self.ledger.log(self.build.id, self.discretion.text(text))
+            case JobResult() as result:
+                self.result = result
+
+    def _advance(self, step: str, doing: str) -> None:
+        is_new, self.step = step != self.step, step
+        if is_new or time.monotonic() - self._noted > _ADVANCE_SECONDS:
+            self._noted = time.monotonic()
+            self.ledger.advance(self.build.id, step, doing)
+        if is_new:
+            self.ledger.log(self.build.id, f"{step} ..." if not doing else f"{step}: {doing}")

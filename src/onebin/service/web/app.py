@@ -1,0 +1,66 @@
+"""The application: its routes, and what stands before them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from onebin.service.web.answers import problem
+from onebin.service.web.builds import build_routes
+from onebin.service.web.files import file_routes
+from onebin.service.web.guard import Guarded, Headed
+from onebin.service.web.metrics import Measured
+from onebin.service.web.offers import offer_routes
+from onebin.service.web.pages import page_routes
+from onebin.service.web.state import state_routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from onebin.service.web.context import Service
+
+_SAID = {
+    404: ("there is nothing at this address", "begin at /"),
+    405: ("this cannot be done with this address", "see /openapi.json"),
+}
+
+
+def application(service: Service) -> Starlette:
+    """Return the ASGI application of a service."""
+
+    @asynccontextmanager
+    async def living(_app: Starlette) -> AsyncIterator[None]:
+        service.news.begin()
+        yield
+
+    app = Starlette(
+        routes=[*build_routes(), *file_routes(), *offer_routes(), *state_routes(), *page_routes()],
+        middleware=[Middleware(Measured), Middleware(Headed), Middleware(Guarded)],
+        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        lifespan=living,
+    )
+    app.state.service = service
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    message, hint = _SAID.get(status, (detail, "see /openapi.json"))
+    return problem(request, status, message, hint)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    """Answer after a fault of the service itself, of which only the operator's log says more."""
+    print(f"{request.method} {request.url.path}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+    return problem(
+        request, 500, "the service has failed at this", "ask again; if that happens twice, tell its operator"
+    )
