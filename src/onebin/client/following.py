@@ -34,14 +34,19 @@ def follow(connection: Connection, build: BuildAnswer, events: Events) -> BuildA
 
     If the wait ends in any other way, such as Ctrl-C, the service is told that nobody waits here any more.
     """
-    if build["state"] not in _OVER:
+    if build["state"] in _OVER:
+        return _done(build, connection)
+    with step(events, "build") as outcome:
         try:
-            with step(events, "build") as outcome:
-                build = _Following(connection, build, events).to_the_end()
-                outcome.text = f"{build['state']}: {connection.address}/builds/{build['id']}"
+            build = _Following(connection, build, events).to_the_end()
         except BaseException:
             _withdraw(connection, build)
             raise
+        outcome.text = f"done: {connection.address}/builds/{build['id']}"
+        return _done(build, connection)
+
+
+def _done(build: BuildAnswer, connection: Connection) -> BuildAnswer:
     if build["state"] != "done":
         raise failure(build, connection.address)
     return build
