@@ -21,16 +21,16 @@ from onebin.errors import (
     VerifyError,
 )
 from support.attested import Key
+from support.false_services import BUILD, as_error, as_json, card_of, event, offer, serving
 from support.farms import free_port
-from support.services import BUILD, as_error, as_json, card_of, event, offer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from support.bench import Bench, Refusal
+    from support.false_services import Service
     from support.processes import Result
-    from support.services import Service
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the artifact is for linux-x86_64")
 FILE = f"GET /builds/{BUILD}/files/x"

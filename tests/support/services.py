@@ -1,233 +1,156 @@
-"""A server on this machine that speaks like a build service, and does wrong what a real one would not.
-
-What a service does right is tested with a real one; see test_fetch.py.
-"""
+"""A real `onebin serve` that offers some of the tiny projects, and what a client says to it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
+import shutil
+import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
-import onebin
+import pytest
 
-from .attested import attestable
-from .reports import facts, plugin, write_artifact
+from .bench import Bench
+from .processes import next_line
+from .projects import PROJECTS
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from onebin.card import Facts
+    from .processes import Running
 
-    from .attested import Key
-
-BUILD = "0123456789abcdef"
-Answer = tuple[int, "Mapping[str, str]", bytes]
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PLUGINS = ("greet-hello", "greet-servus", "bad-import", "needs-old", "needs-new", "slow-import")
+ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the bundles are for linux-x86_64")
+_SECONDS = 120
+# Each redirect is an answer of its own here, and no proxy is between a test and its service.
+_OPENER = build_opener(ProxyHandler({}))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """A request: its method, its path and its headers, by their names in lower case."""
+class Answer:
+    """What a service answered; the names of headers are in lower case."""
 
-    method: str
-    path: str
+    status: int
     headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
 
 
 @dataclass(kw_only=True)
-class Service:
-    """What the server answers, which a test may change at any time.
+class Client:
+    """Somebody who speaks with a service, keeps its cookie like a browser, and remembers every answer."""
 
-    `faults` are answers in place of the usual ones, by method and path, each of which is used once unless it is in
-    `lasting`. `cut_at` has the bytes after which answers with the artifact end, one for each answer; `streams` has the
-    events of each stream, and one that has none of its own ends the build. `range_error` is added to where a part
-    begins.
-    """
+    address: str
+    token: str = ""
+    cookie: str = ""
+    heard: list[Answer] = field(default_factory=list)
 
-    url: str
-    files: dict[str, bytes]
-    build: dict[str, Any]
-    public_key: bytes | None
-    catalogue: dict[str, Any]
-    faults: dict[str, list[Answer]] = field(default_factory=dict)
-    lasting: dict[str, Answer] = field(default_factory=dict)
-    cut_at: list[int] = field(default_factory=list)
-    streams: list[bytes] = field(default_factory=list)
-    takes_ranges: bool = True
-    range_error: int = 0
-    seen: list[Seen] = field(default_factory=list)
+    def ask(
+        self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, *, keep: bool = True
+    ) -> Answer:
+        """Send a request, with JSON if there are data (or bytes as they are), and return the answer."""
+        sent = {"accept": "application/json", **(headers or {})}
+        sent |= {"cookie": self.cookie} if self.cookie else {}
+        sent |= {"authorization": f"Bearer {self.token}"} if self.token else {}
+        body = data if isinstance(data, bytes) or data is None else json.dumps(data).encode()
+        if body is not None:
+            sent.setdefault("content-type", "application/json")
+        request = Request(f"{self.address}{path}", method=method, data=body, headers=sent)  # noqa: S310  # of a test's own server
+        try:
+            with _OPENER.open(request, timeout=_SECONDS) as got:
+                answer = Answer(status=got.status, headers=_lower(got.headers), body=got.read())
+        except HTTPError as error:
+            with error:
+                answer = Answer(status=error.code, headers=_lower(error.headers), body=error.read())
+        if (cookie := answer.headers.get("set-cookie")) is not None and keep:
+            self.cookie = cookie.partition(";")[0]
+        self.heard.append(answer)
+        return answer
 
-    def asked(self, method: str, path: str) -> list[Seen]:
-        """Return the requests with a method and a path, in order."""
-        return [each for each in self.seen if (each.method, each.path) == (method, path)]
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask for something."""
+        return self.ask("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    def answer(self, method: str, path: str) -> Answer:
-        """Return what is answered to a request, but for streams and the artifact."""
-        name = f"{method} {path}"
-        if self.faults.get(name):
-            return self.faults[name].pop(0)
-        if name in self.lasting:
-            return self.lasting[name]
-        builds = {"POST /builds", f"GET /builds/{BUILD}", f"DELETE /builds/{BUILD}"}
-        if name in builds:
-            return as_json(self.build)
-        if name == "GET /catalogue":
-            return as_json(self.catalogue)
-        if name == "GET /key" and self.public_key is not None:
-            return 200, {"Content-Type": "text/plain"}, self.public_key
-        found = self.files.get(path.rpartition("/")[2])
-        return as_error(404, "there is nothing") if found is None else (200, {}, found)
+    def order(self, *plugins: str, **more: str) -> Answer:
+        """Ask for a build of the tiny host with some plugins."""
+        return self.ask("POST", "/builds", {"host": "tiny", "plugins": list(plugins), **more})
 
+    def ended(self, build: str, *, running: Running | None = None) -> dict[str, Any]:
+        """Wait until a build has ended, and return it."""
+        found: dict[str, Any] = {}
 
-def as_json(data: Any, status: int = 200) -> Answer:
-    """Return an answer in JSON."""
-    return status, {"Content-Type": "application/json"}, json.dumps(data).encode()
+        def is_over() -> bool:
+            found.update(self.get(f"/builds/{build}").json)
+            return found["state"] in {"done", "failed", "cancelled"}
 
+        wait_until(is_over, what=f"the end of the build {build}", seconds=300, running=running)
+        return found
 
-def as_error(status: int, message: str, **more: Any) -> Answer:
-    """Return an error as a service has it."""
-    return as_json({"error": {"message": message, "hint": "a hint", **more}}, status)
-
-
-def event(kind: str, data: Any, number: int | None = None) -> bytes:
-    """Return an event of a stream."""
-    return (f"id: {number}\n" if number else "").encode() + f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+    def built(self, *plugins: str) -> dict[str, Any]:
+        """Ask for a build of the tiny host, wait for its end, and return it."""
+        return self.ended(self.order(*plugins).json["id"])
 
 
-def card_of(*, version: str = "1", python: str = "3.12.1", **changed: Any) -> Facts:
-    """Return the facts of an artifact of the host `x` with the plugin `index`, whose version can be chosen."""
-    base = attestable()
-    rows = [{**row, "version": version} if row["name"] == "index" else row for row in base["distributions"]]
-    interpreter = {**base["interpreter"], "version": python}
-    plugins = [{**plugin("index"), "version": version}]
-    return facts(**{**base, "interpreter": interpreter, "plugins": plugins, "distributions": rows, **changed})
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A service that runs, and the bench that it lies on."""
+
+    bench: Bench
+    address: str
+    running: Running
+
+    def client(self, token: str = "") -> Client:
+        """Return a new client."""
+        return Client(address=self.address, token=token)
+
+    @property
+    def directory(self) -> Path:
+        """What the service writes."""
+        return self.bench.directory / "service"
+
+    def children(self) -> list[int]:
+        """Return the processes of the builds that run."""
+        return self.running.family()
+
+
+def write_catalogue(bench: Bench, *plugins: str, more: str = "") -> Path:
+    """Write a catalogue that offers the tiny host with some of the tiny projects, by their wheels."""
+    rows = [f'[hosts.tiny.plugins.{name}]\npath = "{bench.wheel(name)}"\ndescription = "{name}"' for name in plugins]
+    host = f'[hosts.tiny]\npath = "{bench.wheel("tinyhost")}"\nscript = "tinyhost"\ndescription = "A tiny host"'
+    shared = f'[catalogue]\ntitle = "Tiny tools"\npythons = ["{PYTHON}"]\nplatforms = ["linux-x86_64"]'
+    file = bench.directory / "catalogue.toml"
+    file.write_text("\n\n".join([shared, host, *rows, more]), "utf-8")
+    return file
 
 
 @contextmanager
-def serving(folder: Path, key: Key | None) -> Iterator[Service]:
-    """Serve an artifact that is built already, and signed with a key, until the end of the block."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    url = f"http://127.0.0.1:{server.server_port}"
-    server.service = Service(
-        url=url,
-        files={},
-        build={},
-        public_key=None if key is None else key.public_file.read_bytes(),
-        catalogue={"title": "t", "hosts": [{"name": "x", "platforms": ["linux-x86_64"]}]},
-    )
-    offer(server.service, folder, key, card_of())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.service
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serving(bench: Bench, *options: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
+    """Run a service on a free port during the block; what is left of it is killed at the end."""
+    arguments = ["serve", "catalogue.toml", "--directory", "service", "--port", "0", *options]
+    with bench.started(*arguments, env=env) as running:
+        line = next_line(running.process)
+        assert " offers " in line, running.said()
+        yield Serving(bench=bench, address=line.partition(" ")[0], running=running)
 
 
-def offer(service: Service, folder: Path, key: Key | None, said: Facts) -> None:
-    """Have a service build another artifact from now on."""
-    folder.mkdir(exist_ok=True)
-    file = write_artifact(folder / "x", said)
-    service.files = {"x": file.read_bytes(), "x.card.json": json.dumps(said).encode()}
-    if key is not None:
-        attestor = replace(key.attestor, builder=service.url)
-        service.files["x.intoto.jsonl"] = onebin.attest(file, said, attestor).file.read_bytes()
-    names = {"artifact": "x", "provenance": "x.intoto.jsonl", "card": "x.card.json"}
-    service.build = {
-        "id": BUILD,
-        "state": "done",
-        "order": {
-            "host": "x",
-            "version": None,
-            "plugins": ["index"],
-            "python": "3.12",
-            "platform": "linux-x86_64",
-        },
-        "position": None,
-        "step": "",
-        "doing": "",
-        "file": "x",
-        "sha256": hashlib.sha256(service.files["x"]).hexdigest(),
-        "size": len(service.files["x"]),
-        "files": {kind: f"/builds/{BUILD}/files/{name}" for kind, name in names.items() if name in service.files},
-        "error": None,
-    }
+def service_bench(folder: Path, cache: Path) -> Bench:
+    """Return a bench with copies of the tiny projects, in a folder."""
+    bench = Bench(directory=folder / "here", cache=cache, temporary=folder / "temporary")
+    bench.directory.mkdir(parents=True)
+    bench.temporary.mkdir()
+    shutil.copytree(PROJECTS, bench.directory / "projects")
+    return bench
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    service: Service
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Be silent: clients go away in the middle."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        """Answer, after reading what is asked for."""
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._answer("POST")
-
-    def do_DELETE(self) -> None:
-        """Answer."""
-        self._answer("DELETE")
-
-    def _answer(self, method: str) -> None:
-        service, path = self.server.service, urlsplit(self.path).path
-        service.seen.append(
-            Seen(method=method, path=path, headers={name.lower(): value for name, value in self.headers.items()})
-        )
-        status, headers, content = service.answer(method, path) if not path.endswith("/events") else (200, {}, b"")
-        if path.endswith("/events"):
-            self._stream(service)
-        elif path.endswith("/files/x") and status == 200:
-            self._send_artifact(service, content)
-        else:
-            self._send(status, headers, content)
-
-    def _stream(self, service: Service) -> None:
-        if service.streams:
-            content = service.streams.pop(0)
-        else:
-            service.build = {**service.build, "state": "done"}
-            content = event("state", service.build) + event("end", {})
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def _send_artifact(self, service: Service, content: bytes) -> None:
-        start, status, headers = 0, 200, {"ETag": f'"{service.build["sha256"]}"'}
-        if service.takes_ranges and self.headers.get("Range"):
-            start, status = int(self.headers["Range"].removeprefix("bytes=").rstrip("-")), 206
-            headers["Content-Range"] = f"bytes {start + service.range_error}-{len(content) - 1}/{len(content)}"
-        end = service.cut_at.pop(0) if service.cut_at else None
-        self._send(status, headers, content[start:], shown=None if end is None else content[start:end])
-
-    def _send(self, status: int, headers: Mapping[str, str], content: bytes, *, shown: bytes | None = None) -> None:
-        """Send an answer; if only a part of it is to be shown, the connection ends after that."""
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content if shown is None else shown)
-        self.close_connection = shown is not None or self.close_connection
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the signature of http.server
-        """Be silent."""
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.casefold(): value for name, value in headers.items()}
