@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -239,7 +238,7 @@ def test_a_build_is_cancelled_when_nobody_waits_for_it(own_bench: Bench) -> None
         first, second, stranger = service.client(), service.client(), service.client()
         build = first.order("slow-import").json["id"]
         assert second.order("slow-import").json["id"] == build
-        wait_until(service.children, what="a process that builds")
+        wait_until(lambda: bool(service.children()), what="a process that builds")
         assert stranger.ask("DELETE", f"/builds/{build}").status == 403
         assert first.ask("DELETE", f"/builds/{build}").json["state"] in {"queued", "running"}
         assert second.ask("DELETE", f"/builds/{build}").status == 200
@@ -252,7 +251,7 @@ def test_queue_and_clients_have_limits(own_bench: Bench) -> None:
     with serving(own_bench, "-j", "1", "--queue", "2", "--per-client", "2", "--asks", "5") as service:
         client, other = service.client(), service.client()
         assert client.order("slow-import").status == 201
-        wait_until(service.children, what="a process that builds")
+        wait_until(lambda: bool(service.children()), what="a process that builds")
         assert client.order("slow-import", "greet-hello").status == 201
         own = client.order("greet-hello")
         assert (own.status, own.headers["retry-after"]) == (429, "60")
@@ -379,16 +378,27 @@ def test_a_graceful_stop_has_builds_wait(own_bench: Bench) -> None:
         assert service.client().ended(build)["state"] == "done"
 
 
-def test_time_and_memory_of_a_build_are_limited(own_bench: Bench) -> None:
-    """One that takes too long and one that needs too much end with the step and what to do, and leave no process."""
-    for option, value, said in (("--timeout", "1", "longer than 1 s"), ("--memory", "256", "of memory")):
-        own = "slow-import" if option == "--timeout" else "greet-hello"
-        with serving(own_bench, "-j", "1", "--directory", f"service{option}", option, value) as service:
-            found = service.client().built(own)
-            assert found["state"] == "failed", found
-            assert said in found["error"]["message"]
-            assert found["error"]["hint"]
-            wait_until(lambda: not service.children(), what="the end of its processes")  # called at once
+def test_the_time_of_a_build_is_limited(own_bench: Bench) -> None:
+    """One that takes too long ends with the step and what to do, and leaves no process."""
+    with serving(own_bench, "-j", "1", "--timeout", "1") as service:
+        found = service.client().built("slow-import")
+        assert found["state"] == "failed", found
+        assert "longer than 1 s" in found["error"]["message"]
+        assert found["error"]["hint"]
+        wait_until(lambda: not service.children(), what="the end of its processes")
+
+
+def test_the_memory_of_a_build_is_limited(own_bench: Bench) -> None:
+    """A plugin that takes more than a build may have ends its own build, which names it, and nothing else."""
+    module = next(own_bench.project("greet-servus").rglob("src/*/__init__.py"))
+    module.write_text(f"hoard = bytearray(700_000_000)\n{module.read_text('utf-8')}", "utf-8")
+    write_catalogue(own_bench, "greet-hello", "greet-servus")
+    with serving(own_bench, "-j", "1", "--memory", "500") as service:
+        client = service.client()
+        found = client.built("greet-servus")
+        assert found["state"] == "failed", found
+        assert found["error"]["plugins"] == ["greet-servus"] or "of memory" in found["error"]["message"]
+        assert client.built("greet-hello")["state"] == "done"
 
 
 def test_a_damaged_object_is_not_sent_and_is_built_anew(own_bench: Bench) -> None:
@@ -416,25 +426,27 @@ def test_a_damaged_object_is_not_sent_and_is_built_anew(own_bench: Bench) -> Non
 
 def test_what_keeps_a_service_from_starting_is_one_error(own_bench: Bench) -> None:
     """No catalogue, a folder or port that is taken, a database of a newer version, a store that is none."""
-    run = own_bench.run
-    missing = run("serve", "nothing.toml", "--directory", "service")
-    assert (missing.code, "Traceback" in missing.err) == (ManifestError.exit_code, False)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = own_bench.run("serve", *arguments)
+        assert "Traceback" not in done.err
+        return done.code, " ".join(done.err.split())
+
+    assert run("nothing.toml", "--directory", "service")[0] == ManifestError.exit_code
     with serving(own_bench) as service:
-        taken = run("serve", "--directory", "service", "--port", "0")
-        assert (taken.code, "another service uses" in taken.err) == (ServiceError.exit_code, True)
+        code, said = run("--directory", "service", "--port", "0")
+        assert (code, "another service uses" in said) == (ServiceError.exit_code, True)
         port = service.address.rpartition(":")[2]
-        busy = run("serve", "--directory", "other", "--port", port)
-        assert (busy.code, f"port {port}" in busy.err) == (ServiceError.exit_code, True)
+        code, said = run("--directory", "other", "--port", port)
+        assert (code, f"port {port}" in said) == (ServiceError.exit_code, True)
     with sqlite3.connect(own_bench.directory / "service/jobs.db") as database:
         database.execute("PRAGMA user_version = 1000")
-    newer = run("serve", "--directory", "service", "--port", "0")
-    assert (newer.code, "newer onebin" in newer.err) == (ServiceError.exit_code, True)
+    code, said = run("--directory", "service", "--port", "0")
+    assert (code, "newer onebin" in said) == (ServiceError.exit_code, True)
     (own_bench.directory / "file").touch()
-    wrong = run("serve", "--directory", "third", "--port", "0", "--store", "file")
-    assert wrong.code == StoreError.exit_code
+    assert run("--directory", "third", "--port", "0", "--store", "file")[0] == StoreError.exit_code
     for arguments in (["--host", "0.0.0.0"], ["--host", "0.0.0.0", "--anybody"], ["--url", "builds.example"]):  # noqa: S104  # refused
-        assert run("serve", *arguments).code == 2
-    shutil.rmtree(own_bench.directory / "other", ignore_errors=True)
+        assert run(*arguments)[0] == 2
 
 
 def test_a_service_without_a_key_says_so(own_bench: Bench) -> None:

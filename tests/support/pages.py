@@ -105,6 +105,7 @@ _HOURS = "takes an hour or more; `make soak` runs it"
 _DOCKER = "Docker, or an image from a registry, is not on every machine that runs the tests"
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 _CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
+_SERVICE = "it needs a service elsewhere; tests/integration/test_fetch.py does the same with one here"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -118,6 +119,8 @@ UNTRIED = {
         "docs/catalogue.md",
         "onebin catalogue check --build --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin",
     ): _MACHINES,
+    ("docs/service.md", "onebin fetch https://builds.example.org ds --with datasette-vega"): _SERVICE,
+    ("docs/service.md", "onebin upgrade ds"): _SERVICE,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
     ("docs/farm.md", "dask scheduler --host 10.0.0.1"): _MACHINES,
     ("docs/farm.md", 'dask worker tcp://10.0.0.1:8786 --nthreads 2 --resources "linux-x86_64=2"'): _MACHINES,

@@ -151,7 +151,8 @@ class Sizes:
 
     def _work(self) -> None:
         if sys.platform == "linux":  # elsewhere, it would be the priority of the whole process
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
+            with suppress(OSError):  # a sandbox may forbid it
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
         with suppress(_StoppedError):
             while True:
                 self._find_out()
