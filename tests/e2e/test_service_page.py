@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -325,6 +327,79 @@ def test_reload_while_a_build_waits_and_runs(service: Serving, page: Page, held:
         page.driver.get(each)
         press_button(page, "Do not wait any more")
         wait_for_state(page, "Cancelled")
+
+
+def test_sizes_are_shown_before_a_build(service: Serving, page: Page) -> None:
+    """As soon as they are known, each plugin has its size, and the choice its total."""
+
+    def is_known() -> bool:
+        page.driver.get(f"{service.address}/hosts/tiny?plugin=greet-hello&plugin=greet-servus")
+        sizes = page.ask("return [...document.querySelectorAll('.size')].slice(0, 2).map((each) => each.textContent)")
+        return "size not known" not in [*sizes, page.ask("return document.querySelector('.total strong').textContent")]
+
+    wait_until(is_known, what="the sizes")
+    total = served(service, f"/catalogue/size?{urlsplit(page.driver.current_url).query}&host=tiny")
+    assert f"{json.loads(total)['packages'] / 1000:.1f} kB" in page.ask(
+        "return document.querySelector('.total').textContent"
+    )
+
+
+def test_many_pages_can_follow_builds(service: Serving, page: Page, held: None) -> None:
+    """Pages in other tabs take no connection from the one that is seen, and know when the build is over."""
+    page.driver.get(f"{service.address}/hosts/tiny?plugin=slow-import")
+    press_button(page, "Build")
+    wait_for_state(page, "Building")
+    build, first = page.driver.current_url, page.driver.current_window_handle
+    tabs = []
+    try:
+        for _ in range(8):
+            page.driver.switch_to.new_window("tab")
+            tabs.append(page.driver.current_window_handle)
+            page.driver.set_page_load_timeout(30)
+            page.driver.get(build)
+            wait_for_state(page, "Building")
+        page.driver.get(service.address)
+        page.driver.switch_to.window(first)
+        press_button(page, "Do not wait any more")
+        wait_for_state(page, "Cancelled")
+        page.driver.switch_to.window(tabs[0])
+        wait_for_state(page, "Cancelled")
+    finally:
+        for each in tabs:
+            page.driver.switch_to.window(each)
+            page.driver.close()
+        page.driver.switch_to.window(first)
+
+
+def test_texts_can_be_copied(service: Serving, page: Page) -> None:
+    """A button beside each text puts it on the clipboard; where that is not allowed, the text is selected."""
+    page.driver.get(f"{service.address}/hosts/tiny")
+    copy = "document.querySelector('[data-copy=manifest]').click(); return getSelection().toString()"
+    permissions = {"origin": service.address, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    page.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    page.ask(copy)
+    wait_for(page, "return document.querySelector('[data-copy=manifest]').textContent.startsWith('Copied')", what="it")
+    reading = "const done = arguments[0]; navigator.clipboard.readText().then(done)"
+    assert page.driver.execute_async_script(reading) == text_of(page, "manifest")
+    page.ask("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    page.ask(copy)
+    wait_for(page, "return getSelection().toString().startsWith('[bundle]')", what="the selection")
+
+
+def test_page_says_when_it_could_not_be_renewed(tmp_path: Path, onebin: Onebin, page: Page) -> None:
+    """Who asks too often sees that the choice is not the one on the page any more, and how long to wait."""
+    bench = service_bench(tmp_path, onebin.cache)
+    write_catalogue(bench, "greet-hello", "greet-servus")
+    with serving(bench, "--rate", "6") as service:
+        page.driver.get(f"{service.address}/hosts/tiny")
+        trouble = "return document.getElementById('trouble').checkVisibility()"
+        assert page.ask(trouble) is False
+        for _ in range(6):
+            page.ask("document.getElementById('plugin-1').click()")
+            time.sleep(0.3)  # each click is a question of its own
+        wait_for(page, trouble, what="the trouble")
+        assert "(429). Reload the page in" in text_of(page, "trouble")
+    assert [each for each in page.complaints if "429" not in each] == []
 
 
 def test_plugins_can_be_searched(service: Serving, page: Page) -> None:
