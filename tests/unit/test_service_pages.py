@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shlex
+import time
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from onebin.catalogue import Order
+from onebin.catalogue import Catalogue, Order
 from onebin.service.web.commands import checks_of, fetch_command, home_commands
 from onebin.service.web.rendering import static_files
 from onebin.system import templates_dir
@@ -484,6 +485,23 @@ def test_colours_have_enough_contrast(scheme: str) -> None:
         brighter, darker = sorted((light_of(known[front]), light_of(known[back])), reverse=True)
         needed = 4.5 if (front, back) in texts else 3
         assert (brighter + 0.05) / (darker + 0.05) >= needed, (front, back)
+
+
+def test_largest_catalogue_is_read_and_shown_in_a_moment(tmp_path: Path) -> None:
+    """A host with 500 plugins, many of which need and conflict with others, takes seconds of a processor at most."""
+    rows = [f'[hosts.shop.plugins.plugin-{number}]\ndescription = "Number {number}"' for number in range(500)]
+    for number in range(1, 500, 5):
+        rows[number] += f'\nneeds = ["plugin-{number - 1}"]\nconflicts = ["plugin-{(number + 7) % 500}"]'
+    text = f"{SHOP.partition('[hosts.shop.plugins')[0]}\n{chr(10).join(rows)}".replace("most-plugins = 3\n", "")
+    began = time.process_time()
+    Catalogue.parse(text, file=tmp_path / "catalogue.toml")
+    assert time.process_time() - began < 15, "it was a minute when each look at a name compared all of them"
+    asked = service_of(tmp_path, text)
+    asked.get("/hosts/shop")
+    began = time.process_time()
+    for _ in range(10):
+        assert asked.get("/hosts/shop?plugin=plugin-1", HX_Request="true").status == 200
+    assert time.process_time() - began < 5
 
 
 def test_demo_catalogue_has_pages(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ _FILES = {
     "htmx.min.js": ("vendor/htmx.min.js", "text/javascript"),
 }
 _A_YEAR = 31_536_000
+_SHORT = 400  # characters of a text that is kept in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,15 @@ def _environment() -> jinja2.Environment:
 
 
 def _shown(text: str) -> str:
+    return _known(text) if len(text) <= _SHORT else _clean(text)
+
+
+def _clean(text: str) -> str:
     return visible(redact(text), one_line=False)
+
+
+# A page of 500 plugins has thousands of short texts, and `redact` compares each with the whole environment.
+_known = functools.lru_cache(maxsize=8192)(_clean)
 
 
 def _moment(seconds: float) -> str:
