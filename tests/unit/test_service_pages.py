@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from onebin.catalogue import Catalogue, Order
+from onebin.catalogue import Order
 from onebin.service.web.commands import checks_of, fetch_command, home_commands
 from onebin.service.web.rendering import static_files
 from onebin.system import templates_dir
@@ -494,9 +494,8 @@ def test_largest_catalogue_is_read_and_shown_in_a_moment(tmp_path: Path) -> None
         rows[number] += f'\nneeds = ["plugin-{number - 1}"]\nconflicts = ["plugin-{(number + 7) % 500}"]'
     text = f"{SHOP.partition('[hosts.shop.plugins')[0]}\n{chr(10).join(rows)}".replace("most-plugins = 3\n", "")
     began = time.process_time()
-    Catalogue.parse(text, file=tmp_path / "catalogue.toml")
-    assert time.process_time() - began < 15, "it was a minute when each look at a name compared all of them"
     asked = service_of(tmp_path, text)
+    assert time.process_time() - began < 20, "it was over a minute when each look at a name compared all of them"
     asked.get("/hosts/shop")
     began = time.process_time()
     for _ in range(10):
