@@ -86,6 +86,7 @@ PAGES = {
     "docs/audit.md": Page(begins=TUTORIAL),
     "docs/bisect.md": Page(begins=flake8, is_long=True),
     "docs/contracts.md": Page(begins=TUTORIAL, is_long=True),
+    "docs/deploy.md": Page(),
     "docs/inspect.md": Page(begins="README.md", is_long=True),
     "docs/new.md": Page(is_long=True),
     "docs/offline.md": Page(begins=TUTORIAL),
@@ -105,6 +106,7 @@ _HOURS = "takes an hour or more; `make soak` runs it"
 _DOCKER = "Docker, or an image from a registry, is not on every machine that runs the tests"
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 _CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
+_SERVICE = "it needs a service here, or is one; tests/integration/test_service_backup.py and its like have some"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -118,6 +120,13 @@ UNTRIED = {
         "docs/catalogue.md",
         "onebin catalogue check --build --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin",
     ): _MACHINES,
+    ("docs/deploy.md", "docker compose -f examples/service/compose.yaml up --build"): _DOCKER,
+    ("docs/deploy.md", "sh examples/service/backup.sh /var/lib/private/onebin /backup/onebin"): _SERVICE,
+    ("docs/deploy.md", "sh examples/service/restore.sh /backup/onebin /var/lib/private/onebin"): _SERVICE,
+    (
+        "docs/deploy.md",
+        "onebin serve examples/catalogue --anybody --url https://demo.example.org --memory 1500 --timeout 600 -j 2",
+    ): _SERVICE,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
     ("docs/farm.md", "dask scheduler --host 10.0.0.1"): _MACHINES,
     ("docs/farm.md", 'dask worker tcp://10.0.0.1:8786 --nthreads 2 --resources "linux-x86_64=2"'): _MACHINES,
