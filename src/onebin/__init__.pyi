@@ -39,6 +39,16 @@ from .catalogue import (
     PluginOffer as PluginOffer,
     check_catalogue as check_catalogue,
 )
+from .client import (
+    Fetched as Fetched,
+    FetchRequest as FetchRequest,
+    ServiceClient as ServiceClient,
+    Upgraded as Upgraded,
+    UpgradeRequest as UpgradeRequest,
+    VersionChange as VersionChange,
+    fetch as fetch,
+    upgrade as upgrade,
+)
 from .errors import Finding as Finding, FindingsError as FindingsError, OnebinError as OnebinError
 from .farm import (
     Cell as Cell,

@@ -45,13 +45,13 @@ function follow(part) {
     }, EVERY);
   };
   const listen = () => {
-    const source = new EventSource(part.dataset.events);
+    const source = new EventSource(`${part.dataset.events}?after=${last}`);
     source.onopen = () => {
       connection.textContent = "";
     };
     source.addEventListener("log", (event) => {
       const number = Number(event.lastEventId);
-      if (number <= last) return; // the page had it already, or the stream began again
+      if (number <= last) return; // the stream began again
       last = number;
       const { at, text } = JSON.parse(event.data);
       addLine(log, at, text);
@@ -92,9 +92,24 @@ async function copy(button) {
   }, 2 * EVERY);
 }
 
+// A part that could not be replaced is out of date, and says so.
+function complain(text) {
+  const trouble = document.getElementById("trouble");
+  trouble.textContent = text;
+  trouble.hidden = !text;
+}
+
 document.addEventListener("htmx:afterSwap", (event) => {
+  complain("");
   announce(event.target);
   tick();
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const wait = event.detail.xhr.getResponseHeader("Retry-After");
+  complain(`The service did not show what you asked for (${event.detail.xhr.status}). Reload the page${wait ? ` in ${wait} s` : ""}.`);
+});
+document.addEventListener("htmx:sendError", () => {
+  complain("The service cannot be reached now, so this page may be out of date. Reload it in a moment.");
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");

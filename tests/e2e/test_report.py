@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 import onebin as library
-from support.browsers import opened
+from support.browsers import CONTRASTS, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,30 +40,6 @@ return [...document.querySelectorAll("#plugins tbody tr")]
   .filter((each) => each.checkVisibility()).map((each) => each.cells[0].textContent.trim());
 """
 FIRST_CELLS = "return [...document.querySelectorAll(arguments[0])].map((each) => each.cells[0].textContent);"
-# Returns the texts whose contrast with their background is below 4.5 (WCAG 2.2, level AA).
-CONTRASTS = """
-const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-const light = ([red, green, blue]) => 0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
-const behind = (element) => {
-  for (let each = element; each; each = each.parentElement) {
-    const colour = parse(getComputedStyle(each).backgroundColor);
-    if (colour.length < 4 || colour[3] === 1) return colour;
-  }
-  return [255, 255, 255];
-};
-const found = [];
-let seen = 0;
-for (const element of document.querySelectorAll("body *")) {
-  const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-  if (!own || ["SCRIPT", "STYLE", "NOSCRIPT", "OPTION"].includes(element.tagName)) continue;
-  const [front, back] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
-  const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-  seen += 1;
-  if (ratio < 4.5) found.push(`${element.className} ${element.textContent.slice(0, 30)}: ${ratio}`);
-}
-return [seen, found];
-"""
 
 
 @pytest.fixture(scope="session")

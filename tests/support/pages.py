@@ -106,7 +106,8 @@ _HOURS = "takes an hour or more; `make soak` runs it"
 _DOCKER = "Docker, or an image from a registry, is not on every machine that runs the tests"
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 _CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
-_SERVICE = "it needs a service here, or is one; tests/integration/test_service_backup.py and its like have some"
+_SERVICE = "it needs a service elsewhere; tests/integration/test_fetch.py does the same with one here"
+_OPERATOR = "it needs a service that was deployed; tests/integration/test_service_backup.py and others start some"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -121,12 +122,14 @@ UNTRIED = {
         "onebin catalogue check --build --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin",
     ): _MACHINES,
     ("docs/deploy.md", "docker compose -f examples/service/compose.yaml up --build"): _DOCKER,
-    ("docs/deploy.md", "sh examples/service/backup.sh /var/lib/private/onebin /backup/onebin"): _SERVICE,
-    ("docs/deploy.md", "sh examples/service/restore.sh /backup/onebin /var/lib/private/onebin"): _SERVICE,
+    ("docs/deploy.md", "sh examples/service/backup.sh /var/lib/private/onebin /backup/onebin"): _OPERATOR,
+    ("docs/deploy.md", "sh examples/service/restore.sh /backup/onebin /var/lib/private/onebin"): _OPERATOR,
     (
         "docs/deploy.md",
         "onebin serve examples/catalogue --anybody --url https://demo.example.org --memory 1500 --timeout 600 -j 2",
-    ): _SERVICE,
+    ): _OPERATOR,
+    ("docs/service.md", "onebin fetch https://builds.example.org ds --with datasette-vega"): _SERVICE,
+    ("docs/service.md", "onebin upgrade ds"): _SERVICE,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
     ("docs/farm.md", "dask scheduler --host 10.0.0.1"): _MACHINES,
     ("docs/farm.md", 'dask worker tcp://10.0.0.1:8786 --nthreads 2 --resources "linux-x86_64=2"'): _MACHINES,

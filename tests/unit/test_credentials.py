@@ -47,6 +47,12 @@ def test_secrets_of_the_environment_are_masked_in_every_form() -> None:
     assert redact(said, env) == "**** **** **** **** page /usr/bin"
 
 
+def test_odd_addresses_in_the_environment_do_no_harm() -> None:
+    """A variable with something like an address that is none stops no message, and its secret is masked, too."""
+    env = {"NOTE": "https://[::1", "OTHER": "https://joe:s3cret-word@[::1/x", "ONEBIN_TOKEN": "t0ken-word"}
+    assert redact("it has s3cret-word and t0ken-word", env) == "it has **** and ****"
+
+
 @pytest.mark.parametrize(
     ("env", "login"),
     [

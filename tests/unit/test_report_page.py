@@ -150,7 +150,8 @@ def test_vendored_files_are_those_that_were_written_down() -> None:
     for each in listed:
         content = (folder / each["name"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == each["sha256"]
-        assert f"{each['package']}/ v{each['version']} ".encode() in content
+        assert each["version"] in each["mark"]
+        assert each["mark"].encode() in content
         assert "Permission to use, copy" in (folder / each["licence-file"]).read_text("utf-8")
 
 

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # pydantic cannot read the standard lib
 from onebin import card
 from onebin.attestation.attesting import provenance_file
 from onebin.attestation.dependencies import COMPILER_ROLE, PEP_740
-from onebin.attestation.envelope import opened_envelope, parsed_json, read_envelope
+from onebin.attestation.envelope import opened_envelope, parsed_json, read_envelope, unchecked_payload
 from onebin.attestation.predicate import PREDICATE, STATEMENT, predicate
 from onebin.errors import ArtifactError, Finding, SignatureError, VerifyError, os_errors
 from onebin.system import count, display, sha256_of_file
@@ -107,6 +107,14 @@ def read_provenance(
     inputs = _at(said, "buildDefinition", "resolvedDependencies")
     attested = sum(PEP_740 in each["annotations"] for each in inputs)
     return Provenance(file=file, signed_by=signer, builder=own, dependencies=len(inputs), attested=attested)
+
+
+def builder_of(content: bytes, file: Path) -> str:
+    """Return who has built an artifact, as its provenance claims; who signed that is not checked."""
+    title = display(file)
+    return _text(
+        _at(_statement(unchecked_payload(content, title=title), title)["predicate"], "runDetails", "builder", "id")
+    )
 
 
 def _statement(payload: bytes, title: str) -> Any:

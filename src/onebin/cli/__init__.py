@@ -37,6 +37,8 @@ _COMMANDS = {
     "run": "pipeline.run:run",
     "bisect": "pipeline.bisect:bisect",
     "vendor": "pipeline.vendor:vendor",
+    "fetch": "artifact.fetch:fetch",
+    "upgrade": "artifact.upgrade:upgrade",
     "verify": "artifact.verify:verify",
     "inspect": "artifact.inspect:inspect",
     "diff": "artifact.diff:diff",

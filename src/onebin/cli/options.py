@@ -151,7 +151,7 @@ def with_platform(function: Function) -> Function:
         metavar="PLATFORM",
         multiple=True,
         callback=_platforms,
-        shell_complete=_platform_names,
+        shell_complete=platform_names,
         help="Build for this platform, such as linux-aarch64; may be repeated.  [default: as in the manifest]",
     )(function)
 
@@ -161,8 +161,8 @@ def with_one_platform(function: Function) -> Function:
     return click.option(
         "--platform",
         metavar="PLATFORM",
-        callback=_platform,
-        shell_complete=_platform_names,
+        callback=parsed_platform,
+        shell_complete=platform_names,
         help="Show what is locked for this platform, such as linux-aarch64.  [default: this machine's]",
     )(function)
 
@@ -175,11 +175,13 @@ def _platforms(context: click.Context, parameter: click.Parameter, names: tuple[
         raise click.BadParameter(text if text.endswith("?") else f"{text}.", context, parameter) from error
 
 
-def _platform(context: click.Context, parameter: click.Parameter, name: str | None) -> Platform | None:
+def parsed_platform(context: click.Context, parameter: click.Parameter, name: str | None) -> Platform | None:
+    """Return the platform with a name, for an option; raises BadParameter."""
     return None if name is None else _platforms(context, parameter, (name,))[0]
 
 
-def _platform_names(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+def platform_names(_: click.Context, __: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the name of a platform."""
     return [CompletionItem(name) for name in onebin.PLATFORMS if name.startswith(word)]
 
 

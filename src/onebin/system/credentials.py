@@ -24,7 +24,8 @@ _LOGIN = re.compile(r"(?<=[A-Za-z0-9+.-])://(?P<login>[^\s/?#\"'<>`]+)@")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*$")
 _LONGEST_SCHEME = 40
 _ADDRESS = re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s,\"'<>]+")
-_SECRET_NAMES = re.compile(r"^(?:UV|PIP|TWINE)_.*(?:PASSWORD|TOKEN)$")
+_NETLOC_END = re.compile(r"[/?#]")
+_SECRET_NAMES = re.compile(r"^(?:UV|PIP|TWINE|ONEBIN)_.*(?:PASSWORD|TOKEN)$")
 _INDEX_NAMES = re.compile(r"^UV_(?:DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS)$")
 _SHORTEST = 6  # a shorter word also occurs in unrelated text
 
@@ -78,7 +79,8 @@ def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         if _SECRET_NAMES.match(name):
             found.add(value)
         for address in _ADDRESS.findall(value):
-            login = urlsplit(f"scheme{address}").netloc.rpartition("@")[0]
+            # Not by `urlsplit`, which refuses some addresses.
+            login = _NETLOC_END.split(address.removeprefix("://"), 1)[0].rpartition("@")[0]
             user, _, password = login.partition(":")
             if password:
                 plain = f"{unquote(user)}:{unquote(password)}"

@@ -60,6 +60,17 @@ class Build:
     error: BuildError | None = None
 
     @property
+    def files(self) -> dict[str, str]:
+        """The names of the files that there are, by their kinds."""
+        found = {"manifest": "bundle.toml", "log": f"{self.file}.log"}
+        if self.state == "done":
+            found |= {"artifact": self.file, "sbom": f"{self.file}.cdx.json", "card": f"{self.file}.card.json"}
+            found |= {"report": f"{self.file}.report.html"} if self.report else {}
+            found |= {"signature": f"{self.file}.sig"} if self.signature else {}
+            found |= {"provenance": f"{self.file}.intoto.jsonl"} if self.has_provenance else {}
+        return found
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing will change any more."""
         return self.state in ENDED

@@ -25,18 +25,6 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def names_of(build: Build) -> dict[str, str]:
-    """Return the names of the files that a build has, by their kinds."""
-    name = build.file
-    found = {"manifest": "bundle.toml", "log": f"{name}.log"}
-    if build.state == "done":
-        found |= {"artifact": name, "sbom": f"{name}.cdx.json", "card": f"{name}.card.json"}
-        found |= {"report": f"{name}.report.html"} if build.report else {}
-        found |= {"signature": f"{name}.sig"} if build.signature else {}
-        found |= {"provenance": f"{name}.intoto.jsonl"} if build.has_provenance else {}
-    return found
-
-
 def described(build: Build, settings: ServiceSettings) -> dict[str, Any]:
     """Return a build as JSON values."""
     record = build.record
@@ -65,7 +53,7 @@ def described(build: Build, settings: ServiceSettings) -> dict[str, Any]:
         "sha256": record and record.artifact,
         "size": record and record.size,
         "seconds": record and record.seconds,
-        "files": {kind: f"/builds/{build.id}/files/{name}" for kind, name in names_of(build).items()},
+        "files": {kind: f"/builds/{build.id}/files/{name}" for kind, name in build.files.items()},
         "error": error
         and {
             "stage": error.stage,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -58,9 +57,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return problem(request, status, message, hint)
 
 
-async def _fail(request: Request, error: Exception) -> Response:
-    """Answer after a fault of the service itself, of which only the operator's log says more."""
-    print(f"{request.method} {request.url.path}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+async def _fail(request: Request, _error: Exception) -> Response:
+    """Answer after a fault of the service itself; the server writes to the operator's log what it was."""
     return problem(
         request, 500, "the service has failed at this", "ask again; if that happens twice, tell its operator"
     )

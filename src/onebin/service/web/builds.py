@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
@@ -26,9 +27,20 @@ if TYPE_CHECKING:
     from onebin.service.web.clients import Client
     from onebin.service.web.context import Service
 
-_KEYS = frozenset({"host", "version", "plugins", "python", "platform"})
 _MOST_PLUGINS = 1000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class _Asked(BaseModel):
+    """What JSON may ask for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    host: str = Field(min_length=1)
+    version: str | None = None
+    plugins: Annotated[tuple[str, ...], Field(max_length=_MOST_PLUGINS)] = ()
+    python: str | None = None
+    platform: str | None = None
 
 
 def build_routes() -> list[Route]:
@@ -46,7 +58,7 @@ async def ask(request: Request) -> Response:
     """Have a bundle built, unless it was or is being built."""
     service = service_of(request)
     client = client_of(request, service.settings)
-    is_form = request.headers.get("content-type", "").startswith(_FORMS)
+    is_form = await _is_form(request)
     if not client.may_build:
         headers = {"www-authenticate": "Bearer"}
         return problem(request, 401, "a token is needed to build here", "send it as a bearer token", headers=headers)
@@ -89,19 +101,21 @@ async def _submitted(request: Request, order: Order, client: Client, *, is_form:
     return response
 
 
+async def _is_form(request: Request) -> bool:
+    """Return whether a form was sent; what looks like JSON is that, whatever a client calls it."""
+    kind = request.headers.get("content-type", "")
+    return kind.startswith(_FORMS) and not (await request.body()).lstrip().startswith(b"{")
+
+
 async def _order_of_json(request: Request) -> Order:
     """Return what JSON asks for; raises ValueError."""
-    data: Any = await request.json()
-    if not isinstance(data, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004  # what a client sends is a wrong value, not a wrong type
-    if unknown := sorted(set(data) - _KEYS):
-        raise ValueError(f"there is no key {unknown[0]!r}")
-    plugins = data.pop("plugins", [])
-    if not isinstance(plugins, list) or not all(isinstance(each, str) for each in plugins):
-        raise ValueError("plugins is a list of names")
-    if not all(value is None or isinstance(value, str) for value in data.values()) or not data.get("host"):
-        raise ValueError("host is a name, and so are version, python and platform")
-    return Order(**data, plugins=tuple(plugins[:_MOST_PLUGINS]))
+    try:
+        asked = _Asked.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+    return Order(**asked.model_dump())
 
 
 async def _order_of_form(request: Request) -> Order:

@@ -1,15 +1,15 @@
 """What the pages of a catalogue show: the hosts, and a choice of one host's plugins with what it comes to.
 
-Takes a catalogue and what was asked for, and returns frozen values for the templates. A choice that cannot be built is a
-value, too: it says why.
+Takes a catalogue and what was asked for, and returns frozen values for the templates. A choice that cannot be built
+is a value, too: it says why.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from onebin.catalogue import Order
+from onebin.catalogue import HOST, Order
 from onebin.errors import CatalogueError
 from onebin.service.web.commands import choice_address, fetch_command, home_commands
 from onebin.system import canonical_name
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class PluginView:
     """A plugin of a host: `conflicts` are all that it cannot be with, whichever of the two says it.
+
+    `licence` is an address or, if the catalogue has none, what the package says of itself.
 
     `is_shown` is false if a search does not find it; `size` is in bytes, or None if nobody knows.
     """
@@ -61,13 +63,14 @@ class ChoiceView:
     """A choice of one host: what was asked for, and what it comes to.
 
     Without a `settled` order it cannot be built, and `findings` say why; the fields after it are empty then. `found` is
-    what was searched for among the plugins. `path` is that of the page with this choice, and `address` the whole address.
+    what was searched for among the plugins. `path` is that of the page with this choice, `address` the whole URL.
     `is_local` says that the manifest names folders beside the catalogue.
     """
 
     host: HostOffer
     asked: Order
     found: str
+    licence: str | None
     plugins: tuple[PluginView, ...]
     variants: tuple[VariantView, ...]
     path: str
@@ -87,12 +90,13 @@ class ChoiceView:
 
 
 def hosts_with(catalogue: Catalogue, text: str) -> list[HostOffer]:
-    """Return the hosts in whose names, descriptions or plugins each word of a text occurs."""
-    return [
-        host
-        for host in catalogue.hosts.values()
-        if _has(text, host.name, host.description, *(each.name for each in host.plugins))
-    ]
+    """Return the hosts for which each word of a text occurs in the names and descriptions of host and plugins."""
+    found = []
+    for host in catalogue.hosts.values():
+        plugins = (f"{each.name} {each.description}" for each in host.plugins)
+        if _has(text, host.name, host.description, *plugins):
+            found.append(host)
+    return found
 
 
 def choice_view(
@@ -102,26 +106,31 @@ def choice_view(
     *,
     address: str,
     sizes: Mapping[str, int | None],
+    licences: Mapping[str, str],
     found: str = "",
 ) -> ChoiceView:
-    """Return what a choice comes to; `address` is that of the service, `sizes` are those of the plugins in bytes."""
+    """Return what a choice comes to; `address` is that of the service.
+
+    `sizes` are those of the plugins in bytes, `licences` what packages say of theirs, by plugins and `HOST`.
+    """
     chosen = {each.name for each in map(host.plugin, asked.plugins) if each is not None}
-    common = {
-        "host": host,
-        "asked": asked,
-        "found": found,
-        "plugins": tuple(_plugin_views(host, chosen, sizes, found)),
-        "variants": tuple(_variant_views(host, asked, chosen)),
-        "path": choice_address(asked),
-        "address": address + choice_address(asked),
-    }
+    choice = ChoiceView(
+        host=host,
+        asked=asked,
+        found=found,
+        plugins=tuple(_plugin_views(host, chosen, sizes, licences, found)),
+        licence=host.licence or licences.get(HOST),
+        variants=tuple(_variant_views(host, asked, chosen)),
+        path=choice_address(asked),
+        address=address + choice_address(asked),
+    )
     try:
         settled = catalogue.settled(asked)
         manifest = catalogue.manifest(asked)
     except CatalogueError as error:
-        return ChoiceView(**common, findings=tuple(error.findings))
-    return ChoiceView(
-        **common,
+        return replace(choice, findings=tuple(error.findings))
+    return replace(
+        choice,
         settled=settled,
         added=tuple(_added(host.complete(chosen), chosen)),
         manifest=manifest,
@@ -132,7 +141,7 @@ def choice_view(
 
 
 def _plugin_views(
-    host: HostOffer, chosen: set[str], sizes: Mapping[str, int | None], found: str
+    host: HostOffer, chosen: set[str], sizes: Mapping[str, int | None], licences: Mapping[str, str], found: str
 ) -> Iterable[PluginView]:
     conflicts: dict[str, list[str]] = {}
     for first, second in host.conflicts(host.plugins):
@@ -142,7 +151,7 @@ def _plugin_views(
         yield PluginView(
             name=each.name,
             description=each.description,
-            licence=each.licence,
+            licence=each.licence or licences.get(each.name),
             needs=each.needs,
             conflicts=tuple(conflicts.get(each.name, ())),
             size=sizes.get(each.name),

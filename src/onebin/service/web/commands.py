@@ -85,7 +85,7 @@ def checks_of(address: str, files: str, name: str, sha256: str, *, is_signed: bo
         found.append(
             Check(
                 title="Provenance",
-                shows="What it was built from, and that the file agrees. With --reproduce, it is built again and compared.",
+                shows="What it was built from. With --reproduce, it is also built again and compared.",
                 commands=_lines(
                     key,
                     _download(address, files, f"{name}.intoto.jsonl"),

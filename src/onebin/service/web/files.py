@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from onebin.errors import StoreError
 from onebin.service.jobs import BuildError
-from onebin.service.web.answers import names_of, problem
+from onebin.service.web.answers import problem
 from onebin.service.web.builds import found_build, no_build
 from onebin.service.web.context import service_of
 
@@ -51,7 +51,7 @@ async def send(request: Request) -> Response:
     service, build = service_of(request), await found_build(request)
     if build is None:
         return no_build(request)
-    kinds = {name: kind for kind, name in names_of(build).items()}
+    kinds = {name: kind for kind, name in build.files.items()}
     kind = kinds.get(request.path_params["name"])
     if kind is None:
         hint = "its files are " + ", ".join(kinds) if build.is_over else "wait for the end of the build"

@@ -57,7 +57,7 @@ async def size(request: Request) -> Response:
         return problem(request, 400, str(error), "name one: ?host=NAME")
     except CatalogueError as error:
         return not_offered(request, error)
-    found = await run_in_threadpool(service.sizes.of, order)
+    found = await run_in_threadpool(service.size_of, order)
     known: dict[str, int | bool | None] = {"packages": None, "count": None, "is_exact": False}
     if found is not None:
         known = {"packages": found.packages, "count": found.count, "is_exact": found.is_exact}
@@ -65,7 +65,7 @@ async def size(request: Request) -> Response:
 
 
 def _host(service: Service, host: HostOffer) -> dict[str, Any]:
-    sizes = service.sizes.of_plugins(host.name)
+    sizes = service.plugin_sizes(host.name)
     return {
         "name": host.name,
         "description": host.description,

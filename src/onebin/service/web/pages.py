@@ -12,10 +12,12 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Route
 
 from onebin.catalogue import Order
+from onebin.errors import CatalogueError
 from onebin.service.web.choice import choice_view, hosts_with
+from onebin.service.web.clients import TOKEN_COOKIE, client_of, keep, token_name
+from onebin.service.web.context import service_of
 from onebin.service.web.progress import build_view
 from onebin.service.web.rendering import page, static, wants_part
-from onebin.system import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-TOKEN_COOKIE = "onebin-token"  # noqa: S105  # the name of a cookie
+    from onebin.service.jobs import Build
+    from onebin.service.web.context import Service
+
 _LONGEST = 200  # characters of what is searched for
 _TITLES = {
     400: "This question cannot be read",
@@ -31,7 +35,9 @@ _TITLES = {
     403: "This is not allowed",
     404: "There is nothing here",
     405: "This cannot be done here",
+    410: "This file is lost",
     413: "This question is too large",
+    421: "This service has another name",
     422: "This cannot be built",
     429: "Too much at once",
     503: "The service is stopping",
@@ -49,16 +55,14 @@ def page_routes() -> list[BaseRoute]:
     ]
 
 
-def build_page(request: Request, service: Any, build: Any, *, client: str | None = None) -> Response:
-    """Answer with the page of a build; `client` is who looks at it."""
-    is_own = client is not None and service.ledger.waits(build.id, client)
+def build_page(request: Request, service: Service, build: Build, *, client: str) -> Response:
+    """Answer with the page of a build; `client` is the name of who looks at it."""
+    is_own = service.ledger.waits(build.id, client)
     view = build_view(build, service.ledger.events(build.id), address=service.settings.address, is_own=is_own)
     return page(request, "_build.html" if wants_part(request) else "build.html", {"view": view})
 
 
-def error_page(
-    request: Request, status: int, error: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
-) -> Response:
+def error_page(request: Request, status: int, error: Mapping[str, Any]) -> Response:
     """Answer with what went wrong and what to do."""
     values = {
         "title": _TITLES.get(status, "Something went wrong here"),
@@ -67,36 +71,50 @@ def error_page(
         "back": _choice_before(request),
         "here": _same_page(request),
     }
-    return page(request, "error.html", values, status=status, headers=headers or {})
+    return page(request, "error.html", values, status=status)
 
 
 def _hosts(request: Request) -> Response:
-    catalogue = request.app.state.service.catalogue
+    catalogue = service_of(request).catalogue
     text = request.query_params.get("q", "")[:_LONGEST]
     values = {"text": text, "hosts": hosts_with(catalogue, text), "all": len(catalogue.hosts)}
     return page(request, "_hosts.html" if wants_part(request) else "hosts.html", values)
 
 
 def _host(request: Request) -> Response:
-    service = request.app.state.service
+    service = service_of(request)
     name = request.path_params["name"]
     host = service.catalogue.hosts.get(name)
     if host is None:
-        error = {"message": f"There is no program {name!r} here.", "hint": "Choose one of those that are on offer."}
-        return error_page(request, 404, error)
+        return error_page(
+            request, 404, {"message": f"there is no program {name}", "hint": "choose one that is on offer"}
+        )
+    asked = _asked(request, name)
     view = choice_view(
         service.catalogue,
         host,
-        _asked(request, name),
+        asked,
         address=service.settings.address,
-        sizes=service.plugin_sizes(name),
+        sizes=_plugin_sizes(service, asked),
+        licences=service.sizes.licences(name),
         found=request.query_params.get("q", "")[:_LONGEST],
     )
-    total = None if view.settled is None else service.size_of(view.settled)
-    values = {"view": view, "total": total, "needs_token": _needs_token(request), "here": _same_page(request)}
+    values = {
+        "view": view,
+        "total": service.sizes.of(view.settled) if view.settled else None,
+        "needs_token": not client_of(request, service.settings).may_build,
+    }
     if wants_part(request):
         return page(request, "_choice.html", values, headers={"HX-Push-Url": view.path})
     return page(request, "host.html", values)
+
+
+def _plugin_sizes(service: Service, asked: Order) -> Mapping[str, int | None]:
+    """Return what each plugin adds to a choice; of one that is not on offer, what it adds to the host's defaults."""
+    try:
+        return service.sizes.of_plugins(asked.host, version=asked.version, python=asked.python, platform=asked.platform)
+    except CatalogueError:
+        return service.sizes.of_plugins(asked.host)
 
 
 def _asked(request: Request, host: str) -> Order:
@@ -116,26 +134,20 @@ def _ask_token(request: Request) -> Response:
 
 async def _take_token(request: Request) -> Response:
     """Keep a token in a cookie that no script reads, if it is one of this service."""
-    settings = request.app.state.service.settings
+    settings = service_of(request).settings
     async with request.form(max_files=0, max_fields=10) as form:
         token, then = str(form.get("token", "")).strip(), _own_path(str(form.get("next", "/")))
-    if not settings.tokens or sha256_of(token) not in settings.tokens:
+    if token_name(token, settings) is None:
         return _token_page(request, then, is_wrong=True)
     response = RedirectResponse(then, status_code=303)
-    is_secure = settings.address.startswith("https:")
-    response.set_cookie(TOKEN_COOKIE, token, httponly=True, samesite="strict", secure=is_secure)
+    keep(response, TOKEN_COOKIE, token, settings)
     return response
 
 
 def _token_page(request: Request, then: str, *, is_wrong: bool = False) -> Response:
-    values = {"then": _own_path(then), "is_wrong": is_wrong, "has_one": not _needs_token(request)}
+    may_build = client_of(request, service_of(request).settings).may_build
+    values = {"then": _own_path(then), "is_wrong": is_wrong, "has_one": may_build}
     return page(request, "token.html", values, status=401 if is_wrong else 200)
-
-
-def _needs_token(request: Request) -> bool:
-    """Return whether a token is needed to build, and who looks at the page has not given one."""
-    tokens = request.app.state.service.settings.tokens
-    return bool(tokens) and sha256_of(request.cookies.get(TOKEN_COOKIE, "")) not in tokens
 
 
 def _own_path(text: str) -> str:

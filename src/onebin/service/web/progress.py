@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from onebin.service.web.commands import checks_of, choice_address
 from onebin.system import count
@@ -16,17 +17,37 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 500  # of the log on the page; the file has them all
 
-# What each stage does, as the end of "It failed while ...".
+# What each step and stage does: "It failed while choosing ...", "Now: choosing ...".
 _DOING = {
-    "manifest": "the manifest was read",
-    "lock": "versions of all packages were chosen",
-    "stage": "the packages were installed",
-    "check": "host and plugins were checked against each other",
-    "freeze": "the program was put together",
-    "pack": "the file was written",
-    "verify": "the finished file was run and compared",
-    "measure": "the finished file was measured",
-    "store": "the result was stored",
+    "manifest": "reading the manifest",
+    "lock": "choosing versions of all packages",
+    "vendor": "looking for packages in a folder",
+    "stage": "installing the packages",
+    "survey": "looking at the packages",
+    "check": "checking host and plugins against each other",
+    "types": "checking types",
+    "generate": "writing the start of the program",
+    "compile": "compiling the launcher",
+    "freeze": "putting the program together",
+    "pack": "writing the file",
+    "verify": "running the finished file and comparing it",
+    "smoke": "trying the finished file",
+    "measure": "measuring the finished file",
+    "publish": "putting the file in its place",
+    "attest": "signing the file and what it was built from",
+    "report": "writing the report",
+    "store": "storing what was built",
+    "build": "building",
+}
+_FILES = {
+    "artifact": "the program, one file",
+    "signature": "signature of the file, by this service",
+    "provenance": "provenance: what it was built from, signed",
+    "sbom": "bill of materials (CycloneDX)",
+    "card": "card: everything that is in the file",
+    "report": "report: what takes how much space",
+    "log": "log of the build",
+    "manifest": "manifest that it was built from",
 }
 _HEADINGS = {
     "queued": "Waiting",
@@ -48,7 +69,7 @@ class OfferedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildView:
-    """The page of a build. `title` says what is built, `heading` and `says` how far it is.
+    """The page of a build. `title` says what is built, `heading` and `says` how far it is, `news` the same in brief.
 
     `is_own` says that who looks at it waits for it. `files` are there when it is done; the first is the artifact.
     `left_out` is how many lines of the log come before `lines`.
@@ -58,6 +79,7 @@ class BuildView:
     title: str
     heading: str
     says: str
+    news: str
     choice: str
     is_own: bool
     lines: tuple[BuildEvent, ...]
@@ -89,6 +111,7 @@ def build_view(build: Build, events: Sequence[BuildEvent], *, address: str, is_o
         title=_title(build),
         heading=_HEADINGS[build.state],
         says=_says(build),
+        news=f"{_HEADINGS[build.state]}. {_says(replace(build, doing=''))}",
         choice=choice_address(build.order),
         is_own=is_own,
         lines=tuple(events[-_MOST_LINES:]),
@@ -106,14 +129,13 @@ def _title(build: Build) -> str:
 
 def _says(build: Build) -> str:
     """Return what goes on, in one or two sentences."""
-    again = f" This is attempt {build.attempts}: the one before was interrupted." if build.attempts > 1 else ""
     match build.state:
         case "queued" if build.attempts:
             return f"It was interrupted and waits again: {_before(build)}."
         case "queued":
             return f"It is in the queue: {_before(build)}."
         case "running":
-            return f"{_now(build)}{again}"
+            return f"{_now(build)}{_again(build)}"
         case "done":
             return "The file is ready."
         case "cancelled":
@@ -121,6 +143,12 @@ def _says(build: Build) -> str:
         case "failed":
             stage = build.error.stage if build.error else ""
             return f"It failed while {_DOING[stage]}." if stage in _DOING else "It could not be built."
+
+
+def _again(build: Build) -> str:
+    if build.attempts < 2:
+        return ""
+    return f" This is attempt {build.attempts}: the one before was interrupted."
 
 
 def _before(build: Build) -> str:
@@ -132,21 +160,12 @@ def _before(build: Build) -> str:
 def _now(build: Build) -> str:
     if not build.step:
         return "It begins."
-    return f"Now: {build.step}{f', {build.doing}' if build.doing else ''}."
+    name = f" ({build.step})" if build.step in _DOING else ""
+    return f"Now: {_DOING.get(build.step, build.step)}{name}{f', {build.doing}' if build.doing else ''}."
 
 
 def _files(build: Build) -> Iterator[OfferedFile]:
-    name, folder = build.file, f"/builds/{build.id}/files"
-    kinds = [
-        ("", "the program, one file", True),
-        (".sig", "signature of the file, by this service", build.signature is not None),
-        (".intoto.jsonl", "provenance: what it was built from, signed", build.has_provenance),
-        (".cdx.json", "bill of materials (CycloneDX)", True),
-        (".card.json", "card: everything that is in the file", True),
-        (".report.html", "report: what takes how much space", True),
-        (".log", "log of the build", True),
-    ]
-    for ending, is_what, is_there in kinds:
-        if is_there:
-            yield OfferedFile(name=f"{name}{ending}", path=f"{folder}/{name}{ending}", is_what=is_what)
-    yield OfferedFile(name="bundle.toml", path=f"{folder}/bundle.toml", is_what="manifest that it was built from")
+    for kind, is_what in _FILES.items():
+        if kind in build.files:
+            name = build.files[kind]
+            yield OfferedFile(name=name, path=f"/builds/{build.id}/files/{quote(name)}", is_what=is_what)

@@ -1,7 +1,8 @@
 """Render the templates of the service as pages, and serve what they link to.
 
 Everything that comes from a catalogue, a build or a question is escaped, and shows no character that would hide or
-reorder others. Pages have no script and no style of their own: the service's policy (Content-Security-Policy) forbids it.
+reorder others. Pages have no script and no style of their own: the policy of the service (Content-Security-Policy)
+forbids it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
+from onebin.service.web.context import service_of
 from onebin.system import count, megabytes, redact, templates_dir, visible
 
 if TYPE_CHECKING:
@@ -57,12 +59,16 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def page(
-    request: Request, template: str, values: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] = {}
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Answer with a page; templates get the service, too."""
-    service = request.app.state.service
-    text = render(template, {"service": service, "path": request.url.path, **values})
-    return HTMLResponse(text, status_code=status, headers={**_HEADERS, **headers})
+    text = render(template, {"service": service_of(request), "path": request.url.path, **values})
+    return HTMLResponse(text, status_code=status, headers={**_HEADERS, **(headers or {})})
 
 
 def wants_part(request: Request) -> bool:
