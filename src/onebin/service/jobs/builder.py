@@ -169,7 +169,11 @@ class Builder:
         )
 
     def _publish(self, build: Build, result: JobResult) -> None:
-        """Sign what was built, and note that the build is done; raises OnebinError."""
+        """Sign what was built, and note that the build is done; raises OnebinError.
+
+        Of an artifact that others may have put into a shared store, nobody here knows how it was built: it gets neither
+        provenance nor a signature.
+        """
         record, file, key = result.record, result.file, result.key
         if record is None or file is None or key is None:
             raise ValueError("a build that succeeded has a key, a record and a file")
@@ -177,7 +181,6 @@ class Builder:
         attestor = self.settings.attestor
         if attestor is not None:
             self.ledger.advance(build.id, "attest", "")
-            signature = signed_text(file, attestor.private)
             cells = CellAttestor(
                 attestor=attestor,
                 store=self.store,
@@ -185,6 +188,7 @@ class Builder:
                 is_own_store=self.settings.store is None,
             )
             has_provenance = cells.attest(key, file, record.artifact, was_built=result.was_built) is not None
+            signature = signed_text(file, attestor.private) if has_provenance else None
         how = "built" if result.was_built else "taken from the store, which had it"
         self.ledger.log(build.id, f"{how}: {megabytes(record.size)}, SHA-256 {record.artifact}")
         self.ledger.finish(
