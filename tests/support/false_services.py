@@ -6,13 +6,22 @@ What a service does right is tested with a real one; see test_fetch.py.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
+import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 import onebin
 
@@ -33,10 +42,14 @@ Answer = tuple[int, "Mapping[str, str]", bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A request: its method, its path and its headers, by their names in lower case."""
+    """A request: its method, its path below `/prefix`, if that is in it, and its headers, by their names in lower case.
+
+    `raw` is what it asks for as it came.
+    """
 
     method: str
     path: str
+    raw: str
     headers: Mapping[str, str]
 
 
@@ -110,10 +123,18 @@ def card_of(*, version: str = "1", python: str = "3.12.1", **changed: Any) -> Fa
 
 
 @contextmanager
-def serving(folder: Path, key: Key | None) -> Iterator[Service]:
-    """Serve an artifact that is built already, and signed with a key, until the end of the block."""
+def serving(folder: Path, key: Key | None, *, certificate: Path | None = None) -> Iterator[Service]:
+    """Serve an artifact that is built already, and signed with a key, until the end of the block.
+
+    With a certificate and its key in a file, it speaks HTTPS.
+    """
     server = _Server(("127.0.0.1", 0), _Handler)
     url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        url = f"https://127.0.0.1:{server.server_port}"
     server.service = Service(
         url=url,
         files={},
@@ -162,6 +183,23 @@ def offer(service: Service, folder: Path, key: Key | None, said: Facts) -> None:
     }
 
 
+def make_certificate(file: Path) -> Path:
+    """Write a certificate for this machine, which nobody else has signed, with its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    now, here = datetime.now(UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([here]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     service: Service
@@ -188,9 +226,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
-        service, path = self.server.service, urlsplit(self.path).path
+        service, path = self.server.service, urlsplit(self.path).path.removeprefix("/prefix")
         service.seen.append(
-            Seen(method=method, path=path, headers={name.lower(): value for name, value in self.headers.items()})
+            Seen(
+                method=method,
+                path=path,
+                raw=self.path,
+                headers={name.lower(): value for name, value in self.headers.items()},
+            )
         )
         status, headers, content = service.answer(method, path) if not path.endswith("/events") else (200, {}, b"")
         if path.endswith("/events"):
