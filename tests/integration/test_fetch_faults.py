@@ -104,15 +104,16 @@ def test_other_bytes_are_refused(home: Bench, service: Service, change: str) -> 
 
 
 def test_a_stream_that_breaks_is_resumed(home: Bench, service: Service) -> None:
-    """No line of the log is shown twice or lost, and the last number that was seen is asked from."""
-    service.build["state"] = "running"
-    building = {**service.build, "step": "lock", "doing": "resolving"}
+    """The place in the queue is shown; no line of the log is shown twice or lost, and the last number is asked from."""
+    service.build |= {"state": "queued", "position": 2}
+    building = {**service.build, "state": "running", "position": None, "step": "lock", "doing": "resolving"}
     service.streams = [
         event("state", building) + event("log", {"at": "", "text": "lock: 3 packages"}, 1) + b"event: log\ndata: {",
         event("log", {"at": "", "text": "freeze: done"}, 2),
     ]
     done = fetched(home, service)
     assert [done.err.count(text) for text in ("lock: 3 packages", "freeze: done")] == [1, 1]
+    assert "build: waiting in the queue: 2 builds before it" in done.err
     streams = service.asked("GET", f"/builds/{BUILD}/events")
     assert [each.headers.get("last-event-id") for each in streams] == [None, "1", "2"]
 
