@@ -160,6 +160,16 @@ def test_patience_has_an_end(service: Service, tmp_path: Path) -> None:
     assert len(service.asked("POST", "/builds")) > 1
 
 
+def test_a_stream_is_resumed_however_long_it_lasted(service: Service, tmp_path: Path) -> None:
+    """Patience begins when nothing is heard any more, and not when the wait began."""
+    service.build["state"] = "queued"
+    service.streams, service.stream_seconds = [event("state", service.build)], 2.5
+    client = onebin.ServiceClient(patience=1.5, config_dir=tmp_path / "config", cache_dir=tmp_path / "cache")
+    request = onebin.FetchRequest(service=service.url, host="x", output=tmp_path / "x", client=client)
+    assert onebin.fetch(request).is_new
+    assert len(service.asked("GET", f"/builds/{BUILD}/events")) == 2
+
+
 def test_nobody_there(home: Bench) -> None:
     """Where nobody listens, that is said at once."""
     url = f"http://127.0.0.1:{free_port()}"

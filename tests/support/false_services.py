@@ -8,8 +8,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import os
+import socket
 import ssl
+import struct
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -60,7 +64,7 @@ class Service:
     `faults` are answers in place of the usual ones, by method and path, each of which is used once unless it is in
     `lasting`. `cut_at` has the bytes after which answers with the artifact end, one for each answer; `streams` has the
     events of each stream, and one that has none of its own ends the build. `range_error` is added to where a part
-    begins.
+    begins. A stream lasts for `stream_seconds`, and if there are any, its connection is reset at the end.
     """
 
     url: str
@@ -74,6 +78,7 @@ class Service:
     streams: list[bytes] = field(default_factory=list)
     takes_ranges: bool = True
     range_error: int = 0
+    stream_seconds: float = 0.0
     seen: list[Seen] = field(default_factory=list)
 
     def asked(self, method: str, path: str) -> list[Seen]:
@@ -254,6 +259,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
+        if service.stream_seconds:
+            until, service.stream_seconds = time.monotonic() + service.stream_seconds, 0.0
+            while time.monotonic() < until:
+                time.sleep(0.1)
+                self.wfile.write(b": still here\n\n")
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())
 
     def _send_artifact(self, service: Service, content: bytes) -> None:
         start, status, headers = 0, 200, {"ETag": f'"{service.build["sha256"]}"'}
