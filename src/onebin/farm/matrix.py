@@ -86,6 +86,13 @@ def default_store(workspace: Workspace) -> str:
     return str(workspace.cache_dir / "store")
 
 
+def check_scheduler(address: str | None, certificates: Path | None) -> None:
+    """Raise FarmError if the address of a scheduler, or its certificates, cannot be used; nobody is asked."""
+    from onebin.farm.dask import Cluster  # noqa: PLC0415  # of the extra `farm`
+
+    Cluster(address=address, certificates=certificates).check()
+
+
 def build_matrix(request: MatrixRequest, events: Events = ignore, *, attestor: Attestor | None = None) -> MatrixResult:
     """Build every cell that is not in the store, and put all artifacts into dist; raises OnebinError.
 

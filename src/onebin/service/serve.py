@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from onebin.catalogue import Catalogue
 from onebin.errors import ServiceError, os_errors
-from onebin.farm import Store
+from onebin.farm import Store, check_scheduler
 from onebin.service.jobs import Builder, Ledger
 from onebin.service.shelf import Shelf
 from onebin.service.sizes import Sizes
@@ -81,7 +81,8 @@ def _service(settings: ServiceSettings, catalogue: Catalogue) -> Service:
     news = News()
     store = Store.at(settings.store_url)
     store.identity()
-    _check_engine(settings)
+    if settings.engine == "dask":
+        check_scheduler(settings.scheduler, settings.certificates)
     ledger = Ledger(settings.directory / "jobs.db", changed=news.tell)
     return Service(
         settings=settings,
@@ -97,24 +98,16 @@ def _service(settings: ServiceSettings, catalogue: Catalogue) -> Service:
     )
 
 
-def _check_engine(settings: ServiceSettings) -> None:
-    """Raise FarmError if the scheduler's address or its certificates cannot be used; nobody is asked."""
-    if settings.engine == "dask":
-        from onebin.farm.dask import Cluster  # noqa: PLC0415  # of the extra `farm`
-
-        Cluster(address=settings.scheduler, certificates=settings.certificates).check()
-
-
 @contextmanager
 def _alone(settings: ServiceSettings) -> Iterator[None]:
     """Hold the folder of the service; raises ServiceError if another service has it."""
     lock = FileLock(settings.directory / "service.lock")
-    try:
-        with os_errors(ServiceError, "write", settings.directory):
+    with os_errors(ServiceError, "write", settings.directory):
+        try:
             lock.acquire(timeout=0)
-    except Timeout:
-        message = f"another service uses {display(settings.directory)}"
-        raise ServiceError(message, "stop it, or name another folder with --directory") from None
+        except Timeout:
+            message = f"another service uses {display(settings.directory)}"
+            raise ServiceError(message, "stop it, or name another folder with --directory") from None
     try:
         yield
     finally:
