@@ -33,19 +33,30 @@ function addLine(log, at, text) {
   if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
+// Follows a build until it is over. A page that nobody sees holds no connection, of which a browser has few for a
+// server: it looks at the build now and then instead.
 function follow(part) {
   const log = document.getElementById("log");
   const connection = document.getElementById("connection");
   let last = Number(log.dataset.last);
   let timer = null;
+  let source = null;
+  let isOver = false;
   const look = () => {
     timer ??= setTimeout(() => {
       timer = null;
       htmx.trigger(part, "refresh");
     }, EVERY);
   };
+  const end = () => {
+    isOver = true;
+    source.close();
+    look();
+  };
   const listen = () => {
-    const source = new EventSource(`${part.dataset.events}?after=${last}`);
+    source?.close();
+    if (isOver || document.hidden) return;
+    source = new EventSource(`${part.dataset.events}?after=${last}`);
     source.onopen = () => {
       connection.textContent = "";
     };
@@ -57,16 +68,17 @@ function follow(part) {
       addLine(log, at, text);
     });
     source.addEventListener("state", look);
-    source.addEventListener("end", () => {
-      source.close();
-      look();
-    });
-    source.onerror = () => {
+    source.addEventListener("end", end);
+    source.onerror = ({ target }) => {
       connection.textContent = "The connection to the service was lost. Trying again.";
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3 * EVERY);
+      if (target.readyState === EventSource.CLOSED && target === source) setTimeout(listen, 3 * EVERY);
     };
-    addEventListener("pagehide", () => source.close(), { once: true });
   };
+  document.addEventListener("visibilitychange", listen);
+  setInterval(() => {
+    if (!isOver && document.hidden) look();
+  }, 10 * EVERY);
+  addEventListener("pagehide", () => source?.close());
   listen();
 }
 
@@ -82,8 +94,15 @@ function filter(field) {
   document.getElementById("found").textContent = words.length ? `${shown} of ${rows.length} plugins` : "";
 }
 
+// Where the clipboard is not allowed, the text is selected.
 async function copy(button) {
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    getSelection().selectAllChildren(source);
+    return;
+  }
   const text = button.firstChild;
   const before = text.data;
   text.data = "Copied";
@@ -110,6 +129,10 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 document.addEventListener("htmx:sendError", () => {
   complain("The service cannot be reached now, so this page may be out of date. Reload it in a moment.");
+});
+// A page that the browser had kept whole is as old as it was then.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
