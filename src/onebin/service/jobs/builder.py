@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
+_SHORT_SECONDS = 0.1
 _ADVANCE_SECONDS = 0.4  # between two notes of what a step does
 _KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
 
@@ -145,7 +146,7 @@ class Builder:
         if result is not None and result.record is not None:
             self._publish(build, result)
         elif watch.end is not None:
-            self._stopped(build, watch, listener.step)
+            self._stopped(build, watch, listener.step or "start")
         elif result is not None and result.error is not None:
             self._failed(build, result.error, result.stage)
         else:
@@ -249,8 +250,9 @@ class _Listener:
     discretion: Discretion
     watch: Watch
     result: JobResult | None = None
-    step: str = "start"
+    step: str = ""
     _noted: float = 0.0
+    _began: float = 0.0
 
     def read(self, line: str) -> None:
         """Take a line."""
@@ -264,12 +266,20 @@ class _Listener:
             case Line(text=text):
                 self.ledger.log(self.build.id, self.discretion.text(text))
             case JobResult() as result:
+                self._end_step()
                 self.result = result
 
     def _advance(self, step: str, doing: str) -> None:
-        is_new, self.step = step != self.step, step
-        if is_new or time.monotonic() - self._noted > _ADVANCE_SECONDS:
-            self._noted = time.monotonic()
-            self.ledger.advance(self.build.id, step, doing)
+        now, is_new = time.monotonic(), step != self.step
         if is_new:
-            self.ledger.log(self.build.id, f"{step} ..." if not doing else f"{step}: {doing}")
+            self._end_step()
+            self.step, self._began = step, now
+        if is_new or now - self._noted > _ADVANCE_SECONDS:
+            self._noted = now
+            self.ledger.advance(self.build.id, step, doing)
+
+    def _end_step(self) -> None:
+        """Note how long a step took, unless that is not worth a line."""
+        seconds = time.monotonic() - self._began
+        if self.step and seconds >= _SHORT_SECONDS:
+            self.ledger.log(self.build.id, f"{self.step}: {seconds:.1f} s")
