@@ -107,6 +107,7 @@ _DOCKER = "Docker, or an image from a registry, is not on every machine that run
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 _CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
 _SERVICE = "it needs a service elsewhere; tests/integration/test_fetch.py does the same with one here"
+_SERVING = "it serves until it is stopped; tests/integration/test_service.py starts services and asks them"
 _OPERATOR = "it needs a service that was deployed; tests/integration/test_service_backup.py and others start some"
 # Commands of pages that are not run, and why.
 UNTRIED = {
@@ -128,6 +129,12 @@ UNTRIED = {
         "docs/deploy.md",
         "onebin serve examples/catalogue --anybody --url https://demo.example.org --memory 1500 --timeout 600 -j 2",
     ): _OPERATOR,
+    ("docs/service.md", "pip install 'onebin[serve]'"): _SERVING,
+    ("docs/service.md", "onebin serve catalogue.toml --key ~/.ssh/id_ed25519"): _SERVING,
+    (
+        "docs/service.md",
+        """curl --json '{"host": "ds", "plugins": ["datasette-vega"]}' http://127.0.0.1:8321/builds""",
+    ): _SERVING,
     ("docs/service.md", "onebin fetch https://builds.example.org ds --with datasette-vega"): _SERVICE,
     ("docs/service.md", "onebin upgrade ds"): _SERVICE,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,
