@@ -38,6 +38,7 @@ _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
 _SHORT_SECONDS = 0.1
 _ADVANCE_SECONDS = 0.4  # between two notes of what a step does
+_ON_CLUSTER = 8  # builds at once, for each of which a process here waits
 _KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
 
 
@@ -62,8 +63,8 @@ class Builder:
 
     @property
     def at_once(self) -> int:
-        """How many builds run at once."""
-        return self.settings.at_once or fitting_jobs()
+        """How many builds run at once: as many as fit here, or as one service asks a scheduler for."""
+        return self.settings.at_once or (fitting_jobs() if self.settings.scheduler is None else _ON_CLUSTER)
 
     @property
     def is_running(self) -> bool:
