@@ -75,8 +75,11 @@ class Builder:
         """Begin to take builds; returns how many ran when the last service was killed, and wait again now."""
         shutil.rmtree(self._work, ignore_errors=True)
         again = self.ledger.recover()
+        # One more, so that what is likely to be in the store does not wait for what has to be built.
+        kinds = [False] * self.at_once + [True]
         self._threads = [
-            threading.Thread(target=self._take, name=f"builder-{number}") for number in range(self.at_once)
+            threading.Thread(target=self._take, args=(known,), name=f"builder-{number}")
+            for number, known in enumerate(kinds)
         ]
         for thread in self._threads:
             thread.start()
@@ -85,7 +88,7 @@ class Builder:
     def wake(self) -> None:
         """Look for builds now."""
         with self._news:
-            self._news.notify()
+            self._news.notify_all()
 
     def stop(self) -> None:
         """Stop what runs, have it wait for the next service, and end."""
@@ -99,13 +102,13 @@ class Builder:
     def _work(self) -> Path:
         return self.settings.directory / "work"
 
-    def _take(self) -> None:
+    def _take(self, known: bool) -> None:  # noqa: FBT001  # how a thread hands it over
         forgot = 0.0
         while not self._is_stopping[0]:
             if time.monotonic() - forgot > _FORGET_SECONDS:
                 self.ledger.forget(time.time() - self.settings.limits.keep)
                 forgot = time.monotonic()
-            build = self.ledger.begin()
+            build = self.ledger.begin(known=known)
             if build is None:
                 with self._news:
                     self._news.wait(_IDLE_SECONDS)
