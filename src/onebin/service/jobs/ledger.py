@@ -144,8 +144,8 @@ class Ledger:
         own = f" AND {_KNOWN}" if known else ""
         with self._transaction() as database:
             row = database.execute(
-                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"
-                f" WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued'{own}) RETURNING id",  # noqa: S608  # constants
+                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"  # noqa: S608  # constants
+                f" WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued'{own}) RETURNING id",
                 (time.time(),),
             ).fetchone()
         if row is None:
