@@ -16,7 +16,7 @@ from onebin.errors import CatalogueError, LockError, ManifestError, PlanError
 from onebin.farm.keys import inputs_for, key_of, locked
 from onebin.pipeline import BuildRequest
 from onebin.platforms import this_platform
-from support.farms import contents_of
+from support.farms import contents_of, farming
 from support.projects import ROOT
 
 if TYPE_CHECKING:
@@ -150,3 +150,14 @@ def test_an_order_of_the_demo_catalogue_becomes_a_program_that_runs(bench: Bench
     argv = [str(artifact), "-x", "pymdownx.tasklist", str(page)]
     done = subprocess.run(argv, env=bench.environment(), capture_output=True, text=True, timeout=60, check=True)
     assert "checked" in done.stdout
+
+
+def test_the_nightly_check_runs_on_workers(warm_bench: Bench, tmp_path: Path) -> None:
+    """Workers of a scheduler build and verify what is on offer into a store; the next night, it is all there."""
+    _catalogue(warm_bench, "greet-hello")
+    with farming(tmp_path / "farm", warm_bench.cache, workers=1) as farm:
+        nightly = ["catalogue", "check", "--build", "--scheduler", farm.address, "--store", str(tmp_path / "store")]
+        for night in ("built", "stored"):
+            done = warm_bench.run(*nightly, "--json")
+            assert done.code == 0, done.err
+            assert {each["status"] for each in json.loads(done.out)["orders"]} == {night}

@@ -21,7 +21,7 @@ from onebin.errors import (
     VerifyError,
 )
 from support.attested import Key
-from support.false_services import BUILD, as_error, as_json, card_of, event, offer, serving
+from support.false_services import BUILD, as_error, as_json, card_of, event, make_certificate, offer, serving
 from support.farms import free_port
 
 if TYPE_CHECKING:
@@ -104,15 +104,16 @@ def test_other_bytes_are_refused(home: Bench, service: Service, change: str) -> 
 
 
 def test_a_stream_that_breaks_is_resumed(home: Bench, service: Service) -> None:
-    """No line of the log is shown twice or lost, and the last number that was seen is asked from."""
-    service.build["state"] = "running"
-    building = {**service.build, "step": "lock", "doing": "resolving"}
+    """The place in the queue is shown; no line of the log is shown twice or lost, and the last number is asked from."""
+    service.build |= {"state": "queued", "position": 2}
+    building = {**service.build, "state": "running", "position": None, "step": "lock", "doing": "resolving"}
     service.streams = [
         event("state", building) + event("log", {"at": "", "text": "lock: 3 packages"}, 1) + b"event: log\ndata: {",
         event("log", {"at": "", "text": "freeze: done"}, 2),
     ]
     done = fetched(home, service)
     assert [done.err.count(text) for text in ("lock: 3 packages", "freeze: done")] == [1, 1]
+    assert "build: waiting in the queue: 2 builds before it" in done.err
     streams = service.asked("GET", f"/builds/{BUILD}/events")
     assert [each.headers.get("last-event-id") for each in streams] == [None, "1", "2"]
 
@@ -157,6 +158,16 @@ def test_patience_has_an_end(service: Service, tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="it stops"):
         onebin.fetch(request)
     assert len(service.asked("POST", "/builds")) > 1
+
+
+def test_a_stream_is_resumed_however_long_it_lasted(service: Service, tmp_path: Path) -> None:
+    """Patience begins when nothing is heard any more, and not when the wait began."""
+    service.build["state"] = "queued"
+    service.streams, service.stream_seconds = [event("state", service.build)], 2.5
+    client = onebin.ServiceClient(patience=1.5, config_dir=tmp_path / "config", cache_dir=tmp_path / "cache")
+    request = onebin.FetchRequest(service=service.url, host="x", output=tmp_path / "x", client=client)
+    assert onebin.fetch(request).is_new
+    assert len(service.asked("GET", f"/builds/{BUILD}/events")) == 2
 
 
 def test_nobody_there(home: Bench) -> None:
@@ -332,6 +343,36 @@ def test_plain_http_to_another_machine_needs_a_key(home: Bench) -> None:
     done.says("is not encrypted", hint="--key FILE, or use https://")
 
 
+def test_encryption_must_be_right(home: Bench, key: Key, tmp_path: Path) -> None:
+    """A certificate that nobody knows is refused, unless SSL_CERT_FILE names it; so is an address of the wrong kind."""
+    certificate = make_certificate(tmp_path / "certificate.pem")
+    with serving(tmp_path / "served", key, certificate=certificate) as service:
+        asked = (*ASKED, "-o", "x")
+        done = home.refuses("fetch", service.url, *asked, error=ServiceError, may_write=())
+        done.says(f"the certificate of {service.url} cannot be trusted: self", hint="SSL_CERT_FILE")
+        plain = service.url.replace("https:", "http:")
+        done = home.refuses("fetch", plain, *asked, error=ServiceError, may_write=(), seconds=60)
+        done.says(plain, hint="check the address")
+        assert not service.seen
+        home.accepts("fetch", service.url, *asked, env={"SSL_CERT_FILE": str(certificate)})
+        assert (home.directory / "x").read_bytes() == service.files["x"]
+
+
+def test_a_service_without_encryption_is_asked_with_it(home: Bench, service: Service) -> None:
+    """The error says which of the two addresses it may be."""
+    url = service.url.replace("http:", "https:")
+    done = home.refuses("fetch", url, *ASKED, error=ServiceError, may_write=())
+    done.says(f"there is no encrypted connection to {url}", hint="write http:// instead")
+
+
+def test_proxies_on_both_sides_are_used(home: Bench, service: Service, key: Key) -> None:
+    """Every request goes to the proxy of the environment, below the path at which the service's own proxy has it."""
+    asked = ("fetch", "http://builds.invalid/prefix", *ASKED, "-o", "x", "--key", key.public_file)
+    home.accepts(*asked, env={"http_proxy": service.url})
+    assert {each.headers["host"] for each in service.seen} == {"builds.invalid"}
+    assert all(each.raw.startswith("http://builds.invalid/prefix/") for each in service.seen)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -403,7 +444,8 @@ def test_upgrade_of_a_file_whose_service_is_not_known(home: Bench, service: Serv
 def test_provenance_does_not_lead_a_token_away(home: Bench, service: Service, tmp_path: Path, key: Key) -> None:
     """A service that only a file names gets no token before it is known, and must have signed that file."""
     fetched(home, service, "--no-key")
-    home.accepts("upgrade", "x", env={"ONEBIN_TOKEN": "s3cret"})
+    done = home.accepts("upgrade", "x", env={"ONEBIN_TOKEN": "s3cret"})
+    assert f"note: the token is not sent to {service.url}" in done.err
     assert not [each for each in service.seen if "authorization" in each.headers]
     stranger = Key.make(tmp_path, "stranger")
     service.public_key = stranger.public_file.read_bytes()

@@ -1,4 +1,4 @@
-"""Back up and restore a build service as docs/deploy.md says, with its own commands, while builds run."""
+"""Back up and restore a build service with the scripts that docs/deploy.md names, while builds run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
@@ -18,7 +17,7 @@ import pytest
 from onebin.errors import ServiceError
 from support.command import COMMAND
 from support.farms import contents_of
-from support.processes import next_line, running
+from support.processes import next_line, run, running, succeed
 from support.projects import ROOT
 from support.waiting import wait_until
 
@@ -35,23 +34,14 @@ pytestmark = [
 ]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-_DEPLOY = ROOT / "docs" / "deploy.md"
+_SCRIPTS = ROOT / "examples" / "service"
 _PLUGINS = ("greet-hello", "greet-servus")
 _BUILD_SECONDS = 240
 
 
-def _commands(title: str) -> str:
-    """Return the commands of the first block of a shell in a section of the page."""
-    section = _DEPLOY.read_text("utf-8").partition(f"\n## {title}\n")[2]
-    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert block is not None, title
-    return block[1]
-
-
-def _run(title: str, folder: Path, **variables: str) -> None:
-    """Run the commands of a section, as a user who has the folder of the service and one for the backup."""
-    text = _commands(title).replace("python3 ", f"{sys.executable} ")
-    subprocess.run(["sh", "-eu", "-c", text], cwd=folder, env={"PATH": "/usr/bin:/bin", **variables}, check=True)
+def _run(script: str, *folders: Path) -> None:
+    """Run a script of the example with some folders."""
+    succeed(["sh", _SCRIPTS / f"{script}.sh", *folders], env={"PYTHON": sys.executable})
 
 
 def _catalogue(bench: Bench) -> None:
@@ -64,7 +54,7 @@ def _catalogue(bench: Bench) -> None:
 @contextmanager
 def _serving(bench: Bench, directory: Path) -> Iterator[tuple[str, Running]]:
     """Run a service until the end of the block, and provide its address."""
-    command = [*COMMAND, "serve", "--port", "0", "--directory", directory, "-j", "1"]
+    command: list[str | Path] = [*COMMAND, "serve", "--port", "0", "--directory", directory, "-j", "1"]
     log = directory.with_suffix(".log")
     with running(command, cwd=bench.directory, whole_env=bench.environment(), log=log) as service:
         said = next_line(service.process)
@@ -78,7 +68,8 @@ def _answer(address: str, path: str, asked: object = None) -> bytes:
     connection = HTTPConnection(address, timeout=60)
     with closing(connection):
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        connection.request("GET" if asked is None else "POST", path, asked and json.dumps(asked), headers)
+        body = None if asked is None else json.dumps(asked)
+        connection.request("GET" if body is None else "POST", path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
         assert answer.status in {200, 201}, content
@@ -120,14 +111,14 @@ def test_a_backup_while_builds_run_is_whole(warm_bench: Bench, tmp_path: Path) -
         assert first["state"] == "done", first
         later = [_asked(address, name)["id"] for name in _PLUGINS]
         wait_until(lambda: _build(address, later[0])["state"] == "running", what="a build runs", running=service)
-        _run("Back up", tmp_path, STATE=str(state), BACKUP=str(backup))
+        _run("backup", state, backup)
         copied = _states(backup / "jobs.db")
         assert {first["id"], *later} == copied.keys()
         assert {copied[number] for number in later} & {"queued", "running"}
-        _run("Back up", tmp_path, STATE=str(state), BACKUP=str(backup))  # again, into the same folder
+        _run("backup", state, backup)  # again, into the same folder
         service.process.kill()
 
-    _run("Restore", tmp_path, STATE=str(restored), BACKUP=str(backup))
+    _run("restore", backup, restored)
     there = contents_of(restored / "store")
     assert not there.damaged | there.missing
     with _serving(bench, restored) as (address, service):
@@ -137,6 +128,9 @@ def test_a_backup_while_builds_run_is_whole(warm_bench: Bench, tmp_path: Path) -
             assert _sha256(address, build["files"]["artifact"]) == build["sha256"]
         assert ended[first["id"]]["sha256"] == first["sha256"]
         assert ended[first["id"]]["attempts"] == 1  # not built again
+    again = run(["sh", _SCRIPTS / "restore.sh", backup, restored])
+    assert again.code == 1
+    assert "has jobs.db: move it away first" in again.err
 
 
 def test_a_backup_of_a_newer_version_is_refused(bench: Bench, tmp_path: Path) -> None:

@@ -6,13 +6,26 @@ What a service does right is tested with a real one; see test_fetch.py.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
+import os
+import socket
+import ssl
+import struct
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 import onebin
 
@@ -33,10 +46,14 @@ Answer = tuple[int, "Mapping[str, str]", bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A request: its method, its path and its headers, by their names in lower case."""
+    """A request: its method, its path below `/prefix`, if that is in it, and its headers, by their names in lower case.
+
+    `raw` is what it asks for as it came.
+    """
 
     method: str
     path: str
+    raw: str
     headers: Mapping[str, str]
 
 
@@ -47,7 +64,7 @@ class Service:
     `faults` are answers in place of the usual ones, by method and path, each of which is used once unless it is in
     `lasting`. `cut_at` has the bytes after which answers with the artifact end, one for each answer; `streams` has the
     events of each stream, and one that has none of its own ends the build. `range_error` is added to where a part
-    begins.
+    begins. A stream lasts for `stream_seconds`, and if there are any, its connection is reset at the end.
     """
 
     url: str
@@ -61,6 +78,7 @@ class Service:
     streams: list[bytes] = field(default_factory=list)
     takes_ranges: bool = True
     range_error: int = 0
+    stream_seconds: float = 0.0
     seen: list[Seen] = field(default_factory=list)
 
     def asked(self, method: str, path: str) -> list[Seen]:
@@ -110,10 +128,18 @@ def card_of(*, version: str = "1", python: str = "3.12.1", **changed: Any) -> Fa
 
 
 @contextmanager
-def serving(folder: Path, key: Key | None) -> Iterator[Service]:
-    """Serve an artifact that is built already, and signed with a key, until the end of the block."""
+def serving(folder: Path, key: Key | None, *, certificate: Path | None = None) -> Iterator[Service]:
+    """Serve an artifact that is built already, and signed with a key, until the end of the block.
+
+    With a certificate and its key in a file, it speaks HTTPS.
+    """
     server = _Server(("127.0.0.1", 0), _Handler)
     url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        url = f"https://127.0.0.1:{server.server_port}"
     server.service = Service(
         url=url,
         files={},
@@ -162,6 +188,23 @@ def offer(service: Service, folder: Path, key: Key | None, said: Facts) -> None:
     }
 
 
+def make_certificate(file: Path) -> Path:
+    """Write a certificate for this machine, which nobody else has signed, with its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    now, here = datetime.now(UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([here]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     service: Service
@@ -188,9 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
-        service, path = self.server.service, urlsplit(self.path).path
+        service, path = self.server.service, urlsplit(self.path).path.removeprefix("/prefix")
         service.seen.append(
-            Seen(method=method, path=path, headers={name.lower(): value for name, value in self.headers.items()})
+            Seen(
+                method=method,
+                path=path,
+                raw=self.path,
+                headers={name.lower(): value for name, value in self.headers.items()},
+            )
         )
         status, headers, content = service.answer(method, path) if not path.endswith("/events") else (200, {}, b"")
         if path.endswith("/events"):
@@ -211,6 +259,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
+        if service.stream_seconds:
+            until, service.stream_seconds = time.monotonic() + service.stream_seconds, 0.0
+            while time.monotonic() < until:
+                time.sleep(0.1)
+                self.wfile.write(b": still here\n\n")
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())
 
     def _send_artifact(self, service: Service, content: bytes) -> None:
         start, status, headers = 0, 200, {"ETag": f'"{service.build["sha256"]}"'}

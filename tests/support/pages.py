@@ -86,6 +86,7 @@ PAGES = {
     "docs/audit.md": Page(begins=TUTORIAL),
     "docs/bisect.md": Page(begins=flake8, is_long=True),
     "docs/contracts.md": Page(begins=TUTORIAL, is_long=True),
+    "docs/deploy.md": Page(),
     "docs/inspect.md": Page(begins="README.md", is_long=True),
     "docs/new.md": Page(is_long=True),
     "docs/offline.md": Page(begins=TUTORIAL),
@@ -106,6 +107,8 @@ _DOCKER = "Docker, or an image from a registry, is not on every machine that run
 _MACHINES = "it names machines; tests/integration/test_farm.py does the same on one"
 _CATALOGUE = "it needs a catalogue here; tests/integration/test_catalogue.py does the same with one"
 _SERVICE = "it needs a service elsewhere; tests/integration/test_fetch.py does the same with one here"
+_SERVING = "it serves until it is stopped; tests/integration/test_service.py starts services and asks them"
+_OPERATOR = "it needs a service that was deployed; tests/integration/test_service_backup.py and others start some"
 # Commands of pages that are not run, and why.
 UNTRIED = {
     ("CONTRIBUTING.md", "make test"): _SUITE,
@@ -119,6 +122,19 @@ UNTRIED = {
         "docs/catalogue.md",
         "onebin catalogue check --build --scheduler tcp://10.0.0.1:8786 --store s3://bucket/onebin",
     ): _MACHINES,
+    ("docs/deploy.md", "docker compose -f examples/service/compose.yaml up --build"): _DOCKER,
+    ("docs/deploy.md", "sh examples/service/backup.sh /var/lib/private/onebin /backup/onebin"): _OPERATOR,
+    ("docs/deploy.md", "sh examples/service/restore.sh /backup/onebin /var/lib/private/onebin"): _OPERATOR,
+    (
+        "docs/deploy.md",
+        "onebin serve examples/catalogue --anybody --url https://demo.example.org --memory 1500 --timeout 600 -j 2",
+    ): _OPERATOR,
+    ("docs/service.md", "pip install 'onebin[serve]'"): _SERVING,
+    ("docs/service.md", "onebin serve catalogue.toml --key ~/.ssh/id_ed25519"): _SERVING,
+    (
+        "docs/service.md",
+        """curl --json '{"host": "ds", "plugins": ["datasette-vega"]}' http://127.0.0.1:8321/builds""",
+    ): _SERVING,
     ("docs/service.md", "onebin fetch https://builds.example.org ds --with datasette-vega"): _SERVICE,
     ("docs/service.md", "onebin upgrade ds"): _SERVICE,
     ("docs/farm.md", "pip install 'onebin[farm]'"): _MACHINES,

@@ -81,6 +81,17 @@ def test_builds_are_taken_in_the_order_in_which_they_were_asked_for(ledger: Ledg
     assert sorted(taken) == sorted(asked)
 
 
+def test_a_question_that_was_answered_before_need_not_wait(ledger: Ledger) -> None:
+    """Who takes only such builds gets those, and no others."""
+    limits = ServiceLimits(fresh=0, per_client=10)
+    known = _asked(ledger, "known", limits=limits)
+    ledger.begin()
+    _done(ledger, known)
+    new, again = _asked(ledger, "new", limits=limits), _asked(ledger, "known", limits=limits)
+    taken = [build and build.id for build in (ledger.begin(known=True), ledger.begin(known=True), ledger.begin())]
+    assert taken == [again, None, new]
+
+
 def test_the_same_question_at_once_is_one_build(ledger: Ledger) -> None:
     """Of many threads that ask the same, one makes the build."""
     found: list[tuple[str, bool]] = []

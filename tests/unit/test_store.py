@@ -15,6 +15,7 @@ from onebin.farm import Record, Store
 from onebin.farm.sources import pack_sources, place_of, unpack_sources
 from onebin.farm.store.folder import Folder
 from onebin.manifest import Manifest
+from support.buckets import bucket_of_a_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,18 +27,8 @@ RECORD = Record(cell="lite", inputs={"lock": "12"}, artifact="a", size=3, card="
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[str]:
     """Return the URL of a bucket, on a server that speaks S3."""
-    boto3 = pytest.importorskip("boto3", reason="needs moto")
-    pytest.importorskip("obstore", reason="needs the extra `farm`")
-    server = pytest.importorskip("moto.server", reason="needs moto").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    own = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**own, "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true"}.items():
-            patch.setenv(name, value)
-        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="onebin")
-        yield "s3://onebin"
-    server.stop()
+    with bucket_of_a_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "bucket"])

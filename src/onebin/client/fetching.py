@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TOKEN = re.compile(r"[!-~]{1,1000}")
 _LARGEST = {".sig": 64_000, ".intoto.jsonl": 16_000_000}  # bytes
+_LARGEST_CATALOGUE = 64_000_000  # bytes; one may have 100,000 plugins
 _FILES = {".sig": "signature", ".intoto.jsonl": "provenance"}
 
 
@@ -185,7 +186,7 @@ def obtain(
 def _own_platform(connection: Connection, host: str) -> str:
     """Return the name of this machine's platform, if the host is offered for it; raises ServiceError."""
     url, own = connection.address.at("catalogue"), this_platform()
-    hosts = parsed(CatalogueAnswer, connection.ask(url).content, connection.address)["hosts"]
+    hosts = parsed(CatalogueAnswer, connection.ask(url, most=_LARGEST_CATALOGUE).content, connection.address)["hosts"]
     offered = next((each["platforms"] for each in hosts if each["name"] == host), None)
     if own is not None and (offered is None or own.name in offered):
         return own.name

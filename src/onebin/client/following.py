@@ -84,7 +84,7 @@ class _Following:
         """Read a stream until the build is over; raises Lost if the stream ends before."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": self._seen} if self._seen else {})}
         with self._connection.opened(f"{self._url}/events", headers=headers) as response:
-            for message in messages(response, self._connection.address):
+            for message in messages(response, self._connection.address, self._connection.hear):
                 self._seen = message.number or self._seen
                 if message.kind == "log":
                     text = parsed(LogAnswer, message.data, self._connection.address)["text"]

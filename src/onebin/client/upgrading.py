@@ -71,7 +71,7 @@ def upgrade(request: UpgradeRequest, events: Events = ignore) -> Upgraded:
     with os_errors(ArtifactError, "read", file):
         sha256 = sha256_of_file(file)
     with step(events, "ask") as outcome:
-        connection, trust = _connected(request, file, facts, sha256)
+        connection, trust = _connected(request, file, facts, sha256, events)
         asked = _asked(facts)
         build = submit(connection, asked)
         outcome.text = f"{connection.address} builds {build['order']['host']}"
@@ -97,7 +97,9 @@ def upgrade(request: UpgradeRequest, events: Events = ignore) -> Upgraded:
     return Upgraded(file=file, service=service, is_newer=True, changes=changed(fetched.facts), fetched=fetched)
 
 
-def _connected(request: UpgradeRequest, file: Path, facts: Facts, sha256: str) -> tuple[Connection, Trust]:
+def _connected(
+    request: UpgradeRequest, file: Path, facts: Facts, sha256: str, events: Events
+) -> tuple[Connection, Trust]:
     """Return a connection to the service of a file, and whom to trust.
 
     An address that only the provenance names gets the token if the service is known, and must have signed the file.
@@ -105,6 +107,12 @@ def _connected(request: UpgradeRequest, file: Path, facts: Facts, sha256: str) -
     client = request.client
     address = Address.parse(request.service) if request.service else _builder(file)
     is_trusted = request.service is not None or bool(client.known.keys_of(address))
+    if client.token is not None and not is_trusted:
+        events(
+            Note(
+                text=f"the token is not sent to {address}: only the provenance names it; if it is right, use --service"
+            )
+        )
     connection = client.connect(address, with_token=is_trusted)
     trust = trust_of(connection, client.known, key=client.key, needs_key=client.needs_key)
     if request.service is None and trust.keys and client.key is None:

@@ -72,7 +72,8 @@ class Sizes:
         """Read what is remembered; it is out of date if the catalogue or the source changed."""
         self._catalogue, self._source, self._file = catalogue, source, folder / FILE
         asked = list(islice(_questions(catalogue), _MOST))
-        self._questions = {each.order: self._digest(each.order) for each in asked}
+        known = [_FORMAT, to_json(source)]
+        self._questions = {each.order: sha256_of([*known, catalogue.manifest(each.order)]) for each in asked}
         self._singles = {(each.base, each.plugin): each.order for each in asked}
         self._known = _remembered(self._file, set(self._questions.values()))
         self._stopping = threading.Event()
@@ -128,9 +129,6 @@ class Sizes:
         return {row: licence for parts in known for row, licence in parts.licences.items()}
 
     # What is known.
-
-    def _digest(self, order: Order) -> str:
-        return sha256_of([_FORMAT, self._catalogue.manifest(order), to_json(self._source)])
 
     def _parts(self, order: Order) -> Parts | None:
         """Return the parts of an order that is one of the questions, if they are known."""

@@ -58,6 +58,9 @@ class Address:
     def on_server(self, url: str) -> str:
         """Return a URL that the service named, which may be relative; raises ServiceError for one of another server."""
         try:
+            prefix = urlsplit(self.text).path  # behind a proxy, which the service need not know
+            if url.startswith("/") and not url.startswith(("//", f"{prefix}/")):
+                url = f"{prefix}{url}"
             whole = urljoin(f"{self.text}/", url)
             there, here = urlsplit(whole), urlsplit(self.text)
             if _origin(there) == _origin(here) and there.username is None and whole.isascii() and " " not in whole:

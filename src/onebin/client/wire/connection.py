@@ -77,6 +77,7 @@ class Connection:
         self._name = secrets.token_hex(16)
         self._agent = agent
         self._has_answered = False
+        self._heard = 0.0
         self._opener = urllib.request.build_opener(
             _AsItIs,
             urllib.request.HTTPSHandler(context=ssl.create_default_context()),
@@ -113,17 +114,22 @@ class Connection:
 
     def patiently(self, ask: Callable[[], T]) -> T:
         """Return what `ask` returns; if it raises Lost, call it again after a pause, until patience is at its end."""
-        until, pause = time.monotonic() + self.patience, _FIRST_PAUSE
+        pause = _FIRST_PAUSE
+        self.hear()
         while True:
             try:
                 return ask()
             except Lost as lost:
                 wait = max(pause * random.uniform(0.75, 1.25), lost.after)  # noqa: S311  # so that not all ask at once
-                if not self._has_answered or time.monotonic() + wait > until:
+                if not self._has_answered or time.monotonic() + wait > self._heard + self.patience:
                     raise lost.error from lost
                 tell(f"{lost.error.message}; asking again in {wait:.0f} s", is_waiting=True)
                 time.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def hear(self) -> None:
+        """Note that the service lives: patience begins anew."""
+        self._heard = time.monotonic()
 
     @contextmanager
     def opened(

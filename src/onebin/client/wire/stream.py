@@ -9,7 +9,7 @@ from onebin.errors import ServiceError
 
 if TYPE_CHECKING:
     import http.client
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from onebin.client.wire.address import Address
 
@@ -25,14 +25,15 @@ class Message:
     number: str | None = None
 
 
-def messages(response: http.client.HTTPResponse, address: Address) -> Iterator[Message]:
+def messages(response: http.client.HTTPResponse, address: Address, heard: Callable[[], None]) -> Iterator[Message]:
     """Yield the messages of a stream until it ends; one that was cut off is left out.
 
-    Raises ServiceError for a message that does not end.
+    `heard` is called for every sign of life. Raises ServiceError for a message that does not end.
     """
     kind, number, size = "message", None, 0
     data: list[bytes] = []
     while line := response.readline(_LONGEST):
+        heard()
         size += len(line)
         if size > _LONGEST:
             raise ServiceError(f"an event of {address} does not end: {size:,} bytes so far", "ask again later")

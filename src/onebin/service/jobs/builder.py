@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
+_SHORT_SECONDS = 0.1
 _ADVANCE_SECONDS = 0.4  # between two notes of what a step does
+_ON_CLUSTER = 8  # builds at once, for each of which a process here waits
 _KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
 
 
@@ -61,8 +63,8 @@ class Builder:
 
     @property
     def at_once(self) -> int:
-        """How many builds run at once."""
-        return self.settings.at_once or fitting_jobs()
+        """How many builds run at once: as many as fit here, or as one service asks a scheduler for."""
+        return self.settings.at_once or (fitting_jobs() if self.settings.scheduler is None else _ON_CLUSTER)
 
     @property
     def is_running(self) -> bool:
@@ -73,8 +75,11 @@ class Builder:
         """Begin to take builds; returns how many ran when the last service was killed, and wait again now."""
         shutil.rmtree(self._work, ignore_errors=True)
         again = self.ledger.recover()
+        # One more, so that what is likely to be in the store does not wait for what has to be built.
+        kinds = [False] * self.at_once + [True]
         self._threads = [
-            threading.Thread(target=self._take, name=f"builder-{number}") for number in range(self.at_once)
+            threading.Thread(target=self._take, args=(known,), name=f"builder-{number}")
+            for number, known in enumerate(kinds)
         ]
         for thread in self._threads:
             thread.start()
@@ -83,7 +88,7 @@ class Builder:
     def wake(self) -> None:
         """Look for builds now."""
         with self._news:
-            self._news.notify()
+            self._news.notify_all()
 
     def stop(self) -> None:
         """Stop what runs, have it wait for the next service, and end."""
@@ -97,13 +102,13 @@ class Builder:
     def _work(self) -> Path:
         return self.settings.directory / "work"
 
-    def _take(self) -> None:
+    def _take(self, known: bool) -> None:  # noqa: FBT001  # how a thread hands it over
         forgot = 0.0
         while not self._is_stopping[0]:
             if time.monotonic() - forgot > _FORGET_SECONDS:
                 self.ledger.forget(time.time() - self.settings.limits.keep)
                 forgot = time.monotonic()
-            build = self.ledger.begin()
+            build = self.ledger.begin(known=known)
             if build is None:
                 with self._news:
                     self._news.wait(_IDLE_SECONDS)
@@ -145,7 +150,7 @@ class Builder:
         if result is not None and result.record is not None:
             self._publish(build, result)
         elif watch.end is not None:
-            self._stopped(build, watch, listener.step)
+            self._stopped(build, watch, listener.step or "start")
         elif result is not None and result.error is not None:
             self._failed(build, result.error, result.stage)
         else:
@@ -169,7 +174,11 @@ class Builder:
         )
 
     def _publish(self, build: Build, result: JobResult) -> None:
-        """Sign what was built, and note that the build is done; raises OnebinError."""
+        """Sign what was built, and note that the build is done; raises OnebinError.
+
+        Of an artifact that others may have put into a shared store, nobody here knows how it was built: it gets neither
+        provenance nor a signature.
+        """
         record, file, key = result.record, result.file, result.key
         if record is None or file is None or key is None:
             raise ValueError("a build that succeeded has a key, a record and a file")
@@ -177,7 +186,6 @@ class Builder:
         attestor = self.settings.attestor
         if attestor is not None:
             self.ledger.advance(build.id, "attest", "")
-            signature = signed_text(file, attestor.private)
             cells = CellAttestor(
                 attestor=attestor,
                 store=self.store,
@@ -185,6 +193,7 @@ class Builder:
                 is_own_store=self.settings.store is None,
             )
             has_provenance = cells.attest(key, file, record.artifact, was_built=result.was_built) is not None
+            signature = signed_text(file, attestor.private) if has_provenance else None
         how = "built" if result.was_built else "taken from the store, which had it"
         self.ledger.log(build.id, f"{how}: {megabytes(record.size)}, SHA-256 {record.artifact}")
         self.ledger.finish(
@@ -245,8 +254,9 @@ class _Listener:
     discretion: Discretion
     watch: Watch
     result: JobResult | None = None
-    step: str = "start"
+    step: str = ""
     _noted: float = 0.0
+    _began: float = 0.0
 
     def read(self, line: str) -> None:
         """Take a line."""
@@ -260,12 +270,20 @@ class _Listener:
             case Line(text=text):
                 self.ledger.log(self.build.id, self.discretion.text(text))
             case JobResult() as result:
+                self._end_step()
                 self.result = result
 
     def _advance(self, step: str, doing: str) -> None:
-        is_new, self.step = step != self.step, step
-        if is_new or time.monotonic() - self._noted > _ADVANCE_SECONDS:
-            self._noted = time.monotonic()
-            self.ledger.advance(self.build.id, step, doing)
+        now, is_new = time.monotonic(), step != self.step
         if is_new:
-            self.ledger.log(self.build.id, f"{step} ..." if not doing else f"{step}: {doing}")
+            self._end_step()
+            self.step, self._began = step, now
+        if is_new or now - self._noted > _ADVANCE_SECONDS:
+            self._noted = now
+            self.ledger.advance(self.build.id, step, doing)
+
+    def _end_step(self) -> None:
+        """Note how long a step took, unless that is not worth a line."""
+        seconds = time.monotonic() - self._began
+        if self.step and seconds >= _SHORT_SECONDS:
+            self.ledger.log(self.build.id, f"{self.step}: {seconds:.1f} s")

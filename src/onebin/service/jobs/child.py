@@ -20,7 +20,6 @@ from onebin.pipeline import (
     CellAdvanced,
     Note,
     StepAdvanced,
-    StepFinished,
     StepStarted,
     failure_of,
 )
@@ -131,8 +130,6 @@ class _Sayer:
                 self._say(Doing(step=name))
             case StepAdvanced(step=name, doing=doing) | CellAdvanced(step=name, doing=doing):
                 self._say(Doing(step=name or "wait", doing=doing))
-            case StepFinished(step=name, outcome=outcome, seconds=seconds):
-                self._say(Line(text=f"{name}: {outcome} ({seconds:.1f} s)"))
             case Note(text=text):
                 self._say(Line(text=f"note: {text}"))
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 5  # of a build whose process, or whose service, was killed
 _MOST_EVENTS = 5000  # of one build
 _BUSY_SECONDS = 30.0
+_KNOWN = "EXISTS (SELECT 1 FROM builds AS o WHERE o.question = builds.question AND o.state = 'done')"
 _ACTIVE = "state IN ('queued', 'running')"
 
 
@@ -135,12 +136,16 @@ class Ledger:
 
     # What the builder does.
 
-    def begin(self) -> Build | None:
-        """Take the build that waits the longest, and note that it runs; None if none waits."""
+    def begin(self, *, known: bool = False) -> Build | None:
+        """Take the build that waits the longest, and note that it runs; None if none waits.
+
+        With `known`, only one whose question was answered before is taken: the store is likely to have it.
+        """
+        own = f" AND {_KNOWN}" if known else ""
         with self._transaction() as database:
             row = database.execute(
-                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"
-                " WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued') RETURNING id",
+                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"  # noqa: S608  # constants
+                f" WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued'{own}) RETURNING id",
                 (time.time(),),
             ).fetchone()
         if row is None:

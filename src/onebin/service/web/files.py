@@ -41,6 +41,12 @@ _ALWAYS = "public, max-age=31536000, immutable"
 _SANDBOX = "sandbox allow-scripts allow-downloads"  # beside the page's own policy: it is not of this origin then
 
 
+class _Artifact(FileResponse):
+    """A file that is sent in large parts: each costs a switch of threads."""
+
+    chunk_size = 512 * 1024
+
+
 def file_routes() -> list[Route]:
     """Return the routes of files."""
     return [Route("/builds/{build}/files/{name}", send, methods=["GET"])]
@@ -79,7 +85,7 @@ async def _artifact(request: Request, service: Service, build: Build, record: Re
     if _is_known(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     file = await run_in_threadpool(service.shelf.artifact, record)
-    return FileResponse(
+    return _Artifact(
         file, headers=headers, media_type="application/octet-stream", filename=build.file, stat_result=file.stat()
     )
 
