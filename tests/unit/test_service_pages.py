@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from onebin.catalogue import Order
-from onebin.service.web.commands import checks_of, fetch_command, home_commands
-from onebin.service.web.rendering import static_files
+from onebin.service.web.pages.commands import checks_of, fetch_command, home_commands
+from onebin.service.web.pages.rendering import static_files
 from onebin.system import templates_dir
 from support.asked import service_of
 from support.projects import ROOT

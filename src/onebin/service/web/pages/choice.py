@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from onebin.catalogue import HOST, Order
 from onebin.errors import CatalogueError
-from onebin.service.web.commands import choice_address, fetch_command, home_commands
+from onebin.service.web.pages.commands import choice_address, fetch_command, home_commands
 from onebin.system import canonical_name
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, Route
 
 from onebin.catalogue import Order
 from onebin.errors import CatalogueError
-from onebin.service.web.choice import choice_view, hosts_with
 from onebin.service.web.clients import TOKEN_COOKIE, client_of, keep, token_name
 from onebin.service.web.context import service_of
-from onebin.service.web.progress import build_view
-from onebin.service.web.rendering import page, static, wants_part
+from onebin.service.web.pages.choice import choice_view, hosts_with
+from onebin.service.web.pages.progress import build_view
+from onebin.service.web.pages.rendering import page, static, wants_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from onebin.service.web.commands import checks_of, choice_address
+from onebin.service.web.pages.commands import checks_of, choice_address
 from onebin.system import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from onebin.service.jobs import Build, BuildEvent
-    from onebin.service.web.commands import Check
+    from onebin.service.web.pages.commands import Check
 
 _MOST_LINES = 500  # of the log on the page; the file has them all
 
