@@ -419,6 +419,24 @@ def test_a_damaged_object_is_not_sent_and_is_built_anew(own_bench: Bench) -> Non
         assert hashlib.sha256(_file(client, again, "artifact")).hexdigest() == build["sha256"]
 
 
+def test_what_the_store_has_does_not_wait_for_builds(own_bench: Bench) -> None:
+    """While the only builder is busy, a bundle that the store has is done, and one that it does not have waits."""
+    store = own_bench.directory / "store"
+    with serving(own_bench, "-j", "1", "--store", store) as service:
+        assert service.client().built("greet-hello")["state"] == "done"
+    module = next(own_bench.project("slow-import").rglob("src/*/__init__.py"))
+    module.write_text(f"import time\ntime.sleep(60)\n{module.read_text('utf-8')}", "utf-8")
+    write_catalogue(own_bench, *PLUGINS)
+    with serving(own_bench, "-j", "1", "--store", store, "--directory", "another") as service:
+        client = service.client()
+        long = client.order("slow-import").json["id"]
+        wait_until(lambda: client.get(f"/builds/{long}").json["state"] == "running", what="the long build")
+        new = client.order("greet-servus").json["id"]
+        assert client.built("greet-hello")["state"] == "done"
+        assert client.get(f"/builds/{long}").json["state"] == "running"
+        assert client.get(f"/builds/{new}").json["state"] in {"queued", "running"}
+
+
 # On a cluster.
 
 

@@ -81,15 +81,17 @@ def test_builds_are_taken_in_the_order_in_which_they_were_asked_for(ledger: Ledg
     assert sorted(taken) == sorted(asked)
 
 
-def test_a_question_that_was_answered_before_need_not_wait(ledger: Ledger) -> None:
-    """Who takes only such builds gets those, and no others."""
-    limits = ServiceLimits(fresh=0, per_client=10)
-    known = _asked(ledger, "known", limits=limits)
-    ledger.begin()
-    _done(ledger, known)
-    new, again = _asked(ledger, "new", limits=limits), _asked(ledger, "known", limits=limits)
-    taken = [build and build.id for build in (ledger.begin(known=True), ledger.begin(known=True), ledger.begin())]
-    assert taken == [again, None, new]
+def test_what_waits_is_looked_up_once(ledger: Ledger) -> None:
+    """Who looks up what waits gets each build once, and it waits where it was."""
+    first, second = _asked(ledger, "1"), _asked(ledger, "2")
+    looked = []
+    while (build := ledger.begin(look_up=True)) is not None:
+        looked.append(build.id)
+        ledger.requeue(build.id, is_free=True)
+    taken = ledger.begin()
+    assert looked == [first, second]
+    assert taken is not None
+    assert (taken.id, taken.attempts) == (first, 1)
 
 
 def test_the_same_question_at_once_is_one_build(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@ from .attested import CellAttestor as CellAttestor
 from .cells import Cell as Cell, cells_of as cells_of, request_of as request_of
 from .github import github_matrix as github_matrix
 from .jobs import Job as Job
+from .keys import Keys as Keys
 from .local import fitting_jobs as fitting_jobs
 from .matrix import (
     MatrixRequest as MatrixRequest,

@@ -53,6 +53,7 @@ class Builder:
     _threads: list[threading.Thread] = field(default_factory=list)
     _news: threading.Condition = field(default_factory=threading.Condition)
     _is_stopping: list[bool] = field(default_factory=lambda: [False])
+    _busy: int = 0
     discretion: Discretion = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,12 +76,9 @@ class Builder:
         """Begin to take builds; returns how many ran when the last service was killed, and wait again now."""
         shutil.rmtree(self._work, ignore_errors=True)
         again = self.ledger.recover()
-        # One more, so that what is likely to be in the store does not wait for what has to be built.
-        kinds = [False] * self.at_once + [True]
-        self._threads = [
-            threading.Thread(target=self._take, args=(known,), name=f"builder-{number}")
-            for number, known in enumerate(kinds)
-        ]
+        # One more looks up what waits while all others build: what the store has does not wait for what it has not.
+        works = [self._take] * self.at_once + [self._look_up]
+        self._threads = [threading.Thread(target=work, name=work.__name__) for work in works]
         for thread in self._threads:
             thread.start()
         return again
@@ -102,27 +100,54 @@ class Builder:
     def _work(self) -> Path:
         return self.settings.directory / "work"
 
-    def _take(self, known: bool) -> None:  # noqa: FBT001  # how a thread hands it over
+    def _take(self) -> None:
+        """Build what waits, until the service stops."""
         forgot = 0.0
         while not self._is_stopping[0]:
             if time.monotonic() - forgot > _FORGET_SECONDS:
                 self.ledger.forget(time.time() - self.settings.limits.keep)
                 forgot = time.monotonic()
-            build = self.ledger.begin(known=known)
+            build = self.ledger.begin()
             if build is None:
-                with self._news:
-                    self._news.wait(_IDLE_SECONDS)
+                self._wait()
                 continue
+            self._count(1)
             try:
                 self._do(build)
-            except OnebinError as error:
-                self.ledger.fail(build.id, self._error(build, error))
-            except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
-                print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
-                hint = "ask for it again; if that happens twice, tell whoever runs this service"
-                self.ledger.fail(build.id, self.discretion.own("service", "the service has failed at this", hint))
+            finally:
+                self._count(-1)
 
-    def _do(self, build: Build) -> None:
+    def _look_up(self) -> None:
+        """While all other threads build, see what of the rest the store has, until the service stops."""
+        while not self._is_stopping[0]:
+            build = self.ledger.begin(look_up=True) if self._busy == self.at_once else None
+            if build is None:
+                self._wait()
+            else:
+                self._do(build, only_look=True)
+
+    def _wait(self) -> None:
+        with self._news:
+            self._news.wait(_IDLE_SECONDS)
+
+    def _count(self, more: int) -> None:
+        """Count the threads that build."""
+        with self._news:
+            self._busy += more
+            self._news.notify_all()
+
+    def _do(self, build: Build, *, only_look: bool = False) -> None:
+        """Have a build done, and note what came of it, whatever that is."""
+        try:
+            self._done(build, only_look=only_look)
+        except OnebinError as error:
+            self.ledger.fail(build.id, self._error(build, error))
+        except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
+            print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+            hint = "ask for it again; if that happens twice, tell whoever runs this service"
+            self.ledger.fail(build.id, self.discretion.own("service", "the service has failed at this", hint))
+
+    def _done(self, build: Build, *, only_look: bool) -> None:
         """Have a build done, and note what came of it; raises OnebinError."""
         if build.attempts > MOST_ATTEMPTS:
             message = f"its process was killed {MOST_ATTEMPTS} times, the last time at the step {build.step or 'lock'}"
@@ -133,24 +158,27 @@ class Builder:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            self._run(build, folder)
+            self._run(build, folder, only_look=only_look)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, build: Build, folder: Path) -> None:
+    def _run(self, build: Build, folder: Path, *, only_look: bool) -> None:
         limits = self.settings.limits
         watch = Watch(build=build.id, ledger=self.ledger, limits=limits, is_stopping=self._is_stopping)
         listener = _Listener(build=build, ledger=self.ledger, discretion=self.discretion, watch=watch)
         if build.attempts > 1:
             self.ledger.log(build.id, f"begun again: attempt {build.attempts} of {MOST_ATTEMPTS}")
         command = [sys.executable, "-P", "-m", "onebin.service.jobs.child"]
-        stdin = json.dumps(to_json(self._job(build, folder)))
+        stdin = json.dumps(to_json(replace(self._job(build, folder), only_look=only_look)))
         ended = converse(command, env=environment(), stdin=stdin, each=listener.read, wanted=watch)
         result = listener.result
         if result is not None and result.record is not None:
             self._publish(build, result)
         elif watch.end is not None:
             self._stopped(build, watch, listener.step or "start")
+        elif result is not None and result.is_missing:
+            self.ledger.requeue(build.id, is_free=True)
+            self.wake()
         elif result is not None and result.error is not None:
             self._failed(build, result.error, result.stage)
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from onebin.catalogue import Catalogue, Places, placed, stage_of
 from onebin.errors import CatalogueError, OnebinError
-from onebin.farm import MatrixRequest, Store, build_matrix
+from onebin.farm import Keys, MatrixRequest, Store, build_matrix, cells_of
 from onebin.pipeline import (
     CellAdvanced,
     Note,
@@ -62,6 +62,8 @@ def _limit_memory(most: int) -> None:
 def _result(job: ServiceJob) -> JobResult:
     """Build what a job asks for into the store; raises OnebinError."""
     build = _request(job)
+    if job.only_look and not _is_stored(job, build):
+        return JobResult(is_missing=True)
     asked = MatrixRequest(
         build=build,
         store=job.store,
@@ -84,6 +86,12 @@ def _result(job: ServiceJob) -> JobResult:
         report=_report(job, file),
         was_built=cell.status == "built",
     )
+
+
+def _is_stored(job: ServiceJob, build: BuildRequest) -> bool:
+    """Lock a build, and return whether the store has it; raises OnebinError."""
+    keyed = Keys(build=build).of(cells_of(build.manifest)[0])
+    return Store.at(job.store).record(keyed.key) is not None
 
 
 def _request(job: ServiceJob) -> BuildRequest:

@@ -17,7 +17,7 @@ class ServiceJob:
     """One build: the catalogue, what was ordered from it, a folder for its files, and who builds.
 
     `manifest` is what the order meant when it came, and `file` the name of the artifact. `memory` is how many bytes
-    each process may have.
+    each process may have. With `only_look`, nothing is built: the artifact is taken if the store has it.
     """
 
     catalogue: Path
@@ -32,6 +32,7 @@ class ServiceJob:
     scheduler: str | None
     certificates: Path | None
     memory: int
+    only_look: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,8 @@ class Line:
 class JobResult:
     """How a build ended: with an artifact in its folder and in the store, or with an error.
 
-    `report` is the object with the artifact's page; `was_built` is whether the store did not have the artifact.
+    `report` is the object with the artifact's page; `was_built` is whether the store did not have the artifact, and
+    `is_missing` that it does not and nothing was to be built.
     """
 
     key: str | None = None
@@ -61,6 +63,7 @@ class JobResult:
     record: Record | None = None
     report: str | None = None
     was_built: bool = False
+    is_missing: bool = False
     error: ErrorFacts | None = None
     stage: str = ""
     cancelled: bool = False

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 5  # of a build whose process, or whose service, was killed
 _MOST_EVENTS = 5000  # of one build
 _BUSY_SECONDS = 30.0
-_KNOWN = "EXISTS (SELECT 1 FROM builds AS o WHERE o.question = builds.question AND o.state = 'done')"
 _ACTIVE = "state IN ('queued', 'running')"
 
 
@@ -136,17 +135,18 @@ class Ledger:
 
     # What the builder does.
 
-    def begin(self, *, known: bool = False) -> Build | None:
+    def begin(self, *, look_up: bool = False) -> Build | None:
         """Take the build that waits the longest, and note that it runs; None if none waits.
 
-        With `known`, only one whose question was answered before is taken: the store is likely to have it.
+        With `look_up`, only one is taken that nobody has looked up in the store, and it is noted that somebody does.
         """
-        own = f" AND {_KNOWN}" if known else ""
+        own = " AND NOT is_looked_up" if look_up else ""
         with self._transaction() as database:
             row = database.execute(
-                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"  # noqa: S608  # constants
+                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = '',"  # noqa: S608  # a constant
+                " is_looked_up = is_looked_up OR ?"
                 f" WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued'{own}) RETURNING id",
-                (time.time(),),
+                (time.time(), look_up),
             ).fetchone()
         if row is None:
             return None
@@ -280,7 +280,7 @@ def _check_queue(database: sqlite3.Connection, limits: ServiceLimits) -> None:
 
 def _build(row: sqlite3.Row) -> Build:
     """Return a build from its row."""
-    values = {name: row[name] for name in row.keys() if name not in {"question", "wanted"}}  # noqa: SIM118  # not a dict
+    values = {name: row[name] for name in row.keys() if name not in {"question", "wanted", "is_looked_up"}}  # noqa: SIM118  # not a dict
     order = json.loads(row["wanted"])
     error = None if row["error"] is None else json.loads(row["error"])
     return Build(

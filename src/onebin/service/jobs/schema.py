@@ -29,6 +29,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
             step TEXT NOT NULL DEFAULT '',
             doing TEXT NOT NULL DEFAULT '',
             attempts INTEGER NOT NULL DEFAULT 0,
+            is_looked_up INTEGER NOT NULL DEFAULT 0,
             key TEXT,
             record TEXT,
             signature TEXT,
