@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 import threading
 import time
@@ -101,22 +102,52 @@ class Builder:
     def _take(self) -> None:
         forgot = 0.0
         while not self._is_stopping[0]:
-            if time.monotonic() - forgot > _FORGET_SECONDS:
-                self.ledger.forget(time.time() - self.settings.limits.keep)
-                forgot = time.monotonic()
-            build = self.ledger.begin()
+            try:
+                if time.monotonic() - forgot > _FORGET_SECONDS:
+                    self.ledger.forget(time.time() - self.settings.limits.keep)
+                    forgot = time.monotonic()
+                build = self.ledger.begin()
+            except sqlite3.Error as error:
+                self._cannot_write(error)
+                build = None
             if build is None:
                 with self._news:
                     self._news.wait(_IDLE_SECONDS)
                 continue
+            failure = self._done(build)
+            if failure is not None:
+                self._note_failure(build, failure)
+
+    def _done(self, build: Build) -> BuildError | None:
+        """Have a build done; returns why that failed, if nobody has noted it yet."""
+        try:
+            self._do(build)
+        except OnebinError as error:
+            return self._error(build, error)
+        except sqlite3.Error as error:
+            self._cannot_write(error)
+            hint = "ask for it again in a while; if that happens twice, tell whoever runs this service"
+            return self.discretion.own("service", "the service could not write down what it did", hint)
+        except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
+            print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+            hint = "ask for it again; if that happens twice, tell whoever runs this service"
+            return self.discretion.own("service", "the service has failed at this", hint)
+        return None
+
+    def _note_failure(self, build: Build, failure: BuildError) -> None:
+        """Note a failure as soon as the disk allows it; if the service ends before, the next one begins it again."""
+        while not self._is_stopping[0]:
             try:
-                self._do(build)
-            except OnebinError as error:
-                self.ledger.fail(build.id, self._error(build, error))
-            except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
-                print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
-                hint = "ask for it again; if that happens twice, tell whoever runs this service"
-                self.ledger.fail(build.id, self.discretion.own("service", "the service has failed at this", hint))
+                self.ledger.fail(build.id, failure)
+            except sqlite3.Error as error:
+                self._cannot_write(error)
+                with self._news:
+                    self._news.wait(_IDLE_SECONDS)
+            else:
+                return
+
+    def _cannot_write(self, error: sqlite3.Error) -> None:
+        print(f"{self.ledger.file.name} cannot be changed: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
 
     def _do(self, build: Build) -> None:
         """Have a build done, and note what came of it; raises OnebinError."""
@@ -216,6 +247,7 @@ class Builder:
                 self.ledger.requeue(build.id, is_free=True)
             case "unwanted":
                 self.ledger.cancel(build.id)
+                self.wake()
             case "late":
                 message = f"it took longer than {limits.seconds:g} s, and was stopped at the step {step}"
                 self.ledger.fail(build.id, self.discretion.own(step, message, "choose fewer plugins, or ask again"))
