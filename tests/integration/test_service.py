@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -376,6 +377,44 @@ def test_a_graceful_stop_has_builds_wait(own_bench: Bench) -> None:
         assert service.client().ended(build)["state"] == "done"
 
 
+def test_a_closed_terminal_ends_the_service_in_good_order(own_bench: Bench) -> None:
+    """SIGHUP does what SIGTERM does: the build waits, and has lost no attempt."""
+    with serving(own_bench, "-j", "1") as service:
+        service.client().order("slow-import")
+        wait_until(lambda: _has_reached(service, "lock"), what="the step lock")
+        stopped = service.running.interrupt(signal.SIGHUP)
+        assert (stopped.code, stopped.err) == (0, "")
+        job = _jobs(service)[0]
+        assert (job["state"], job["attempts"]) == ("queued", 0)
+
+
+def test_a_file_that_cannot_be_laid_ready_is_not_lost(own_bench: Bench) -> None:
+    """Where the service cannot write, whoever asks for an artifact is told to come back, and the build stays done."""
+    with serving(own_bench, "-j", "1") as service:
+        client = service.client()
+        build = client.built("greet-hello")
+        (service.directory / "held").write_text("a file where a folder should be", "utf-8")
+        refused = client.get(build["files"]["artifact"])
+        assert (refused.status, refused.headers["retry-after"]) == (503, "30")
+        (service.directory / "held").unlink()
+        assert hashlib.sha256(_file(client, build, "artifact")).hexdigest() == build["sha256"]
+
+
+def test_a_large_body_without_a_length_is_refused_without_a_word_in_the_log(own_bench: Bench) -> None:
+    """So is one whose client leaves: neither is a fault of the service."""
+    with serving(own_bench) as service:
+        port = int(service.address.rpartition(":")[2])
+        head = f"POST /builds HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(head + chunk + b"1\r\nx\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(head)
+        assert service.client().get("/healthz").status == 200
+        assert service.running.interrupt(signal.SIGTERM).err == ""
+
+
 def test_the_time_of_a_build_is_limited(own_bench: Bench) -> None:
     """One that takes too long ends with the step and what to do, and leaves no process."""
     with serving(own_bench, "-j", "1", "--timeout", "1") as service:
@@ -484,6 +523,11 @@ def test_what_keeps_a_service_from_starting_is_one_error(own_bench: Bench) -> No
     assert (code, "newer onebin" in said) == (ServiceError.exit_code, True)
     (own_bench.directory / "file").touch()
     assert run("--directory", "third", "--port", "0", "--store", "file")[0] == StoreError.exit_code
+    (own_bench.directory / "tokens").write_bytes(b"ana \xff\xfe0123456789abcdef\n")
+    code, said = run("--directory", "third", "--port", "0", "--tokens", "tokens")
+    assert (code, "is not a text in UTF-8" in said) == (ServiceError.exit_code, True)
+    for url in ("http://[x", "http://x:y", "http://a:b@x"):
+        assert run("--directory", "third", "--port", "0", "--url", url)[0] == 2
     for arguments in (["--host", "0.0.0.0"], ["--host", "0.0.0.0", "--anybody"], ["--url", "builds.example"]):  # noqa: S104  # refused
         assert run(*arguments)[0] == 2
 

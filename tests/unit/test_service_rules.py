@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
-from onebin.catalogue import Order
-from onebin.errors import ServiceError
-from onebin.farm import Record
-from onebin.service import ServiceLimits
-from onebin.service.jobs import BuildError, Ledger, TooManyError
+from onebin.catalogue import Catalogue, Order
+from onebin.errors import LostObjectError, ServiceError, StoreError
+from onebin.farm import Record, Store
+from onebin.service import ServiceLimits, ServiceSettings
+from onebin.service.jobs import Builder, BuildError, Ledger, TooManyError, database_errors
 from onebin.service.jobs.watch import Watch
 from onebin.service.jobs.wording import Discretion
+from onebin.service.shelf import Shelf
 from onebin.service.web.rates import Rates
+from support.services import ONLY_LINUX, PYTHON
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onebin.pipeline import ErrorFacts
 
 LIMITS = ServiceLimits(queue=3, per_client=2)
@@ -261,3 +268,118 @@ def test_an_error_names_the_plugins_that_it_speaks_of() -> None:
     order = Order(host="tiny", plugins=("greet-hello", "seer", "packaging"))
     error = Discretion().error(facts, "lock", order)
     assert (error.stage, error.plugins) == ("lock", ("greet-hello", "packaging"))
+
+
+# When the disk is full, clocks are set, and somebody comes at the last moment.
+
+
+@contextmanager
+def _full_disk(most: int = 4096) -> Iterator[None]:
+    """Have no file of this process grow over so many bytes during the block, which SQLite takes for a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@ONLY_LINUX
+def test_a_full_disk_ends_when_there_is_space_again(ledger: Ledger) -> None:
+    """A change that did not reach the disk is not made, and the next one is, in the same thread."""
+    first = _asked(ledger)
+    with _full_disk(), pytest.raises(sqlite3.Error):
+        _asked(ledger, "other")
+    assert ledger.states() == {"queued": 1}
+    taken = ledger.begin()
+    assert taken is not None
+    assert taken.id == first
+
+
+@ONLY_LINUX
+def test_a_builder_outlives_a_full_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its threads say what they could not do, and go on when there is space again."""
+    builder, ledger = _builder(tmp_path)
+    builder.start()
+    said: list[str] = []
+
+    def has_said() -> bool:
+        said.append(capfd.readouterr().err)
+        return "jobs.db cannot be changed" in "".join(said)
+
+    try:
+        _asked(ledger)
+        with _full_disk():
+            builder.wake()
+            wait_until(has_said, what="a word about the disk")
+            assert builder.is_running
+        wait_until(lambda: ledger.states() == {"failed": 1}, what="the end of the build")
+    finally:
+        builder.stop()
+
+
+def _builder(folder: Path) -> tuple[Builder, Ledger]:
+    """Return a builder with one thread, and its ledger; its catalogue does not offer what is asked for."""
+    file = folder / "catalogue.toml"
+    file.write_text(
+        f'[catalogue]\ntitle = "Tools"\npythons = ["{PYTHON}"]\nplatforms = ["linux-x86_64"]\n'
+        '[hosts.other]\npackage = "other"\nscript = "other"\ndescription = "Another host"',
+        "utf-8",
+    )
+    ledger = Ledger(folder / "jobs.db")
+    settings = ServiceSettings(catalogue=file, directory=folder, at_once=1)
+    store = Store.at(str(folder / "store"))
+    return Builder(settings=settings, catalogue=Catalogue.load(file), ledger=ledger, store=store), ledger
+
+
+def test_who_comes_while_a_build_is_cancelled_gets_it(ledger: Ledger) -> None:
+    """Between the last look at who waits, and the end of the processes, somebody has asked the same."""
+    build = _asked(ledger)
+    ledger.begin()
+    ledger.withdraw(build, "ana")
+    assert _asked(ledger, client="bob") == build
+    ledger.cancel(build)
+    found = ledger.build(build)
+    assert found is not None
+    assert (found.state, found.attempts, found.waiting) == ("queued", 0, 1)
+    ledger.withdraw(build, "bob")
+    assert ledger.states() == {"cancelled": 1}
+
+
+def test_a_build_of_the_future_does_not_answer(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the clock was set back, what was built before is resolved again, and not kept for as long as that."""
+    first = _asked(ledger)
+    ledger.begin()
+    _done(ledger, first)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400)
+    assert _asked(ledger) != first
+
+
+@ONLY_LINUX
+def test_a_full_disk_does_not_lose_what_is_in_the_store(tmp_path: Path) -> None:
+    """Whoever cannot lay an artifact ready says so; only an object that is missing or damaged is lost."""
+    store = Store.at(str(tmp_path / "store"))
+    record = replace(RECORD, artifact=store.add(bytes(100_000)), size=100_000)
+    shelf = Shelf(tmp_path / "held", store, 1_000_000)
+    with _full_disk(), pytest.raises(StoreError) as full:
+        shelf.artifact(record)
+    assert not isinstance(full.value, LostObjectError)
+    assert shelf.artifact(record).stat().st_size == record.size
+    with pytest.raises(LostObjectError):
+        shelf.artifact(RECORD)
+
+
+def test_a_damaged_database_is_one_error_at_the_start(tmp_path: Path) -> None:
+    """Also where its head is whole, and only a table is not."""
+    file = tmp_path / "jobs.db"
+    ledger = Ledger(file)
+    _asked(ledger)
+    ledger.begin()
+    with sqlite3.connect(file) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:size] + b"\xa5" * (len(whole) - size))
+    with pytest.raises(ServiceError, match="cannot be opened"), database_errors(file):
+        Ledger(file).recover()

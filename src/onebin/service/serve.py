@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from filelock import FileLock, Timeout
 from onebin.catalogue import Catalogue
 from onebin.errors import ServiceError, os_errors
 from onebin.farm import Store, check_scheduler
-from onebin.service.jobs import Builder, Ledger
+from onebin.service.jobs import Builder, Ledger, database_errors
 from onebin.service.shelf import Shelf
 from onebin.service.sizes import Sizes
 from onebin.system import display
@@ -54,13 +56,14 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
     catalogue = Catalogue.load(settings.catalogue)
     with os_errors(ServiceError, "write", settings.directory):
         settings.directory.mkdir(parents=True, exist_ok=True)
-    with _alone(settings), _listening(settings) as listener:
+    with _alone(settings), _listening(settings) as listener, _ended_by_hangup():
         settings = _reached(settings, listener.getsockname()[1])
         service = _service(settings, catalogue)
         server = _Server(service, ready)
         service.sizes.start()
         try:
-            server.again = service.builder.start()
+            with database_errors(service.ledger.file):
+                server.again = service.builder.start()
             server.run(sockets=[listener])
         except KeyboardInterrupt:  # uvicorn raises the signal again that it ended for
             pass
@@ -125,6 +128,21 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
         raise ServiceError(message, "choose others with --host and --port") from error
     with listener:
         yield listener
+
+
+@contextmanager
+def _ended_by_hangup() -> Iterator[None]:
+    """Have SIGHUP, which a closed terminal sends, end the service in good order, unless it is ignored (nohup)."""
+    number = getattr(signal, "SIGHUP", None)  # not on Windows
+    is_main = threading.current_thread() is threading.main_thread()
+    if number is None or not is_main or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(number, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class _Server(uvicorn.Server):

@@ -17,6 +17,7 @@ from onebin.errors import StoreError, os_errors
 from onebin.system import sha256_of_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.farm import Record, Store
@@ -65,15 +66,20 @@ class Shelf:
         """Remove the files that were asked for the longest ago, until another one fits."""
         with self._lock, os_errors(StoreError, "read", self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            files = sorted(
-                ((each.stat(), each) for each in self.directory.iterdir()), key=lambda each: each[0].st_atime
-            )
+            files = sorted(_files(self.directory), key=lambda each: each[0].st_atime)
             total = sum(state.st_size for state, _ in files) + size
             for state, file in files:
                 if total <= self.most or time.time() - state.st_atime < _YOUNG_SECONDS:
                     break
                 file.unlink(missing_ok=True)
                 total -= state.st_size
+
+
+def _files(directory: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    """Yield the files of a folder and their states, except those that are moved or removed meanwhile."""
+    for file in directory.iterdir():
+        with suppress(FileNotFoundError):
+            yield file.stat(), file
 
 
 def _state(file: Path) -> tuple[int, int, int]:

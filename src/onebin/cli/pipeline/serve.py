@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 import platformdirs
@@ -136,8 +137,18 @@ def _check_reach(host: str, url: str | None, tokens: Path | None, *, anybody: bo
             raise click.UsageError(f"--host {host}: other machines could build; name --tokens FILE, or say --anybody.")
         if url is None:
             raise click.UsageError(f"--host {host} needs --url URL: the address by which others know the service.")
-    if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+    if url is not None and not _is_address(url):
         raise click.UsageError(f"--url {url}: write the whole address, such as https://builds.example.org.")
+
+
+def _is_address(url: str) -> bool:
+    """Return whether a URL is the whole address of a service, with a name and, if it has one, a port."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.username is None and (parts.port or 1) > 0
+    except ValueError:
+        return False
+    return is_whole and re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url) is not None
 
 
 def _attestor(key: Path) -> Attestor:
@@ -147,8 +158,11 @@ def _attestor(key: Path) -> Attestor:
 def _tokens(file: Path) -> dict[str, str]:
     """Return the names in a file of tokens, by the digests of these; raises ServiceError."""
     hint = "write a line for each who may build: a name, a space, and a token of at least 16 characters"
-    with os_errors(ServiceError, "read", file):
-        text = read_text(file)
+    try:
+        with os_errors(ServiceError, "read", file):
+            text = read_text(file)
+    except UnicodeDecodeError:
+        raise ServiceError(f"{display(file)} is not a text in UTF-8", hint) from None
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):

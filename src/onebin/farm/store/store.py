@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from onebin.errors import FarmError, StoreError, os_errors
+from onebin.errors import FarmError, LostObjectError, StoreError, os_errors
 from onebin.farm.store.folder import Folder
 from onebin.system import absolute, display, is_there, sha256_of_file
 
@@ -114,7 +114,7 @@ class Store:
         return digest
 
     def read(self, digest: str) -> bytes:
-        """Return an object that is not large; raises StoreError if it is missing or damaged."""
+        """Return an object that is not large; raises LostObjectError if it is missing or damaged."""
         whole = bytearray()
         for part in self._parts(digest):
             whole += part
@@ -185,16 +185,16 @@ class Store:
             return False
 
     def _parts(self, digest: str) -> Iterator[bytes]:
-        """Yield the parts of an object; raises StoreError, at the end, if they are not what the digest says."""
+        """Yield the parts of an object; raises LostObjectError, at the end, if they are not what the digest says."""
         found = self.files.read(_object(digest))
         if found is None:
-            raise StoreError(f"the object {digest} is not in {self.url}", _AGAIN)
+            raise LostObjectError(f"the object {digest} is not in {self.url}", _AGAIN)
         digested = sha256()
         for part in found:
             digested.update(part)
             yield part
         if digested.hexdigest() != digest:
-            raise StoreError(f"the object {digest} in {self.url} is damaged", _AGAIN)
+            raise LostObjectError(f"the object {digest} in {self.url} is damaged", _AGAIN)
 
 
 _AGAIN = "run `onebin matrix` again, which builds the cell anew"

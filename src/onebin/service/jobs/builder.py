@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from onebin.errors import FarmError, OnebinError
 from onebin.farm import CellAttestor, Store, fitting_jobs
@@ -25,6 +26,7 @@ from onebin.system import converse, environment, from_json, megabytes, to_json
 from onebin.trust import signed_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from onebin.catalogue import Catalogue
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from onebin.service.jobs.ledger import Ledger
     from onebin.service.settings import ServiceSettings
     from onebin.system import Attempt
+
+T = TypeVar("T")
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
@@ -105,9 +109,9 @@ class Builder:
         forgot = 0.0
         while not self._is_stopping[0]:
             if time.monotonic() - forgot > _FORGET_SECONDS:
-                self.ledger.forget(time.time() - self.settings.limits.keep)
+                self._tried(lambda: self.ledger.forget(time.time() - self.settings.limits.keep))
                 forgot = time.monotonic()
-            build = self.ledger.begin()
+            build = self._tried(self.ledger.begin)
             if build is None:
                 self._wait()
                 continue
@@ -120,7 +124,8 @@ class Builder:
     def _look_up(self) -> None:
         """While all other threads build, see what of the rest the store has, until the service stops."""
         while not self._is_stopping[0]:
-            build = self.ledger.begin(look_up=True) if self._busy == self.at_once else None
+            is_late = self._busy == self.at_once
+            build = self._tried(lambda: self.ledger.begin(look_up=True)) if is_late else None
             if build is None:
                 self._wait()
             else:
@@ -136,16 +141,45 @@ class Builder:
             self._busy += more
             self._news.notify_all()
 
+    def _tried(self, change: Callable[[], T]) -> T | None:
+        """Return what a change of the ledger returns; None if the disk does not allow it now."""
+        try:
+            return change()
+        except sqlite3.Error as error:
+            print(f"{self.ledger.file.name} cannot be changed: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            return None
+
     def _do(self, build: Build, *, only_look: bool = False) -> None:
-        """Have a build done, and note what came of it, whatever that is."""
+        """Have a build done, and note what came of it, whatever that is, as soon as the disk allows it.
+
+        If the service ends before, the next one begins the build again.
+        """
+        failure = self._failure(build, only_look=only_look)
+        if failure is None:
+            return
+
+        def note() -> bool:
+            self.ledger.fail(build.id, failure)
+            return True
+
+        while not self._is_stopping[0] and not self._tried(note):
+            self._wait()
+
+    def _failure(self, build: Build, *, only_look: bool) -> BuildError | None:
+        """Have a build done; returns why that failed, if nobody has noted it yet."""
         try:
             self._done(build, only_look=only_look)
         except OnebinError as error:
-            self.ledger.fail(build.id, self._error(build, error))
+            return self._error(build, error)
+        except sqlite3.Error as error:
+            print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            hint = "ask for it again in a while; if that happens twice, tell whoever runs this service"
+            return self.discretion.own("service", "the service could not write down what it did", hint)
         except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
             print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
             hint = "ask for it again; if that happens twice, tell whoever runs this service"
-            self.ledger.fail(build.id, self.discretion.own("service", "the service has failed at this", hint))
+            return self.discretion.own("service", "the service has failed at this", hint)
+        return None
 
     def _done(self, build: Build, *, only_look: bool) -> None:
         """Have a build done, and note what came of it; raises OnebinError."""
@@ -248,6 +282,7 @@ class Builder:
                 self.ledger.requeue(build.id, is_free=True)
             case "unwanted":
                 self.ledger.cancel(build.id)
+                self.wake()
             case "late":
                 message = f"it took longer than {limits.seconds:g} s, and was stopped at the step {step}"
                 self.ledger.fail(build.id, self.discretion.own(step, message, "choose fewer plugins, or ask again"))

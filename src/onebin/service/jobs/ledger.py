@@ -16,11 +16,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from onebin.catalogue import Order
-from onebin.errors import ServiceError
 from onebin.farm import Record
 from onebin.service.jobs.build import Build, BuildError, BuildEvent
-from onebin.service.jobs.schema import prepare
-from onebin.system import display, sha256_of
+from onebin.service.jobs.schema import database_errors, prepare
+from onebin.system import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,12 +45,8 @@ class Ledger:
         self.file, self.changed = file, changed
         self._writing = threading.Lock()
         self._threads = threading.local()
-        try:
-            with self._transaction() as database:
-                prepare(database, file)
-        except sqlite3.Error as error:
-            hint = "name another folder with --directory, or restore a backup of it"
-            raise ServiceError(f"the database {display(file)} cannot be opened: {error}", hint) from error
+        with database_errors(file), self._transaction() as database:
+            prepare(database, file)
 
     # What clients ask for.
 
@@ -63,9 +58,9 @@ class Ledger:
         question, now = sha256_of(manifest), time.time()
         with self._transaction() as database:
             found = database.execute(
-                f"SELECT id, state FROM builds WHERE question = ? AND ({_ACTIVE} OR state = 'done' AND started > ?)"  # noqa: S608  # a constant
-                " ORDER BY number DESC LIMIT 1",
-                (question, now - limits.fresh),
+                f"SELECT id, state FROM builds WHERE question = ? AND ({_ACTIVE} OR state = 'done'"  # noqa: S608  # a constant
+                " AND started BETWEEN ? AND ?) ORDER BY number DESC LIMIT 1",
+                (question, now - limits.fresh, now),
             ).fetchone()
             if found is not None:
                 build, is_new = str(found["id"]), False
@@ -192,9 +187,17 @@ class Ledger:
         self.changed(build)
 
     def cancel(self, build: str) -> None:
-        """Note that a build was stopped because nobody waits for it."""
-        self._change("UPDATE builds SET state = 'cancelled', ended = ? WHERE id = ?", time.time(), build)
-        self.changed(build)
+        """Note that a build was stopped because nobody waits for it; if somebody has come meanwhile, it waits again."""
+        with self._transaction() as database:
+            is_unwanted = database.execute(
+                "UPDATE builds SET state = 'cancelled', ended = ? WHERE id = ?"
+                " AND NOT EXISTS (SELECT 1 FROM clients WHERE build = builds.id)",
+                (time.time(), build),
+            ).rowcount
+        if is_unwanted:
+            self.changed(build)
+        else:
+            self.requeue(build, is_free=True)
 
     def requeue(self, build: str, *, is_free: bool = False) -> None:
         """Have a build that runs wait again; an attempt that ended in good order does not count (`is_free`)."""
@@ -240,10 +243,11 @@ class Ledger:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
+                database.execute("COMMIT")
             except BaseException:
-                database.execute("ROLLBACK")
+                if database.in_transaction:  # SQLite itself ends one for which the disk is full
+                    database.execute("ROLLBACK")
                 raise
-            database.execute("COMMIT")
 
     def _change(self, statement: str, *values: Any) -> None:
         with self._transaction() as database:

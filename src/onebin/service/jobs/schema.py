@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from onebin.errors import ServiceError
 from onebin.system import display
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Each line of versions begins where the one before it ended; a database says in `user_version` how many it has had.
@@ -60,6 +62,25 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
 )
+
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some space on its disk",
+    sqlite3.SQLITE_IOERR: "look whether its disk is full or damaged",
+    sqlite3.SQLITE_READONLY: "let the user of the service write to it, or name another folder with --directory",
+    sqlite3.SQLITE_CANTOPEN: "let the user of the service write to it, or name another folder with --directory",
+    sqlite3.SQLITE_BUSY: "end the program that holds it",
+}
+
+
+@contextmanager
+def database_errors(file: Path) -> Iterator[None]:
+    """Turn an error of SQLite from the block into ServiceError, with what to do about it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        hint = _REMEDIES.get(kind, "restore a backup of it, or name another folder with --directory")
+        raise ServiceError(f"the database {display(file)} cannot be opened: {error}", hint) from error
 
 
 def prepare(database: sqlite3.Connection, file: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 
 from onebin.service.web.answers import problem
 from onebin.service.web.builds import build_routes
 from onebin.service.web.files import file_routes
-from onebin.service.web.guard import Guarded, Headed
+from onebin.service.web.guard import Guarded, Headed, cut_off
 from onebin.service.web.metrics import Measured
 from onebin.service.web.offers import offer_routes
 from onebin.service.web.pages import page_routes
@@ -43,7 +46,7 @@ def application(service: Service) -> Starlette:
     app = Starlette(
         routes=[*build_routes(), *file_routes(), *offer_routes(), *state_routes(), *page_routes()],
         middleware=[Middleware(Measured), Middleware(Headed), Middleware(Guarded)],
-        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        exception_handlers={HTTPException: _refuse, ClientDisconnect: _leave, sqlite3.Error: _wait, Exception: _fail},
         lifespan=living,
     )
     app.state.service = service
@@ -54,7 +57,20 @@ async def _refuse(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     message, hint = _SAID.get(status, (detail, "see /openapi.json"))
-    return problem(request, status, message, hint)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return problem(request, status, message, hint, headers=headers)
+
+
+async def _leave(request: Request, _error: Exception) -> Response:
+    """Answer when a request did not come to its end: its body was too large, too slow, or its client has gone."""
+    return cut_off(request)
+
+
+async def _wait(request: Request, error: Exception) -> Response:
+    """Answer when the database cannot be read or changed, such as on a full disk."""
+    print(f"jobs.db: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+    message, headers = "the service cannot write down anything now", {"retry-after": "60"}
+    return problem(request, 503, message, "ask again in a minute; if that lasts, tell its operator", headers=headers)
 
 
 async def _fail(request: Request, _error: Exception) -> Response:

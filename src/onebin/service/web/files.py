@@ -1,12 +1,13 @@
 """The files of a build: the artifact, with ranges (RFC 9110, 14), and what says where it came from.
 
 Every object of the store is checked by its digest before a byte of it is sent. One that is missing or damaged ends the
-build that names it, so that the next question builds it again.
+build that names it, so that the next question builds it again. Where that cannot be known now, nothing is changed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from onebin.errors import StoreError
+from onebin.errors import LostObjectError, StoreError
 from onebin.service.jobs import BuildError
 from onebin.service.web.answers import problem
 from onebin.service.web.builds import found_build, no_build
@@ -65,12 +66,20 @@ async def send(request: Request) -> Response:
     try:
         if kind == "artifact" and build.record is not None:
             return await _artifact(request, service, build, build.record)
-        content = await run_in_threadpool(_content, service, build, kind)
-    except StoreError:
+        return _small(request, kind, await run_in_threadpool(_content, service, build, kind))
+    except LostObjectError:
         message = "the store has lost this file, or it is damaged there"
         hint = "ask for the build again: it is built anew"
         await run_in_threadpool(_lose, service, build, BuildError(stage="store", message=message, hint=hint))
         return problem(request, 410, message, hint)
+    except StoreError as error:  # such as a full disk, or a bucket that does not answer: nothing is lost
+        print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+        headers = {"retry-after": "30"}
+        return problem(request, 503, "the file cannot be read now", "ask again in a minute", headers=headers)
+
+
+def _small(request: Request, kind: str, content: bytes) -> Response:
+    """Return the answer with a file that is not the artifact."""
     headers = {"etag": f'"{hashlib.sha256(content).hexdigest()}"', "content-disposition": _attachment(kind, request)}
     if kind == "report":
         headers["content-security-policy"] = _SANDBOX

@@ -5,6 +5,8 @@ Each guard is a middleware of ASGI 3. Whoever is refused gets the same form of e
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,11 +19,14 @@ from onebin.service.web.clients import client_of
 from onebin.service.web.context import service_of
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from onebin.service.settings import ServiceSettings
 
 _MOST_BYTES = 64 * 1024  # of a request's body
+BODY_SECONDS = 30.0  # for a request's body to come
+_CUT = "onebin.cut"  # in a scope: why the rest of a body was not read
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -76,7 +81,7 @@ class Guarded:
             response = problem(request, status, message, hint, headers=headers)
             await response(scope, receive, send)
             return
-        await self._app(scope, _limited(receive), send)
+        await self._app(scope, _limited(scope, receive), send)
 
 
 def _refused(request: Request) -> tuple[int, str, str, dict[str, str]] | None:
@@ -111,16 +116,33 @@ def _is_own_origin(headers: Headers) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
 
 
-def _limited(receive: Receive) -> Receive:
-    """Return a function that receives a request's body as long as that is not too large."""
-    left = _MOST_BYTES
+def cut_off(request: Request) -> Response:
+    """Return the answer for a request whose body has not come to its end."""
+    headers = {"connection": "close"}
+    if request.scope.get(_CUT) == "late":
+        return problem(request, 408, "the request did not end", "send it again", headers=headers)
+    message = f"the request has over {_MOST_BYTES} bytes, or did not end"
+    return problem(request, 413, message, "ask for one bundle at a time", headers=headers)
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Return a function that receives a request's body as long as that is not too large, and comes in time."""
+    left, end, has_body = _MOST_BYTES, time.monotonic() + BODY_SECONDS, True
 
     async def limited() -> Message:
-        nonlocal left
-        message = await receive()
+        nonlocal left, has_body
+        if not has_body:  # from now on, this only tells when the client has gone
+            return await receive()
+        try:
+            async with asyncio.timeout(max(end - time.monotonic(), 0)):
+                message = await receive()
+        except TimeoutError:
+            scope[_CUT] = "late"
+            return {"type": "http.disconnect"}
+        has_body = bool(message.get("more_body"))
         left -= len(message.get("body", b""))
         if left < 0:
             return {"type": "http.disconnect"}
