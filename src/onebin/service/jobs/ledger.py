@@ -58,8 +58,8 @@ class Ledger:
         question, now = sha256_of(manifest), time.time()
         with self._transaction() as database:
             found = database.execute(
-                f"SELECT id, state FROM builds WHERE question = ? AND ({_ACTIVE} OR state = 'done' AND started BETWEEN ? AND ?)"  # noqa: S608  # a constant
-                " ORDER BY number DESC LIMIT 1",
+                f"SELECT id, state FROM builds WHERE question = ? AND ({_ACTIVE}"  # noqa: S608  # a constant
+                " OR state = 'done' AND started BETWEEN ? AND ?) ORDER BY number DESC LIMIT 1",
                 (question, now - limits.fresh, now),
             ).fetchone()
             if found is not None:

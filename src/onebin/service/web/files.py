@@ -76,6 +76,11 @@ async def send(request: Request) -> Response:
         print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
         headers = {"retry-after": "30"}
         return problem(request, 503, "the file cannot be read now", "ask again in a minute", headers=headers)
+    return _small(request, kind, content)
+
+
+def _small(request: Request, kind: str, content: bytes) -> Response:
+    """Send a small file, unless the client has it already."""
     headers = {"etag": f'"{hashlib.sha256(content).hexdigest()}"', "content-disposition": _attachment(kind, request)}
     if kind == "report":
         headers["content-security-policy"] = _SANDBOX
