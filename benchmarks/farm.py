@@ -56,7 +56,7 @@ def trivial(folder: Path) -> None:
     for number in (1_000, 3_000, 10_000):
         with farming(folder / str(number), folder / "cache", workers=2) as farm:
             cluster = Cluster(address=farm.address)
-            _await(farm, 2)
+            farm.await_workers(2)
             jobs = [Job(cell=f"c{each}", key=f"k{each}", platform="linux-x86_64") for each in range(number)]
             cpu, started = _cpu(farm) + time.process_time(), time.monotonic()
             done, quarters = 0, [cpu]
@@ -112,7 +112,7 @@ def built(folder: Path) -> None:
     for workers in (1, 2):
         shutil.rmtree(cache / "frozen")  # what was frozen before is not frozen again
         with farming(folder / f"farm{workers}", cache, workers=workers) as farm:
-            _await(farm, workers)
+            farm.await_workers(workers)
             started = time.monotonic()
             words = ["matrix", "--store", str(folder / f"store{workers}"), "--scheduler", farm.address]
             succeed([*COMMAND, *words], cwd=folder, env=env, seconds=3600)
@@ -121,14 +121,6 @@ def built(folder: Path) -> None:
 
 def _ignore(*_: object) -> None:
     pass
-
-
-def _await(farm: Farm, workers: int) -> None:
-    """Wait until the scheduler has its workers."""
-    from distributed import Client  # noqa: PLC0415  # of the extra `farm`
-
-    with Client(farm.address, set_as_default=False) as client:
-        client.wait_for_workers(workers, timeout=120)
 
 
 def _scheduler(farm: Farm) -> int:

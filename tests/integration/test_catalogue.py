@@ -156,6 +156,7 @@ def test_the_nightly_check_runs_on_workers(warm_bench: Bench, tmp_path: Path) ->
     """Workers of a scheduler build and verify what is on offer into a store; the next night, it is all there."""
     _catalogue(warm_bench, "greet-hello")
     with farming(tmp_path / "farm", warm_bench.cache, workers=1) as farm:
+        farm.await_workers(1)
         nightly = ["catalogue", "check", "--build", "--scheduler", farm.address, "--store", str(tmp_path / "store")]
         for night in ("built", "stored"):
             done = warm_bench.run(*nightly, "--json")

@@ -20,7 +20,7 @@ from support.bench import Bench
 from support.command import COMMAND
 from support.farms import free_port
 from support.screens import at_screen
-from support.services import ONLY_LINUX, Serving, service_bench, serving, write_catalogue
+from support.services import ONLY_LINUX, Serving, Sleeper, service_bench, serving, write_catalogue
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -122,11 +122,12 @@ def test_another_key_is_refused(home: Bench, service: Serving, tmp_path: Path) -
 
 def test_a_service_that_is_killed_and_started_again(home: Bench, own_bench: Bench) -> None:
     """The same run of fetch ends with the file, and shows what it waited for."""
-    port = ("--port", str(free_port()))
+    sleeper, port = Sleeper.of(own_bench), ("--port", str(free_port()))
     with serving(own_bench, *port) as service:
-        asked = home.started("fetch", service.address, "tiny", "--with", "greet-servus")
+        asked = home.started("fetch", service.address, "tiny", "--with", "greet-servus", "--with", "slow-import")
         with asked as running, ExitStack() as again:
-            wait_until(lambda: running.has_said("stage"), what="the build has begun", running=running)
+            wait_until(sleeper.sleeps, what="the build has begun", running=running)
+            sleeper.wake()
             service.running.process.kill()
             wait_until(lambda: running.has_said("asking again in"), what="the loss is told", running=running)
             again.enter_context(serving(own_bench, *port))

@@ -20,7 +20,7 @@ import onebin
 from onebin.errors import ManifestError, ServiceError, StoreError
 from support.buckets import bucket_of_a_server
 from support.farms import farming
-from support.services import ONLY_LINUX, PLUGINS, Client, Serving, service_bench, serving, write_catalogue
+from support.services import ONLY_LINUX, PLUGINS, Client, Serving, Sleeper, service_bench, serving, write_catalogue
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ def test_no_answer_has_a_word_of_the_machine(service: Serving) -> None:
 
 def test_a_build_is_cancelled_when_nobody_waits_for_it(own_bench: Bench) -> None:
     """Who did not ask cannot withdraw; with the last who did, the build ends and leaves no process."""
+    Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1") as service:
         first, second, stranger = service.client(), service.client(), service.client()
         build = first.order("slow-import").json["id"]
@@ -251,6 +252,7 @@ def test_a_build_is_cancelled_when_nobody_waits_for_it(own_bench: Bench) -> None
 
 def test_queue_and_clients_have_limits(own_bench: Bench) -> None:
     """One more than may wait, one more than a client may have, and one more than it may ask, get a time to wait."""
+    Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1", "--queue", "2", "--per-client", "2", "--asks", "5") as service:
         client, other = service.client(), service.client()
         assert client.order("slow-import").status == 201
@@ -344,10 +346,12 @@ def _check_store(service: Serving) -> None:
 
 def test_a_build_is_begun_again_when_its_processes_die(own_bench: Bench) -> None:
     """Every process below the service is killed in the middle of a build; it is done all the same, and says so."""
+    sleeper = Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1") as service:
         client = service.client()
-        build = client.order("greet-hello").json["id"]
-        wait_until(lambda: _has_reached(service, "freeze"), what="the step freeze")
+        build = client.order("slow-import").json["id"]
+        wait_until(sleeper.sleeps, what="the import in the middle of a build")
+        sleeper.wake()
         for pid in service.children():
             os.kill(pid, signal.SIGKILL)
         found = client.ended(build)
@@ -358,9 +362,11 @@ def test_a_build_is_begun_again_when_its_processes_die(own_bench: Bench) -> None
 
 def test_a_graceful_stop_has_builds_wait(own_bench: Bench) -> None:
     """After SIGTERM the service ends at once and well, with its processes and streams; the build does not count it."""
+    sleeper = Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1") as service:
         build = service.client().order("slow-import").json["id"]
-        wait_until(lambda: _has_reached(service, "lock"), what="the step lock")
+        wait_until(sleeper.sleeps, what="the import in the middle of a build")
+        sleeper.wake()
         watching = subprocess.Popen(
             ["curl", "--silent", "--no-buffer", f"{service.address}/builds/{build}/events"], stdout=subprocess.PIPE
         )
@@ -417,6 +423,7 @@ def test_a_large_body_without_a_length_is_refused_without_a_word_in_the_log(own_
 
 def test_the_time_of_a_build_is_limited(own_bench: Bench) -> None:
     """One that takes too long ends with the step and what to do, and leaves no process."""
+    Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1", "--timeout", "1") as service:
         found = service.client().built("slow-import")
         assert found["state"] == "failed", found
@@ -463,9 +470,7 @@ def test_what_the_store_has_does_not_wait_for_builds(own_bench: Bench) -> None:
     store = own_bench.directory / "store"
     with serving(own_bench, "-j", "1", "--store", store) as service:
         assert service.client().built("greet-hello")["state"] == "done"
-    module = next(own_bench.project("slow-import").rglob("src/*/__init__.py"))
-    module.write_text(f"import time\ntime.sleep(60)\n{module.read_text('utf-8')}", "utf-8")
-    write_catalogue(own_bench, *PLUGINS)
+    Sleeper.of(own_bench)
     with serving(own_bench, "-j", "1", "--store", store, "--directory", "another") as service:
         client = service.client()
         long = client.order("slow-import").json["id"]
@@ -486,6 +491,7 @@ def test_a_cluster_builds_into_a_bucket(own_bench: Bench, key: Path, tmp_path: P
         farming(tmp_path / "farm", own_bench.cache, workers=1) as farm,
         serving(own_bench, "--scheduler", farm.address, "--store", f"{bucket}/service", "--key", key) as service,
     ):
+        farm.await_workers(1)
         client = service.client()
         build = client.built("greet-hello")
         assert build["state"] == "done", build
@@ -496,6 +502,7 @@ def test_a_cluster_builds_into_a_bucket(own_bench: Bench, key: Path, tmp_path: P
         assert not (service.directory / "store").exists()
         farm.kill_worker(0)
         farm.start_worker()
+        farm.await_workers(1)
         assert client.built("greet-servus")["state"] == "done"
 
 

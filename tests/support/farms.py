@@ -68,6 +68,13 @@ class Farm:
         own = ["--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--resources", tags]
         self.workers.append(self._start("worker", self.address, *own))
 
+    def await_workers(self, number: int) -> None:
+        """Wait until the scheduler has so many workers."""
+        from distributed import Client  # of the extra `farm`
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(number, timeout=120)
+
     def kill_worker(self, number: int) -> None:
         """Kill a worker, as the kernel does where memory is short."""
         worker = self.workers.pop(number)

@@ -133,6 +133,31 @@ def write_catalogue(bench: Bench, *plugins: str, more: str = "") -> Path:
     return file
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sleeper:
+    """The plugin slow-import of a bench, whose import lasts until it is woken; from then on, it is short."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, bench: Bench) -> Sleeper:
+        """Have the plugin sleep, and write the catalogue that offers it."""
+        folder = bench.directory.parent / "sleeper"
+        folder.mkdir()
+        next(bench.project("slow-import").rglob("where.txt")).write_text(str(folder), "utf-8")
+        (folder / "sleep-staged").touch()
+        write_catalogue(bench, *PLUGINS)
+        return cls(folder=folder)
+
+    def sleeps(self) -> bool:
+        """Return whether its import has begun."""
+        return (self.folder / "started").exists()
+
+    def wake(self) -> None:
+        """Have the next import be short."""
+        (self.folder / "sleep-staged").unlink()
+
+
 @contextmanager
 def serving(bench: Bench, *options: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
     """Run a service on a free port during the block; what is left of it is killed at the end."""

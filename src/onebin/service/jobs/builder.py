@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +27,7 @@ from onebin.system import converse, environment, from_json, megabytes, to_json
 from onebin.trust import signed_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from onebin.catalogue import Catalogue
@@ -40,7 +41,6 @@ T = TypeVar("T")
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
-_SHORT_SECONDS = 0.1
 _ADVANCE_SECONDS = 0.4  # between two notes of what a step does
 _ON_CLUSTER = 8  # builds at once, for each of which a process here waits
 _KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
@@ -117,7 +117,7 @@ class Builder:
                 continue
             self._count(1)
             try:
-                self._do(build)
+                self._do(build, self._build)
             finally:
                 self._count(-1)
 
@@ -125,11 +125,11 @@ class Builder:
         """While all other threads build, see what of the rest the store has, until the service stops."""
         while not self._is_stopping[0]:
             is_late = self._busy == self.at_once
-            build = self._tried(lambda: self.ledger.begin(look_up=True)) if is_late else None
+            build = self._tried(self.ledger.look_up) if is_late else None
             if build is None:
                 self._wait()
             else:
-                self._do(build, only_look=True)
+                self._do(build, self._take_stored)
 
     def _wait(self) -> None:
         with self._news:
@@ -149,12 +149,12 @@ class Builder:
             print(f"{self.ledger.file.name} cannot be changed: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
             return None
 
-    def _do(self, build: Build, *, only_look: bool = False) -> None:
-        """Have a build done, and note what came of it, whatever that is, as soon as the disk allows it.
+    def _do(self, build: Build, work: Callable[[Build], None]) -> None:
+        """Do some work for a build, and note why that failed, if it did, as soon as the disk allows it.
 
         If the service ends before, the next one begins the build again.
         """
-        failure = self._failure(build, only_look=only_look)
+        failure = self._failure(build, work)
         if failure is None:
             return
 
@@ -165,10 +165,10 @@ class Builder:
         while not self._is_stopping[0] and not self._tried(note):
             self._wait()
 
-    def _failure(self, build: Build, *, only_look: bool) -> BuildError | None:
-        """Have a build done; returns why that failed, if nobody has noted it yet."""
+    def _failure(self, build: Build, work: Callable[[Build], None]) -> BuildError | None:
+        """Do some work for a build; returns why that failed, if nobody has noted it yet."""
         try:
-            self._done(build, only_look=only_look)
+            work(build)
         except OnebinError as error:
             return self._error(build, error)
         except sqlite3.Error as error:
@@ -181,42 +181,61 @@ class Builder:
             return self.discretion.own("service", "the service has failed at this", hint)
         return None
 
-    def _done(self, build: Build, *, only_look: bool) -> None:
+    def _build(self, build: Build) -> None:
         """Have a build done, and note what came of it; raises OnebinError."""
         if build.attempts > MOST_ATTEMPTS:
             message = f"its process was killed {MOST_ATTEMPTS} times, the last time at the step {build.step or 'lock'}"
             hint = "tell whoever runs this service: the machine may lack memory"
             self.ledger.fail(build.id, self.discretion.own("build", message, hint))
             return
-        folder = self._work / build.id
+        if build.attempts > 1:
+            self.ledger.log(build.id, f"begun again: attempt {build.attempts} of {MOST_ATTEMPTS}")
+        with self._folder(build.id) as folder:
+            listener, ended = self._run(build, self._job(build, folder))
+            watch, result = listener.watch, listener.result
+            if result is not None and result.record is not None:
+                self._publish(build, result)
+            elif watch.end is not None:
+                self._stopped(build, watch, listener.step or "start")
+            elif result is not None and result.error is not None:
+                self._failed(build, result.error, result.stage)
+            else:
+                self._lost(build, ended)
+
+    def _take_stored(self, build: Build) -> None:
+        """End a build that waits if the store has it, or if it cannot be locked; raises OnebinError.
+
+        It stays in its place meanwhile. If a thread comes to it before this ends, that one finds the same.
+        """
+        with self._folder(f"{build.id}-stored") as folder:
+            listener, _ = self._run(build, replace(self._job(build, folder), only_look=True))
+            result = listener.result
+            if result is not None and result.record is not None:
+                self._publish(build, result)
+            elif result is not None and result.stage == "lock" and result.error is not None:
+                self._failed(build, result.error, result.stage)
+
+    @contextmanager
+    def _folder(self, name: str) -> Iterator[Path]:
+        """Provide an empty folder for the block."""
+        folder = self._work / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            self._run(build, folder, only_look=only_look)
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, build: Build, folder: Path, *, only_look: bool) -> None:
+    def _run(self, build: Build, job: ServiceJob) -> tuple[_Listener, Attempt]:
+        """Run the process of a build until it has ended, or may not go on."""
         limits = self.settings.limits
         watch = Watch(build=build.id, ledger=self.ledger, limits=limits, is_stopping=self._is_stopping)
-        listener = _Listener(build=build, ledger=self.ledger, discretion=self.discretion, watch=watch)
-        if build.attempts > 1:
-            self.ledger.log(build.id, f"begun again: attempt {build.attempts} of {MOST_ATTEMPTS}")
+        listener = _Listener(
+            build=build, ledger=self.ledger, discretion=self.discretion, watch=watch, is_quiet=job.only_look
+        )
         command = [sys.executable, "-P", "-m", "onebin.service.jobs.child"]
-        stdin = json.dumps(to_json(replace(self._job(build, folder), only_look=only_look)))
-        ended = converse(command, env=environment(), stdin=stdin, each=listener.read, wanted=watch)
-        result = listener.result
-        if result is not None and result.record is not None:
-            self._publish(build, result)
-        elif watch.end is not None:
-            self._stopped(build, watch, listener.step or "start")
-        elif result is not None and result.is_missing:
-            self.ledger.requeue(build.id, is_free=True)
-            self.wake()
-        elif result is not None and result.error is not None:
-            self._failed(build, result.error, result.stage)
-        else:
-            self._lost(build, ended)
+        stdin = json.dumps(to_json(job))
+        return listener, converse(command, env=environment(), stdin=stdin, each=listener.read, wanted=watch)
 
     def _job(self, build: Build, folder: Path) -> ServiceJob:
         settings = self.settings
@@ -310,12 +329,13 @@ class Builder:
 
 @dataclass(kw_only=True)
 class _Listener:
-    """Notes what the process of a build says."""
+    """Notes what the process of a build says; of one that `is_quiet`, only its result."""
 
     build: Build
     ledger: Ledger
     discretion: Discretion
     watch: Watch
+    is_quiet: bool = False
     result: JobResult | None = None
     step: str = ""
     _noted: float = 0.0
@@ -328,13 +348,15 @@ class _Listener:
             self.watch.pid = said["pid"]
             return
         match from_json(_KINDS[said.pop("kind")], said):
+            case JobResult() as result:
+                self._end_step()
+                self.result = result
+            case _ if self.is_quiet:
+                return
             case Doing(step=step, doing=doing):
                 self._advance(step, self.discretion.text(doing))
             case Line(text=text):
                 self.ledger.log(self.build.id, self.discretion.text(text))
-            case JobResult() as result:
-                self._end_step()
-                self.result = result
 
     def _advance(self, step: str, doing: str) -> None:
         now, is_new = time.monotonic(), step != self.step
@@ -346,7 +368,6 @@ class _Listener:
             self.ledger.advance(self.build.id, step, doing)
 
     def _end_step(self) -> None:
-        """Note how long a step took, unless that is not worth a line."""
-        seconds = time.monotonic() - self._began
-        if self.step and seconds >= _SHORT_SECONDS:
-            self.ledger.log(self.build.id, f"{self.step}: {seconds:.1f} s")
+        """Note how long a step took."""
+        if self.step:
+            self.ledger.log(self.build.id, f"{self.step}: {time.monotonic() - self._began:.1f} s")

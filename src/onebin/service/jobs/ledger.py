@@ -130,19 +130,24 @@ class Ledger:
 
     # What the builder does.
 
-    def begin(self, *, look_up: bool = False) -> Build | None:
-        """Take the build that waits the longest, and note that it runs; None if none waits.
+    def begin(self) -> Build | None:
+        """Take the build that waits the longest, and note that it runs; None if none waits."""
+        return self._taken(
+            "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = ''"
+            " WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued') RETURNING id",
+            time.time(),
+        )
 
-        With `look_up`, only one is taken that nobody has looked up in the store, and it is noted that somebody does.
-        """
-        own = " AND NOT is_looked_up" if look_up else ""
+    def look_up(self) -> Build | None:
+        """Return the build that waits the longest of those that this has not returned; it waits on."""
+        return self._taken(
+            "UPDATE builds SET is_looked_up = 1 WHERE number ="
+            " (SELECT min(number) FROM builds WHERE state = 'queued' AND NOT is_looked_up) RETURNING id"
+        )
+
+    def _taken(self, statement: str, *values: Any) -> Build | None:
         with self._transaction() as database:
-            row = database.execute(
-                "UPDATE builds SET state = 'running', started = ?, attempts = attempts + 1, step = '', doing = '',"  # noqa: S608  # a constant
-                " is_looked_up = is_looked_up OR ?"
-                f" WHERE number = (SELECT min(number) FROM builds WHERE state = 'queued'{own}) RETURNING id",
-                (time.time(), look_up),
-            ).fetchone()
+            row = database.execute(statement, values).fetchone()
         if row is None:
             return None
         self.changed(row["id"])
