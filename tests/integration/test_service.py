@@ -20,6 +20,7 @@ import onebin
 from onebin.errors import ManifestError, ServiceError, StoreError
 from support.buckets import bucket_of_a_server
 from support.farms import farming
+from support.processes import run
 from support.services import ONLY_LINUX, PLUGINS, Client, Serving, Sleeper, service_bench, serving, write_catalogue
 from support.waiting import wait_until
 
@@ -547,3 +548,22 @@ def test_a_service_without_a_key_says_so(own_bench: Bench) -> None:
         assert set(build["files"]) == {"manifest", "log", "artifact", "sbom", "card", "report"}
         assert client.get("/key").status == 404
         assert onebin.to_json(build["error"]) is None
+
+
+def test_without_its_extra_the_command_says_what_to_install(own_bench: Bench) -> None:
+    """The command line is complete without the service's libraries, and one error says how to get them."""
+    script = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"psutil", "starlette", "uvicorn", "prometheus_client"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from onebin.cli import main
+main(["serve"])
+"""
+    done = run([sys.executable, "-c", script], cwd=own_bench.directory)
+    assert (done.code, "Traceback" in done.err) == (ServiceError.exit_code, False)
+    assert "pip install 'onebin[serve]'" in done.err

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +16,6 @@ from filelock import FileLock, Timeout
 from onebin.catalogue import Catalogue
 from onebin.errors import ServiceError, os_errors
 from onebin.farm import Store, check_scheduler
-from onebin.service.jobs import Builder, Ledger, database_errors
 from onebin.service.shelf import Shelf
 from onebin.service.sizes import Sizes
 from onebin.system import display
@@ -22,11 +23,15 @@ from onebin.system import display
 try:
     import uvicorn
 
+    from onebin.service.jobs import Builder, Ledger, database_errors
     from onebin.service.web import News, Service, application
     from onebin.service.web.metrics import Metrics
     from onebin.service.web.rates import Rates
 except ImportError as missing:
     raise ServiceError("the build service needs Starlette and uvicorn", "pip install 'onebin[serve]'") from missing
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
     from onebin.service.settings import ServiceSettings
 
+_MOST_FILES = 65_536
 _LAST_SECONDS = 10  # for answers that are being sent when the service stops
 
 
@@ -60,6 +66,7 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
         settings = _reached(settings, listener.getsockname()[1])
         service = _service(settings, catalogue)
         server = _Server(service, ready)
+        _allow_connections()
         service.sizes.start()
         try:
             with database_errors(service.ledger.file):
@@ -71,6 +78,14 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
             service.news.stop()
             service.sizes.stop()
             service.builder.stop()
+
+
+def _allow_connections() -> None:
+    """Let this process have many files and connections, as far as the system allows it: each stream is one."""
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _reached(settings: ServiceSettings, port: int) -> ServiceSettings:
@@ -124,7 +139,7 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        message = f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
+        message = f"cannot listen on {settings.host} port {settings.port}: {os.strerror(error.errno or 0)}"
         raise ServiceError(message, "choose others with --host and --port") from error
     with listener:
         yield listener
