@@ -236,10 +236,6 @@ class StoreError(OnebinError):
     elsewhere = "choose another store with --store"
 
 
-class LostObjectError(StoreError):
-    """An object that a store should have is missing or damaged."""
-
-
 class CatalogueError(FindingsError):
     """Something is asked for that a catalogue does not offer; holds everything that it does not offer."""
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from onebin.catalogue import Catalogue, Order
-from onebin.errors import LostObjectError, ServiceError, StoreError
-from onebin.farm import Record, Store
+from onebin.errors import ServiceError, StoreError
+from onebin.farm import LostObjectError, Record, Store
 from onebin.service import ServiceLimits, ServiceSettings
 from onebin.service.jobs import Builder, BuildError, Ledger, TooManyError, database_errors
 from onebin.service.jobs.watch import Watch

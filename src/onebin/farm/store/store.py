@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from onebin.errors import FarmError, LostObjectError, StoreError, os_errors
+from onebin.errors import FarmError, StoreError, os_errors
 from onebin.farm.store.folder import Folder
 from onebin.system import absolute, display, is_there, sha256_of_file
 
@@ -52,6 +52,10 @@ class Files(Protocol):
 
     def held(self, name: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold a lock; `waiting` is called now and then while another process holds it."""
+
+
+class LostObjectError(StoreError):
+    """An object that a store should have is missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True)

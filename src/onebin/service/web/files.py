@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from onebin.errors import LostObjectError, StoreError
+from onebin.errors import StoreError
+from onebin.farm import LostObjectError
 from onebin.service.jobs import BuildError
 from onebin.service.web.answers import problem
 from onebin.service.web.builds import found_build, no_build
