@@ -86,7 +86,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_configure() -> None:
-    """Let signals reach the processes that tests start: a shell makes its background jobs ignore SIGINT, nohup SIGHUP."""
+    """Let signals reach what tests start: a shell makes its background jobs ignore SIGINT, and nohup SIGHUP."""
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -230,9 +230,13 @@ class FarmError(OnebinError):
 
 
 class StoreError(OnebinError):
-    """A store cannot be read or written, or something in it is damaged."""
+    """A store cannot be read or written, or something in it is damaged.
+
+    `is_lost` is whether an object that it should have is missing or damaged.
+    """
 
     exit_code = 22
+    is_lost: bool = False
     elsewhere = "choose another store with --store"
 
 

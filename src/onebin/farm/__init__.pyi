@@ -11,5 +11,5 @@ from .matrix import (
     default_store as default_store,
 )
 from .results import CellResult as CellResult, MatrixResult as MatrixResult, Outcome as Outcome
-from .store import LostObjectError as LostObjectError, Record as Record, Store as Store
+from .store import Record as Record, Store as Store
 from .work import build_cell as build_cell, do_nothing as do_nothing

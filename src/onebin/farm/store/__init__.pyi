@@ -1,1 +1,1 @@
-from .store import LostObjectError as LostObjectError, Record as Record, Store as Store
+from .store import Record as Record, Store as Store

@@ -54,10 +54,6 @@ class Files(Protocol):
         """Hold a lock; `waiting` is called now and then while another process holds it."""
 
 
-class LostObjectError(StoreError):
-    """An object that a store should have is missing or damaged."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What was built for a cell: the SHA-256 of each object, the artifact's size in bytes, the seconds it took.
@@ -118,7 +114,7 @@ class Store:
         return digest
 
     def read(self, digest: str) -> bytes:
-        """Return an object that is not large; raises LostObjectError if it is missing or damaged."""
+        """Return an object that is not large; raises StoreError, which `is_lost` if it is missing or damaged."""
         whole = bytearray()
         for part in self._parts(digest):
             whole += part
@@ -189,19 +185,25 @@ class Store:
             return False
 
     def _parts(self, digest: str) -> Iterator[bytes]:
-        """Yield the parts of an object; raises LostObjectError, at the end, if they are not what the digest says."""
+        """Yield the parts of an object; raises StoreError, at the end, if they are not what the digest says."""
         found = self.files.read(_object(digest))
         if found is None:
-            raise LostObjectError(f"the object {digest} is not in {self.url}", _AGAIN)
+            raise _lost(f"the object {digest} is not in {self.url}")
         digested = sha256()
         for part in found:
             digested.update(part)
             yield part
         if digested.hexdigest() != digest:
-            raise LostObjectError(f"the object {digest} in {self.url} is damaged", _AGAIN)
+            raise _lost(f"the object {digest} in {self.url} is damaged")
 
 
 _AGAIN = "run `onebin matrix` again, which builds the cell anew"
+
+
+def _lost(message: str) -> StoreError:
+    error = StoreError(message, _AGAIN)
+    error.is_lost = True
+    return error
 
 
 def _object(digest: str) -> str:

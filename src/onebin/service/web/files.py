@@ -16,7 +16,6 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from onebin.errors import StoreError
-from onebin.farm import LostObjectError
 from onebin.service.jobs import BuildError
 from onebin.service.web.answers import problem
 from onebin.service.web.builds import found_build, no_build
@@ -68,15 +67,15 @@ async def send(request: Request) -> Response:
         if kind == "artifact" and build.record is not None:
             return await _artifact(request, service, build, build.record)
         return _small(request, kind, await run_in_threadpool(_content, service, build, kind))
-    except LostObjectError:
+    except StoreError as error:
+        if not error.is_lost:  # such as a full disk, or a bucket that does not answer
+            print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            headers = {"retry-after": "30"}
+            return problem(request, 503, "the file cannot be read now", "ask again in a minute", headers=headers)
         message = "the store has lost this file, or it is damaged there"
         hint = "ask for the build again: it is built anew"
         await run_in_threadpool(_lose, service, build, BuildError(stage="store", message=message, hint=hint))
         return problem(request, 410, message, hint)
-    except StoreError as error:  # such as a full disk, or a bucket that does not answer: nothing is lost
-        print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
-        headers = {"retry-after": "30"}
-        return problem(request, 503, "the file cannot be read now", "ask again in a minute", headers=headers)
 
 
 def _small(request: Request, kind: str, content: bytes) -> Response:
