@@ -171,7 +171,9 @@ def running(command: Sequence[str | Path], *, cwd: Path, whole_env: Mapping[str,
         try:
             yield found
         finally:
-            for pid in {*found.family(), *([process.pid] if process.poll() is None else [])}:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # also what runs as another user, whose /proc may be closed
+            for pid in found.family():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             process.communicate(timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,12 +161,14 @@ class Sleeper:
 
 @contextmanager
 def serving(bench: Bench, *options: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
-    """Run a service on a free port during the block; what is left of it is killed at the end."""
+    """Run a service on a free port during the block, and stop it as a service manager does, unless it has ended."""
     arguments = ["serve", "catalogue.toml", "--directory", "service", "--port", "0", *options]
     with bench.started(*arguments, env=env) as running:
         line = next_line(running.process)
         assert " offers " in line, running.said()
         yield Serving(bench=bench, address=line.partition(" ")[0], running=running)
+        if not running.is_over():
+            running.interrupt(signal.SIGTERM)
 
 
 def service_bench(folder: Path, cache: Path) -> Bench:
