@@ -18,7 +18,7 @@ from starlette.routing import Route
 from onebin.errors import StoreError
 from onebin.service.jobs import BuildError
 from onebin.service.web.answers import problem
-from onebin.service.web.builds import found_build, no_build
+from onebin.service.web.api.builds import found_build, no_build
 from onebin.service.web.context import service_of
 
 if TYPE_CHECKING:
