@@ -184,6 +184,7 @@ def test_the_whole_way_to_a_file(host: str, plugins: tuple[str, ...], service: S
     wait_for_state(page, "Done")
     assert page.ask("return window.isTheSamePage") is True
     assert page.driver.title.startswith(f"Done: {host}")
+    assert "Versions in it" in page.ask("return document.body.innerText")
     build = service.client().get(urlsplit(page.driver.current_url).path).json
     assert build["order"]["plugins"] == [*plugins]
     assert text_of(page, "manifest") == manifest

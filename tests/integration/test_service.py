@@ -81,6 +81,7 @@ def test_an_order_becomes_a_file_that_can_be_checked(service: Serving, key: Path
     assert asked.status == 201, asked.body
     build = client.ended(asked.json["id"])
     assert build["state"] == "done", build
+    assert build["versions"] == {"tinyhost": "1.2.3", "greet-hello": "1.0.0"}
     tiny = tmp_path / "tiny"
     tiny.write_bytes(_file(client, build, "artifact"))
     tiny.chmod(0o755)

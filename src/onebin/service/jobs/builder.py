@@ -282,6 +282,7 @@ class Builder:
             key=key,
             record=record,
             report=result.report,
+            versions=result.versions,
             signature=signature,
             has_provenance=has_provenance,
         )

@@ -152,6 +152,7 @@ def _schemas() -> dict[str, Any]:
         "file": _NAME,
         "sha256": _MAYBE,
         "size": _COUNT,
+        "versions": {"type": "object", "additionalProperties": _NAME},
         "seconds": {"type": ["number", "null"]},
         "files": {"type": "object", "additionalProperties": _NAME},
         "error": {"anyOf": [_object(error), {"type": "null"}]},
