@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from onebin.service.settings import ServiceSettings
 
 _MOST_FILES = 65_536
+_M_MMAP_THRESHOLD, _LARGE = -3, 128 * 1024  # of mallopt(3); in bytes
 _LAST_SECONDS = 10  # for answers that are being sent when the service stops
 
 
@@ -67,6 +69,7 @@ def serve(settings: ServiceSettings, ready: Callable[[Serving], None] = lambda _
         service = _service(settings, catalogue)
         server = _Server(service, ready)
         _allow_connections()
+        _give_memory_back()
         service.sizes.start()
         try:
             with database_errors(service.ledger.file):
@@ -86,6 +89,12 @@ def _allow_connections() -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
+def _give_memory_back() -> None:
+    """Have glibc return large blocks to the system when they are freed; otherwise it keeps them for each thread."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows, where a library needs a name
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _reached(settings: ServiceSettings, port: int) -> ServiceSettings:

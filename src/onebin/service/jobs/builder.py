@@ -1,6 +1,6 @@
 """The builder: threads that take builds from the ledger, one after the other, and have each done by a child process.
 
-Whatever happens to such a process is a result. One that was killed is begun again, three times at most. When the
+Whatever happens to such a process is a result. One that was killed is begun again, a few times at most. When the
 service stops, what runs waits again; when it was killed, the next service finds it.
 """
 

@@ -13,13 +13,10 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 
 from onebin.service.web.answers import problem
-from onebin.service.web.builds import build_routes
-from onebin.service.web.files import file_routes
+from onebin.service.web.api import build_routes, file_routes, offer_routes, state_routes
 from onebin.service.web.guard import Guarded, Headed, cut_off
 from onebin.service.web.metrics import Measured
-from onebin.service.web.offers import offer_routes
 from onebin.service.web.pages import page_routes
-from onebin.service.web.state import state_routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

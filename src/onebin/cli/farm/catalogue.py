@@ -11,8 +11,8 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
+from onebin.cli.farm.engines import error_of, failed, with_engine
 from onebin.cli.help import Group
-from onebin.cli.pipeline.engines import error_of, failed, with_engine
 from onebin.cli.report import emit, print_json, report
 from onebin.errors import OnebinError
 from onebin.system import count, megabytes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from onebin import CatalogueResult, CheckedOrder, HostOffer, PackageSource
-    from onebin.cli.pipeline.engines import Engine
+    from onebin.cli.farm.engines import Engine
     from onebin.cli.progress import Progress
 
 _NAME = "catalogue.toml"

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from onebin.service.web.answers import problem
+from onebin.service.web.api.openapi import description
 from onebin.service.web.context import service_of
-from onebin.service.web.openapi import description
 from onebin.trust import public_line
 
 if TYPE_CHECKING:

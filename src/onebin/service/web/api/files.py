@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
@@ -18,11 +18,12 @@ from starlette.routing import Route
 from onebin.errors import StoreError
 from onebin.service.jobs import BuildError
 from onebin.service.web.answers import problem
-from onebin.service.web.builds import found_build, no_build
+from onebin.service.web.api.builds import found_build, no_build
 from onebin.service.web.context import service_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from onebin.farm import Record
     from onebin.service.jobs import Build
@@ -38,14 +39,24 @@ _TYPES = {
     "card": _JSON,
     "report": "text/html; charset=utf-8",
 }
+_LEAST_PART, _MOST_PART, _PARTS_TOGETHER = 64 * 1024, 512 * 1024, 32 * 1024 * 1024
 _ALWAYS = "public, max-age=31536000, immutable"
 _SANDBOX = "sandbox allow-scripts allow-downloads"  # beside the page's own policy: it is not of this origin then
 
 
 class _Artifact(FileResponse):
-    """A file that is sent in large parts: each costs a switch of threads."""
+    """A file that is sent in large parts, for each costs a switch of threads; to many at once, in smaller ones."""
 
-    chunk_size = 512 * 1024
+    _now: ClassVar[int] = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. What all clients together have in memory grows with the logarithm of their number."""
+        _Artifact._now += 1
+        self.chunk_size = max(_LEAST_PART, min(_MOST_PART, _PARTS_TOGETHER // _Artifact._now))
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            _Artifact._now -= 1
 
 
 def file_routes() -> list[Route]:

@@ -14,8 +14,8 @@ import platformdirs
 
 import onebin
 from onebin.cli import options
+from onebin.cli.farm.engines import Engine, with_engine
 from onebin.cli.passphrase import ask_passphrase
-from onebin.cli.pipeline.engines import Engine, with_engine
 from onebin.cli.report import echo
 from onebin.errors import ServiceError, os_errors
 from onebin.system import count, display, read_text

@@ -11,7 +11,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.artifact.service_client import row_of, with_client
+from onebin.cli.client.asking import row_of, with_client
 from onebin.cli.report import print_json
 from onebin.system import display, megabytes
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from onebin.errors import CatalogueError
 from onebin.service.web.answers import not_offered, problem
-from onebin.service.web.builds import order_of_fields
+from onebin.service.web.api.builds import order_of_fields
 from onebin.service.web.context import service_of
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from onebin.errors import CatalogueError
 from onebin.platforms import PLATFORMS
 from onebin.service.jobs import TooManyError
 from onebin.service.web.answers import described, not_offered, problem, wants_page
+from onebin.service.web.api.events import stream
 from onebin.service.web.clients import client_of
 from onebin.service.web.context import service_of
-from onebin.service.web.events import stream
 from onebin.service.web.pages import build_page
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 
 import onebin
 from onebin.cli import options
-from onebin.cli.artifact.service_client import row_of, with_client
+from onebin.cli.client.asking import row_of, with_client
 from onebin.cli.page import show, table
 from onebin.cli.report import echo, print_json
 from onebin.system import display

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 import onebin
 from onebin.cli import options, page
-from onebin.cli.pipeline.engines import error_of, failed, with_engine
+from onebin.cli.farm.engines import error_of, failed, with_engine
 from onebin.cli.provenance import with_provenance
 from onebin.cli.report import emit, print_json, report
 from onebin.errors import OnebinError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from onebin import Attestor, CellResult, MatrixResult, PackageSource
-    from onebin.cli.pipeline.engines import Engine
+    from onebin.cli.farm.engines import Engine
     from onebin.cli.progress import Progress
 
 _TITLES = ("cell", "result", "size", "time", "file")

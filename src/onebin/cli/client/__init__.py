@@ -1,0 +1,1 @@
+"""The commands that get files from a build service: fetch, upgrade."""

@@ -1,0 +1,1 @@
+"""The commands that build many bundles: matrix, catalogue, serve."""
