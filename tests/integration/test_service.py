@@ -169,6 +169,8 @@ def test_an_artifact_is_sent_in_ranges_and_not_twice(service: Serving) -> None:
     known = client.get(path, if_none_match=f'"x", {tag}')
     assert (known.status, known.body) == (304, b"")
     assert client.get(path, range=f"bytes={len(whole)}-").status == 416
+    for odd in ("bits=0-1", "bytes=5-2", "bytes=", "bytes=x", "bytes=1_0-2_0", "bytes=" + "9" * 4000 + "-"):
+        assert client.get(path, range=odd).body == whole, odd
     head = client.ask("HEAD", path)
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole)))
 
