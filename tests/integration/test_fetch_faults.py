@@ -474,6 +474,27 @@ def test_upgrade_replaces_what_a_link_leads_to(home: Bench, service: Service, tm
     assert (home.directory / "x.intoto.jsonl").read_bytes() == service.files["x.intoto.jsonl"]
 
 
+def test_upgrade_of_a_link_that_leads_to_itself(home: Bench, service: Service) -> None:
+    """It is one error, and not the exit code 1, which says that there is something newer."""
+    (home.directory / "x").symlink_to("x")
+    done = home.refuses("upgrade", "x", "--service", service.url, "--check", error=ArtifactError, may_write=())
+    done.says("cannot read x", "symbolic links", hint="")
+
+
+def test_a_file_that_cannot_be_written_is_named_as_the_user_does(
+    home: Bench, service: Service, tmp_path: Path, key: Key
+) -> None:
+    """At each byte at which the disk may be full, the error names the target, and nothing is left beside it."""
+    fetched(home, service)
+    offer(service, tmp_path / "served", key, card_of(version="2"))
+    for missing in (1, 9000):
+        under = ["prlimit", f"--fsize={len(service.files['x']) - missing}"]
+        done = home.refuses("fetch", service.url, *ASKED, error=PackError, under=under, may_write=())
+        done.says("cannot write x: ", hint="-o")
+        done = home.refuses("upgrade", "x", error=PackError, under=under, may_write=())
+        done.says("cannot write x: ", hint="copy it to another place, and upgrade that")
+
+
 def test_upgrade_does_not_go_back(home: Bench, service: Service, tmp_path: Path, key: Key) -> None:
     """An older plugin is refused, though it is signed: the service was set back, or somebody plays old answers."""
     offer(service, tmp_path / "served", key, card_of(version="1.10"))

@@ -180,6 +180,8 @@ def test_an_artifact_is_sent_in_ranges_and_not_twice(service: Serving) -> None:
     known = client.get(path, if_none_match=f'"x", {tag}')
     assert (known.status, known.body) == (304, b"")
     assert client.get(path, range=f"bytes={len(whole)}-").status == 416
+    for odd in ("bits=0-1", "bytes=5-2", "bytes=", "bytes=x", "bytes=1_0-2_0", "bytes=" + "9" * 4000 + "-"):
+        assert client.get(path, range=odd).body == whole, odd
     head = client.ask("HEAD", path)
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole)))
 
@@ -431,6 +433,20 @@ def test_a_large_body_without_a_length_is_refused_without_a_word_in_the_log(own_
             connection.sendall(head)
         assert service.client().get("/healthz").status == 200
         assert service.running.interrupt(signal.SIGTERM).err == ""
+
+
+def test_a_stop_ends_answers_that_nobody_takes(own_bench: Bench) -> None:
+    """A client that reads nothing holds the service for some seconds, and is no fault in its log."""
+    with serving(own_bench, "-j", "1") as service:
+        artifact = service.client().built("greet-hello")["files"]["artifact"]
+        port = int(service.address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(f"GET {artifact} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            connection.recv(1)
+            stopped = service.running.interrupt(signal.SIGTERM)
+        assert stopped.code == 0
+        assert "Traceback" not in stopped.err
 
 
 def test_the_time_of_a_build_is_limited(own_bench: Bench) -> None:

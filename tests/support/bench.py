@@ -191,10 +191,12 @@ class Bench:
         return {str(path) for path in [*half, *self.temporary.iterdir()]}
 
     @contextmanager
-    def started(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    def started(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, under: Sequence[str | Path] = ()
+    ) -> Iterator[Running]:
         """Run the command in its own session during the block; kill its remaining processes at the end."""
-        log = self.directory.parent / "run.err"
-        with running([*COMMAND, *arguments], cwd=self.directory, whole_env=self.environment(env), log=log) as process:
+        log, command = self.directory.parent / "run.err", [*under, *COMMAND, *arguments]
+        with running(command, cwd=self.directory, whole_env=self.environment(env), log=log) as process:
             yield process
 
 

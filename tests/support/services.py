@@ -20,7 +20,7 @@ from .projects import PROJECTS
 from .waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from .processes import Running
@@ -160,10 +160,12 @@ class Sleeper:
 
 
 @contextmanager
-def serving(bench: Bench, *options: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
+def serving(
+    bench: Bench, *options: str | Path, env: Mapping[str, str] | None = None, under: Sequence[str | Path] = ()
+) -> Iterator[Serving]:
     """Run a service on a free port during the block, and stop it as a service manager does, unless it has ended."""
     arguments = ["serve", "catalogue.toml", "--directory", "service", "--port", "0", *options]
-    with bench.started(*arguments, env=env) as running:
+    with bench.started(*arguments, env=env, under=under) as running:
         line = next_line(running.process)
         assert " offers " in line, running.said()
         yield Serving(bench=bench, address=line.partition(" ")[0], running=running)

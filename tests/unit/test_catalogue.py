@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +228,18 @@ def test_nothing_outside_the_catalogue_can_be_asked_for(order: onebin.Order, pla
     assert finding.where == place
     assert said in f"{finding.message} {finding.hint}"
     assert len(finding.message) < 300
+
+
+def test_hundreds_of_unknown_plugins_are_refused_at_once() -> None:
+    """Each is a finding, but only for a few is a similar name looked for, which takes a while for each."""
+    rows = "".join(f'\n[hosts.a.plugins.some-plugin-{number:03}]\ndescription = "x"' for number in range(500))
+    catalogue = onebin.Catalogue.parse(HOST + rows, file=Path("catalogue.toml"))
+    began = time.monotonic()
+    with pytest.raises(CatalogueError) as caught:
+        catalogue.settled(onebin.Order(host="a", plugins=tuple(f"soem-plugni-{number:03}x" for number in range(500))))
+    assert len(caught.value.findings) == 500
+    assert str(caught.value.findings[0].hint).startswith("did you mean some-plugin-0")
+    assert time.monotonic() - began < 2
 
 
 def test_everything_wrong_with_an_order_is_said_at_once() -> None:

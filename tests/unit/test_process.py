@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from onebin.errors import ProcessError
-from onebin.system.process import Attempt, attempt, environment, run, start, stream
+from onebin.system.process import Attempt, attempt, converse, environment, run, start, stream
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +79,50 @@ def test_attempt_ends_whatever_the_program_does(code: str, expected: tuple[int |
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions")
+def _conversation(code: str, **options: Any) -> tuple[Attempt, list[str]]:
+    """Talk with a program, and return how it ended and its lines."""
+    lines: list[str] = []
+    given = {"each": lines.append, "wanted": lambda: True, **options}
+    return converse([sys.executable, "-c", code], env=environment(), stdin="{}", **given), lines
+
+
+def test_an_answer_ends_with_its_program() -> None:
+    """A process that it leaves behind with its output open is not waited for."""
+    began = time.monotonic()
+    code = "import subprocess; print('done', flush=True); print(subprocess.Popen(['sleep', '60']).pid)"
+    ended, lines = _conversation(code)
+    os.kill(int(lines[1]), signal.SIGKILL)
+    assert (ended.code, lines[0]) == (0, "done")
+    assert time.monotonic() - began < 30
+
+
+def test_a_line_without_an_end_comes_in_pieces() -> None:
+    """What a program says is never kept as a whole, whether it ends its lines or not."""
+    code = "import sys; sys.stdout.write('x' * 20_000_000 + '\\nend')"
+    ended, lines = _conversation(code)
+    assert ended.code == 0
+    assert max(map(len, lines)) < 5_000_000
+    assert sum(map(len, lines)) == 20_000_003
+
+
+def test_a_program_waits_for_whom_it_talks_with(tmp_path: Path) -> None:
+    """One that says more than can be read is not read ahead without an end."""
+    said = tmp_path / "said"
+    code = (
+        "import os, sys\nfor number in range(3_000):\n    sys.stdout.write('y' * 100_000 + chr(10)); sys.stdout.flush()"
+        f"\n    open({str(said)!r}, 'w').write(str(number))"
+    )
+    far: list[int] = []
+
+    def look(_line: str) -> None:
+        if not far:
+            time.sleep(2)
+            far.append(int(said.read_text() or 0))
+
+    assert _conversation(code, each=look)[0].code == 0
+    assert far[0] < 100
+
+
 def test_program_beside_this_one_is_stopped_with_its_children(tmp_path: Path) -> None:
     """A program in the background says when it has ended; stopping it stops its session, even if it refuses."""
     pid = tmp_path / "pid"

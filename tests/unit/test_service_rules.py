@@ -301,6 +301,28 @@ def _full_disk(most: int = 4096) -> Iterator[None]:
 
 
 @ONLY_LINUX
+def test_a_check_says_that_nothing_can_be_written(ledger: Ledger) -> None:
+    """Also while nothing has to be written, so that monitoring knows before anybody asks for a build."""
+    ledger.check()
+    with _full_disk(), pytest.raises(sqlite3.Error):
+        ledger.check()
+    ledger.check()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be removed there")
+def test_nothing_is_noted_in_a_database_that_was_removed(ledger: Ledger) -> None:
+    """SQLite would go on in a file without a name, and the next service would know nothing of it."""
+    build = _asked(ledger)
+    aside = ledger.file.rename(ledger.file.with_name("aside"))
+    with pytest.raises(sqlite3.Error, match="removed or replaced"):
+        _asked(ledger, "other")
+    with pytest.raises(sqlite3.Error, match="removed or replaced"):
+        ledger.check()
+    aside.rename(ledger.file)
+    assert _asked(ledger) == build
+
+
+@ONLY_LINUX
 def test_a_full_disk_ends_when_there_is_space_again(ledger: Ledger) -> None:
     """A change that did not reach the disk is not made, and the next one is, in the same thread."""
     first = _asked(ledger)

@@ -5,10 +5,13 @@ Answers may come from a file that somebody else made, so they are checked as a w
 
 from __future__ import annotations
 
+import json
 from typing import Any, NotRequired
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # pydantic cannot read the standard library's before Python 3.12
+
+from onebin.system import from_json
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
 
@@ -86,7 +89,11 @@ class Answers(TypedDict):
 
 def read_answers(text: str) -> Answers:
     """Return a probe's answers from its JSON; raises ValueError for anything else."""
-    return TypeAdapter(Answers).validate_json(text)
+    try:
+        found: Answers = from_json(Answers, json.loads(text))
+    except RecursionError as error:
+        raise ValueError("the answers are too deep") from error
+    return found
 
 
 def comparable(outcome: Outcome) -> Outcome:

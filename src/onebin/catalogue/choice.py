@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 64  # characters of a version
 _SHOWN = 20  # names in a hint
+_COMPARED = 3  # unknown names for which similar ones are looked for: with hundreds, that takes seconds
 
 
 def choose(order: Order, hosts: Mapping[str, HostOffer], file: str) -> Choice:
@@ -84,10 +85,11 @@ def _plugins(order: Order, host: HostOffer, file: str, findings: list[Finding]) 
         hint = f"{host.name} has {len(names)} in all: name each once"
         findings.append(Finding("plugins", f"{len(order.plugins)} plugins are asked for", hint))
         return ()
-    for name in dict.fromkeys(order.plugins):
-        if host.plugin(name) is None:
-            message = f"{file} has no plugin {shown(name)} for {host.name}"
-            findings.append(Finding("plugins", message, _names(name, names)))
+    unknown = [name for name in dict.fromkeys(order.plugins) if host.plugin(name) is None]
+    for number, name in enumerate(unknown):
+        message = f"{file} has no plugin {shown(name)} for {host.name}"
+        hint = _names(name, names) if number < _COMPARED else "see the catalogue"
+        findings.append(Finding("plugins", message, hint))
     chosen = host.complete(order.plugins)
     if host.most_plugins is not None and len(chosen) > host.most_plugins:
         hint = "leave some out"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
 from onebin.client.wire import Lost
 from onebin.errors import ArtifactError, PackError, ServiceError, os_errors
@@ -12,6 +13,7 @@ from onebin.system import sha256_of_file, tell
 
 if TYPE_CHECKING:
     import http.client
+    from collections.abc import Iterator
     from pathlib import Path
 
     from onebin.client.wire import BuildAnswer, Connection
@@ -85,12 +87,21 @@ class _Download:
             raise ServiceError(f"{self._connection.address} sent another part of the file than was asked for", _AGAIN)
         return has
 
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """Provide the draft for writing; what the disk refuses at its end is not an error of the connection."""
+        with os_errors(PackError, "write", self._draft):
+            out = self._draft.open("r+b")
+        try:
+            yield out
+        finally:
+            with os_errors(PackError, "write", self._draft):
+                out.close()
+
     def _write(self, response: http.client.HTTPResponse, start: int) -> None:
         """Write what comes, from a byte on; raises Lost if the end is missing."""
         has = start
-        with os_errors(PackError, "write", self._draft):
-            out = self._draft.open("r+b")
-        with out:
+        with self._opened() as out:
             with os_errors(PackError, "write", self._draft):
                 out.seek(start)
                 out.truncate()

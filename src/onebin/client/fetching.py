@@ -154,7 +154,7 @@ def obtain(
     with drafts_for(target, Cache(client.cache_dir)) as folder:
         draft = folder / target.name
         is_new = not _is_there_already(target, build)
-        with step(events, "download") as outcome:
+        with step(events, "download") as outcome, _naming(target, draft):
             _download(connection, build, draft, target=None if is_new else target)
             outcome.text = megabytes(build.get("size") or 0) if is_new else f"{display(target)} is there already"
         with step(events, "check") as outcome, _naming(target, draft):
@@ -162,7 +162,7 @@ def obtain(
             accept(proven.facts)
             outcome.text = _proof(proven)
         _tell_of_others(proven.facts, wanted.asked, events)
-        with step(events, "publish") as outcome:
+        with step(events, "publish") as outcome, _naming(target, draft):
             publish(draft, target, is_new=is_new)
             outcome.text = display(target)
     _keep_key(wanted, client, proven, events)
@@ -259,14 +259,16 @@ def _download(connection: Connection, build: BuildAnswer, draft: Path, *, target
 @contextmanager
 def _naming(target: Path, draft: Path) -> Iterator[None]:
     """Have the errors of a block name the target and not the draft, which the user never sees."""
-    old, new = display(draft), display(target)
+
+    def named(text: str) -> str:
+        return text.replace(str(draft), display(target)).replace(display(draft), display(target))
+
     try:
         yield
     except OnebinError as error:
-        error.message = error.message.replace(old, new)
+        error.message = named(error.message)
         error.findings = tuple(
-            replace(each, where=each.where.replace(old, new), message=each.message.replace(old, new))
-            for each in error.findings
+            replace(each, where=named(each.where), message=named(each.message)) for each in error.findings
         )
         raise
 

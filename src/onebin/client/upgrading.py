@@ -7,6 +7,7 @@ service is not known, and if what the service has now is older.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003  # a field of a dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,14 @@ from onebin.client.placing import check_place
 from onebin.client.trusting import trust_of
 from onebin.client.versions import VersionChange, Versions, is_older, shown, version_changes
 from onebin.client.wire import Address, parsed
-from onebin.errors import ArtifactError, ServiceError, os_errors
+from onebin.errors import ArtifactError, PackError, ServiceError, os_errors
 from onebin.pipeline import Note, ignore, step
 from onebin.platforms import platform_of
 from onebin.system import count, display, parse_toml, sha256_of_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onebin.card import Facts
     from onebin.client.trusting import Trust
     from onebin.client.wire import BuildAnswer, Connection
@@ -65,7 +68,23 @@ class Upgraded:
 def upgrade(request: UpgradeRequest, events: Events = ignore) -> Upgraded:
     """Replace a file by one with newer versions, or say whether there is one; neither is run."""
     with os_errors(ArtifactError, "read", request.file):
+        request.file.stat()  # of links that lead to themselves, the next line makes another kind of error
         file = request.file.resolve(strict=True)  # a link to it stays one
+    with _in_place():
+        return _upgraded(request, file, events)
+
+
+@contextmanager
+def _in_place() -> Iterator[None]:
+    """Have errors of a block not propose another file to write: there is none to choose."""
+    try:
+        yield
+    except PackError as error:
+        error.hint = (error.hint or "").replace(PackError.elsewhere, "copy it to another place, and upgrade that")
+        raise
+
+
+def _upgraded(request: UpgradeRequest, file: Path, events: Events) -> Upgraded:
     check_place(file)
     facts = card.check(file)
     with os_errors(ArtifactError, "read", file):

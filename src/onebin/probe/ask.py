@@ -99,7 +99,9 @@ def ask(argv: Sequence[str | Path], questions: Mapping[str, object], read: Calla
     try:
         return read(answers)
     except ValueError as error:
-        printed = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
+        own = ("?", "=")  # lines of the probe itself
+        said = "\n".join(line for line in lines if not line.startswith(own))
+        printed = (completed.stderr.strip() or said.strip()).splitlines()
         tail = "\n".join(printed[-_SHOWN_LINES:])
         raise ProbeError(
             f"exit code {completed.code}{': ' + tail if tail else ''}", step=None if answers else _last_step(lines)

@@ -45,7 +45,8 @@ class ServiceSettings:
     store unless `store` names another one. `url` is the address by which others know the service; None is that of
     `host` and `port`. `tokens` are the names of those who may build, by the SHA-256 of their tokens in hexadecimal
     digits; without any, everybody may. `attestor` signs artifacts and their provenance; None leaves both out. `engine`,
-    `scheduler`, `certificates` and `at_once` are those of a MatrixRequest.
+    `scheduler`, `certificates` and `at_once` are those of a MatrixRequest. With `owns_process`, processes that builds
+    leave behind come to this one, and are ended; only a program that does nothing else may say that.
     """
 
     catalogue: Path
@@ -61,6 +62,7 @@ class ServiceSettings:
     certificates: Path | None = None
     at_once: int | None = None
     source: PackageSource = INDEXES
+    owns_process: bool = False
     limits: ServiceLimits = field(default_factory=ServiceLimits)
 
     @property

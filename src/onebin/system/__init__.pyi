@@ -43,6 +43,7 @@ from .process import (
     become as become,
     converse as converse,
     environment as environment,
+    not_started_here as not_started_here,
     run as run,
     start as start,
     stream as stream,

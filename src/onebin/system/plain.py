@@ -20,7 +20,10 @@ def from_json(kind: type[T], data: Any) -> T: ...
 @overload
 def from_json(kind: Any, data: Any) -> Any: ...
 def from_json(kind: Any, data: Any) -> Any:
-    """Return the value of a type from JSON values created by `to_json`; raises ValueError if they do not fit."""
+    """Return the value of a type from JSON values created by `to_json`; raises ValueError if they do not fit.
+
+    Half a surrogate pair, as in the name of a file that is not UTF-8, becomes a question mark.
+    """
     from pydantic import TypeAdapter  # noqa: PLC0415  # as above
 
-    return TypeAdapter(kind).validate_json(json.dumps(data))
+    return TypeAdapter(kind).validate_json(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))

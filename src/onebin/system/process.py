@@ -8,26 +8,27 @@ that no program outlives onebin.
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty
 from time import monotonic, sleep
 from typing import IO, TYPE_CHECKING, Any
 
 from onebin.errors import ProcessError
 from onebin.system.credentials import redact
+from onebin.system.lines import Lines
 from onebin.system.wording import visible
 
 if sys.platform == "linux":
     import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -37,6 +38,7 @@ _GRACE_SECONDS = 3.0
 _GROUP_SECONDS = 1.0  # for what was killed to be gone
 _POLL_SECONDS = 0.01
 _PEEK_SECONDS = 0.2
+_REST_SECONDS = 3.0  # for what a program printed before it ended to be read
 _CHUNK_BYTES = 64 * 1024
 
 # Per process: more than any resolution or build needs, but not enough to exhaust a machine.
@@ -45,6 +47,10 @@ _FILE_BYTES = 16 * 1024**3
 
 # Variables that change what a Python program imports or how PyInstaller works; a build must not depend on them.
 _LEAKING = ("PYTHON", "PYINSTALLER", "VIRTUAL_ENV", "CONDA_", "__PYVENV_LAUNCHER__", "_PYI_", "_MEIPASS")
+
+# The programs that run now, and the lock under which one is started and becomes one of them.
+_own: set[int] = set()
+_starting = threading.Lock()
 
 # Without these, Windows cannot start a program, nor find its temporary directory.
 _NEEDED = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
@@ -185,49 +191,53 @@ def converse(
     stdin: str,
     each: Callable[[str], None],
     wanted: Callable[[], bool],
+    began: Callable[[int], None] = lambda _: None,
 ) -> Attempt:
     """Run a program that reads one line and answers with lines; `each` gets them as they come.
 
-    Its standard input ends when this process does. It is stopped, with its whole session, as soon as `wanted`, which is
-    asked several times a second, returns False; its exit code is None then. The result has the end of what it printed
-    to standard error. Raises ProcessError if it cannot be started.
+    `began` gets its number first. Its standard input ends when this process does. It is stopped, with its whole
+    session, as soon as `wanted`, which is asked several times a second, returns False; its exit code is None then. The
+    result has the end of what it printed to standard error. Raises ProcessError if it cannot be started.
     """
     command = [os.fspath(part) for part in argv]
     printed = bytearray()
     with _started(command, env=env, cwd=None, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        began(child.pid)
         reader = threading.Thread(target=_keep_end, args=(child.stderr, printed), daemon=True)
         reader.start()
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=_put_lines, args=(child, lines), daemon=True).start()
         with suppress(BrokenPipeError):  # it has ended: its exit code says more
             _write_line(child, stdin)
-        code: int | None = None
-        while wanted():
-            with suppress(queue.Empty):
-                line = lines.get(timeout=_PEEK_SECONDS)
-                if line is None:
-                    code = child.wait()
-                    break
-                each(line)
-        else:
-            _stop(child)
+        code = _answered(child, each, wanted)
         reader.join(_GROUP_SECONDS)
         tail = "\n".join(_text(bytes(printed)).splitlines()[-TAIL_LINES:])
         return Attempt(code=code, tail=redact(tail))
+
+
+def _answered(child: subprocess.Popen[bytes], each: Callable[[str], None], wanted: Callable[[], bool]) -> int | None:
+    """Hand on the lines of a program, and return its exit code; None if it was stopped.
+
+    When it has ended, another process may still hold its output: that one is not waited for.
+    """
+    with closing(Lines(child.stdout)) as lines:
+        while wanted():
+            has_ended = child.poll() is not None
+            try:
+                line = lines.next(_REST_SECONDS if has_ended else _PEEK_SECONDS)
+            except Empty:
+                if not has_ended:
+                    continue
+                line = None
+            if line is None:
+                return child.wait()
+            each(_text(line))
+    _stop(child)
+    return None
 
 
 def _write_line(child: subprocess.Popen[bytes], line: str) -> None:
     if child.stdin is not None:
         child.stdin.write(line.encode() + b"\n")
         child.stdin.flush()
-
-
-def _put_lines(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[str | None]) -> None:
-    """Hand on each line that a program prints, then None."""
-    with suppress(OSError, ValueError):  # it was stopped, and closed here
-        for raw in child.stdout or ():
-            lines.put(_text(raw).rstrip("\r\n"))
-    lines.put(None)
 
 
 def _keep_end(pipe: IO[bytes] | None, printed: bytearray) -> None:
@@ -292,15 +302,17 @@ def _started(
     }
     child: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
     try:
-        with _delayed_signals():
+        with _delayed_signals(), _starting:
             # By itself, because an error can end this after the program has started.
             child.__init__(command, start_new_session=True, **options)  # type: ignore[misc]  # see the line above
+            _own.add(child.pid)
     except OSError as error:
         raise ProcessError(command, -1, str(error), "is it installed and executable?") from error
     except BaseException:
         if getattr(child, "pid", None):
             _stop(child)
             _close(child)
+            _own.discard(child.pid)
         raise
     try:
         yield child
@@ -309,6 +321,13 @@ def _started(
         raise
     finally:
         _close(child)
+        _own.discard(child.pid)
+
+
+def not_started_here(children: Callable[[], Iterable[int]]) -> list[int]:
+    """Return which of this process's children, as a function lists them, it has not started: others have left them."""
+    with _starting:
+        return [pid for pid in children() if pid not in _own]
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:

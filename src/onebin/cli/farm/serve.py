@@ -116,6 +116,7 @@ def serve(
             at_once=engine.at_once,
             source=source,
             limits=limits,
+            owns_process=True,
         ),
         _say_ready,
     )

@@ -16,14 +16,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from onebin.errors import FarmError, OnebinError
+from onebin.errors import FarmError, OnebinError, StoreError
 from onebin.farm import CellAttestor, Store, fitting_jobs
 from onebin.pipeline import failure_of
-from onebin.service.jobs.job import Doing, JobResult, Line, ServiceJob
+from onebin.service.jobs.job import ServiceJob
 from onebin.service.jobs.ledger import MOST_ATTEMPTS
+from onebin.service.jobs.listener import Listener
+from onebin.service.jobs.orphans import adopt_orphans, end_orphans, strangers
 from onebin.service.jobs.watch import Watch
 from onebin.service.jobs.wording import Discretion
-from onebin.system import converse, environment, from_json, megabytes, to_json
+from onebin.system import converse, environment, megabytes, sha256_of_file, to_json
 from onebin.trust import signed_text
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from onebin.catalogue import Catalogue
     from onebin.pipeline import ErrorFacts
     from onebin.service.jobs.build import Build, BuildError
+    from onebin.service.jobs.job import JobResult
     from onebin.service.jobs.ledger import Ledger
     from onebin.service.settings import ServiceSettings
     from onebin.system import Attempt
@@ -41,9 +44,7 @@ T = TypeVar("T")
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
-_ADVANCE_SECONDS = 0.4  # between two notes of what a step does
 _ON_CLUSTER = 8  # builds at once, for each of which a process here waits
-_KINDS = {kind.__name__: kind for kind in (Doing, Line, JobResult)}
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,7 @@ class Builder:
     _news: threading.Condition = field(default_factory=threading.Condition)
     _is_stopping: list[bool] = field(default_factory=lambda: [False])
     _busy: int = 0
+    _spared: set[int] = field(default_factory=set)
     discretion: Discretion = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,9 @@ class Builder:
 
     def start(self) -> int:
         """Begin to take builds; returns how many ran when the last service was killed, and wait again now."""
+        if self.settings.owns_process:
+            self._spared = strangers()  # such as those of a script that has become this service
+            adopt_orphans()
         shutil.rmtree(self._work, ignore_errors=True)
         again = self.ledger.recover()
         # One more looks up what waits while all others build: what the store has does not wait for what it has not.
@@ -184,7 +189,7 @@ class Builder:
     def _build(self, build: Build) -> None:
         """Have a build done, and note what came of it; raises OnebinError."""
         if build.attempts > MOST_ATTEMPTS:
-            message = f"its process was killed {MOST_ATTEMPTS} times, the last time at the step {build.step or 'lock'}"
+            message = f"it was begun {MOST_ATTEMPTS} times, and each time its process or the service was killed"
             hint = "tell whoever runs this service: the machine may lack memory"
             self.ledger.fail(build.id, self.discretion.own("build", message, hint))
             return
@@ -193,14 +198,14 @@ class Builder:
         with self._folder(build.id) as folder:
             listener, ended = self._run(build, self._job(build, folder))
             watch, result = listener.watch, listener.result
-            if result is not None and result.record is not None:
+            if result is not None and result.record is not None and watch.end != "garbled":
                 self._publish(build, result)
             elif watch.end is not None:
                 self._stopped(build, watch, listener.step or "start")
             elif result is not None and result.error is not None:
                 self._failed(build, result.error, result.stage)
             else:
-                self._lost(build, ended)
+                self._lost(build, ended, listener.step or "start")
 
     def _take_stored(self, build: Build) -> None:
         """End a build that waits if the store has it, or if it cannot be locked; raises OnebinError.
@@ -226,16 +231,27 @@ class Builder:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, build: Build, job: ServiceJob) -> tuple[_Listener, Attempt]:
+    def _run(self, build: Build, job: ServiceJob) -> tuple[Listener, Attempt]:
         """Run the process of a build until it has ended, or may not go on."""
         limits = self.settings.limits
         watch = Watch(build=build.id, ledger=self.ledger, limits=limits, is_stopping=self._is_stopping)
-        listener = _Listener(
+        listener = Listener(
             build=build, ledger=self.ledger, discretion=self.discretion, watch=watch, is_quiet=job.only_look
         )
         command = [sys.executable, "-P", "-m", "onebin.service.jobs.child"]
         stdin = json.dumps(to_json(job))
-        return listener, converse(command, env=environment(), stdin=stdin, each=listener.read, wanted=watch)
+        try:
+            ended = converse(
+                command, env=environment(), stdin=stdin, each=listener.read, wanted=watch, began=watch.begin
+            )
+        finally:
+            self._end_orphans()
+        return listener, ended
+
+    def _end_orphans(self) -> None:
+        """End what builds have left, if every process below this one is the service's own."""
+        if self.settings.owns_process:
+            end_orphans(self._spared)
 
     def _job(self, build: Build, folder: Path) -> ServiceJob:
         settings = self.settings
@@ -263,6 +279,8 @@ class Builder:
         record, file, key = result.record, result.file, result.key
         if record is None or file is None or key is None:
             raise ValueError("a build that succeeded has a key, a record and a file")
+        if self.store.record(key) != record or sha256_of_file(file) != record.artifact:
+            raise StoreError("what its process says is not what is in the store", "ask for it again")
         signature, has_provenance = None, False
         attestor = self.settings.attestor
         if attestor is not None:
@@ -306,6 +324,10 @@ class Builder:
             case "late":
                 message = f"it took longer than {limits.seconds:g} s, and was stopped at the step {step}"
                 self.ledger.fail(build.id, self.discretion.own(step, message, "choose fewer plugins, or ask again"))
+            case "garbled":
+                message = f"something in it wrote among the messages of its process at the step {step}; it was stopped"
+                hint = "choose other plugins, or tell whoever runs this service: one of them may do harm"
+                self.ledger.fail(build.id, self.discretion.own(step, message, hint))
             case "large":
                 message = (
                     f"it needed more than {megabytes(limits.memory)} of memory at the step {step}, and was stopped"
@@ -313,10 +335,16 @@ class Builder:
                 hint = "choose fewer plugins, or ask whoever runs this service for more"
                 self.ledger.fail(build.id, self.discretion.own(step, message, hint))
 
-    def _lost(self, build: Build, ended: Attempt) -> None:
+    def _lost(self, build: Build, ended: Attempt, step: str) -> None:
         """Have a build wait again whose process was killed; any other end without a result is a fault of onebin."""
-        if ended.code is None or ended.code < 0:
-            self.ledger.log(build.id, "its process was killed; it waits to be begun again")
+        was_killed = ended.code is None or ended.code < 0
+        if was_killed and build.attempts >= MOST_ATTEMPTS:
+            message = f"its process was killed {MOST_ATTEMPTS} times, the last time at the step {step}"
+            hint = "choose other plugins, or tell whoever runs this service: the machine may lack memory"
+            self.ledger.fail(build.id, self.discretion.own(step, message, hint))
+            return
+        if was_killed:
+            self.ledger.log(build.id, f"its process was killed at the step {step}; it waits to be begun again")
             self.ledger.requeue(build.id)
             self.wake()
             return
@@ -326,49 +354,3 @@ class Builder:
 
     def _error(self, build: Build, error: OnebinError) -> BuildError:
         return self.discretion.error(failure_of(error)["error"], "publish", build.order)
-
-
-@dataclass(kw_only=True)
-class _Listener:
-    """Notes what the process of a build says; of one that `is_quiet`, only its result."""
-
-    build: Build
-    ledger: Ledger
-    discretion: Discretion
-    watch: Watch
-    is_quiet: bool = False
-    result: JobResult | None = None
-    step: str = ""
-    _noted: float = 0.0
-    _began: float = 0.0
-
-    def read(self, line: str) -> None:
-        """Take a line."""
-        said = json.loads(line)
-        if "pid" in said:
-            self.watch.pid = said["pid"]
-            return
-        match from_json(_KINDS[said.pop("kind")], said):
-            case JobResult() as result:
-                self._end_step()
-                self.result = result
-            case _ if self.is_quiet:
-                return
-            case Doing(step=step, doing=doing):
-                self._advance(step, self.discretion.text(doing))
-            case Line(text=text):
-                self.ledger.log(self.build.id, self.discretion.text(text))
-
-    def _advance(self, step: str, doing: str) -> None:
-        now, is_new = time.monotonic(), step != self.step
-        if is_new:
-            self._end_step()
-            self.step, self._began = step, now
-        if is_new or now - self._noted > _ADVANCE_SECONDS:
-            self._noted = now
-            self.ledger.advance(self.build.id, step, doing)
-
-    def _end_step(self) -> None:
-        """Note how long a step took."""
-        if self.step:
-            self.ledger.log(self.build.id, f"{self.step}: {time.monotonic() - self._began:.1f} s")

@@ -25,6 +25,7 @@ from onebin.pipeline import (
 )
 from onebin.report import render_report, report_on
 from onebin.service.jobs.job import Doing, JobResult, Line, Said, ServiceJob
+from onebin.service.jobs.orphans import adopt_orphans, kill_orphans
 from onebin.system import from_json, stop_with_parent, to_json
 
 if sys.platform == "linux":
@@ -40,13 +41,15 @@ def main() -> None:
     stop_with_parent()
     os.chdir(job.folder)  # what is said names files from here, and not where this is
     _limit_memory(job.memory)
-    print(json.dumps({"pid": os.getpid()}), flush=True)  # noqa: T201  # read by the builder
+    adopt_orphans()
     try:
         _say(_result(job))
     except OnebinError as error:
         _say(_failed(job, failure_of(error)["error"]))
     except KeyboardInterrupt:
         _say(JobResult(cancelled=True))
+    finally:
+        kill_orphans()
 
 
 def _limit_memory(most: int) -> None:

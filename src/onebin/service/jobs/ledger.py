@@ -45,8 +45,11 @@ class Ledger:
         self.file, self.changed = file, changed
         self._writing = threading.Lock()
         self._threads = threading.local()
-        with database_errors(file), self._transaction() as database:
-            prepare(database, file)
+        with database_errors(file):
+            self._connection.execute("PRAGMA user_version")  # there is a file from now on
+            self._opened = _identity(file)
+            with self._transaction() as database:
+                prepare(database, file)
 
     # What clients ask for.
 
@@ -127,6 +130,12 @@ class Ledger:
         """Return how many builds are in each state."""
         rows = self._connection.execute("SELECT state, count(*) AS many FROM builds GROUP BY state")
         return {row["state"]: row["many"] for row in rows}
+
+    def check(self) -> None:
+        """Write to the database, and change nothing; raises sqlite3.Error."""
+        with self._transaction() as database:
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            database.execute(f"PRAGMA user_version = {version}")
 
     # What the builder does.
 
@@ -254,6 +263,8 @@ class Ledger:
         """Provide the database for changes, all of which are made, or none."""
         with self._writing:
             database = self._connection
+            if _identity(self.file) != self._opened:  # SQLite would go on in a file that nobody finds again
+                raise sqlite3.OperationalError("the file of the database was removed or replaced")
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -288,6 +299,15 @@ class Ledger:
         if own >= limits.per_client:
             raise TooManyError(f"you wait for {own} builds already, and {limits.per_client} are allowed")
         database.execute("INSERT OR IGNORE INTO clients (build, client) VALUES (?, ?)", (build, client))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return which file has a name now; None if none has."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check_queue(database: sqlite3.Connection, limits: ServiceLimits) -> None:

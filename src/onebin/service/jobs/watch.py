@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 1.0
 
-End = Literal["stopping", "unwanted", "late", "large"]
+End = Literal["stopping", "unwanted", "late", "large", "garbled"]
 
 
 @dataclass(kw_only=True)
 class Watch:
     """Looks at a build once a second; `end` says why it may not go on, and `peak` is the most memory it had, in bytes.
 
-    `pid` is the process of the build, as soon as that is known: memory is what it and all processes below it have.
+    `pid` is the process of the build: memory is what it and all processes below it have.
     """
 
     build: str
@@ -33,6 +33,10 @@ class Watch:
     peak: int = 0
     _began: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
+
+    def begin(self, pid: int) -> None:
+        """Look at this process from now on."""
+        self.pid = pid
 
     def __call__(self) -> bool:
         """Return whether the build may go on."""

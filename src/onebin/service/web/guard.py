@@ -60,7 +60,11 @@ class Headed:
                 message["headers"] = headers.raw
             await send(message)
 
-        await self._app(scope, receive, headed if scope["type"] == "http" else send)
+        try:
+            await self._app(scope, receive, headed if scope["type"] == "http" else send)
+        except asyncio.CancelledError:  # the service has stopped before somebody has taken the whole answer
+            if not scope["app"].state.service.news.is_stopping:
+                raise
 
 
 class Guarded:

@@ -7,6 +7,7 @@ build that names it, so that the next question builds it again. Where that canno
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
@@ -40,6 +41,7 @@ _TYPES = {
     "report": "text/html; charset=utf-8",
 }
 _LEAST_PART, _MOST_PART, _PARTS_TOGETHER = 64 * 1024, 512 * 1024, 32 * 1024 * 1024
+_RANGE = re.compile(rb"(?:([0-9]{1,18})-([0-9]{1,18})?|-[0-9]{1,18})")
 _ALWAYS = "public, max-age=31536000, immutable"
 _SANDBOX = "sandbox allow-scripts allow-downloads"  # beside the page's own policy: it is not of this origin then
 
@@ -51,12 +53,20 @@ class _Artifact(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. What all clients together have in memory grows with the logarithm of their number."""
+        scope["headers"] = [each for each in scope["headers"] if each[0] != b"range" or _is_range(each[1])]
         _Artifact._now += 1
         self.chunk_size = max(_LEAST_PART, min(_MOST_PART, _PARTS_TOGETHER // _Artifact._now))
         try:
             await super().__call__(scope, receive, send)
         finally:
             _Artifact._now -= 1
+
+
+def _is_range(value: bytes) -> bool:
+    """Return whether a header asks for ranges of bytes; any other one is ignored (RFC 9110, 14.1.1 and 14.2)."""
+    unit, _, ranges = value.lower().partition(b"=")
+    found = [_RANGE.fullmatch(each.strip(b" \t")) for each in ranges.split(b",")]
+    return unit == b"bytes" and all(each and (not each[2] or int(each[1]) <= int(each[2])) for each in found)
 
 
 def file_routes() -> list[Route]:

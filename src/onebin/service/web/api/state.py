@@ -28,9 +28,10 @@ def state_routes() -> list[Route]:
 
 
 async def health(request: Request) -> Response:
-    """Say whether builds are taken and done."""
+    """Say whether builds are taken and done, and can be written down."""
     service = service_of(request)
     is_well = service.builder.is_running and not service.news.is_stopping
+    await run_in_threadpool(service.ledger.check)  # or the answer is that of every request that cannot be written down
     states = await run_in_threadpool(service.ledger.states)
     return JSONResponse(
         {"status": "ok" if is_well else "stopping", "queued": states.get("queued", 0)}, 200 if is_well else 503

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from onebin.service.web.context import service_of
@@ -81,7 +82,7 @@ def static(request: Request) -> Response:
     """Answer with a file that pages link to."""
     found = static_files().get(request.path_params["name"])
     if found is None:
-        return Response(status_code=404)
+        raise HTTPException(404)
     headers = {"ETag": f'"{found.digest}"', "Cache-Control": f"public, max-age={_A_YEAR}, immutable"}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
