@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import resource
 import sqlite3
 import subprocess
@@ -335,6 +337,34 @@ def test_a_builder_outlives_a_full_disk(tmp_path: Path, capfd: pytest.CaptureFix
         with _full_disk():
             builder.wake()
             wait_until(has_said, what="a word about the disk")
+            assert builder.is_running
+        wait_until(lambda: ledger.states() == {"failed": 1}, what="the end of the build")
+    finally:
+        builder.stop()
+
+
+class _FullLog(io.StringIO):
+    """A log on a full disk."""
+
+    tries = 0
+
+    def write(self, _text: str) -> int:
+        self.tries += 1
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+@ONLY_LINUX
+def test_a_builder_outlives_a_log_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log may be on the same full disk, or at a terminal that has gone."""
+    builder, ledger = _builder(tmp_path)
+    full = _FullLog()
+    monkeypatch.setattr(sys, "stderr", full)
+    builder.start()
+    try:
+        _asked(ledger)
+        with _full_disk():
+            builder.wake()
+            wait_until(lambda: full.tries > 0, what="a word about the disk")
             assert builder.is_running
         wait_until(lambda: ledger.states() == {"failed": 1}, what="the end of the build")
     finally:
