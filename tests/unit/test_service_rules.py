@@ -149,6 +149,17 @@ def test_a_build_ends_with_the_last_who_waits_for_it(ledger: Ledger) -> None:
     assert not ledger.is_wanted(running)
 
 
+def test_a_build_that_is_over_stays_as_it_is(ledger: Ledger) -> None:
+    """A look-up, and the build itself, may come to an end after each other, or after everybody has withdrawn."""
+    cancelled, done = _asked(ledger, "first"), _asked(ledger, "second")
+    assert ledger.withdraw(cancelled, "ana")
+    _done(ledger, cancelled)
+    _done(ledger, done)
+    for build in (cancelled, done):
+        ledger.fail(build, BuildError(stage="verify", message="too late"))
+    assert ledger.states() == {"cancelled": 1, "done": 1}
+
+
 def test_what_ran_when_the_service_died_waits_again(tmp_path: Path) -> None:
     """Another process that opens the database finds every build, and what had ended as it was."""
     first = Ledger(tmp_path / "jobs.db")

@@ -179,18 +179,18 @@ class Ledger:
     def finish(
         self, build: str, *, key: str, record: Record, report: str | None, signature: str | None, has_provenance: bool
     ) -> None:
-        """Note that a build is done, and what came of it."""
+        """Note that a build is done, and what came of it, unless it is over already."""
         self._change(
-            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"
-            " signature = ?, has_provenance = ? WHERE id = ?",
+            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"  # noqa: S608  # a constant
+            f" signature = ?, has_provenance = ? WHERE id = ? AND {_ACTIVE}",
             *(time.time(), key, json.dumps(asdict(record)), report, signature, has_provenance, build),
         )
         self.changed(build)
 
     def fail(self, build: str, error: BuildError) -> None:
-        """Note that a build has failed, and why."""
+        """Note that a build has failed, and why, unless it is over already."""
         self._change(
-            "UPDATE builds SET state = 'failed', ended = ?, error = ? WHERE id = ?",
+            f"UPDATE builds SET state = 'failed', ended = ?, error = ? WHERE id = ? AND {_ACTIVE}",  # noqa: S608  # a constant
             *(time.time(), json.dumps(asdict(error)), build),
         )
         self.changed(build)
