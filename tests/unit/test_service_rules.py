@@ -176,6 +176,19 @@ def test_what_ran_when_the_service_died_waits_again(tmp_path: Path) -> None:
     assert (again.id, again.attempts) == (runs, 2)
 
 
+def test_a_log_is_read_in_parts(ledger: Ledger) -> None:
+    """Whoever reads slowly, or reads much, needs no more memory of the service than others."""
+    build = _asked(ledger)
+    for number in range(7):
+        ledger.log(build, f"{number}" * 2000)
+    parts, after = [], 0
+    while part := ledger.events(build, after, 3):
+        parts.append(len(part))
+        after = part[-1].number
+    assert parts == [3, 3, 1]
+    assert {len(each.text) for each in ledger.events(build)} == {1000}
+
+
 def test_a_log_is_bounded_and_goes_with_its_build(ledger: Ledger) -> None:
     """Lines keep their numbers; builds that ended long ago are forgotten with everything of them."""
     build = _asked(ledger)
