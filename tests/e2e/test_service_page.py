@@ -184,6 +184,7 @@ def test_the_whole_way_to_a_file(host: str, plugins: tuple[str, ...], service: S
     wait_for_state(page, "Done")
     assert page.ask("return window.isTheSamePage") is True
     assert page.driver.title.startswith(f"Done: {host}")
+    assert "Versions in it" in page.ask("return document.body.innerText")
     build = service.client().get(urlsplit(page.driver.current_url).path).json
     assert build["order"]["plugins"] == [*plugins]
     assert text_of(page, "manifest") == manifest
@@ -569,7 +570,7 @@ def test_refusals_are_pages(service: Serving, page: Page) -> None:
 
 
 def test_a_token_is_asked_for_once(tmp_path: Path, onebin: Onebin, page: Page) -> None:
-    """With tokens, the page leads to a form for one, and back to the choice; then it builds."""
+    """With tokens, the page leads to a form for one, and back to the choice; then it builds, until it is forgotten."""
     bench = service_bench(tmp_path, onebin.cache)
     write_catalogue(bench, "greet-hello")
     (bench.directory / "tokens").write_text(f"me {'t' * 20}\n", "utf-8")
@@ -584,6 +585,11 @@ def test_a_token_is_asked_for_once(tmp_path: Path, onebin: Onebin, page: Page) -
         assert page.ask("return document.cookie") == ""
         press_button(page, "Build")
         wait_for_state(page, "Done")
+        page.driver.get(f"{service.address}/token")
+        press_button(page, "Forget the token")
+        wait_for(page, "return document.getElementById('forget') === null", what="that it is forgotten")
+        page.driver.get(f"{service.address}/hosts/tiny?plugin=greet-hello")
+        press_button(page, "Give your token to build")
     assert [each for each in page.complaints if "401" not in each] == []
 
 

@@ -84,7 +84,15 @@ class Asked:
                 log="d" * 64,
                 seconds=41.3,
             )
-            ledger.finish(build.id, key="e" * 64, record=record, report="f" * 64, signature="S", has_provenance=True)
+            ledger.finish(
+                build.id,
+                key="e" * 64,
+                record=record,
+                report="f" * 64,
+                versions={host: "1.2"},
+                signature="S",
+                has_provenance=True,
+            )
         if state == "failed":
             ledger.fail(build.id, BuildError(**error))
         found = ledger.build(build.id)

@@ -51,7 +51,8 @@ def _asked(ledger: Ledger, question: str = "q", client: str = "ana", limits: Ser
 
 
 def _done(ledger: Ledger, build: str) -> None:
-    ledger.finish(build, key="k", record=RECORD, report=None, signature=None, has_provenance=False)
+    versions = {"tinyhost": "1.0"}
+    ledger.finish(build, key="k", record=RECORD, report=None, versions=versions, signature=None, has_provenance=False)
 
 
 def test_a_build_that_is_done_answers_the_same_question_for_a_while(ledger: Ledger) -> None:
@@ -214,6 +215,20 @@ def test_a_database_that_is_none_or_of_a_newer_version_is_refused(tmp_path: Path
     database.close()
     with pytest.raises(ServiceError, match="newer onebin"):
         Ledger(newer)
+
+
+def test_the_database_of_an_older_service_is_taken_over(ledger: Ledger) -> None:
+    """Builds from before versions were noted are there, and new ones have them."""
+    before = _asked(ledger, "q1")
+    _done(ledger, before)
+    with sqlite3.connect(ledger.file) as database:
+        database.execute("ALTER TABLE builds DROP COLUMN versions")
+        database.execute("PRAGMA user_version = 1")
+    newer = Ledger(ledger.file)
+    after = _asked(newer, "q2")
+    _done(newer, after)
+    found = [newer.build(each) for each in (before, after)]
+    assert [each and (each.state, each.versions) for each in found] == [("done", {}), ("done", {"tinyhost": "1.0"})]
 
 
 def test_rates_refill_evenly() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
+from dataclasses import dataclass, field
 from typing import Literal
 
-from onebin.catalogue import Order  # noqa: TC001  # pydantic reads the types of these fields
+from onebin.catalogue import Order  # noqa: TC001  # as above
 from onebin.farm import Record  # noqa: TC001  # as above
 from onebin.pipeline import FindingFacts  # noqa: TC001  # as above
 
@@ -34,8 +35,8 @@ class Build:
     `order` is complete: every name as in the catalogue. `manifest` is its bundle.toml, and `file` the artifact's name.
     `position` is how many builds are before it in the queue. `step` and `doing` are what is done now. `key` is that of
     the cell, once it is locked; `record` names the objects of the store. `attempts` is how often it was begun, and
-    `waiting` how many clients wait for it. `signature` is the text of the artifact's signature,
-    and `report` the object with its page.
+    `waiting` how many clients wait for it. `signature` is the text of the artifact's signature, and `report` the object
+    with its page. `versions` are those of the host, which is the first, and of each plugin, once it is done.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Build:
     record: Record | None = None
     signature: str | None = None
     report: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
     has_provenance: bool = False
     error: BuildError | None = None
 

@@ -301,6 +301,7 @@ class Builder:
             key=key,
             record=record,
             report=result.report,
+            versions=result.versions,
             signature=signature,
             has_provenance=has_provenance,
         )

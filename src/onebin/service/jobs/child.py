@@ -32,8 +32,6 @@ if sys.platform == "linux":
     import resource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from onebin.pipeline import BuildRequest, ErrorFacts, Event
 
 
@@ -82,11 +80,14 @@ def _result(job: ServiceJob) -> JobResult:
         return _failed(job, cell.error)
     _say(Doing(step="report"))
     file = cell.file.rename(cell.file.with_name(job.file))
+    report = replace(report_on(file), file=file.name)
     return JobResult(
         key=cell.key,
         file=file,
         record=cell.record,
-        report=_report(job, file),
+        report=Store.at(job.store).add(render_report(report).encode()),
+        versions={report.host["name"]: report.host["version"]}
+        | {plugin.distribution: plugin.version for plugin in report.plugins},
         was_built=cell.status == "built",
     )
 
@@ -107,12 +108,6 @@ def _request(job: ServiceJob) -> BuildRequest:
 
 def _places(job: ServiceJob, catalogue: Catalogue) -> Places:
     return Places(catalogue=catalogue, folder=job.folder, source=job.source)
-
-
-def _report(job: ServiceJob, file: Path) -> str:
-    """Store the page of an artifact, and return its digest; the artifact is not run."""
-    report = replace(report_on(file), file=file.name)
-    return Store.at(job.store).add(render_report(report).encode())
 
 
 def _failed(job: ServiceJob, error: ErrorFacts | None) -> JobResult:

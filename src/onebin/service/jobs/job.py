@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003  # pydantic reads the types of these fields
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads the types of these fields
+from dataclasses import dataclass, field
+from pathlib import Path  # noqa: TC003  # as above
 from typing import Literal
 
 from onebin.catalogue import Order  # noqa: TC001  # as above
@@ -54,14 +55,16 @@ class Line:
 class JobResult:
     """How a build ended: with an artifact in its folder and in the store, or with an error.
 
-    `report` is the object with the artifact's page; `was_built` is whether the store did not have the artifact, and
-    `is_missing` that it does not and nothing was to be built.
+    `report` is the object with the artifact's page; `versions` are those of the host and of each plugin, by the names
+    of their distributions; `was_built` is whether the store did not have the artifact, and `is_missing` that it does
+    not and nothing was to be built.
     """
 
     key: str | None = None
     file: Path | None = None
     record: Record | None = None
     report: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
     was_built: bool = False
     is_missing: bool = False
     error: ErrorFacts | None = None

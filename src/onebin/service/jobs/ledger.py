@@ -22,7 +22,7 @@ from onebin.service.jobs.schema import database_errors, prepare
 from onebin.system import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from onebin.service.settings import ServiceLimits
@@ -179,13 +179,22 @@ class Ledger:
         self.changed(build)
 
     def finish(
-        self, build: str, *, key: str, record: Record, report: str | None, signature: str | None, has_provenance: bool
+        self,
+        build: str,
+        *,
+        key: str,
+        record: Record,
+        report: str | None,
+        versions: Mapping[str, str],
+        signature: str | None,
+        has_provenance: bool,
     ) -> None:
         """Note that a build is done, and what came of it, unless it is over already."""
         self._change(
             "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"  # noqa: S608  # a constant
-            f" signature = ?, has_provenance = ? WHERE id = ? AND {_ACTIVE}",
-            *(time.time(), key, json.dumps(asdict(record)), report, signature, has_provenance, build),
+            f" versions = ?, signature = ?, has_provenance = ? WHERE id = ? AND {_ACTIVE}",
+            *(time.time(), key, json.dumps(asdict(record)), report),
+            *(json.dumps(dict(versions)), signature, has_provenance, build),
         )
         self.changed(build)
 
@@ -319,6 +328,7 @@ def _build(row: sqlite3.Row) -> Build:
             **values,
             "order": Order(**{**order, "plugins": tuple(order["plugins"])}),
             "record": None if row["record"] is None else Record(**json.loads(row["record"])),
+            "versions": json.loads(row["versions"]),
             "has_provenance": bool(row["has_provenance"]),
             "error": error
             and BuildError(**{**error, "plugins": tuple(error["plugins"]), "findings": tuple(error["findings"])}),

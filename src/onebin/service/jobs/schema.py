@@ -61,6 +61,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    ("ALTER TABLE builds ADD COLUMN versions TEXT NOT NULL DEFAULT '{}'",),
 )
 
 _REMEDIES = {

@@ -52,6 +52,7 @@ def described(build: Build, settings: ServiceSettings) -> dict[str, Any]:
         "file": build.file,
         "sha256": record and record.artifact,
         "size": record and record.size,
+        "versions": dict(build.versions),
         "seconds": record and record.seconds,
         "files": {kind: f"/builds/{build.id}/files/{name}" for kind, name in build.files.items()},
         "error": error

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from onebin.service.log import log
 from onebin.service.web.answers import problem
@@ -54,8 +55,16 @@ async def _refuse(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     message, hint = _SAID.get(status, (detail, "see /openapi.json"))
-    headers = error.headers if isinstance(error, HTTPException) else None
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == 405:
+        headers["allow"] = _methods(request)
     return problem(request, status, message, hint, headers=headers)
+
+
+def _methods(request: Request) -> str:
+    """Return what can be done with an address; Starlette itself knows only the first of its routes."""
+    routes = [each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for each in routes for method in each.methods}))
 
 
 async def _leave(request: Request, _error: Exception) -> Response:

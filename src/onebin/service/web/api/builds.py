@@ -31,8 +31,8 @@ _MOST_PLUGINS = 1000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-class _Asked(BaseModel):
-    """What JSON may ask for."""
+class Asked(BaseModel):
+    """A bundle of the catalogue."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -110,7 +110,7 @@ async def _is_form(request: Request) -> bool:
 async def _order_of_json(request: Request) -> Order:
     """Return what JSON asks for; raises ValueError."""
     try:
-        asked = _Asked.model_validate_json(await request.body())
+        asked = Asked.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onebin import __version__
+from onebin.service.web.api.builds import Asked
 
 if TYPE_CHECKING:
     from onebin.service.settings import ServiceSettings
@@ -53,20 +54,21 @@ def _paths() -> dict[str, Any]:
             "name": "plugin",
             "in": "query",
             "description": "A plugin; may be repeated.",
-            "schema": {"type": "array", "items": _NAME},
+            "schema": _list(_NAME),
         }
     )
     known = _answer("The build.", {"$ref": _ref("Build")})
+    refused = {"400": _ERROR, "422": _ERROR}
     return {
         "/catalogue": {"get": _operation("catalogue", "What can be asked for.", {"200": _answer("It.", _object())})},
         "/catalogue/manifest": {
-            "get": _operation("manifest", "The bundle.toml of a choice.", {"200": _text("It."), "422": _ERROR}, choice)
+            "get": _operation("manifest", "The bundle.toml of a choice.", {"200": _text("It."), **refused}, choice)
         },
         "/catalogue/size": {
             "get": _operation(
                 "size",
                 "How many bytes the packages of a choice have together, as far as that is known.",
-                {"200": _answer("It.", {"$ref": _ref("Size")}), "422": _ERROR},
+                {"200": _answer("It.", {"$ref": _ref("Size")}), **refused},
                 choice,
             )
         },
@@ -126,7 +128,6 @@ def _paths() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    order = {"host": _NAME, "version": _MAYBE, "plugins": _list(_NAME), "python": _MAYBE, "platform": _MAYBE}
     finding = {"where": _NAME, "message": _NAME, "hint": _MAYBE}
     error = {
         "stage": _NAME,
@@ -152,13 +153,14 @@ def _schemas() -> dict[str, Any]:
         "file": _NAME,
         "sha256": _MAYBE,
         "size": _COUNT,
+        "versions": {"type": "object", "additionalProperties": _NAME},
         "seconds": {"type": ["number", "null"]},
         "files": {"type": "object", "additionalProperties": _NAME},
         "error": {"anyOf": [_object(error), {"type": "null"}]},
         "address": {"type": "string", "format": "uri"},
     }
     return {
-        "Order": {**_object(order), "required": ["host"], "additionalProperties": False},
+        "Order": Asked.model_json_schema(),
         "Build": {**_object(build), "required": list(build)},
         "Size": _object({"packages": _COUNT, "count": _COUNT, "is_exact": {"type": "boolean"}}),
         "Error": _object({"error": _object({"message": _NAME, "hint": _MAYBE, "findings": _list(_object(finding))})}),

@@ -51,6 +51,7 @@ def page_routes() -> list[BaseRoute]:
         Route("/hosts/{name}", _host),
         Route("/token", _ask_token),
         Route("/token", _take_token, methods=["POST"]),
+        Route("/token/forget", _forget_token, methods=["POST"]),
         Route("/static/{name}", static),
     ]
 
@@ -141,6 +142,13 @@ async def _take_token(request: Request) -> Response:
         return _token_page(request, then, is_wrong=True)
     response = RedirectResponse(then, status_code=303)
     keep(response, TOKEN_COOKIE, token, settings)
+    return response
+
+
+def _forget_token(_request: Request) -> Response:
+    """Have a browser forget its token."""
+    response = RedirectResponse("/token", status_code=303)
+    response.delete_cookie(TOKEN_COOKIE)
     return response
 
 
