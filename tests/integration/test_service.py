@@ -284,13 +284,15 @@ def test_queue_and_clients_have_limits(own_bench: Bench) -> None:
 def test_with_tokens_only_who_has_one_may_build(own_bench: Bench) -> None:
     """Looking is free; another token is none; and a token that a file calls otherwise is refused at the start."""
     tokens = own_bench.directory / "tokens"
-    tokens.write_text("# who\nana a-long-secret-of-ana\n", "utf-8")
+    tokens.write_text("# who\nana a-long-secret-of-ana\nNone a-long-secret-of-somebody-called-so\n", "utf-8")
     with serving(own_bench, "--tokens", tokens) as service:
         assert service.client().get("/catalogue").status == 200
         refused = service.client().order("greet-hello")
         assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
         assert service.client("another-secret-of-somebody").order("greet-hello").status == 401
         assert service.client("a-long-secret-of-ana").order("greet-hello").status == 201
+        odd = service.client("a-long-secret-of-somebody-called-so").order("greet-servus").json["id"]
+        assert service.client().ask("DELETE", f"/builds/{odd}").status == 403
     tokens.write_text("ana short\n", "utf-8")
     refusal = own_bench.run("serve", "--tokens", tokens, "--directory", "service")
     assert refusal.code == ServiceError.exit_code

@@ -150,3 +150,19 @@ def test_any_text_of_an_error_can_be_told(own_bench: Bench) -> None:
         error = _failed(service, "do not fit together")["error"]
         assert (error["stage"], error["plugins"]) == ("check", ["greet-servus"])
         assert "<b>?[31mred ?abc\nevent: end ??" in error["findings"][0]["message"]
+
+
+def test_a_long_log_comes_in_parts_and_whole(own_bench: Bench) -> None:
+    """A stream of events has each line once and in order, however many there are, and then the end."""
+    line = json.dumps({"kind": "Line", "text": "line "})[:-2]
+    lines = f"said.write(b''.join(({line!r} + str(number) + '\"}}\\n').encode() for number in range(350)))"
+    _offer(own_bench, f"said = open(f'/proc/{{of_build()}}/fd/1', 'wb', 0)\n{lines}\nraise SystemExit")
+    with serving(own_bench, "-j", "1") as service:
+        client = service.client()
+        build = client.ended(client.order("greet-servus").json["id"])
+        stream = client.get(f"/builds/{build['id']}/events").body.decode()
+        numbers = [int(each[4:]) for each in stream.splitlines() if each.startswith("id: ")]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) > 350
+        assert stream.count('"text": "line 349"') == stream.count('"text": "line 0"') >= 1
+        assert stream.rstrip().splitlines()[-2] == "event: end"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import resource
 import sqlite3
 import subprocess
@@ -148,6 +150,17 @@ def test_a_build_ends_with_the_last_who_waits_for_it(ledger: Ledger) -> None:
     assert not ledger.is_wanted(running)
 
 
+def test_a_build_that_is_over_stays_as_it_is(ledger: Ledger) -> None:
+    """A look-up, and the build itself, may come to an end after each other, or after everybody has withdrawn."""
+    cancelled, done = _asked(ledger, "first"), _asked(ledger, "second")
+    assert ledger.withdraw(cancelled, "ana")
+    _done(ledger, cancelled)
+    _done(ledger, done)
+    for build in (cancelled, done):
+        ledger.fail(build, BuildError(stage="verify", message="too late"))
+    assert ledger.states() == {"cancelled": 1, "done": 1}
+
+
 def test_what_ran_when_the_service_died_waits_again(tmp_path: Path) -> None:
     """Another process that opens the database finds every build, and what had ended as it was."""
     first = Ledger(tmp_path / "jobs.db")
@@ -162,6 +175,19 @@ def test_what_ran_when_the_service_died_waits_again(tmp_path: Path) -> None:
     again = second.begin()
     assert again is not None
     assert (again.id, again.attempts) == (runs, 2)
+
+
+def test_a_log_is_read_in_parts(ledger: Ledger) -> None:
+    """Whoever reads slowly, or reads much, needs no more memory of the service than others."""
+    build = _asked(ledger)
+    for number in range(7):
+        ledger.log(build, f"{number}" * 2000)
+    parts, after = [], 0
+    while part := ledger.events(build, after, 3):
+        parts.append(len(part))
+        after = part[-1].number
+    assert parts == [3, 3, 1]
+    assert {len(each.text) for each in ledger.events(build)} == {1000}
 
 
 def test_a_log_is_bounded_and_goes_with_its_build(ledger: Ledger) -> None:
@@ -350,6 +376,34 @@ def test_a_builder_outlives_a_full_disk(tmp_path: Path, capfd: pytest.CaptureFix
         with _full_disk():
             builder.wake()
             wait_until(has_said, what="a word about the disk")
+            assert builder.is_running
+        wait_until(lambda: ledger.states() == {"failed": 1}, what="the end of the build")
+    finally:
+        builder.stop()
+
+
+class _FullLog(io.StringIO):
+    """A log on a full disk."""
+
+    tries = 0
+
+    def write(self, _text: str) -> int:
+        self.tries += 1
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+@ONLY_LINUX
+def test_a_builder_outlives_a_log_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log may be on the same full disk, or at a terminal that has gone."""
+    builder, ledger = _builder(tmp_path)
+    full = _FullLog()
+    monkeypatch.setattr(sys, "stderr", full)
+    builder.start()
+    try:
+        _asked(ledger)
+        with _full_disk():
+            builder.wake()
+            wait_until(lambda: full.tries > 0, what="a word about the disk")
             assert builder.is_running
         wait_until(lambda: ledger.states() == {"failed": 1}, what="the end of the build")
     finally:

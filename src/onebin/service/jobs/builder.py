@@ -25,6 +25,7 @@ from onebin.service.jobs.listener import Listener
 from onebin.service.jobs.orphans import adopt_orphans, end_orphans, strangers
 from onebin.service.jobs.watch import Watch
 from onebin.service.jobs.wording import Discretion
+from onebin.service.log import log
 from onebin.system import converse, environment, megabytes, sha256_of_file, to_json
 from onebin.trust import signed_text
 
@@ -151,7 +152,7 @@ class Builder:
         try:
             return change()
         except sqlite3.Error as error:
-            print(f"{self.ledger.file.name} cannot be changed: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            log(f"{self.ledger.file.name} cannot be changed: {error}")
             return None
 
     def _do(self, build: Build, work: Callable[[Build], None]) -> None:
@@ -177,11 +178,11 @@ class Builder:
         except OnebinError as error:
             return self._error(build, error)
         except sqlite3.Error as error:
-            print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            log(f"build {build.id}: {error}")
             hint = "ask for it again in a while; if that happens twice, tell whoever runs this service"
             return self.discretion.own("service", "the service could not write down what it did", hint)
         except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
-            print(f"build {build.id}: {error!r}", file=sys.stderr)  # noqa: T201  # the operator's log
+            log(f"build {build.id}: {error!r}")
             hint = "ask for it again; if that happens twice, tell whoever runs this service"
             return self.discretion.own("service", "the service has failed at this", hint)
         return None

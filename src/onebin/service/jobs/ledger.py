@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MOST_ATTEMPTS = 5  # of a build whose process, or whose service, was killed
 _MOST_EVENTS = 5000  # of one build
+_LONGEST_TEXT = 1000  # characters of an event
 _BUSY_SECONDS = 30.0
 _ACTIVE = "state IN ('queued', 'running')"
 
@@ -119,10 +120,11 @@ class Ledger:
         """Return whether a client waits for a build."""
         return self._one("SELECT 1 FROM clients WHERE build = ? LIMIT 1", build) is not None
 
-    def events(self, build: str, after: int = 0) -> list[BuildEvent]:
-        """Return what has happened to a build, after the event with a number."""
+    def events(self, build: str, after: int = 0, most: int = _MOST_EVENTS) -> list[BuildEvent]:
+        """Return what has happened to a build, after the event with a number, and not more than some events of it."""
         rows = self._connection.execute(
-            "SELECT number, at, text FROM events WHERE build = ? AND number > ? ORDER BY number", (build, after)
+            "SELECT number, at, text FROM events WHERE build = ? AND number > ? ORDER BY number LIMIT ?",
+            (build, after, most),
         )
         return [BuildEvent(number=row["number"], at=row["at"], text=row["text"]) for row in rows]
 
@@ -168,11 +170,11 @@ class Ledger:
         self.changed(build)
 
     def log(self, build: str, text: str) -> None:
-        """Add a line to the log of a build."""
+        """Add a line to the log of a build, or the beginning of a long one."""
         self._change(
             "INSERT INTO events (build, number, at, text) SELECT :build, coalesce(max(number), 0) + 1, :at, :text"
             " FROM events WHERE build = :build HAVING count(*) < :most",
-            {"build": build, "at": time.time(), "text": text, "most": _MOST_EVENTS},
+            {"build": build, "at": time.time(), "text": text[:_LONGEST_TEXT], "most": _MOST_EVENTS},
         )
         self.changed(build)
 
@@ -187,19 +189,19 @@ class Ledger:
         signature: str | None,
         has_provenance: bool,
     ) -> None:
-        """Note that a build is done, and what came of it."""
+        """Note that a build is done, and what came of it, unless it is over already."""
         self._change(
-            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"
-            " versions = ?, signature = ?, has_provenance = ? WHERE id = ?",
+            "UPDATE builds SET state = 'done', ended = ?, step = '', doing = '', key = ?, record = ?, report = ?,"  # noqa: S608  # a constant
+            f" versions = ?, signature = ?, has_provenance = ? WHERE id = ? AND {_ACTIVE}",
             *(time.time(), key, json.dumps(asdict(record)), report),
             *(json.dumps(dict(versions)), signature, has_provenance, build),
         )
         self.changed(build)
 
     def fail(self, build: str, error: BuildError) -> None:
-        """Note that a build has failed, and why."""
+        """Note that a build has failed, and why, unless it is over already."""
         self._change(
-            "UPDATE builds SET state = 'failed', ended = ?, error = ? WHERE id = ?",
+            f"UPDATE builds SET state = 'failed', ended = ?, error = ? WHERE id = ? AND {_ACTIVE}",  # noqa: S608  # a constant
             *(time.time(), json.dumps(asdict(error)), build),
         )
         self.changed(build)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from onebin.service.log import log
 from onebin.service.web.answers import problem
 from onebin.service.web.api import build_routes, file_routes, offer_routes, state_routes
 from onebin.service.web.guard import Guarded, Headed, cut_off
@@ -74,7 +74,7 @@ async def _leave(request: Request, _error: Exception) -> Response:
 
 async def _wait(request: Request, error: Exception) -> Response:
     """Answer when the database cannot be read or changed, such as on a full disk."""
-    print(f"jobs.db: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+    log(f"jobs.db: {error}")
     message, headers = "the service cannot write down anything now", {"retry-after": "60"}
     return problem(request, 503, message, "ask again in a minute; if that lasts, tell its operator", headers=headers)
 

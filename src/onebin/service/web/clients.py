@@ -39,9 +39,9 @@ def client_of(connection: HTTPConnection, settings: ServiceSettings) -> Client:
     place = connection.client.host if connection.client else "here"
     if settings.tokens:
         name = token_name(_token(connection), settings)
-        return Client(
-            name=f"token {name}", place=place if name is None else f"token {name}", may_build=name is not None
-        )
+        if name is None:
+            return Client(name="nobody", place=place, may_build=False)
+        return Client(name=f"token {name}", place=f"token {name}", may_build=True)
     known = connection.cookies.get(COOKIE, "")
     is_new = not (len(known) == 32 and known.isalnum())
     return Client(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onebin.service.web.context import Service
 
 _MOST_STREAMS = 2000
+_MOST_LINES = 100  # that wait in memory for one client, which may be slow
 _QUIET_SECONDS = 15.0  # after which a comment says that the stream is alive
 _PAUSE_SECONDS = 0.2  # between two answers, in which changes are gathered
 
@@ -51,6 +52,8 @@ async def _events(service: Service, build: str, after: int) -> AsyncIterator[str
             for line in lines:
                 after = line.number
                 yield _event("log", {"at": line.at, "text": line.text}, number=line.number)
+            if len(lines) == _MOST_LINES:  # there may be more, and the end comes after the last one
+                continue
             now = "" if found is None else json.dumps(described(found, service.settings))
             if now and now != state:
                 state = now
@@ -64,9 +67,9 @@ async def _events(service: Service, build: str, after: int) -> AsyncIterator[str
 
 
 def _look(service: Service, build: str, after: int) -> tuple[Build | None, list[BuildEvent]]:
-    """Return a build and the lines of its log that are new; the build first, so that no line comes after its end."""
+    """Return a build and the next lines of its log; the build first, so that no line comes after its end."""
     found = service.ledger.build(build)
-    return found, service.ledger.events(build, after)
+    return found, service.ledger.events(build, after, _MOST_LINES)
 
 
 async def _waited(news: asyncio.Event) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from onebin.errors import StoreError
 from onebin.service.jobs import BuildError
+from onebin.service.log import log
 from onebin.service.web.answers import problem
 from onebin.service.web.api.builds import found_build, no_build
 from onebin.service.web.context import service_of
@@ -90,7 +90,7 @@ async def send(request: Request) -> Response:
         return _small(request, kind, await run_in_threadpool(_content, service, build, kind))
     except StoreError as error:
         if not error.is_lost:  # such as a full disk, or a bucket that does not answer
-            print(f"build {build.id}: {error}", file=sys.stderr)  # noqa: T201  # the operator's log
+            log(f"build {build.id}: {error}")
             headers = {"retry-after": "30"}
             return problem(request, 503, "the file cannot be read now", "ask again in a minute", headers=headers)
         message = "the store has lost this file, or it is damaged there"
