@@ -26,8 +26,8 @@ import os, signal, sys, time
 def above(pid):
     return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
 
-def of_build(pid=os.getpid()):
-    while b"onebin.service.jobs.child" not in open(f"/proc/{pid}/cmdline", "rb").read():
+def of_build(name=b"onebin.service.jobs.child", pid=os.getpid()):
+    while name not in open(f"/proc/{pid}/cmdline", "rb").read():
         pid = above(pid)
     return pid
 
@@ -106,6 +106,24 @@ def test_a_plugin_that_kills_the_processes_above_it_ends_with_them(own_bench: Be
         assert len(killers) == 5
         wait_until(lambda: _are_gone(killers), what="the end of what has killed")
         assert own_bench.leftovers() == []
+
+
+def test_a_process_that_holds_the_output_of_others_keeps_no_build_waiting(own_bench: Bench) -> None:
+    """A plugin that starts something when it is imported, and leaves it with the output of its program, is built."""
+    _offer(own_bench, "import subprocess\nsubprocess.Popen(['sleep', '600'])")
+    with serving(own_bench, "-j", "1", "--timeout", "250") as service:
+        found = service.client().built("greet-servus")
+        assert found["state"] == "done", found
+
+
+def test_a_plugin_that_kills_what_builds_it_is_told_to_its_client_only(own_bench: Bench) -> None:
+    """The hint is one for somebody who asks a service, and not for who runs a matrix."""
+    kill = "os.kill(of_build(b'onebin.farm.child'), signal.SIGKILL)"
+    _offer(own_bench, f"{kill}\ntime.sleep(300)")
+    with serving(own_bench, "-j", "1") as service:
+        found = _failed(service, "killed")
+        assert found["attempts"] == 5
+        assert "tell whoever runs this service" in found["error"]["hint"]
 
 
 _DIGEST = "0" * 64

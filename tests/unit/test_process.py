@@ -25,6 +25,22 @@ def test_run_returns_what_was_printed() -> None:
     assert (done.code, done.stdout.strip(), done.stderr.strip()) == (3, "hello", "oops")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions")
+def test_a_process_that_holds_the_output_of_a_program_is_not_waited_for(tmp_path: Path) -> None:
+    """What the program itself printed is there, from `run` and from `stream`, and the process has ended for `run`."""
+    code = "import subprocess; print('before', subprocess.Popen(['sleep', '600']).pid)"
+    command = [sys.executable, "-c", code]
+    began = time.monotonic()
+    word, pid = run(command, env=environment(), timeout=500).stdout.split()
+    assert word == "before"
+    assert not _alive(int(pid))
+    stream(command, env=environment(), log=tmp_path / "log")
+    word, pid = (tmp_path / "log").read_text("utf-8").split()
+    assert word == "before"
+    os.kill(int(pid), signal.SIGKILL)
+    assert time.monotonic() - began < 60
+
+
 def test_missing_program_is_an_error() -> None:
     """A missing program is a ProcessError with its name, not an OSError."""
     with pytest.raises(ProcessError, match="no-such-program"):

@@ -122,17 +122,33 @@ def _communicate(
     timeout: float | None,
     peek: Callable[[str], None] | None,
 ) -> tuple[bytes, bytes]:
-    """Wait for a program, and look at what it has printed in the meantime."""
+    """Wait for a program, and look at what it has printed in the meantime.
+
+    When it has ended, another process may still hold its output: what is left of its session is ended then.
+    """
     end = None if timeout is None else monotonic() + timeout
     while True:
-        left = None if end is None else max(0.0, end - monotonic())
+        left = _PEEK_SECONDS if end is None else max(0.0, end - monotonic())
         try:
-            return child.communicate(stdin, left if peek is None else min(_PEEK_SECONDS, left or _PEEK_SECONDS))
+            return child.communicate(stdin, min(_PEEK_SECONDS, left))
         except subprocess.TimeoutExpired as error:
-            if peek is None or (end is not None and monotonic() >= end):
-                raise ProcessError(command, -1, f"{STILL_RUNNING} {timeout:g} s") from error
             stdin = None  # it was given already
-            peek(_text(error.stderr or b""))
+            printed = error.stdout or b"", error.stderr or b""
+        if child.poll() is not None:
+            return _rest(child, printed)
+        if end is not None and monotonic() >= end:
+            raise ProcessError(command, -1, f"{STILL_RUNNING} {timeout:g} s")
+        if peek is not None:
+            peek(_text(printed[1]))
+
+
+def _rest(child: subprocess.Popen[bytes], printed: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return what a program printed that has ended, though another process may hold its output for ever."""
+    try:
+        return child.communicate(timeout=_REST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        _stop(child)
+        return error.stdout or printed[0], error.stderr or printed[1]
 
 
 def stream(
@@ -153,8 +169,8 @@ def stream(
         log.open("w", encoding="utf-8", buffering=1) as record,
         _started(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child,
     ):
-        for raw in child.stdout or ():
-            line = visible(redact(_text(raw).rstrip("\r\n")))
+        for raw in _lines(child):
+            line = visible(redact(_text(raw)))
             record.write(line + "\n")
             tail.append(line)
             if echo is not None:
@@ -214,7 +230,19 @@ def converse(
 
 
 def _answered(child: subprocess.Popen[bytes], each: Callable[[str], None], wanted: Callable[[], bool]) -> int | None:
-    """Hand on the lines of a program, and return its exit code; None if it was stopped.
+    """Hand on the lines of a program, and return its exit code; None if it was stopped."""
+    for line in _lines(child, wanted):
+        each(_text(line))
+    while child.poll() is None:
+        if not wanted():
+            _stop(child)
+            return None
+        sleep(_POLL_SECONDS)
+    return child.returncode
+
+
+def _lines(child: subprocess.Popen[bytes], wanted: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
+    """Yield the lines of a program as long as they are wanted.
 
     When it has ended, another process may still hold its output: that one is not waited for.
     """
@@ -224,14 +252,12 @@ def _answered(child: subprocess.Popen[bytes], each: Callable[[str], None], wante
             try:
                 line = lines.next(_REST_SECONDS if has_ended else _PEEK_SECONDS)
             except Empty:
-                if not has_ended:
-                    continue
-                line = None
+                if has_ended:
+                    return
+                continue
             if line is None:
-                return child.wait()
-            each(_text(line))
-    _stop(child)
-    return None
+                return
+            yield line
 
 
 def _write_line(child: subprocess.Popen[bytes], line: str) -> None:

@@ -45,6 +45,7 @@ T = TypeVar("T")
 
 _IDLE_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
+_ASK_AGAIN = "ask for it again; if that happens twice, tell whoever runs this service"
 _ON_CLUSTER = 8  # builds at once, for each of which a process here waits
 
 
@@ -183,8 +184,7 @@ class Builder:
             return self.discretion.own("service", "the service could not write down what it did", hint)
         except Exception as error:  # noqa: BLE001  # a fault of the service ends one build, not the service
             log(f"build {build.id}: {error!r}")
-            hint = "ask for it again; if that happens twice, tell whoever runs this service"
-            return self.discretion.own("service", "the service has failed at this", hint)
+            return self.discretion.own("service", "the service has failed at this", _ASK_AGAIN)
         return None
 
     def _build(self, build: Build) -> None:
@@ -312,7 +312,9 @@ class Builder:
             self.ledger.log(build.id, f"{self.discretion.text(error['message'])}; it waits to be begun again")
             self.ledger.requeue(build.id)
         else:
-            self.ledger.fail(build.id, self.discretion.error(error, stage, build.order))
+            told = self.discretion.error(error, stage, build.order)
+            is_ours = error["class"] == FarmError.__name__  # the hint of that is for who runs the service
+            self.ledger.fail(build.id, replace(told, hint=_ASK_AGAIN) if is_ours else told)
 
     def _stopped(self, build: Build, watch: Watch, step: str) -> None:
         limits = self.settings.limits
@@ -350,8 +352,7 @@ class Builder:
             self.wake()
             return
         message = f"its process ended with exit code {ended.code}: {ended.tail.splitlines()[-1] if ended.tail else ''}"
-        hint = "ask for it again; if that happens twice, tell whoever runs this service"
-        self.ledger.fail(build.id, self.discretion.own("build", message, hint))
+        self.ledger.fail(build.id, self.discretion.own("build", message, _ASK_AGAIN))
 
     def _error(self, build: Build, error: OnebinError) -> BuildError:
         return self.discretion.error(failure_of(error)["error"], "publish", build.order)
