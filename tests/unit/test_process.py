@@ -25,6 +25,12 @@ def test_run_returns_what_was_printed() -> None:
     assert (done.code, done.stdout.strip(), done.stderr.strip()) == (3, "hello", "oops")
 
 
+def test_a_long_input_reaches_a_program_that_reads_it_late() -> None:
+    """Input of more than a pipe holds is given whole, however long the program does something else before."""
+    code = "import sys, time; time.sleep(1); print(len(sys.stdin.read()))"
+    assert run([sys.executable, "-c", code], env=environment(), stdin="x" * 1_000_000).stdout.strip() == "1000000"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions")
 def test_a_process_that_holds_the_output_of_a_program_is_not_waited_for(tmp_path: Path) -> None:
     """What the program itself printed is there, from `run` and from `stream`, and the process has ended for `run`."""

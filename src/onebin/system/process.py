@@ -111,14 +111,23 @@ def run(
     with _started(command, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         if bounded:
             _bound(child.pid)
-        stdout, stderr = _communicate(child, command, stdin.encode(), timeout, peek)
+        # Popen.communicate forgets the rest of a long input when it is called again after a timeout (CPython 3.11).
+        threading.Thread(target=_feed, args=(child.stdin, stdin.encode()), daemon=True).start()
+        child.stdin = None
+        stdout, stderr = _communicate(child, command, timeout, peek)
     return Completed(code=child.returncode, stdout=_text(stdout), stderr=_text(stderr))
+
+
+def _feed(pipe: IO[bytes] | None, content: bytes) -> None:
+    """Write a program's whole input, as far as it reads it."""
+    if pipe is not None:
+        with suppress(OSError, ValueError), pipe:
+            pipe.write(content)
 
 
 def _communicate(
     child: subprocess.Popen[bytes],
     command: list[str],
-    stdin: bytes | None,
     timeout: float | None,
     peek: Callable[[str], None] | None,
 ) -> tuple[bytes, bytes]:
@@ -130,9 +139,8 @@ def _communicate(
     while True:
         left = _PEEK_SECONDS if end is None else max(0.0, end - monotonic())
         try:
-            return child.communicate(stdin, min(_PEEK_SECONDS, left))
+            return child.communicate(timeout=min(_PEEK_SECONDS, left))
         except subprocess.TimeoutExpired as error:
-            stdin = None  # it was given already
             printed = error.stdout or b"", error.stderr or b""
         if child.poll() is not None:
             return _rest(child, printed)
